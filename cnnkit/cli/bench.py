@@ -1,0 +1,5 @@
+"""Placeholder."""
+
+
+def bench() -> None:
+    """Not written yet."""

@@ -1,0 +1,5 @@
+"""Placeholder."""
+
+
+def data() -> None:
+    """Not written yet."""

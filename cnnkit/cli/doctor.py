@@ -1,0 +1,5 @@
+"""Placeholder."""
+
+
+def doctor() -> None:
+    """Not written yet."""

@@ -1,0 +1,5 @@
+"""Placeholder."""
+
+
+def evaluate() -> None:
+    """Not written yet."""

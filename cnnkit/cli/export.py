@@ -1,0 +1,5 @@
+"""Placeholder."""
+
+
+def export() -> None:
+    """Not written yet."""

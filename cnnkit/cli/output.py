@@ -1,0 +1,33 @@
+"""What the verbs share: the two streams and the JSON document."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+from rich.console import Console
+
+SCHEMA_VERSION = 1
+
+
+def stdout() -> Console:
+    """Return the console for results."""
+    return Console(highlight=False)
+
+
+def stderr(quiet: bool = False) -> Console:
+    """Return the console for progress and messages; `quiet` drops them."""
+    return Console(stderr=True, highlight=False, quiet=quiet)
+
+
+def emit_json(command: str, document: dict[str, Any]) -> None:
+    """Print a verb's one JSON document."""
+    typer.echo(
+        json.dumps({"schema_version": SCHEMA_VERSION, "command": command, **document}, indent=2)
+    )
+
+
+def fail(message: str) -> None:
+    """Print an error on stderr; the caller chooses the exit code."""
+    typer.secho(f"cnnkit: {message}", err=True, fg=typer.colors.RED)

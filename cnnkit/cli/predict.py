@@ -1,0 +1,5 @@
+"""Placeholder."""
+
+
+def predict() -> None:
+    """Not written yet."""

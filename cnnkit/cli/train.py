@@ -1,0 +1,5 @@
+"""Placeholder."""
+
+
+def train() -> None:
+    """Not written yet."""

@@ -1,0 +1,5 @@
+"""Placeholder."""
+
+
+def verify() -> None:
+    """Not written yet."""

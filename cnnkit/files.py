@@ -1,0 +1,70 @@
+"""Files that are whole or absent: `with replacing(path) as beside: beside.write_bytes(...)`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cnnkit.errors import StorageError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path`; what was written there becomes `path` when the block ends well.
+
+    The file is flushed to the disk before it is renamed, so a crash at any moment leaves the old
+    content or the new, never a part. If the block raises, nothing is left behind.
+
+    Raises:
+        StorageError: the folder cannot be made or written, or the disk is full.
+    """
+    # The suffix stays last: writers such as Matplotlib choose their format by it.
+    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        with beside.open("rb") as written:
+            os.fsync(written.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise StorageError(
+            path,
+            f"cannot be written ({error.strerror or error})",
+            "choose another place, or make room and give yourself write permission",
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with replacing(path) as beside:
+        beside.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` as UTF-8 to `path`, whole or not at all."""
+    write_bytes(path, content.encode())
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        StorageError: it does not exist or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StorageError(
+            path, f"cannot be read ({error.strerror or error})", "check the path and its permissions"
+        ) from error
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of `content` in lower-case hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
