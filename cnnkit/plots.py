@@ -1,0 +1,125 @@
+"""Pictures of a run, PNG and SVG, the same bytes for the same numbers: `plot_loss(history, stem)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+
+from cnnkit.files import replacing
+
+# Okabe and Ito's colours: told apart with any colour vision, and in grey.
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with Matplotlib: the same text on every machine
+    "font.size": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "svg.hashsalt": "cnnkit",  # else the ids inside an SVG are random
+    "svg.fonttype": "path",
+}
+DOTS_PER_INCH = 150
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write `stem`.png and `stem`.svg, without dates."""
+    for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None})):
+        with replacing(stem.with_name(stem.name + suffix)) as beside:
+            figure.savefig(beside, dpi=DOTS_PER_INCH, metadata=metadata)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure, sizes in inches, that knows no display."""
+    figure = Figure((width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def plot_loss(history: Sequence[Mapping[str, Any]], path_stem: Path) -> None:
+    """Draw the loss per epoch and, beneath it, the accuracies.
+
+    Args:
+        history: one record per epoch, as in metrics.jsonl.
+        path_stem: the pictures' path without its suffix.
+
+    Raises:
+        StorageError: a picture cannot be written.
+    """
+    with mpl.rc_context(STYLE):
+        figure = new_figure(7.0, 6.0)
+        loss, accuracy = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        draw_curve(loss, history, "train_loss", "training", BLUE)
+        draw_curve(loss, history, "validation_loss", "validation", VERMILION)
+        draw_curve(accuracy, history, "train_accuracy", "training", BLUE)
+        draw_curve(accuracy, history, "validation_accuracy", "validation", VERMILION)
+        draw_curve(accuracy, history, "test_accuracy", "test", GREEN)
+        loss.set(ylabel="loss (NLL, mean per image)", title="Loss and accuracy per epoch")
+        loss.set_ylim(bottom=0)
+        accuracy.set(xlabel="epoch", ylabel="accuracy")
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
+        accuracy.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        loss.legend()
+        accuracy.legend(loc="lower right")
+        save(figure, path_stem)
+
+
+def draw_curve(
+    axes: Any, history: Sequence[Mapping[str, Any]], key: str, label: str, colour: str
+) -> None:
+    """Draw one column of the history; nothing where it was never measured."""
+    points = [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
+    if points:
+        epochs, values = zip(*points, strict=True)
+        axes.plot(epochs, values, "o-", color=colour, label=label, markersize=3.5, linewidth=1.6)
+
+
+def plot_confusion(matrix: NDArray[np.int64], names: Sequence[str], path_stem: Path) -> None:
+    """Draw a confusion matrix with its counts.
+
+    Args:
+        matrix: int64 [K, K], rows the true class, columns the predicted one.
+        names: the K labels.
+        path_stem: the pictures' path without its suffix.
+
+    Raises:
+        StorageError: a picture cannot be written.
+    """
+    classes = len(names)
+    side = 3.0 + 0.5 * classes
+    total = int(matrix.sum())
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
+        figure = new_figure(side, side)
+        axes = figure.subplots()
+        # The square root lifts the rare mistakes, which are what one looks for, off the ground.
+        axes.imshow(np.sqrt(share), cmap="Blues", vmin=0.0, vmax=1.0)
+        for row, column in np.ndindex(matrix.shape):
+            count = int(matrix[row, column])
+            if count:
+                dark = share[row, column] > 0.3
+                axes.text(
+                    column, row, f"{count}", ha="center", va="center",
+                    color="white" if dark else "#222222", fontsize=9,
+                )  # fmt: skip
+        axes.set_xticks(range(classes), names, rotation=45 if max(map(len, names)) > 2 else 0)
+        axes.set_yticks(range(classes), names)
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        accuracy = np.trace(matrix) / max(total, 1)
+        axes.set(
+            xlabel="predicted", ylabel="true",
+            title=f"Test set: {accuracy:.2%} of {total:,} right",
+        )  # fmt: skip
+        save(figure, path_stem)
