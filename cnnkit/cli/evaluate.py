@@ -1,5 +1,78 @@
-"""Placeholder."""
+"""`cnnkit eval [MODEL]`: accuracy, one row a class, confusion matrix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, QuietOption
+from cnnkit.cli.output import emit_json, stderr, stdout
+
+if TYPE_CHECKING:
+    from cnnkit.evaluate import Evaluation
+    from cnnkit.runtimes import Model
 
 
-def evaluate() -> None:
-    """Not written yet."""
+def evaluate(
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A run, a weights file or an exported file; the newest run by default."
+        ),
+    ] = None,
+    dataset: DatasetOption = None,
+    data: DataOption = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Draw the confusion matrix there, as .png and as .svg.", metavar="FILE"),
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Let a model answer the test set, in the runtime of its format.
+
+    Weights and runs answer in cnnkit's own kernels, ONNX files in ONNX Runtime, TorchScript in
+    PyTorch.
+    """
+    from cnnkit.artefacts import load_dataset_of
+    from cnnkit.checkpoint import find_weights
+    from cnnkit.evaluate import draw, evaluate
+    from cnnkit.runtimes import load
+
+    opened = load(model or find_weights(None))
+    test = load_dataset_of([opened.path], dataset, data, quiet or json)
+    result = evaluate(opened, test.test)
+    pictures = draw(result, picture) if picture else []
+    if json:
+        about = {"model": str(opened.path), "format": opened.format, "runtime": opened.runtime}
+        drawn = {"pictures": [str(path) for path in pictures]} if picture else {}
+        emit_json("eval", {**about, "dataset": test.name, **result.to_json(), **drawn})
+        return
+    show(opened, test.name, result)
+    for path in pictures:
+        stderr(quiet).print(f"Confusion matrix drawn in {path}")
+
+
+def show(model: Model, dataset: str, result: Evaluation) -> None:
+    """Print an evaluation as tables."""
+    console = stdout()
+    images = int(result.confusion.sum())
+    console.print(f"{model.path} in {model.runtime}, {dataset}: {images:,} test images")
+    console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} right)\n")
+    scores = Table("class", box=None, pad_edge=False)
+    for title in ("precision", "recall", "F1", "support"):
+        scores.add_column(title, justify="right")
+    for score in result.per_class:
+        shares = [f"{share:.4f}" for share in (score.precision, score.recall, score.f1)]
+        scores.add_row(score.name, *shares, str(score.support))
+    console.print(scores)
+    matrix = Table("true \\ answer", box=None, pad_edge=False)
+    for name in model.names:
+        matrix.add_column(name, justify="right")
+    for name, row in zip(model.names, result.confusion, strict=True):
+        matrix.add_row(name, *(str(count) if count else "·" for count in row))
+    console.print()
+    console.print(matrix)

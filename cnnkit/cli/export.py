@@ -1,5 +1,69 @@
-"""Placeholder."""
+"""`cnnkit export --format onnx [WEIGHTS] -o FILE`: an artefact that proved itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    NearTiesOption,
+    QuietOption,
+)
+from cnnkit.cli.output import emit_json, stderr, stdout
 
 
-def export() -> None:
-    """Not written yet."""
+def export(
+    weights: Annotated[
+        Path | None,
+        typer.Argument(help="A weights file or a run folder; the newest run by default."),
+    ] = None,
+    format: Annotated[
+        str,
+        typer.Option("--format", help="onnx, or torchscript (deprecated by PyTorch; it works)."),
+    ] = "onnx",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="By default mnist.onnx here, after data and format."),
+    ] = None,
+    dataset: DatasetOption = None,
+    data: DataOption = None,
+    allow_near_ties: NearTiesOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Write trained weights in another format, and keep the file only if it is proven equal.
+
+    The file is reloaded in its own runtime in a fresh process and must give PyTorch's label for
+    every test image. If it does not, nothing is kept and the exit code is 1.
+    """
+    from cnnkit.artefacts import load_dataset_of
+    from cnnkit.checkpoint import find_weights, read_weights
+    from cnnkit.cli.verify import show, show_unchecked
+    from cnnkit.export import export, find_format
+    from cnnkit.files import read_bytes, sha256
+
+    form = find_format(format)
+    source = find_weights(weights)
+    network = read_weights(source)
+    test = load_dataset_of([source], dataset, data, quiet or json)
+    target = output or Path(str(network.metadata.get("dataset", "net"))).with_suffix(form.suffix)
+    messages = stderr(quiet or json)
+    messages.print(
+        f"{source} → {target}: writing, then verifying on all test images", soft_wrap=True
+    )
+    report = export(network, format, target, test, allow_near_ties)
+    content = read_bytes(target)
+    facts = {"bytes": len(content), "sha256": sha256(content), "weights": str(source)}
+    if json:
+        emit_json("export", {**facts, **report.to_json()})
+        return
+    show(report, stdout())
+    show_unchecked(report, messages)
+    console = stdout()
+    console.print(f"SHA-256 {facts['sha256']}")
+    console.print(f"{target} ({len(content):,} bytes) is verified and ready", soft_wrap=True)

@@ -1,5 +1,97 @@
-"""Placeholder."""
+"""`cnnkit verify FILE...`: the proof that an artefact is the network it was made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    NearTiesOption,
+    QuietOption,
+)
+from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.errors import VerdictError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cnnkit.agreement import Agreement
+    from cnnkit.verdict import Report
 
 
-def verify() -> None:
-    """Not written yet."""
+def verify(
+    files: Annotated[list[Path], typer.Argument(help="Exported files, weights files or runs.")],
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="What to hold them against; by default the run they were made from."),
+    ] = None,
+    dataset: DatasetOption = None,
+    data: DataOption = None,
+    allow_near_ties: NearTiesOption = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Hold artefacts against their weights, over all test images, in their own runtime.
+
+    Exits with 1 if a file is not the network: another label for any image, logits further off
+    than rounding, other weights or metadata, outputs that contradict each other.
+    """
+    from cnnkit.artefacts import load_dataset_of
+    from cnnkit.checkpoint import find_weights, read_weights
+    from cnnkit.verify import verify
+
+    network = read_weights(find_weights(weights)) if weights else None
+    test = load_dataset_of(files, dataset, data, quiet or json)
+    reports = verify(files, network, test, allow_near_ties)
+    if json:
+        passed = all(report.passed for report in reports)
+        artefacts = [report.to_json() for report in reports]
+        emit_json("verify", {"passed": passed, "dataset": test.name, "artefacts": artefacts})
+    else:
+        for report in reports:
+            show(report, stdout())
+        show_unchecked(reports[-1], stderr(quiet))
+    failed = [str(report.path) for report in reports if not report.passed]
+    if failed:
+        raise VerdictError(", ".join(failed), "is not the network", "export it again")
+
+
+def show(report: Report, console: Console) -> None:
+    """Print a report: one line a claim, then the accuracies and every disagreement."""
+    verdict = "[green]verified[/]" if report.passed else "[red]NOT the network[/]"
+    console.print(f"{escape(str(report.path))}: {verdict}")
+    console.print(f"  {report.runtime} against {escape(report.reference)}")
+    for check in report.checks:
+        mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
+        console.print(f"  {mark} {check.claim}: {escape(check.found)}", soft_wrap=True)
+    if report.agreement:
+        show_agreement(report.agreement, report.batches, console)
+
+
+def show_agreement(agreement: Agreement, batches: tuple[int, ...], console: Console) -> None:
+    """Print accuracies, batch sizes and every disagreement."""
+    console.print(
+        f"  accuracy {agreement.accuracy:.2%}, reference {agreement.reference_accuracy:.2%} "
+        f"(exact McNemar p = {agreement.mcnemar_p:.3g}); {agreement.images:,} test images "
+        f"in batches of {', '.join(map(str, batches))}",
+        soft_wrap=True,
+    )
+    for case in agreement.disagreements[:20]:
+        kind = "near tie" if case.near_tie else "real"
+        console.print(
+            f"  image {case.image}: {case.answer} instead of {case.reference} "
+            f"(truth {case.truth}; the reference's margin is {case.margin:.3g}: {kind})"
+        )
+    if len(agreement.disagreements) > 20:
+        console.print(f"  … and {len(agreement.disagreements) - 20} more; --json lists all")
+
+
+def show_unchecked(report: Report, console: Console) -> None:
+    """Print what a verification says nothing about."""
+    console.print("Not checked: " + "; ".join(report.unchecked) + ".")

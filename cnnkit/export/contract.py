@@ -1,0 +1,113 @@
+"""What every artefact says about itself, whatever its format: `metadata(weights)`.
+
+A host needs nothing but the artefact: names, shapes and types of its input and outputs, its labels,
+what was done to the pixels, and which weights are inside. Every value is JSON, and there is
+no date and no path in it, so that the same weights give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cnnkit.architecture import PIXEL_SCALE, Architecture
+from cnnkit.checkpoint import Weights
+from cnnkit.errors import InputError
+
+CONTRACT_VERSION = 1
+INPUT = "image"
+OUTPUTS = ("logits", "probabilities", "label")
+MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
+
+
+def signature(architecture: Architecture) -> dict[str, str]:
+    """Return type and shape of the input and the outputs by name; N is free."""
+    channels, height, width = architecture.input
+    return {
+        INPUT: f"uint8[N,{channels},{height},{width}]",
+        "logits": f"float32[N,{architecture.classes}]",
+        "probabilities": f"float32[N,{architecture.classes}]",
+        "label": "int64[N]",
+    }
+
+
+def metadata(weights: Weights) -> dict[str, Any]:
+    """Return the JSON values that an artefact of these weights carries, sorted by key.
+
+    `names`, `task`, `imgsz`, `channels`, `version` and `license` stand under the keys that readers
+    of other exporters' files know; the rest is `cnnkit.*`. What is not known is left out.
+    """
+    architecture, known = weights.architecture, weights.metadata
+    values: dict[str, Any] = {
+        "names": weights.names,
+        "task": "classify",
+        "imgsz": list(architecture.input[1:]),
+        "channels": architecture.input[0],
+        "version": _version(),
+        "license": known.get("license"),
+        MARK: CONTRACT_VERSION,
+        "cnnkit.architecture": architecture.to_json(),
+        "cnnkit.dataset": known.get("dataset"),
+        "cnnkit.dataset_sha256": known.get("dataset_sha256"),
+        "cnnkit.preprocessing": {
+            "colours": "white digit on black",
+            "layout": "NCHW",
+            "range": [0, 255],
+            "scale": PIXEL_SCALE,
+            "scaled_inside": True,
+        },
+        "cnnkit.signature": signature(architecture),
+        "cnnkit.test_accuracy": known.get("test_accuracy"),
+        "cnnkit.training": known.get("training"),
+        "cnnkit.weights_sha256": weights.sha256,
+    }
+    return {key: values[key] for key in sorted(values) if values[key] is not None}
+
+
+def encode(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return every value as JSON text, for formats that store strings."""
+    return {key: json.dumps(value, sort_keys=True) for key, value in values.items()}
+
+
+def decode(path: Path, texts: Mapping[str, str], kind: str) -> dict[str, Any]:
+    """Read what `encode` wrote.
+
+    Args:
+        path: the artefact, for messages.
+        texts: its metadata.
+        kind: what the file is, with its article ("an ONNX file").
+
+    Raises:
+        InputError: cnnkit did not write it, it is damaged, or of another version of the contract.
+    """
+    if MARK not in texts:
+        raise InputError(
+            path,
+            f"is {kind}, but not one that cnnkit wrote (no {MARK} in its metadata)",
+            "use a file from `cnnkit export`",
+        )
+    try:
+        values = {key: json.loads(text) for key, text in texts.items()}
+        well_formed = isinstance(values["cnnkit.weights_sha256"], str) and all(
+            isinstance(name, str) for name in values["names"]
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(path, f"has damaged metadata ({error!r})", "export it again") from error
+    if not well_formed:
+        raise InputError(path, "has damaged metadata", "export it again")
+    if values[MARK] != CONTRACT_VERSION:
+        raise InputError(
+            path,
+            f"has version {values[MARK]} of the export contract; "
+            f"this cnnkit reads version {CONTRACT_VERSION}",
+            "use the version of cnnkit that wrote it, or export it again",
+        )
+    return values
+
+
+def _version() -> str:
+    from cnnkit import __version__
+
+    return __version__

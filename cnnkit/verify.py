@@ -1,0 +1,117 @@
+"""Proof that an artefact is the network it was made from: `verify([path], weights, dataset)`.
+
+What must hold stands in cnnkit/verdict.py; this gathers what is to be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.answers import ask, batch_sizes
+from cnnkit.architecture import PIXEL_SCALE
+from cnnkit.artefacts import read_contract
+from cnnkit.checkpoint import RUNS, WEIGHTS_FILE, Weights, find_weights, read_weights
+from cnnkit.data import Dataset
+from cnnkit.errors import CnnkitError, InputError
+from cnnkit.runtimes import predict_weights
+from cnnkit.sniff import sniff
+from cnnkit.verdict import Report, judge
+
+
+def verify(
+    paths: Sequence[Path], weights: Weights | None, dataset: Dataset, allow_near_ties: bool = False
+) -> list[Report]:
+    """Hold artefacts against the weights they were made from, over all test images.
+
+    Args:
+        paths: the artefacts.
+        weights: the network; None finds it in the runs, by the digest in each artefact.
+        dataset: its test images are the ones to agree on.
+        allow_near_ties: let another label pass where the reference's two best logits are so close
+            that rounding decides.
+
+    Raises:
+        InputError: a file is not ours, no run has its weights, or the data does not fit them.
+        StorageError: a file cannot be read.
+        MissingError: its runtime is not installed.
+    """
+    images, truth = dataset.test.images, dataset.test.labels
+    batches = batch_sizes(len(images))
+    references: dict[str, tuple[NDArray[np.float32], str]] = {}
+    reports = []
+    for path in paths:
+        metadata = read_contract(path)
+        network = weights or find_run(path, metadata["cnnkit.weights_sha256"])
+        _check_fit(network, dataset)
+        answers = ask(path, images, batches)
+        if network.sha256 not in references:
+            references[network.sha256] = reference_logits(network, images)
+        logits, name = references[network.sha256]
+        report = judge(path, answers, network, logits, truth, allow_near_ties)
+        reports.append(replace(report, reference=name, batches=tuple(sorted(set(batches)))))
+    return reports
+
+
+def reference_logits(
+    weights: Weights, images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], str]:
+    """Return logits float32 [N, K] of uint8 [N, C, H, W], and what computed them.
+
+    That is PyTorch where it is installed, else cnnkit's own kernels.
+    """
+    parts = np.array_split(images, max(1, len(images) // 1000))
+    try:
+        import torch
+    except ImportError:
+        logits = [predict_weights(weights, part).logits for part in parts]
+        return np.concatenate(logits), "cnnkit's own kernels (PyTorch is not installed)"
+    from cnnkit.model import network_from
+
+    network = network_from(weights)
+    with torch.inference_mode():
+        scaled = (torch.from_numpy(part).float() * PIXEL_SCALE for part in parts)
+        return np.concatenate(
+            [network.logits(x).numpy() for x in scaled]
+        ), f"PyTorch {torch.__version__}"
+
+
+def find_run(path: Path, digest: str) -> Weights:
+    """Return the weights, among the runs, that an artefact says it was made from.
+
+    Args:
+        path: the artefact; a weights file or run folder is its own.
+        digest: the weights' SHA-256 in its metadata.
+
+    Raises:
+        InputError: no run has them.
+    """
+    if sniff(path) == "weights":
+        return read_weights(find_weights(path))
+    for file in sorted(RUNS.glob(f"*/*/{WEIGHTS_FILE}")):
+        try:
+            weights = read_weights(file)
+        except CnnkitError:
+            continue  # a run that is damaged or of another version is not the one
+        if weights.sha256 == digest:
+            return weights
+    raise InputError(
+        path,
+        f"was made from weights ({digest[:12]}…) that no run under {RUNS}/ has",
+        "pass them with --weights",
+    )
+
+
+def _check_fit(weights: Weights, dataset: Dataset) -> None:
+    found = dataset.test.images.shape[1:]
+    if found != weights.architecture.input or not len(dataset.test.images):
+        raise InputError(
+            dataset.name,
+            f"has {len(dataset.test.images)} test images of {list(found)}; "
+            f"the network takes {list(weights.architecture.input)}",
+            "choose the data that the network was trained for with --dataset or --data",
+        )
