@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
 from cnnkit.architecture import Architecture
 from cnnkit.checkpoint import Weights
@@ -31,10 +30,13 @@ class Network(nn.Module):
         for i, block in enumerate(self.architecture.blocks):
             channels = shapes[f"convs.{i}.weight"][1]
             self.convs.append(
-                skip_init(nn.Conv2d, channels, block.channels, block.kernel, padding=block.padding)
+                nn.Conv2d(
+                    channels, block.channels, block.kernel, padding=block.padding, device="meta"
+                )
             )
         classes, features = shapes["linear.weight"]
-        self.linear = skip_init(nn.Linear, features, classes)
+        self.linear = nn.Linear(features, classes, device="meta")
+        self.to_empty(device="cpu")  # from "meta", where PyTorch draws nothing
         self.load_arrays(self.architecture.initial_parameters(seed))
 
     def logits(self, x: Tensor) -> Tensor:

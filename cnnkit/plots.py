@@ -1,4 +1,4 @@
-"""Pictures of a run, PNG and SVG, the same bytes for the same numbers: `plot_loss(history, stem)`."""
+"""Pictures of a run, the same bytes for the same numbers: `plot_loss(history, path_stem)`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cnnkit.files import replacing
 
 # Okabe and Ito's colours: told apart with any colour vision, and in grey.
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib: the same text on every machine
     "font.size": 10.0,
     "axes.spines.top": False,

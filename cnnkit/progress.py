@@ -1,4 +1,4 @@
-"""What a person sees of a training: a live bar on a terminal, plain lines elsewhere, and train.log."""
+"""What a person sees of a training: a live bar on a terminal, plain lines, and train.log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from cnnkit.errors import StorageError
 
 LOG_FILE = "train.log"
-LOG_STEPS = 750  # as published
 REFRESH_SECONDS = 0.1
 
 
@@ -39,6 +38,7 @@ class TrainingProgress:
             TimeRemainingColumn(),
             console=console,
             transient=True,
+            auto_refresh=False,  # its thread would take time from the training
             disable=not console.is_terminal,  # elsewhere a bar is a wall of control characters
         )
         self.task = self.bar.add_task(
@@ -83,7 +83,7 @@ class TrainingProgress:
             self.drawn = now
             self.bar.update(
                 self.task, completed=(epoch - 1) * self.images + seen,
-                epoch=epoch, loss=loss, accuracy=accuracy, speed=speed,
+                epoch=epoch, loss=loss, accuracy=accuracy, speed=speed, refresh=True,
             )  # fmt: skip
 
     def epoch(self, record: dict[str, Any]) -> None:

@@ -2,11 +2,11 @@
 
     runs/train/mnist-1/
         resume.safetensors   the truth: parameters, Adam's moments, history, config
-        weights.safetensors  the network to use: the last epoch, or the best on validation data
+        weights.safetensors  the network to use: the last epoch, or the best on validation images
         config.json  metrics.csv  metrics.jsonl  manifest.json  train.log
         loss.png  loss.svg  confusion.png  confusion.svg
 
-The state is written first and whole. A kill at any moment loses at most the epoch under way, and
+The state is written first and whole. So a kill at any moment loses at most the epoch under way, and
 `publish` makes the rest agree with the state again.
 """
 
@@ -15,211 +15,106 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cnnkit.architecture import Architecture
-from cnnkit.checkpoint import (
-    FORMAT_VERSION,
-    WEIGHTS_FILE,
-    Weights,
-    read_tensors,
-    write_tensors,
-    write_weights,
-)
+from cnnkit.checkpoint import FORMAT_VERSION, WEIGHTS_FILE, write_weights
 from cnnkit.errors import InputError, StorageError
 from cnnkit.files import write_text
-from cnnkit.plots import plot_confusion, plot_loss
+from cnnkit.run_state import STATE_FILE, RunState
 
-STATE_FILE = "resume.safetensors"
-KIND = "training state"
-KEPT, CONFUSION = "kept/", "confusion"
-
-
-@dataclass
-class State:
-    """All that a run is after its last complete epoch.
-
-    Attributes:
-        config: the resolved hyperparameters, JSON values.
-        dataset: `name`, `sha256` (by file) and `names` (the K labels) of the data.
-        architecture: the network's shapes.
-        engine: the engine's arrays: parameters, Adam's moments, step.
-        kept: the parameters to publish, float32 by name; those of epoch `kept_epoch`.
-        confusion: int64 [K, K] of the kept parameters on the test set, rows the true class.
-        kept_epoch: 0 while no epoch is complete.
-        history: one record per complete epoch.
-        facts: what the manifest tells of the machine, the versions and the dates.
-    """
-
-    config: dict[str, Any]
-    dataset: dict[str, Any]
-    architecture: Architecture
-    engine: dict[str, NDArray[np.float32]]
-    kept: dict[str, NDArray[np.float32]]
-    confusion: NDArray[np.int64]
-    kept_epoch: int
-    history: list[dict[str, Any]]
-    facts: dict[str, Any]
-
-    @property
-    def test_accuracy(self) -> float:
-        """Share of the test images that the kept parameters get right, 0 to 1."""
-        return float(np.trace(self.confusion) / max(1, self.confusion.sum()))
-
-    def weights(self) -> Weights:
-        """Return the kept network as it is published."""
-        training = {key: self.config[key] for key in ("batch_size", "learning_rate", "seed")}
-        return Weights(
-            self.architecture,
-            self.kept,
-            {
-                "names": self.dataset["names"],
-                "dataset": self.dataset["name"],
-                "dataset_sha256": self.dataset["sha256"],
-                "test_accuracy": self.test_accuracy,
-                "training": {"epochs": self.kept_epoch, **training},
-            },
-        )
+MANIFEST_FILE = "manifest.json"
+FINISHED = "finished"
 
 
-def write_state(folder: Path, state: State) -> None:
-    """Write the truth of a run."""
-    kept = {KEPT + name: array for name, array in state.kept.items()}
-    write_tensors(
-        folder / STATE_FILE,
-        {**state.engine, **kept, CONFUSION: state.confusion},
-        {
-            "kind": KIND,
-            "config": state.config,
-            "dataset": state.dataset,
-            "architecture": state.architecture.to_json(),
-            "kept_epoch": state.kept_epoch,
-            "history": state.history,
-            "facts": state.facts,
-        },
-    )
-
-
-def read_state(folder: Path) -> State:
-    """Read the truth of a run.
+def publish(folder: Path, state: RunState, status: str, pictures: bool = False) -> None:
+    """Write everything but the state itself, each file whole; the manifest, with `status`, last.
 
     Raises:
-        StorageError: the state cannot be read.
-        InputError: the folder holds no run, or its state is damaged or of another version.
+        StorageError: a file cannot be written.
     """
-    path = folder / STATE_FILE
-    if not path.is_file():
-        raise InputError(
-            folder, f"is no run that can go on (it holds no {STATE_FILE})", "name a run folder"
-        )
-    tensors, header = read_tensors(path)
-    try:
-        if header["kind"] != KIND:
-            raise KeyError("kind")
-        architecture = Architecture.from_json(header["architecture"])
-        names = architecture.parameter_shapes()
-        return State(
-            config=header["config"],
-            dataset=header["dataset"],
-            architecture=architecture,
-            engine={
-                name: array
-                for name, array in tensors.items()
-                if name != CONFUSION and not name.startswith(KEPT)
-            },
-            kept={name: tensors[KEPT + name] for name in names},
-            confusion=tensors[CONFUSION],
-            kept_epoch=header["kept_epoch"],
-            history=header["history"],
-            facts=header["facts"],
-        )
-    except KeyError as error:
-        raise InputError(
-            path, f"is no training state ({error} is missing)", "name the folder of a training run"
-        ) from error
-
-
-def publish(folder: Path, state: State, status: str, pictures: bool) -> None:
-    """Write everything but the state itself, each file whole, from `state`."""
-    write_json(folder / "config.json", {"format_version": FORMAT_VERSION, **state.config})
+    _write_json(folder / "config.json", {"format_version": FORMAT_VERSION, **state.config})
     if state.history:
-        write_text(folder / "metrics.csv", as_csv(state.history))
         lines = "".join(json.dumps(record) + "\n" for record in state.history)
         write_text(folder / "metrics.jsonl", lines)
+        write_text(folder / "metrics.csv", _csv(state.history))
         write_weights(folder / WEIGHTS_FILE, state.weights())
-        if pictures:
-            plot_loss(state.history, folder / "loss")
-            plot_confusion(state.confusion, state.dataset["names"], folder / "confusion")
-    write_json(
-        folder / "manifest.json",
-        {
-            "format_version": FORMAT_VERSION,
-            "status": status,
-            "epochs_complete": len(state.history),
-            "kept_epoch": state.kept_epoch,
-            "test_accuracy": state.test_accuracy if state.history else None,
-            "training_seconds": round(sum(epoch["seconds"] for epoch in state.history), 3),
-            "dataset": state.dataset,
-            "seed": state.config["seed"],
-            **state.facts,
-        },
-    )
+    if state.history and pictures:
+        from cnnkit.plots import plot_confusion, plot_loss
+
+        plot_loss(state.history, folder / "loss")
+        plot_confusion(state.confusion, state.dataset["names"], folder / "confusion")
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "status": status,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "epochs": len(state.history),
+        "kept_epoch": state.kept_epoch,
+        "test_accuracy": state.test_accuracy if state.history else None,
+        "training_seconds": round(sum(epoch["seconds"] for epoch in state.history), 3),
+        "seed": state.config["seed"],
+        "dataset": state.dataset,
+        "weights_sha256": state.weights().sha256 if state.history else None,
+        "sessions": state.sessions,
+    }
+    _write_json(folder / MANIFEST_FILE, manifest)
 
 
-def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write JSON for people and programs alike."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
+def is_published(folder: Path) -> bool:
+    """Tell whether a run's last word was that it is finished, with every file written."""
+    try:
+        return bool(json.loads((folder / MANIFEST_FILE).read_text())["status"] == FINISHED)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
-def as_csv(history: list[dict[str, Any]]) -> str:
-    """Return the history as CSV, one row an epoch, empty where there is no value."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    return text.getvalue()
+def check_free(folder: Path) -> None:
+    """Refuse an output folder that holds anything: nothing is ever overwritten.
+
+    Raises:
+        InputError: it is neither absent nor an empty folder.
+    """
+    if (folder / STATE_FILE).exists():
+        raise InputError(
+            folder,
+            "already holds a run",
+            f"go on with `cnnkit train --resume {folder}`, or choose another --output",
+        )
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InputError(folder, "is not an empty folder", "choose another --output")
 
 
 def claim_folder(wanted: Path | None, parent: Path, name: str) -> Path:
     """Make and return the run's folder: `wanted`, or the first free `parent/name-<n>`.
 
     Raises:
-        InputError: `wanted` holds something already.
-        StorageError: the folder cannot be made.
+        StorageError: it cannot be made.
     """
-    if wanted is not None:
-        check_free(wanted)
     number = 0
     while True:
         number += 1
         folder = wanted or parent / f"{name}-{number}"
         try:
+            # A default folder that appears meanwhile belongs to another run: take the next number.
             folder.mkdir(parents=True, exist_ok=wanted is not None)
-        except FileExistsError:
-            continue
+            return folder
         except OSError as error:
+            if wanted is None and isinstance(error, FileExistsError) and folder.exists():
+                continue
             raise StorageError(
                 folder, f"cannot be made ({error.strerror or error})", "choose another --output"
             ) from error
-        return folder
 
 
-def check_free(folder: Path) -> None:
-    """Refuse an output folder that holds anything: a run is never overwritten.
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    write_text(path, json.dumps(value, indent=2) + "\n")
 
-    Raises:
-        InputError: it is not an empty or absent folder.
-    """
-    if (folder / STATE_FILE).exists():
-        raise InputError(
-            folder,
-            "already holds a run",
-            f"continue it with `cnnkit train --resume {folder}`, or choose another --output",
-        )
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise InputError(folder, "is not an empty folder", "choose another --output")
+
+def _csv(history: list[dict[str, Any]]) -> str:
+    """Return one row an epoch, with an empty field where nothing was measured."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue()

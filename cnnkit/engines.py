@@ -1,0 +1,85 @@
+"""What a training engine is: it takes a state of NumPy arrays, makes steps, gives it back.
+
+The state is all that the next step depends on, except the order of the images, which
+`cnnkit.sampling` gives. So one engine can go on where another stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.architecture import Architecture
+from cnnkit.data import Split
+from cnnkit.errors import InputError, MissingError
+
+State = Mapping[str, NDArray[np.float32]]
+# Names in the state: a prefix and the parameter's name, and the number of steps taken.
+PARAMETERS, MEAN, SQUARE, STEP = "parameters/", "adam.mean/", "adam.square/", "adam.step"
+
+
+class Engine(Protocol):
+    """What the training loop asks of an engine."""
+
+    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[float, int]]:
+        """Train on the images in `order` int64 [N], yielding each step's loss and number right."""
+
+    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
+
+    def state(self) -> dict[str, NDArray[np.float32]]:
+        """Return copies of everything that the next step depends on."""
+
+
+def fresh_state(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
+    """Return the state before the first step: drawn parameters, Adam's moments at zero."""
+    state: dict[str, NDArray[np.float32]] = {STEP: np.zeros((), np.float32)}
+    for name, values in architecture.initial_parameters(seed).items():
+        state[PARAMETERS + name] = values
+        state[MEAN + name] = np.zeros_like(values)
+        state[SQUARE + name] = np.zeros_like(values)
+    return state
+
+
+def parameters(state: State) -> dict[str, NDArray[np.float32]]:
+    """Return a state's network parameters by their own names."""
+    return {
+        name.removeprefix(PARAMETERS): array
+        for name, array in state.items()
+        if name.startswith(PARAMETERS)
+    }
+
+
+def is_finite(state: State) -> bool:
+    """Tell whether a state holds neither NaN nor infinity."""
+    return all(bool(np.isfinite(array).all()) for array in state.values())
+
+
+def check_state(state: State, architecture: Architecture, path: object) -> None:
+    """Raise InputError unless a state read from `path` fits the architecture."""
+    expected = {name: array.shape for name, array in fresh_state(architecture, 0).items()}
+    found = {name: array.shape for name, array in state.items() if array.dtype == np.float32}
+    if found != expected or len(state) != len(expected) or not is_finite(state):
+        raise InputError(
+            path, "does not hold a whole training state", "start again with another --output"
+        )
+
+
+def open_engine() -> Callable[[Architecture, Split, float, str, State], Engine]:
+    """Return what makes the PyTorch engine, imported only now.
+
+    Raises:
+        MissingError: PyTorch, or Matplotlib for the pictures, is not installed.
+    """
+    for package in ("torch", "matplotlib"):
+        if find_spec(package) is None:
+            raise MissingError(
+                package, "is not installed, and training needs it", "pip install 'cnnkit[train]'"
+            )
+    from cnnkit.torch_engine import TorchEngine
+
+    return TorchEngine

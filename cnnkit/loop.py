@@ -1,0 +1,116 @@
+"""From one epoch to the next: train, judge, keep; then end well, whatever the end is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from cnnkit.data import Dataset, Split
+from cnnkit.engines import Engine, is_finite, parameters
+from cnnkit.epochs import NonFiniteError, StoppedError, judge, train_epoch
+from cnnkit.errors import StorageError, VerdictError
+from cnnkit.evaluate import confusion_matrix
+from cnnkit.progress import LOG_FILE, TrainingProgress
+from cnnkit.run_state import RunState, session, write_state
+from cnnkit.runs import FINISHED, publish
+from cnnkit.sampling import epoch_order, split_validation
+from cnnkit.stopping import StopSignals
+
+VERSIONS = ("torch", "numpy", "python", "cpu", "device")  # what the last bits may depend on
+
+
+class TrainingInterruptedError(KeyboardInterrupt):
+    """Somebody stopped the training; the message says what is kept and how to go on."""
+
+
+def run(folder: Path, state: RunState, data: Dataset, engine: Engine, console: Console) -> None:
+    """Train from `state` to its config's last epoch or the end of patience, into `folder`.
+
+    Raises:
+        StorageError: the folder cannot be written; earlier epochs are whole.
+        VerdictError: the loss or a parameter became NaN or infinite; earlier epochs are kept.
+        TrainingInterruptedError: SIGINT or SIGTERM came; complete epochs are kept.
+    """
+    config, done = state.config, len(state.history)
+    chosen, held = split_validation(data.train.labels, config["val_split"], config["seed"])
+    validation = Split(data.train.images[held], data.train.labels[held])
+    state.sessions.append(session(config["device"], done + 1))
+    with (
+        StopSignals() as stop,
+        TrainingProgress(
+            console, folder / LOG_FILE, config["epochs"], len(chosen), done
+        ) as progress,
+    ):
+        try:
+            _note_changes(state, progress)
+            write_state(folder, state)
+            publish(folder, state, "training")  # after a kill, files may be an epoch behind
+            while not state.complete:
+                epoch = len(state.history) + 1
+                order = epoch_order(chosen, config["seed"], epoch)
+                record = train_epoch(engine, order, config["batch_size"], epoch, progress, stop)
+                _add_epoch(state, record, engine, validation, data.test)
+                write_state(folder, state)
+                publish(folder, state, "training")
+                progress.epoch(record)
+                if stop.asked and not state.complete:
+                    raise StoppedError
+            publish(folder, state, FINISHED, pictures=True)
+        except StoppedError:
+            publish(folder, state, "interrupted", pictures=True)
+            raise TrainingInterruptedError(
+                f"stopped: {folder} keeps {_kept(state)}. "
+                f"Go on with `cnnkit train --resume {folder}`."
+            ) from None
+        except NonFiniteError as error:
+            publish(folder, state, "diverged", pictures=True)
+            raise VerdictError(
+                folder, f"{error}; {_kept(state)} kept", "train again with a lower --lr"
+            ) from None
+        except StorageError as error:
+            raise StorageError(
+                error.subject,
+                f"{error.reason}; {folder} keeps {_kept(state)}",
+                f"make room or give write permission, then `cnnkit train --resume {folder}`",
+            ) from error
+
+
+def _add_epoch(
+    state: RunState, record: dict[str, object], engine: Engine, validation: Split, test: Split
+) -> None:
+    """Judge what an epoch learnt, and make it part of the state.
+
+    Raises:
+        NonFiniteError: a parameter is NaN or infinite.
+    """
+    arrays = engine.state()
+    if not is_finite(arrays):
+        raise NonFiniteError(f"a parameter became NaN or infinite in epoch {record['epoch']}")
+    _, record["test_accuracy"], answers = judge(engine, test)
+    best = True
+    if len(validation.labels):
+        loss, accuracy, _ = judge(engine, validation)
+        record["validation_loss"], record["validation_accuracy"] = loss, accuracy
+        best = all(loss < earlier["validation_loss"] for earlier in state.history)
+    state.engine = arrays
+    state.history.append(record)
+    if best:
+        state.kept, state.kept_epoch = parameters(arrays), len(state.history)
+        state.confusion = confusion_matrix(test.labels, answers, state.architecture.classes)
+
+
+def _note_changes(state: RunState, progress: TrainingProgress) -> None:
+    """Say what differs from the session before: the same bits are promised only on the same."""
+    if len(state.sessions) > 1:
+        before, now = state.sessions[-2:]
+        for key in VERSIONS:
+            if before[key] != now[key]:
+                progress.say(
+                    f"note: {key} was {before[key]}, is {now[key]}: the last bits may differ"
+                )
+
+
+def _kept(state: RunState) -> str:
+    count = len(state.history)
+    return f"{count} complete epoch{'' if count == 1 else 's'} of {state.config['epochs']}"
