@@ -37,7 +37,7 @@ class Engine(Protocol):
 
 def fresh_state(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
     """Return the state before the first step: drawn parameters, Adam's moments at zero."""
-    state: dict[str, NDArray[np.float32]] = {STEP: np.zeros((), np.float32)}
+    state: dict[str, NDArray[np.float32]] = {STEP: np.zeros(1, np.float32)}
     for name, values in architecture.initial_parameters(seed).items():
         state[PARAMETERS + name] = values
         state[MEAN + name] = np.zeros_like(values)

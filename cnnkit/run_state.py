@@ -23,6 +23,10 @@ from cnnkit.machine import cpu_name
 
 STATE_FILE = "resume.safetensors"
 KEPT, CONFUSION = "kept/", "confusion"
+RECORD = (  # what is known of an epoch, in the order of metrics.csv; None where not measured
+    *("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
+    *("test_accuracy", "seconds", "images_per_second"),
+)
 
 
 @dataclass
@@ -37,7 +41,7 @@ class RunState:
         kept: the parameters to publish, those of epoch `kept_epoch`.
         kept_epoch: the last epoch, or that of the lowest validation loss; 0 before the first ends.
         confusion: int64 [K, K] of the kept parameters on the test set, rows the true class.
-        history: one record per complete epoch.
+        history: one record per complete epoch, with the keys RECORD.
         sessions: what each start and resumption ran on, and when.
     """
 
@@ -172,7 +176,7 @@ def read_state(folder: Path) -> RunState:
         kept=kept,
         kept_epoch=header["kept_epoch"],
         confusion=confusion,
-        history=header["history"],
+        history=[{key: record[key] for key in RECORD} for record in header["history"]],
         sessions=header["sessions"],
     )
 

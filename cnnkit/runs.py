@@ -22,10 +22,11 @@ from typing import Any
 from cnnkit.checkpoint import FORMAT_VERSION, WEIGHTS_FILE, write_weights
 from cnnkit.errors import InputError, StorageError
 from cnnkit.files import write_text
-from cnnkit.run_state import STATE_FILE, RunState
+from cnnkit.run_state import RECORD, STATE_FILE, RunState
 
 MANIFEST_FILE = "manifest.json"
 FINISHED = "finished"
+PICTURES = ("loss.png", "loss.svg", "confusion.png", "confusion.svg")
 
 
 def publish(folder: Path, state: RunState, status: str, pictures: bool = False) -> None:
@@ -114,7 +115,7 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
 def _csv(history: list[dict[str, Any]]) -> str:
     """Return one row an epoch, with an empty field where nothing was measured."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, RECORD, lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     return text.getvalue()

@@ -83,7 +83,7 @@ class TorchEngine:
         self.adam = torch.optim.Adam(self.network.parameters(), lr=learning_rate, fused=True)
         for name, parameter in self.network.named_parameters():
             self.adam.state[parameter] = {
-                "step": torch.tensor(float(state[STEP]), device=self.device),
+                "step": torch.tensor(float(state[STEP][0]), device=self.device),
                 "exp_avg": torch.from_numpy(state[MEAN + name].copy()).to(self.device),
                 "exp_avg_sq": torch.from_numpy(state[SQUARE + name].copy()).to(self.device),
             }
@@ -93,7 +93,7 @@ class TorchEngine:
         arrays: dict[str, NDArray[np.float32]] = {}
         for name, parameter in self.network.named_parameters():
             adam = self.adam.state[parameter]
-            arrays[STEP] = adam["step"].cpu().numpy().copy()
+            arrays[STEP] = adam["step"].cpu().numpy().reshape(1).copy()
             arrays[PARAMETERS + name] = parameter.detach().cpu().numpy().copy()
             arrays[MEAN + name] = adam["exp_avg"].cpu().numpy().copy()
             arrays[SQUARE + name] = adam["exp_avg_sq"].cpu().numpy().copy()

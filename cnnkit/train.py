@@ -10,13 +10,13 @@ from typing import Any
 from rich.console import Console
 
 from cnnkit.architecture import Architecture
-from cnnkit.checkpoint import RUNS
+from cnnkit.checkpoint import RUNS, WEIGHTS_FILE
 from cnnkit.data import DATASETS, Dataset, load_dataset
 from cnnkit.engines import fresh_state, open_engine
 from cnnkit.errors import InputError, StorageError
 from cnnkit.loop import run
 from cnnkit.run_state import RunState, read_state, write_state
-from cnnkit.runs import check_free, claim_folder, is_published
+from cnnkit.runs import PICTURES, check_free, claim_folder, is_published
 from cnnkit.sampling import SEEDS, split_validation
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -110,6 +110,29 @@ class TrainResult:
     history: list[dict[str, Any]]
     kept_epoch: int
     test_accuracy: float
+
+    @property
+    def weights(self) -> Path:
+        """The weights file."""
+        return self.folder / WEIGHTS_FILE
+
+    @property
+    def seconds(self) -> float:
+        """How long the training steps of all epochs took."""
+        return float(sum(epoch["seconds"] for epoch in self.history))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        return {
+            "run": str(self.folder),
+            "weights": str(self.weights),
+            "pictures": [str(self.folder / name) for name in PICTURES],
+            "test_accuracy": self.test_accuracy,
+            "kept_epoch": self.kept_epoch,
+            "seconds": round(self.seconds, 3),
+            "config": self.config.to_json(),
+            "history": self.history,
+        }
 
 
 def train(config: TrainConfig, console: Console | None = None) -> TrainResult:
