@@ -1,0 +1,30 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+def isa() -> str: ...
+def available_isas() -> list[str]: ...
+
+class ConvReluPool:
+    def __init__(
+        self,
+        weight: Any,
+        bias: Any,
+        stride: Any,
+        padding: Any,
+        pool_kernel: Any,
+        pool_stride: Any,
+        pool_padding: Any,
+        precision: str,
+        isa: str | None,
+    ) -> None: ...
+    def __call__(self, x: Any, threads: int) -> NDArray[np.float32]: ...
+    def run_at(
+        self, x: int, images: int, channels: int, height: int, width: int, y: int, threads: int
+    ) -> None: ...
+    def output_size(self, height: int, width: int) -> list[int]: ...
+    @property
+    def algorithm(self) -> str: ...
+    @property
+    def isa(self) -> str: ...

@@ -1,0 +1,216 @@
+"""Convolution, ReLU and max-pool in one pass: `y = conv_relu_pool(x, weight, bias, padding=1)`.
+
+Legend of shape letters: N images, C channels, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit import _core
+from cnnkit.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+Size = int | Sequence[int]
+Tensor = TypeVar("Tensor", NDArray[np.float32], "torch.Tensor")
+
+
+def isa() -> str:
+    """Return the instruction set in use: the best that this machine has, or the one in CNNKIT_ISA.
+
+    Raises:
+        InputError: CNNKIT_ISA names one that this machine cannot run.
+    """
+    return _core.isa()
+
+
+def available_isas() -> list[str]:
+    """Return the instruction sets that this machine can run, best first."""
+    return _core.available_isas()
+
+
+class ConvReLUPool:
+    """The fused operation with its weights made ready once, for many calls.
+
+    Args and result are those of `conv_relu_pool`. Instances may be called from several threads.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Size = 1,
+        padding: Size = 0,
+        pool_kernel: Size = 2,
+        pool_stride: Size | None = None,
+        pool_padding: Size = 0,
+        *,
+        precision: str = "default",
+        isa: str | None = None,
+    ) -> None:
+        self._kernel = _core.ConvReluPool(
+            _array(weight, "weight"),
+            None if bias is None else _array(bias, "bias"),
+            stride,
+            padding,
+            pool_kernel,
+            pool_stride,
+            pool_padding,
+            precision,
+            isa,
+        )
+        self._channels_out = weight.shape[0]
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm that was chosen for these weights."""
+        return self._kernel.algorithm
+
+    @property
+    def isa(self) -> str:
+        """The instruction set that it runs on."""
+        return self._kernel.isa
+
+    def __call__(self, x: Tensor, *, threads: int | None = None) -> Tensor:
+        """Run on x [N, C_in, H, W]; see `conv_relu_pool`."""
+        count = default_threads() if threads is None else threads
+        if isinstance(x, np.ndarray):
+            return self._kernel(x, count)
+        torch = sys.modules.get("torch")
+        if torch is None or not isinstance(x, torch.Tensor) or x.ndim != 4:
+            return self._kernel(_array(x, "x"), count)  # refuses it by name
+        _check_tensor(x, "x")
+        images, channels, height, width = x.shape
+        x = x.contiguous()
+        size = self._kernel.output_size(height, width)
+        y = torch.empty((images, self._channels_out, *size), dtype=torch.float32)
+        self._kernel.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), count)
+        return y
+
+
+def conv_relu_pool(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    pool_kernel: Size = 2,
+    pool_stride: Size | None = None,
+    pool_padding: Size = 0,
+    *,
+    precision: str = "default",
+    threads: int | None = None,
+) -> Tensor:
+    """Compute `max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, ...)`.
+
+    NaN, infinities, −0.0 and odd sizes are treated as PyTorch treats them. Sizes are ints or pairs
+    (rows, columns).
+
+    Args:
+        x: float32 [N, C_in, H, W], a NumPy array or a PyTorch CPU tensor, of any memory layout.
+        weight: float32 [C_out, C_in, kernel rows, kernel columns].
+        bias: float32 [C_out].
+        stride: of the convolution.
+        padding: of the convolution, with zeros.
+        pool_kernel: window of the max-pool.
+        pool_stride: of the max-pool; its kernel where None.
+        pool_padding: of the max-pool, at most half its kernel; padding never wins.
+        precision: "default", or "fast" for 15 to 25 times the rounding error where that pays.
+        threads: how many threads may work; None for PyTorch's setting if PyTorch is loaded, else
+            the cores that this process may use.
+
+    Returns:
+        float32 [N, C_out, pooled rows, pooled columns], of the kind of x.
+
+    Raises:
+        InputError: an argument is not what it must be.
+    """
+    operation = ConvReLUPool(
+        weight,
+        bias,
+        stride,
+        padding,
+        pool_kernel,
+        pool_stride,
+        pool_padding,
+        precision=precision,
+    )
+    return operation(x, threads=threads)
+
+
+def conv_relu_pool_ref(
+    x: NDArray[Any],
+    weight: NDArray[Any],
+    bias: NDArray[Any] | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    pool_kernel: Size = 2,
+    pool_stride: Size | None = None,
+    pool_padding: Size = 0,
+) -> NDArray[np.float64]:
+    """Compute what `conv_relu_pool` computes: slowly, obviously, in float64."""
+    images = np.pad(x.astype(np.float64), _margins(padding))
+    windows = _windows(images, weight.shape[2:], stride)
+    sums = np.einsum("nchwij,ocij->nohw", windows, weight.astype(np.float64))
+    if bias is not None:
+        sums += bias.astype(np.float64)[:, None, None]
+    activations = np.where(sums < 0, 0.0, sums)  # NaN stays
+    ringed = np.pad(activations, _margins(pool_padding), constant_values=-np.inf)
+    step = pool_kernel if pool_stride is None else pool_stride
+    return np.asarray(_windows(ringed, _pair(pool_kernel), step).max(axis=(4, 5)))
+
+
+def default_threads() -> int:
+    """Return PyTorch's number of threads if PyTorch is loaded, else the usable cores."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _pair(size: Size) -> tuple[int, int]:
+    rows, columns = (size, size) if isinstance(size, int) else size
+    return rows, columns
+
+
+def _margins(padding: Size) -> list[tuple[int, int]]:
+    rows, columns = _pair(padding)
+    return [(0, 0), (0, 0), (rows, rows), (columns, columns)]
+
+
+def _windows(x: NDArray[np.float64], kernel: Sequence[int], stride: Size) -> NDArray[np.float64]:
+    """Return every window of x [N, C, H, W] as [N, C, rows, columns, kernel rows, columns]."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, tuple(kernel), axis=(2, 3))
+    rows, columns = _pair(stride)
+    return windows[:, :, ::rows, ::columns]
+
+
+def _array(value: Any, name: str) -> NDArray[Any]:
+    """Return a tensor's memory as an array; anything else unchanged, for the kernel to judge."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(value, torch.Tensor):
+        array: NDArray[Any] = value
+        return array
+    _check_tensor(value, name)
+    return value.numpy()  # type: ignore[no-any-return]  # torch is Any here: it may be absent
+
+
+def _check_tensor(tensor: torch.Tensor, name: str) -> None:
+    if tensor.device.type != "cpu":
+        raise InputError(name, f"is on {tensor.device}", "move it with .cpu()")
+    if str(tensor.dtype) != "torch.float32":
+        raise InputError(name, f"has dtype {tensor.dtype}", "give float32, with .float()")
+    if tensor.requires_grad and sys.modules["torch"].is_grad_enabled():
+        raise InputError(
+            name, "requires a gradient", "call it under torch.no_grad(), or give .detach()"
+        )

@@ -1,0 +1,110 @@
+#include "arguments.h"
+
+#include <climits>
+
+#include "plan.h"
+
+namespace py = pybind11;
+
+namespace cnnkit {
+namespace {
+
+std::string text(const py::handle& value) { return py::str(value); }
+
+std::string text(const Pair& p) { return std::to_string(p.h) + "x" + std::to_string(p.w); }
+
+long whole(const py::handle& item, const py::handle& value, const char* name, long least) {
+    // bool is an int in Python, and never meant here.
+    if (!PyIndex_Check(item.ptr()) || PyBool_Check(item.ptr())) {
+        refuse(name, "is " + text(py::repr(value)), "give an int or a pair of ints");
+    }
+    const long size = PyNumber_AsSsize_t(item.ptr(), PyExc_OverflowError);
+    if (size == -1 && PyErr_Occurred()) throw py::error_already_set();
+    if (size < least || size > INT_MAX) {
+        refuse(name, "is " + text(py::repr(value)),
+               "give sizes of at least " + std::to_string(least));
+    }
+    return size;
+}
+
+}  // namespace
+
+void refuse(const std::string& subject, const std::string& reason, const std::string& remedy) {
+    const py::object error = py::module_::import("cnnkit.errors").attr("InputError");
+    PyErr_SetObject(error.ptr(), error(subject, reason, remedy).ptr());
+    throw py::error_already_set();
+}
+
+Floats floats(const py::handle& value, const char* name, int rank, const char* axes) {
+    if (!py::isinstance<py::array>(value)) {
+        refuse(name, "is a " + text(py::type::of(value).attr("__name__")),
+               "give a NumPy array or a PyTorch tensor");
+    }
+    const auto array = py::reinterpret_borrow<py::array>(value);
+    if (!py::isinstance<py::array_t<float>>(array)) {
+        refuse(name, "has dtype " + text(array.dtype()), "give float32");
+    }
+    if (array.ndim() != rank) {
+        refuse(name, "has shape " + text(array.attr("shape")),
+               "give " + std::to_string(rank) + " dimensions, " + axes);
+    }
+    return Floats::ensure(array);
+}
+
+Pair pair(const py::handle& value, const char* name, long least) {
+    if (py::isinstance<py::tuple>(value) || py::isinstance<py::list>(value)) {
+        const auto items = py::reinterpret_borrow<py::sequence>(value);
+        if (items.size() != 2) {
+            refuse(name, "is " + text(py::repr(value)), "give an int or a pair of ints");
+        }
+        return {whole(items[0], value, name, least), whole(items[1], value, name, least)};
+    }
+    const long both = whole(value, value, name, least);
+    return {both, both};
+}
+
+Shape parameters(const Floats& weight, const py::object& stride, const py::object& padding,
+                 const py::object& pool_kernel, const py::object& pool_stride,
+                 const py::object& pool_padding) {
+    Shape s = {};
+    s.channels_out = weight.shape(0), s.channels_in = weight.shape(1);
+    s.kernel = {weight.shape(2), weight.shape(3)};
+    if (s.channels_out < 1 || s.channels_in < 1 || s.kernel.h < 1 || s.kernel.w < 1) {
+        refuse("weight", "has shape " + text(weight.attr("shape")), "give sizes of at least 1");
+    }
+    s.stride = pair(stride, "stride", 1);
+    s.padding = pair(padding, "padding", 0);
+    s.pool_kernel = pair(pool_kernel, "pool_kernel", 1);
+    s.pool_stride = pool_stride.is_none() ? s.pool_kernel : pair(pool_stride, "pool_stride", 1);
+    s.pool_padding = pair(pool_padding, "pool_padding", 0);
+    if (s.pool_padding.h > s.pool_kernel.h / 2 || s.pool_padding.w > s.pool_kernel.w / 2) {
+        refuse("pool_padding",
+               "is " + text(py::repr(pool_padding)) + " for a pool of " + text(s.pool_kernel),
+               "give at most half of pool_kernel");
+    }
+    return s;
+}
+
+Shape with_input(Shape s, long channels, long height, long width) {
+    if (channels != s.channels_in) {
+        refuse("x", "has " + std::to_string(channels) + " channels",
+               "give the " + std::to_string(s.channels_in) + " that weight expects");
+    }
+    s.input = {height, width};
+    complete(s);
+    if (s.conv.h < 1 || s.conv.w < 1 || s.output.h < 1 || s.output.w < 1) {
+        refuse("x",
+               "of " + text(s.input) + " pixels leaves an empty output: the convolution gives " +
+                   text(s.conv) + ", the pool " + text(s.output),
+               "give a larger input or padding, or a smaller kernel or pool");
+    }
+    return s;
+}
+
+Precision precision(const std::string& name) {
+    if (name == "default") return Precision::kDefault;
+    if (name == "fast") return Precision::kFast;
+    refuse("precision", "is '" + name + "'", "give 'default' or 'fast'");
+}
+
+}  // namespace cnnkit

@@ -1,0 +1,37 @@
+// From Python's arguments to the kernels' shapes, or to an InputError that names argument, value
+// and expectation.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <string>
+
+#include "cnnkit.h"
+
+namespace cnnkit {
+
+using Floats = pybind11::array_t<float, pybind11::array::c_style>;
+
+// Raises cnnkit.errors.InputError(subject, reason, remedy).
+[[noreturn]] void refuse(const std::string& subject, const std::string& reason,
+                         const std::string& remedy);
+
+// A contiguous float32 array of the given rank; other layouts are copied, other dtypes and ranks
+// refused. `axes` says the meaning of the dimensions, such as "[N, C, H, W]".
+Floats floats(const pybind11::handle& value, const char* name, int rank, const char* axes);
+
+// An int or a pair of ints, each at least `least`.
+Pair pair(const pybind11::handle& value, const char* name, long least);
+
+// The shape of everything but the input's size.
+Shape parameters(const Floats& weight, const pybind11::object& stride,
+                 const pybind11::object& padding, const pybind11::object& pool_kernel,
+                 const pybind11::object& pool_stride, const pybind11::object& pool_padding);
+
+// The whole shape for an input of these sizes; refuses what would leave an empty output.
+Shape with_input(Shape shape, long channels, long height, long width);
+
+Precision precision(const std::string& name);
+
+}  // namespace cnnkit

@@ -1,0 +1,112 @@
+// The Python module `cnnkit._core`. Arrays come as NumPy's or as addresses, never through PyTorch's
+// C++ interface, so that one build serves every PyTorch.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "arguments.h"
+#include "dispatch.h"
+#include "plan.h"
+
+namespace py = pybind11;
+
+namespace cnnkit {
+namespace {
+
+class ConvReluPool {
+  public:
+    ConvReluPool(const py::object& weight, const py::object& bias, const py::object& stride,
+                 const py::object& padding, const py::object& pool_kernel,
+                 const py::object& pool_stride, const py::object& pool_padding,
+                 const std::string& precision_name, const std::optional<std::string>& isa) {
+        const Floats w = floats(weight, "weight", 4, "[C_out, C_in, kernel rows, kernel columns]");
+        const Shape shape = parameters(w, stride, padding, pool_kernel, pool_stride, pool_padding);
+        Floats b;
+        if (!bias.is_none()) {
+            b = floats(bias, "bias", 1, "[C_out]");
+            if (b.shape(0) != shape.channels_out) {
+                refuse("bias", "has " + std::to_string(b.shape(0)) + " values",
+                       "give the " + std::to_string(shape.channels_out) + " that weight expects");
+            }
+        }
+        plan_ = std::make_unique<Plan>(isa ? find_isa(*isa) : current_isa(), shape,
+                                       precision(precision_name), w.data(),
+                                       bias.is_none() ? nullptr : b.data());
+    }
+
+    Floats call(const py::object& x, int threads) const {
+        const Floats in = floats(x, "x", 4, "[N, C_in, H, W]");
+        const Shape shape = with_input(plan_->shape(), in.shape(1), in.shape(2), in.shape(3));
+        Floats out(
+            {static_cast<long>(in.shape(0)), shape.channels_out, shape.output.h, shape.output.w});
+        run(shape, in.data(), in.shape(0), out.mutable_data(), threads);
+        return out;
+    }
+
+    void run_at(std::uintptr_t x, long images, long channels, long height, long width,
+                std::uintptr_t y, int threads) const {
+        const Shape shape = with_input(plan_->shape(), channels, height, width);
+        run(shape, reinterpret_cast<const float*>(x), images, reinterpret_cast<float*>(y), threads);
+    }
+
+    std::array<long, 2> output_size(long height, long width) const {
+        const Shape s = with_input(plan_->shape(), plan_->shape().channels_in, height, width);
+        return {s.output.h, s.output.w};
+    }
+
+    std::string algorithm() const { return plan_->algorithm(); }
+    std::string isa() const { return plan_->isa().name; }
+
+  private:
+    void run(const Shape& shape, const float* x, long images, float* y, int threads) const {
+        if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
+        const py::gil_scoped_release released;
+        plan_->run(shape, x, images, y, threads);
+    }
+
+    std::unique_ptr<Plan> plan_;
+};
+
+}  // namespace
+}  // namespace cnnkit
+
+PYBIND11_MODULE(_core, m) {
+    using namespace cnnkit;
+    m.doc() = "The compiled kernels of cnnkit; cnnkit.ops is their public face.";
+
+    py::register_local_exception_translator([](std::exception_ptr thrown) {
+        try {
+            if (thrown) std::rethrow_exception(thrown);
+        } catch (const IsaError& error) {
+            const py::object type = py::module_::import("cnnkit.errors").attr("InputError");
+            const py::object value = type("CNNKIT_ISA", error.what(), "name one of these, or none");
+            PyErr_SetObject(type.ptr(), value.ptr());
+        }
+    });
+
+    m.def("isa", [] { return std::string(current_isa().name); }, "The instruction set in use.");
+    m.def(
+        "available_isas",
+        [] {
+            std::vector<std::string> names;
+            for (const Isa* isa : available_isas()) names.push_back(isa->name);
+            return names;
+        },
+        "The instruction sets that this machine can run, best first.");
+
+    py::class_<ConvReluPool>(m, "ConvReluPool", "The fused operation with its weights made ready.")
+        .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
+                      const py::object&, const py::object&, const py::object&, const std::string&,
+                      const std::optional<std::string>&>(),
+             py::arg("weight"), py::arg("bias"), py::arg("stride"), py::arg("padding"),
+             py::arg("pool_kernel"), py::arg("pool_stride"), py::arg("pool_padding"),
+             py::arg("precision"), py::arg("isa"))
+        .def("__call__", &ConvReluPool::call, py::arg("x"), py::arg("threads"))
+        .def("run_at", &ConvReluPool::run_at, py::arg("x"), py::arg("images"), py::arg("channels"),
+             py::arg("height"), py::arg("width"), py::arg("y"), py::arg("threads"))
+        .def("output_size", &ConvReluPool::output_size, py::arg("height"), py::arg("width"))
+        .def_property_readonly("algorithm", &ConvReluPool::algorithm)
+        .def_property_readonly("isa", &ConvReluPool::isa);
+}

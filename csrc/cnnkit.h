@@ -1,0 +1,58 @@
+// The interface of the kernels: raw pointers and sizes; nothing of Python or PyTorch.
+//
+// Legend: C channels, H rows, W columns; every array is contiguous float32, images are [C][H][W].
+#pragma once
+
+#include <cstddef>
+
+namespace cnnkit {
+
+// Rows first, then columns, as in PyTorch.
+struct Pair {
+    long h, w;
+};
+
+// y = max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, pool_stride,
+// pool_padding) of one image
+struct Shape {
+    long channels_in, channels_out;
+    Pair input, kernel, stride, padding;
+    Pair pool_kernel, pool_stride, pool_padding;
+    Pair conv;    // rows and columns of the convolution
+    Pair output;  // rows and columns after the pool
+};
+
+enum class Precision {
+    kDefault,  // within a small factor of the rounding error of a plain sum
+    kFast,     // 15 to 25 times that, where it pays
+};
+
+// One way to compute the operation on one instruction set. Functions never allocate: the caller
+// owns `prepared`, made once per weight, and `workspace`, both aligned to kAlignment and of the
+// sizes asked for (bytes).
+struct Algorithm {
+    const char* name;
+    bool (*fits)(const Shape&, Precision);
+    size_t (*prepared_bytes)(const Shape&);
+    // weight is [channels_out][channels_in][kernel.h][kernel.w]; bias is [channels_out] or null.
+    // False: these weights (NaN, infinite or huge) are not for this algorithm.
+    bool (*prepare)(const Shape&, const float* weight, const float* bias, void* prepared);
+    size_t (*workspace_bytes)(const Shape&);
+    // Computes the pooled rows row0 <= row < row1 of every output channel. False: the pixels (NaN,
+    // infinite or huge) are not for this algorithm, and y holds nothing of use.
+    bool (*run)(const Shape&, const float* x, const void* prepared, float* y, long row0, long row1,
+                void* workspace);
+};
+
+constexpr size_t kAlignment = 64;
+
+// The algorithms of one instruction set, best first; the last one fits everything.
+struct Isa {
+    const char* name;
+    int lanes;  // floats in a vector
+    bool (*supported)();
+    const Algorithm* algorithms;
+    int algorithm_count;
+};
+
+}  // namespace cnnkit

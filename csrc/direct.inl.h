@@ -1,0 +1,205 @@
+// conv → ReLU → max-pool for every shape and every value, as a plain sum that starts at the bias.
+//
+// The lanes are neighbouring pixels of a convolution row. The input rows are copied once into
+// zero-padded rows that are split by phase, x[row][phase][i] = column i * stride + phase, so that a
+// tap of any stride reads neighbouring floats. kChannels output channels x kVectors vectors are
+// summed at once; finished convolution rows wait in a ring until the pool windows that they belong
+// to are complete.
+
+namespace direct {
+
+constexpr int kChannels = 4;
+constexpr int kVectors = kRegisters >= 32 ? 4 : 2;
+
+struct Plan {
+    long padded_h;  // rows of the padded input that the largest row range needs
+    long phase;     // floats of one phase of a padded row
+    long row;       // floats of a padded row, all phases
+    long plane;     // floats of a padded channel
+    long conv_row;  // floats of a convolution row: whole vectors
+    long line;      // floats of a pool line: a convolution row with its padding on both sides
+};
+
+inline Plan plan(const Shape& s) {
+    Plan p;
+    p.padded_h = (s.conv.h - 1) * s.stride.h + s.kernel.h;
+    p.conv_row = round_up(s.conv.w, kLanes);
+    p.phase = p.conv_row + (s.kernel.w - 1) / s.stride.w;
+    p.row = p.phase * s.stride.w;
+    p.plane = p.padded_h * p.row;
+    const long reach =
+        max((s.output.w - 1) * s.pool_stride.w + s.pool_kernel.w, s.pool_padding.w + p.conv_row);
+    p.line = reach + s.pool_kernel.w + kLanes;
+    return p;
+}
+
+inline size_t prepared_bytes(const Shape& s) {
+    return sizeof(float) *
+           (s.channels_out * s.channels_in * s.kernel.h * s.kernel.w + s.channels_out);
+}
+
+// The bias, then the weights, as they came.
+inline bool prepare(const Shape& s, const float* weight, const float* bias, void* prepared) {
+    float* to = static_cast<float*>(prepared);
+    for (long o = 0; o < s.channels_out; ++o) *to++ = bias ? bias[o] : 0.0f;
+    const long count = s.channels_out * s.channels_in * s.kernel.h * s.kernel.w;
+    for (long i = 0; i < count; ++i) *to++ = weight[i];
+    return true;
+}
+
+inline size_t workspace_bytes(const Shape& s) {
+    const Plan p = plan(s);
+    return sizeof(float) * (round_up(s.channels_in * p.plane, 16) +
+                            round_up(s.pool_kernel.h * kChannels * p.conv_row, 16) + p.line);
+}
+
+// Copies the padded rows first <= row < last of every channel to x.
+inline void pad(const Shape& s, const Plan& p, const float* image, long first, long last,
+                float* x) {
+    for (long c = 0; c < s.channels_in; ++c) {
+        for (long r = first; r < last; ++r) {
+            float* to = x + c * p.plane + (r - first) * p.row;
+            for (long i = 0; i < p.row; ++i) to[i] = 0.0f;
+            const long in = r - s.padding.h;
+            if (in < 0 || in >= s.input.h) continue;
+            const float* from = image + (c * s.input.h + in) * s.input.w;
+            // Columns beyond the last convolution's reach are read by no tap.
+            const long reach = (s.conv.w - 1) * s.stride.w + s.kernel.w - s.padding.w;
+            const long columns = min(s.input.w, reach);
+            if (s.stride.w == 1) {
+                for (long j = 0; j < columns; ++j) to[j + s.padding.w] = from[j];
+            } else {
+                for (long j = 0; j < columns; ++j) {
+                    const long column = j + s.padding.w;
+                    to[column % s.stride.w * p.phase + column / s.stride.w] = from[j];
+                }
+            }
+        }
+    }
+}
+
+// Sums `vectors` vectors of one convolution row of `channels` output channels. x points at the
+// row's first padded input row and first column, weight at the first output channel.
+template <int channels, int vectors>
+inline void sum(const Shape& s, const Plan& p, const float* x, const float* weight,
+                const float* bias, float* to, long to_channel) {
+    Vec total[channels][vectors];
+    for (int o = 0; o < channels; ++o) {
+        for (int v = 0; v < vectors; ++v) total[o][v] = set1(bias[o]);
+    }
+    const long per_channel = s.channels_in * s.kernel.h * s.kernel.w;
+    for (long c = 0; c < s.channels_in; ++c) {
+        for (long i = 0; i < s.kernel.h; ++i) {
+            const float* row = x + c * p.plane + i * p.row;
+            const float* taps = weight + (c * s.kernel.h + i) * s.kernel.w;
+            long phase = 0, column = 0;  // of tap j: j % stride, j / stride
+            for (long j = 0; j < s.kernel.w; ++j) {
+                const float* from = row + phase * p.phase + column;
+                Vec pixels[vectors];
+                for (int v = 0; v < vectors; ++v) pixels[v] = load(from + v * kLanes);
+                for (int o = 0; o < channels; ++o) {
+                    const Vec tap = broadcast(taps + o * per_channel + j);
+                    for (int v = 0; v < vectors; ++v)
+                        total[o][v] = fma(pixels[v], tap, total[o][v]);
+                }
+                if (++phase == s.stride.w) phase = 0, ++column;
+            }
+        }
+    }
+    for (int o = 0; o < channels; ++o) {
+        for (int v = 0; v < vectors; ++v) store(to + o * to_channel + v * kLanes, total[o][v]);
+    }
+}
+
+template <int channels>
+inline void conv_row(const Shape& s, const Plan& p, const float* x, const float* weight,
+                     const float* bias, float* to) {
+    long j = 0;
+    for (; j + kVectors * kLanes <= p.conv_row; j += kVectors * kLanes) {
+        sum<channels, kVectors>(s, p, x + j, weight, bias, to + j, p.conv_row);
+    }
+    for (; j + 2 * kLanes <= p.conv_row; j += 2 * kLanes) {
+        sum<channels, 2>(s, p, x + j, weight, bias, to + j, p.conv_row);
+    }
+    for (; j < p.conv_row; j += kLanes)
+        sum<channels, 1>(s, p, x + j, weight, bias, to + j, p.conv_row);
+}
+
+// Pools convolution rows first <= row < last of one channel, which stand in the ring, to one output
+// row.
+inline void pool_row(const Shape& s, const Plan& p, const float* ring, long first, long last,
+                     float* line, float* y) {
+    float* inside = line + s.pool_padding.w;
+    for (long j = 0; j < p.conv_row; j += kLanes) {
+        Vec most = load(ring + first % s.pool_kernel.h * kChannels * p.conv_row + j);
+        for (long r = first + 1; r < last; ++r) {
+            most = max_nan(most, load(ring + r % s.pool_kernel.h * kChannels * p.conv_row + j));
+        }
+        store(inside + j, most);
+    }
+    // Padding never wins, nor do the lanes beyond the row's end.
+    for (long j = 0; j < s.pool_padding.w; ++j) line[j] = -__builtin_inff();
+    for (float* end = inside + s.conv.w; end < line + p.line; ++end) *end = -__builtin_inff();
+    for (long j = 0; j < s.output.w; ++j) {
+        const float* window = line + j * s.pool_stride.w;
+        float most = window[0];
+        for (long k = 1; k < s.pool_kernel.w; ++k)
+            most = most > window[k] || most != most ? most : window[k];
+        y[j] = most < 0.0f ? 0.0f : most;  // NaN stays
+    }
+}
+
+inline bool run(const Shape& s, const float* image, const void* prepared, float* y, long row0,
+                long row1, void* workspace) {
+    const Plan p = plan(s);
+    float* x = static_cast<float*>(workspace);
+    float* ring = x + round_up(s.channels_in * p.plane, 16);
+    float* line = ring + round_up(s.pool_kernel.h * kChannels * p.conv_row, 16);
+    const float* biases = static_cast<const float*>(prepared);
+    const float* weights = biases + s.channels_out;
+    const long per_channel = s.channels_in * s.kernel.h * s.kernel.w;
+
+    const long conv0 = max(0, row0 * s.pool_stride.h - s.pool_padding.h);
+    const long conv1 =
+        min(s.conv.h, (row1 - 1) * s.pool_stride.h - s.pool_padding.h + s.pool_kernel.h);
+    const long padded0 = conv0 * s.stride.h;
+    pad(s, p, image, padded0, (conv1 - 1) * s.stride.h + s.kernel.h, x);
+
+    for (long o = 0; o < s.channels_out; o += kChannels) {
+        const float* weight = weights + o * per_channel;
+        const long channels = min(kChannels, s.channels_out - o);
+        long done = conv0;  // convolution rows before this one stand in the ring
+        for (long r = row0; r < row1; ++r) {
+            const long top = r * s.pool_stride.h - s.pool_padding.h;
+            const long first = max(0, top), last = min(s.conv.h, top + s.pool_kernel.h);
+            for (done = max(done, first); done < last; ++done) {
+                const float* from = x + (done * s.stride.h - padded0) * p.row;
+                float* to = ring + done % s.pool_kernel.h * kChannels * p.conv_row;
+                switch (channels) {
+                    case 1:
+                        conv_row<1>(s, p, from, weight, biases + o, to);
+                        break;
+                    case 2:
+                        conv_row<2>(s, p, from, weight, biases + o, to);
+                        break;
+                    case 3:
+                        conv_row<3>(s, p, from, weight, biases + o, to);
+                        break;
+                    default:
+                        conv_row<4>(s, p, from, weight, biases + o, to);
+                }
+            }
+            for (long i = 0; i < channels; ++i) {
+                pool_row(s, p, ring + i * p.conv_row, first, last, line,
+                         y + ((o + i) * s.output.h + r) * s.output.w);
+            }
+        }
+    }
+    return true;
+}
+
+inline bool fits(const Shape&, Precision) { return true; }
+
+constexpr Algorithm kAlgorithm = {"direct", fits, prepared_bytes, prepare, workspace_bytes, run};
+
+}  // namespace direct

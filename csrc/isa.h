@@ -1,0 +1,11 @@
+// Whether this processor, and the operating system on it, can run an instruction set.
+#pragma once
+
+namespace cnnkit {
+
+bool has_scalar();
+bool has_avx2();    // AVX2 and FMA
+bool has_avx512();  // AVX-512 F, BW, DQ and VL
+bool has_neon();
+
+}  // namespace cnnkit

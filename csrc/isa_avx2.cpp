@@ -1,0 +1,17 @@
+#if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+
+#include "cnnkit.h"
+#include "isa.h"
+
+namespace cnnkit {
+namespace {
+#include "sizes.inl.h"
+#include "vec_avx2.inl.h"
+#include "direct.inl.h"
+#include "kernels.inl.h"
+}  // namespace
+
+extern const Isa kAvx2 = {"avx2", kLanes, has_avx2, kAlgorithms, kAlgorithmCount};
+}  // namespace cnnkit
+#endif

@@ -1,0 +1,17 @@
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#include <immintrin.h>
+
+#include "cnnkit.h"
+#include "isa.h"
+
+namespace cnnkit {
+namespace {
+#include "sizes.inl.h"
+#include "vec_avx512.inl.h"
+#include "direct.inl.h"
+#include "kernels.inl.h"
+}  // namespace
+
+extern const Isa kAvx512 = {"avx512", kLanes, has_avx512, kAlgorithms, kAlgorithmCount};
+}  // namespace cnnkit
+#endif

@@ -1,0 +1,17 @@
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+#include "cnnkit.h"
+#include "isa.h"
+
+namespace cnnkit {
+namespace {
+#include "sizes.inl.h"
+#include "vec_neon.inl.h"
+#include "direct.inl.h"
+#include "kernels.inl.h"
+}  // namespace
+
+extern const Isa kNeon = {"neon", kLanes, has_neon, kAlgorithms, kAlgorithmCount};
+}  // namespace cnnkit
+#endif

@@ -1,0 +1,13 @@
+#include "cnnkit.h"
+#include "isa.h"
+
+namespace cnnkit {
+namespace {
+#include "sizes.inl.h"
+#include "vec_scalar.inl.h"
+#include "direct.inl.h"
+#include "kernels.inl.h"
+}  // namespace
+
+extern const Isa kScalar = {"scalar", kLanes, has_scalar, kAlgorithms, kAlgorithmCount};
+}  // namespace cnnkit

@@ -1,0 +1,43 @@
+// One fused operation with its weights made ready: which algorithm, prepared once, run many times.
+#pragma once
+
+#include <memory>
+
+#include "cnnkit.h"
+
+namespace cnnkit {
+
+struct Free {
+    void operator()(void* memory) const;
+};
+using Buffer = std::unique_ptr<void, Free>;
+
+// Memory aligned to kAlignment; throws std::bad_alloc.
+Buffer allocate(size_t bytes);
+
+// Fills in the sizes of the convolution and of the output; either may come out below 1.
+void complete(Shape& shape);
+
+class Plan {
+  public:
+    // `shape` needs no input size yet: an algorithm is chosen by everything else.
+    Plan(const Isa& isa, const Shape& shape, Precision precision, const float* weight,
+         const float* bias);
+
+    // x is [images][channels_in][input.h][input.w], y is [images][channels_out][output.h][output.w]
+    // of a completed shape. Const and free of locks: several threads may run one plan.
+    void run(const Shape& shape, const float* x, long images, float* y, int threads) const;
+
+    const char* algorithm() const { return (fast_ ? fast_ : direct_)->name; }
+    const Isa& isa() const { return isa_; }
+    const Shape& shape() const { return shape_; }
+
+  private:
+    const Isa& isa_;
+    Shape shape_;
+    const Algorithm* fast_ = nullptr;  // none where only the general algorithm fits
+    const Algorithm* direct_;
+    Buffer prepared_fast_, prepared_direct_;
+};
+
+}  // namespace cnnkit
