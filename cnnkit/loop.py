@@ -13,7 +13,7 @@ from cnnkit.errors import StorageError, VerdictError
 from cnnkit.evaluate import confusion_matrix
 from cnnkit.progress import LOG_FILE, TrainingProgress
 from cnnkit.run_state import RunState, session, write_state
-from cnnkit.runs import FINISHED, publish
+from cnnkit.runs import FINISHED, publish, remove_leftovers
 from cnnkit.sampling import epoch_order, split_validation
 from cnnkit.stopping import StopSignals
 
@@ -43,6 +43,7 @@ def run(folder: Path, state: RunState, data: Dataset, engine: Engine, console: C
         ) as progress,
     ):
         try:
+            remove_leftovers(folder)
             _note_changes(state, progress)
             write_state(folder, state)
             publish(folder, state, "training")  # after a kill, files may be an epoch behind

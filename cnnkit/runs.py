@@ -70,6 +70,12 @@ def is_published(folder: Path) -> bool:
         return False
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a kill left of a file under way: `cnnkit.files.replacing` writes it beside."""
+    for path in folder.glob(f".*.{'[0-9a-f]' * 8}.*"):
+        path.unlink(missing_ok=True)
+
+
 def check_free(folder: Path) -> None:
     """Refuse an output folder that holds anything: nothing is ever overwritten.
 

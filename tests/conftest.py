@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cnnkit.checkpoint import Weights, find_weights, read_weights
 from cnnkit.cli import main
-from cnnkit.data import Dataset, load_dataset
+from cnnkit.data import FILES, Dataset, Split, load_dataset
+from cnnkit.export import FORMATS, export
+from cnnkit.idx import write_idx
 
 
 @dataclass(frozen=True)
@@ -59,3 +62,34 @@ def weights_file(trained_run: Path) -> Path:
 @pytest.fixture(scope="session")
 def trained(weights_file: Path) -> Weights:
     return read_weights(weights_file)
+
+
+@pytest.fixture(scope="session")
+def few(mnist: Dataset) -> Dataset:
+    """The data with 500 test images, for tests that verify often."""
+    return replace(mnist, test=Split(mnist.test.images[:500], mnist.test.labels[:500]))
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Path:
+    """An IDX folder with the first 1,000 training and 500 test images, for quick trainings."""
+    folder = tmp_path_factory.mktemp("small-mnist")
+    arrays = (
+        *(mnist.train.images[:1000, 0], mnist.train.labels[:1000].astype(np.uint8)),
+        *(mnist.test.images[:500, 0], mnist.test.labels[:500].astype(np.uint8)),
+    )
+    for name, array in zip(FILES, arrays, strict=True):
+        write_idx(folder / name, array)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def artefacts(
+    tmp_path_factory: pytest.TempPathFactory, trained: Weights, mnist: Dataset
+) -> dict[str, Path]:
+    """The trained network in every format, by the format's name, verified on all test images."""
+    folder = tmp_path_factory.mktemp("artefacts")
+    paths = {name: folder / f"mnist{form.suffix}" for name, form in FORMATS.items()}
+    for name, path in paths.items():
+        assert export(trained, name, path, mnist).passed
+    return paths

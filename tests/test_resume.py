@@ -1,0 +1,320 @@
+"""A run that was killed, stopped or extended ends with the bits of one that never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnnkit.checkpoint import read_tensors, read_weights, write_tensors
+from cnnkit.data import FILES, Dataset
+from cnnkit.errors import EXIT_INTERRUPTED, InputError
+from cnnkit.idx import write_idx
+from cnnkit.run_state import STATE_FILE, read_state, write_state
+from cnnkit.train import TrainConfig, resume, train
+
+EPOCHS = 3
+TIMES = {"seconds", "images_per_second"}  # what two runs may differ in
+# Kills itself before the n-th file gets its final name.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from cnnkit.train import TrainConfig, train
+left, rename = int(sys.argv[1]), Path.replace
+def replace(self, target):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+Path.replace = replace
+train(TrainConfig(data=Path(sys.argv[2]), output=Path(sys.argv[3]), epochs=int(sys.argv[4])))
+"""
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
+    """The run that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train(TrainConfig(data=small_data, epochs=EPOCHS, output=folder))
+    return folder
+
+
+@pytest.fixture
+def short_run(tmp_path: Path, small_data: Path) -> Path:
+    """A finished run of one epoch."""
+    folder = tmp_path / "run"
+    train(TrainConfig(data=small_data, epochs=1, output=folder))
+    return folder
+
+
+def measured(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in TIMES} for line in lines]
+
+
+def assert_same_run(folder: Path, reference: Path) -> None:
+    for name in ("weights.safetensors", "confusion.png", "confusion.svg"):
+        assert (folder / name).read_bytes() == (reference / name).read_bytes(), name
+    assert measured(folder) == measured(reference)
+    first, second = (read_tensors(run / STATE_FILE)[0] for run in (folder, reference))
+    assert sorted(first) == sorted(second)
+    for name, array in first.items():
+        assert array.tobytes() == second[name].tobytes(), name
+    assert sorted(file.name for file in folder.iterdir()) == sorted(
+        file.name for file in reference.iterdir()
+    )
+
+
+def assert_every_file_is_whole(folder: Path) -> None:
+    """Whatever stands there can be read, and tells of at most the state's epochs."""
+    done = len(read_state(folder).history)
+    for name in ("config.json", "manifest.json"):
+        if (folder / name).exists():
+            json.loads((folder / name).read_text())
+    if (folder / "weights.safetensors").exists():
+        assert read_weights(folder / "weights.safetensors").metadata["training"]["epochs"] <= done
+        assert done - 1 <= len(measured(folder)) <= done
+
+
+def start(small_data: Path, folder: Path, epochs: int) -> subprocess.Popen[str]:
+    """Start a training in a process of its own, as a person would."""
+    command = [sys.executable, "-m", "cnnkit", "train", "--data", small_data, "--output", folder]
+    return subprocess.Popen(
+        [*map(str, command), "--epochs", str(epochs)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+# The names of a run's files appear in this order: state twice, config, manifest; then per epoch
+# state, config, metrics.jsonl, metrics.csv, weights, manifest; at the end pictures and manifest.
+@pytest.mark.parametrize("renames", [2, 5, 8, 11, 16, 29])
+def test_a_kill_at_any_rename_loses_nothing_that_was_complete(
+    renames: int, tmp_path: Path, small_data: Path, whole_run: Path
+) -> None:
+    folder = tmp_path / "run"
+    words = [sys.executable, "-c", KILLED, renames, small_data, folder, EPOCHS]
+    killed = subprocess.run([str(word) for word in words], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert_every_file_is_whole(folder)
+    resume(folder)
+    assert_same_run(folder, whole_run)
+
+
+@pytest.mark.parametrize("epochs_before", [0, 2])
+def test_a_process_killed_from_outside_resumes_to_the_same_bits(
+    epochs_before: int, tmp_path: Path, small_data: Path
+) -> None:
+    folder, total = tmp_path / "run", 12
+    process = start(small_data, folder, total)
+    log = folder / "metrics.jsonl"
+    if epochs_before:
+        wait_until(lambda: log.exists() and len(measured(folder)) >= epochs_before, process)
+    else:
+        wait_until(lambda: (folder / STATE_FILE).exists(), process)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert_every_file_is_whole(folder)
+    done = len(read_state(folder).history)
+    assert epochs_before <= done < total
+    resume(folder, epochs=done + 2)
+    train(TrainConfig(data=small_data, epochs=done + 2, output=tmp_path / "reference"))
+    assert_same_run(folder, tmp_path / "reference")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_cleanly_and_names_the_way_on(
+    number: signal.Signals, tmp_path: Path, small_data: Path
+) -> None:
+    folder = tmp_path / "run"
+    process = start(small_data, folder, 1000)
+    wait_until((folder / "metrics.jsonl").exists, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == EXIT_INTERRUPTED, err
+    assert out == ""
+    assert "Traceback" not in err
+    assert f"cnnkit train --resume {folder}" in err
+    done = len(read_state(folder).history)
+    assert f"{folder} keeps {done} complete epoch" in err
+    assert len(measured(folder)) == done >= 1
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["status"] == "interrupted"
+    assert (folder / "loss.png").exists()
+    resume(folder, epochs=done + 1)
+    train(TrainConfig(data=small_data, epochs=done + 1, output=tmp_path / "reference"))
+    assert_same_run(folder, tmp_path / "reference")
+
+
+def test_more_epochs_extend_a_finished_run_as_if_asked_for_at_once(
+    short_run: Path, whole_run: Path, cli: Callable[..., Any]
+) -> None:
+    result = cli("train", "--resume", short_run, "--epochs", EPOCHS, "--quiet")
+    assert result.exit_code == 0
+    assert_same_run(short_run, whole_run)
+    assert json.loads((short_run / "config.json").read_text())["epochs"] == EPOCHS
+    sessions = json.loads((short_run / "manifest.json").read_text())["sessions"]
+    assert [session["first_epoch"] for session in sessions] == [1, 2]
+
+
+def test_a_run_goes_on_where_it_was_moved_to(
+    short_run: Path, tmp_path: Path, small_data: Path, whole_run: Path
+) -> None:
+    moved, data = tmp_path / "elsewhere", tmp_path / "data"
+    short_run.rename(moved)
+    shutil.copytree(small_data, data)
+    assert resume(moved, epochs=EPOCHS, data_folder=data).folder == moved
+    assert_same_run(moved, whole_run)
+
+
+def test_a_finished_run_is_not_resumed(short_run: Path, cli: Callable[..., Any]) -> None:
+    before = {file: file.read_bytes() for file in short_run.iterdir()}
+    result = cli("train", "--resume", short_run)
+    assert result.exit_code == 2
+    assert "is a finished run" in result.stderr
+    assert "--epochs" in result.stderr
+    assert {file: file.read_bytes() for file in short_run.iterdir()} == before
+
+
+def test_fewer_epochs_than_done_are_refused(short_run: Path, cli: Callable[..., Any]) -> None:
+    cli("train", "--resume", short_run, "--epochs", 2, "--quiet")
+    result = cli("train", "--resume", short_run, "--epochs", 1)
+    assert result.exit_code == 2
+    assert "--epochs: is 1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--lr", 0.1), ("--batch-size", 8), ("--seed", 1), ("--dataset", "mnist"),
+        ("--device", "cpu"), ("--val-split", 0.1), ("--patience", 2), ("--output", "x"),
+    ],
+)  # fmt: skip
+def test_an_option_that_the_run_has_settled_is_refused_by_name(
+    option: str, value: object, tmp_path: Path, cli: Callable[..., Any]
+) -> None:
+    result = cli("train", "--resume", tmp_path / "run", option, value)
+    assert result.exit_code == 2
+    assert f"{option}: is already settled" in result.stderr
+
+
+def test_other_data_is_refused_and_nothing_is_changed(
+    short_run: Path, tmp_path: Path, mnist: Dataset, cli: Callable[..., Any]
+) -> None:
+    other = tmp_path / "other"
+    for name, array in zip(
+        FILES,
+        (mnist.train.images[:50, 0], mnist.train.labels[:50], mnist.test.images[:50, 0],
+         mnist.test.labels[:50]),
+        strict=True,
+    ):  # fmt: skip
+        write_idx(other / name, array.astype(np.uint8))
+    before = (short_run / STATE_FILE).read_bytes()
+    result = cli("train", "--resume", short_run, "--epochs", 2, "--data", other)
+    assert result.exit_code == 2
+    assert FILES[0] in result.stderr
+    assert "SHA-256" in result.stderr
+    assert (short_run / STATE_FILE).read_bytes() == before
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    for folder in (tmp_path / "absent", tmp_path):
+        result = cli("train", "--resume", folder)
+        assert result.exit_code == 2
+        assert str(folder) in result.stderr
+    assert not (tmp_path / "absent").exists()
+
+
+def damage(path: Path, how: str) -> None:
+    content = bytearray(path.read_bytes())
+    if how == "truncated":
+        del content[len(content) // 2 :]
+    elif how == "empty":
+        content.clear()
+    elif how == "one bit flipped":
+        content[-1000] ^= 1
+    elif how == "no safetensors":
+        content[:] = b"PK\x03\x04" + bytes(100)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["truncated", "empty", "one bit flipped", "no safetensors"])
+def test_a_damaged_state_is_refused(how: str, short_run: Path, cli: Callable[..., Any]) -> None:
+    damage(short_run / STATE_FILE, how)
+    result = cli("train", "--resume", short_run, "--epochs", 2)
+    assert result.exit_code == 2
+    assert STATE_FILE in result.stderr
+
+
+def test_a_state_of_another_format_version_is_refused(
+    short_run: Path, cli: Callable[..., Any]
+) -> None:
+    tensors, header = read_tensors(short_run / STATE_FILE)
+    write_tensors(short_run / STATE_FILE, tensors, {**header, "format_version": 99})
+    result = cli("train", "--resume", short_run, "--epochs", 2)
+    assert result.exit_code == 2
+    assert "format version 99" in result.stderr
+
+
+def test_weights_are_no_state(short_run: Path, cli: Callable[..., Any]) -> None:
+    shutil.copy(short_run / "weights.safetensors", short_run / STATE_FILE)
+    result = cli("train", "--resume", short_run, "--epochs", 2)
+    assert result.exit_code == 2
+    assert "no training state" in result.stderr
+
+
+def test_a_state_with_other_shapes_or_nan_is_refused(short_run: Path) -> None:
+    state = read_state(short_run)
+    name = "parameters/linear.bias"
+    for bad in (np.zeros(9, np.float32), np.full(10, np.nan, np.float32)):
+        state.engine[name] = bad
+        write_state(short_run, state)
+        with pytest.raises(InputError, match="whole training state"):
+            read_state(short_run)
+
+
+def test_a_config_with_unknown_keys_is_refused(short_run: Path) -> None:
+    state = read_state(short_run)
+    state.config["momentum"] = 0.9
+    write_state(short_run, state)
+    with pytest.raises(InputError, match="momentum"):
+        resume(short_run, epochs=2)
+
+
+def test_a_machine_that_differs_is_mentioned(
+    short_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnkit.run_state.cpu_name", lambda: "another CPU")
+    resume(short_run, epochs=2)
+    log = (short_run / "train.log").read_text()
+    assert "is another CPU: the last bits may differ" in log
+
+
+def test_leftovers_of_a_kill_are_removed(short_run: Path) -> None:
+    leftover = short_run / ".weights.0123abcd.safetensors"
+    leftover.write_bytes(b"part")
+    own = short_run / ".gitignore"
+    own.write_text("*")
+    resume(short_run, epochs=2)
+    assert not leftover.exists()
+    assert own.exists()
+    assert os.listdir(short_run).count("weights.safetensors") == 1
