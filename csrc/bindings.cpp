@@ -8,6 +8,7 @@
 
 #include "arguments.h"
 #include "dispatch.h"
+#include "limits.h"
 #include "plan.h"
 
 namespace py = pybind11;
@@ -95,6 +96,18 @@ PYBIND11_MODULE(_core, m) {
             return names;
         },
         "The instruction sets that this machine can run, best first.");
+
+    m.def(
+        "measure_fma_peak", [](double seconds) { return measure_fma_peak(current_isa(), seconds); },
+        py::arg("seconds"), py::call_guard<py::gil_scoped_release>(),
+        "FLOP per second of independent multiply-adds on one core.");
+    m.def(
+        "measure_bandwidth",
+        [](double seconds, size_t bytes) {
+            return measure_bandwidth(current_isa(), seconds, bytes);
+        },
+        py::arg("seconds"), py::arg("bytes"), py::call_guard<py::gil_scoped_release>(),
+        "Bytes per second of reading so many bytes again and again on one core.");
 
     py::class_<ConvReluPool>(m, "ConvReluPool", "The fused operation with its weights made ready.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,

@@ -46,6 +46,14 @@ struct Algorithm {
 
 constexpr size_t kAlignment = 64;
 
+// Work whose speed is a limit of the machine: what a kernel's speed is a share of.
+struct Limits {
+    long flop_per_turn;
+    float (*multiply_add)(long turns);
+    long read_step;  // floats; `count` below is a multiple of it
+    float (*read)(const float* from, long count, long passes);
+};
+
 // The algorithms of one instruction set, best first; the last one fits everything.
 struct Isa {
     const char* name;
@@ -53,6 +61,7 @@ struct Isa {
     bool (*supported)();
     const Algorithm* algorithms;
     int algorithm_count;
+    Limits limits;
 };
 
 }  // namespace cnnkit

@@ -10,8 +10,9 @@ namespace {
 #include "vec_avx2.inl.h"
 #include "direct.inl.h"
 #include "kernels.inl.h"
+#include "limits.inl.h"
 }  // namespace
 
-extern const Isa kAvx2 = {"avx2", kLanes, has_avx2, kAlgorithms, kAlgorithmCount};
+extern const Isa kAvx2 = {"avx2", kLanes, has_avx2, kAlgorithms, kAlgorithmCount, kLimits};
 }  // namespace cnnkit
 #endif

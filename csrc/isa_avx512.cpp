@@ -10,8 +10,9 @@ namespace {
 #include "vec_avx512.inl.h"
 #include "direct.inl.h"
 #include "kernels.inl.h"
+#include "limits.inl.h"
 }  // namespace
 
-extern const Isa kAvx512 = {"avx512", kLanes, has_avx512, kAlgorithms, kAlgorithmCount};
+extern const Isa kAvx512 = {"avx512", kLanes, has_avx512, kAlgorithms, kAlgorithmCount, kLimits};
 }  // namespace cnnkit
 #endif

@@ -10,8 +10,9 @@ namespace {
 #include "vec_neon.inl.h"
 #include "direct.inl.h"
 #include "kernels.inl.h"
+#include "limits.inl.h"
 }  // namespace
 
-extern const Isa kNeon = {"neon", kLanes, has_neon, kAlgorithms, kAlgorithmCount};
+extern const Isa kNeon = {"neon", kLanes, has_neon, kAlgorithms, kAlgorithmCount, kLimits};
 }  // namespace cnnkit
 #endif

@@ -7,7 +7,8 @@ namespace {
 #include "vec_scalar.inl.h"
 #include "direct.inl.h"
 #include "kernels.inl.h"
+#include "limits.inl.h"
 }  // namespace
 
-extern const Isa kScalar = {"scalar", kLanes, has_scalar, kAlgorithms, kAlgorithmCount};
+extern const Isa kScalar = {"scalar", kLanes, has_scalar, kAlgorithms, kAlgorithmCount, kLimits};
 }  // namespace cnnkit
