@@ -1,5 +1,161 @@
-"""Placeholder."""
+"""`cnnkit bench`: every answer is verified, then timed beside the peers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from cnnkit.cli.options import JsonOption, QuietOption
+from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.errors import VerdictError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cnnkit.bench.compare import Change
+    from cnnkit.bench.results import Results
+
+WIDTH = 100  # of tables that go to a file or a pipe
 
 
-def bench() -> None:
-    """Not written yet."""
+def bench(
+    weights: Annotated[
+        Path | None,
+        typer.Argument(help="A weights file or a run folder; the newest run by default."),
+    ] = None,
+    suite: Annotated[
+        list[str] | None, typer.Option(help="kernel or net; may be repeated. Both by default.")
+    ] = None,
+    peers: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Only these beside cnnkit; 'none' for cnnkit alone."),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option(help="For every peer alike; as many cores are pinned.")
+    ] = 1,
+    batch: Annotated[
+        int | None, typer.Option(help="Images a call, instead of each case's own.")
+    ] = None,
+    isa: Annotated[
+        str | None, typer.Option(metavar="NAME", help="cnnkit's instruction set: see doctor.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(help="Interleaved rounds of each case.")] = 41,
+    seconds: Annotated[
+        float, typer.Option(help="Timed seconds of each peer and case, over all rounds.")
+    ] = 0.4,
+    seed: Annotated[int, typer.Option(help="Of the random order within rounds.")] = 0,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Also first answers in fresh processes; takes minutes.")
+    ] = False,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a row a peer.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw bars, .png or .svg.")
+    ] = None,
+    roofline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw speeds under the measured limits.")
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An earlier --json; exit 1 if cnnkit became slower."),
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Time conv + ReLU + max-pool (kernel) and the whole network (net) beside other runtimes.
+
+    Every answer is checked against float64 first; a wrong one is reported, not timed. All run in
+    one process on the same pinned cores, interleaved in random order. cnnkit is also timed against
+    itself: a difference within that noise is called none. A peer that is not installed is listed
+    with the command that installs it.
+    """
+    if isa is not None:
+        os.environ["CNNKIT_ISA"] = isa  # read when the extension is first used
+    from cnnkit.bench.compare import compare as hold_against
+    from cnnkit.bench.compare import read_baseline, regressions
+    from cnnkit.bench.environment import describe
+    from cnnkit.bench.experiment import BenchConfig, run_benchmark
+    from cnnkit.bench.pictures import check_picture, draw_bars, draw_roofline
+    from cnnkit.bench.report import csv_text
+    from cnnkit.bench.timing import Plan
+    from cnnkit.files import write_text
+
+    config = BenchConfig(
+        threads=threads,
+        batch=batch,
+        weights=weights,
+        cold=cold,
+        peers=None if peers is None else tuple(set(peers.split(",")) - {"none"}),
+        plan=Plan(rounds, seconds, seed),
+    )
+    if suite:
+        config = replace(config, suites=tuple(suite))
+    for path in filter(None, (picture, roofline)):
+        check_picture(path)
+    here = describe(threads)
+    baseline = read_baseline(compare, here) if compare else None
+    messages = stderr(quiet or json)
+    with following(messages) as (on_start, on_round):
+        results = run_benchmark(config, on_start, on_round)
+    changes = hold_against(results, baseline) if baseline else []
+    if csv:
+        write_text(csv, csv_text(results))
+    if picture:
+        draw_bars(results, picture)
+    if roofline:
+        draw_roofline(results, roofline)
+    if json:
+        emit_json("bench", {**results.to_json(), "changes": [c.to_json() for c in changes]})
+    else:
+        show(results, changes)
+    if results.wrong:
+        raise VerdictError(
+            ", ".join(results.wrong), "cnnkit's own answer is wrong or missing", "report it"
+        )
+    if regressions(changes):
+        raise VerdictError(
+            ", ".join(regressions(changes)),
+            f"slower than in {compare}, beyond the noise",
+            "look for what changed, or measure again on a quiet machine",
+        )
+
+
+def show(results: Results, changes: list[Change]) -> None:
+    """Print the tables."""
+    from cnnkit.bench.compare import change_table
+    from cnnkit.bench.report import tables
+
+    console = stdout()
+    if not console.is_terminal:
+        console.width = WIDTH
+    console.print(tables(results))
+    if changes:
+        console.print(change_table(changes))
+
+
+@contextmanager
+def following(console: Console) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
+    """Show a bar on a terminal; yield what to call with the number of rounds and after each."""
+    bar = Progress(
+        *(BarColumn(), TaskProgressColumn(), TextColumn("{task.description}")),
+        console=console,
+        transient=True,
+        auto_refresh=False,  # its thread would take time from what is timed
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task("preparing", total=None)
+
+    def on_start(rounds: int) -> None:
+        bar.update(task, total=rounds, refresh=True)
+
+    def on_round(case: str) -> None:
+        bar.update(task, advance=1, description=case, refresh=True)
+
+    with bar:
+        yield on_start, on_round

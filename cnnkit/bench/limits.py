@@ -1,0 +1,56 @@
+"""What this machine can do at most, measured: `measure_limits()` before the kernels are timed.
+
+A kernel's speed means something only as a share of a limit; a data sheet's clock is not this run's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+# Working sets that sit well inside a first-level cache, a second-level cache, and none at all.
+WORKING_SETS = {"L1": 16 << 10, "L2": 256 << 10, "memory": 256 << 20}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Measured limits of the cores in use.
+
+    Attributes:
+        fma_gflops: 10^9 FLOP/s of independent multiply-adds in the instruction set in use.
+        bandwidth: 10^9 bytes/s of reading, by the name of the working set.
+    """
+
+    fma_gflops: float
+    bandwidth: dict[str, float]
+
+    def best(self, other: Limits) -> Limits:
+        """Return the higher of two measurements, limit by limit."""
+        return Limits(
+            max(self.fma_gflops, other.fma_gflops),
+            {name: max(rate, other.bandwidth[name]) for name, rate in self.bandwidth.items()},
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return asdict(self)
+
+
+def measure_limits(threads: int = 1, seconds: float = 0.2) -> Limits:
+    """Measure each limit for `seconds` on so many threads at once, and add them up.
+
+    The best of many short bursts counts: a limit is what is possible.
+    """
+    from cnnkit import _core
+
+    def in_parallel(measure: Callable[..., float], *arguments: float) -> float:
+        with ThreadPoolExecutor(threads) as pool:  # the measurements release the GIL
+            futures = [pool.submit(measure, seconds, *arguments) for _ in range(threads)]
+            return sum(future.result() for future in futures) * 1e-9
+
+    bandwidth = {
+        name: in_parallel(_core.measure_bandwidth, size) for name, size in WORKING_SETS.items()
+    }
+    return Limits(in_parallel(_core.measure_fma_peak), bandwidth)

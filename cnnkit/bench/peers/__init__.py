@@ -1,0 +1,140 @@
+"""The peers: one row each, with the setting it runs in, so that anyone can judge its fairness.
+
+A factory takes a workload and a number of threads and returns a `Ready` call. To add a peer, write
+its factory in a module here and add a row.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.workload import Workload
+from cnnkit.errors import InputError, MissingError
+
+Factory = Callable[[Workload, int], Ready]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One way to compute a workload.
+
+    Attributes:
+        factory: prepares it; imports its runtime only when it is called.
+        packages: what it needs from the package index, the runtime itself first.
+        setting: how it is run, in words.
+    """
+
+    factory: Factory
+    packages: tuple[str, ...]
+    setting: str
+
+    @property
+    def version(self) -> str:
+        """The runtime's installed version.
+
+        Raises:
+            MissingError: a package is not installed.
+        """
+        lacking = [name for name in self.packages if not _installed(name)]
+        if lacking:
+            raise MissingError(
+                self.packages[0],
+                f"needs {' and '.join(lacking)}, not installed",
+                f"python -m pip install {' '.join(lacking)}",
+            )
+        return importlib.metadata.version(self.packages[0])
+
+
+def _installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _from(place: str) -> Factory:
+    """Return a factory that is imported, with its runtime, when it is first called."""
+
+    def factory(work: Workload, threads: int) -> Ready:
+        ready: Ready = pkgutil.resolve_name(f"{__name__}.{place}")(work, threads)
+        return ready
+
+    return factory
+
+
+SUBJECT = "cnnkit"
+PEERS: dict[str, Peer] = {
+    SUBJECT: Peer(
+        _from("own:cnnkit"),
+        ("cnnkit",),
+        "from Python with NumPy arrays, weights made ready once, a new output array every call",
+    ),
+    "torch": Peer(
+        _from("torch_peers:eager"),
+        ("torch",),
+        "eager modules, inference mode, tensors in memory, contiguous NCHW",
+    ),
+    "torch-channels-last": Peer(
+        _from("torch_peers:channels_last"),
+        ("torch",),
+        "as torch, with input and weights in channels-last order beforehand",
+    ),
+    "torch-compile": Peer(
+        _from("torch_peers:compiled"),
+        ("torch",),
+        "torch.compile, static shapes, one graph, weights frozen (Inductor, C++)",
+    ),
+    "torchscript": Peer(
+        _from("torch_peers:torchscript"),
+        ("torch",),
+        "traced and frozen",
+    ),
+    "torchscript-optimised": Peer(
+        _from("torch_peers:torchscript_optimised"),
+        ("torch",),
+        "as torchscript, then torch.jit.optimize_for_inference",
+    ),
+    "onnxruntime": Peer(
+        _from("runtime_peers:onnxruntime"),
+        ("onnxruntime", "onnx"),
+        "CPU provider, all graph optimisations, input and output bound once, spinning off",
+    ),
+    "openvino": Peer(
+        _from("runtime_peers:openvino"),
+        ("openvino", "onnx"),
+        "precision hint f32, one stream, one request reused, tensors shared",
+    ),
+    "ncnn": Peer(
+        _from("ncnn_peer:ncnn"),
+        ("ncnn",),
+        "fp16 and bf16 off, ReLU fused; no batch axis, so a Python loop over the images",
+    ),
+    "jax": Peer(
+        _from("jax_peer:jax"),
+        ("jax",),
+        "jit with the weights as constants, input on the device, block_until_ready",
+    ),
+}
+
+
+def choose(names: Sequence[str] | None) -> dict[str, Peer]:
+    """Return cnnkit and the named peers, all of them for None, in the table's order.
+
+    Raises:
+        InputError: a name is not in the table.
+    """
+    for name in names or ():
+        if name not in PEERS:
+            raise InputError(
+                "--peers", f"{name!r} is not a peer", f"choose among {', '.join(PEERS)}"
+            )
+    return {
+        name: peer
+        for name, peer in PEERS.items()
+        if names is None or name in names or name == SUBJECT
+    }

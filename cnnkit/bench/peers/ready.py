@@ -1,0 +1,24 @@
+"""What a peer's factory returns: a call that is ready to be timed, and how to read its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnnkit.bench.workload import Float32
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A prepared model.
+
+    Attributes:
+        call: what is timed; it returns the answer in whatever form the runtime gives it.
+        read: turns that into float32 [N, C, H, W] or [N, K]; not timed.
+    """
+
+    call: Callable[[], Any]
+    read: Callable[[Any], Float32] = np.asarray

@@ -1,0 +1,63 @@
+"""Peers that read a model file: ONNX Runtime, OpenVINO, ncnn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.workload import Workload
+
+
+def onnxruntime(work: Workload, threads: int) -> Ready:
+    """Build an ONNX Runtime session with input and output bound once."""
+    import onnxruntime as ort
+
+    from cnnkit.bench.peers.onnx_graph import onnx_model
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    session = ort.InferenceSession(onnx_model(work), options, providers=["CPUExecutionProvider"])
+    y = np.empty(work.output_shape, np.float32)
+    binding = session.io_binding()
+    binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(work.x))
+    binding.bind_output("y", "cpu", 0, np.float32, y.shape, y.ctypes.data)
+
+    def call() -> Any:
+        session.run_with_iobinding(binding)
+        return y
+
+    return Ready(call)
+
+
+def openvino(work: Workload, threads: int) -> Ready:
+    """Compile the same ONNX model with OpenVINO, in float32."""
+    import openvino as ov
+
+    from cnnkit.bench.peers.onnx_graph import onnx_model
+
+    core = ov.Core()
+    compiled = core.compile_model(
+        core.read_model(onnx_model(work)),
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,  # the benchmark pins, all alike
+        },
+    )
+    request = compiled.create_infer_request()
+    request.set_input_tensor(ov.Tensor(work.x, shared_memory=True))
+    output = request.get_output_tensor()
+
+    def call() -> Any:
+        request.infer()
+        return output
+
+    return Ready(call, lambda tensor: np.array(tensor.data))

@@ -1,0 +1,103 @@
+"""PyTorch as a peer, in four forms: eager, channels-last, torch.compile, frozen TorchScript."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.workload import Float32, Workload
+from cnnkit.errors import MissingError
+from cnnkit.export.torchscript import deprecation_known
+
+
+class Stack(nn.Module):
+    """A workload as the module that a user of PyTorch would write."""
+
+    def __init__(self, work: Workload) -> None:
+        super().__init__()
+        modules: list[nn.Module] = []
+        for layer in work.layers:
+            cout, cin, rows, columns = layer.weight.shape
+            conv = nn.Conv2d(
+                cin, cout, (rows, columns), layer.stride, layer.padding, bias=layer.bias is not None
+            )
+            pool = nn.MaxPool2d(layer.pool_kernel, layer.pool_stride, layer.pool_padding)
+            _fill(conv, layer.weight, layer.bias)
+            modules += [conv, nn.ReLU(), pool]
+        if work.head:
+            classes, features = work.head.weight.shape
+            linear = nn.Linear(features, classes)
+            _fill(linear, work.head.weight, work.head.bias)
+            modules += [nn.Flatten(), linear, nn.LogSoftmax(1)]
+        self.layers = nn.Sequential(*modules)
+        self.requires_grad_(False)
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Compute [N, C, H, W] → [N, C', H', W'] or [N, K]."""
+        y: Tensor = self.layers(x)
+        return y
+
+
+def _fill(module: nn.Conv2d | nn.Linear, weight: Float32, bias: Float32 | None) -> None:
+    module.weight.data = torch.from_numpy(weight.copy())
+    if bias is not None and module.bias is not None:
+        module.bias.data = torch.from_numpy(bias.copy())
+
+
+def _ready(module: Any, x: Tensor, threads: int) -> Ready:
+    torch.set_num_threads(threads)
+
+    def call() -> Any:
+        with torch.inference_mode():
+            return module(x)
+
+    return Ready(call, lambda y: np.ascontiguousarray(y.numpy()))
+
+
+def eager(work: Workload, threads: int) -> Ready:
+    """Run the modules as they are."""
+    return _ready(Stack(work), torch.from_numpy(work.x), threads)
+
+
+def channels_last(work: Workload, threads: int) -> Ready:
+    """Run the modules with input and weights in channels-last order."""
+    order = torch.channels_last
+    x = torch.from_numpy(work.x).contiguous(memory_format=order)
+    return _ready(Stack(work).to(memory_format=order), x, threads)
+
+
+def compiled(work: Workload, threads: int) -> Ready:
+    """Compile with Inductor for exactly these shapes.
+
+    Raises:
+        MissingError: there is no C++ compiler.
+    """
+    compilers = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
+    if not any(map(shutil.which, compilers)):
+        raise MissingError("torch.compile", "finds no C++ compiler", "install g++ or clang++")
+    torch.compiler.reset()  # no guard of an earlier case stays in this one's way
+    module = torch.compile(Stack(work), dynamic=False, fullgraph=True, options={"freezing": True})
+    return _ready(module, torch.from_numpy(work.x), threads)
+
+
+def torchscript(work: Workload, threads: int, optimise: bool = False) -> Ready:
+    """Trace and freeze."""
+    x = torch.from_numpy(work.x)
+    with deprecation_known():
+        traced = torch.jit.trace(Stack(work), x)  # type: ignore[no-untyped-call]
+        module = torch.jit.freeze(traced)
+        if optimise:
+            module = torch.jit.optimize_for_inference(module)
+    return _ready(module, x, threads)
+
+
+def torchscript_optimised(work: Workload, threads: int) -> Ready:
+    """Trace, freeze, optimise for inference: better with many images, worse with one."""
+    return torchscript(work, threads, optimise=True)

@@ -1,0 +1,138 @@
+"""What is timed: one input through blocks of conv → ReLU → max-pool, and perhaps a linear head.
+
+`Workload.answer()` is the float64 truth that every peer's answer is held against before timing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.ops import conv_relu_pool_ref
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Conv2d → ReLU → MaxPool2d: weight [Cout, Cin, kernel rows, kernel columns], bias [Cout]."""
+
+    weight: Float32
+    bias: Float32 | None
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    pool_kernel: Pair = (2, 2)
+    pool_stride: Pair = (2, 2)
+    pool_padding: Pair = (0, 0)
+
+    @property
+    def parameters(self) -> tuple[Pair, ...]:
+        """What `conv_relu_pool` takes after x, weight and bias, in its order."""
+        return self.stride, self.padding, self.pool_kernel, self.pool_stride, self.pool_padding
+
+    def conv_shape(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        """Return the convolution's [N, C, H, W] for an input of `shape`."""
+        kernel = self.weight.shape[2:]
+        rows, columns = (
+            (shape[2 + i] + 2 * self.padding[i] - kernel[i]) // self.stride[i] + 1 for i in (0, 1)
+        )
+        return shape[0], self.weight.shape[0], rows, columns
+
+    def pool_shape(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        """Return the block's output shape [N, C, H, W] for an input of `shape`."""
+        conv = self.conv_shape(shape)
+        rows, columns = (
+            (conv[2 + i] + 2 * self.pool_padding[i] - self.pool_kernel[i]) // self.pool_stride[i]
+            + 1
+            for i in (0, 1)
+        )
+        return conv[0], conv[1], rows, columns
+
+
+@dataclass(frozen=True)
+class Head:
+    """Linear over the flattened features, then log-softmax: weight [K, F], bias [K]."""
+
+    weight: Float32
+    bias: Float32
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One case of the benchmark.
+
+    Attributes:
+        name: what tables call it.
+        x: the input, float32 [N, C, H, W].
+        layers: one block or several.
+        head: the classifier behind them; None for a block alone.
+        tolerance: largest error allowed, as a share of the largest float64 output.
+        data: where input and weights come from, in words.
+    """
+
+    name: str
+    x: Float32
+    layers: tuple[Layer, ...]
+    head: Head | None
+    tolerance: float
+    data: str
+
+    @property
+    def batch(self) -> int:
+        """N, the images of one call."""
+        return int(self.x.shape[0])
+
+    @property
+    def flop(self) -> int:
+        """Nominal FLOP of one call: direct convolution and the head, 2 a multiply-add."""
+        total = 0
+        for layer, shape in zip(self.layers, self._shapes(), strict=False):
+            total += 2 * math.prod(layer.conv_shape(shape)) * math.prod(layer.weight.shape[1:])
+        return total + (2 * self.batch * self.head.weight.size if self.head else 0)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that any way to compute it must move at least: input, weights and output, once."""
+        arrays = [self.x, *(a for layer in self.layers for a in (layer.weight, layer.bias))]
+        arrays += [self.head.weight, self.head.bias] if self.head else []
+        return sum(a.nbytes for a in arrays if a is not None) + 4 * math.prod(self.output_shape)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """[N, C, H, W] of the last block, or [N, K]."""
+        if self.head:
+            return self.batch, self.head.weight.shape[0]
+        return list(self._shapes())[-1]
+
+    @cached_property
+    def answer(self) -> Float64:
+        """The answer in float64, by the plainest algorithm."""
+        y: NDArray[Any] = self.x
+        for layer in self.layers:
+            y = conv_relu_pool_ref(y, layer.weight, layer.bias, *layer.parameters)
+        if self.head is None:
+            return y
+        logits = y.reshape(self.batch, -1) @ self.head.weight.T.astype(np.float64) + self.head.bias
+        logits -= logits.max(1, keepdims=True)
+        return np.asarray(logits - np.log(np.exp(logits).sum(1, keepdims=True)))
+
+    def error_of(self, answer: Float32) -> float:
+        """Return the largest deviation from the truth, as a share of the truth's largest entry."""
+        if answer.shape != self.answer.shape or not np.isfinite(answer).all():
+            return math.inf
+        return float(np.abs(answer - self.answer).max() / np.abs(self.answer).max())
+
+    def _shapes(self) -> Iterator[tuple[int, ...]]:
+        shape: tuple[int, ...] = self.x.shape
+        yield shape
+        for layer in self.layers:
+            shape = layer.pool_shape(shape)
+            yield shape

@@ -1,0 +1,122 @@
+"""What this machine is and may use: `cpu_name()`, `usable_cores()`, `with pinned(1)`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cnnkit.errors import InputError
+
+CPUINFO = Path("/proc/cpuinfo")
+CGROUP = Path("/sys/fs/cgroup")
+OWN_CGROUP = Path("/proc/self/cgroup")
+# Of the hundred flags that Linux lists, those that decide which kernels can run.
+FEATURES = (
+    *("sse2", "sse4_2", "avx", "f16c", "fma", "avx2", "avx_vnni"),
+    *("avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16"),
+    *("amx_tile", "asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2"),
+)
+
+
+def _cpuinfo(key: str) -> str:
+    """Return the first value of one of Linux's /proc/cpuinfo keys, or nothing."""
+    try:
+        lines = CPUINFO.read_text().splitlines()
+    except OSError:
+        return ""
+    return next(
+        (
+            value.strip()
+            for k, _, value in (line.partition(":") for line in lines)
+            if k.strip() == key
+        ),
+        "",
+    )
+
+
+def cpu_name() -> str:
+    """Return the CPU's name as its maker gives it, as far as the operating system tells."""
+    if platform.system() == "Darwin":
+        asked = subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if asked.stdout.strip():
+            return asked.stdout.strip()
+    name = _cpuinfo("model name") or platform.processor() or platform.machine()
+    family, model = _cpuinfo("cpu family"), _cpuinfo("model")
+    # Cloud machines hide the product's name ("AMD EPYC"): family and model still tell the design.
+    return f"{name} (family {family}, model {model})" if family and model else name
+
+
+def cpu_features() -> list[str]:
+    """Return those of `FEATURES` that the operating system reports; empty where it reports none."""
+    flags = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
+    return [name for name in FEATURES if name in flags]
+
+
+def usable_cores() -> list[int]:
+    """Return the numbers of the cores that this process may run on (its affinity)."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def core_quota() -> float | None:
+    """Return how many cores' worth of time the control group allows; None without a limit."""
+    try:
+        line = next(x for x in OWN_CGROUP.read_text().splitlines() if x.startswith("0::"))
+        folder = CGROUP / line.removeprefix("0::").lstrip("/")
+    except (OSError, StopIteration):
+        folder = CGROUP
+    quotas = []
+    for place in (folder, *folder.parents):  # a limit on any parent binds
+        if not place.is_relative_to(CGROUP):
+            break
+        try:
+            quota, period = (place / "cpu.max").read_text().split()
+            if quota != "max":
+                quotas.append(int(quota) / int(period))
+        except (OSError, ValueError):
+            continue
+    try:  # control groups of version 1
+        quota = (CGROUP / "cpu/cpu.cfs_quota_us").read_text()
+        period = (CGROUP / "cpu/cpu.cfs_period_us").read_text()
+        if int(quota) > 0:
+            quotas.append(int(quota) / int(period))
+    except (OSError, ValueError):
+        pass
+    return min(quotas, default=None)
+
+
+@contextmanager
+def pinned(threads: int) -> Iterator[list[int]]:
+    """Keep this process on `threads` of its cores; yield their numbers, [] where it cannot be.
+
+    The last cores are taken: operating systems put their own work on the first ones.
+
+    Raises:
+        InputError: fewer cores than threads may be used.
+    """
+    before = usable_cores()
+    if not 1 <= threads <= len(before):
+        raise InputError(
+            "--threads",
+            f"{threads} is not between 1 and the {len(before)} cores that this process may use",
+            "ask for fewer threads, or start it with more cores",
+        )
+    if not hasattr(os, "sched_setaffinity"):
+        yield []
+        return
+    cores = before[-threads:]
+    os.sched_setaffinity(0, cores)
+    try:
+        yield cores
+    finally:
+        os.sched_setaffinity(0, before)
