@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnnkit.errors import InputError
 from cnnkit.files import read_bytes
@@ -74,9 +74,11 @@ def read_grey(path: Path) -> Iterator[Plane]:
                 planes = list(flatten(ImageOps.exif_transpose(picture)))
     except Image.DecompressionBombError as error:
         raise InputError(path, "has too many pixels", "make it smaller") from error
+    except UnidentifiedImageError as error:
+        raise InputError(path, "is no picture", "save it as PNG or JPEG") from error
     except Exception as error:  # Pillow's readers raise whatever a damaged file makes them
         raise InputError(
-            path, f"is no picture that can be read ({error})", "save it as PNG or JPEG"
+            path, f"is a damaged picture ({error})", "save it again, as PNG or JPEG"
         ) from error
     yield from planes
 

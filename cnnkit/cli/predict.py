@@ -1,5 +1,59 @@
-"""Placeholder."""
+"""`cnnkit predict MODEL IMAGE...`: the likeliest classes of a person's own pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnnkit.cli.options import JsonOption
+from cnnkit.cli.output import emit_json, fail, stdout
+
+if TYPE_CHECKING:
+    from cnnkit.predict import Answer
 
 
-def predict() -> None:
-    """Not written yet."""
+def predict(
+    model: Annotated[Path, typer.Argument(help="A run, a weights file or an exported file.")],
+    images: Annotated[list[Path], typer.Argument(help="Pictures, such as PNG or JPEG files.")],
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
+    show: Annotated[bool, typer.Option("--show", help="Draw what the network is given.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Name the likeliest classes of your own pictures, with their probabilities.
+
+    One digit a picture, of any size, dark on light or light on dark. It is cropped, scaled and
+    centred as MNIST's images were; `--show` lets you check that the right thing was found.
+    """
+    from cnnkit.predict import predict
+    from cnnkit.runtimes import load
+
+    opened = load(model)
+    answers, failed = predict(opened, images, top)
+    if json:
+        about = {"model": str(model), "format": opened.format, "runtime": opened.runtime}
+        rows = [answer.to_json() for answer in answers]
+        errors = [{"path": str(path), "message": str(error)} for path, error in failed.items()]
+        emit_json("predict", {**about, "answers": rows, "errors": errors})
+    else:
+        tabulate(answers, show)
+    for error in failed.values():
+        fail(str(error))
+    if failed:
+        raise typer.Exit(next(iter(failed.values())).exit_code)
+
+
+def tabulate(answers: list[Answer], show: bool) -> None:
+    """Print a row a picture and, where asked, what the network was given."""
+    from cnnkit.predict import sketch
+
+    console = stdout()
+    if show:
+        for answer in answers:
+            console.print(f"{answer.path}\n{sketch(answer.seen)}\n", markup=False, soft_wrap=True)
+    width = max((len(str(answer.path)) for answer in answers), default=0)
+    for answer in answers:
+        cells = [f"{name} {probability:.1%}" for name, probability in answer.top]
+        row = "".join(f"  {cell:<12}" for cell in cells)
+        console.print(f"{answer.path!s:<{width}}{row}".rstrip(), markup=False, soft_wrap=True)
