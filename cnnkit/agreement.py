@@ -78,7 +78,8 @@ def compare(
     limit = LOGIT_TOLERANCE * max(1.0, largest)
     top = np.sort(reference.astype(np.float64), axis=1)
     margins = top[:, -1] - top[:, -2] if reference.shape[1] > 1 else np.zeros(len(top))
-    error = np.abs(logits.astype(np.float64) - reference)
+    with np.errstate(invalid="ignore"):
+        error = np.abs(logits.astype(np.float64) - reference)
     right, reference_right = label == truth, expected == truth
     return Agreement(
         images=len(truth),

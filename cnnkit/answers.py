@@ -1,7 +1,7 @@
 """An artefact's answers from a process of its own: `ask(path, images, batches)`.
 
 The child (`python -m cnnkit.answers ARTEFACT FOLDER BATCHES`) opens the file in its runtime and
-writes its answers as .npy files. A crash of the runtime is then a finding, not the end of the caller.
+writes its answers as .npy files. A crash of the runtime is a finding then, and not our end.
 """
 
 from __future__ import annotations

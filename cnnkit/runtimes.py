@@ -9,29 +9,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.architecture import PIXEL_SCALE, Architecture
+from cnnkit.architecture import Architecture
 from cnnkit.checkpoint import Weights, find_weights, read_weights
 from cnnkit.errors import InputError
 from cnnkit.export import contract
 from cnnkit.export.onnx_file import read_onnx
 from cnnkit.export.torchscript import deprecation_known, read_metadata, require_torch
+from cnnkit.inference import Prediction as Prediction
+from cnnkit.inference import network
+from cnnkit.ops import isa
 from cnnkit.sniff import sniff
-
-
-class Prediction(NamedTuple):
-    """What a model answers for N images and K classes."""
-
-    logits: NDArray[np.float32]  # [N, K]
-    probabilities: NDArray[np.float32]  # [N, K]
-    label: NDArray[np.int64]  # [N]
-
 
 Run = Callable[[NDArray[np.uint8]], Prediction]
 
@@ -96,7 +89,7 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Model:
 
     Args:
         path: the file; its format is decided by its content.
-        threads: how many threads ONNX Runtime may use. PyTorch's are set by torch.set_num_threads.
+        threads: how many it may use; PyTorch keeps its own (torch.set_num_threads).
 
     Raises:
         StorageError: the file cannot be read.
@@ -132,8 +125,8 @@ def load_onnx(path: Path, threads: int) -> Model:
     options.log_severity_level = 4  # it raises what it would log
     try:
         session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+            path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )  # falling back, it would print on stdout
     except Exception as error:  # its errors have no common base class but this
         reason = str(error).strip().splitlines()[0]
         raise InputError(
@@ -201,39 +194,17 @@ def load_torchscript(path: Path, threads: int) -> Model:
 
 def load_weights(path: Path, threads: int) -> Model:
     """Open a weights file or a run folder in cnnkit's own kernels."""
-    from cnnkit import ops
-
     file = find_weights(path)
     weights = read_weights(file)
     return Model(
         file,
         "weights",
-        f"cnnkit ({ops.isa()})",
+        f"cnnkit ({isa()})",
         contract.metadata(weights),
         weights,
         contract.signature(weights.architecture),
-        partial(predict_weights, weights),
+        network(weights, threads),
     )
-
-
-def predict_weights(weights: Weights, images: NDArray[np.uint8]) -> Prediction:
-    """Answer in cnnkit's own kernels and NumPy: uint8 [N, C, H, W]."""
-    from cnnkit.ops import conv_relu_pool
-
-    x: NDArray[np.float32] = images.astype(np.float32) * np.float32(PIXEL_SCALE)
-    for i, block in enumerate(weights.architecture.blocks):
-        x = conv_relu_pool(
-            x,
-            weights.tensors[f"convs.{i}.weight"],
-            weights.tensors[f"convs.{i}.bias"],
-            padding=block.padding,
-            pool_kernel=block.pool,
-        )
-    features = x.reshape(len(x), -1)
-    logits = features @ weights.tensors["linear.weight"].T + weights.tensors["linear.bias"]
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
-    return Prediction(logits, probabilities, logits.argmax(axis=1))
 
 
 def _weights(path: Path, metadata: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Weights:

@@ -175,8 +175,9 @@ def _agreement_checks(agreement: Agreement, allow_near_ties: bool) -> list[Check
 
 def _output_checks(prediction: Prediction) -> list[Check]:
     logits = prediction.logits.astype(np.float64)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    softmax = powers / powers.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # infinite logits: what comes of them fails the claims
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        softmax = powers / powers.sum(axis=1, keepdims=True)
     off = float(np.abs(prediction.probabilities - softmax).max())
     sums = float(np.abs(prediction.probabilities.sum(axis=1, dtype=np.float64) - 1).max())
     wrong = int((prediction.label != prediction.logits.argmax(axis=1)).sum())

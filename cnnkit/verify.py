@@ -18,7 +18,7 @@ from cnnkit.artefacts import read_contract
 from cnnkit.checkpoint import RUNS, WEIGHTS_FILE, Weights, find_weights, read_weights
 from cnnkit.data import Dataset
 from cnnkit.errors import CnnkitError, InputError
-from cnnkit.runtimes import predict_weights
+from cnnkit.inference import network
 from cnnkit.sniff import sniff
 from cnnkit.verdict import Report, judge
 
@@ -46,13 +46,13 @@ def verify(
     reports = []
     for path in paths:
         metadata = read_contract(path)
-        network = weights or find_run(path, metadata["cnnkit.weights_sha256"])
-        _check_fit(network, dataset)
+        own = weights or find_run(path, metadata["cnnkit.weights_sha256"])
+        _check_fit(own, dataset)
         answers = ask(path, images, batches)
-        if network.sha256 not in references:
-            references[network.sha256] = reference_logits(network, images)
-        logits, name = references[network.sha256]
-        report = judge(path, answers, network, logits, truth, allow_near_ties)
+        if own.sha256 not in references:
+            references[own.sha256] = reference_logits(own, images)
+        logits, name = references[own.sha256]
+        report = judge(path, answers, own, logits, truth, allow_near_ties)
         reports.append(replace(report, reference=name, batches=tuple(sorted(set(batches)))))
     return reports
 
@@ -68,15 +68,16 @@ def reference_logits(
     try:
         import torch
     except ImportError:
-        logits = [predict_weights(weights, part).logits for part in parts]
+        answer = network(weights)
+        logits = [answer(part).logits for part in parts]
         return np.concatenate(logits), "cnnkit's own kernels (PyTorch is not installed)"
     from cnnkit.model import network_from
 
-    network = network_from(weights)
+    model = network_from(weights)
     with torch.inference_mode():
         scaled = (torch.from_numpy(part).float() * PIXEL_SCALE for part in parts)
         return np.concatenate(
-            [network.logits(x).numpy() for x in scaled]
+            [model.logits(x).numpy() for x in scaled]
         ), f"PyTorch {torch.__version__}"
 
 

@@ -83,6 +83,16 @@ def small_data(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Path
     return folder
 
 
+@pytest.fixture
+def short_run(tmp_path: Path, small_data: Path) -> Path:
+    """A finished run of one epoch over little data."""
+    from cnnkit.train import TrainConfig, train
+
+    folder = tmp_path / "run"
+    train(TrainConfig(data=small_data, epochs=1, output=folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def artefacts(
     tmp_path_factory: pytest.TempPathFactory, trained: Weights, mnist: Dataset

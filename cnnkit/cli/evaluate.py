@@ -53,14 +53,15 @@ def evaluate(
         return
     show(opened, test.name, result)
     for path in pictures:
-        stderr(quiet).print(f"Confusion matrix drawn in {path}")
+        stderr(quiet).print(f"Confusion matrix drawn in {path}", markup=False, soft_wrap=True)
 
 
 def show(model: Model, dataset: str, result: Evaluation) -> None:
     """Print an evaluation as tables."""
     console = stdout()
     images = int(result.confusion.sum())
-    console.print(f"{model.path} in {model.runtime}, {dataset}: {images:,} test images")
+    about = f"{model.path} in {model.runtime}, {dataset}: {images:,} test images"
+    console.print(about, markup=False, soft_wrap=True)
     console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} right)\n")
     scores = Table("class", box=None, pad_edge=False)
     for title in ("precision", "recall", "F1", "support"):

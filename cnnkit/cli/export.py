@@ -66,4 +66,5 @@ def export(
     show_unchecked(report, messages)
     console = stdout()
     console.print(f"SHA-256 {facts['sha256']}")
-    console.print(f"{target} ({len(content):,} bytes) is verified and ready", soft_wrap=True)
+    done = f"{target} ({len(content):,} bytes) is verified and ready"
+    console.print(done, markup=False, soft_wrap=True)

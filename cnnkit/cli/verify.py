@@ -65,8 +65,8 @@ def verify(
 def show(report: Report, console: Console) -> None:
     """Print a report: one line a claim, then the accuracies and every disagreement."""
     verdict = "[green]verified[/]" if report.passed else "[red]NOT the network[/]"
-    console.print(f"{escape(str(report.path))}: {verdict}")
-    console.print(f"  {report.runtime} against {escape(report.reference)}")
+    console.print(f"{escape(str(report.path))}: {verdict}", soft_wrap=True)
+    console.print(f"  {report.runtime} against {escape(report.reference)}", soft_wrap=True)
     for check in report.checks:
         mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
         console.print(f"  {mark} {check.claim}: {escape(check.found)}", soft_wrap=True)
@@ -86,7 +86,8 @@ def show_agreement(agreement: Agreement, batches: tuple[int, ...], console: Cons
         kind = "near tie" if case.near_tie else "real"
         console.print(
             f"  image {case.image}: {case.answer} instead of {case.reference} "
-            f"(truth {case.truth}; the reference's margin is {case.margin:.3g}: {kind})"
+            f"(truth {case.truth}; the reference's margin is {case.margin:.3g}: {kind})",
+            soft_wrap=True,
         )
     if len(agreement.disagreements) > 20:
         console.print(f"  … and {len(agreement.disagreements) - 20} more; --json lists all")
@@ -94,4 +95,4 @@ def show_agreement(agreement: Agreement, batches: tuple[int, ...], console: Cons
 
 def show_unchecked(report: Report, console: Console) -> None:
     """Print what a verification says nothing about."""
-    console.print("Not checked: " + "; ".join(report.unchecked) + ".")
+    console.print("Not checked: " + "; ".join(report.unchecked) + ".", soft_wrap=True)

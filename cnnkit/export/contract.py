@@ -63,7 +63,9 @@ def metadata(weights: Weights) -> dict[str, Any]:
         "cnnkit.training": known.get("training"),
         "cnnkit.weights_sha256": weights.sha256,
     }
-    return {key: values[key] for key in sorted(values) if values[key] is not None}
+    known_values = {key: values[key] for key in sorted(values) if values[key] is not None}
+    result: dict[str, Any] = json.loads(json.dumps(known_values))  # as a reader will see them
+    return result
 
 
 def encode(values: Mapping[str, Any]) -> dict[str, str]:

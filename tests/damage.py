@@ -1,0 +1,137 @@
+"""Ways to damage an export, by format and name: `DAMAGES["onnx"]["swapped outputs"](content)`."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+
+import onnx
+from onnx import helper, numpy_helper
+
+Damage = Callable[[bytes], bytes]
+
+
+def edit_onnx(edit: Callable[[onnx.ModelProto], None]) -> Damage:
+    """Return a damage that edits an ONNX model in memory."""
+
+    def damage(content: bytes) -> bytes:
+        model = onnx.load_from_string(content)
+        edit(model)
+        return bytes(model.SerializeToString())
+
+    return damage
+
+
+def edit_archive(name: str, edit: Callable[[bytes], bytes]) -> Damage:
+    """Return a damage that edits one part of a zip archive, with right checksums."""
+
+    def damage(content: bytes) -> bytes:
+        result = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(result, "w") as new:
+            for part in old.namelist():
+                before = old.read(part)
+                after = edit(before) if part == name else before
+                assert part != name or after != before
+                new.writestr(zipfile.ZipInfo(part), after)
+        return result.getvalue()
+
+    return damage
+
+
+def initializer(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
+    return next(tensor for tensor in model.graph.initializer if tensor.name == name)
+
+
+def flip_weight(model: onnx.ModelProto) -> None:
+    tensor = initializer(model, "convs.1.weight")
+    tensor.raw_data = flip_bit(tensor.raw_data, 8 * 400 + 7)
+
+
+def flip_low_bit(model: onnx.ModelProto) -> None:
+    """Change a weight by one unit in the last place: no answer shows it."""
+    tensor = initializer(model, "linear.weight")
+    tensor.raw_data = flip_bit(tensor.raw_data, 0)
+
+
+def swap_outputs(model: onnx.ModelProto) -> None:
+    swap = {"logits": "probabilities", "probabilities": "logits"}
+    for node in model.graph.node:
+        node.input[:] = [swap.get(name, name) for name in node.input]
+        node.output[:] = [swap.get(name, name) for name in node.output]
+
+
+def forget_scaling(model: onnx.ModelProto) -> None:
+    tensor = initializer(model, "pixel_scale")
+    tensor.raw_data = numpy_helper.from_array(numpy_helper.to_array(tensor) * 255).raw_data
+
+
+def freeze_batch(model: onnx.ModelProto) -> None:
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 1
+
+
+def last_axis(model: onnx.ModelProto) -> None:
+    """Take softmax over the images instead of the classes."""
+    node = next(node for node in model.graph.node if node.op_type == "Softmax")
+    node.attribute[0].i = 0
+
+
+def smallest(model: onnx.ModelProto) -> None:
+    next(node for node in model.graph.node if node.op_type == "ArgMax").op_type = "ArgMin"
+
+
+def rename_class(model: onnx.ModelProto) -> None:
+    for pair in model.metadata_props:
+        if pair.key == "names":
+            pair.value = pair.value.replace('"7"', '"1"')
+
+
+def note_source(model: onnx.ModelProto) -> None:
+    model.graph.node[0].doc_string = "model.py, line 12"
+
+
+def demand_private_operator(model: onnx.ModelProto) -> None:
+    model.graph.node[0].domain = "com.example"
+    model.opset_import.append(helper.make_opsetid("com.example", 1))
+
+
+def flip_bit(content: bytes, bit: int) -> bytes:
+    """Return `content` with one bit the other way round."""
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def edit_code(old: bytes, new: bytes) -> Damage:
+    return edit_archive("archive/code/__torch__.py", lambda code: code.replace(old, new))
+
+
+DAMAGES: dict[str, dict[str, Damage]] = {
+    "onnx": {
+        "a flipped weight": edit_onnx(flip_weight),
+        "a weight's last bit": edit_onnx(flip_low_bit),
+        "swapped outputs": edit_onnx(swap_outputs),
+        "missing scaling": edit_onnx(forget_scaling),
+        "a frozen batch axis": edit_onnx(freeze_batch),
+        "softmax over the batch": edit_onnx(last_axis),
+        "the smallest logit as label": edit_onnx(smallest),
+        "another class name": edit_onnx(rename_class),
+        "source lines": edit_onnx(note_source),
+    },
+    "torchscript": {
+        "a flipped weight": edit_archive("archive/data/2", lambda data: flip_bit(data, 407)),
+        "swapped outputs": edit_code(
+            b"(logits, torch.softmax(logits, 1)", b"(torch.softmax(logits, 1), logits"
+        ),
+        "missing scaling": edit_code(b"pixel_scale = self.pixel_scale", b"pixel_scale = 1."),
+        "a frozen batch axis": edit_code(b"torch.flatten(x1, 1)", b"torch.reshape(x1, [1, 196])"),
+        "softmax over the batch": edit_code(
+            b"torch.softmax(logits, 1)", b"torch.softmax(logits, 0)"
+        ),
+        "the smallest logit as label": edit_code(b"argmax", b"argmin"),
+        "another class name": edit_archive(
+            "archive/extra/metadata.json", lambda text: text.replace(b'\\"7\\"', b'\\"1\\"')
+        ),
+    },
+}

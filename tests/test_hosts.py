@@ -1,0 +1,99 @@
+"""Every host under export/ gives PyTorch's labels for 1,000 real test images."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnkit.checkpoint import Weights
+from cnnkit.data import Dataset
+from cnnkit.verify import reference_logits
+
+EXPORT = Path(__file__).parent.parent / "export"
+CHECKS = sorted(EXPORT.glob("**/check.sh"))
+
+
+@pytest.fixture(scope="module")
+def folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    artefacts: dict[str, Path],
+    trained: Weights,
+    mnist: Dataset,
+) -> Path:
+    """What export/README.md promises a check."""
+    folder = tmp_path_factory.mktemp("hosts")
+    for path in artefacts.values():
+        shutil.copy(path, folder)
+    images = mnist.test.images[:1000]
+    np.save(folder / "images.npy", images)
+    np.save(folder / "labels.npy", reference_logits(trained, images)[0].argmax(axis=1))
+    return folder
+
+
+def run(check: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [check, folder],
+        env={**os.environ, "PYTHON": sys.executable},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_there_are_hosts() -> None:
+    assert CHECKS
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda path: str(path.parent.relative_to(EXPORT)))
+def test_a_host_gives_pytorchs_labels(check: Path, folder: Path) -> None:
+    done = run(check, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1000 pictures, 0 with another label" in done.stdout
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda path: str(path.parent.relative_to(EXPORT)))
+def test_a_check_fails_when_one_label_differs(check: Path, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "wrong")
+    labels = np.load(folder / "labels.npy")
+    labels[-1] = (labels[-1] + 1) % 10
+    np.save(tmp_path / "wrong" / "labels.npy", labels)
+    done = run(check, tmp_path / "wrong")
+    assert done.returncode == 1
+    assert "1 with another label" in done.stdout
+
+
+def test_nothing_under_export_imports_cnnkit_or_pytorch() -> None:
+    for source in EXPORT.glob("**/*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            names = [alias.name for alias in getattr(node, "names", []) if hasattr(alias, "name")]
+            names.append(getattr(node, "module", None) or "")
+            assert not {name.split(".")[0] for name in names} & {"cnnkit", "torch"}, source
+
+
+def test_every_host_has_a_readme_and_a_row_in_the_table() -> None:
+    table = (EXPORT / "README.md").read_text()
+    for check in CHECKS:
+        assert (check.parent / "README.md").is_file()
+        assert f"({check.parent.relative_to(EXPORT)})" in table
+
+
+def test_the_python_host_refuses_a_picture_of_another_size(folder: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("L", (30, 28)).save(tmp_path / "wide.png")
+    program = EXPORT / "onnx" / "python" / "classify.py"
+    done = subprocess.run(
+        [sys.executable, program, folder / "mnist.onnx", tmp_path / "wide.png"],
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "is 30x28, not 28x28 pixels" in done.stderr

@@ -1,0 +1,231 @@
+"""Verification proves what it says: every damage is found, near ties are told from real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from damage import DAMAGES, Damage
+
+from cnnkit.agreement import compare, mcnemar_p
+from cnnkit.answers import answer, batch_sizes
+from cnnkit.checkpoint import Weights, write_weights
+from cnnkit.data import Dataset
+from cnnkit.errors import InputError
+from cnnkit.export import FORMATS
+from cnnkit.runtimes import open_model
+from cnnkit.verdict import judge
+from cnnkit.verify import reference_logits, verify
+
+EVERY_DAMAGE = [
+    pytest.param(name, damage, id=f"{name}: {what}")
+    for name, damages in DAMAGES.items()
+    for what, damage in damages.items()
+]
+
+
+@pytest.fixture(scope="module")
+def originals(trained: Weights) -> dict[str, bytes]:
+    return {name: form.write(trained) for name, form in FORMATS.items()}
+
+
+@pytest.fixture
+def home(trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current folder whose runs/ holds the training."""
+    (tmp_path / "runs").symlink_to(trained_run.parents[1])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "damage"), EVERY_DAMAGE)
+def test_every_damage_is_found(
+    originals: dict[str, bytes],
+    trained: Weights,
+    few: Dataset,
+    tmp_path: Path,
+    name: str,
+    damage: Damage,
+) -> None:
+    path = tmp_path / "net"
+    path.write_bytes(damage(originals[name]))
+    images, truth = few.test.images, few.test.labels
+    try:
+        model = open_model(path)
+    except InputError:
+        return  # the runtime itself refuses it
+    answers = answer(model, images, batch_sizes(len(images)))
+    assert not judge(path, answers, trained, reference_logits(trained, images)[0], truth).passed
+
+
+def test_whole_artefacts_are_verified_over_all_test_images(
+    cli: Callable[..., Any], artefacts: dict[str, Path], weights_file: Path
+) -> None:
+    result = cli("verify", *artefacts.values(), "--weights", weights_file, "--json")
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["passed"]
+    for report in document["artefacts"]:
+        agreement = report["agreement"]
+        assert (agreement["images"], agreement["disagreements"]) == (10_000, [])
+        assert agreement["accuracy"] == agreement["reference_accuracy"]
+        assert agreement["mcnemar_p"] == 1.0
+        assert 0 < agreement["logit_error"] <= agreement["logit_limit"]
+        assert report["batches"] == [1, 2, 7, 64, 8055]
+        assert report["reference"].startswith("PyTorch ")
+        assert report["unchecked"]
+
+
+def test_a_damaged_artefact_exits_with_1_and_says_what_is_wrong(
+    cli: Callable[..., Any], artefacts: dict[str, Path], weights_file: Path, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(DAMAGES["onnx"]["missing scaling"](artefacts["onnx"].read_bytes()))
+    result = cli("verify", artefacts["onnx"], wrong, "--weights", weights_file)
+    assert result.exit_code == 1
+    assert f"{wrong}: is not the network" in result.stderr.replace("\n", " ")
+    assert str(artefacts["onnx"]) not in result.stderr
+    assert "NOT the network" in result.stdout
+    assert "of 10000 differ" in result.stdout
+    assert "near tie" in result.stdout or "real" in result.stdout
+
+
+def test_other_weights_than_the_artefacts_own_are_a_negative_verdict(
+    artefacts: dict[str, Path], trained: Weights, few: Dataset
+) -> None:
+    fresh = trained.architecture.initial_parameters(5)
+    report = verify([artefacts["onnx"]], replace(trained, tensors=fresh), few)[0]
+    failed = {check.claim for check in report.checks if not check.passed}
+    assert {"it holds exactly these weights", "every label is the reference's"} <= failed
+
+
+def test_the_run_is_found_by_its_weights(
+    artefacts: dict[str, Path], home: Path, few: Dataset
+) -> None:
+    assert verify([artefacts["onnx"]], None, few)[0].passed
+
+
+def test_without_its_run_the_verb_asks_for_the_weights(
+    cli: Callable[..., Any],
+    artefacts: dict[str, Path],
+    trained: Weights,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = replace(trained, tensors=trained.architecture.initial_parameters(1))
+    write_weights(tmp_path / "runs" / "train" / "other" / "weights.safetensors", other)
+    (tmp_path / "runs" / "train" / "broken").mkdir()
+    (tmp_path / "runs" / "train" / "broken" / "weights.safetensors").write_bytes(b"nothing")
+    monkeypatch.chdir(tmp_path)
+    result = cli("verify", artefacts["onnx"])
+    assert result.exit_code == 2
+    assert "--weights" in result.stderr
+
+
+def test_near_ties_fail_unless_they_are_allowed(
+    artefacts: dict[str, Path], trained: Weights, few: Dataset
+) -> None:
+    images, truth = few.test.images, few.test.labels
+    answers = answer(open_model(artefacts["onnx"]), images, batch_sizes(len(images)))
+    reference, _ = reference_logits(trained, images)
+    # A reference that rounding has moved to the other side of a tie.
+    first, second = np.argsort(reference[0])[::-1][:2]
+    prediction = answers.prediction
+    assert prediction is not None
+    prediction.logits[0, second] = prediction.logits[0, first]
+    reference[0, second] = np.nextafter(reference[0, first], np.float32(np.inf))
+    powers = np.exp(prediction.logits[0].astype(np.float64) - prediction.logits[0].max())
+    prediction.probabilities[0] = powers / powers.sum()
+    prediction.label[0] = prediction.logits[0].argmax()
+    if prediction.label[0] == second:  # the tie went to the lower index: let the reference lose
+        reference[0, second] = np.nextafter(reference[0, first], np.float32(-np.inf))
+    path = artefacts["onnx"]
+    strict = judge(path, answers, trained, reference, truth)
+    lenient = judge(path, answers, trained, reference, truth, allow_near_ties=True)
+    assert strict.agreement is not None
+    (case,) = strict.agreement.disagreements
+    assert (case.image, case.near_tie) == (0, True)
+    assert case.margin < 1e-4
+    assert [check.claim for check in strict.checks if not check.passed] == [
+        "every label is the reference's"
+    ]
+    assert lenient.passed
+
+
+def test_a_real_disagreement_is_never_allowed() -> None:
+    reference = np.array([[5.0, 1.0], [0.0, 3.0]], dtype=np.float32)
+    agreement = compare(reference, reference, np.array([1, 1]), np.array([0, 1]))
+    (case,) = agreement.disagreements
+    assert (case.image, case.reference, case.answer) == (0, 0, 1)
+    assert case.margin == pytest.approx(4.0)
+    assert not case.near_tie
+    assert (agreement.accuracy, agreement.reference_accuracy) == (0.5, 1.0)
+
+
+def test_answers_that_are_not_numbers_never_pass() -> None:
+    reference = np.zeros((2, 3), dtype=np.float32)
+    logits = np.full((2, 3), np.nan, dtype=np.float32)
+    agreement = compare(reference, logits, np.zeros(2, np.int64), np.zeros(2, np.int64))
+    assert not agreement.logit_error <= agreement.logit_limit
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "p"),
+    [(0, 0, 1.0), (1, 0, 1.0), (5, 0, 0.0625), (8, 2, 0.109375), (2, 8, 0.109375), (500, 500, 1.0)],
+)
+def test_mcnemar_is_the_exact_binomial_test(first: int, second: int, p: float) -> None:
+    assert mcnemar_p(first, second) == pytest.approx(p, rel=1e-12)
+
+
+def test_mcnemar_overflows_for_no_count() -> None:
+    assert 0.0 <= mcnemar_p(9_000, 1_000) < 1e-300
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9, 10, 73, 74, 75, 500, 10_000])
+def test_batches_cover_every_image_once(count: int) -> None:
+    plan = batch_sizes(count)
+    assert sum(plan) == count
+    assert min(plan) > 0
+    if count >= 500:
+        assert {1, 2, 7, 64} < set(plan)
+
+
+def test_data_of_another_size_is_refused(
+    artefacts: dict[str, Path], trained: Weights, few: Dataset
+) -> None:
+    small = replace(few, test=replace(few.test, images=few.test.images[:, :, ::2, ::2]))
+    with pytest.raises(
+        InputError, match=r"images of \[1, 14, 14\]; the network takes \[1, 28, 28\]"
+    ):
+        verify([artefacts["onnx"]], trained, small)
+
+
+def test_artefacts_of_different_data_are_not_mixed(
+    cli: Callable[..., Any], trained: Weights, artefacts: dict[str, Path], tmp_path: Path
+) -> None:
+    other = replace(trained, metadata={**trained.metadata, "dataset": "fashion-mnist"})
+    (tmp_path / "fashion.onnx").write_bytes(FORMATS["onnx"].write(other))
+    result = cli("verify", artefacts["onnx"], tmp_path / "fashion.onnx")
+    assert result.exit_code == 2
+    assert "different data" in result.stderr
+
+
+def test_a_crash_of_the_runtime_is_a_finding(
+    artefacts: dict[str, Path],
+    trained: Weights,
+    few: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A runtime that dies stands in for the real one, in the child only.
+    (tmp_path / "onnxruntime.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    report = verify([artefacts["onnx"]], trained, few)[0]
+    assert not report.passed
+    assert "stopped by signal 11" in report.checks[0].found
