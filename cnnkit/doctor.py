@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,10 +24,10 @@ class Kernels:
     """The compiled extension.
 
     Attributes:
-        isa: the instruction set in use; None if the extension cannot be used.
+        isa: the instruction set in use; None if there is a problem.
         available: those that this machine can run, best first.
         forced: the content of CNNKIT_ISA, if it is set.
-        problem: why it cannot be used; empty if it can.
+        problem: why there is none in use; empty if there is.
     """
 
     isa: str | None
@@ -70,7 +69,7 @@ class Diagnosis:
         """What is broken, as opposed to merely not installed."""
         lacking = [name for name, found in self.versions.items() if found is None]
         broken = [f"{name} is not installed" for name in lacking]
-        return broken + ([self.kernels.problem] if self.kernels.problem else [])
+        return broken if self.kernels.available else [*broken, self.kernels.problem]
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -78,12 +77,19 @@ class Diagnosis:
         return {**asdict(self), "extras": parts, "problems": self.problems}
 
     def check(self) -> None:
-        """Raise MissingError if the installation itself is broken."""
+        """Raise MissingError if the installation is broken, InputError if CNNKIT_ISA is wrong."""
         if self.problems:
             raise MissingError(
                 "this installation",
                 "; ".join(self.problems),
                 "install cnnkit again with `python -m pip install --force-reinstall .`",
+            )
+        if self.kernels.isa is None:
+            choice = ", ".join(self.kernels.available)
+            raise InputError(
+                f"CNNKIT_ISA={self.kernels.forced}",
+                "names no instruction set that this machine can run",
+                f"unset it, or choose among {choice}",
             )
 
 
@@ -110,10 +116,13 @@ def _kernels() -> Kernels:
     try:
         from cnnkit import ops
 
-        return Kernels(ops.isa(), list(ops.available_isas()), forced)
+        available = list(ops.available_isas())
     except Exception as error:  # whatever it is, doctor is here to say so
-        sys.modules.pop("cnnkit.ops", None)
-        return Kernels(None, [], forced, f"the compiled extension cannot be used ({error})")
+        return Kernels(None, [], forced, f"the compiled extension cannot be loaded ({error})")
+    try:
+        return Kernels(ops.isa(), available, forced)
+    except InputError as error:
+        return Kernels(None, available, forced, str(error))
 
 
 def _cache(folder: Path) -> dict[str, Any]:

@@ -71,10 +71,10 @@ def draw_bars(results: Results, path: Path) -> None:
     bars = max((sum(row.seconds is not None for row in case.rows) for case in cases), default=1)
 
     def draw(figure: Figure) -> None:
-        panels = figure.subplots(rows, columns, squeeze=False).flat
+        panels = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, case in zip(panels, cases, strict=False):
             _draw_case(axes, case)
-        for axes in list(panels)[len(cases) :]:
+        for axes in panels[len(cases) :]:
             axes.set_axis_off()
         figure.supxlabel(
             "µs per image (less is better): median with 95 % interval, times cnnkit's, (error "
@@ -143,23 +143,12 @@ def _draw_roofs(figure: Figure, results: Results) -> None:
             if speed is None:
                 continue
             slowest = min(slowest, speed)
-            axes.plot(
-                intensities[number - 1],
-                speed,
-                "o" if ours else "D",
-                color=OURS if ours else PEER,
-                markeredgecolor=DARK,
-                markersize=8,
-            )
-            axes.annotate(
-                str(number) if ours else "",
-                (intensities[number - 1], speed),
-                (-3, 8),
-                textcoords="offset points",
-                fontsize=8,
-            )
-    axes.plot([], [], "o", color=OURS, markeredgecolor=DARK, label="cnnkit")
-    axes.plot([], [], "D", color=PEER, markeredgecolor=DARK, label="best peer")
+            place = (intensities[number - 1], speed)
+            mark, colour, ink = ("o", OURS, "white") if ours else ("D", PEER, DARK)
+            axes.plot(*place, mark, color=colour, markeredgecolor="white", markersize=12)
+            axes.annotate(f"{number}", place, ha="center", va="center", fontsize=8, color=ink)
+    axes.plot([], [], "o", color=OURS, markersize=10, label="cnnkit")
+    axes.plot([], [], "D", color=PEER, markersize=10, label="best peer")
     axes.set(
         xscale="log",
         yscale="log",
@@ -174,5 +163,5 @@ def _draw_roofs(figure: Figure, results: Results) -> None:
         fontsize=10,
     )
     names = "\n".join(f"{i} {case.key}" for i, case in enumerate(results.cases, 1))
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, labelspacing=0.9)
     axes.annotate(names, (1.03, 0.0), xycoords="axes fraction", fontsize=8, va="bottom")

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from cnnkit.cli.options import JsonOption, QuietOption
 from cnnkit.cli.output import emit_json, stderr, stdout
-from cnnkit.errors import VerdictError
+from cnnkit.errors import InputError, VerdictError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,6 +99,10 @@ def bench(
     for path in filter(None, (picture, roofline)):
         check_picture(path)
     here = describe(threads)
+    if isa not in (None, here["isa"]):
+        raise InputError(
+            "--isa", f"is {isa}, but this process already uses {here['isa']}", "start a new process"
+        )
     baseline = read_baseline(compare, here) if compare else None
     messages = stderr(quiet or json)
     with following(messages) as (on_start, on_round):
