@@ -15,16 +15,28 @@ std::string text(const Pair& p) { return std::to_string(p.h) + "x" + std::to_str
 
 long whole(const py::handle& item, const py::handle& value, const char* name, long least) {
     // bool is an int in Python, and never meant here.
-    if (!PyIndex_Check(item.ptr()) || PyBool_Check(item.ptr())) {
+    const bool is_int = PyIndex_Check(item.ptr()) && !PyBool_Check(item.ptr());
+    const long size =
+        is_int ? PyNumber_AsSsize_t(item.ptr(), nullptr) : -1;  // clipped, if too large
+    if (!is_int || PyErr_Occurred()) {
+        PyErr_Clear();
         refuse(name, "is " + text(py::repr(value)), "give an int or a pair of ints");
     }
-    const long size = PyNumber_AsSsize_t(item.ptr(), PyExc_OverflowError);
-    if (size == -1 && PyErr_Occurred()) throw py::error_already_set();
     if (size < least || size > INT_MAX) {
         refuse(name, "is " + text(py::repr(value)),
-               "give sizes of at least " + std::to_string(least));
+               "give sizes from " + std::to_string(least) + " to " + std::to_string(INT_MAX));
     }
     return size;
+}
+
+// Whether the padded input and the rows that a pool window needs could be held at all: beyond this,
+// sizes in bytes overflow. The factor is what algorithms may add to either (phases, whole vectors).
+bool holdable(const Shape& s) {
+    constexpr double kMostFloats = 1e15;
+    const double factor = 64.0 + s.kernel.w;
+    const double rows = s.input.h + 2.0 * s.padding.h, columns = s.input.w + 2.0 * s.padding.w;
+    return s.channels_in * rows * (columns + s.stride.w * factor) < kMostFloats &&
+           (s.pool_kernel.h + 1.0) * (columns + s.pool_kernel.w) * factor < kMostFloats;
 }
 
 }  // namespace
@@ -97,6 +109,13 @@ Shape with_input(Shape s, long channels, long height, long width) {
                "of " + text(s.input) + " pixels leaves an empty output: the convolution gives " +
                    text(s.conv) + ", the pool " + text(s.output),
                "give a larger input or padding, or a smaller kernel or pool");
+    }
+    if (!holdable(s)) {
+        refuse("x",
+               "of " + text(s.input) + " pixels with padding " + text(s.padding) + ", stride " +
+                   text(s.stride) + " and pool_kernel " + text(s.pool_kernel) +
+                   " needs more memory than there is",
+               "give smaller ones");
     }
     return s;
 }

@@ -140,13 +140,15 @@ inline void pool_row(const Shape& s, const Plan& p, const float* ring, long firs
     // Padding never wins, nor do the lanes beyond the row's end.
     for (long j = 0; j < s.pool_padding.w; ++j) line[j] = -__builtin_inff();
     for (float* end = inside + s.conv.w; end < line + p.line; ++end) *end = -__builtin_inff();
-    for (long j = 0; j < s.output.w; ++j) {
-        const float* window = line + j * s.pool_stride.w;
-        float most = window[0];
-        for (long k = 1; k < s.pool_kernel.w; ++k)
-            most = most > window[k] || most != most ? most : window[k];
-        y[j] = most < 0.0f ? 0.0f : most;  // NaN stays
+    // The maximum of every window, also of those that the stride leaves out; branches would be
+    // mispredicted.
+    const long reach = (s.output.w - 1) * s.pool_stride.w + 1;
+    for (long j = 0; j < reach; j += kLanes) {
+        Vec most = load(line + j);
+        for (long k = 1; k < s.pool_kernel.w; ++k) most = max_nan(most, load(line + j + k));
+        store(line + j, max_nan(most, zero()));
     }
+    for (long j = 0; j < s.output.w; ++j) y[j] = line[j * s.pool_stride.w];
 }
 
 inline bool run(const Shape& s, const float* image, const void* prepared, float* y, long row0,

@@ -9,6 +9,7 @@ namespace {
 #include "sizes.inl.h"
 #include "vec_avx2.inl.h"
 #include "direct.inl.h"
+#include "winograd_small.inl.h"
 #include "kernels.inl.h"
 #include "limits.inl.h"
 }  // namespace

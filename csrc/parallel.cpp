@@ -2,10 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 namespace cnnkit {
 namespace {
@@ -15,21 +19,39 @@ class Pool {
     void run(int threads, long count, void (*work)(void*, long), void* context) {
         {
             std::lock_guard<std::mutex> lock(mutex_);
-            for (; started_ < threads - 1; ++started_)
-                std::thread(&Pool::serve, this, started_).detach();
+            start(threads - 1);
             work_ = work, context_ = context, count_ = count, next_ = 0;
-            helpers_ = threads - 1, busy_ = threads - 1;
+            helpers_ = busy_ = std::min(threads - 1, started_);
             ++round_;
         }
         wake_.notify_all();
         take();
         std::unique_lock<std::mutex> lock(mutex_);
         done_.wait(lock, [&] { return busy_ == 0; });
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
     }
 
   private:
+    void start(int helpers) {
+        try {
+            for (; started_ < helpers; ++started_) {
+                std::thread(&Pool::serve, this, started_).detach();
+            }
+        } catch (const std::system_error&) {
+            // The system gives no more threads: those that there are do the work.
+        }
+    }
+
+    // The first failure ends the round and is thrown to the caller once nobody uses its work any
+    // more.
     void take() {
-        for (long i; (i = next_.fetch_add(1)) < count_;) work_(context_, i);
+        try {
+            for (long i; (i = next_.fetch_add(1)) < count_;) work_(context_, i);
+        } catch (...) {
+            next_ = count_;
+            std::lock_guard<std::mutex> lock(mutex_);
+            if (!failure_) failure_ = std::current_exception();
+        }
     }
 
     void serve(int index) {
@@ -53,6 +75,7 @@ class Pool {
     std::atomic<long> next_{0};
     void (*work_)(void*, long) = nullptr;
     void* context_ = nullptr;
+    std::exception_ptr failure_;
 };
 
 std::mutex pool_mutex;

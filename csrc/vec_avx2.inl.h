@@ -2,6 +2,8 @@
 // Included inside an ISA file's anonymous namespace, after <immintrin.h>.
 
 using Vec = __m256;
+using Mask = __m256i;       // a lane's sign bit
+using Magnitude = __m256i;  // running maximum of |x| as an integer: NaN > Inf > every number
 constexpr int kLanes = 8;
 constexpr int kRegisters = 16;
 
@@ -10,8 +12,43 @@ inline Vec set1(float value) { return _mm256_set1_ps(value); }
 inline Vec broadcast(const float* from) { return _mm256_broadcast_ss(from); }
 inline Vec load(const float* from) { return _mm256_loadu_ps(from); }
 inline void store(float* to, Vec v) { _mm256_storeu_ps(to, v); }
-inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }  // c + a b
+inline Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
+inline Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
+inline Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
+inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
 // The maximum as PyTorch has it: NaN wins. (The instruction returns b where either is NaN.)
 inline Vec max_nan(Vec a, Vec b) {
     return _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+}
+inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }    // c + a b
+inline Vec fnma(Vec a, Vec b, Vec c) { return _mm256_fnmadd_ps(a, b, c); }  // c - a b
+
+// Lanes lo <= i < hi; either end may lie outside the vector.
+inline Mask mask_lanes(long lo, long hi) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i first = _mm256_set1_epi32(static_cast<int>(max(min(lo, kLanes), 0l)));
+    const __m256i end = _mm256_set1_epi32(static_cast<int>(max(min(hi, kLanes), 0l)));
+    return _mm256_andnot_si256(_mm256_cmpgt_epi32(first, lane), _mm256_cmpgt_epi32(end, lane));
+}
+// Lanes outside the mask are neither read nor written; reading makes them zero.
+inline Vec load_mask(const float* from, Mask m) { return _mm256_maskload_ps(from, m); }
+inline void store_mask(float* to, Mask m, Vec v) { _mm256_maskstore_ps(to, m, v); }
+
+// even = a0 a2 .. b0 b2 .., odd = a1 a3 .. b1 b3 ..
+inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
+    const __m256d e = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+    const __m256d o = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd));
+    even = _mm256_castpd_ps(_mm256_permute4x64_pd(e, 0xd8));
+    odd = _mm256_castpd_ps(_mm256_permute4x64_pd(o, 0xd8));
+}
+
+inline Magnitude no_magnitude() { return _mm256_setzero_si256(); }
+inline Magnitude magnitude(Magnitude most, Vec v) {
+    const __m256i bits = _mm256_and_si256(_mm256_castps_si256(v), _mm256_set1_epi32(0x7fffffff));
+    return _mm256_max_epu32(most, bits);
+}
+inline bool below(Magnitude most, float limit) {
+    const __m256i bits = _mm256_castps_si256(_mm256_set1_ps(limit));
+    // No sign bit is set on either side, so the signed comparison serves.
+    return _mm256_movemask_epi8(_mm256_cmpgt_epi32(bits, most)) == -1;
 }

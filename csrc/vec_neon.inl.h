@@ -2,6 +2,10 @@
 // Included inside an ISA file's anonymous namespace, after <arm_neon.h>.
 
 using Vec = float32x4_t;
+struct Mask {
+    int first, last;  // lanes first <= i < last
+};
+using Magnitude = uint32x4_t;  // running maximum of |x| as an integer: NaN > Inf > every number
 constexpr int kLanes = 4;
 constexpr int kRegisters = 32;
 
@@ -10,5 +14,40 @@ inline Vec set1(float value) { return vdupq_n_f32(value); }
 inline Vec broadcast(const float* from) { return vld1q_dup_f32(from); }
 inline Vec load(const float* from) { return vld1q_f32(from); }
 inline void store(float* to, Vec v) { vst1q_f32(to, v); }
-inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }  // c + a b
+inline Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
+inline Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
+inline Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
+inline Vec max(Vec a, Vec b) { return vmaxq_f32(a, b); }
 inline Vec max_nan(Vec a, Vec b) { return vmaxq_f32(a, b); }  // FMAX: NaN wins, as PyTorch has it
+inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }   // c + a b
+inline Vec fnma(Vec a, Vec b, Vec c) { return vfmsq_f32(c, a, b); }  // c - a b
+
+// Lanes lo <= i < hi; either end may lie outside the vector.
+inline Mask mask_lanes(long lo, long hi) {
+    return {static_cast<int>(max(lo, 0l)), static_cast<int>(min(hi, kLanes))};
+}
+// Lanes outside the mask are neither read nor written; reading makes them zero.
+inline Vec load_mask(const float* from, Mask m) {
+    if (m.first == 0 && m.last == kLanes) return load(from);
+    float lanes[kLanes] = {};
+    for (int i = m.first; i < m.last; ++i) lanes[i] = from[i];
+    return load(lanes);
+}
+inline void store_mask(float* to, Mask m, Vec v) {
+    float lanes[kLanes];
+    store(lanes, v);
+    for (int i = m.first; i < m.last; ++i) to[i] = lanes[i];
+}
+
+// even = a0 a2 b0 b2, odd = a1 a3 b1 b3
+inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
+    even = vuzp1q_f32(a, b), odd = vuzp2q_f32(a, b);
+}
+
+inline Magnitude no_magnitude() { return vdupq_n_u32(0); }
+inline Magnitude magnitude(Magnitude most, Vec v) {
+    return vmaxq_u32(most, vreinterpretq_u32_f32(vabsq_f32(v)));
+}
+inline bool below(Magnitude most, float limit) {
+    return vminvq_u32(vcgtq_u32(vreinterpretq_u32_f32(vdupq_n_f32(limit)), most)) != 0;
+}

@@ -2,6 +2,8 @@
 // Included inside an ISA file's anonymous namespace.
 
 using Vec = float;
+using Mask = bool;
+using Magnitude = unsigned;  // running maximum of |x| as an integer: NaN > Inf > every number
 constexpr int kLanes = 1;
 constexpr int kRegisters = 16;
 
@@ -10,6 +12,31 @@ inline Vec set1(float value) { return value; }
 inline Vec broadcast(const float* from) { return *from; }
 inline Vec load(const float* from) { return *from; }
 inline void store(float* to, Vec v) { *to = v; }
+inline Vec add(Vec a, Vec b) { return a + b; }
+inline Vec sub(Vec a, Vec b) { return a - b; }
+inline Vec mul(Vec a, Vec b) { return a * b; }
 inline Vec fma(Vec a, Vec b, Vec c) { return c + a * b; }
+inline Vec fnma(Vec a, Vec b, Vec c) { return c - a * b; }
+inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 // The maximum as PyTorch has it: NaN wins.
 inline Vec max_nan(Vec a, Vec b) { return a > b || a != a ? a : b; }
+
+inline Mask mask_lanes(long lo, long hi) { return lo <= 0 && hi > 0; }
+inline Vec load_mask(const float* from, Mask m) { return m ? *from : 0.0f; }
+inline void store_mask(float* to, Mask m, Vec v) {
+    if (m) *to = v;
+}
+
+inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) { even = a, odd = b; }
+
+inline unsigned magnitude_bits(float value) {
+    unsigned bits;
+    __builtin_memcpy(&bits, &value, sizeof bits);
+    return bits & 0x7fffffffu;
+}
+inline Magnitude no_magnitude() { return 0; }
+inline Magnitude magnitude(Magnitude most, Vec v) {
+    const unsigned bits = magnitude_bits(v);
+    return bits > most ? bits : most;
+}
+inline bool below(Magnitude most, float limit) { return most < magnitude_bits(limit); }
