@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,10 @@ from cnnkit.errors import InputError
 if TYPE_CHECKING:
     import torch
 
+    Array = NDArray[np.float32] | torch.Tensor
+
 Size = int | Sequence[int]
-Tensor = TypeVar("Tensor", NDArray[np.float32], "torch.Tensor")
+Kind = TypeVar("Kind", bound="Array")  # the result is of the kind of x
 
 
 def isa() -> str:
@@ -45,8 +47,8 @@ class ConvReLUPool:
 
     def __init__(
         self,
-        weight: Tensor,
-        bias: Tensor | None = None,
+        weight: Array,
+        bias: Array | None = None,
         stride: Size = 1,
         padding: Size = 0,
         pool_kernel: Size = 2,
@@ -67,7 +69,7 @@ class ConvReLUPool:
             precision,
             isa,
         )
-        self._channels_out = weight.shape[0]
+        self._channels_out: int = weight.shape[0]
 
     @property
     def algorithm(self) -> str:
@@ -79,27 +81,26 @@ class ConvReLUPool:
         """The instruction set that it runs on."""
         return self._kernel.isa
 
-    def __call__(self, x: Tensor, *, threads: int | None = None) -> Tensor:
+    def __call__(self, x: Kind, *, threads: int | None = None) -> Kind:
         """Run on x [N, C_in, H, W]; see `conv_relu_pool`."""
         count = default_threads() if threads is None else threads
-        if isinstance(x, np.ndarray):
-            return self._kernel(x, count)
-        torch = sys.modules.get("torch")
-        if torch is None or not isinstance(x, torch.Tensor) or x.ndim != 4:
-            return self._kernel(_array(x, "x"), count)  # refuses it by name
-        _check_tensor(x, "x")
+        if _is_tensor(x) and x.ndim == 4:
+            return cast("Kind", self._run_tensor(x, count))
+        return cast("Kind", self._kernel(_array(x, "x"), count))
+
+    def _run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
+        x = _plain(x, "x").contiguous()
         images, channels, height, width = x.shape
-        x = x.contiguous()
         size = self._kernel.output_size(height, width)
-        y = torch.empty((images, self._channels_out, *size), dtype=torch.float32)
-        self._kernel.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), count)
+        y = x.new_empty((images, self._channels_out, *size))
+        self._kernel.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), threads)
         return y
 
 
 def conv_relu_pool(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
+    x: Kind,
+    weight: Array,
+    bias: Array | None = None,
     stride: Size = 1,
     padding: Size = 0,
     pool_kernel: Size = 2,
@@ -108,7 +109,7 @@ def conv_relu_pool(
     *,
     precision: str = "default",
     threads: int | None = None,
-) -> Tensor:
+) -> Kind:
     """Compute `max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, ...)`.
 
     NaN, infinities, −0.0 and odd sizes are treated as PyTorch treats them. Sizes are ints or pairs
@@ -197,20 +198,28 @@ def _windows(x: NDArray[np.float64], kernel: Sequence[int], stride: Size) -> NDA
 
 def _array(value: Any, name: str) -> NDArray[Any]:
     """Return a tensor's memory as an array; anything else unchanged, for the kernel to judge."""
-    torch = sys.modules.get("torch")
-    if torch is None or not isinstance(value, torch.Tensor):
-        array: NDArray[Any] = value
-        return array
-    _check_tensor(value, name)
-    return value.numpy()  # type: ignore[no-any-return]  # torch is Any here: it may be absent
+    return _plain(value, name).detach().numpy() if _is_tensor(value) else value
 
 
-def _check_tensor(tensor: torch.Tensor, name: str) -> None:
+def _is_tensor(value: object) -> TypeGuard[torch.Tensor]:
+    """Tell without importing PyTorch: who holds a tensor has it loaded."""
+    loaded = sys.modules.get("torch")
+    return loaded is not None and isinstance(value, loaded.Tensor)
+
+
+def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
+    """Return the tensor, if its memory holds float32 numbers that no gradient must follow."""
+    loaded = sys.modules["torch"]
     if tensor.device.type != "cpu":
         raise InputError(name, f"is on {tensor.device}", "move it with .cpu()")
-    if str(tensor.dtype) != "torch.float32":
+    if tensor.layout is not loaded.strided:
+        raise InputError(name, f"has layout {tensor.layout}", "give .to_dense()")
+    if tensor.dtype is not loaded.float32:
         raise InputError(name, f"has dtype {tensor.dtype}", "give float32, with .float()")
-    if tensor.requires_grad and sys.modules["torch"].is_grad_enabled():
+    if tensor.requires_grad and loaded.is_grad_enabled():
         raise InputError(
-            name, "requires a gradient", "call it under torch.no_grad(), or give .detach()"
+            name,
+            "requires a gradient, which this operation does not have yet",
+            "call it under torch.no_grad(), or give .detach()",
         )
+    return tensor.resolve_neg()
