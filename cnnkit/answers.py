@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import CnnkitError, InputError, MissingError, StorageError
-from cnnkit.process import last_words, run_module
+from cnnkit.process import exchange_folder, exits_with_5_when_full, last_words, run_module
 from cnnkit.runtimes import Model, Prediction, open_model
 
 ERRORS = {error.__name__: error for error in (InputError, MissingError, StorageError)}
@@ -61,28 +60,18 @@ def ask(path: Path, images: NDArray[np.uint8], batches: Sequence[int]) -> Answer
         MissingError: its runtime is not installed.
         StorageError: the artefact cannot be read, or there is no room for temporary files.
     """
-    try:
-        with tempfile.TemporaryDirectory(prefix="cnnkit-") as name:
-            folder = Path(name)
-            np.save(folder / IMAGES, images)
-            child = run_module("cnnkit.answers", path, folder, json.dumps(list(batches)))
-            if child.returncode == StorageError.exit_code:
-                raise OSError(last_words(child))
-            if not (folder / ABOUT).exists():
-                return Answers({}, None, f"its runtime could not open it: {last_words(child)}")
-            about = json.loads((folder / ABOUT).read_text())
-            if "error" in about:
-                raise ERRORS[about["error"]](about["subject"], about["reason"], about["remedy"])
-            if "failure" in about or child.returncode:
-                return Answers(about, None, about.get("failure") or last_words(child))
-            arrays = [np.load(folder / f"{name}.npy") for name in Prediction._fields]
-            return Answers(about, Prediction(*arrays))
-    except OSError as error:
-        raise StorageError(
-            tempfile.gettempdir(),
-            f"has no room for temporary files ({error.strerror or error})",
-            "make room there, or set TMPDIR to another folder",
-        ) from error
+    with exchange_folder() as folder:
+        np.save(folder / IMAGES, images)
+        child = run_module("cnnkit.answers", path, folder, json.dumps(list(batches)))
+        if not (folder / ABOUT).exists():
+            return Answers({}, None, f"its runtime could not open it: {last_words(child)}")
+        about = json.loads((folder / ABOUT).read_text())
+        if "error" in about:
+            raise ERRORS[about["error"]](about["subject"], about["reason"], about["remedy"])
+        if "failure" in about or child.returncode:
+            return Answers(about, None, about.get("failure") or last_words(child))
+        arrays = [np.load(folder / f"{name}.npy") for name in Prediction._fields]
+        return Answers(about, Prediction(*arrays))
 
 
 def answer(model: Model, images: NDArray[np.uint8], batches: Sequence[int]) -> Answers:
@@ -132,8 +121,5 @@ def main(path: Path, folder: Path, batches: Sequence[int]) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with exits_with_5_when_full():
         main(Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))
-    except OSError as error:
-        print(error.strerror or error, file=sys.stderr)
-        sys.exit(StorageError.exit_code)

@@ -9,22 +9,62 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cnnkit.errors import StorageError
+
+
+@contextmanager
+def exchange_folder() -> Iterator[Path]:
+    """Yield a temporary folder for what two processes tell each other.
+
+    Raises:
+        StorageError: there is no room for it, or for what is written inside the block.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="cnnkit-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise StorageError(
+            "temporary folder",
+            f"cannot be written ({error.strerror or error})",
+            "make room there, or set TMPDIR to another folder",
+        ) from error
 
 
 def run_module(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `python -m module arguments...` with this interpreter and this search path."""
+    """Run `python -m module arguments...` with this interpreter and this search path.
+
+    Raises:
+        OSError: the module had no room to write (see `exits_with_5_when_full`).
+    """
     # -P: a file of the current folder that happens to be called torch.py must not be imported.
     command = [sys.executable, "-P", "-m", module, *map(str, arguments)]
     search = [path or os.getcwd() for path in sys.path]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(search), "PYTHONHASHSEED": "0"}
-    return subprocess.run(
+    child = subprocess.run(
         command,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(search), "PYTHONHASHSEED": "0"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
+    if child.returncode == StorageError.exit_code:
+        raise OSError(last_words(child))
+    return child
+
+
+@contextmanager
+def exits_with_5_when_full() -> Iterator[None]:
+    """Surround the main function of a module that `run_module` runs."""
+    try:
+        yield
+    except OSError as error:
+        print(error.strerror or error, file=sys.stderr)
+        sys.exit(StorageError.exit_code)
 
 
 def last_words(process: subprocess.CompletedProcess[str]) -> str:

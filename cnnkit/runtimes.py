@@ -74,7 +74,7 @@ class Model:
         Raises:
             InputError: `images` has another type or shape.
         """
-        shape = self.architecture.input
+        shape, images = self.architecture.input, np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != shape:
             raise InputError(
                 "images",

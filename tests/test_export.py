@@ -25,7 +25,6 @@ DAMAGED_EXPORTS = [
 ]
 
 
-
 @pytest.fixture
 def home(trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A current folder whose runs/ holds the training."""
@@ -130,9 +129,7 @@ def test_a_folder_as_output_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_export_verb_tells_where_what_and_how_sure(
-    cli: Callable[..., Any], home: Path
-) -> None:
+def test_the_export_verb_tells_where_what_and_how_sure(cli: Callable[..., Any], home: Path) -> None:
     result = cli("export", "--format", "onnx")
     assert result.exit_code == 0, result.stderr
     for text in ("mnist.onnx", "SHA-256", "opset 17, IR 8", "0 of 10000 differ", "bytes"):
@@ -143,3 +140,16 @@ def test_the_export_verb_tells_where_what_and_how_sure(
 
 def test_help_says_that_torchscript_is_deprecated(cli: Callable[..., Any]) -> None:
     assert "deprecated" in cli("export", "--help").stdout
+
+
+def test_help_names_every_format(cli: Callable[..., Any]) -> None:
+    shown = cli("export", "--help").stdout
+    assert all(name in shown for name in FORMATS)
+
+
+def test_an_unknown_format_exits_with_2_and_lists_the_known(
+    cli: Callable[..., Any], weights_file: Path
+) -> None:
+    result = cli("export", weights_file, "--format", "tflite")
+    assert result.exit_code == 2
+    assert "Choose one of onnx, torchscript" in result.stderr

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import tempfile
 import warnings
 import zipfile
 import zlib
@@ -22,7 +21,7 @@ from cnnkit.checkpoint import Weights, write_weights
 from cnnkit.errors import InputError, MissingError
 from cnnkit.export import contract
 from cnnkit.files import read_bytes
-from cnnkit.process import last_words, run_module
+from cnnkit.process import exchange_folder, last_words, run_module
 from cnnkit.sniff import pickle_refused
 
 # What zipfile raises on damaged archives: damage may look like an unknown compression, say.
@@ -36,10 +35,11 @@ def write_torchscript(weights: Weights) -> bytes:
 
     Raises:
         MissingError: PyTorch is not installed.
+        StorageError: there is no room for temporary files.
     """
     require_torch("writing TorchScript")
-    with tempfile.TemporaryDirectory() as folder:
-        source, archive = Path(folder, "weights.safetensors"), Path(folder, "archive")
+    with exchange_folder() as folder:
+        source, archive = folder / "weights.safetensors", folder / "archive"
         write_weights(source, weights)
         child = run_module("cnnkit.export.torchscript_module", source, archive)
         if child.returncode:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from cnnkit.architecture import PIXEL_SCALE
 from cnnkit.checkpoint import Weights, read_weights
 from cnnkit.export.torchscript import deprecation_known
+from cnnkit.process import exits_with_5_when_full
 
 
 class Prediction(NamedTuple):
@@ -57,8 +59,11 @@ def main(source: Path, archive: Path) -> None:
     """Script the network in `source` and save it to `archive`."""
     with deprecation_known():
         module = Classifier(read_weights(source)).eval().requires_grad_(False)
-        torch.jit.save(torch.jit.script(module), archive)
+        content = io.BytesIO()
+        torch.jit.save(torch.jit.script(module), content)
+    archive.write_bytes(content.getvalue())
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    with exits_with_5_when_full():
+        main(Path(sys.argv[1]), Path(sys.argv[2]))
