@@ -38,8 +38,10 @@ def prepare_picture(path: Path, size: tuple[int, int] = (28, 28)) -> NDArray[np.
        Transparency shows white, or black if on white there is nothing to see. Deeper pixels than
        eight bits are stretched to 0..255.
     2. Average areas down to a longer side of at most 256 pixels.
-    3. Fit the paper, a quadratic surface, to the outer sixteenth of the picture, then seven times
-       to all pixels that lie within three deviations (1.4826 times the median distance) of it.
+    3. Fit the paper. Start with a frame of a sixteenth of each side and its median grey. Eight
+       times: take the deviation (1.4826 times the median distance) of the paper from the surface;
+       the paper is what lies within three deviations, or six levels, of it (at first within the
+       frame only); the surface is the quadratic one with the least squares on the paper.
     4. Ink is what differs from the paper, towards black or towards white, whichever has the
        larger sum of squares. It counts where it exceeds 12 levels and 5 deviations. The 98th
        percentile of what counts is full strength; below a quarter of that there is no ink.
@@ -132,18 +134,20 @@ def fit_paper(grey: Plane) -> Plane:
     y, x = 2 * (y + 0.5) / height - 1, 2 * (x + 0.5) / width - 1  # -1..1
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1).reshape(-1, 6)
     levels = grey.ravel()
-    paper = (np.maximum(np.abs(x), np.abs(y)) > 1 - 2 / 16).ravel()
+    frame = np.ones(grey.shape, bool)
+    edge_y, edge_x = max(1, height // 16), max(1, width // 16)
+    frame[edge_y : height - edge_y, edge_x : width - edge_x] = False
+    paper = frame.ravel()
     surface = np.full_like(levels, np.median(levels[paper]))
-    for _ in range(PAPER_ROUNDS):
+    for step in range(PAPER_ROUNDS):
+        distance = np.abs(levels - surface)
+        deviation = 1.4826 * np.median(distance[paper])
+        near = distance <= max(3 * deviation, LEAST_CONTRAST / 2)
+        paper = near if step else near & paper
         chosen = terms[paper]
         # The small ridge keeps pictures of a few pixels solvable.
         normal = chosen.T @ chosen + 1e-6 * np.eye(6)
         surface = terms @ np.linalg.solve(normal, chosen.T @ levels[paper])
-        distance = np.abs(levels - surface)
-        deviation = 1.4826 * np.median(distance[paper])
-        paper = distance <= max(3 * deviation, LEAST_CONTRAST / 2)
-        if not paper.any():
-            break
     return surface.reshape(grey.shape)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +50,8 @@ def test_a_damaged_file_is_an_array_or_an_input_error(
         content[at] ^= data.draw(st.integers(1, 255))
     cut = bytes(content[: data.draw(st.integers(0, len(content)))])
     for damaged in (bytes(content), cut, bytes(content) + b"\1"):
-        try:
+        with suppress(InputError):
             parse_idx(decompress(damaged, "x"), "x")
-        except InputError as error:
-            assert str(error).startswith("x: ")
 
 
 @given(arrays, st.binary(min_size=1, max_size=3))
