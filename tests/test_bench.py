@@ -18,7 +18,7 @@ from PIL import Image
 from rich.console import Console
 
 from cnnkit.bench.compare import change_table, compare, read_baseline, regressions
-from cnnkit.bench.contest import run_case
+from cnnkit.bench.contest import PEER_TOLERANCE, run_case
 from cnnkit.bench.peers import SUBJECT, Peer
 from cnnkit.bench.pictures import draw_bars, draw_roofline
 from cnnkit.bench.report import COLUMNS, csv_text, tables
@@ -74,6 +74,12 @@ def test_a_wrong_peer_is_reported_and_not_timed() -> None:
     assert len(calls) == 1  # to be verified
 
 
+def test_the_precision_of_bfloat16_is_wrong() -> None:
+    small = work()
+    reduced = (small.answer.astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)
+    assert small.error_of(reduced) > PEER_TOLERANCE
+
+
 def test_an_answer_that_is_not_finite_or_of_another_shape_is_wrong() -> None:
     small = work()
     right = small.answer.astype(np.float32)
@@ -86,7 +92,7 @@ def test_an_answer_that_is_not_finite_or_of_another_shape_is_wrong() -> None:
 
 def test_cnnkit_itself_is_held_to_the_tolerance_of_the_case() -> None:
     clock = FakeClock()
-    case = run(clock, cnnkit=peer(clock, 10.0, off=1e-5), other=peer(clock, 10.0, off=1e-5))
+    case = run(clock, cnnkit=peer(clock, 10.0, off=5e-6), other=peer(clock, 10.0, off=5e-6))
     assert rows(case)[SUBJECT].status == "wrong"  # the case allows 1e-6
     assert rows(case)["other"].status == "timed"
     assert rows(case)["other"].verdict is None  # nothing to compare with
