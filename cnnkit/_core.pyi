@@ -23,7 +23,29 @@ class ConvReluPool:
     ) -> None: ...
     def __call__(self, x: Any, threads: int) -> NDArray[np.float32]: ...
     def run_at(
-        self, x: int, images: int, channels: int, height: int, width: int, y: int, threads: int
+        self,
+        x: int,
+        images: int,
+        channels: int,
+        height: int,
+        width: int,
+        y: int,
+        threads: int,
+        winners: int = 0,
+    ) -> None: ...
+    def gradient_at(
+        self,
+        x: int,
+        grad: int,
+        winners: int,
+        images: int,
+        channels: int,
+        height: int,
+        width: int,
+        dw: int,
+        db: int,
+        dx: int,
+        threads: int,
     ) -> None: ...
     def output_size(self, height: int, width: int) -> list[int]: ...
     @property

@@ -47,9 +47,25 @@ class ConvReluPool {
     }
 
     void run_at(std::uintptr_t x, long images, long channels, long height, long width,
-                std::uintptr_t y, int threads) const {
+                std::uintptr_t y, int threads, std::uintptr_t winners) const {
         const Shape shape = with_input(plan_->shape(), channels, height, width);
-        run(shape, reinterpret_cast<const float*>(x), images, reinterpret_cast<float*>(y), threads);
+        if (winners && shape.pool_kernel.h * shape.pool_kernel.w > kMostTaps) {
+            refuse("pool_kernel",
+                   "has more than " + std::to_string(kMostTaps) + " taps, too many for a gradient",
+                   "give a smaller one, or no tensor that requires a gradient");
+        }
+        run(shape, at<const float>(x), images, at<float>(y), threads, at<unsigned char>(winners));
+    }
+
+    void gradient_at(std::uintptr_t x, std::uintptr_t grad, std::uintptr_t winners, long images,
+                     long channels, long height, long width, std::uintptr_t dw, std::uintptr_t db,
+                     std::uintptr_t dx, int threads) const {
+        const Shape shape = with_input(plan_->shape(), channels, height, width);
+        check_threads(threads);
+        const py::gil_scoped_release released;
+        plan_->gradient(shape, at<const float>(x), at<const float>(grad),
+                        at<const unsigned char>(winners), images, at<float>(dw), at<float>(db),
+                        at<float>(dx), threads);
     }
 
     std::array<long, 2> output_size(long height, long width) const {
@@ -61,10 +77,20 @@ class ConvReluPool {
     std::string isa() const { return plan_->isa().name; }
 
   private:
-    void run(const Shape& shape, const float* x, long images, float* y, int threads) const {
+    template <typename T>
+    static T* at(std::uintptr_t address) {
+        return reinterpret_cast<T*>(address);
+    }
+
+    static void check_threads(int threads) {
         if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
+    }
+
+    void run(const Shape& shape, const float* x, long images, float* y, int threads,
+             unsigned char* winners = nullptr) const {
+        check_threads(threads);
         const py::gil_scoped_release released;
-        plan_->run(shape, x, images, y, threads);
+        plan_->run(shape, x, images, y, winners, threads);
     }
 
     std::unique_ptr<Plan> plan_;
@@ -118,7 +144,11 @@ PYBIND11_MODULE(_core, m) {
              py::arg("precision"), py::arg("isa"))
         .def("__call__", &ConvReluPool::call, py::arg("x"), py::arg("threads"))
         .def("run_at", &ConvReluPool::run_at, py::arg("x"), py::arg("images"), py::arg("channels"),
-             py::arg("height"), py::arg("width"), py::arg("y"), py::arg("threads"))
+             py::arg("height"), py::arg("width"), py::arg("y"), py::arg("threads"),
+             py::arg("winners") = 0)
+        .def("gradient_at", &ConvReluPool::gradient_at, py::arg("x"), py::arg("grad"),
+             py::arg("winners"), py::arg("images"), py::arg("channels"), py::arg("height"),
+             py::arg("width"), py::arg("dw"), py::arg("db"), py::arg("dx"), py::arg("threads"))
         .def("output_size", &ConvReluPool::output_size, py::arg("height"), py::arg("width"))
         .def_property_readonly("algorithm", &ConvReluPool::algorithm)
         .def_property_readonly("isa", &ConvReluPool::isa);

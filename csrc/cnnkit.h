@@ -38,11 +38,16 @@ struct Algorithm {
     // False: these weights (NaN, infinite or huge) are not for this algorithm.
     bool (*prepare)(const Shape&, const float* weight, const float* bias, void* prepared);
     size_t (*workspace_bytes)(const Shape&);
-    // Computes the pooled rows row0 <= row < row1 of every output channel. False: the pixels (NaN,
-    // infinite or huge) are not for this algorithm, and y holds nothing of use.
-    bool (*run)(const Shape&, const float* x, const void* prepared, float* y, long row0, long row1,
-                void* workspace);
+    // Computes the pooled rows row0 <= row < row1 of every output channel, and unless `winners` is
+    // null, for each pooled pixel which tap of its pool window won, counted row by row (the first,
+    // where several are equal), or kNoWinner where ReLU gave zero. False: the pixels (NaN, infinite
+    // or huge) are not for this algorithm, or it knows no winners, and y holds nothing of use.
+    bool (*run)(const Shape&, const float* x, const void* prepared, float* y,
+                unsigned char* winners, long row0, long row1, void* workspace);
 };
+
+constexpr unsigned char kNoWinner = 255;
+constexpr long kMostTaps = 255;  // of a pool window whose winners are asked for
 
 constexpr size_t kAlignment = 64;
 
@@ -54,6 +59,18 @@ struct Limits {
     float (*read)(const float* from, long count, long passes);
 };
 
+// The gradients, for one instruction set. Weights are packed in an order of their own.
+struct Gradient {
+    size_t (*weight_bytes)(const Shape&);
+    size_t (*workspace_bytes)(const Shape&);
+    void (*pack_weights)(const Shape&, const float* weight, float* packed);
+    void (*unpack_weights)(const Shape&, const float* packed, float* weight);  // adds to weight
+    // One image: x, the gradient of its output, and the winners that `Algorithm::run` gave. Adds to
+    // dw (packed) and to db [channels_out]; writes dx unless it is null.
+    void (*run)(const Shape&, const float* x, const float* packed_weight, const float* grad,
+                const unsigned char* winners, float* dw, float* db, float* dx, void* workspace);
+};
+
 // The algorithms of one instruction set, best first; the last one fits everything.
 struct Isa {
     const char* name;
@@ -61,6 +78,7 @@ struct Isa {
     bool (*supported)();
     const Algorithm* algorithms;
     int algorithm_count;
+    Gradient gradient;
     Limits limits;
 };
 

@@ -151,8 +151,29 @@ inline void pool_row(const Shape& s, const Plan& p, const float* ring, long firs
     for (long j = 0; j < s.output.w; ++j) y[j] = line[j * s.pool_stride.w];
 }
 
-inline bool run(const Shape& s, const float* image, const void* prepared, float* y, long row0,
-                long row1, void* workspace) {
+// The winners of one output row; see Algorithm::run.
+inline void winners_row(const Shape& s, const Plan& p, const float* ring, long top, long first,
+                        long last, unsigned char* winners) {
+    for (long j = 0; j < s.output.w; ++j) {
+        const long left = j * s.pool_stride.w - s.pool_padding.w;
+        const long start = max(0, left), end = min(s.conv.w, left + s.pool_kernel.w);
+        float most = -__builtin_inff();
+        long winner = (first - top) * s.pool_kernel.w + start - left;
+        for (long r = first; r < last; ++r) {
+            const float* row = ring + r % s.pool_kernel.h * kChannels * p.conv_row;
+            for (long c = start; c < end; ++c) {
+                if (row[c] > most || row[c] != row[c]) {
+                    most = row[c], winner = (r - top) * s.pool_kernel.w + c - left;
+                }
+            }
+        }
+        // NaN passes its gradient on.
+        winners[j] = most <= 0.0f ? kNoWinner : static_cast<unsigned char>(winner);
+    }
+}
+
+inline bool run(const Shape& s, const float* image, const void* prepared, float* y,
+                unsigned char* winners, long row0, long row1, void* workspace) {
     const Plan p = plan(s);
     float* x = static_cast<float*>(workspace);
     float* ring = x + round_up(s.channels_in * p.plane, 16);
@@ -192,8 +213,10 @@ inline bool run(const Shape& s, const float* image, const void* prepared, float*
                 }
             }
             for (long i = 0; i < channels; ++i) {
-                pool_row(s, p, ring + i * p.conv_row, first, last, line,
-                         y + ((o + i) * s.output.h + r) * s.output.w);
+                const long to = ((o + i) * s.output.h + r) * s.output.w;
+                const float* rows = ring + i * p.conv_row;
+                pool_row(s, p, rows, first, last, line, y + to);
+                if (winners) winners_row(s, p, rows, top, first, last, winners + to);
             }
         }
     }

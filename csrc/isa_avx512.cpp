@@ -10,10 +10,12 @@ namespace {
 #include "vec_avx512.inl.h"
 #include "direct.inl.h"
 #include "winograd_small.inl.h"
+#include "gradient.inl.h"
 #include "kernels.inl.h"
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kAvx512 = {"avx512", kLanes, has_avx512, kAlgorithms, kAlgorithmCount, kLimits};
+extern const Isa kAvx512 = {"avx512",        kLanes,    has_avx512, kAlgorithms,
+                            kAlgorithmCount, kGradient, kLimits};
 }  // namespace cnnkit
 #endif

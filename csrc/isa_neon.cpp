@@ -10,10 +10,12 @@ namespace {
 #include "vec_neon.inl.h"
 #include "direct.inl.h"
 #include "winograd_small.inl.h"
+#include "gradient.inl.h"
 #include "kernels.inl.h"
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kNeon = {"neon", kLanes, has_neon, kAlgorithms, kAlgorithmCount, kLimits};
+extern const Isa kNeon = {"neon",          kLanes,    has_neon, kAlgorithms,
+                          kAlgorithmCount, kGradient, kLimits};
 }  // namespace cnnkit
 #endif

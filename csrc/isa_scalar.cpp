@@ -7,9 +7,11 @@ namespace {
 #include "vec_scalar.inl.h"
 #include "direct.inl.h"
 #include "winograd_small.inl.h"
+#include "gradient.inl.h"
 #include "kernels.inl.h"
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kScalar = {"scalar", kLanes, has_scalar, kAlgorithms, kAlgorithmCount, kLimits};
+extern const Isa kScalar = {"scalar",        kLanes,    has_scalar, kAlgorithms,
+                            kAlgorithmCount, kGradient, kLimits};
 }  // namespace cnnkit

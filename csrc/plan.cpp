@@ -49,6 +49,8 @@ Plan::Plan(const Isa& isa, const Shape& shape, Precision precision, const float*
     : isa_(isa), shape_(shape), direct_(&isa.algorithms[isa.algorithm_count - 1]) {
     prepared_direct_ = allocate(direct_->prepared_bytes(shape));
     direct_->prepare(shape, weight, bias, prepared_direct_.get());
+    gradient_weight_ = allocate(isa.gradient.weight_bytes(shape));
+    isa.gradient.pack_weights(shape, weight, static_cast<float*>(gradient_weight_.get()));
     for (const Algorithm* a = isa.algorithms; a != direct_ && !fast_; ++a) {
         if (!a->fits(shape, precision)) continue;
         prepared_fast_ = allocate(a->prepared_bytes(shape));
@@ -56,12 +58,14 @@ Plan::Plan(const Isa& isa, const Shape& shape, Precision precision, const float*
     }
 }
 
-void Plan::run(const Shape& shape, const float* x, long images, float* y, int threads) const {
+void Plan::run(const Shape& shape, const float* x, long images, float* y, unsigned char* winners,
+               int threads) const {
     struct Call {
         const Plan& plan;
         const Shape& shape;
         const float* x;
         float* y;
+        unsigned char* winners;
         long parts;  // row ranges that an image is cut into
         size_t bytes;
     };
@@ -72,7 +76,7 @@ void Plan::run(const Shape& shape, const float* x, long images, float* y, int th
         images >= threads ? 1 : std::min<long>((threads + images - 1) / images, shape.output.h);
     size_t bytes = direct_->workspace_bytes(shape);
     if (fast_) bytes = std::max(bytes, fast_->workspace_bytes(shape));
-    Call call = {*this, shape, x, y, parts, bytes};
+    Call call = {*this, shape, x, y, winners, parts, bytes};
     parallel_for(
         threads, images * parts,
         [](void* context, long i) {
@@ -80,16 +84,75 @@ void Plan::run(const Shape& shape, const float* x, long images, float* y, int th
             const Shape& s = c.shape;
             const long image = i / c.parts, part = i % c.parts;
             const float* from = c.x + image * s.channels_in * s.input.h * s.input.w;
-            float* to = c.y + image * s.channels_out * s.output.h * s.output.w;
+            const long out = image * s.channels_out * s.output.h * s.output.w;
+            float* to = c.y + out;
+            unsigned char* winners = c.winners ? c.winners + out : nullptr;
             const long row0 = part * s.output.h / c.parts, row1 = (part + 1) * s.output.h / c.parts;
             void* memory = workspace(c.bytes);
             const Plan& p = c.plan;
             if (!p.fast_ ||
-                !p.fast_->run(s, from, p.prepared_fast_.get(), to, row0, row1, memory)) {
-                p.direct_->run(s, from, p.prepared_direct_.get(), to, row0, row1, memory);
+                !p.fast_->run(s, from, p.prepared_fast_.get(), to, winners, row0, row1, memory)) {
+                p.direct_->run(s, from, p.prepared_direct_.get(), to, winners, row0, row1, memory);
             }
         },
         &call);
+}
+
+void Plan::gradient(const Shape& shape, const float* x, const float* grad,
+                    const unsigned char* winners, long images, float* dw, float* db, float* dx,
+                    int threads) const {
+    // Sums of fixed groups of images, added in their order: the result does not depend on the
+    // threads.
+    constexpr long kMostGroups = 16;
+    struct Call {
+        const Plan& plan;
+        const Shape& shape;
+        const float *x, *grad;
+        const unsigned char* winners;
+        float* dx;
+        float* sums;  // of each group: dw in the kernel's order, then db
+        long images, groups, group_floats, weight_floats;
+    };
+    const long weight_floats = isa_.gradient.weight_bytes(shape) / sizeof(float);
+    const long group_floats = weight_floats + shape.channels_out,
+               groups = std::min(images, kMostGroups);
+    const Buffer sums = allocate(sizeof(float) * groups * group_floats);
+    Call call = {*this,
+                 shape,
+                 x,
+                 grad,
+                 winners,
+                 dx,
+                 static_cast<float*>(sums.get()),
+                 images,
+                 groups,
+                 group_floats,
+                 weight_floats};
+    std::fill_n(call.sums, groups * group_floats, 0.0f);
+    parallel_for(
+        threads, groups,
+        [](void* context, long group) {
+            const Call& c = *static_cast<Call*>(context);
+            const Shape& s = c.shape;
+            const Gradient& gradient = c.plan.isa_.gradient;
+            const float* weight = static_cast<const float*>(c.plan.gradient_weight_.get());
+            float* to = c.sums + group * c.group_floats;
+            void* memory = workspace(gradient.workspace_bytes(s));
+            const long in = s.channels_in * s.input.h * s.input.w,
+                       out = s.channels_out * s.output.h * s.output.w;
+            for (long i = group * c.images / c.groups; i < (group + 1) * c.images / c.groups; ++i) {
+                gradient.run(s, c.x + i * in, weight, c.grad + i * out, c.winners + i * out, to,
+                             to + c.weight_floats, c.dx ? c.dx + i * in : nullptr, memory);
+            }
+        },
+        &call);
+    std::fill_n(dw, shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w, 0.0f);
+    std::fill_n(db, shape.channels_out, 0.0f);
+    for (long group = 0; group < groups; ++group) {
+        const float* from = call.sums + group * group_floats;
+        isa_.gradient.unpack_weights(shape, from, dw);
+        for (long o = 0; o < shape.channels_out; ++o) db[o] += from[weight_floats + o];
+    }
 }
 
 }  // namespace cnnkit

@@ -26,7 +26,16 @@ class Plan {
 
     // x is [images][channels_in][input.h][input.w], y is [images][channels_out][output.h][output.w]
     // of a completed shape. Const and free of locks: several threads may run one plan.
-    void run(const Shape& shape, const float* x, long images, float* y, int threads) const;
+    // With `winners` [images][channels_out][output.h][output.w] unless it is null; see
+    // Algorithm::run.
+    void run(const Shape& shape, const float* x, long images, float* y, unsigned char* winners,
+             int threads) const;
+
+    // Gradients of `images` images: overwrites dw and db, and dx unless it is null. The same bits
+    // for any number of threads.
+    void gradient(const Shape& shape, const float* x, const float* grad,
+                  const unsigned char* winners, long images, float* dw, float* db, float* dx,
+                  int threads) const;
 
     const char* algorithm() const { return (fast_ ? fast_ : direct_)->name; }
     const Isa& isa() const { return isa_; }
@@ -37,7 +46,7 @@ class Plan {
     Shape shape_;
     const Algorithm* fast_ = nullptr;  // none where only the general algorithm fits
     const Algorithm* direct_;
-    Buffer prepared_fast_, prepared_direct_;
+    Buffer prepared_fast_, prepared_direct_, gradient_weight_;
 };
 
 }  // namespace cnnkit

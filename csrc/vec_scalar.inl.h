@@ -15,6 +15,8 @@ inline void store(float* to, Vec v) { *to = v; }
 inline Vec add(Vec a, Vec b) { return a + b; }
 inline Vec sub(Vec a, Vec b) { return a - b; }
 inline Vec mul(Vec a, Vec b) { return a * b; }
+// a > b ? x : y
+inline Vec select_greater(Vec a, Vec b, Vec x, Vec y) { return a > b ? x : y; }
 inline Vec fma(Vec a, Vec b, Vec c) { return c + a * b; }
 inline Vec fnma(Vec a, Vec b, Vec c) { return c - a * b; }
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }

@@ -197,64 +197,94 @@ inline Vec pooled(const Vec (&upper)[4], const Vec (&lower)[4], Vec bias) {
     return max(add(max(max(y[0], y[1]), max(z[0], z[1])), bias), zero());
 }
 
-// A vector of tiles of `channels` output channels; v at those tiles of the first plane.
-template <int channels>
-inline void tiles(const Shape& s, const Plan& p, const float* v, const float* u, const float* bias,
-                  Vec (&y)[channels]) {
-    Vec half[channels][2][4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-        Vec m[channels][4];
-#pragma GCC unroll 4
-        for (int o = 0; o < channels; ++o)
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; ++i) m[o][i] = zero();
-        const float* from = v + j * p.plane;
-        const float* weight = u + j * s.channels_in * 4 * channels;
-        for (long c = 0; c < s.channels_in; ++c) {
-            Vec d[4];
-            const float* odd = from + 4 * p.plane;
-            transform(load(from), load(odd), load(from + p.tiles_w), load(odd + p.tiles_w), d);
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; ++i)
-#pragma GCC unroll 4
-                for (int o = 0; o < channels; ++o)
-                    m[o][i] = fma(set1(weight[i * channels + o]), d[i], m[o][i]);
-            from += 8 * p.plane;
-            weight += 4 * channels;
-        }
-#pragma GCC unroll 4
-        for (int o = 0; o < channels; ++o) {
-            Vec t[2];
-            output(m[o], t);
-            half[o][0][j] = t[0], half[o][1][j] = t[1];
-        }
+// The same with each tile's winner, as a float. The bias comes first: rounding may make values
+// equal.
+inline Vec pooled(const Vec (&upper)[4], const Vec (&lower)[4], Vec bias, Vec& winner) {
+    Vec y[2], z[2];
+    output(upper, y);
+    output(lower, z);
+    Vec most = add(y[0], bias);
+    winner = zero();
+    const Vec others[3] = {add(y[1], bias), add(z[0], bias), add(z[1], bias)};
+    for (int k = 0; k < 3; ++k) {
+        winner = select_greater(others[k], most, set1(static_cast<float>(k + 1)), winner);
+        most = max(others[k], most);
     }
-#pragma GCC unroll 4
-    for (int o = 0; o < channels; ++o) y[o] = pooled(half[o][0], half[o][1], set1(bias[o]));
+    winner = select_greater(most, zero(), winner, set1(kNoWinner));
+    return max(most, zero());
 }
 
+// Where the results of a vector of tiles go: the first `count` lanes, at the same place in y and,
+// unless null, winners.
+struct Output {
+    float* y;
+    unsigned char* winners;
+    const float* bias;
+};
+
+inline void finish(const Vec (&upper)[4], const Vec (&lower)[4], const Output& out, long channel,
+                   long at, long count) {
+    const Vec bias = set1(out.bias[channel]);
+    Vec winner;
+    const Vec y = out.winners ? pooled(upper, lower, bias, winner) : pooled(upper, lower, bias);
+    if (count >= kLanes) {
+        store(out.y + at, y);
+    } else {
+        store_mask(out.y + at, mask_lanes(0, count), y);
+    }
+    if (out.winners) {
+        float lanes[kLanes];
+        store(lanes, winner);
+        for (long i = 0; i < min(count, kLanes); ++i)
+            out.winners[at + i] = static_cast<unsigned char>(lanes[i]);
+    }
+}
+
+// `channels` output channels from `first` on, of the tiles before `count`; u at those channels.
 template <int channels>
 inline void block(const Shape& s, const Plan& p, const float* planes, const float* u,
-                  const float* bias, long count, float* y) {
-    const long channel = s.output.h * s.output.w;
+                  const Output& out, long first, long count) {
     for (long t = 0; t < count; t += kLanes) {
-        Vec out[channels];
-        tiles<channels>(s, p, planes + t, u, bias, out);
-        for (int o = 0; o < channels; ++o) {
-            if (count - t >= kLanes) {
-                store(y + o * channel + t, out[o]);
-            } else {
-                store_mask(y + o * channel + t, mask_lanes(0, count - t), out[o]);
+        Vec upper[channels][4], lower[channels][4];
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) {
+            Vec m[channels][4];
+#pragma GCC unroll 4
+            for (int o = 0; o < channels; ++o)
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; ++i) m[o][i] = zero();
+            const float* even = planes + t + j * p.plane;
+            const float* weight = u + j * s.channels_in * 4 * channels;
+            for (long c = 0; c < s.channels_in; ++c) {
+                Vec d[4];
+                const float* odd = even + 4 * p.plane;
+                transform(load(even), load(odd), load(even + p.tiles_w), load(odd + p.tiles_w), d);
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; ++i)
+#pragma GCC unroll 4
+                    for (int o = 0; o < channels; ++o)
+                        m[o][i] = fma(set1(weight[i * channels + o]), d[i], m[o][i]);
+                even += 8 * p.plane;
+                weight += 4 * channels;
             }
+#pragma GCC unroll 4
+            for (int o = 0; o < channels; ++o) {
+                Vec y[2];
+                output(m[o], y);
+                upper[o][j] = y[0], lower[o][j] = y[1];
+            }
+        }
+#pragma GCC unroll 4
+        for (int o = 0; o < channels; ++o) {
+            finish(upper[o], lower[o], out, first + o, (first + o) * s.output.h * s.output.w + t,
+                   count - t);
         }
     }
 }
 
 // One input channel: a tile's 16 transformed values stay in registers for all output channels.
-inline void one_channel(const Shape& s, const Plan& p, const float* planes, const float* prepared,
-                        long count, float* y) {
-    const long channel = s.output.h * s.output.w;
+inline void one_channel(const Shape& s, const Plan& p, const float* planes, const float* u,
+                        const Output& out, long count) {
     for (long t = 0; t < count; t += kLanes) {
         Vec v[4][4];  // [column][row]
 #pragma GCC unroll 4
@@ -262,8 +292,6 @@ inline void one_channel(const Shape& s, const Plan& p, const float* planes, cons
             const float *even = planes + j * p.plane + t, *odd = even + 4 * p.plane;
             transform(load(even), load(odd), load(even + p.tiles_w), load(odd + p.tiles_w), v[j]);
         }
-        const Mask lanes = mask_lanes(0, count - t);
-        const float* u = prepared + s.channels_out;
         for (long o = 0; o < s.channels_out; ++o) {
             const long width = min(kChannels, s.channels_out - o / kChannels * kChannels);
             const float* w = u + (o / kChannels * kChannels) * 16 + o % kChannels;
@@ -275,13 +303,13 @@ inline void one_channel(const Shape& s, const Plan& p, const float* planes, cons
                 upper[j] = fma(set1(w[j * 4 * width]), v[j][0], fma(second, v[j][2], m));
                 lower[j] = fnma(set1(w[(j * 4 + 3) * width]), v[j][3], fnma(second, v[j][2], m));
             }
-            store_mask(y + o * channel + t, lanes, pooled(upper, lower, set1(prepared[o])));
+            finish(upper, lower, out, o, o * s.output.h * s.output.w + t, count - t);
         }
     }
 }
 
-inline bool run(const Shape& s, const float* x, const void* prepared, float* y, long row0,
-                long row1, void* workspace) {
+inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
+                unsigned char* winners, long row0, long row1, void* workspace) {
     const Plan p = plan(s);
     float* planes = static_cast<float*>(workspace);
     const float* biases = static_cast<const float*>(prepared);
@@ -289,26 +317,26 @@ inline bool run(const Shape& s, const float* x, const void* prepared, float* y, 
     for (long top = row0; top < row1; top += p.strip) {
         const long bottom = min(row1, top + p.strip), count = (bottom - top) * p.tiles_w;
         if (!below(input(s, p, x, top, bottom, planes), kInputLimit)) return false;
-        float* to = y + top * p.tiles_w;
+        const Output out = {y + top * p.tiles_w, winners ? winners + top * p.tiles_w : nullptr,
+                            biases};
         if (kRegisters >= 32 && s.channels_in == 1) {
-            one_channel(s, p, planes, biases, count, to);
+            one_channel(s, p, planes, u, out, count);
             continue;
         }
         for (long o = 0; o < s.channels_out; o += kChannels) {
             const float* weight = u + o * 16 * s.channels_in;
-            float* out = to + o * s.output.h * s.output.w;
             switch (min(kChannels, s.channels_out - o)) {
                 case 1:
-                    block<1>(s, p, planes, weight, biases + o, count, out);
+                    block<1>(s, p, planes, weight, out, o, count);
                     break;
                 case 2:
-                    block<2>(s, p, planes, weight, biases + o, count, out);
+                    block<2>(s, p, planes, weight, out, o, count);
                     break;
                 case 3:
-                    block<3>(s, p, planes, weight, biases + o, count, out);
+                    block<3>(s, p, planes, weight, out, o, count);
                     break;
                 default:
-                    block<4>(s, p, planes, weight, biases + o, count, out);
+                    block<4>(s, p, planes, weight, out, o, count);
             }
         }
     }
