@@ -8,6 +8,18 @@
 
 namespace gradient {
 
+#if !defined(CNNKIT_HAS_COMPACT)
+// Moves the entries whose winner is not kNoWinner to the front of both arrays; returns how many.
+inline long compact(int* at, float* value, const unsigned char* winners, long count) {
+    long n = 0;
+    for (long i = 0; i < count; ++i) {
+        at[n] = at[i], value[n] = value[i];
+        n += winners[i] != kNoWinner;
+    }
+    return n;
+}
+#endif
+
 struct Plan {
     long columns;  // floats of a padded row
     long padded;   // floats of a padded image, and a vector that the last tap may read beyond it
@@ -30,10 +42,11 @@ inline size_t weight_bytes(const Shape& s) {
     return sizeof(float) * s.channels_out * plan(s).kernel;
 }
 
+// Entries of the list of active pixels: whole vectors, and one that `compact` may write beyond.
+inline long entries(const Shape& s) { return round_up(s.output.h * s.output.w, kLanes) + 16; }
+
 inline size_t workspace_bytes(const Shape& s) {
-    const long pixels = round_up(s.output.h * s.output.w + 1, 16);
-    return 2 * sizeof(float) * plan(s).padded + (sizeof(float) + sizeof(int)) * pixels +
-           sizeof(int) * 256;
+    return 2 * sizeof(float) * plan(s).padded + (sizeof(float) + 2 * sizeof(int)) * entries(s);
 }
 
 // [Cout][Cin][kernel rows][kernel columns] -> our order, zero where a kernel row is filled up.
@@ -67,22 +80,51 @@ inline void unpack_weights(const Shape& s, const float* packed, float* weight) {
     }
 }
 
+// Channels go over in whole vectors, a square of pixels and channels at a time, and the rest one by
+// one.
 inline void pad(const Shape& s, const Plan& p, const float* x, float* padded) {
     for (long i = 0; i < p.padded; ++i) padded[i] = 0.0f;
-    for (long c = 0; c < s.channels_in; ++c) {
-        for (long r = 0; r < s.input.h; ++r) {
-            float* to = padded + (r + s.padding.h) * p.columns + s.padding.w * s.channels_in + c;
-            for (long j = 0; j < s.input.w; ++j) to[j * s.channels_in] = *x++;
+    const long plane = s.input.h * s.input.w, whole = s.channels_in / kLanes * kLanes;
+    for (long r = 0; r < s.input.h; ++r, x += s.input.w) {
+        float* row = padded + (r + s.padding.h) * p.columns + s.padding.w * s.channels_in;
+        for (long c = 0; c < whole; c += kLanes) {
+            for (long j = 0; j < s.input.w; j += kLanes) {
+                const Mask inside = mask_lanes(0, s.input.w - j);
+                Vec square[kLanes];
+                for (int k = 0; k < kLanes; ++k)
+                    square[k] = load_mask(x + (c + k) * plane + j, inside);
+                transpose(square);
+                const int count = static_cast<int>(min(kLanes, s.input.w - j));
+                for (int k = 0; k < kLanes; ++k) {
+                    if (k < count) store(row + (j + k) * s.channels_in + c, square[k]);
+                }
+            }
+        }
+        for (long c = whole; c < s.channels_in; ++c) {
+            for (long j = 0; j < s.input.w; ++j) row[j * s.channels_in + c] = x[c * plane + j];
         }
     }
 }
 
 inline void unpad(const Shape& s, const Plan& p, const float* padded, float* x) {
-    for (long c = 0; c < s.channels_in; ++c) {
-        for (long r = 0; r < s.input.h; ++r) {
-            const float* from =
-                padded + (r + s.padding.h) * p.columns + s.padding.w * s.channels_in + c;
-            for (long j = 0; j < s.input.w; ++j) *x++ = from[j * s.channels_in];
+    const long plane = s.input.h * s.input.w, whole = s.channels_in / kLanes * kLanes;
+    for (long r = 0; r < s.input.h; ++r, x += s.input.w) {
+        const float* row = padded + (r + s.padding.h) * p.columns + s.padding.w * s.channels_in;
+        for (long c = 0; c < whole; c += kLanes) {
+            for (long j = 0; j < s.input.w; j += kLanes) {
+                const int count = static_cast<int>(min(kLanes, s.input.w - j));
+                Vec square[kLanes];
+                for (int k = 0; k < kLanes; ++k) {
+                    square[k] = k < count ? load(row + (j + k) * s.channels_in + c) : zero();
+                }
+                transpose(square);
+                const Mask inside = mask_lanes(0, count);
+                for (int k = 0; k < kLanes; ++k)
+                    store_mask(x + (c + k) * plane + j, inside, square[k]);
+            }
+        }
+        for (long c = whole; c < s.channels_in; ++c) {
+            for (long j = 0; j < s.input.w; ++j) x[c * plane + j] = row[j * s.channels_in + c];
         }
     }
 }
@@ -95,20 +137,44 @@ struct Active {
     long count;
 };
 
-inline void gather(const Shape& s, const Plan& p, const float* grad, const unsigned char* winners,
-                   const int* taps, Active& active) {
-    long n = 0;
+// Where every pool window's first tap finds its first pixel.
+inline void windows(const Shape& s, const Plan& p, int* base) {
     for (long r = 0; r < s.output.h; ++r) {
-        const long top = (r * s.pool_stride.h - s.pool_padding.h) * s.stride.h;
-        for (long c = 0; c < s.output.w; ++c, ++grad, ++winners) {
-            const long left = (c * s.pool_stride.w - s.pool_padding.w) * s.stride.w;
-            active.at[n] =
-                static_cast<int>(top * p.columns + left * s.channels_in) + taps[*winners];
-            active.value[n] = *grad;
-            n += *winners != kNoWinner;
+        const long row = (r * s.pool_stride.h - s.pool_padding.h) * s.stride.h;
+        for (long c = 0; c < s.output.w; ++c) {
+            const long column = (c * s.pool_stride.w - s.pool_padding.w) * s.stride.w;
+            *base++ = static_cast<int>(row * p.columns + column * s.channels_in);
         }
     }
-    active.count = n;
+}
+
+inline void gather(const Shape& s, const Plan& p, const float* grad, const unsigned char* winners,
+                   const int* __restrict base, Active& active) {
+    const int width = static_cast<int>(s.pool_kernel.w),
+              count = static_cast<int>(s.output.h * s.output.w);
+    const int step = static_cast<int>(s.stride.w * s.channels_in),
+              row_step = static_cast<int>(s.stride.h * p.columns);
+    const int reciprocal = 65535 / width + 1;
+    int* __restrict at = active.at;
+    float* __restrict value = active.value;
+    for (int n = 0; n < count; ++n) {
+        // tap / width, by a multiplication that the compiler can do for whole vectors
+        const int tap = winners[n], row = tap * reciprocal >> 16;
+        at[n] = base[n] + row * row_step + (tap - row * width) * step;
+        value[n] = grad[n];
+    }
+    active.count = compact(at, value, winners, count);
+}
+
+inline float sum(const Active& a) {
+    Vec total = zero();
+    for (long n = 0; n < a.count; n += kLanes) {
+        total = add(total, load_mask(a.value + n, mask_lanes(0, a.count - n)));
+    }
+    float lanes[kLanes], all = 0.0f;
+    store(lanes, total);
+    for (int i = 0; i < kLanes; ++i) all += lanes[i];
+    return all;
 }
 
 // Adds to one channel's weight gradient. `rows` kernel rows of one vector each stay in registers.
@@ -174,24 +240,18 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
     const Plan p = plan(s);
     float* padded = static_cast<float*>(workspace);
     float* dpadded = padded + p.padded;
-    const long pixels = s.output.h * s.output.w, room = round_up(pixels + 1, 16);
+    const long pixels = s.output.h * s.output.w;
     Active active = {reinterpret_cast<int*>(dpadded + p.padded), nullptr, 0};
-    active.value = reinterpret_cast<float*>(active.at + room);
-    int* taps = reinterpret_cast<int*>(active.value + room);
-    for (long tap = 0; tap < 256; ++tap) {
-        const long row = tap / s.pool_kernel.w * s.stride.h,
-                   column = tap % s.pool_kernel.w * s.stride.w;
-        taps[tap] = tap < s.pool_kernel.h * s.pool_kernel.w
-                        ? static_cast<int>(row * p.columns + column * s.channels_in)
-                        : 0;
-    }
+    active.value = reinterpret_cast<float*>(active.at + entries(s));
+    int* base = reinterpret_cast<int*>(active.value + entries(s));
+    windows(s, p, base);
     pad(s, p, x, padded);
     if (dx) {
         for (long i = 0; i < p.padded; ++i) dpadded[i] = 0.0f;
     }
     for (long o = 0; o < s.channels_out; ++o, grad += pixels, winners += pixels) {
-        gather(s, p, grad, winners, taps, active);
-        for (long n = 0; n < active.count; ++n) db[o] += active.value[n];
+        gather(s, p, grad, winners, base, active);
+        db[o] += sum(active);
         if (p.vectors == 1 && s.kernel.h == 3) {
             add_weights_short<3>(p, padded, active, dw + o * p.kernel);
         } else {

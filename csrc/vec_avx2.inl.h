@@ -2,6 +2,7 @@
 // Included inside an ISA file's anonymous namespace, after <immintrin.h>.
 
 using Vec = __m256;
+using Index = __m256i;      // lanes of two vectors
 using Mask = __m256i;       // a lane's sign bit
 using Magnitude = __m256i;  // running maximum of |x| as an integer: NaN > Inf > every number
 constexpr int kLanes = 8;
@@ -34,8 +35,12 @@ inline Mask mask_lanes(long lo, long hi) {
     const __m256i end = _mm256_set1_epi32(static_cast<int>(max(min(hi, kLanes), 0l)));
     return _mm256_andnot_si256(_mm256_cmpgt_epi32(first, lane), _mm256_cmpgt_epi32(end, lane));
 }
-// Lanes outside the mask are neither read nor written; reading makes them zero.
+// Lanes outside the mask are neither read nor written; load_mask makes them zero, load_merge leaves
+// them, and lanes that it reads must have been zero.
 inline Vec load_mask(const float* from, Mask m) { return _mm256_maskload_ps(from, m); }
+inline Vec load_merge(Vec v, const float* from, Mask m) {
+    return _mm256_or_ps(v, _mm256_maskload_ps(from, m));
+}
 inline void store_mask(float* to, Mask m, Vec v) { _mm256_maskstore_ps(to, m, v); }
 
 // even = a0 a2 .. b0 b2 .., odd = a1 a3 .. b1 b3 ..
@@ -44,6 +49,39 @@ inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
     const __m256d o = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xdd));
     even = _mm256_castpd_ps(_mm256_permute4x64_pd(e, 0xd8));
     odd = _mm256_castpd_ps(_mm256_permute4x64_pd(o, 0xd8));
+}
+
+// low = a0 b0 a1 b1 .., high = the other half
+inline void interleave(Vec a, Vec b, Vec& low, Vec& high) {
+    const Vec l = _mm256_unpacklo_ps(a, b), h = _mm256_unpackhi_ps(a, b);
+    low = _mm256_permute2f128_ps(l, h, 0x20);
+    high = _mm256_permute2f128_ps(l, h, 0x31);
+}
+// Lane l is a[index[l]], or b[index[l] - kLanes].
+inline Index load_index(const int* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+inline Vec permute(Vec a, Index index, Vec b) {
+    const Vec from_b = _mm256_castsi256_ps(_mm256_slli_epi32(index, 28));
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(a, index), _mm256_permutevar8x32_ps(b, index),
+                            from_b);
+}
+
+inline void transpose(Vec (&r)[kLanes]) {
+    Vec t[kLanes];
+    for (int i = 0; i < 8; i += 4) {
+        const Vec a = _mm256_unpacklo_ps(r[i], r[i + 1]), b = _mm256_unpackhi_ps(r[i], r[i + 1]);
+        const Vec c = _mm256_unpacklo_ps(r[i + 2], r[i + 3]),
+                  d = _mm256_unpackhi_ps(r[i + 2], r[i + 3]);
+        t[i] = _mm256_shuffle_ps(a, c, 0x44);
+        t[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+        t[i + 2] = _mm256_shuffle_ps(b, d, 0x44);
+        t[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+    }
+    for (int i = 0; i < 4; ++i) {
+        r[i] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
+        r[i + 4] = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
+    }
 }
 
 inline Magnitude no_magnitude() { return _mm256_setzero_si256(); }

@@ -46,6 +46,13 @@ inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
     even = vuzp1q_f32(a, b), odd = vuzp2q_f32(a, b);
 }
 
+inline void transpose(Vec (&r)[kLanes]) {
+    const Vec a = vzip1q_f32(r[0], r[2]), b = vzip2q_f32(r[0], r[2]);
+    const Vec c = vzip1q_f32(r[1], r[3]), d = vzip2q_f32(r[1], r[3]);
+    r[0] = vzip1q_f32(a, c), r[1] = vzip2q_f32(a, c);
+    r[2] = vzip1q_f32(b, d), r[3] = vzip2q_f32(b, d);
+}
+
 inline Magnitude no_magnitude() { return vdupq_n_u32(0); }
 inline Magnitude magnitude(Magnitude most, Vec v) {
     return vmaxq_u32(most, vreinterpretq_u32_f32(vabsq_f32(v)));

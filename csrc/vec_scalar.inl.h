@@ -31,6 +31,8 @@ inline void store_mask(float* to, Mask m, Vec v) {
 
 inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) { even = a, odd = b; }
 
+inline void transpose(Vec (&)[kLanes]) {}
+
 inline unsigned magnitude_bits(float value) {
     unsigned bits;
     __builtin_memcpy(&bits, &value, sizeof bits);
