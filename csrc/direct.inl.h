@@ -98,7 +98,7 @@ inline void sum(const Shape& s, const Plan& p, const float* x, const float* weig
                 Vec pixels[vectors];
                 for (int v = 0; v < vectors; ++v) pixels[v] = load(from + v * kLanes);
                 for (int o = 0; o < channels; ++o) {
-                    const Vec tap = broadcast(taps + o * per_channel + j);
+                    const Vec tap = set1(taps[o * per_channel + j]);
                     for (int v = 0; v < vectors; ++v)
                         total[o][v] = fma(pixels[v], tap, total[o][v]);
                 }
