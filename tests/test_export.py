@@ -93,12 +93,18 @@ main(sys.argv[2:])
 
 
 @pytest.mark.parametrize(
-    ("room", "subject"), [(4_096, "net.onnx"), (100_000, "room for temporary")]
+    ("name", "room", "subject"),
+    [
+        ("onnx", 4_096, "net: cannot be written"),
+        ("onnx", 100_000, "temporary folder: cannot be written"),
+        ("torchscript", 4_096, "weights.safetensors: cannot be written"),
+        ("torchscript", 15_000, "temporary folder: cannot be written"),
+    ],
 )
 def test_a_full_disk_exits_with_5_and_leaves_nothing(
-    weights_file: Path, tmp_path: Path, room: int, subject: str
+    weights_file: Path, tmp_path: Path, name: str, room: int, subject: str
 ) -> None:
-    command = ["export", "--format", "onnx", weights_file, "-o", tmp_path / "net.onnx", "--quiet"]
+    command = ["export", "--format", name, weights_file, "-o", tmp_path / "net", "--quiet"]
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(room), *command],
         text=True,
