@@ -97,7 +97,8 @@ class Architecture:
         try:
             channels, height, width = (int(side) for side in value["input"])
             blocks = tuple(
-                Block(**{key: int(size) for key, size in block.items()}) for block in value["blocks"]
+                Block(**{name: int(size) for name, size in block.items()})
+                for block in value["blocks"]
             )
             architecture = cls((channels, height, width), blocks, int(value["classes"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -78,10 +78,11 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         raise InputError(
             path, "was not written by cnnkit (no cnnkit header)", "use the file that training wrote"
         ) from error
-    if header.get("format_version") != FORMAT_VERSION:
+    version = header.get("format_version")
+    if version != FORMAT_VERSION:
         raise InputError(
             path,
-            f"has format version {header.get('format_version')}; this cnnkit reads {FORMAT_VERSION}",
+            f"has format version {version}; this cnnkit reads {FORMAT_VERSION}",
             "use the version of cnnkit that wrote it, or train again",
         )
     return tensors, header

@@ -1,4 +1,4 @@
-"""Errors that a person can act on: `raise InputError("mnist.onnx", "is truncated", "export it again")`.
+"""Errors that a person can act on: `raise InputError("x.onnx", "is truncated", "export it again")`.
 
 Each class is one exit code of the command line; every message names the input, the reason
 and the way out.

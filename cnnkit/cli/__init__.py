@@ -76,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if DEBUG in words:
             raise
-        fail(f"this is a bug in cnnkit ({type(error).__name__}: {error}). Run it again with {DEBUG}"
-             " and report what that prints.")
+        fail(
+            f"this is a bug in cnnkit ({type(error).__name__}: {error}). Run it again with {DEBUG}"
+            " and report what that prints."
+        )
         sys.exit(EXIT_BUG)
