@@ -225,7 +225,7 @@ struct Output {
 inline void finish(const Vec (&upper)[4], const Vec (&lower)[4], const Output& out, long channel,
                    long at, long count) {
     const Vec bias = set1(out.bias[channel]);
-    Vec winner;
+    Vec winner = zero();
     const Vec y = out.winners ? pooled(upper, lower, bias, winner) : pooled(upper, lower, bias);
     if (count >= kLanes) {
         store(out.y + at, y);

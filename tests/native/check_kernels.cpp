@@ -8,134 +8,19 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "../../csrc/dispatch.h"
 #include "../../csrc/plan.h"
+#include "random_case.h"
 
 namespace {
 
 using cnnkit::Algorithm;
 using cnnkit::Isa;
-using cnnkit::Pair;
 using cnnkit::Precision;
-using cnnkit::Shape;
-
-std::mt19937 generator(20200513);
-
-// Uniform, both ends included. Own arithmetic: the standard distributions differ between libraries.
-long draw(long least, long most) {
-    return least + static_cast<long>(generator() % static_cast<unsigned long>(most - least + 1));
-}
-Pair draw_pair(long least, long most) { return {draw(least, most), draw(least, most)}; }
-bool one_in(long n) { return draw(1, n) == 1; }
-float uniform() { return static_cast<float>(generator()) / 2147483648.0f - 1.0f; }
-
-Shape draw_shape() {
-    for (;;) {
-        Shape s = {};
-        s.channels_in = one_in(8) ? draw(16, 40) : draw(1, 9);
-        s.channels_out = one_in(8) ? draw(16, 40) : draw(1, 11);
-        s.input = {draw(1, 24), draw(1, 70)};
-        s.kernel = one_in(2) ? Pair{3, 3} : draw_pair(1, 11);
-        s.stride = one_in(2) ? Pair{1, 1} : draw_pair(1, 4);
-        s.padding = one_in(2) ? Pair{1, 1} : draw_pair(0, 6);
-        s.pool_kernel = one_in(2) ? Pair{2, 2} : draw_pair(1, 5);
-        s.pool_stride = one_in(2) ? s.pool_kernel : draw_pair(1, 5);
-        if (one_in(2)) {
-            s.pool_padding = {draw(0, s.pool_kernel.h / 2), draw(0, s.pool_kernel.w / 2)};
-        }
-        cnnkit::complete(s);
-        if (s.conv.h > 0 && s.conv.w > 0 && s.output.h > 0 && s.output.w > 0) return s;
-    }
-}
-
-struct Case {
-    Shape shape;
-    long images;
-    std::vector<float> x, weight, bias;
-    bool has_bias;
-    std::vector<double> y;  // the right answer
-    std::vector<double>
-        scale;  // [channels_out] largest sum of finite magnitudes: errors are shares
-
-    long pixels() const { return shape.channels_in * shape.input.h * shape.input.w; }
-    long outputs() const { return shape.channels_out * shape.output.h * shape.output.w; }
-    const float* bias_or_null() const { return has_bias ? bias.data() : nullptr; }
-};
-
-void spoil(std::vector<float>& values) {
-    const float special[] = {NAN, INFINITY, -INFINITY, -0.0f, 1e-40f, -1e-40f, 1e30f, -1e30f};
-    values[generator() % values.size()] = special[generator() % 8];
-}
-
-// One convolution value; adds to `magnitude` what its finite terms weigh.
-double convolve(const Case& c, long image, long o, long row, long column, double& magnitude) {
-    const Shape& s = c.shape;
-    double sum = c.has_bias ? c.bias[o] : 0.0;
-    magnitude = std::isfinite(sum) ? std::fabs(sum) : 0.0;
-    for (long i = 0; i < s.channels_in * s.kernel.h * s.kernel.w; ++i) {
-        const long channel = i / (s.kernel.h * s.kernel.w);
-        const long h = row * s.stride.h - s.padding.h + i / s.kernel.w % s.kernel.h;
-        const long w = column * s.stride.w - s.padding.w + i % s.kernel.w;
-        const bool inside = h >= 0 && h < s.input.h && w >= 0 && w < s.input.w;
-        const long at = ((image * s.channels_in + channel) * s.input.h + h) * s.input.w + w;
-        const double term =
-            (inside ? c.x[at] : 0.0) * c.weight[o * s.channels_in * s.kernel.h * s.kernel.w + i];
-        sum += term;
-        if (std::isfinite(term)) magnitude += std::fabs(term);
-    }
-    return sum;
-}
-
-void solve(Case& c) {
-    const Shape& s = c.shape;
-    c.scale.assign(s.channels_out, 0.0);
-    std::vector<double> conv(s.conv.h * s.conv.w);
-    for (long plane = 0; plane < c.images * s.channels_out; ++plane) {
-        const long o = plane % s.channels_out;
-        for (long i = 0; i < s.conv.h * s.conv.w; ++i) {
-            double magnitude;
-            conv[i] = convolve(c, plane / s.channels_out, o, i / s.conv.w, i % s.conv.w, magnitude);
-            if (magnitude > c.scale[o]) c.scale[o] = magnitude;
-        }
-        for (long i = 0; i < s.output.h * s.output.w; ++i) {
-            double most = 0.0;  // ReLU; windows never lie in padding alone
-            for (long k = 0; k < s.pool_kernel.h * s.pool_kernel.w; ++k) {
-                const long h =
-                    i / s.output.w * s.pool_stride.h - s.pool_padding.h + k / s.pool_kernel.w;
-                const long w =
-                    i % s.output.w * s.pool_stride.w - s.pool_padding.w + k % s.pool_kernel.w;
-                if (h < 0 || h >= s.conv.h || w < 0 || w >= s.conv.w) continue;
-                const double value = conv[h * s.conv.w + w];
-                if (value > most || std::isnan(value)) most = value;
-                if (std::isnan(most)) break;
-            }
-            c.y.push_back(most);
-        }
-    }
-}
-
-Case draw_case(bool special) {
-    Case c = {draw_shape(), draw(1, 3), {}, {}, {}, !one_in(4), {}, {}};
-    const Shape& s = c.shape;
-    c.x.resize(c.images * c.pixels());
-    c.weight.resize(s.channels_out * s.channels_in * s.kernel.h * s.kernel.w);
-    c.bias.resize(s.channels_out);
-    for (std::vector<float>* values : {&c.x, &c.weight, &c.bias}) {
-        for (float& value : *values) value = uniform();
-    }
-    if (special) {
-        spoil(c.x);
-        if (one_in(4)) spoil(c.weight);
-        if (one_in(8)) spoil(c.bias);
-    }
-    solve(c);
-    return c;
-}
 
 // How far off an algorithm may be, as a share of the largest sum of magnitudes.
 double tolerance(Precision precision) { return precision == Precision::kFast ? 3e-5 : 1e-6; }
@@ -172,8 +57,8 @@ bool check_algorithm(const Case& c, const Algorithm& a, Precision precision, boo
         bool done = true;
         for (long row = 0, end; done && row < c.shape.output.h; row = end) {
             end = one_in(2) ? c.shape.output.h : draw(row + 1, c.shape.output.h);
-            done = a.run(c.shape, c.x.data() + image * c.pixels(), prepared.get(), y.data(), row,
-                         end, workspace.get());
+            done = a.run(c.shape, c.x.data() + image * c.pixels(), prepared.get(), y.data(),
+                         nullptr, row, end, workspace.get());
         }
         if (!done && !special) return false;
         const long first = image * c.outputs();
@@ -182,13 +67,78 @@ bool check_algorithm(const Case& c, const Algorithm& a, Precision precision, boo
     return true;
 }
 
+bool same(const std::vector<float>& a, const std::vector<float>& b) {
+    return a.size() == b.size() && !std::memcmp(a.data(), b.data(), a.size() * sizeof(float));
+}
+
+// The winners are those of the largest values, or nobody's where ReLU gave zero.
+bool winners_right(const Case& c, const std::vector<float>& y,
+                   const std::vector<unsigned char>& winners, double share) {
+    const Shape& s = c.shape;
+    for (size_t i = 0; i < y.size(); ++i) {
+        if ((winners[i] == cnnkit::kNoWinner) != (y[i] == 0.0f)) return false;
+        if (winners[i] == cnnkit::kNoWinner) continue;
+        const long at = static_cast<long>(i), plane = at / (s.output.h * s.output.w);
+        const long row = at / s.output.w % s.output.h * s.pool_stride.h - s.pool_padding.h +
+                         winners[i] / s.pool_kernel.w;
+        const long column =
+            at % s.output.w * s.pool_stride.w - s.pool_padding.w + winners[i] % s.pool_kernel.w;
+        if (row < 0 || row >= s.conv.h || column < 0 || column >= s.conv.w) return false;
+        const long o = plane % s.channels_out;
+        double magnitude;
+        const double value = convolve(c, plane / s.channels_out, o, row, column, magnitude);
+        if (std::fabs(value - c.y[i]) > share * c.scale[o]) return false;
+    }
+    return true;
+}
+
+bool near(const std::vector<float>& got, const std::vector<double>& wanted) {
+    double largest = 1e-3, error = 0.0;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+        largest = std::fmax(largest, std::fabs(wanted[i]));
+        // A NaN must count: fmax would drop it.
+        const double off = std::fabs(got[i] - wanted[i]);
+        if (!(off <= error)) error = off;
+    }
+    return error <= 5e-6 * largest;
+}
+
+// The gradients that belong to the plan's own winners, the same bits for any number of threads.
+bool check_gradient(const Case& c, const cnnkit::Plan& plan, double share) {
+    std::vector<float> y(c.y.size()), grad(c.y.size());
+    std::vector<unsigned char> winners(c.y.size(), 254);
+    plan.run(c.shape, c.x.data(), c.images, y.data(), winners.data(), 2);
+    if (!right(c, y.data(), 0, static_cast<long>(y.size()), share)) return false;
+    if (!winners_right(c, y, winners, share)) {
+        std::puts("wrong winners");
+        return false;
+    }
+    for (float& value : grad) value = uniform();
+    const Gradients wanted = differentiate(c, grad, winners);
+    const auto run = [&](std::vector<float>& dw, std::vector<float>& db, std::vector<float>& dx,
+                         int threads) {
+        dw.assign(c.weight.size(), NAN), db.assign(c.bias.size(), NAN), dx.assign(c.x.size(), NAN);
+        plan.gradient(c.shape, c.x.data(), grad.data(), winners.data(), c.images, dw.data(),
+                      db.data(), dx.data(), threads);
+    };
+    std::vector<float> dw, db, dx, dw3, db3, dx3;
+    run(dw, db, dx, 1);
+    run(dw3, db3, dx3, 3);
+    if (near(dw, wanted.dw) && near(db, wanted.db) && near(dx, wanted.dx) && same(dw, dw3) &&
+        same(db, db3) && same(dx, dx3)) {
+        return true;
+    }
+    std::puts("wrong gradients");
+    return false;
+}
+
 // The whole: choice of an algorithm, fallback where it declines, threads of its own and of the
 // caller. Bits do not depend on the number of threads, unless special values make an algorithm
 // decline: then only the row range that holds them falls back.
 bool check_plan(const Case& c, const Isa& isa, Precision precision, bool special) {
     const cnnkit::Plan plan(isa, c.shape, precision, c.weight.data(), c.bias_or_null());
     const auto run = [&](std::vector<float>& y, int threads) {
-        plan.run(c.shape, c.x.data(), c.images, y.data(), threads);
+        plan.run(c.shape, c.x.data(), c.images, y.data(), nullptr, threads);
     };
     const auto answers_right = [&](const std::vector<float>& y) {
         return right(c, y.data(), 0, static_cast<long>(y.size()), tolerance(precision));
@@ -199,8 +149,8 @@ bool check_plan(const Case& c, const Isa& isa, Precision precision, bool special
     run(y, 2);
     beside.join();
     if (!answers_right(alone) || !answers_right(y) || !answers_right(other)) return false;
-    return special || (!std::memcmp(alone.data(), y.data(), y.size() * sizeof(float)) &&
-                       !std::memcmp(alone.data(), other.data(), y.size() * sizeof(float)));
+    if (special) return true;
+    return same(alone, y) && same(alone, other) && check_gradient(c, plan, tolerance(precision));
 }
 
 void print(const Shape& s) {

@@ -1,0 +1,162 @@
+// Random cases of the fused operation and their right answers, by plain loops in double.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <random>
+#include <vector>
+
+#include "../../csrc/plan.h"
+
+namespace {
+
+using cnnkit::Pair;
+using cnnkit::Shape;
+
+std::mt19937 generator(20200513);
+
+// Uniform, both ends included. Own arithmetic: the standard distributions differ between libraries.
+long draw(long least, long most) {
+    return least + static_cast<long>(generator() % static_cast<unsigned long>(most - least + 1));
+}
+Pair draw_pair(long least, long most) { return {draw(least, most), draw(least, most)}; }
+bool one_in(long n) { return draw(1, n) == 1; }
+float uniform() { return static_cast<float>(generator()) / 2147483648.0f - 1.0f; }
+
+Shape draw_shape() {
+    for (;;) {
+        Shape s = {};
+        s.channels_in = one_in(8) ? draw(16, 40) : draw(1, 9);
+        s.channels_out = one_in(8) ? draw(16, 40) : draw(1, 11);
+        s.input = {draw(1, 24), draw(1, 70)};
+        s.kernel = one_in(2) ? Pair{3, 3} : draw_pair(1, 11);
+        s.stride = one_in(2) ? Pair{1, 1} : draw_pair(1, 4);
+        s.padding = one_in(2) ? Pair{1, 1} : draw_pair(0, 6);
+        s.pool_kernel = one_in(2) ? Pair{2, 2} : draw_pair(1, 5);
+        s.pool_stride = one_in(2) ? s.pool_kernel : draw_pair(1, 5);
+        if (one_in(2)) {
+            s.pool_padding = {draw(0, s.pool_kernel.h / 2), draw(0, s.pool_kernel.w / 2)};
+        }
+        cnnkit::complete(s);
+        if (s.conv.h > 0 && s.conv.w > 0 && s.output.h > 0 && s.output.w > 0) return s;
+    }
+}
+
+struct Case {
+    Shape shape;
+    long images;
+    std::vector<float> x, weight, bias;
+    bool has_bias;
+    std::vector<double> y;  // the right answer
+    std::vector<double>
+        scale;  // [channels_out] largest sum of finite magnitudes: errors are shares
+
+    long pixels() const { return shape.channels_in * shape.input.h * shape.input.w; }
+    long outputs() const { return shape.channels_out * shape.output.h * shape.output.w; }
+    const float* bias_or_null() const { return has_bias ? bias.data() : nullptr; }
+};
+
+void spoil(std::vector<float>& values) {
+    const float special[] = {NAN, INFINITY, -INFINITY, -0.0f, 1e-40f, -1e-40f, 1e30f, -1e30f};
+    values[generator() % values.size()] = special[generator() % 8];
+}
+
+// One convolution value; adds to `magnitude` what its finite terms weigh.
+double convolve(const Case& c, long image, long o, long row, long column, double& magnitude) {
+    const Shape& s = c.shape;
+    double sum = c.has_bias ? c.bias[o] : 0.0;
+    magnitude = std::isfinite(sum) ? std::fabs(sum) : 0.0;
+    for (long i = 0; i < s.channels_in * s.kernel.h * s.kernel.w; ++i) {
+        const long channel = i / (s.kernel.h * s.kernel.w);
+        const long h = row * s.stride.h - s.padding.h + i / s.kernel.w % s.kernel.h;
+        const long w = column * s.stride.w - s.padding.w + i % s.kernel.w;
+        const bool inside = h >= 0 && h < s.input.h && w >= 0 && w < s.input.w;
+        const long at = ((image * s.channels_in + channel) * s.input.h + h) * s.input.w + w;
+        const double term =
+            (inside ? c.x[at] : 0.0) * c.weight[o * s.channels_in * s.kernel.h * s.kernel.w + i];
+        sum += term;
+        if (std::isfinite(term)) magnitude += std::fabs(term);
+    }
+    return sum;
+}
+
+void solve(Case& c) {
+    const Shape& s = c.shape;
+    c.scale.assign(s.channels_out, 0.0);
+    std::vector<double> conv(s.conv.h * s.conv.w);
+    for (long plane = 0; plane < c.images * s.channels_out; ++plane) {
+        const long o = plane % s.channels_out;
+        for (long i = 0; i < s.conv.h * s.conv.w; ++i) {
+            double magnitude;
+            conv[i] = convolve(c, plane / s.channels_out, o, i / s.conv.w, i % s.conv.w, magnitude);
+            if (magnitude > c.scale[o]) c.scale[o] = magnitude;
+        }
+        for (long i = 0; i < s.output.h * s.output.w; ++i) {
+            double most = 0.0;  // ReLU; windows never lie in padding alone
+            for (long k = 0; k < s.pool_kernel.h * s.pool_kernel.w; ++k) {
+                const long h =
+                    i / s.output.w * s.pool_stride.h - s.pool_padding.h + k / s.pool_kernel.w;
+                const long w =
+                    i % s.output.w * s.pool_stride.w - s.pool_padding.w + k % s.pool_kernel.w;
+                if (h < 0 || h >= s.conv.h || w < 0 || w >= s.conv.w) continue;
+                const double value = conv[h * s.conv.w + w];
+                if (value > most || std::isnan(value)) most = value;
+                if (std::isnan(most)) break;
+            }
+            c.y.push_back(most);
+        }
+    }
+}
+
+Case draw_case(bool special) {
+    Case c = {draw_shape(), draw(1, 3), {}, {}, {}, !one_in(4), {}, {}};
+    const Shape& s = c.shape;
+    c.x.resize(c.images * c.pixels());
+    c.weight.resize(s.channels_out * s.channels_in * s.kernel.h * s.kernel.w);
+    c.bias.resize(s.channels_out);
+    for (std::vector<float>* values : {&c.x, &c.weight, &c.bias}) {
+        for (float& value : *values) value = uniform();
+    }
+    if (special) {
+        spoil(c.x);
+        if (one_in(4)) spoil(c.weight);
+        if (one_in(8)) spoil(c.bias);
+    }
+    solve(c);
+    return c;
+}
+
+struct Gradients {
+    std::vector<double> dw, db, dx;
+};
+
+// The gradients of all images when `winners` are the pool's. Its caller judges the winners.
+Gradients differentiate(const Case& c, const std::vector<float>& grad,
+                        const std::vector<unsigned char>& winners) {
+    const Shape& s = c.shape;
+    Gradients g = {std::vector<double>(c.weight.size()), std::vector<double>(s.channels_out),
+                   std::vector<double>(c.x.size())};
+    for (size_t at = 0; at < winners.size(); ++at) {
+        if (winners[at] == cnnkit::kNoWinner) continue;
+        const long i = static_cast<long>(at), plane = i / (s.output.h * s.output.w);
+        const long image = plane / s.channels_out, o = plane % s.channels_out;
+        const long row = i / s.output.w % s.output.h * s.pool_stride.h - s.pool_padding.h +
+                         winners[at] / s.pool_kernel.w;
+        const long column =
+            i % s.output.w * s.pool_stride.w - s.pool_padding.w + winners[at] % s.pool_kernel.w;
+        g.db[o] += grad[at];
+        const long taps = s.kernel.h * s.kernel.w;
+        for (long k = 0; k < s.channels_in * taps; ++k) {
+            const long h = row * s.stride.h - s.padding.h + k / s.kernel.w % s.kernel.h;
+            const long w = column * s.stride.w - s.padding.w + k % s.kernel.w;
+            if (h < 0 || h >= s.input.h || w < 0 || w >= s.input.w) continue;
+            const long pixel = ((image * s.channels_in + k / taps) * s.input.h + h) * s.input.w + w;
+            const long weight = o * s.channels_in * taps + k;
+            g.dw[weight] += static_cast<double>(grad[at]) * c.x[pixel];
+            g.dx[pixel] += static_cast<double>(grad[at]) * c.weight[weight];
+        }
+    }
+    return g;
+}
+
+}  // namespace
