@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,10 @@ def available_isas() -> list[str]: ...
 def measure_fma_peak(seconds: float) -> float: ...
 def measure_bandwidth(seconds: float, bytes: int) -> float: ...
 
-class ConvReluPool:
+@type_check_only
+class _Pybind11Type(type): ...
+
+class ConvReluPool(metaclass=_Pybind11Type):
     def __init__(
         self,
         weight: Any,
