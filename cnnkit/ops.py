@@ -112,7 +112,8 @@ def conv_relu_pool(
 ) -> Kind:
     """Compute `max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, ...)`.
 
-    NaN, infinities, −0.0 and odd sizes are treated as PyTorch treats them. Sizes are ints or pairs
+    Gradients flow to tensors that require them: `cnnkit.torch_ops` then does the work. NaN,
+    infinities, −0.0 and odd sizes are treated as PyTorch treats them. Sizes are ints or pairs
     (rows, columns).
 
     Args:
@@ -126,7 +127,7 @@ def conv_relu_pool(
         pool_padding: of the max-pool, at most half its kernel; padding never wins.
         precision: "default", or "fast" for 15 to 25 times the rounding error where that pays.
         threads: how many threads may work; None for PyTorch's setting if PyTorch is loaded, else
-            the cores that this process may use.
+            the cores that this process may use. Where a gradient flows, always PyTorch's setting.
 
     Returns:
         float32 [N, C_out, pooled rows, pooled columns], of the kind of x.
@@ -134,6 +135,11 @@ def conv_relu_pool(
     Raises:
         InputError: an argument is not what it must be.
     """
+    if _is_recorded(x) or _is_recorded(weight) or _is_recorded(bias):
+        from cnnkit.torch_ops import differentiable
+
+        sizes = (stride, padding, pool_kernel, pool_stride, pool_padding)
+        return cast("Kind", differentiable(x, weight, bias, sizes, precision))
     operation = ConvReLUPool(
         weight,
         bias,
@@ -207,6 +213,17 @@ def _is_tensor(value: object) -> TypeGuard[torch.Tensor]:
     return loaded is not None and isinstance(value, loaded.Tensor)
 
 
+def _is_recorded(value: object) -> bool:
+    """Tell whether autograd, in reverse or forward mode, or torch.func follows this argument."""
+    if not _is_tensor(value):
+        return False
+    loaded = sys.modules["torch"]
+    if value.requires_grad and loaded.is_grad_enabled():
+        return True
+    forward_mode = loaded.autograd.forward_ad._current_level >= 0
+    return bool(forward_mode or loaded._C._are_functorch_transforms_active())
+
+
 def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
     """Return the tensor, if its memory holds float32 numbers that no gradient must follow."""
     loaded = sys.modules["torch"]
@@ -216,10 +233,10 @@ def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
         raise InputError(name, f"has layout {tensor.layout}", "give .to_dense()")
     if tensor.dtype is not loaded.float32:
         raise InputError(name, f"has dtype {tensor.dtype}", "give float32, with .float()")
-    if tensor.requires_grad and loaded.is_grad_enabled():
+    if _is_recorded(tensor):
         raise InputError(
             name,
-            "requires a gradient, which this operation does not have yet",
-            "call it under torch.no_grad(), or give .detach()",
+            "requires a gradient, which an operation with weights made ready cannot give",
+            "use cnnkit.nn.ConvReLUPool2d or conv_relu_pool, or call it under torch.no_grad()",
         )
     return tensor.resolve_neg()
