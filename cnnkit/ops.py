@@ -112,9 +112,9 @@ def conv_relu_pool(
 ) -> Kind:
     """Compute `max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, ...)`.
 
-    Gradients flow to tensors that require them: `cnnkit.torch_ops` then does the work. NaN,
-    infinities, −0.0 and odd sizes are treated as PyTorch treats them. Sizes are ints or pairs
-    (rows, columns).
+    Gradients flow to tensors that require them, and torch.compile and torch.export follow it:
+    `cnnkit.torch_ops` then does the work. NaN, infinities, −0.0 and odd sizes are treated as
+    PyTorch treats them. Sizes are ints or pairs (rows, columns).
 
     Args:
         x: float32 [N, C_in, H, W], a NumPy array or a PyTorch CPU tensor, of any memory layout.
@@ -127,7 +127,7 @@ def conv_relu_pool(
         pool_padding: of the max-pool, at most half its kernel; padding never wins.
         precision: "default", or "fast" for 15 to 25 times the rounding error where that pays.
         threads: how many threads may work; None for PyTorch's setting if PyTorch is loaded, else
-            the cores that this process may use. Where a gradient flows, always PyTorch's setting.
+            the cores that this process may use. PyTorch's setting where `cnnkit.torch_ops` works.
 
     Returns:
         float32 [N, C_out, pooled rows, pooled columns], of the kind of x.
@@ -135,7 +135,7 @@ def conv_relu_pool(
     Raises:
         InputError: an argument is not what it must be.
     """
-    if _is_recorded(x) or _is_recorded(weight) or _is_recorded(bias):
+    if needs_dispatcher(x, weight, bias):
         from cnnkit.torch_ops import differentiable
 
         sizes = (stride, padding, pool_kernel, pool_stride, pool_padding)
@@ -185,6 +185,24 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
+def needs_dispatcher(*values: object) -> bool:
+    """Tell whether PyTorch has to see the operation: for a gradient, a transform or a compiler."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    tensors = [value for value in values if isinstance(value, torch.Tensor)]
+    if not tensors:
+        return False
+    return bool(
+        (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+        or any(type(t) not in (torch.Tensor, torch.nn.Parameter) for t in tensors)
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch._C._are_functorch_transforms_active()
+        or torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+    )
+
+
 def _pair(size: Size) -> tuple[int, int]:
     rows, columns = (size, size) if isinstance(size, int) else size
     return rows, columns
@@ -213,17 +231,6 @@ def _is_tensor(value: object) -> TypeGuard[torch.Tensor]:
     return loaded is not None and isinstance(value, loaded.Tensor)
 
 
-def _is_recorded(value: object) -> bool:
-    """Tell whether autograd, in reverse or forward mode, or torch.func follows this argument."""
-    if not _is_tensor(value):
-        return False
-    loaded = sys.modules["torch"]
-    if value.requires_grad and loaded.is_grad_enabled():
-        return True
-    forward_mode = loaded.autograd.forward_ad._current_level >= 0
-    return bool(forward_mode or loaded._C._are_functorch_transforms_active())
-
-
 def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
     """Return the tensor, if its memory holds float32 numbers that no gradient must follow."""
     loaded = sys.modules["torch"]
@@ -233,7 +240,7 @@ def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
         raise InputError(name, f"has layout {tensor.layout}", "give .to_dense()")
     if tensor.dtype is not loaded.float32:
         raise InputError(name, f"has dtype {tensor.dtype}", "give float32, with .float()")
-    if _is_recorded(tensor):
+    if tensor.requires_grad and loaded.is_grad_enabled():
         raise InputError(
             name,
             "requires a gradient, which an operation with weights made ready cannot give",
