@@ -10,6 +10,8 @@ namespace {
 #include "vec_avx512.inl.h"
 #include "direct.inl.h"
 #include "winograd_small.inl.h"
+#include "winograd.inl.h"
+#include "stem.inl.h"
 #include "gradient.inl.h"
 #include "kernels.inl.h"
 #include "limits.inl.h"

@@ -1,5 +1,15 @@
 // The algorithms of one instruction set, best first. Included last inside an ISA file's anonymous
 // namespace.
 
-constexpr Algorithm kAlgorithms[] = {winograd_small::kAlgorithm, direct::kAlgorithm};
+constexpr Algorithm kAlgorithms[] = {
+#if defined(__AVX2__)
+    winograd::kFast,
+#endif
+    winograd_small::kAlgorithm,
+#if defined(__AVX2__)
+    winograd::kDefault,
+    stem::kAlgorithm,
+#endif
+    direct::kAlgorithm,
+};
 constexpr int kAlgorithmCount = sizeof(kAlgorithms) / sizeof(kAlgorithms[0]);

@@ -10,9 +10,18 @@ constexpr int kRegisters = 16;
 
 inline Vec zero() { return _mm256_setzero_ps(); }
 inline Vec set1(float value) { return _mm256_set1_ps(value); }
-inline Vec broadcast(const float* from) { return _mm256_broadcast_ss(from); }
+// One float in every lane. Opaque, because GCC otherwise carries overlapping scalars from one loop
+// turn to the next in registers that it does not have (-fpredictive-commoning, -ftree-pre).
+inline Vec broadcast(const float* from) {
+    Vec v;
+    asm("vbroadcastss %1, %0" : "=x"(v) : "m"(*from));
+    return v;
+}
 inline Vec load(const float* from) { return _mm256_loadu_ps(from); }
 inline void store(float* to, Vec v) { _mm256_storeu_ps(to, v); }
+inline void prefetch(const float* from) {
+    _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
+}
 inline Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
 inline Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }

@@ -61,6 +61,30 @@ def test_every_case_is_as_exact_as_its_tolerance(case: Case, isa: str) -> None:
     assert np.abs(y - expected).max() <= case.tolerance * (np.abs(expected).max() or 1)
 
 
+@every_isa
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_fast_precision_errs_within_its_bound(case: Case, isa: str) -> None:
+    x, weight, bias = case.arrays()
+    y = ops.ConvReLUPool(weight, bias, **case.parameters, precision="fast", isa=isa)(x, threads=1)
+    if case.x[0]:
+        expected = double_answer(case)
+        assert np.abs(y - expected).max() <= 5e-5 * (np.abs(expected).max() or 1)
+
+
+def test_every_algorithm_is_chosen_by_a_case() -> None:
+    chosen = {
+        ops.ConvReLUPool(
+            *case.arrays()[1:], **case.parameters, precision=precision, isa=isa
+        ).algorithm
+        for case in CASES
+        for precision in ("default", "fast")
+        for isa in ISAS
+    }
+    assert {"direct", "winograd-small"} <= chosen
+    if "avx2" in ISAS:
+        assert chosen == {"direct", "stem", "winograd-small", "winograd-2x2", "winograd-4x4"}
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_slow_twin_is_pytorch_in_float64(case: Case) -> None:
     if case.x[0]:
