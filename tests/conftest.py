@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,10 @@ from cnnkit.cli import main
 from cnnkit.data import FILES, Dataset, Split, load_dataset
 from cnnkit.export import FORMATS, export
 from cnnkit.idx import write_idx
+
+# Processes that tests start must take the installed package, not the sources that lie in the
+# current folder without their extension.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 
 @dataclass(frozen=True)
