@@ -40,10 +40,16 @@ class InputError(CnnkitError, ValueError):
     exit_code = 2
 
 
-class MissingError(CnnkitError):
+class MissingError(CnnkitError, ImportError):
     """A package or the hardware that this needs is not here."""
 
     exit_code = 3
+
+    @classmethod
+    def package(cls, name: str, purpose: str) -> MissingError:
+        """Return the error for a package of the extra `train` that `purpose` needs."""
+        reason = f"is not installed, and {purpose} needs it"
+        return cls(name, reason, "get it with `python -m pip install 'cnnkit[train]'`")
 
 
 class NetworkError(CnnkitError):

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit import _core
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, MissingError
+
+try:
+    from cnnkit import _core
+except ImportError as error:
+    raise MissingError(
+        "cnnkit._core",
+        f"cannot be loaded ({error})",
+        "install cnnkit with `pip install .`, and leave the folder of its sources to use it",
+    ) from error
 
 if TYPE_CHECKING:
     import torch
