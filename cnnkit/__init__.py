@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnnkit.data import load_dataset as load_dataset
+    from cnnkit.fusion import fuse as fuse
     from cnnkit.runtimes import load as load
 
 __version__ = version("cnnkit")
-__all__ = ["__version__", "load", "load_dataset"]
+__all__ = ["__version__", "fuse", "load", "load_dataset"]
 
 # Imported when first used: `import cnnkit` must cost nothing, and need no runtime.
-HOMES = {"load": "cnnkit.runtimes", "load_dataset": "cnnkit.data"}
+HOMES = {
+    "fuse": "cnnkit.fusion",
+    "load": "cnnkit.runtimes",
+    "load_dataset": "cnnkit.data",
+}
 
 
 def __getattr__(name: str) -> Any:
