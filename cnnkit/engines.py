@@ -77,9 +77,7 @@ def open_engine() -> Callable[[Architecture, Split, float, str, State], Engine]:
     """
     for package in ("torch", "matplotlib"):
         if find_spec(package) is None:
-            raise MissingError(
-                package, "is not installed, and training needs it", "pip install 'cnnkit[train]'"
-            )
+            raise MissingError.package(package, "training")
     from cnnkit.torch_engine import TorchEngine
 
     return TorchEngine

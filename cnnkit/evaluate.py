@@ -105,9 +105,7 @@ def draw(evaluation: Evaluation, picture: Path) -> list[Path]:
         StorageError: a picture cannot be written.
     """
     if find_spec("matplotlib") is None:
-        raise MissingError(
-            "matplotlib", "is not installed, and pictures need it", "pip install 'cnnkit[train]'"
-        )
+        raise MissingError.package("matplotlib", "drawing a picture")
     from cnnkit.plots import plot_confusion
 
     stem = picture.with_suffix("") if picture.suffix in (".png", ".svg") else picture

@@ -52,14 +52,15 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return a file's content.
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """Return a file's content, or no more than its first `most` bytes.
 
     Raises:
         StorageError: it does not exist or cannot be read.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except OSError as error:
         raise StorageError(
             path,

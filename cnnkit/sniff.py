@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnkit.errors import InputError, StorageError
+from cnnkit.errors import InputError
+from cnnkit.files import read_bytes
 
 PICTURES = {
     b"\x89PNG\r\n": "PNG",
@@ -28,15 +29,7 @@ def sniff(path: Path) -> str:
     """
     if path.is_dir():
         return "weights"
-    try:
-        with path.open("rb") as file:
-            head = file.read(16)
-    except OSError as error:
-        raise StorageError(
-            path,
-            f"cannot be read ({error.strerror or error})",
-            "check the path and its permissions",
-        ) from error
+    head = read_bytes(path, 16)
     remedy = "use a file from `cnnkit train` or `cnnkit export`"
     if not head:
         raise InputError(path, "is empty", remedy)

@@ -113,7 +113,7 @@ def test_a_peer_that_fails_or_is_missing_is_listed_with_its_reason() -> None:
     found = {name: (row.status, row.reason) for name, row in rows(case).items()}
     status, reason = found["absent"]
     assert status == "missing"
-    assert "python -m pip install no-such-package" in reason.lower()
+    assert "`python -m pip install no-such-package`" in reason
     assert found["broken"] == ("failed", "RuntimeError: boom")
     assert found["unready"][0] == "missing"
     assert found[SUBJECT][0] == "timed"
@@ -128,6 +128,7 @@ def measured() -> Results:
         "slow": peer(clock, 3000.0),
         "wrong": peer(clock, 1.0, off=1.0),
         "broken": failing(OSError("boom")),
+        "absent": Peer(peer(clock, 1.0).factory, ("no-such-package",), "made up"),
     }
     return results(
         tuple(run_case("kernel", work(name), peers, 1, PLAN, clock) for name in ("one", "two"))
@@ -140,11 +141,12 @@ def test_tables_name_every_peer_and_fit_eighty_columns(measured: Results) -> Non
     for word in ("kernel/one N=2", "faster", "noise floor", "wrong: wrong", "OSError: boom"):
         assert word in text.getvalue()
     assert "…" not in text.getvalue().replace(" … ", "")  # nothing cut off
+    assert text.getvalue().count("pip install no-such-package") == 1, "once, not in every case"
 
 
 def test_csv_has_a_line_for_every_case_and_peer(measured: Results) -> None:
     lines = list(csv.DictReader(io.StringIO(csv_text(measured))))
-    assert len(lines) == 8
+    assert len(lines) == 10
     assert tuple(lines[0]) == COLUMNS
     assert float(lines[1]["ratio"]) == pytest.approx(3.0, rel=0.05)
     assert lines[2]["seconds_per_image"] == ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import timeit
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from bench_fakes import PLAN, FakeClock, peer, results, work
 
@@ -17,16 +19,26 @@ from cnnkit.bench.contest import run_case
 from cnnkit.bench.limits import measure_limits
 from cnnkit.bench.results import Results
 from cnnkit.machine import usable_cores
+from cnnkit.ops import ConvReLUPool
 
 QUICK = ("bench", "--suite", "net", "--rounds", 6, "--seconds", 0.006, "--batch", 2)
 
 
 def test_limits_are_measured_in_an_order_that_memory_obeys() -> None:
     limits = measure_limits(seconds=0.01)
-    assert limits.fma_gflops > 0.1
     assert all(rate > 0.1 for rate in limits.bandwidth.values())
     doubled = limits.best(measure_limits(seconds=0.01))
     assert doubled.fma_gflops >= limits.fma_gflops
+
+
+def test_no_direct_convolution_passes_the_measured_fma_peak() -> None:
+    generator = np.random.default_rng(0)
+    kernel = ConvReLUPool(generator.standard_normal((64, 64, 5, 5), np.float32), padding=2)
+    assert kernel.algorithm == "direct", "other algorithms do fewer operations than are counted"
+    x = generator.random((1, 64, 28, 28), np.float32)
+    operations = 2 * 28 * 28 * 64 * 64 * 5 * 5
+    seconds = min(timeit.repeat(lambda: kernel(x, threads=1), number=1, repeat=30))
+    assert operations / seconds * 1e-9 <= measure_limits(seconds=0.1).fma_gflops
 
 
 def test_a_real_run_prints_one_document_and_gives_the_cores_back(

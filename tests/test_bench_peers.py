@@ -49,7 +49,7 @@ def test_a_peer_is_right_or_missing_with_its_remedy(
     checked = check_peer(name, PEERS[name], make(), threads=1)
     if checked.row.status == "missing":
         assert name in ("openvino", "ncnn", "jax"), checked.row.reason
-        assert f"python -m pip install {name}" in checked.row.reason.lower()
+        assert f"`python -m pip install {name}`" in checked.row.reason
     else:
         assert checked.row.status == "timed", checked.row.reason
         assert checked.row.error is not None

@@ -31,7 +31,7 @@ def check_picture(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(path, "is neither .png nor .svg", "give the picture one of these suffixes")
     if find_spec("matplotlib") is None:
-        raise MissingError(path, "needs Matplotlib to be drawn", "python -m pip install matplotlib")
+        raise MissingError.package("matplotlib", "drawing a picture")
 
 
 def _save(path: Path, size: tuple[float, float], draw: Callable[[Figure], None]) -> None:

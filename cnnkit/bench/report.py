@@ -44,6 +44,8 @@ def _table(results: Results, case: CaseResult) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("cnnkit is", no_wrap=True)
     for row in case.rows:
+        if row.status == "missing":  # in the notes, once for all cases
+            continue
         speed = case.gflops(row)
         table.add_row(
             row.peer,
@@ -74,11 +76,11 @@ def _judgement(row: Row) -> Text:
 
 
 def _untimed(case: CaseResult) -> list[Row]:
-    return [row for row in case.rows if row.status != "timed"]
+    return [row for row in case.rows if row.status not in ("timed", "missing")]
 
 
 def _notes(results: Results) -> Iterator[Text]:
-    """Yield the machine, its limits, and the setting of every peer that was timed."""
+    """Yield the machine, its limits, the setting of every peer that ran, and who was missing."""
     about = results.environment
     rates = ", ".join(f"{name} {rate:.3g}" for name, rate in results.limits.bandwidth.items())
     cores = ",".join(map(str, about["pinned_cores"])) or "none"
@@ -91,6 +93,10 @@ def _notes(results: Results) -> Iterator[Text]:
     versions = {row.peer: row.version for case in results.cases for row in case.rows if row.version}
     for name, version in versions.items():
         yield Text(f"{name} {version}: {results.settings[name]}")
+    for reason in dict.fromkeys(
+        row.reason for case in results.cases for row in case.rows if row.status == "missing"
+    ):
+        yield Text(f"Missing: {reason}")
     cold = {
         row.peer: row.cold_seconds
         for case in results.cases

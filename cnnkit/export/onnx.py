@@ -32,9 +32,7 @@ def write_onnx(weights: Weights) -> bytes:
         import onnx
         from onnx import helper, numpy_helper
     except ImportError as error:
-        raise MissingError(
-            "onnx", "is not installed, and writing ONNX needs it", "pip install 'cnnkit[train]'"
-        ) from error
+        raise MissingError.package("onnx", "writing ONNX") from error
 
     tensors = {"pixel_scale": np.float32(PIXEL_SCALE), **weights.tensors}
     graph = helper.make_graph(

@@ -50,9 +50,7 @@ def write_torchscript(weights: Weights) -> bytes:
 def require_torch(purpose: str) -> None:
     """Raise MissingError where PyTorch is not installed."""
     if find_spec("torch") is None:
-        raise MissingError(
-            "torch", f"is not installed, and {purpose} needs it", "pip install 'cnnkit[train]'"
-        )
+        raise MissingError.package("torch", purpose)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ class Peer:
             raise MissingError(
                 self.packages[0],
                 f"needs {' and '.join(lacking)}, not installed",
-                f"python -m pip install {' '.join(lacking)}",
+                f"get it with `python -m pip install {' '.join(lacking)}`",
             )
         return importlib.metadata.version(self.packages[0])
 
@@ -72,7 +72,7 @@ PEERS: dict[str, Peer] = {
     SUBJECT: Peer(
         _from("own:cnnkit"),
         ("cnnkit",),
-        "from Python with NumPy arrays, weights made ready once, a new output array every call",
+        "from Python with NumPy arrays, weights made ready once, the output array given",
     ),
     "torch": Peer(
         _from("torch_peers:eager"),
