@@ -22,7 +22,7 @@ class BenchConfig:
     """What to measure.
 
     Attributes:
-        suites: keys of SUITES.
+        suites: keys of SUITES or MORE_SUITES.
         peers: keys of PEERS; None for all.
         threads: of every peer alike; as many cores are pinned.
         batch: N of every case instead of its own.
@@ -69,7 +69,8 @@ def run_benchmark(
                     on_round(name)
 
                 step()
-                case = run_case(suite, work, peers, config.threads, config.plan, on_round=step)
+                runners = work.contestants(peers)
+                case = run_case(suite, work, runners, config.threads, config.plan, on_round=step)
                 if config.cold and index == 0:
                     case = _with_cold_starts(case, suite, index, config)
                 cases.append(case)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cnnkit.architecture import PIXEL_SCALE, Architecture
+from cnnkit.bench.models import fuse_suite
 from cnnkit.bench.workload import Float32, Head, Layer, Pair, Workload
 from cnnkit.cases import LARGE_CASES, REFERENCE_BLOCKS, Case
 from cnnkit.checkpoint import Weights, find_weights, read_weights
@@ -133,6 +134,10 @@ SUITES: dict[str, Callable[[Material, int | None], list[Workload]]] = {
     "kernel": kernel_suite,
     "net": net_suite,
 }
+# Only when asked for: it takes minutes and gigabytes.
+MORE_SUITES: dict[str, Callable[[Material, int | None], list[Workload]]] = {
+    "fuse": lambda material, batch: fuse_suite(batch),
+}
 
 
 def make_suites(
@@ -141,7 +146,7 @@ def make_suites(
     """Return the cases of suites.
 
     Args:
-        names: keys of SUITES.
+        names: keys of SUITES or MORE_SUITES.
         weights: a weights file or run folder; None for the newest run.
         batch: N of every case; None for each case's own.
 
@@ -149,11 +154,12 @@ def make_suites(
         InputError: no such suite, a batch below 1, or weights that cannot be used.
         StorageError: weights that cannot be read.
     """
+    known = {**SUITES, **MORE_SUITES}
     for name in names:
-        if name not in SUITES:
-            remedy = f"choose among {', '.join(SUITES)}"
+        if name not in known:
+            remedy = f"choose among {', '.join(known)}"
             raise InputError("--suite", f"{name!r} is no suite", remedy)
     if batch is not None and batch < 1:
         raise InputError("--batch", f"{batch} is below 1", "ask for 1 image or more")
     material = gather(weights)
-    return {name: SUITES[name](material, batch) for name in names}
+    return {name: known[name](material, batch) for name in names}

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.ops import conv_relu_pool_ref
+
+if TYPE_CHECKING:
+    from cnnkit.bench.peers import Peer
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -129,6 +132,10 @@ class Workload:
         if answer.shape != self.answer.shape or not np.isfinite(answer).all():
             return math.inf
         return float(np.abs(answer - self.answer).max() / np.abs(self.answer).max())
+
+    def contestants(self, peers: Mapping[str, Peer]) -> dict[str, Peer]:
+        """Return those of the peers that can run it."""
+        return dict(peers)
 
     def _shapes(self) -> Iterator[tuple[int, ...]]:
         shape: tuple[int, ...] = self.x.shape

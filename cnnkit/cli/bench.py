@@ -31,7 +31,8 @@ def bench(
         typer.Argument(help="A weights file or a run folder; the newest run by default."),
     ] = None,
     suite: Annotated[
-        list[str] | None, typer.Option(help="kernel or net; may be repeated. Both by default.")
+        list[str] | None,
+        typer.Option(help="kernel, net or fuse; may be repeated. kernel and net by default."),
     ] = None,
     peers: Annotated[
         str | None,
@@ -69,6 +70,8 @@ def bench(
     quiet: QuietOption = False,
 ) -> None:
     """Time conv + ReLU + max-pool (kernel) and the whole network (net) beside other runtimes.
+
+    The suite fuse takes models of torchvision with drawn weights, before and after cnnkit.fuse.
 
     Every answer is checked against float64 first; a wrong one is reported, not timed. All run in
     one process on the same pinned cores, interleaved in random order. cnnkit is also timed against

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cnnkit.bench.models import ModelWorkload
 from cnnkit.bench.peers.ready import Ready
 from cnnkit.bench.workload import Float32, Workload
 from cnnkit.errors import MissingError
@@ -51,6 +53,16 @@ def _fill(module: nn.Conv2d | nn.Linear, weight: Float32, bias: Float32 | None) 
         module.bias.data = torch.from_numpy(bias.copy())
 
 
+def module_of(work: Workload) -> nn.Module:
+    """Return a workload as a module of its own, which a peer may change."""
+    return copy.deepcopy(work.model) if isinstance(work, ModelWorkload) else Stack(work)
+
+
+def ready_module(module: nn.Module, x: Float32, threads: int) -> Ready:
+    """Run a module in inference mode."""
+    return _ready(module, torch.from_numpy(x), threads)
+
+
 def _ready(module: Any, x: Tensor, threads: int) -> Ready:
     torch.set_num_threads(threads)
 
@@ -63,14 +75,14 @@ def _ready(module: Any, x: Tensor, threads: int) -> Ready:
 
 def eager(work: Workload, threads: int) -> Ready:
     """Run the modules as they are."""
-    return _ready(Stack(work), torch.from_numpy(work.x), threads)
+    return _ready(module_of(work), torch.from_numpy(work.x), threads)
 
 
 def channels_last(work: Workload, threads: int) -> Ready:
     """Run the modules with input and weights in channels-last order."""
     order = torch.channels_last
     x = torch.from_numpy(work.x).contiguous(memory_format=order)
-    return _ready(Stack(work).to(memory_format=order), x, threads)
+    return _ready(module_of(work).to(memory_format=order), x, threads)
 
 
 def compiled(work: Workload, threads: int) -> Ready:
@@ -83,7 +95,9 @@ def compiled(work: Workload, threads: int) -> Ready:
     if not any(map(shutil.which, compilers)):
         raise MissingError("torch.compile", "finds no C++ compiler", "install g++ or clang++")
     torch.compiler.reset()  # no guard of an earlier case stays in this one's way
-    module = torch.compile(Stack(work), dynamic=False, fullgraph=True, options={"freezing": True})
+    module = torch.compile(
+        module_of(work), dynamic=False, fullgraph=True, options={"freezing": True}
+    )
     return _ready(module, torch.from_numpy(work.x), threads)
 
 
@@ -91,7 +105,7 @@ def torchscript(work: Workload, threads: int, optimise: bool = False) -> Ready:
     """Trace and freeze."""
     x = torch.from_numpy(work.x)
     with deprecation_known():
-        traced = torch.jit.trace(Stack(work), x)  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(module_of(work), x)  # type: ignore[no-untyped-call]
         module = torch.jit.freeze(traced)
         if optimise:
             module = torch.jit.optimize_for_inference(module)
