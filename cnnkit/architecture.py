@@ -101,7 +101,7 @@ class Architecture:
                 for block in value["blocks"]
             )
             architecture = cls((channels, height, width), blocks, int(value["classes"]))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(
                 "architecture",
                 f"is not a Conv-ReLU-MaxPool stack ({error!r})",

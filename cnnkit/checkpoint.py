@@ -99,7 +99,8 @@ def read_weights(path: Path) -> Weights:
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: not safetensors, of other shapes or dtypes, or with NaN or infinity in it.
+        InputError: not safetensors, of other shapes, dtypes or number of class names, or with NaN
+            or infinity in it.
     """
     tensors, header = read_tensors(path)
     architecture = Architecture.from_json(header.get("architecture"))
@@ -122,9 +123,20 @@ def read_weights(path: Path) -> Weights:
             raise InputError(
                 path, f"{name} holds NaN or infinity", "train again with a lower learning rate"
             )
-    return Weights(
-        architecture, {name: tensors[name] for name in expected}, header.get("metadata", {})
-    )
+    metadata = header.get("metadata", {})
+    check_names(path, metadata, architecture)
+    return Weights(architecture, {name: tensors[name] for name in expected}, metadata)
+
+
+def check_names(path: Path, metadata: Any, architecture: Architecture) -> None:
+    """Raise InputError unless a file's metadata gives each class a name, or none at all."""
+    names = metadata.get("names") if isinstance(metadata, Mapping) else 0
+    if names is not None and not (isinstance(names, list) and len(names) == architecture.classes):
+        raise InputError(
+            path,
+            f"has metadata without a name for each of its {architecture.classes} classes",
+            "use the file that training or `cnnkit export` wrote",
+        )
 
 
 def find_weights(path: Path | None) -> Path:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.architecture import Architecture
-from cnnkit.checkpoint import Weights, find_weights, read_weights
+from cnnkit.checkpoint import Weights, check_names, find_weights, read_weights
 from cnnkit.errors import InputError
 from cnnkit.export import contract
 from cnnkit.export.onnx_file import read_onnx
@@ -211,9 +211,10 @@ def _weights(path: Path, metadata: dict[str, Any], arrays: dict[str, NDArray[Any
     """Return the network whose parameters an artefact holds.
 
     Raises:
-        InputError: a parameter is missing or has another type or shape.
+        InputError: a parameter is missing or has another type or shape, or a class has no name.
     """
     architecture = Architecture.from_json(metadata.get("cnnkit.architecture"))
+    check_names(path, metadata, architecture)
     shapes = architecture.parameter_shapes()
     for name, shape in shapes.items():
         if name not in arrays or arrays[name].shape != shape or arrays[name].dtype != np.float32:

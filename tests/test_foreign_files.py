@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 from torch import nn
 
 import cnnkit
+from cnnkit.checkpoint import Weights, read_weights, write_weights
 from cnnkit.errors import InputError, StorageError
 from cnnkit.export.torchscript import deprecation_known
 
@@ -107,6 +109,34 @@ def test_a_file_of_a_later_contract_is_refused(artefacts: dict[str, Path], tmp_p
     onnx.save(model, tmp_path / "later.onnx")
     with pytest.raises(InputError, match="has version 2 of the export contract"):
         cnnkit.load(tmp_path / "later.onnx")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("names", '["a"]', "without a name for each of its 10 classes"),
+        ("names", '"0123456789"', "without a name for each of its 10 classes"),
+        ("cnnkit.architecture", '{"input": [1, 28, 28], "blocks": [], "classes": 1e999}', "stack"),
+        ("cnnkit.architecture", "[]", "stack"),
+    ],
+)
+def test_metadata_that_describes_no_network_is_refused(
+    artefacts: dict[str, Path], tmp_path: Path, key: str, value: str, reason: str
+) -> None:
+    model = onnx.load(artefacts["onnx"])
+    next(p for p in model.metadata_props if p.key == key).value = value
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(InputError, match=reason):
+        cnnkit.load(tmp_path / "odd.onnx")
+
+
+def test_weights_without_a_name_for_each_class_are_refused(
+    trained: Weights, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    write_weights(path, replace(trained, metadata={"names": ["a"]}))
+    with pytest.raises(InputError, match="without a name for each of its 10 classes"):
+        read_weights(path)
 
 
 def test_the_verb_says_that_a_foreign_file_is_not_ours(
