@@ -34,3 +34,33 @@ def tests(session: nox.Session) -> None:
     """Run the test suite."""
     session.install(".[test]")
     session.run("pytest", *session.posargs)
+
+
+def check_kernels(session: nox.Session, options: list[str], run: list[str], *words: str) -> None:
+    """Build the kernels without Python, and run their own check."""
+    session.install("cmake", "ninja")
+    build = session.create_tmp()
+    session.run("cmake", "-S", ".", "-B", build, "-G", "Ninja", "-DCNNKIT_WERROR=ON", *options)
+    session.run("cmake", "--build", build)
+    session.run(*run, f"{build}/check_kernels", *words, external=True)
+
+
+@nox.session
+def neon(session: nox.Session) -> None:
+    """Run the NEON kernels on an emulated ARM (g++-aarch64-linux-gnu, qemu-user)."""
+    options = ["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"]
+    options.append("-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++")
+    emulator = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
+    check_kernels(session, options, emulator, "300", "neon", "scalar")
+
+
+@nox.session
+def baseline(session: nox.Session) -> None:
+    """Run an ordinary build on an emulated x86-64 without AVX: no wide instruction may leak."""
+    check_kernels(session, [], ["qemu-x86_64", "-cpu", "Nehalem"], "300", "scalar")
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """Run every kernel of this machine under ASan and UBSan."""
+    check_kernels(session, ["-DCNNKIT_SANITIZE=ON"], [], "300")

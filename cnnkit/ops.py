@@ -89,12 +89,24 @@ class ConvReLUPool:
         """The instruction set that it runs on."""
         return self._kernel.isa
 
-    def __call__(self, x: Kind, *, threads: int | None = None) -> Kind:
-        """Run on x [N, C_in, H, W]; see `conv_relu_pool`."""
+    def __call__(
+        self, x: Kind, *, threads: int | None = None, out: NDArray[np.float32] | None = None
+    ) -> Kind:
+        """Run on x [N, C_in, H, W]; see `conv_relu_pool`.
+
+        Args:
+            x: the input.
+            threads: as in `conv_relu_pool`.
+            out: for an x that is a NumPy array, a contiguous float32 array of the result's shape
+                to write to and return, which must not overlap x. A small kernel takes no longer
+                than making an array.
+        """
         count = default_threads() if threads is None else threads
-        if _is_tensor(x) and x.ndim == 4:
+        if type(x) is np.ndarray:
+            return cast("Kind", self._kernel(x, count, out))
+        if _is_tensor(x) and x.ndim == 4 and out is None:
             return cast("Kind", self._run_tensor(x, count))
-        return cast("Kind", self._kernel(_array(x, "x"), count))
+        return cast("Kind", self._kernel(_array(x, "x"), count, out))
 
     def _run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
         x = _plain(x, "x").contiguous()

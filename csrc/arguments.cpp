@@ -1,5 +1,6 @@
 #include "arguments.h"
 
+#include <algorithm>
 #include <climits>
 
 #include "plan.h"
@@ -48,6 +49,11 @@ void refuse(const std::string& subject, const std::string& reason, const std::st
 }
 
 Floats floats(const py::handle& value, const char* name, int rank, const char* axes) {
+    // What nearly every call gives: the checks below cost as much as a small kernel.
+    if (py::isinstance<Floats>(value)) {
+        Floats array = py::reinterpret_borrow<Floats>(value);
+        if (array.ndim() == rank) return array;
+    }
     if (!py::isinstance<py::array>(value)) {
         refuse(name, "is a " + text(py::type::of(value).attr("__name__")),
                "give a NumPy array or a PyTorch tensor");
@@ -61,6 +67,23 @@ Floats floats(const py::handle& value, const char* name, int rank, const char* a
                "give " + std::to_string(rank) + " dimensions, " + axes);
     }
     return Floats::ensure(array);
+}
+
+Floats output(const py::handle& value, const std::array<long, 4>& sizes) {
+    if (value.is_none()) return Floats(sizes);
+    std::string wanted = "give a writable, contiguous float32 array of shape (";
+    for (const long size : sizes)
+        wanted += std::to_string(size) + (&size == &sizes[3] ? ")" : ", ");
+    if (!py::isinstance<Floats>(value))
+        refuse("out", "is " + text(py::repr(value)).substr(0, 60), wanted);
+    Floats array = py::reinterpret_borrow<Floats>(value);
+    if (array.ndim() != 4 || !array.writeable() ||
+        !std::equal(sizes.begin(), sizes.end(), array.shape())) {
+        refuse("out",
+               "has shape " + text(array.attr("shape")) + (array.writeable() ? "" : ", read-only"),
+               wanted);
+    }
+    return array;
 }
 
 Pair pair(const py::handle& value, const char* name, long least) {

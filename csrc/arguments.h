@@ -5,6 +5,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <array>
 #include <string>
 
 #include "cnnkit.h"
@@ -20,6 +21,9 @@ using Floats = pybind11::array_t<float, pybind11::array::c_style>;
 // A contiguous float32 array of the given rank; other layouts are copied, other dtypes and ranks
 // refused. `axes` says the meaning of the dimensions, such as "[N, C, H, W]".
 Floats floats(const pybind11::handle& value, const char* name, int rank, const char* axes);
+
+// The array to write: `value`, which must be contiguous, or a new one where it is None.
+Floats output(const pybind11::handle& value, const std::array<long, 4>& sizes);
 
 // An int or a pair of ints, each at least `least`.
 Pair pair(const pybind11::handle& value, const char* name, long least);

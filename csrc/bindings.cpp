@@ -37,13 +37,13 @@ class ConvReluPool {
                                        bias.is_none() ? nullptr : b.data());
     }
 
-    Floats call(const py::object& x, int threads) const {
+    Floats call(const py::object& x, int threads, const py::object& out) const {
         const Floats in = floats(x, "x", 4, "[N, C_in, H, W]");
         const Shape shape = with_input(plan_->shape(), in.shape(1), in.shape(2), in.shape(3));
-        Floats out(
-            {static_cast<long>(in.shape(0)), shape.channels_out, shape.output.h, shape.output.w});
-        run(shape, in.data(), in.shape(0), out.mutable_data(), threads);
-        return out;
+        Floats y = output(out, {static_cast<long>(in.shape(0)), shape.channels_out, shape.output.h,
+                                shape.output.w});
+        run(shape, in.data(), in.shape(0), y.mutable_data(), threads);
+        return y;
     }
 
     void run_at(std::uintptr_t x, long images, long channels, long height, long width,
@@ -142,7 +142,8 @@ PYBIND11_MODULE(_core, m) {
              py::arg("weight"), py::arg("bias"), py::arg("stride"), py::arg("padding"),
              py::arg("pool_kernel"), py::arg("pool_stride"), py::arg("pool_padding"),
              py::arg("precision"), py::arg("isa"))
-        .def("__call__", &ConvReluPool::call, py::arg("x"), py::arg("threads"))
+        .def("__call__", &ConvReluPool::call, py::arg("x"), py::arg("threads"),
+             py::arg("out") = py::none())
         .def("run_at", &ConvReluPool::run_at, py::arg("x"), py::arg("images"), py::arg("channels"),
              py::arg("height"), py::arg("width"), py::arg("y"), py::arg("threads"),
              py::arg("winners") = 0)

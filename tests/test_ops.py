@@ -240,3 +240,25 @@ def test_a_bad_argument_is_named_with_its_value_and_what_is_expected(name: str) 
     arguments: dict[str, Any] = {"x": X, "weight": WEIGHT, "bias": BIAS, "padding": 1, **change}
     with pytest.raises(InputError, match=message):
         ops.conv_relu_pool(**arguments)
+
+
+@every_isa
+def test_the_result_is_written_where_asked(isa: str) -> None:
+    operation = ops.ConvReLUPool(WEIGHT, BIAS, padding=1, isa=isa)
+    expected = operation(X)
+    out = np.full_like(expected, np.nan)
+    assert operation(X, out=out) is out
+    assert np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("fault", ["shape", "dtype", "layout", "read-only"])
+def test_an_out_that_cannot_take_the_result_is_refused(fault: str) -> None:
+    out = np.zeros((16, 16, 14, 14), np.float64 if fault == "dtype" else np.float32)
+    if fault == "shape":
+        out = out[:, :8].copy()
+    if fault == "layout":
+        out = np.asfortranarray(out)
+    out.flags.writeable = fault != "read-only"
+    with pytest.raises(InputError, match=r"out: .*of shape \(16, 16, 14, 14\)"):
+        ops.ConvReLUPool(WEIGHT, BIAS, padding=1)(X, out=out)
+    assert not out.any()

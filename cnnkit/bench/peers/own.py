@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,16 @@ def cnnkit(work: Workload, threads: int) -> Ready:
     x, head = work.x, work.head
     if head is None and len(blocks) == 1:
         block = blocks[0]
-        return Ready(lambda: block(x, threads=threads))
+        return Ready(partial(block, x, threads=threads, out=block(x)))
+
+    between = [blocks[0](x)]  # written to by every call
+    for block in blocks[1:]:
+        between.append(block(between[-1]))
 
     def call() -> Any:
         y = x
-        for block in blocks:
-            y = block(y, threads=threads)
+        for block, out in zip(blocks, between, strict=True):
+            y = block(y, threads=threads, out=out)
         return y if head is None else log_probabilities(y, head.weight, head.bias)
 
     return Ready(call)
