@@ -1,5 +1,7 @@
 #include "arguments.h"
 
+#include <pybind11/stl.h>
+
 #include <algorithm>
 #include <climits>
 
@@ -71,18 +73,18 @@ Floats floats(const py::handle& value, const char* name, int rank, const char* a
 
 Floats output(const py::handle& value, const std::array<long, 4>& sizes) {
     if (value.is_none()) return Floats(sizes);
-    std::string wanted = "give a writable, contiguous float32 array of shape (";
-    for (const long size : sizes)
-        wanted += std::to_string(size) + (&size == &sizes[3] ? ")" : ", ");
-    if (!py::isinstance<Floats>(value))
-        refuse("out", "is " + text(py::repr(value)).substr(0, 60), wanted);
+    const auto check = [&](bool good, const std::string& reason) {
+        if (!good) {
+            const std::string shape = text(py::tuple(py::cast(sizes)));
+            refuse("out", reason, "give a writable, contiguous float32 array of shape " + shape);
+        }
+    };
+    check(py::isinstance<py::array>(value), "is no NumPy array");
+    check(py::isinstance<Floats>(value), "is not float32, or not contiguous");
     Floats array = py::reinterpret_borrow<Floats>(value);
-    if (array.ndim() != 4 || !array.writeable() ||
-        !std::equal(sizes.begin(), sizes.end(), array.shape())) {
-        refuse("out",
-               "has shape " + text(array.attr("shape")) + (array.writeable() ? "" : ", read-only"),
-               wanted);
-    }
+    check(array.writeable(), "is read-only");
+    check(array.ndim() == 4 && std::equal(sizes.begin(), sizes.end(), array.shape()),
+          "has shape " + text(array.attr("shape")));
     return array;
 }
 
