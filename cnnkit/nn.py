@@ -115,14 +115,15 @@ class ConvReLUPool2d(nn.Module):
             return self.forward(x[None])[0]
         if self.ceil_mode and self._is_cut(x):
             return self._three(x)
+        weight, bias = self.weight, self.bias  # a module's attributes take time to look up
         if (
             self.training
-            or needs_dispatcher(x, self.weight, self.bias)
-            or not is_native(x, self.weight, self.bias)
-            or self.weight.is_inference()  # PyTorch does not count its changes
+            or needs_dispatcher(x, weight, bias)
+            or not is_native(x, weight, bias)
+            or weight.is_inference()  # PyTorch does not count its changes
         ):
             return self._dispatched(x)
-        return self._prepared()(x)
+        return self._prepared(weight, bias)(x)
 
     @property
     def _sizes(self) -> tuple[tuple[int, int], ...]:
@@ -152,16 +153,21 @@ class ConvReLUPool2d(nn.Module):
                 return True
         return False
 
-    def _prepared(self) -> ConvReLUPool:
+    def _prepared(self, weight: Tensor, bias: Tensor | None) -> ConvReLUPool:
         """Return the operation with today's weights made ready."""
-        tensors = (t for t in (self.weight, self.bias) if t is not None)
-        key = (*((t.data_ptr(), t._version) for t in tensors), *self._sizes, self.precision)
-        if self._ready is None or self._ready[0] != key:
-            weight, bias = self.weight.detach(), None if self.bias is None else self.bias.detach()
+        key = (
+            *(weight.data_ptr(), weight._version),
+            *((None, None) if bias is None else (bias.data_ptr(), bias._version)),
+            *(self.stride, self.padding, self.pool_kernel, self.pool_stride, self.pool_padding),
+            self.precision,
+        )
+        ready = self._ready
+        if ready is None or ready[0] != key:
+            weight, bias = weight.detach(), None if bias is None else bias.detach()
             operation = ConvReLUPool(weight, bias, *self._sizes, precision=self.precision)
             # While the tensors are held, no others can come to lie at their addresses.
-            self._ready = key, operation, (weight, bias)
-        return self._ready[1]
+            ready = self._ready = key, operation, (weight, bias)
+        return ready[1]
 
     def train(self, mode: bool = True) -> ConvReLUPool2d:
         """Switch between training and eval; weights are made ready anew after it."""

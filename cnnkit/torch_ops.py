@@ -16,11 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.ops import Size, default_threads
+from cnnkit.torch_prepared import Sizes, prepare, prepare_gradient
 
-Sizes = list[int]
 MOST_TAPS = 255  # of a pool window whose winners fit in a byte beside "none"
 
 # Like PyTorch's max_pool2d and max_pool2d_with_indices: the public operation costs no winners, the
@@ -84,28 +83,12 @@ def differentiable(
 
 def is_native(*tensors: Tensor | None) -> bool:
     """Tell whether these are what cnnkit's kernels take: plain float32 on the CPU."""
-    return all(
-        t.dtype is torch.float32 and t.device.type == "cpu" and t.layout is torch.strided
-        for t in tensors
-        if t is not None
-    )
-
-
-def _prepare(
-    weight: Tensor, bias: Tensor | None, parameters: Sequence[Sizes], precision: str = "default"
-) -> _core.ConvReluPool:
-    stride, padding, kernel, step, ring = parameters
-    return _core.ConvReluPool(
-        _memory(weight),
-        None if bias is None else _memory(bias),
-        *(stride, padding, kernel, step or None, ring),
-        precision,
-        None,
-    )
-
-
-def _memory(tensor: Tensor) -> Any:
-    return tensor.detach().resolve_neg().numpy()
+    for t in tensors:
+        if t is not None and (
+            t.dtype is not torch.float32 or t.device.type != "cpu" or t.layout is not torch.strided
+        ):
+            return False
+    return True
 
 
 def _run(
@@ -118,7 +101,7 @@ def _run(
 ) -> tuple[Tensor, Tensor | None]:
     if x.ndim != 4:
         raise InputError("x", f"has shape {tuple(x.shape)}", "give 4 dimensions, [N, C_in, H, W]")
-    kernel = _prepare(weight, bias, parameters, precision)
+    kernel = prepare(weight, bias, parameters, precision)
     x = x.resolve_neg().contiguous()
     images, channels, height, width = x.shape
     size = kernel.output_size(height, width)
@@ -152,7 +135,7 @@ def _backward(
     grad: Tensor, x: Tensor, winners: Tensor, weight: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     *parameters, want_dx = rest
-    kernel = _prepare(weight, None, parameters)
+    kernel = prepare_gradient(weight, parameters)
     grad, x, winners = (tensor.resolve_neg().contiguous() for tensor in (grad, x, winners))
     dx, dw, db = _gradients(x, weight, want_dx)
     images, channels, height, width = x.shape

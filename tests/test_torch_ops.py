@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from test_ops_properties import problems
 from torch import Tensor
 
 import cnnkit.torch_ops  # noqa: F401 (registers what is tested)
-from cnnkit import ops
+from cnnkit import ops, torch_prepared
 from cnnkit.architecture import Architecture
 from cnnkit.cases import CASES, REFERENCE_BLOCKS, Case
 from cnnkit.errors import InputError
@@ -234,6 +235,33 @@ def test_it_is_exported_as_one_node_for_any_batch() -> None:
     assert [n.target for n in program.graph.nodes if n.op == "call_function"] == [op.default]
     with torch.no_grad():
         assert torch.equal(program.module()(x[:5]), Block()(x[:5]))
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_large_weights_are_made_ready_once_and_no_change_is_missed(grad: bool) -> None:
+    x, weight, bias = torch.rand(1, 32, 8, 8), torch.rand(32, 32, 3, 3) - 0.5, torch.rand(32)
+    parameter = torch.nn.Parameter(weight, requires_grad=grad)
+    p = {"stride": 1, "padding": 1, "pool_kernel": 2, "pool_stride": 2, "pool_padding": 0}
+    for factor in (1, 1, -1, 2):
+        parameter.data.mul_(factor)  # which PyTorch does not count as a change
+        bias.data.add_(factor)
+        y, expected = ops.conv_relu_pool(x, parameter, bias, **p), three(x, parameter, bias, **p)
+        torch.testing.assert_close(y, expected)
+        if grad:
+            found = [torch.autograd.grad(z.square().sum(), parameter)[0] for z in (y, expected)]
+            torch.testing.assert_close(*found, rtol=1e-4, atol=1e-3)
+        y = op(x, parameter, bias, 1, 1, 3, 1)
+        assert y.shape == (1, 32, 6, 6)
+
+
+def test_kept_weights_are_dropped_with_their_tensor() -> None:
+    weight = torch.rand(32, 32, 3, 3)
+    before = len(torch_prepared._kept)
+    op(torch.rand(1, 32, 8, 8), weight)
+    assert len(torch_prepared._kept) == before + 1
+    del weight
+    gc.collect()
+    assert len(torch_prepared._kept) <= before
 
 
 def test_a_training_step_of_the_network_is_the_same() -> None:
