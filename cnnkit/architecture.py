@@ -88,8 +88,8 @@ class Architecture:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, value: Any) -> Architecture:
-        """Read what `to_json` wrote.
+    def from_json(cls, value: Any, source: object) -> Architecture:
+        """Read what `to_json` wrote, from the file that errors shall name.
 
         Raises:
             InputError: the value does not describe a network of this family.
@@ -103,8 +103,8 @@ class Architecture:
             architecture = cls((channels, height, width), blocks, int(value["classes"]))
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(
-                "architecture",
-                f"is not a Conv-ReLU-MaxPool stack ({error!r})",
+                source,
+                f"describes no Conv-ReLU-MaxPool stack ({error!r})",
                 "use a file that this version of cnnkit wrote",
             ) from error
         sizes = [*architecture.input, architecture.classes]
@@ -112,8 +112,8 @@ class Architecture:
             sizes += [block.channels, block.kernel, block.pool, block.padding + 1]
         if min(sizes) < 1:
             raise InputError(
-                "architecture",
-                "has a size below 1",
+                source,
+                "describes an architecture with a size below 1",
                 "use a file that this version of cnnkit wrote",
             )
         architecture.feature_shapes()

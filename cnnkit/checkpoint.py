@@ -103,7 +103,7 @@ def read_weights(path: Path) -> Weights:
             or infinity in it.
     """
     tensors, header = read_tensors(path)
-    architecture = Architecture.from_json(header.get("architecture"))
+    architecture = Architecture.from_json(header.get("architecture"), path)
     expected = architecture.parameter_shapes()
     if set(tensors) != set(expected):
         raise InputError(
@@ -149,7 +149,9 @@ def find_weights(path: Path | None) -> Path:
         found = sorted(RUNS.glob(f"*/*/{WEIGHTS_FILE}"), key=lambda file: file.stat().st_mtime)
         if not found:
             raise InputError(
-                RUNS, "holds no finished run", "run `cnnkit train` first, or name a weights file"
+                RUNS,
+                "holds no run with a complete epoch",
+                "run `cnnkit train` first, or name a weights file",
             )
         return found[-1]
     if path.is_dir():

@@ -164,7 +164,7 @@ def read_state(folder: Path) -> RunState:
         raise InputError(
             path, "is damaged, or no training state", "start again with another --output"
         )
-    architecture = Architecture.from_json(header["architecture"])
+    architecture = Architecture.from_json(header["architecture"], path)
     kept = {name: tensors.pop(KEPT + name) for name in architecture.parameter_shapes()}
     confusion = tensors.pop(CONFUSION)
     check_state(tensors, architecture, path)

@@ -164,7 +164,9 @@ def load_torchscript(path: Path, threads: int) -> Model:
     require_torch("running TorchScript")
     import torch
 
-    channels, height, width = Architecture.from_json(metadata.get("cnnkit.architecture")).input
+    channels, height, width = Architecture.from_json(
+        metadata.get("cnnkit.architecture"), path
+    ).input
     try:
         with deprecation_known():
             module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
@@ -213,7 +215,7 @@ def _weights(path: Path, metadata: dict[str, Any], arrays: dict[str, NDArray[Any
     Raises:
         InputError: a parameter is missing or has another type or shape, or a class has no name.
     """
-    architecture = Architecture.from_json(metadata.get("cnnkit.architecture"))
+    architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
     check_names(path, metadata, architecture)
     shapes = architecture.parameter_shapes()
     for name, shape in shapes.items():

@@ -29,6 +29,7 @@ inline float multiply_add(long turns) {
     start(chains);
     const Vec half = set1(0.5f);
     for (long t = 0; t < turns; ++t) {
+#pragma GCC unroll 16  // kChains at most: rolled up, the chains would live in memory
         for (int c = 0; c < kChains; ++c) chains[c] = fma(chains[c], half, half);
     }
     return total(chains);
@@ -41,6 +42,7 @@ inline float read(const float* from, long count, long passes) {
     const Vec half = set1(0.5f);
     for (long p = 0; p < passes; ++p) {
         for (long i = 0; i < count; i += kChains * kLanes) {
+#pragma GCC unroll 16
             for (int c = 0; c < kChains; ++c)
                 chains[c] = fma(chains[c], half, load(from + i + c * kLanes));
         }
