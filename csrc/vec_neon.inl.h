@@ -11,6 +11,7 @@ constexpr int kRegisters = 32;
 
 inline Vec zero() { return vdupq_n_f32(0.0f); }
 inline Vec set1(float value) { return vdupq_n_f32(value); }
+inline Vec broadcast(const float* from) { return vld1q_dup_f32(from); }
 inline Vec load(const float* from) { return vld1q_f32(from); }
 inline void store(float* to, Vec v) { vst1q_f32(to, v); }
 inline Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }

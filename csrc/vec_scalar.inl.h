@@ -9,6 +9,7 @@ constexpr int kRegisters = 16;
 
 inline Vec zero() { return 0.0f; }
 inline Vec set1(float value) { return value; }
+inline Vec broadcast(const float* from) { return *from; }
 inline Vec load(const float* from) { return *from; }
 inline void store(float* to, Vec v) { *to = v; }
 inline Vec add(Vec a, Vec b) { return a + b; }
