@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "parallel.h"
 
@@ -47,15 +48,33 @@ void complete(Shape& s) {
 Plan::Plan(const Isa& isa, const Shape& shape, Precision precision, const float* weight,
            const float* bias)
     : isa_(isa), shape_(shape), direct_(&isa.algorithms[isa.algorithm_count - 1]) {
-    prepared_direct_ = allocate(direct_->prepared_bytes(shape));
-    direct_->prepare(shape, weight, bias, prepared_direct_.get());
-    gradient_weight_ = allocate(isa.gradient.weight_bytes(shape));
-    isa.gradient.pack_weights(shape, weight, static_cast<float*>(gradient_weight_.get()));
+    weight_.assign(
+        weight, weight + shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w);
+    if (bias) bias_.assign(bias, bias + shape.channels_out);
     for (const Algorithm* a = isa.algorithms; a != direct_ && !fast_; ++a) {
         if (!a->fits(shape, precision)) continue;
         prepared_fast_ = allocate(a->prepared_bytes(shape));
         if (a->prepare(shape, weight, bias, prepared_fast_.get())) fast_ = a;
     }
+}
+
+const void* Plan::prepared_direct() const {
+    std::call_once(direct_once_, [&] {
+        Buffer made = allocate(direct_->prepared_bytes(shape_));
+        direct_->prepare(shape_, weight_.data(), bias_.empty() ? nullptr : bias_.data(),
+                         made.get());
+        prepared_direct_ = std::move(made);
+    });
+    return prepared_direct_.get();
+}
+
+const float* Plan::gradient_weight() const {
+    std::call_once(gradient_once_, [&] {
+        Buffer made = allocate(isa_.gradient.weight_bytes(shape_));
+        isa_.gradient.pack_weights(shape_, weight_.data(), static_cast<float*>(made.get()));
+        gradient_weight_ = std::move(made);
+    });
+    return static_cast<const float*>(gradient_weight_.get());
 }
 
 void Plan::run(const Shape& shape, const float* x, long images, float* y, unsigned char* winners,
@@ -92,7 +111,7 @@ void Plan::run(const Shape& shape, const float* x, long images, float* y, unsign
             const Plan& p = c.plan;
             if (!p.fast_ ||
                 !p.fast_->run(s, from, p.prepared_fast_.get(), to, winners, row0, row1, memory)) {
-                p.direct_->run(s, from, p.prepared_direct_.get(), to, winners, row0, row1, memory);
+                p.direct_->run(s, from, p.prepared_direct(), to, winners, row0, row1, memory);
             }
         },
         &call);
@@ -135,7 +154,7 @@ void Plan::gradient(const Shape& shape, const float* x, const float* grad,
             const Call& c = *static_cast<Call*>(context);
             const Shape& s = c.shape;
             const Gradient& gradient = c.plan.isa_.gradient;
-            const float* weight = static_cast<const float*>(c.plan.gradient_weight_.get());
+            const float* weight = c.plan.gradient_weight();
             float* to = c.sums + group * c.group_floats;
             void* memory = workspace(gradient.workspace_bytes(s));
             const long in = s.channels_in * s.input.h * s.input.w,

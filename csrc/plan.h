@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <vector>
 
 #include "cnnkit.h"
 
@@ -46,7 +48,14 @@ class Plan {
     Shape shape_;
     const Algorithm* fast_ = nullptr;  // none where only the general algorithm fits
     const Algorithm* direct_;
-    Buffer prepared_fast_, prepared_direct_, gradient_weight_;
+    Buffer prepared_fast_;
+
+    // What only some calls need is made by the first of them, from these copies.
+    const void* prepared_direct() const;
+    const float* gradient_weight() const;
+    std::vector<float> weight_, bias_;  // bias_ is empty where there is none
+    mutable std::once_flag direct_once_, gradient_once_;
+    mutable Buffer prepared_direct_, gradient_weight_;
 };
 
 }  // namespace cnnkit
