@@ -12,6 +12,7 @@ inline Vec set1(float value) { return value; }
 inline Vec broadcast(const float* from) { return *from; }
 inline Vec load(const float* from) { return *from; }
 inline void store(float* to, Vec v) { *to = v; }
+inline void prefetch(const float* from) { __builtin_prefetch(from); }
 inline Vec add(Vec a, Vec b) { return a + b; }
 inline Vec sub(Vec a, Vec b) { return a - b; }
 inline Vec mul(Vec a, Vec b) { return a * b; }
