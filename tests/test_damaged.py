@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,8 @@ def test_random_damage_is_refused_or_found_or_harmless(
 ) -> None:
     # In a process of its own: a runtime that crashes would take the test run with it.
     command = [sys.executable, FUZZ, artefacts[name], weights_file, "300", "1"]
-    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(FUZZ.parent)}  # for its neighbour, damage.py
+    done = subprocess.run(command, text=True, capture_output=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)
     assert sum(found.values()) == 300
