@@ -18,7 +18,7 @@ from cnnkit.sampling import epoch_order, split_validation
 from cnnkit.stopping import StopSignals
 
 VERSIONS = {  # what the last bits may depend on, by engine
-    "native": ("cnnkit", "isa", "numpy", "python"),
+    "native": ("cnnkit", "isa", "numpy", "python", "cpu"),
     "torch": ("torch", "numpy", "python", "cpu", "device"),
 }
 

@@ -45,18 +45,19 @@ class NativeEngine:
     ) -> None:
         choose_engine("native", device, architecture)
         self.architecture, self.learning_rate, self.isa = architecture, learning_rate, isa
-        vectors = [
-            architecture.join(
-                {name: state[prefix + name] for name in architecture.parameter_shapes()}
-            )
-            for prefix in (PARAMETERS, MEAN, SQUARE)
-        ]
+
+        def vector(prefix: str) -> NDArray[np.float32]:
+            names = architecture.parameter_shapes()
+            return architecture.join({name: state[prefix + name] for name in names})
+
         self.trainer = _core.NetworkTrainer(
             np.ascontiguousarray(split.images),
             split.labels.astype(np.uint8),
-            *vectors,
-            steps=int(state[STEP][0]),
-            isa=isa,
+            vector(PARAMETERS),
+            vector(MEAN),
+            vector(SQUARE),
+            int(state[STEP][0]),
+            isa,
         )
         self.steps_at_once = FEWEST_STEPS
 
