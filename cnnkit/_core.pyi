@@ -55,3 +55,29 @@ class ConvReluPool(metaclass=_Pybind11Type):
     def algorithm(self) -> str: ...
     @property
     def isa(self) -> str: ...
+
+class Network(metaclass=_Pybind11Type):
+    def __init__(self, parameters: Any, isa: str | None = None) -> None: ...
+    def __call__(
+        self, images: Any, threads: int = 1, out: Any = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]: ...
+    def log_probabilities(self, images: Any, threads: int = 1) -> NDArray[np.float32]: ...
+
+class NetworkTrainer(metaclass=_Pybind11Type):
+    def __init__(
+        self,
+        images: Any,
+        labels: Any,
+        parameters: Any,
+        mean: Any,
+        square: Any,
+        steps: int,
+        isa: str | None = None,
+    ) -> None: ...
+    def train(
+        self, order: Any, batch_size: int, learning_rate: float, weight_decay: float = 0.0
+    ) -> tuple[NDArray[np.float32], int]: ...
+    def gradients(self, order: Any) -> tuple[float, NDArray[np.float32], int]: ...
+    def state(
+        self,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], int]: ...

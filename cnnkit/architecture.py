@@ -6,6 +6,7 @@ Legend of shape letters, used throughout: N images, C channels, H rows, W column
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -81,6 +82,25 @@ class Architecture:
             if name.endswith("weight"):  # a layer's bias follows its weight and shares its fan-in
                 bound = 1.0 / math.sqrt(math.prod(shape[1:]))
             parameters[name] = generator.uniform(-bound, bound, shape).astype(np.float32)
+        return parameters
+
+    @property
+    def is_published(self) -> bool:
+        """Whether this is the published network, which the native engine is made for."""
+        return self == Architecture()
+
+    def join(self, parameters: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return all parameters one after another, float32 [P], in the order of their shapes."""
+        return np.concatenate([parameters[name].ravel() for name in self.parameter_shapes()])
+
+    def split(self, values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Return copies of the parameters by name, given all of them float32 [P]."""
+        parameters: dict[str, NDArray[np.float32]] = {}
+        start = 0
+        for name, shape in self.parameter_shapes().items():
+            end = start + math.prod(shape)
+            parameters[name] = values[start:end].reshape(shape).copy()
+            start = end
         return parameters
 
     def to_json(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from cnnkit.data import Split
 from cnnkit.errors import InputError, MissingError
 
 State = Mapping[str, NDArray[np.float32]]
+ENGINES = ("auto", "native", "torch")
 # Names in the state: a prefix and the parameter's name, and the number of steps taken.
 PARAMETERS, MEAN, SQUARE, STEP = "parameters/", "adam.mean/", "adam.square/", "adam.step"
 
@@ -25,8 +26,12 @@ PARAMETERS, MEAN, SQUARE, STEP = "parameters/", "adam.mean/", "adam.square/", "a
 class Engine(Protocol):
     """What the training loop asks of an engine."""
 
-    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[float, int]]:
-        """Train on the images in `order` int64 [N], yielding each step's loss and number right."""
+    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
+        """Train on the images in `order` int64 [N], one or more steps at a time.
+
+        Yields, within a fraction of a second each time, the losses of the steps made since and how
+        many of their images were answered rightly. A loss that is not finite is the last one.
+        """
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
@@ -69,15 +74,47 @@ def check_state(state: State, architecture: Architecture, path: object) -> None:
         )
 
 
-def open_engine() -> Callable[[Architecture, Split, float, str, State], Engine]:
-    """Return what makes the PyTorch engine, imported only now.
+def choose_engine(name: str, device: str, architecture: Architecture) -> str:
+    """Return "native" or "torch" for `auto`, and any other name as it is.
+
+    Raises:
+        InputError: the native engine is asked for what only PyTorch does.
+    """
+    on_cpu = device in ("auto", "cpu")
+    if name == "auto":
+        return "native" if on_cpu and architecture.is_published else "torch"
+    if name == "native" and not on_cpu:
+        raise InputError(
+            f"--engine native --device {device}", "runs on the CPU only", "use --engine torch"
+        )
+    if name == "native" and not architecture.is_published:
+        shape = "x".join(map(str, architecture.input))
+        raise InputError(
+            "--engine native",
+            f"trains the published network only, not {architecture.classes} classes of {shape}",
+            "use --engine torch",
+        )
+    return name
+
+
+def require_packages(engine: str) -> None:
+    """Raise MissingError unless Matplotlib is here for the pictures, and PyTorch if it trains."""
+    for package in ("torch", "matplotlib") if engine == "torch" else ("matplotlib",):
+        if find_spec(package) is None:
+            raise MissingError.package(package, "training")
+
+
+def open_engine(name: str) -> Callable[[Architecture, Split, float, str, State], Engine]:
+    """Return what makes the engine `native` or `torch`, imported only now.
 
     Raises:
         MissingError: PyTorch, or Matplotlib for the pictures, is not installed.
     """
-    for package in ("torch", "matplotlib"):
-        if find_spec(package) is None:
-            raise MissingError.package(package, "training")
+    require_packages(name)
+    if name == "native":
+        from cnnkit.native_engine import NativeEngine
+
+        return NativeEngine
     from cnnkit.torch_engine import TorchEngine
 
     return TorchEngine

@@ -42,17 +42,18 @@ def train_epoch(
     started = time.perf_counter()
     total = running = 0.0
     right = seen = steps = 0
-    for loss, correct in engine.steps(order, batch_size):
-        steps += 1
-        if not math.isfinite(loss):
-            raise NonFiniteError(f"the loss became {loss} in step {steps} of epoch {epoch}")
-        total += loss
-        running += loss
+    for losses, correct in engine.steps(order, batch_size):
+        for loss in losses:
+            steps += 1
+            if not math.isfinite(loss):
+                raise NonFiniteError(f"the loss became {loss} in step {steps} of epoch {epoch}")
+            total += loss
+            running += loss
+            if steps % LOG_STEPS == 0:
+                progress.say(f"[{epoch}, {steps:5d}] loss: {running / LOG_STEPS:.4f}")
+                running = 0.0
         right += correct
         seen = min(steps * batch_size, len(order))
-        if steps % LOG_STEPS == 0:
-            progress.say(f"[{epoch}, {steps:5d}] loss: {running / LOG_STEPS:.4f}")
-            running = 0.0
         speed = seen / (time.perf_counter() - started)
         progress.step(epoch, seen, total / steps, right / seen, speed)
         if stop.asked:

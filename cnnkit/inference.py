@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit import _core
 from cnnkit.architecture import PIXEL_SCALE
 from cnnkit.checkpoint import Weights
 from cnnkit.ops import ConvReLUPool
@@ -22,7 +23,18 @@ class Prediction(NamedTuple):
 
 
 def network(weights: Weights, threads: int = 1) -> Callable[[NDArray[np.uint8]], Prediction]:
-    """Return a function of images, uint8 [N, C, H, W], in cnnkit's kernels and NumPy."""
+    """Return a function of images, uint8 [N, C, H, W], in cnnkit's own kernels.
+
+    The published network is one compiled engine; any other is a kernel per block, then NumPy.
+    """
+    if weights.architecture.is_published:
+        engine = _core.Network(weights.architecture.join(weights.tensors))
+        return lambda images: Prediction(*engine(images, threads))
+    return blockwise(weights, threads)
+
+
+def blockwise(weights: Weights, threads: int = 1) -> Callable[[NDArray[np.uint8]], Prediction]:
+    """Return what `network` does, for any architecture: one kernel per block, then NumPy."""
     blocks = [
         ConvReLUPool(
             weights.tensors[f"convs.{i}.weight"],

@@ -17,7 +17,10 @@ from cnnkit.runs import FINISHED, publish, remove_leftovers
 from cnnkit.sampling import epoch_order, split_validation
 from cnnkit.stopping import StopSignals
 
-VERSIONS = ("torch", "numpy", "python", "cpu", "device")  # what the last bits may depend on
+VERSIONS = {  # what the last bits may depend on, by engine
+    "native": ("cnnkit", "isa", "numpy", "python", "cpu"),
+    "torch": ("torch", "numpy", "python", "cpu", "device"),
+}
 
 
 class TrainingInterruptedError(KeyboardInterrupt):
@@ -35,7 +38,7 @@ def run(folder: Path, state: RunState, data: Dataset, engine: Engine, console: C
     config, done = state.config, len(state.history)
     chosen, held = split_validation(data.train.labels, config["val_split"], config["seed"])
     validation = Split(data.train.images[held], data.train.labels[held])
-    state.sessions.append(session(config["device"], done + 1))
+    state.sessions.append(session(config["engine"], config["device"], done + 1))
     with (
         StopSignals() as stop,
         TrainingProgress(
@@ -105,7 +108,7 @@ def _note_changes(state: RunState, progress: TrainingProgress) -> None:
     """Say what differs from the session before: the same bits are promised only on the same."""
     if len(state.sessions) > 1:
         before, now = state.sessions[-2:]
-        for key in VERSIONS:
+        for key in VERSIONS[state.config["engine"]]:
             if before[key] != now[key]:
                 progress.say(
                     f"note: {key} was {before[key]}, is {now[key]}: the last bits may differ"

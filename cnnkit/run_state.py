@@ -7,7 +7,6 @@ import json
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from cnnkit.checkpoint import Weights, read_tensors, write_tensors
 from cnnkit.data import Dataset
 from cnnkit.engines import check_state, parameters
 from cnnkit.errors import InputError
+from cnnkit.extras import find_version
 from cnnkit.machine import cpu_name
 
 STATE_FILE = "resume.safetensors"
@@ -105,7 +105,7 @@ class RunState:
         return Weights(self.architecture, self.kept, metadata)
 
 
-def session(device: str, first_epoch: int) -> dict[str, Any]:
+def session(engine: str, device: str, first_epoch: int) -> dict[str, Any]:
     """Return what a start or resumption runs on, and the time."""
     try:
         from cnnkit import ops
@@ -116,7 +116,8 @@ def session(device: str, first_epoch: int) -> dict[str, Any]:
     return {
         "first_epoch": first_epoch,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        **{package: version(package) for package in ("cnnkit", "torch", "numpy")},
+        "engine": engine,
+        **{package: find_version(package) for package in ("cnnkit", "torch", "numpy")},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": cpu_name(),

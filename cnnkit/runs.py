@@ -55,6 +55,7 @@ def publish(folder: Path, state: RunState, status: str, pictures: bool = False) 
         "test_accuracy": state.test_accuracy if state.history else None,
         "training_seconds": round(sum(epoch["seconds"] for epoch in state.history), 3),
         "seed": state.config["seed"],
+        "engine": state.config["engine"],
         "dataset": state.dataset,
         "weights_sha256": state.weights().sha256 if state.history else None,
         "sessions": state.sessions,

@@ -99,7 +99,7 @@ class TorchEngine:
             arrays[SQUARE + name] = adam["exp_avg_sq"].cpu().numpy().copy()
         return arrays
 
-    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[float, int]]:
+    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
         """Train on the images in `order` int64 [N], yielding each step's loss and number right.
 
         The last batch holds what is left over, as PyTorch's DataLoader does. The loss and the
@@ -116,7 +116,7 @@ class TorchEngine:
                 loss = self.loss(log_p, labels)
                 loss.backward()
                 self.adam.step()
-                yield loss.item(), int((log_p.detach().argmax(1) == labels).sum())
+                yield [loss.item()], int((log_p.detach().argmax(1) == labels).sum())
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from cnnkit.architecture import Architecture
 from cnnkit.checkpoint import RUNS, WEIGHTS_FILE
 from cnnkit.data import DATASETS, Dataset, load_dataset
-from cnnkit.engines import fresh_state, open_engine
+from cnnkit.engines import ENGINES, choose_engine, fresh_state, open_engine, require_packages
 from cnnkit.errors import InputError, StorageError
 from cnnkit.loop import run
 from cnnkit.run_state import RunState, read_state, write_state
@@ -34,6 +34,8 @@ class TrainConfig:
         learning_rate: Adam's; its other hyperparameters are PyTorch's defaults.
         seed: 0 to 2³²-1; fixes the initial parameters, the order of images and the split.
         device: `auto` (the CPU), `cpu`, `cuda` or `mps`.
+        engine: `native` (cnnkit's own: the published network, on the CPU), `torch`, or `auto`:
+            native where it can, else torch. A run's config has what was chosen.
         val_split: share of the training images, 0 to below 1, kept for validation.
         patience: stop after so many epochs without a lower validation loss.
         output: the run folder; None means the next free `runs/train/<dataset>-<n>`.
@@ -46,6 +48,7 @@ class TrainConfig:
     learning_rate: float = 1e-4
     seed: int = 0
     device: str = "auto"
+    engine: str = "auto"
     val_split: float = 0.0
     patience: int | None = None
     output: Path | None = None
@@ -60,6 +63,7 @@ class TrainConfig:
             ("--lr", self.learning_rate, 0 < self.learning_rate < math.inf, "a number above 0"),
             ("--seed", self.seed, 0 <= self.seed < SEEDS, f"between 0 and {SEEDS - 1}"),
             ("--device", self.device, self.device in DEVICES, f"one of {', '.join(DEVICES)}"),
+            ("--engine", self.engine, self.engine in ENGINES, f"one of {', '.join(ENGINES)}"),
             ("--val-split", self.val_split, 0 <= self.val_split < 1, "at least 0 and below 1"),
             ("--patience", patience, patience >= 1, "1 or more"),
         )
@@ -82,6 +86,7 @@ class TrainConfig:
         Raises:
             InputError: it has other keys than this version's.
         """
+        values = {"engine": "torch", **values}  # the only one when runs did not name theirs
         known = {field.name for field in fields(cls)}
         if set(values) != known:
             raise InputError(
@@ -154,10 +159,12 @@ def train(config: TrainConfig, console: Console | None = None) -> TrainResult:
     console = console or Console(quiet=True)
     if config.output is not None:
         check_free(config.output)
-    make = open_engine()
+    require_packages(config.engine)
     data = load_dataset(config.dataset, config.data, console.quiet)
     channels, height, width = data.train.images.shape[1:]
     architecture = Architecture((channels, height, width), classes=len(data.names))
+    config = replace(config, engine=choose_engine(config.engine, config.device, architecture))
+    make = open_engine(config.engine)
     start = fresh_state(architecture, config.seed)
     split_validation(data.train.labels, config.val_split, config.seed)
     engine = make(architecture, data.train, config.learning_rate, config.device, start)
@@ -213,7 +220,7 @@ def resume(
         )
         raise InputError(folder, "is a finished run", more)
     console = console or Console(quiet=True)
-    make = open_engine()
+    make = open_engine(config.engine)
     data = load_dataset(config.dataset, config.data, console.quiet)
     _check_same_data(state, data)
     engine = make(state.architecture, data.train, config.learning_rate, config.device, state.engine)

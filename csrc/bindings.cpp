@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "dispatch.h"
 #include "limits.h"
+#include "net_bindings.h"
 #include "plan.h"
 
 namespace py = pybind11;
@@ -153,4 +154,5 @@ PYBIND11_MODULE(_core, m) {
         .def("output_size", &ConvReluPool::output_size, py::arg("height"), py::arg("width"))
         .def_property_readonly("algorithm", &ConvReluPool::algorithm)
         .def_property_readonly("isa", &ConvReluPool::isa);
+    bind_network(m);
 }

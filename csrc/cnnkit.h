@@ -71,6 +71,8 @@ struct Gradient {
                 const unsigned char* winners, float* dw, float* db, float* dx, void* workspace);
 };
 
+struct NetKernels;  // the published network as one engine: net/net.h
+
 // The algorithms of one instruction set, best first; the last one fits everything.
 struct Isa {
     const char* name;
@@ -80,6 +82,7 @@ struct Isa {
     int algorithm_count;
     Gradient gradient;
     Limits limits;
+    const NetKernels* net;
 };
 
 }  // namespace cnnkit

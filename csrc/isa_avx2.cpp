@@ -3,6 +3,7 @@
 
 #include "cnnkit.h"
 #include "isa.h"
+#include "net/net.h"
 
 namespace cnnkit {
 namespace {
@@ -18,6 +19,6 @@ namespace {
 }  // namespace
 
 extern const Isa kAvx2 = {"avx2",          kLanes,    has_avx2, kAlgorithms,
-                          kAlgorithmCount, kGradient, kLimits};
+                          kAlgorithmCount, kGradient, kLimits,  &kNetAvx2};
 }  // namespace cnnkit
 #endif

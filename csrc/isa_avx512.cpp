@@ -3,6 +3,7 @@
 
 #include "cnnkit.h"
 #include "isa.h"
+#include "net/net.h"
 
 namespace cnnkit {
 namespace {
@@ -18,6 +19,6 @@ namespace {
 }  // namespace
 
 extern const Isa kAvx512 = {"avx512",        kLanes,    has_avx512, kAlgorithms,
-                            kAlgorithmCount, kGradient, kLimits};
+                            kAlgorithmCount, kGradient, kLimits,    &kNetAvx512};
 }  // namespace cnnkit
 #endif

@@ -3,6 +3,7 @@
 
 #include "cnnkit.h"
 #include "isa.h"
+#include "net/net.h"
 
 namespace cnnkit {
 namespace {
@@ -16,6 +17,6 @@ namespace {
 }  // namespace
 
 extern const Isa kNeon = {"neon",          kLanes,    has_neon, kAlgorithms,
-                          kAlgorithmCount, kGradient, kLimits};
+                          kAlgorithmCount, kGradient, kLimits,  &kNetScalar};
 }  // namespace cnnkit
 #endif

@@ -1,5 +1,6 @@
 #include "cnnkit.h"
 #include "isa.h"
+#include "net/net.h"
 
 namespace cnnkit {
 namespace {
@@ -13,5 +14,5 @@ namespace {
 }  // namespace
 
 extern const Isa kScalar = {"scalar",        kLanes,    has_scalar, kAlgorithms,
-                            kAlgorithmCount, kGradient, kLimits};
+                            kAlgorithmCount, kGradient, kLimits,    &kNetScalar};
 }  // namespace cnnkit

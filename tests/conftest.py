@@ -88,13 +88,19 @@ def small_data(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Path
     return folder
 
 
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """What trains the runs of the fixtures; a test file may name others."""
+    return "auto"
+
+
 @pytest.fixture
-def short_run(tmp_path: Path, small_data: Path) -> Path:
+def short_run(tmp_path: Path, small_data: Path, engine: str) -> Path:
     """A finished run of one epoch over little data."""
     from cnnkit.train import TrainConfig, train
 
     folder = tmp_path / "run"
-    train(TrainConfig(data=small_data, epochs=1, output=folder))
+    train(TrainConfig(data=small_data, epochs=1, engine=engine, output=folder))
     return folder
 
 

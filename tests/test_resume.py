@@ -35,15 +35,21 @@ def replace(self, target):
         os.kill(os.getpid(), signal.SIGKILL)
     return rename(self, target)
 Path.replace = replace
-train(TrainConfig(data=Path(sys.argv[2]), output=Path(sys.argv[3]), epochs=int(sys.argv[4])))
+data, output, epochs, engine = sys.argv[2:]
+train(TrainConfig(data=Path(data), output=Path(output), epochs=int(epochs), engine=engine))
 """
 
 
+@pytest.fixture(scope="module", params=["native", "torch"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def whole_run(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
+def whole_run(tmp_path_factory: pytest.TempPathFactory, small_data: Path, engine: str) -> Path:
     """The run that nothing disturbs."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    train(TrainConfig(data=small_data, epochs=EPOCHS, output=folder))
+    train(TrainConfig(data=small_data, epochs=EPOCHS, engine=engine, output=folder))
     return folder
 
 
@@ -76,11 +82,11 @@ def assert_every_file_is_whole(folder: Path) -> None:
         assert done - 1 <= len(measured(folder)) <= done
 
 
-def start(small_data: Path, folder: Path, epochs: int) -> subprocess.Popen[str]:
+def start(small_data: Path, folder: Path, epochs: int, engine: str) -> subprocess.Popen[str]:
     """Start a training in a process of its own, as a person would."""
     command = [sys.executable, "-m", "cnnkit", "train", "--data", small_data, "--output", folder]
     return subprocess.Popen(
-        [*map(str, command), "--epochs", str(epochs)],
+        [*map(str, command), "--epochs", str(epochs), "--engine", engine],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -97,10 +103,10 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
 # state, config, metrics.jsonl, metrics.csv, weights, manifest; at the end pictures and manifest.
 @pytest.mark.parametrize("renames", [2, 5, 8, 11, 16, 29])
 def test_a_kill_at_any_rename_loses_nothing_that_was_complete(
-    renames: int, tmp_path: Path, small_data: Path, whole_run: Path
+    renames: int, tmp_path: Path, small_data: Path, whole_run: Path, engine: str
 ) -> None:
     folder = tmp_path / "run"
-    words = [sys.executable, "-c", KILLED, renames, small_data, folder, EPOCHS]
+    words = [sys.executable, "-c", KILLED, renames, small_data, folder, EPOCHS, engine]
     killed = subprocess.run([str(word) for word in words], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert_every_file_is_whole(folder)
@@ -110,10 +116,10 @@ def test_a_kill_at_any_rename_loses_nothing_that_was_complete(
 
 @pytest.mark.parametrize("epochs_before", [0, 2])
 def test_a_process_killed_from_outside_resumes_to_the_same_bits(
-    epochs_before: int, tmp_path: Path, small_data: Path
+    epochs_before: int, tmp_path: Path, small_data: Path, engine: str
 ) -> None:
-    folder, total = tmp_path / "run", 12
-    process = start(small_data, folder, total)
+    folder, total = tmp_path / "run", 200
+    process = start(small_data, folder, total, engine)
     log = folder / "metrics.jsonl"
     if epochs_before:
         wait_until(lambda: log.exists() and len(measured(folder)) >= epochs_before, process)
@@ -126,16 +132,17 @@ def test_a_process_killed_from_outside_resumes_to_the_same_bits(
     done = len(read_state(folder).history)
     assert epochs_before <= done < total
     resume(folder, epochs=done + 2)
-    train(TrainConfig(data=small_data, epochs=done + 2, output=tmp_path / "reference"))
+    reference = tmp_path / "reference"
+    train(TrainConfig(data=small_data, epochs=done + 2, engine=engine, output=reference))
     assert_same_run(folder, tmp_path / "reference")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_cleanly_and_names_the_way_on(
-    number: signal.Signals, tmp_path: Path, small_data: Path
+    number: signal.Signals, tmp_path: Path, small_data: Path, engine: str
 ) -> None:
     folder = tmp_path / "run"
-    process = start(small_data, folder, 1000)
+    process = start(small_data, folder, 1000, engine)
     wait_until((folder / "metrics.jsonl").exists, process)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -150,7 +157,8 @@ def test_a_signal_ends_cleanly_and_names_the_way_on(
     assert manifest["status"] == "interrupted"
     assert (folder / "loss.png").exists()
     resume(folder, epochs=done + 1)
-    train(TrainConfig(data=small_data, epochs=done + 1, output=tmp_path / "reference"))
+    reference = tmp_path / "reference"
+    train(TrainConfig(data=small_data, epochs=done + 1, engine=engine, output=reference))
     assert_same_run(folder, tmp_path / "reference")
 
 

@@ -76,6 +76,7 @@ def test_the_manifest_says_what_the_run_depends_on(run: Path) -> None:
     assert session["started"] <= manifest["written"]
     assert manifest["status"] == "finished"
     assert manifest["seed"] == 0
+    assert manifest["engine"] == session["engine"] == "native"
     assert len(manifest["dataset"]["sha256"]) == 4
     assert manifest["weights_sha256"] == read_weights(run / "weights.safetensors").sha256
     assert manifest["training_seconds"] > 0

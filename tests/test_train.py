@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -87,7 +88,7 @@ def test_the_first_steps_are_those_of_plain_pytorch(mnist: Dataset) -> None:
         expected.append(loss.item())
     architecture = Architecture()
     engine = TorchEngine(architecture, mnist.train, 1e-3, "cpu", fresh_state(architecture, 0))
-    losses = [loss for loss, _ in engine.steps(order, 16)]
+    losses = [loss for losses, _ in engine.steps(order, 16) for loss in losses]
     assert len(losses) == 151  # the last step takes the five images left over
     np.testing.assert_allclose(losses, expected, rtol=0, atol=1e-5)
 
@@ -95,19 +96,22 @@ def test_the_first_steps_are_those_of_plain_pytorch(mnist: Dataset) -> None:
 # Repeatable
 
 
+@pytest.mark.parametrize("engine", ["native", "torch"])
 def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads(
-    small_data: Path, tmp_path: Path
+    engine: str, small_data: Path, tmp_path: Path
 ) -> None:
     written, threads = [], torch.get_num_threads()
     for name, count in (("a", 1), ("b", 2)):
         torch.set_num_threads(count)
         try:
-            result = train(TrainConfig(data=small_data, epochs=1, output=tmp_path / name))
+            output = tmp_path / name
+            result = train(TrainConfig(data=small_data, epochs=1, engine=engine, output=output))
             assert torch.get_num_threads() == count  # the caller's setting is given back
         finally:
             torch.set_num_threads(threads)
         written.append(result.weights.read_bytes())
-    other = train(TrainConfig(data=small_data, epochs=1, seed=1, output=tmp_path / "c"))
+    output = tmp_path / "c"
+    other = train(TrainConfig(data=small_data, epochs=1, seed=1, engine=engine, output=output))
     assert written[0] == written[1] != other.weights.read_bytes()
 
 

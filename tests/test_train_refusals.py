@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from cnnkit.errors import StorageError, VerdictError
+from cnnkit.native_engine import NativeEngine
 from cnnkit.run_state import read_state
 from cnnkit.torch_engine import TorchEngine
 from cnnkit.train import TrainConfig, resume, train
@@ -98,8 +99,12 @@ def test_data_that_is_missing_leaves_no_run(cli: Cli, tmp_path: Path) -> None:
 # Things that go wrong on the way
 
 
-def test_a_loss_that_overflows_stops_the_run(cli: Cli, small_data: Path, tmp_path: Path) -> None:
-    result = cli("train", "--data", small_data, "--lr", 1e30, "--output", tmp_path / "run")
+@pytest.mark.parametrize("engine", ["native", "torch"])
+def test_a_loss_that_overflows_stops_the_run(
+    engine: str, cli: Cli, small_data: Path, tmp_path: Path
+) -> None:
+    words = ("--data", small_data, "--lr", 1e30, "--engine", engine)
+    result = cli("train", *words, "--output", tmp_path / "run")
     assert result.exit_code == 1
     assert "0 complete epochs of 30 kept" in result.stderr
     assert "lower --lr" in result.stderr
@@ -107,22 +112,33 @@ def test_a_loss_that_overflows_stops_the_run(cli: Cli, small_data: Path, tmp_pat
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "diverged"
 
 
+@pytest.mark.parametrize("kind", [NativeEngine, TorchEngine])
 @pytest.mark.parametrize("where", ["loss", "parameter"])
 def test_the_last_good_epoch_is_kept_when_a_later_one_diverges(
-    where: str, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: str,
+    kind: type[NativeEngine | TorchEngine],
+    small_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run, steps = tmp_path / "run", TorchEngine.steps
-    train(TrainConfig(data=small_data, epochs=1, output=run))
+    run, steps, state = tmp_path / "run", kind.steps, kind.state
+    name = "native" if kind is NativeEngine else "torch"
+    train(TrainConfig(data=small_data, epochs=1, engine=name, output=run))
     good = (run / "weights.safetensors").read_bytes()
 
-    def diverging(engine: TorchEngine, *arguments: Any) -> Iterator[tuple[float, int]]:
+    def diverging(engine: Any, *arguments: Any) -> Iterator[tuple[list[float], int]]:
         yield from steps(engine, *arguments)
-        if where == "loss":
-            yield math.nan, 0
-        else:
-            engine.network.linear.bias.data[3] = math.inf
+        yield [math.nan], 0
 
-    monkeypatch.setattr(TorchEngine, "steps", diverging)
+    def overflown(engine: Any) -> dict[str, Any]:
+        arrays = state(engine)
+        arrays["parameters/linear.bias"][3] = math.inf
+        return arrays
+
+    if where == "loss":
+        monkeypatch.setattr(kind, "steps", diverging)
+    else:
+        monkeypatch.setattr(kind, "state", overflown)
     with pytest.raises(VerdictError, match="1 complete epoch of 2 kept"):
         resume(run, epochs=2)
     assert (run / "weights.safetensors").read_bytes() == good

@@ -51,6 +51,14 @@ def train(
             help="auto, cpu, cuda or mps. auto is the CPU, where runs repeat to the bit.",
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            show_default="auto",
+            help="native (cnnkit's own: the published network, on the CPU), torch, or auto: "
+            "native where it can. A run resumes in its own.",
+        ),
+    ] = None,
     val_split: Annotated[
         float | None,
         typer.Option(
@@ -94,7 +102,8 @@ def train(
     """
     given = {
         "dataset": dataset, "batch_size": batch_size, "learning_rate": lr, "seed": seed,
-        "device": device, "val_split": val_split, "patience": patience, "output": output,
+        "device": device, "engine": engine, "val_split": val_split,
+        "patience": patience, "output": output,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:

@@ -1,0 +1,96 @@
+"""Training steps and answers by cnnkit's own engine, for the published network, without PyTorch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit import _core
+from cnnkit.architecture import Architecture
+from cnnkit.data import Split
+from cnnkit.engines import MEAN, PARAMETERS, SQUARE, STEP, State, choose_engine
+
+FEWEST_STEPS, MOST_STEPS = 8, 750  # at a time
+FAST, SLOW = 0.02, 0.1  # seconds that so many steps should take: progress moves, Ctrl-C is heard
+
+
+class NativeEngine:
+    """The published network, Adam and the training images in cnnkit's extension, on one core.
+
+    How the steps are grouped into calls never changes a bit.
+
+    Args:
+        architecture: the published one.
+        split: the training images; all stay in memory as uint8.
+        learning_rate: Adam's; its other hyperparameters are PyTorch's defaults.
+        device: `auto` or `cpu`.
+        state: where to begin: what `fresh_state` or `NativeEngine.state` returned.
+        isa: the instruction set; None means the best, or the one that CNNKIT_ISA names.
+
+    Raises:
+        InputError: another architecture or device, or a label beyond the classes.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        split: Split,
+        learning_rate: float,
+        device: str,
+        state: State,
+        isa: str | None = None,
+    ) -> None:
+        choose_engine("native", device, architecture)
+        self.architecture, self.learning_rate, self.isa = architecture, learning_rate, isa
+
+        def vector(prefix: str) -> NDArray[np.float32]:
+            names = architecture.parameter_shapes()
+            return architecture.join({name: state[prefix + name] for name in names})
+
+        self.trainer = _core.NetworkTrainer(
+            np.ascontiguousarray(split.images),
+            split.labels.astype(np.uint8),
+            vector(PARAMETERS),
+            vector(MEAN),
+            vector(SQUARE),
+            int(state[STEP][0]),
+            isa,
+        )
+        self.steps_at_once = FEWEST_STEPS
+
+    def state(self) -> dict[str, NDArray[np.float32]]:
+        """Return copies of parameters, Adam's moments and the number of steps."""
+        *vectors, steps = self.trainer.state()
+        arrays: dict[str, NDArray[np.float32]] = {STEP: np.array([steps], np.float32)}
+        for prefix, vector in zip((PARAMETERS, MEAN, SQUARE), vectors, strict=True):
+            for name, array in self.architecture.split(vector).items():
+                arrays[prefix + name] = array
+        return arrays
+
+    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
+        """Train on the images in `order` int64 [N], some steps at a time.
+
+        Yields their losses and how many images were answered rightly, all before each step. The
+        last batch holds what is left over. A loss that is not finite is the last one, and its step
+        is not made.
+        """
+        start = 0
+        while start < len(order):
+            end = start + self.steps_at_once * batch_size
+            began = time.perf_counter()
+            losses, right = self.trainer.train(order[start:end], batch_size, self.learning_rate)
+            seconds = time.perf_counter() - began
+            if seconds < FAST:
+                self.steps_at_once = min(2 * self.steps_at_once, MOST_STEPS)
+            elif seconds > SLOW:
+                self.steps_at_once = max(self.steps_at_once // 2, 1)
+            yield losses.tolist(), right
+            start = end
+
+    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
+        network = _core.Network(self.trainer.state()[0], self.isa)
+        return network.log_probabilities(np.ascontiguousarray(images))

@@ -1,0 +1,14 @@
+// The network engine for any machine.
+#include <math.h>
+
+#include "net.h"
+
+namespace cnnkit {
+namespace {
+#include "ref.inl.h"
+#include "epoch.inl.h"
+}  // namespace
+
+const NetKernels kNetScalar = {weights_bytes, workspace_bytes, pack,         infer_u8, infer_f32,
+                               state_bytes,   import_state,    export_state, train,    gradients};
+}  // namespace cnnkit
