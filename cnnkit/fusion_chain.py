@@ -165,6 +165,7 @@ def pool_of(module: nn.Module, node: fx.Node) -> nn.MaxPool2d:
         raise LeftError("the pool's sizes are computed when the model runs")
     if not options.get("stride"):  # PyTorch takes None and () for the kernel
         options["stride"] = None
+    # A graph's arguments have no types; torch checked them when the model was traced.
     return nn.MaxPool2d(**options)  # type: ignore[arg-type]
 
 

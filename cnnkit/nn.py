@@ -207,6 +207,7 @@ def same_padding(conv: nn.Conv2d) -> tuple[int, int] | None:
     if conv.padding == "valid":
         return 0, 0
     if conv.padding != "same":
+        # Both names are excluded above, which the type of `padding` cannot say.
         return pair(conv.padding, "padding")  # type: ignore[arg-type]
     if any(size % 2 == 0 for size in conv.kernel_size):
         return None

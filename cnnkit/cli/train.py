@@ -116,6 +116,7 @@ def train(
             result = training.resume(resume, epochs, data, stderr(quiet))
         else:
             given |= {} if epochs is None else {"epochs": epochs}
+            # Typer has checked the types that a dictionary of options loses.
             config = training.TrainConfig(data=data, **given)  # type: ignore[arg-type]
             result = training.train(config, stderr(quiet))
     except TrainingInterruptedError as stop:
