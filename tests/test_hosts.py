@@ -12,29 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnkit.checkpoint import Weights
-from cnnkit.data import Dataset
-from cnnkit.verify import reference_logits
-
 EXPORT = Path(__file__).parent.parent / "export"
 CHECKS = sorted(EXPORT.glob("**/check.sh"))
-
-
-@pytest.fixture(scope="module")
-def folder(
-    tmp_path_factory: pytest.TempPathFactory,
-    artefacts: dict[str, Path],
-    trained: Weights,
-    mnist: Dataset,
-) -> Path:
-    """What export/README.md promises a check."""
-    folder = tmp_path_factory.mktemp("hosts")
-    for path in artefacts.values():
-        shutil.copy(path, folder)
-    images = mnist.test.images[:1000]
-    np.save(folder / "images.npy", images)
-    np.save(folder / "labels.npy", reference_logits(trained, images)[0].argmax(axis=1))
-    return folder
 
 
 def run(check: Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -52,16 +31,18 @@ def test_there_are_hosts() -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda path: str(path.parent.relative_to(EXPORT)))
-def test_a_host_gives_pytorchs_labels(check: Path, folder: Path) -> None:
-    done = run(check, folder)
+def test_a_host_gives_pytorchs_labels(check: Path, host_inputs: Path) -> None:
+    done = run(check, host_inputs)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1000 pictures, 0 with another label" in done.stdout
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda path: str(path.parent.relative_to(EXPORT)))
-def test_a_check_fails_when_one_label_differs(check: Path, folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(folder, tmp_path / "wrong")
-    labels = np.load(folder / "labels.npy")
+def test_a_check_fails_when_one_label_differs(
+    check: Path, host_inputs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(host_inputs, tmp_path / "wrong")
+    labels = np.load(host_inputs / "labels.npy")
     labels[-1] = (labels[-1] + 1) % 10
     np.save(tmp_path / "wrong" / "labels.npy", labels)
     done = run(check, tmp_path / "wrong")
@@ -84,13 +65,15 @@ def test_every_host_has_a_readme_and_a_row_in_the_table() -> None:
         assert f"({check.parent.relative_to(EXPORT)})" in table
 
 
-def test_the_python_host_refuses_a_picture_of_another_size(folder: Path, tmp_path: Path) -> None:
+def test_the_python_host_refuses_a_picture_of_another_size(
+    host_inputs: Path, tmp_path: Path
+) -> None:
     from PIL import Image
 
     Image.new("L", (30, 28)).save(tmp_path / "wide.png")
     program = EXPORT / "onnx" / "python" / "classify.py"
     done = subprocess.run(
-        [sys.executable, program, folder / "mnist.onnx", tmp_path / "wide.png"],
+        [sys.executable, program, host_inputs / "mnist.onnx", tmp_path / "wide.png"],
         text=True,
         capture_output=True,
         check=False,

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from cnnkit.cli import bench, data, doctor, evaluate, export, predict, train, verify
+from cnnkit.cli import bench, data, demo, doctor, evaluate, export, predict, train, verify
 from cnnkit.cli.output import fail
 from cnnkit.errors import EXIT_BUG, EXIT_INTERRUPTED, CnnkitError
 
@@ -56,6 +56,7 @@ app.command()(predict.predict)
 app.command()(export.export)
 app.command()(verify.verify)
 app.command()(bench.bench)
+app.command()(demo.demo)
 app.command()(data.data)
 app.command()(doctor.doctor)
 
