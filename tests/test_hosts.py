@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ast
+import io
+import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from damage import DAMAGES
+
+from cnnkit.export import FORMATS
 
 EXPORT = Path(__file__).parent.parent / "export"
 CHECKS = sorted(EXPORT.glob("**/check.sh"))
@@ -48,6 +54,36 @@ def test_a_check_fails_when_one_label_differs(
     done = run(check, tmp_path / "wrong")
     assert done.returncode == 1
     assert "1 with another label" in done.stdout
+
+
+# A golden label, in each format's own spelling, changed to another one.
+def with_a_wrong_label(format: str, content: bytes) -> bytes:
+    if format == "onnx":
+        return DAMAGES["onnx"]["another golden label"](content)
+    source, target = io.BytesIO(content), io.BytesIO()
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for item in old.infolist():
+            data = old.read(item)
+            if item.filename.endswith("metadata.json"):
+                values = json.loads(data)
+                labels = values["cnnkit.golden.labels"]
+                values["cnnkit.golden.labels"] = [(labels[0] + 1) % 10, *labels[1:]]
+                data = json.dumps(values).encode()
+            new.writestr(item, data)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda path: str(path.parent.relative_to(EXPORT)))
+def test_a_host_refuses_an_artefact_that_fails_its_self_test(
+    check: Path, host_inputs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(host_inputs, tmp_path / "wrong")
+    format = check.parts[-3]
+    artefact = tmp_path / "wrong" / f"mnist{FORMATS[format].suffix}"
+    artefact.write_bytes(with_a_wrong_label(format, artefact.read_bytes()))
+    done = run(check, tmp_path / "wrong")
+    assert done.returncode != 0
+    assert "self-test failed: 1 " in done.stderr
 
 
 def test_nothing_under_export_imports_cnnkit_or_pytorch() -> None:
