@@ -1,7 +1,7 @@
 """Run a host's program on every image of a folder and compare its answers, for the checks.
 
-`python check_program.py NAME FOLDER SUFFIX COMMAND...` writes the images as NUMBER.SUFFIX files, runs
-COMMAND with their names behind it, and expects a line `NUMBER.SUFFIX: LABEL ...` for each.
+`python check_program.py NAME FOLDER SUFFIX COMMAND...` writes the images as NUMBER.SUFFIX files,
+runs COMMAND with their names behind it, and expects a line `NUMBER.SUFFIX: LABEL ...` for each.
 """
 
 from __future__ import annotations

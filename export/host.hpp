@@ -50,7 +50,8 @@ inline Pixels decode_base64(const std::string& text) {
     return bytes;
 }
 
-// An artefact's metadata: names, sizes, and images with the answers that any host must give to them.
+// An artefact's metadata: names, sizes, and images with the answers that any host must give to
+// them.
 struct About {
     explicit About(const nlohmann::json& values)
         : names(values.at("names")),
@@ -61,8 +62,10 @@ struct About {
           logits(values.at("cnnkit.golden.logits")),
           tolerance(values.at("cnnkit.golden.tolerance")) {}
 
-    // What is wrong with a host's answers to `images`, logits [16, K] and labels [16]; "" if nothing.
-    std::string check(const std::vector<float>& found, const std::vector<std::int64_t>& answers) const {
+    // What is wrong with a host's answers to `images`, logits [16, K] and labels [16]; "" if
+    // nothing.
+    std::string check(const std::vector<float>& found,
+                      const std::vector<std::int64_t>& answers) const {
         int wrong = 0;
         float error = 0;
         for (std::size_t i = 0; i < labels.size(); ++i) {
@@ -74,8 +77,8 @@ struct About {
         }
         if (!wrong && error <= tolerance) return "";
         return "the self-test failed: " + std::to_string(wrong) + " of " +
-               std::to_string(labels.size()) + " golden labels differ, the largest logit error is " +
-               std::to_string(error);
+               std::to_string(labels.size()) +
+               " golden labels differ, the largest logit error is " + std::to_string(error);
     }
 
     std::vector<std::string> names;

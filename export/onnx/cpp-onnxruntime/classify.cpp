@@ -1,4 +1,5 @@
-// Classify 28x28 pictures: ORT_LIBRARY=libonnxruntime.so ./classify mnist.onnx digit.pgm another.pgm
+// Classify 28x28 pictures: ORT_LIBRARY=libonnxruntime.so ./classify mnist.onnx digit.pgm
+// another.pgm
 #include <dlfcn.h>
 
 #define ORT_API_MANUAL_INIT  // the library is opened when the program runs
@@ -10,8 +11,8 @@
 
 #include "host.hpp"
 
-// Any ONNX Runtime whose API is at least as new as the headers. Opening it by name keeps the program
-// free of the versioned symbol that linking would ask for.
+// Any ONNX Runtime whose API is at least as new as the headers. Opening it by name keeps the
+// program free of the versioned symbol that linking would ask for.
 static void open_runtime() {
     const char* given = std::getenv("ORT_LIBRARY");
     void* library = dlopen(given ? given : "libonnxruntime.so", RTLD_NOW);
@@ -48,8 +49,7 @@ class Model {
             memory, const_cast<std::uint8_t*>(pixels.data()), pixels.size(), shape.data(), 4);
         const std::array<const char*, 1> inputs = {"image"};
         const std::array<const char*, 3> outputs = {"logits", "probabilities", "label"};
-        auto values =
-            session_.Run(Ort::RunOptions(), inputs.data(), &image, 1, outputs.data(), 3);
+        auto values = session_.Run(Ort::RunOptions(), inputs.data(), &image, 1, outputs.data(), 3);
         const auto* logits = values[0].GetTensorData<float>();
         const auto* probabilities = values[1].GetTensorData<float>();
         const auto* labels = values[2].GetTensorData<std::int64_t>();

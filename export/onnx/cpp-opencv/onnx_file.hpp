@@ -35,9 +35,15 @@ inline void walk(std::string_view bytes,
     while (at < bytes.size()) {
         const std::uint64_t key = varint();
         switch (key % 8) {
-            case 0: varint(); break;
-            case 1: skip(8); break;
-            case 5: skip(4); break;
+            case 0:
+                varint();
+                break;
+            case 1:
+                skip(8);
+                break;
+            case 5:
+                skip(4);
+                break;
             case 2: {
                 const std::uint64_t length = varint();
                 const std::size_t start = at;
@@ -45,7 +51,8 @@ inline void walk(std::string_view bytes,
                 visit(key / 8, bytes.substr(start, length));
                 break;
             }
-            default: throw std::runtime_error("is no ONNX file");
+            default:
+                throw std::runtime_error("is no ONNX file");
         }
     }
 }

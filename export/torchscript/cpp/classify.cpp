@@ -9,7 +9,7 @@
 class Model {
   public:
     explicit Model(const std::string& path)
-        : module_(load(path, texts_)), about(nlohmann::json::parse(texts_.at("metadata.json"))) {
+        : module_(load(path, texts_)), about(metadata(texts_.at("metadata.json"))) {
         const auto answers = answer(about.images);
         const auto* logits = answers[0].const_data_ptr<float>();
         const auto* labels = answers[2].const_data_ptr<std::int64_t>();
@@ -21,8 +21,9 @@ class Model {
     // Logits and probabilities, float [N, K], and labels, int64 [N], of raw pixels [N * H * W].
     std::array<at::Tensor, 3> answer(host::Pixels pixels) {
         const c10::InferenceMode no_gradients;
-        const auto image = torch::from_blob(pixels.data(), {-1, 1, about.height, about.width},
-                                            torch::kUInt8);
+        const auto size = static_cast<std::int64_t>(pixels.size());
+        const auto image = torch::from_blob(pixels.data(), {size}, torch::kUInt8)
+                               .reshape({-1, 1, about.height, about.width});
         const auto outputs = module_.forward({image}).toTupleRef().elements();
         return {outputs[0].toTensor(), outputs[1].toTensor(), outputs[2].toTensor()};
     }
@@ -33,6 +34,13 @@ class Model {
     static torch::jit::Module load(const std::string& path, Texts& texts) {
         texts["metadata.json"];  // asks for it
         return torch::jit::load(path, torch::kCPU, texts);
+    }
+
+    // A JSON object whose values are JSON texts.
+    static nlohmann::json metadata(const std::string& document) {
+        nlohmann::json values = nlohmann::json::parse(document);
+        for (auto& value : values) value = nlohmann::json::parse(value.get<std::string>());
+        return values;
     }
 
     Texts texts_;
@@ -60,6 +68,9 @@ int main(int count, char** words) {
     } catch (const std::domain_error& error) {
         std::cerr << subject << ": " << error.what() << "\n";
         return 1;
+    } catch (const c10::Error& error) {
+        std::cerr << subject << ": " << error.what_without_backtrace() << "\n";
+        return 2;
     } catch (const std::exception& error) {
         std::cerr << subject << ": " << error.what() << "\n";
         return 2;
