@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { PNG } from "pngjs";
 
-import { npy } from "../../npy.mjs";
+import { npy } from "./npy.mjs";
 
 const folder = resolve(process.argv[2]);
 const { data: pixels } = npy(join(folder, "images.npy"));

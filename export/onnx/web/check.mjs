@@ -7,7 +7,7 @@ import { createServer } from "node:http";
 import { basename, extname, join } from "node:path";
 import { chromium } from "playwright-core";
 
-import { npy } from "../../npy.mjs";
+import { npy } from "./npy.mjs";
 import { prepare } from "./page/picture.mjs";
 
 const TYPES = {

@@ -5,7 +5,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ -d "$here/node_modules" ] ||
     npm install --prefix "$here" --ignore-scripts --no-audit --no-fund --no-package-lock >&2
-command -v chromium >/dev/null || "$here/../../tools.sh" chromium >&2
+command -v chromium >/dev/null || "$here/tools.sh" chromium >&2
 [ $# -eq 1 ] || exec node "$here/check.mjs" "$@"
 pages=$(mktemp -d)
 trap 'rm -rf "$pages"' EXIT
