@@ -20,8 +20,13 @@ class Prediction(NamedTuple):
     label: NDArray[np.int64]  # [N]
 
 
+def engine(weights: Weights) -> _core.Network:
+    """Return the compiled engine with these weights made ready."""
+    architecture = weights.architecture
+    return _core.Network(architecture.join(weights.tensors), None, architecture.sizes)
+
+
 def network(weights: Weights, threads: int = 1) -> Callable[[NDArray[np.uint8]], Prediction]:
     """Return a function of images, uint8 [N, C, H, W], in cnnkit's own engine."""
-    architecture = weights.architecture
-    engine = _core.Network(architecture.join(weights.tensors), None, architecture.sizes)
-    return lambda images: Prediction(*engine(images, threads))
+    compiled = engine(weights)
+    return lambda images: Prediction(*compiled(images, threads))
