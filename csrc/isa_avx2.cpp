@@ -14,11 +14,12 @@ namespace {
 #include "winograd.inl.h"
 #include "stem.inl.h"
 #include "gradient.inl.h"
+#include "dense.inl.h"
 #include "kernels.inl.h"
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kAvx2 = {"avx2",          kLanes,    has_avx2, kAlgorithms,
-                          kAlgorithmCount, kGradient, kLimits,  &kNetAvx2};
+extern const Isa kAvx2 = {"avx2",    kLanes, has_avx2, kAlgorithms, kAlgorithmCount,
+                          kGradient, kDense, kLimits,  &kNetAvx2};
 }  // namespace cnnkit
 #endif

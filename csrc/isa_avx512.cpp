@@ -14,11 +14,12 @@ namespace {
 #include "winograd.inl.h"
 #include "stem.inl.h"
 #include "gradient.inl.h"
+#include "dense.inl.h"
 #include "kernels.inl.h"
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kAvx512 = {"avx512",        kLanes,    has_avx512, kAlgorithms,
-                            kAlgorithmCount, kGradient, kLimits,    &kNetAvx512};
+extern const Isa kAvx512 = {"avx512",  kLanes, has_avx512, kAlgorithms, kAlgorithmCount,
+                            kGradient, kDense, kLimits,    &kNetAvx512};
 }  // namespace cnnkit
 #endif

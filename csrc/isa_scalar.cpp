@@ -9,10 +9,11 @@ namespace {
 #include "direct.inl.h"
 #include "winograd_small.inl.h"
 #include "gradient.inl.h"
+#include "dense.inl.h"
 #include "kernels.inl.h"
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kScalar = {"scalar",        kLanes,    has_scalar, kAlgorithms,
-                            kAlgorithmCount, kGradient, kLimits,    &kNetScalar};
+extern const Isa kScalar = {"scalar",  kLanes, has_scalar, kAlgorithms, kAlgorithmCount,
+                            kGradient, kDense, kLimits,    &kNetScalar};
 }  // namespace cnnkit
