@@ -15,8 +15,9 @@ from cnnkit.data import DATASETS, Dataset, load_dataset
 from cnnkit.engines import ENGINES, choose_engine, fresh_state, open_engine, require_packages
 from cnnkit.errors import InputError, StorageError
 from cnnkit.loop import run
+from cnnkit.progress import Follow
 from cnnkit.run_state import RunState, read_state, write_state
-from cnnkit.runs import PICTURES, check_free, claim_folder, is_published
+from cnnkit.runs import FINISHED, PICTURES, check_free, claim_folder, published_status
 from cnnkit.sampling import SEEDS, split_validation
 from cnnkit.schedules import SCHEDULES
 
@@ -137,6 +138,11 @@ class TrainResult:
         return self.folder / WEIGHTS_FILE
 
     @property
+    def pictures(self) -> list[Path]:
+        """The pictures that were drawn."""
+        return [path for name in PICTURES if (path := self.folder / name).exists()]
+
+    @property
     def seconds(self) -> float:
         """How long the training steps of all epochs took."""
         return float(sum(epoch["seconds"] for epoch in self.history))
@@ -146,7 +152,7 @@ class TrainResult:
         return {
             "run": str(self.folder),
             "weights": str(self.weights),
-            "pictures": [str(self.folder / name) for name in PICTURES],
+            "pictures": [str(path) for path in self.pictures],
             "test_accuracy": self.test_accuracy,
             "kept_epoch": self.kept_epoch,
             "seconds": round(self.seconds, 3),
@@ -155,12 +161,21 @@ class TrainResult:
         }
 
 
-def train(config: TrainConfig, console: Console | None = None) -> TrainResult:
+def train(
+    config: TrainConfig,
+    console: Console | None = None,
+    data: Dataset | None = None,
+    follow: Follow | None = None,
+    pictures: bool = True,
+) -> TrainResult:
     """Train from the beginning into a new run folder.
 
     Args:
         config: all choices.
         console: where to show progress; None shows nothing.
+        data: the config's data, if it is loaded already.
+        follow: is told some times a second, and after each epoch, how far the training is.
+        pictures: whether to draw the run's pictures at its end.
 
     Raises:
         InputError: a bad choice, bad data, or an output folder that is not free.
@@ -175,7 +190,7 @@ def train(config: TrainConfig, console: Console | None = None) -> TrainResult:
     if config.output is not None:
         check_free(config.output)
     require_packages(config.engine)
-    data = load_dataset(config.dataset, config.data, console.quiet)
+    data = data or load_dataset(config.dataset, config.data, console.quiet)
     channels, height, width = data.train.images.shape[1:]
     architecture = Architecture((channels, height, width), classes=len(data.names))
     config = replace(config, engine=choose_engine(config.engine, config.device, architecture))
@@ -194,7 +209,7 @@ def train(config: TrainConfig, console: Console | None = None) -> TrainResult:
     except StorageError:
         folder.rmdir()  # a folder without a state would be in the way of the next attempt
         raise
-    run(folder, state, data, engine, console)
+    run(folder, state, data, engine, console, follow, pictures)
     return _result(folder, config, state)
 
 
@@ -203,6 +218,9 @@ def resume(
     epochs: int | None = None,
     data_folder: Path | None = None,
     console: Console | None = None,
+    data: Dataset | None = None,
+    follow: Follow | None = None,
+    pictures: bool = True,
 ) -> TrainResult:
     """Go on with a run, to the bit as if it had never stopped.
 
@@ -212,6 +230,9 @@ def resume(
             schedule other than `constant` allows no other total: it shapes every epoch's rate.
         data_folder: where the IDX files are now; None means where they were.
         console: where to show progress; None shows nothing.
+        data: the run's data, if it is loaded already.
+        follow: as `train`.
+        pictures: as `train`.
 
     Raises:
         InputError: no run, a finished or damaged one, one of another version, or other data.
@@ -232,7 +253,7 @@ def resume(
             "give a larger number, or train again",
         )
     state.config = config.to_json()
-    if state.complete and is_published(folder):
+    if state.complete and published_status(folder) == FINISHED:
         more = (
             "train again with more --patience"
             if state.out_of_patience
@@ -241,13 +262,13 @@ def resume(
         raise InputError(folder, "is a finished run", more)
     console = console or Console(quiet=True)
     make = open_engine(config.engine)
-    data = load_dataset(config.dataset, config.data, console.quiet)
-    _check_same_data(state, data)
+    data = data or load_dataset(config.dataset, config.data, console.quiet)
+    check_same_data(state, data)
     engine = make(
         state.architecture, data.train, config.learning_rate, config.device, state.engine,
         weight_decay=config.weight_decay,
     )  # fmt: skip
-    run(folder, state, data, engine, console)
+    run(folder, state, data, engine, console, follow, pictures)
     return _result(folder, config, state)
 
 
@@ -262,7 +283,7 @@ def _check_extensible(config: TrainConfig, epochs: int) -> None:
         )
 
 
-def _check_same_data(state: RunState, data: Dataset) -> None:
+def check_same_data(state: RunState, data: Dataset) -> None:
     """Raise InputError unless `data` is what the run has been trained on."""
     known = state.dataset["sha256"]
     others = [name for name in known if data.sha256.get(name) != known[name]]
