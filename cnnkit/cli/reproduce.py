@@ -70,6 +70,7 @@ def show(found: Findings) -> None:
         table.add_row(claim.claim, claim.ours, f"[{style}]{claim.verdict}[/{style}]")
     console, best = stdout(), found.choice.best
     console.print(table)
+    console.print(f"{len(found.claims)} published statements: {found.summary}")
     accuracy = best.test_accuracy.mean
     console.print(f"validation chooses learning rate {best.rate:g}: {accuracy:.2%} right")
     for path in found.reports:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnkit.reproduce.rules import Claim, judge_number, judge_runs, judge_spread, share_text
+from cnnkit.reproduce.rules import SHARE, Claim, judge_number, judge_runs, judge_spread, share_text
 from cnnkit.reproduce.sample import Run
 
 STOP = 25 / 30  # the share of the epochs after which one may stop, as published
@@ -47,34 +47,34 @@ def _judge_low(runs: Sequence[Run]) -> list[Claim]:
     gains = [_late_gain(run) for run in runs]
     return [
         judge_number(
-            curve, "0.0001: the loss begins at about 0.75", runs,
+            curve, "At 0.0001 the loss begins at about 0.75", runs,
             lambda run: loss_at(run, 1), 0.75, 0.02,
         ),
         judge_number(
-            curve, "0.0001: the loss ends at about 0.05", runs,
+            curve, "At 0.0001 the loss ends at about 0.05", runs,
             lambda run: loss_at(run, -1), 0.05, 0.01,
         ),
         judge_runs(
-            curve, f"0.0001: the loss falls slowly after epoch {stop}", runs,
+            curve, f"At 0.0001 the loss falls slowly after epoch {stop}", runs,
             lambda run: _late_pace(run) <= SLOW,
             f"pace after it, of the average pace: {_list(paces, '{:.1%}')}; "
             f"slow is at most {SLOW:.0%}",
         ),
         judge_runs(
-            "figure 5", "0.0001: the curve is smooth", runs,
+            "figure 5", "At 0.0001 the curve is smooth", runs,
             lambda run: len(run.history) == epochs and not (np.diff(run.losses) > 0).any(),
             f"epochs in which the loss rose: {_list(rises, '{}')}",
         ),
         judge_spread(runs),
         judge_number(
-            "table 1", "0.0001: 97% of the test images right", runs, last_accuracy, 0.97, 0.005,
-            share_text, 1.0,
+            "table 1", "At 0.0001, 97% of the test images are right", runs,
+            last_accuracy, 0.97, 0.005, SHARE,
         ),
         judge_runs(
-            "advice", f"0.0001: one may stop after about {stop} epochs", runs,
+            "advice", f"At 0.0001 one may stop after about {stop} epochs", runs,
             lambda run: _late_gain(run) <= GAIN,
             f"test accuracy gained after it, in points: {_list(gains, '{:+.2f}', 100)}; "
-            f"nothing worth waiting for is at most {100 * GAIN:.1f}",
+            f"up to {100 * GAIN:.1f} counts as nothing",
         ),
     ]  # fmt: skip
 
@@ -85,22 +85,23 @@ def _judge_middle(runs: Sequence[Run]) -> list[Claim]:
     rises = [int((np.diff(run.losses[-late:]) > 0).sum()) for run in runs]
     return [
         judge_number(
-            "figure 6", "0.01: the loss begins at about 0.2", runs,
+            "figure 6", "At 0.01 the loss begins at about 0.2", runs,
             lambda run: loss_at(run, 1), 0.2, 0.02,
         ),
         judge_number(
-            "figure 6", "0.01: the loss ends at about 0.135", runs,
+            "figure 6", "At 0.01 the loss ends at about 0.135", runs,
             lambda run: loss_at(run, -1), 0.135, 0.005,
         ),
         judge_runs(
-            "figure 6", "0.01: small fluctuations late", runs, lambda run: _fluctuates(run, late),
+            "figure 6", "At 0.01 the loss fluctuates a little late", runs,
+            lambda run: _fluctuates(run, late),
             f"rises in the last {late} epochs: {_list(rises, '{}')}; largest change: "
             f"{_list([_largest_change(run, late) for run in runs], '{:.1%}')} (small is at most "
             f"{SMALL:.0%}); a constant answer's curve does not count",
         ),
         judge_number(
-            "table 1", "0.01: 93% of the test images right", runs, last_accuracy, 0.93, 0.005,
-            share_text, 1.0,
+            "table 1", "At 0.01, 93% of the test images are right", runs,
+            last_accuracy, 0.93, 0.005, SHARE,
         ),
     ]  # fmt: skip
 
@@ -111,16 +112,16 @@ def _judge_high(runs: Sequence[Run]) -> list[Claim]:
     ranges = [float(np.ptp(run.losses)) if len(run.losses) else float("inf") for run in runs]
     return [
         judge_number(
-            "figure 7", "0.05: the loss stays at about 2.31", runs, lambda run: loss_at(run, -1),
+            "figure 7", "At 0.05 the loss stays at about 2.31", runs, lambda run: loss_at(run, -1),
             2.31, 0.01,
         ),
         judge_runs(
-            "figure 7", "0.05: the curve is flat", runs,
+            "figure 7", "At 0.05 the curve is flat", runs,
             lambda run: bool(len(run.losses)) and float(np.ptp(run.losses)) <= FLAT,
             f"highest minus lowest epoch: {_list(ranges, '{:.3f}')}; flat is at most {FLAT}",
         ),
         judge_runs(
-            "table 1", "0.05: 9% right, it does not learn", runs,
+            "table 1", "At 0.05 it does not learn: 9% right", runs,
             lambda run: run.constant is not None,
             f"one class for every test image, so the accuracy is its share: {answers}",
         ),

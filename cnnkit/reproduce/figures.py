@@ -67,7 +67,7 @@ def _draw_each(axes: Any, runs: Sequence[Run]) -> None:
     for number, run in enumerate(runs):
         label = f"each of {len(runs)} runs" if number == 0 and len(runs) > 1 else None
         epochs = np.arange(1, len(run.losses) + 1)
-        axes.plot(epochs, run.losses, color=BLUE, alpha=0.45, linewidth=1.0, label=label)
+        axes.plot(epochs, run.losses, color=BLUE, alpha=0.6, linewidth=1.0, label=label)
 
 
 def _draw_curves(runs: Sequence[Run], stem: Path, title: str) -> None:

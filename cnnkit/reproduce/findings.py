@@ -48,6 +48,11 @@ class Findings:
         counts = Counter(claim.verdict for claim in self.claims)
         return {verdict: counts[verdict] for verdict in Verdict}
 
+    @property
+    def summary(self) -> str:
+        """The verdicts in words."""
+        return ", ".join(f"{verdict}: {number}" for verdict, number in self.verdicts.items())
+
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
         config = {**asdict(self.config), "data": self.config.data and str(self.config.data)}

@@ -13,11 +13,15 @@ from html import escape
 from pathlib import Path
 
 from cnnkit.files import read_bytes
+from cnnkit.plots import BLUE
 from cnnkit.reproduce.document import GRID, INK, PAPER, Block, Heading, Items, Picture, Table, Text
 from cnnkit.reproduce.rules import Verdict
 
-LIGHT, DARK = (INK, PAPER, GRID), ("#e4e4e4", "#16181c", "#33373e")
+NAMES = ("ink", "paper", "grid", "line")
+LIGHT = (INK, PAPER, GRID, BLUE.lower())
+DARK = ("#e4e4e4", "#16181c", "#33373e", "#56b4e9")
 MARKS = {Verdict.HOLDS: "✓", Verdict.PARTLY: "◐", Verdict.FAILS: "✗"}
+LONG = 40  # characters: a cell with more is wide enough to be read on a phone
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -47,6 +51,8 @@ caption {{ font-weight: 600 }}
 table {{ border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }}
 th, td {{ text-align: left; vertical-align: top; padding: .4rem .6rem; min-width: 5.5rem;
          border-bottom: 1px solid var(--grid) }}
+caption div {{ max-width: min(46rem, 90vw) }}
+.long {{ min-width: 17rem }}
 tbody th {{ font-weight: 400 }}
 .verdict {{ white-space: nowrap; font-weight: 600 }}
 .holds {{ color: var(--holds) }} .part {{ color: var(--part) }} .fails {{ color: var(--fails) }}
@@ -77,7 +83,7 @@ def html(blocks: Sequence[Block], folder: Path) -> str:
 
 def _variables() -> str:
     """Return the colours of both themes as CSS."""
-    names = ("ink", "paper", "grid", "holds", "part", "fails")
+    names = (*NAMES, *CLASSES.values())
     light, dark = (
         "; ".join(f"--{name}: {colour}" for name, colour in zip(names, colours, strict=True))
         for colours in (LIGHT + VERDICT_COLOURS[0], DARK + VERDICT_COLOURS[1])
@@ -114,7 +120,7 @@ def _table(table: Table) -> str:
     # A table that is wider than a phone scrolls by itself, with the keyboard too.
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{escape(table.caption)}">\n'
-        f"<table><caption>{_inline(table.caption)}</caption>\n"
+        f"<table><caption><div>{_inline(table.caption)}</div></caption>\n"
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>"
     )
 
@@ -124,7 +130,7 @@ def _cell(text: str) -> str:
         if text == verdict:
             mark = f'<span aria-hidden="true">{MARKS[verdict]} </span>'
             return f'<td class="verdict {CLASSES[verdict]}">{mark}{text}</td>'
-    return f"<td>{_inline(text)}</td>"
+    return f"<td{' class=long' if len(text) > LONG else ''}>{_inline(text)}</td>"
 
 
 def _inline(text: str) -> str:
@@ -135,7 +141,7 @@ def _inline(text: str) -> str:
 def themed(svg: str) -> str:
     """Return a figure that takes the reader's theme and names no outside address but XML's own."""
     svg = re.sub(r"<metadata>.*?</metadata>|<!DOCTYPE[^>]*>", "", svg, flags=re.DOTALL)
-    for name, colour in zip(("ink", "paper", "grid"), LIGHT, strict=True):
+    for name, colour in zip(NAMES, LIGHT, strict=True):
         svg = svg.replace(colour, f"var(--{name})")
     style = f"<style>{_variables()}</style>"
     return re.sub(r"(<svg[^>]*>)", lambda found: found[0] + style, svg, count=1)

@@ -69,8 +69,26 @@ def loss_text(value: float) -> str:
 
 
 def share_text(value: float) -> str:
-    """Return a share from 0 to 1 in per cent."""
+    """Return a share from 0 to 1 in percent."""
     return f"{value:.2%}"
+
+
+def points_text(value: float) -> str:
+    """Return the difference of two shares in percentage points."""
+    return f"{100 * value:.2f} points"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How numbers of a kind are written, and how high they can be; none is below 0."""
+
+    text: Callable[[float], str]
+    difference: Callable[[float], str]
+    highest: float
+
+
+LOSS = Quantity(loss_text, loss_text, math.inf)
+SHARE = Quantity(share_text, points_text, 1.0)
 
 
 def judge_number(
@@ -80,8 +98,7 @@ def judge_number(
     measure: Callable[[Run], float | None],
     published: float,
     known: float,
-    form: Callable[[float], str] = loss_text,
-    highest: float = math.inf,
+    quantity: Quantity = LOSS,
 ) -> Claim:
     """Judge a published number by the first of RULES.
 
@@ -92,8 +109,7 @@ def judge_number(
         measure: gives the number of one run; None if the run has none.
         published: the number.
         known: it is known to ± this.
-        form: writes a number.
-        highest: no number can be higher; none can be below 0.
+        quantity: what kind of number it is.
     """
     measured = [measure(run) for run in runs]
     values = [value for value in measured if value is not None]
@@ -101,25 +117,24 @@ def judge_number(
         seeds = ", ".join(
             str(run.seed) for run, value in zip(runs, measured, strict=True) if value is None
         )
-        ours = Sample(values).text(form) if len(values) > 1 else "unknown"
+        ours = Sample(values).text(quantity.text) if len(values) > 1 else "unknown"
         return Claim(
             place, claim, ours, Verdict.FAILS, f"runs that ended before: those of seed {seeds}"
         )
     sample = Sample(values)
     apart, (low, high) = abs(sample.mean - published), sample.next_run
-    low, high = max(low, 0.0), min(high, highest)
-    where = f"ours is {form(apart)} {'higher' if sample.mean > published else 'lower'}"
+    low, high = max(low, 0.0), min(high, quantity.highest)
+    reason = (
+        f"ours is {quantity.difference(apart)} {'higher' if sample.mean > published else 'lower'}; "
+        f"the published number is known to ± {quantity.difference(known)}"
+    )
     if apart <= known:
-        verdict = Verdict.HOLDS
-        reason = f"{where}; the published number is known to ± {form(known)}"
-    else:
-        inside = low <= published <= high
-        verdict = Verdict.PARTLY if inside else Verdict.FAILS
-        reason = (
-            f"{where}; the published number is known to ± {form(known)}; one more run of ours "
-            f"would lie between {form(low)} and {form(high)}"
-        )
-    return Claim(place, claim, sample.text(form), verdict, reason)
+        return Claim(place, claim, sample.text(quantity.text), Verdict.HOLDS, reason)
+    verdict = Verdict.PARTLY if low <= published <= high else Verdict.FAILS
+    reason += (
+        f"; one more run of ours would lie between {quantity.text(low)} and {quantity.text(high)}"
+    )
+    return Claim(place, claim, sample.text(quantity.text), verdict, reason)
 
 
 def judge_runs(
@@ -136,7 +151,8 @@ def judge_runs(
 
 def judge_spread(runs: Sequence[Run]) -> Claim:
     """Judge by the third of RULES that the runs' spread grows towards the end."""
-    place, claim = "figure 4", "little spread early, larger towards the end"
+    place = "figure 4"
+    claim = "At 0.0001 runs spread little early on, more towards the end"
     if any(len(run.history) < run.epochs for run in runs):
         return Claim(place, claim, "unknown", Verdict.FAILS, "a run ended before its last epoch")
     losses = np.array([run.losses for run in runs])
