@@ -34,6 +34,14 @@ def sweep(
             help="The folder under runs/sweep; known settings in it are not trained again.",
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on the machines of this Ray cluster instead: an address, 'auto' for the "
+            "one of this machine, 'local' to start one here. Needs cnnkit[ray].",
+        ),
+    ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -51,6 +59,7 @@ def sweep(
     from dataclasses import replace
 
     from cnnkit.loop import TrainingInterruptedError
+    from cnnkit.ray_runner import on_ray
     from cnnkit.sweep.experiment import SweepConfig
     from cnnkit.sweep.experiment import sweep as run
 
@@ -58,7 +67,7 @@ def sweep(
     config = SweepConfig(axes, seeds, random, name=name)
     config = replace(config, base=replace(config.base, data=data, **fixed))
     try:
-        result = run(config, stderr(quiet))
+        result = run(config, stderr(quiet), None if ray is None else on_ray(ray))
     except TrainingInterruptedError as stop:
         fail(str(stop))
         raise typer.Exit(EXIT_INTERRUPTED) from None
