@@ -15,6 +15,7 @@ from cnnkit.progress import LOG_FILE, Follow, TrainingProgress
 from cnnkit.run_state import RunState, session, write_state
 from cnnkit.runs import DIVERGED, FINISHED, publish, remove_leftovers
 from cnnkit.sampling import epoch_order, split_validation
+from cnnkit.schedules import scheduled_rate
 from cnnkit.stopping import StopSignals
 
 VERSIONS = {  # what the last bits may depend on, by engine
@@ -69,6 +70,9 @@ def run(
             publish(folder, state, "training")  # after a kill, files may be an epoch behind
             while not state.complete:
                 epoch = len(state.history) + 1
+                engine.learning_rate = scheduled_rate(
+                    config["schedule"], config["learning_rate"], epoch, config["epochs"]
+                )
                 order = epoch_order(chosen, config["seed"], epoch)
                 record = train_epoch(engine, order, config["batch_size"], epoch, progress, stop)
                 _add_epoch(state, record, engine, validation, data.test)

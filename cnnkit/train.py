@@ -19,8 +19,11 @@ from cnnkit.progress import Follow
 from cnnkit.run_state import RunState, read_state, write_state
 from cnnkit.runs import FINISHED, PICTURES, check_free, claim_folder, published_status
 from cnnkit.sampling import SEEDS, split_validation
+from cnnkit.schedules import SCHEDULES
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+# What a run had for certain whose config does not name it: it is older than the choice.
+BEFORE = {"engine": "torch", "schedule": "constant", "weight_decay": 0.0}
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,10 @@ class TrainConfig:
         data: a folder with the four IDX files; None means the cache or the network.
         epochs: passes over the training images.
         batch_size: images per step; an epoch's last step takes what is left over.
-        learning_rate: Adam's; its other hyperparameters are PyTorch's defaults.
+        learning_rate: Adam's in the first epoch; its betas and epsilon are PyTorch's defaults.
+        schedule: how the rate goes on, epoch by epoch: a name in `cnnkit.schedules.SCHEDULES`.
+        weight_decay: AdamW's, decoupled from the gradient; it takes learning rate times weight
+            decay from every parameter in every step. 0 is plain Adam.
         seed: 0 to 2³²-1; fixes the initial parameters, the order of images and the split.
         device: `auto` (the CPU), `cpu`, `cuda` or `mps`.
         engine: `native` (cnnkit's own: the published network, on the CPU), `torch`, or `auto`:
@@ -47,6 +53,8 @@ class TrainConfig:
     epochs: int = 30
     batch_size: int = 16
     learning_rate: float = 1e-4
+    schedule: str = "constant"
+    weight_decay: float = 0.0
     seed: int = 0
     device: str = "auto"
     engine: str = "auto"
@@ -62,6 +70,13 @@ class TrainConfig:
             ("--epochs", self.epochs, self.epochs >= 1, "1 or more"),
             ("--batch-size", self.batch_size, self.batch_size >= 1, "1 or more"),
             ("--lr", self.learning_rate, 0 < self.learning_rate < math.inf, "a number above 0"),
+            (
+                "--schedule",
+                self.schedule,
+                self.schedule in SCHEDULES,
+                f"one of {', '.join(SCHEDULES)}",
+            ),
+            ("--weight-decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more"),
             ("--seed", self.seed, 0 <= self.seed < SEEDS, f"between 0 and {SEEDS - 1}"),
             ("--device", self.device, self.device in DEVICES, f"one of {', '.join(DEVICES)}"),
             ("--engine", self.engine, self.engine in ENGINES, f"one of {', '.join(ENGINES)}"),
@@ -87,7 +102,7 @@ class TrainConfig:
         Raises:
             InputError: it has other keys than this version's.
         """
-        values = {"engine": "torch", **values}  # the only one when runs did not name theirs
+        values = {**BEFORE, **values}
         known = {field.name for field in fields(cls)}
         if set(values) != known:
             raise InputError(
@@ -182,7 +197,10 @@ def train(
     make = open_engine(config.engine)
     start = fresh_state(architecture, config.seed)
     split_validation(data.train.labels, config.val_split, config.seed)
-    engine = make(architecture, data.train, config.learning_rate, config.device, start)
+    engine = make(
+        architecture, data.train, config.learning_rate, config.device, start,
+        weight_decay=config.weight_decay,
+    )  # fmt: skip
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
     state = RunState.new(config.to_json(), data, architecture, start)
@@ -208,7 +226,8 @@ def resume(
 
     Args:
         folder: the run folder; it may have been moved.
-        epochs: a new total, which also extends a finished run; None keeps the run's own.
+        epochs: a new total, which also extends a finished run; None keeps the run's own. A
+            schedule other than `constant` allows no other total: it shapes every epoch's rate.
         data_folder: where the IDX files are now; None means where they were.
         console: where to show progress; None shows nothing.
         data: the run's data, if it is loaded already.
@@ -224,6 +243,7 @@ def resume(
     config = TrainConfig.from_json(state.config)
     config = replace(config, output=folder, data=data_folder or config.data)
     if epochs is not None:
+        _check_extensible(config, epochs)
         config = replace(config, epochs=epochs)
     config.check()
     if config.epochs < len(state.history):
@@ -244,9 +264,23 @@ def resume(
     make = open_engine(config.engine)
     data = data or load_dataset(config.dataset, config.data, console.quiet)
     check_same_data(state, data)
-    engine = make(state.architecture, data.train, config.learning_rate, config.device, state.engine)
+    engine = make(
+        state.architecture, data.train, config.learning_rate, config.device, state.engine,
+        weight_decay=config.weight_decay,
+    )  # fmt: skip
     run(folder, state, data, engine, console, follow, pictures)
     return _result(folder, config, state)
+
+
+def _check_extensible(config: TrainConfig, epochs: int) -> None:
+    """Raise InputError if with `epochs` the run would have begun with other learning rates."""
+    if config.schedule != "constant" and epochs != config.epochs:
+        raise InputError(
+            "--epochs",
+            f"cannot change from {config.epochs}, by which this run's {config.schedule} schedule "
+            "chose its learning rates",
+            "resume without it, or train again",
+        )
 
 
 def check_same_data(state: RunState, data: Dataset) -> None:
