@@ -22,6 +22,7 @@ from cnnkit.cli import (
     export,
     predict,
     reproduce,
+    sweep,
     train,
     verify,
 )
@@ -64,6 +65,7 @@ def root(
 
 app.command()(train.train)
 app.command()(reproduce.reproduce)
+app.command(context_settings=sweep.EXTRA)(sweep.sweep)
 app.command("eval")(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(export.export)
