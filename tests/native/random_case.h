@@ -37,6 +37,11 @@ Shape draw_shape() {
         if (one_in(2)) {
             s.pool_padding = {draw(0, s.pool_kernel.h / 2), draw(0, s.pool_kernel.w / 2)};
         }
+        if (one_in(3)) {  // what the faster algorithms are for
+            s.kernel = {3, 3}, s.stride = s.padding = {1, 1};
+            s.pool_kernel = s.pool_stride = {2, 2}, s.pool_padding = {0, 0};
+            if (one_in(2)) s.pool_kernel = {3, 3}, s.pool_padding = Pair{1, 1};
+        }
         cnnkit::complete(s);
         if (s.conv.h > 0 && s.conv.w > 0 && s.output.h > 0 && s.output.w > 0) return s;
     }
