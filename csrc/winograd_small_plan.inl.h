@@ -52,10 +52,7 @@ inline Plan plan(const Shape& s, long rows) {
 }
 
 inline bool fits(const Shape& s, Precision) {
-    return s.kernel.h == 3 && s.kernel.w == 3 && s.stride.h == 1 && s.stride.w == 1 &&
-           s.padding.h == 1 && s.padding.w == 1 && s.pool_kernel.h == 2 && s.pool_kernel.w == 2 &&
-           s.pool_stride.h == 2 && s.pool_stride.w == 2 && s.pool_padding.h == 0 &&
-           s.pool_padding.w == 0 && s.channels_in <= kMostIn && s.channels_out <= kMostOut;
+    return is_block3x3(s) && s.channels_in <= kMostIn && s.channels_out <= kMostOut;
 }
 
 inline size_t prepared_bytes(const Shape& s) {
