@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <numeric>
 #include <utility>
 
 #include "parallel.h"
@@ -21,6 +22,15 @@ void* workspace(size_t bytes) {
         size = bytes;
     }
     return kept.get();
+}
+
+// As many of the threads as have enough to do. Less than this share is done before a helper looks
+// up.
+int useful(int threads, const Shape& s, long images) {
+    constexpr double kShare = 500'000;  // multiply-adds
+    const double work = 1.0 * images * s.channels_out * s.conv.h * s.conv.w * s.channels_in *
+                        s.kernel.h * s.kernel.w;
+    return work >= threads * kShare ? threads : std::max(1, static_cast<int>(work / kShare));
 }
 
 }  // namespace
@@ -89,10 +99,12 @@ void Plan::run(const Shape& shape, const float* x, long images, float* y, unsign
         size_t bytes;
     };
     if (images == 0) return;
-    // Whole images keep the input's borders from being read twice; a single one is cut into a range
-    // per thread.
-    const long parts =
-        images >= threads ? 1 : std::min<long>((threads + images - 1) / images, shape.output.h);
+    threads = useful(threads, shape, images);
+    // Whole images keep the input's borders from being read twice; few are cut, so that everyone
+    // has as much to do.
+    const long parts = images >= 8L * threads
+                           ? 1
+                           : std::min(threads / std::gcd<long>(threads, images), shape.output.h);
     size_t bytes = direct_->workspace_bytes(shape);
     if (fast_) bytes = std::max(bytes, fast_->workspace_bytes(shape));
     Call call = {*this, shape, x, y, winners, parts, bytes};
@@ -149,7 +161,7 @@ void Plan::gradient(const Shape& shape, const float* x, const float* grad,
                  weight_floats};
     std::fill_n(call.sums, groups * group_floats, 0.0f);
     parallel_for(
-        threads, groups,
+        useful(threads, shape, images), groups,
         [](void* context, long group) {
             const Call& c = *static_cast<Call*>(context);
             const Shape& s = c.shape;
