@@ -18,7 +18,7 @@ namespace {
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kAvx2 = {"avx2",          kLanes,    has_avx2, kAlgorithms,
-                          kAlgorithmCount, kGradient, kLimits,  &kNetAvx2};
+extern const Isa kAvx2 = {"avx2",          kLanes,     has_avx2, kAlgorithms,
+                          kAlgorithmCount, kGradients, kLimits,  &kNetAvx2};
 }  // namespace cnnkit
 #endif

@@ -18,7 +18,7 @@ namespace {
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kAvx512 = {"avx512",        kLanes,    has_avx512, kAlgorithms,
-                            kAlgorithmCount, kGradient, kLimits,    &kNetAvx512};
+extern const Isa kAvx512 = {"avx512",        kLanes,     has_avx512, kAlgorithms,
+                            kAlgorithmCount, kGradients, kLimits,    &kNetAvx512};
 }  // namespace cnnkit
 #endif

@@ -16,7 +16,7 @@ namespace {
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kNeon = {"neon",          kLanes,    has_neon, kAlgorithms,
-                          kAlgorithmCount, kGradient, kLimits,  &kNetScalar};
+extern const Isa kNeon = {"neon",          kLanes,     has_neon, kAlgorithms,
+                          kAlgorithmCount, kGradients, kLimits,  &kNetScalar};
 }  // namespace cnnkit
 #endif

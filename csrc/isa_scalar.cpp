@@ -13,6 +13,6 @@ namespace {
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kScalar = {"scalar",        kLanes,    has_scalar, kAlgorithms,
-                            kAlgorithmCount, kGradient, kLimits,    &kNetScalar};
+extern const Isa kScalar = {"scalar",        kLanes,     has_scalar, kAlgorithms,
+                            kAlgorithmCount, kGradients, kLimits,    &kNetScalar};
 }  // namespace cnnkit

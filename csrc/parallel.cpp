@@ -95,7 +95,9 @@ class Pool {
     void call(Seat& seat) {
         ++seat.calls;
         if (!seat.asleep) return;
-        { const std::lock_guard<std::mutex> until_it_waits(mutex_); }
+        {
+            const std::lock_guard<std::mutex> until_it_waits(mutex_);
+        }
         seat.wake.notify_one();
     }
 
@@ -129,7 +131,9 @@ class Pool {
             if (!join()) continue;
             if (index < threads_) take(index);  // else it came late, to another round
             if (--members_ == 0 && waiting_) {
-                { const std::lock_guard<std::mutex> until_it_waits(mutex_); }
+                {
+                    const std::lock_guard<std::mutex> until_it_waits(mutex_);
+                }
                 done_.notify_one();
             }
         }
@@ -158,8 +162,8 @@ class Pool {
 std::atomic<Pool*> current{nullptr};
 std::atomic<bool> taken{false};
 
-// Threads do not survive a fork, and whoever had the pool may be one of them: a child process gets a
-// pool of its own.
+// Threads do not survive a fork, and whoever had the pool may be one of them: a child process gets
+// a pool of its own.
 Pool& pool() {
     static const int prepared =
         pthread_atfork(nullptr, nullptr, [] { current = nullptr, taken = false; });

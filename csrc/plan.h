@@ -48,6 +48,7 @@ class Plan {
     Shape shape_;
     const Algorithm* fast_ = nullptr;  // none where only the general algorithm fits
     const Algorithm* direct_;
+    const Gradient* gradient_;
     Buffer prepared_fast_;
 
     // What only some calls need is made by the first of them, from these copies.
