@@ -14,6 +14,7 @@ from cnnkit.checkpoint import Weights, find_weights, read_weights
 from cnnkit.cli import main
 from cnnkit.data import FILES, Dataset, Split, load_dataset
 from cnnkit.export import FORMATS, export
+from cnnkit.export.options import Options
 from cnnkit.idx import write_idx
 
 # Processes that tests start must take the installed package, not the sources that lie in the
@@ -112,5 +113,5 @@ def artefacts(
     folder = tmp_path_factory.mktemp("artefacts")
     paths = {name: folder / f"mnist{form.suffix}" for name, form in FORMATS.items()}
     for name, path in paths.items():
-        assert export(trained, name, path, mnist).passed
+        assert export(trained, name, path, Options(mnist)).passed
     return paths
