@@ -111,13 +111,11 @@ class Stage:
         """Rows, and columns, of the source that one pooled pixel sees."""
         return self.block.pool + self.block.kernel - 1
 
-
     def ends(self) -> tuple[int, int]:
         """Return where reading a channel of the source and writing one of the target end."""
         lanes = round_up(self.count)
         reads = max(
-            max(rows) + max(columns)
-            for rows, columns in zip(self.rows, self.columns, strict=True)
+            max(rows) + max(columns) for rows, columns in zip(self.rows, self.columns, strict=True)
         )
         writes = max(phase * self.target.plane + begin for phase, begin in enumerate(self.start))
         return reads + lanes, writes + lanes

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from string import Template
 
+import numpy as np
+
 from cnnkit.architecture import PIXEL_SCALE, Architecture
 from cnnkit.export.c_blocks import block_text, choice, sums_of
 from cnnkit.export.c_layout import Grid, Stage, plan, round_up
@@ -116,6 +118,16 @@ def stack_bytes(architecture: Architecture) -> int:
     return 4 * (sum(buffer.count for buffer in buffers(architecture)) + max(own, default=0))
 
 
+def table_bytes(architecture: Architecture) -> int:
+    """Return the bytes of the constants that are no parameters, with the widest vectors."""
+    total = 0
+    for stage in plan(architecture).stages:
+        total += len(stage.keep) * round_up(stage.count)
+        if stage.phases > 1:
+            total += stage.phases * (1 + 2 * stage.window)
+    return 4 * total
+
+
 def buffers(architecture: Architecture) -> list[Buffer]:
     """Return the arrays of `run`."""
     layout = plan(architecture)
@@ -148,7 +160,7 @@ def _spread(grid: Grid, into: str) -> str:
         offset=grid.offset,
         period=grid.period,
         pitch=grid.pitch,
-        scale=float_text(PIXEL_SCALE),
+        scale=float_text(float(np.float32(PIXEL_SCALE))),
     )
 
 

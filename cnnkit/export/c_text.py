@@ -18,7 +18,7 @@ ARRAY = re.compile(
 
 def array(kind: str, name: str, values: Iterable[float]) -> str:
     """Return the definition of a constant array of "float", "uint8_t" or "int32_t"."""
-    numbers = [float_text(value) if kind == "float" else str(int(value)) for value in values]
+    numbers = [float_text(float(value)) if kind == "float" else str(int(value)) for value in values]
     return f"static const {kind} {name}[{len(numbers)}] = {{\n{filled(numbers, ', ')}\n}};\n"
 
 
@@ -36,7 +36,7 @@ def filled(items: Iterable[str], separator: str, indent: int = 4) -> str:
 def float_text(value: float) -> str:
     """Return a float32 as a hexadecimal constant, which every compiler reads to the same bits."""
     sign, mantissa, exponent = re.fullmatch(  # type: ignore[union-attr] # float.hex has this form
-        r"(-?)0x([01]\.[0-9a-f]+)p([+-]\d+)", float(value).hex()
+        r"(-?)0x([01]\.[0-9a-f]+)p([+-]\d+)", value.hex()
     ).groups()
     digits = mantissa.rstrip("0").rstrip(".")
     return f"{sign}0x{digits}p{int(exponent)}f"
