@@ -9,38 +9,34 @@ adds one channel: there a loop needs no more registers than its weights and sums
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from string import Template
 
 from cnnkit.export.c_layout import Stage, round_up
-from cnnkit.export.c_text import array, filled
+from cnnkit.export.c_text import filled
 
 COUNT = Template("""
-enum { N$n = ($count + LANES - 1) / LANES * LANES }; /* pooled pixels of a plane */
+/* block $n: pooled pixels of a plane, and which of them are no border */
+enum { N$n = ($count + LANES - 1) / LANES * LANES };
 static const float block${n}_keep[$rows][N$n] = {
 $keep
 };
 """)
 
+# A compiler that inlines it knows every address in the window.
 PLANE = Template("""
 /* Block $n: convolution, ReLU and max-pool of one channel to one plane. */
-static void block${n}_plane(const float *restrict x$offsets, const float *restrict w,
-                        float bias, const float *restrict keep, float *restrict y) {
-    for (int q = 0; q < N$n; ++q) {
-$window
-$sums
-$taps
-        float best = 0;
-$best
-        y[q] = keep[q] * best;
-    }
+static inline void block${n}_plane(
+    $parameters,
+    float bias, const float *restrict keep, float *restrict y) {
+$body
 }
 """)
 
 ADD = Template("""
 /* Block $n: what one input channel adds to the sums of one output channel. */
-static void block${n}_add(const float *restrict x$offsets, const float *restrict w,
-                       float *restrict sum) {
+static inline void block${n}_add(
+    $parameters,
+    float *restrict sum) {
     for (int q = 0; q < N$n; ++q) {
 $window
 $sums
@@ -60,46 +56,75 @@ $best
 }
 """)
 
+ONE_INPUT = Template("""\
+    for (int q = 0; q < N$n; ++q) {
+$window
+$sums
+$taps
+        float best = 0;
+$best
+        y[q] = keep[q] * best;
+    }""")
+
+MANY_INPUTS = Template("""\
+    float sum[$size];
+    for (int q = 0; q < $size; ++q) sum[q] = bias;
+    for (int c = 0; c < $inputs; ++c) {
+        block${n}_add(x + c * $channel$names, w + c * $area, sum);
+    }
+    block${n}_pool(sum, keep, y);""")
+
 CHANNEL = Template("""
 static void block$n(const float *restrict x, int channel, float *restrict y) {
-    for (int phase = 0; phase < $phases; ++phase) {
-$body
-    }
+    const float *w = convs_${i}_weight + channel * $weights;
+    const float bias = convs_${i}_bias[channel];
+$planes
 }
 """)
 
-ONE_INPUT = Template("""\
-        block${n}_plane(x$offsets, convs_${i}_weight + channel * $taps,
-                    convs_${i}_bias[channel], $keep, y$start);""")
 
-MANY_INPUTS = Template("""\
-        float sum[$sums];
-        for (int q = 0; q < $sums; ++q) sum[q] = convs_${i}_bias[channel];
-        for (int c = 0; c < $inputs; ++c) {
-            block${n}_add(x + c * $stride$offsets,
-                      convs_${i}_weight + (channel * $inputs + c) * $taps, sum);
-        }
-        block${n}_pool(sum, $keep, y$start);""")
+def block_text(stage: Stage) -> str:
+    """Return the constants and functions of one block.
 
-
-@dataclass(frozen=True)
-class Choice:
-    """C text that chooses what belongs to a `phase`: a plane of the target."""
-
-    offsets: str  # arguments: the window's rows and columns
-    keep: str
-    start: str  # after the target's channel
-
-
-def choice(stage: Stage) -> Choice:
-    """Return how a call names a plane; with one plane nothing is to be chosen."""
-    n, several = stage.number, stage.phases > 1
-    at = f"phase * {stage.window}"
-    return Choice(
-        f", block{n}_rows + {at}, block{n}_columns + {at}" if several else "",
-        f"block{n}_keep[{'phase' if len(stage.keep) > 1 else 0}]",
-        f" + block{n}_start[phase]" if several else f" + {stage.start[0]}",
+    The first of a pair of blocks gets a function for a whole channel.
+    """
+    n, inputs, area = stage.number, stage.source.shape[0], stage.block.kernel**2
+    rows = (filled(["01"[kept] for kept in lanes], ", ", 5) for lanes in stage.keep)
+    keep = ",\n".join(f"    {{{row.lstrip()}}}" for row in rows)
+    text = COUNT.substitute(n=n, count=stage.count, rows=len(stage.keep), keep=keep)
+    if not adds(stage):
+        body = ONE_INPUT.substitute(_loop(stage))
+    else:
+        text += ADD.substitute(_loop(stage))
+        body = MANY_INPUTS.substitute(
+            n=n,
+            size=sums_of(stage)[0],
+            inputs=inputs,
+            channel=stage.source.channel,
+            area=area,
+            names="".join(f", {name}" for name in _names(stage)),
+        )
+    if streams(stage):
+        return text
+    planes = (
+        f"block{n}_plane(x{window_of(stage, phase)}, w, bias, {keep_of(stage, phase)}, "
+        f"y + {start_of(stage, phase)});"
+        for phase in range(stage.phases)
     )
+    text += PLANE.substitute(n=n, parameters=_parameters(stage), body=body)
+    return text + CHANNEL.substitute(
+        n=n, i=n - 1, weights=inputs * area, planes="\n".join(f"    {call}" for call in planes)
+    )
+
+
+def streams(stage: Stage) -> bool:
+    """Whether a block is the second of a pair: it takes one input channel after another."""
+    return stage.number % 2 == 0
+
+
+def adds(stage: Stage) -> bool:
+    """Whether a block keeps its sums in memory, to add to them."""
+    return streams(stage) or stage.source.shape[0] > 1
 
 
 def sums_of(stage: Stage) -> tuple[str, int]:
@@ -107,57 +132,52 @@ def sums_of(stage: Stage) -> tuple[str, int]:
     return f"{stage.positions} * N{stage.number}", stage.positions * round_up(stage.count)
 
 
-def block_text(stage: Stage) -> str:
-    """Return the tables and functions of one block.
+def window_of(stage: Stage, phase: int) -> str:
+    """Return the arguments that place the window of a plane's pixels; with one plane, none."""
+    places = [*stage.rows[phase], *stage.columns[phase]] if stage.phases > 1 else []
+    return "".join(f", {place}" for place in places)
 
-    The first of a pair of blocks gets a function for a whole channel.
-    """
-    n, inputs = stage.number, stage.source.shape[0]
-    rows = (filled(["01"[kept] for kept in lanes], ", ", 5) for lanes in stage.keep)
-    keep = ",\n".join(f"    {{{row.lstrip()}}}" for row in rows)
-    parts = [COUNT.substitute(n=n, count=stage.count, rows=len(stage.keep), keep=keep)]
-    if stage.phases > 1:
-        planes = [phase * stage.target.plane + at for phase, at in enumerate(stage.start)]
-        parts += ["/* by plane of the output: its first pixel, and where the window lies */\n"]
-        parts += [array("int32_t", f"block{n}_start", planes)]
-        parts += [array("int32_t", f"block{n}_rows", sum(stage.rows, []))]
-        parts += [array("int32_t", f"block{n}_columns", sum(stage.columns, []))]
-    whole = n % 2 == 1
-    parts.append((PLANE if whole and inputs == 1 else ADD).substitute(_loop(stage)))
-    if whole:
-        call, sums = choice(stage), sums_of(stage)[0]
-        body = (ONE_INPUT if inputs == 1 else MANY_INPUTS).substitute(
-            vars(call),
-            n=n,
-            i=n - 1,
-            sums=sums,
-            inputs=inputs,
-            stride=stage.source.channel,
-            taps=stage.block.kernel**2,
-        )
-        parts.append(CHANNEL.substitute(n=n, phases=stage.phases, body=body))
-    return "".join(parts)
+
+def keep_of(stage: Stage, phase: int) -> str:
+    """Return the C text for which lanes of a plane are no border."""
+    return f"block{stage.number}_keep[{phase if len(stage.keep) > 1 else 0}]"
+
+
+def start_of(stage: Stage, phase: int) -> int:
+    """Return where the pixels of a plane begin in a channel of the target."""
+    return phase * stage.target.plane + stage.start[phase]
+
+
+def _names(stage: Stage) -> list[str]:
+    sides = range(stage.window if stage.phases > 1 else 0)
+    return [*(f"row{u}" for u in sides), *(f"column{v}" for v in sides)]
+
+
+def _parameters(stage: Stage) -> str:
+    places = [f"int {name}" for name in _names(stage)]
+    return filled(
+        ["const float *restrict x", *places, "const float *restrict w"], ", ", 4
+    ).strip()
 
 
 def _loop(stage: Stage) -> dict[str, object]:
     """Return the text of a loop's body, by its names in the templates."""
     n, pool, kernel = stage.number, stage.block.pool, stage.block.kernel
-    several, in_memory = stage.phases > 1, n % 2 == 0 or stage.source.shape[0] > 1
     window = [(u, v) for u in range(stage.window) for v in range(stage.window)]
     positions = [(i, *divmod(i, pool)) for i in range(stage.positions)]
-    sums = [f"sum[{i} * N{n} + q]" for i in range(stage.positions)]
+    memory = [f"sum[{i} * N{n} + q]" for i in range(stage.positions)]
 
     def place(u: int, v: int) -> str:
-        if several:
-            return f"rows[{u}] + columns[{v}]"
+        if stage.phases > 1:
+            return f"row{u} + column{v}"
         return str(stage.rows[0][u] + stage.columns[0][v])
 
     return {
         "n": n,
-        "offsets": ", const int32_t *rows, const int32_t *columns" if several else "",
+        "parameters": _parameters(stage),
         "window": _statements(f"const float x{u}_{v} = x[{place(u, v)} + q];" for u, v in window),
         "sums": _statements(
-            f"float s{i} = {sums[i] if in_memory else 'bias'};" for i in range(stage.positions)
+            f"float s{i} = {memory[i] if adds(stage) else 'bias'};" for i, _, _ in positions
         ),
         "taps": _statements(
             f"s{i} += w[{ky * kernel + kx}] * x{a + ky}_{b + kx};"
@@ -165,10 +185,10 @@ def _loop(stage: Stage) -> dict[str, object]:
             for kx in range(kernel)
             for i, a, b in positions
         ),
-        "stores": _statements(f"{sums[i]} = s{i};" for i in range(stage.positions)),
+        "stores": _statements(f"{memory[i]} = s{i};" for i, _, _ in positions),
         "best": _statements(
             f"best = {value} > best ? {value} : best;"
-            for value in (sums if in_memory else [f"s{i}" for i in range(stage.positions)])
+            for value in (memory if adds(stage) else [f"s{i}" for i, _, _ in positions])
         ),
     }
 

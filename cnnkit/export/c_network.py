@@ -8,14 +8,21 @@ that the first one's channels never exist together.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from string import Template
 
 import numpy as np
 
 from cnnkit.architecture import PIXEL_SCALE, Architecture
-from cnnkit.export.c_blocks import block_text, choice, sums_of
+from cnnkit.export.c_blocks import (
+    adds,
+    block_text,
+    keep_of,
+    start_of,
+    streams,
+    sums_of,
+    window_of,
+)
 from cnnkit.export.c_layout import Grid, Stage, plan, round_up
 from cnnkit.export.c_text import float_text
 
@@ -114,18 +121,14 @@ def network_text(architecture: Architecture) -> str:
 def stack_bytes(architecture: Architecture) -> int:
     """Return the bytes of the largest arrays that exist together during a call."""
     stages = plan(architecture).stages
-    own = [sums_of(stage)[1] for stage in stages[::2] if stage.source.shape[0] > 1]
+    own = [sums_of(stage)[1] for stage in stages if adds(stage) and not streams(stage)]
     return 4 * (sum(buffer.count for buffer in buffers(architecture)) + max(own, default=0))
 
 
 def table_bytes(architecture: Architecture) -> int:
     """Return the bytes of the constants that are no parameters, with the widest vectors."""
-    total = 0
-    for stage in plan(architecture).stages:
-        total += len(stage.keep) * round_up(stage.count)
-        if stage.phases > 1:
-            total += stage.phases * (1 + 2 * stage.window)
-    return 4 * total
+    stages = plan(architecture).stages
+    return 4 * sum(len(stage.keep) * round_up(stage.count) for stage in stages)
 
 
 def buffers(architecture: Architecture) -> list[Buffer]:
@@ -167,39 +170,35 @@ def _spread(grid: Grid, into: str) -> str:
 def _steps(stages: list[Stage], ends: bool) -> str:
     """Return the loops of one or two blocks; if they end the stack, they write the features."""
     first, last = stages[0], stages[-1]
+    n, phases = last.number, range(last.phases)
+    into = "map" if ends else f"x{n + 1} + o * {last.target.channel}"
     text = ""
-    into = "map" if ends else f"x{last.number + 1} + o * {last.target.channel}"
-    if len(stages) == 1:
-        body = [f"block{first.number}(x{first.number}, o, {into});"]
+    if not streams(last):
+        body = [f"block{n}(x{n}, o, {into});"]
     else:
-        n, sums = last.number, sums_of(last)[0]
-        call = choice(last)
-        at = f"sum{n} + {f'(o * {last.phases} + phase)' if last.phases > 1 else 'o'} * {sums}"
-        weight = f"convs_{n - 1}_weight + (o * {first.block.channels} + c) * {last.block.kernel**2}"
+        sums, inputs = sums_of(last)[0], first.block.channels
+        at = [f"sum{n} + (o * {last.phases} + {phase}) * {sums}" for phase in phases]
+        weight = f"convs_{n - 1}_weight + (o * {inputs} + c) * {last.block.kernel**2}"
         text += PAIR.substitute(
             n=n,
             i=n - 1,
             first=first.number,
-            inputs=first.block.channels,
+            inputs=inputs,
             outputs=last.block.channels,
-            sums=f"({last.phases} * {sums})" if last.phases > 1 else f"({sums})",
-            add=_each_phase(last, [f"block{n}_add(x{n}{call.offsets}, {weight}, {at});"], 12),
+            sums=f"({last.phases} * {sums})",
+            add="\n".join(
+                f"            block{n}_add(x{n}{window_of(last, phase)}, {weight}, {at[phase]});"
+                for phase in phases
+            ),
         )
-        body = [f"block{n}_pool({at}, {call.keep}, {into}{call.start});"]
+        body = [
+            f"block{n}_pool({at[phase]}, {keep_of(last, phase)}, "
+            f"{into} + {start_of(last, phase)});"
+            for phase in phases
+        ]
     text += f"\n    for (int o = 0; o < {last.block.channels}; ++o) {{\n"
-    text += _each_phase(last, body, 8) if len(stages) > 1 else _indented(body, 8)
+    text += "\n".join(f"        {call}" for call in body)
     if ends:
         _, height, width = last.target.shape
         text += GATHER.substitute(height=height, width=width, pitch=last.target.pitch)
     return text + "\n    }"
-
-
-def _each_phase(stage: Stage, body: list[str], indent: int) -> str:
-    if stage.phases == 1:
-        return _indented(body, indent)
-    loop = f"for (int phase = 0; phase < {stage.phases}; ++phase) {{"
-    return _indented([loop, *(f"    {line}" for line in body), "}"], indent)
-
-
-def _indented(body: Iterable[str], indent: int) -> str:
-    return "\n".join(" " * indent + line for line in body)
