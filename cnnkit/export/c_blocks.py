@@ -14,6 +14,8 @@ from string import Template
 from cnnkit.export.c_layout import Stage, round_up
 from cnnkit.export.c_text import filled
 
+MOST_COPIES = 4  # of a loop in the code
+
 COUNT = Template("""
 /* block $n: pooled pixels of a plane, and which of them are no border */
 enum { N$n = ($count + LANES - 1) / LANES * LANES };
@@ -22,10 +24,9 @@ $keep
 };
 """)
 
-# A compiler that inlines it knows every address in the window.
 PLANE = Template("""
 /* Block $n: convolution, ReLU and max-pool of one channel to one plane. */
-static inline void block${n}_plane(
+static ${inline}void block${n}_plane(
     $parameters,
     float bias, const float *restrict keep, float *restrict y) {
 $body
@@ -34,7 +35,7 @@ $body
 
 ADD = Template("""
 /* Block $n: what one input channel adds to the sums of one output channel. */
-static inline void block${n}_add(
+static ${inline}void block${n}_add(
     $parameters,
     float *restrict sum) {
     for (int q = 0; q < N$n; ++q) {
@@ -111,7 +112,7 @@ def block_text(stage: Stage) -> str:
         f"y + {start_of(stage, phase)});"
         for phase in range(stage.phases)
     )
-    text += PLANE.substitute(n=n, parameters=_parameters(stage), body=body)
+    text += PLANE.substitute(_loop(stage), body=body)
     return text + CHANNEL.substitute(
         n=n, i=n - 1, weights=inputs * area, planes="\n".join(f"    {call}" for call in planes)
     )
@@ -155,9 +156,7 @@ def _names(stage: Stage) -> list[str]:
 
 def _parameters(stage: Stage) -> str:
     places = [f"int {name}" for name in _names(stage)]
-    return filled(
-        ["const float *restrict x", *places, "const float *restrict w"], ", ", 4
-    ).strip()
+    return filled(["const float *restrict x", *places, "const float *restrict w"], ", ", 4).strip()
 
 
 def _loop(stage: Stage) -> dict[str, object]:
@@ -174,6 +173,8 @@ def _loop(stage: Stage) -> dict[str, object]:
 
     return {
         "n": n,
+        # Inlined, a loop knows every address in its window.
+        "inline": "inline " if stage.phases <= MOST_COPIES else "",
         "parameters": _parameters(stage),
         "window": _statements(f"const float x{u}_{v} = x[{place(u, v)} + q];" for u, v in window),
         "sums": _statements(

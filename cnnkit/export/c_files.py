@@ -24,7 +24,7 @@ HEADER = Template("""\
  *     int label = ${name}_predict(pixels, probabilities);
  *     puts(${name}_names[label]);
  *
- * Pixels: uint8_t [$channels][$height][$width], raw values from 0 to 255 (white on black), scaled inside.
+ * Pixels: uint8_t [$channels][$height][$width], raw, from 0 to 255, white on black; scaled inside.
  * Flash:  $flash bytes of constants, and the code.
  * RAM:    no static variables; $stack bytes of arrays on the stack during a call.
  * Calls:  no allocation and no state: any number of threads may call at once.
@@ -54,13 +54,15 @@ extern "C" {
 extern const char *const ${name}_names[${MACRO}_CLASSES];
 
 /* Return the likeliest class of a picture, and the probability of each. */
-int ${name}_predict(const uint8_t pixels[${MACRO}_PIXELS], float probabilities[${MACRO}_CLASSES]);
+int ${name}_predict(const uint8_t pixels[${MACRO}_PIXELS],
+    float probabilities[${MACRO}_CLASSES]);
 
 /* Write the classes' logits: what probabilities are made of. */
-void ${name}_logits(const uint8_t pixels[${MACRO}_PIXELS], float logits[${MACRO}_CLASSES]);
+void ${name}_logits(const uint8_t pixels[${MACRO}_PIXELS],
+    float logits[${MACRO}_CLASSES]);
 
 #ifdef ${MACRO}_SELF_TEST
-/* Classify $count pictures whose answers are known. Return 0, or the number of the first wrong one. */
+/* Classify $count pictures whose answers are known; return 0, or the number of a wrong one. */
 int ${name}_self_test(void);
 #endif
 

@@ -61,14 +61,15 @@ $steps
 }
 """)
 
+# Pixels of a row that go to one plane lie side by side there.
 SPREAD = Template("""
     for (int c = 0; c < $channels; ++c) {
         for (int y = 0; y < $height; ++y, pixels += $width) {
             float *row = $into + c * $channel + (y + $offset) % $period * $planes +
-                         (y + $offset) / $period * $pitch;
-            for (int first = 0; first < $period; ++first) {
-                float *at = row + (first + $offset) % $period * $plane + (first + $offset) / $period;
-                for (int x = first; x < $width; x += $period) *at++ = (float)pixels[x] * $scale;
+                (y + $offset) / $period * $pitch;
+            for (int i = 0; i < $period; ++i) {
+                float *at = row + (i + $offset) % $period * $plane + (i + $offset) / $period;
+                for (int x = i; x < $width; x += $period) *at++ = (float)pixels[x] * $scale;
             }
         }
     }""")
@@ -192,8 +193,7 @@ def _steps(stages: list[Stage], ends: bool) -> str:
             ),
         )
         body = [
-            f"block{n}_pool({at[phase]}, {keep_of(last, phase)}, "
-            f"{into} + {start_of(last, phase)});"
+            f"block{n}_pool({at[phase]}, {keep_of(last, phase)}, {into} + {start_of(last, phase)});"
             for phase in phases
         ]
     text += f"\n    for (int o = 0; o < {last.block.channels}; ++o) {{\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,13 +49,13 @@ def string(text: str) -> str:
     return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in text.encode()) + '"'
 
 
-def read_arrays(text: str) -> dict[str, NDArray[np.float32] | NDArray[np.int64]]:
-    """Return the arrays that `array` wrote, by name.
+def read_arrays(text: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays that `array` wrote, float32 or int64, by name.
 
     Raises:
         ValueError: one of them is damaged.
     """
-    found: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {}
+    found: dict[str, NDArray[Any]] = {}
     for match in ARRAY.finditer(text):
         words = [word.strip() for word in match["values"].split(",")]
         values = (
