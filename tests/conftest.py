@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,3 +116,22 @@ def artefacts(
     for name, path in paths.items():
         assert export(trained, name, path, Options(mnist)).passed
     return paths
+
+
+@pytest.fixture(scope="session")
+def host_inputs(
+    tmp_path_factory: pytest.TempPathFactory,
+    artefacts: dict[str, Path],
+    trained: Weights,
+    mnist: Dataset,
+) -> Path:
+    """What export/README.md promises a check."""
+    from cnnkit.verify import reference_logits
+
+    folder = tmp_path_factory.mktemp("hosts")
+    for path in artefacts.values():
+        shutil.copy(path, folder)
+    images = mnist.test.images[:1000]
+    np.save(folder / "images.npy", images)
+    np.save(folder / "labels.npy", reference_logits(trained, images)[0].argmax(axis=1))
+    return folder
