@@ -1,7 +1,7 @@
 """A C source of ours as a function in this process: `compiled = build(read_c(path))`.
 
 It is compiled, together with a few lines that call it for a batch, by the C compiler of this
-machine: the one that CC names, else cc, gcc or clang.
+machine: the one that CC names, else cc, gcc or clang, with the options in CFLAGS.
 """
 
 from __future__ import annotations
@@ -99,8 +99,9 @@ def build(source: Source) -> Compiled:
         text = BATCH.substitute(stem=source.path.stem, name=source.name, MACRO=source.name.upper())
         (folder / "batch-of.c").write_text(text)
         sources = ["batch-of.c", f"{source.path.stem}.c"]
+        chosen = shlex.split(os.environ.get("CFLAGS", ""))
         done = subprocess.run(
-            [*command, *OPTIONS, *sources, "-o", "library.so", "-lm"],
+            [*command, *OPTIONS, *chosen, *sources, "-o", "library.so", "-lm"],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -112,7 +113,7 @@ def build(source: Source) -> Compiled:
             raise InputError(
                 source.path,
                 f"is refused by {about} ({reason.strip() or f'exit code {done.returncode}'})",
-                "name another C compiler with the environment variable CC",
+                "look at the environment variables CC and CFLAGS: they choose compiler and options",
             )
         library = ctypes.CDLL(str(folder / "library.so"))  # stays loaded without its file
     shape = (ctypes.c_int32 * 4).in_dll(library, "batch_shape")

@@ -51,7 +51,7 @@ class Source:
     @property
     def name(self) -> str:
         """What its functions' names begin with."""
-        return prefix(self.metadata)
+        return prefix(self.path.stem)
 
 
 def write_c(weights: Weights, options: Options) -> dict[str, bytes]:

@@ -26,7 +26,7 @@ HEADER = Template("""\
  *
  * Pixels: uint8_t [$channels][$height][$width], raw, from 0 to 255, white on black; scaled inside.
  * Flash:  $flash bytes of constants, and the code.
- * RAM:    no static variables; $stack bytes of arrays on the stack during a call.
+ * RAM:    no variables; $stack bytes of arrays on the stack during a call, and a few hundred more.
  * Calls:  no allocation and no state: any number of threads may call at once.
  * Needs:  C99, and expf of the C library unless ${MACRO}_OWN_EXPF is defined. With -O3 and the
  *         processor's vectors (say -mavx2 -mfma) it is fastest; GCC's -std=c99 keeps it from
@@ -62,7 +62,7 @@ void ${name}_logits(const uint8_t pixels[${MACRO}_PIXELS],
     float logits[${MACRO}_CLASSES]);
 
 #ifdef ${MACRO}_SELF_TEST
-/* Classify $count pictures whose answers are known; return 0, or the number of a wrong one. */
+/* Classify $count pictures whose answers are known; return how many come out wrong: 0 is right. */
 int ${name}_self_test(void);
 #endif
 
@@ -140,17 +140,16 @@ static int differ(const float *a, const float *b) {
 }
 
 int ${name}_self_test(void) {
+    int wrong = 0;
     for (int i = 0; i < $count; ++i) {
         float logits[$classes], probabilities[$classes];
         const uint8_t *pixels = golden_images + i * $pixels;
         ${name}_logits(pixels, logits);
-        if (${name}_predict(pixels, probabilities) != golden_labels[i] ||
+        wrong += ${name}_predict(pixels, probabilities) != golden_labels[i] ||
             differ(logits, golden_logits + i * $classes) ||
-            differ(probabilities, golden_probabilities + i * $classes)) {
-            return i + 1;
-        }
+            differ(probabilities, golden_probabilities + i * $classes);
     }
-    return 0;
+    return wrong;
 }
 #endif
 """)
@@ -162,8 +161,7 @@ def header_text(weights: Weights, metadata: Mapping[str, Any], stem: str) -> str
     known = isinstance(accuracy, float)
     channels, height, width = architecture.input
     return HEADER.substitute(
-        _names(architecture, metadata),
-        stem=stem,
+        _names(architecture, stem),
         parameters=f"{_parameters(architecture):,}",
         channels=channels,
         height=height,
@@ -181,7 +179,7 @@ def header_text(weights: Weights, metadata: Mapping[str, Any], stem: str) -> str
 def source_text(weights: Weights, metadata: Mapping[str, Any], golden: Golden, stem: str) -> str:
     """Return the source: names, parameters, the network, and what the header declares."""
     architecture, tensors = weights.architecture, weights.tensors
-    names = _names(architecture, metadata)
+    names = _names(architecture, stem)
     texts = ",\n".join(f"    {string(name)}" for name in metadata["names"])
     parameters = [
         array("float", name.replace(".", "_"), tensors[name].ravel())
@@ -196,7 +194,7 @@ def source_text(weights: Weights, metadata: Mapping[str, Any], golden: Golden, s
     tolerance = float_text(float(np.float32(golden.tolerance)))
     return "\n".join(
         [
-            SOURCE_START.substitute(names, stem=stem, names=texts),
+            SOURCE_START.substitute(names, names=texts),
             *parameters,
             network_text(architecture),
             SOURCE_END.substitute(names, golden="".join(vectors), tolerance=tolerance, count=COUNT),
@@ -214,16 +212,16 @@ def _parameters(architecture: Architecture) -> int:
     return sum(map(math.prod, architecture.parameter_shapes().values()))
 
 
-def prefix(metadata: Mapping[str, Any]) -> str:
-    """Return what the functions' names begin with, after the data that the network is for."""
-    dataset = str(metadata.get("cnnkit.dataset", "net"))
-    return "cnnkit_" + re.sub(r"\W", "_", dataset, flags=re.ASCII).lower()
+def prefix(stem: str) -> str:
+    """Return what the names begin with, after the files: networks of other names fit beside it."""
+    return "cnnkit_" + re.sub(r"\W", "_", stem, flags=re.ASCII).lower()
 
 
-def _names(architecture: Architecture, metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _names(architecture: Architecture, stem: str) -> dict[str, Any]:
     return {
-        "name": prefix(metadata),
-        "MACRO": prefix(metadata).upper(),
+        "name": prefix(stem),
+        "MACRO": prefix(stem).upper(),
+        "stem": stem,
         "pixels": math.prod(architecture.input),
         "classes": architecture.classes,
     }
