@@ -133,10 +133,11 @@ def judge(
 def _content_checks(about: dict[str, Any], weights: Weights) -> list[Check]:
     if not about:
         return []
-    expected = {**contract.metadata(weights), "version": ""}  # another cnnkit may check
-    stated = {**_without_golden(about["metadata"]), "version": ""}
+    stated = {**_without_golden(about["metadata"]), "version": ""}  # another cnnkit may check
+    input = contract.input_type(stated)
+    expected = {**contract.metadata(weights, input=input), "version": ""}
     differing = sorted(key for key in {*stated, *expected} if stated.get(key) != expected.get(key))
-    declared = contract.signature(weights.architecture)
+    declared = contract.signature(weights.architecture, input)
     if about["format"] == "torchscript":  # it knows tensors, not their types and shapes
         declared = dict.fromkeys(declared, "Tensor")
     same = about["weights_sha256"] == weights.sha256

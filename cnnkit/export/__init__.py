@@ -15,6 +15,7 @@ from cnnkit.checkpoint import Weights
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.export.onnx import write_onnx
 from cnnkit.export.options import Options
+from cnnkit.export.pt2 import write_pt2
 from cnnkit.export.torchscript import write_torchscript
 from cnnkit.files import replacing_together
 
@@ -30,19 +31,27 @@ class Format:
         write: returns the content of every file of the artefact by its suffix, the main file first.
         suffix: the main file's.
         description: one line of help.
+        choices: those of `Options` that it heeds.
     """
 
     write: Callable[[Weights, Options], Mapping[str, bytes]]
     suffix: str
     description: str
+    choices: frozenset[str] = frozenset({"input"})
 
 
 FORMATS: dict[str, Format] = {
-    "onnx": Format(write_onnx, ".onnx", "ONNX, opset 17, IR 8, for ONNX Runtime, OpenCV, browsers"),
+    "onnx": Format(
+        write_onnx,
+        ".onnx",
+        "for ONNX Runtime, OpenCV, browsers, OpenVINO",
+        frozenset({"input", "opset"}),
+    ),
+    "pt2": Format(write_pt2, ".pt2", "for torch.export.load"),
     "torchscript": Format(
         write_torchscript,
         ".pt",
-        "TorchScript, for libtorch (PyTorch deprecated it in 2.10; it works)",
+        "for libtorch (deprecated by PyTorch; it works)",
     ),
 }
 
@@ -65,6 +74,8 @@ def export(
 ) -> Report:
     """Write an artefact, prove it on all test images in its own runtime, and only then keep it.
 
+    A model card, `path` with `.md` behind it, goes beside it.
+
     Args:
         weights: the network.
         name: the format.
@@ -80,6 +91,7 @@ def export(
         StorageError: `path` cannot be written.
     """
     # It needs the runtimes, which need this package's contract.
+    from cnnkit.export.card import card
     from cnnkit.verify import check_fit, verify
 
     form = find_format(name)
@@ -87,16 +99,32 @@ def export(
         raise InputError(
             path, "is a folder", f"name a file in it, such as {path / ('net' + form.suffix)}"
         )
+    if options.changed - form.choices:
+        raise InputError(
+            ", ".join(f"--{choice}" for choice in sorted(options.changed - form.choices)),
+            f"means nothing to the format {name}",
+            "leave it out",
+        )
     check_fit(weights, options.dataset)
     files = form.write(weights, replace(options, stem=path.stem))
     with replacing_together(path) as beside:
-        for suffix, content in files.items():
-            name = path.name if suffix == form.suffix else path.stem + suffix
-            (beside / name).write_bytes(content)
+        named = {
+            path.name if suffix == form.suffix else path.stem + suffix: content
+            for suffix, content in files.items()
+        }
+        for file, content in named.items():
+            (beside / file).write_bytes(content)
         main = beside / path.name
-        report = replace(verify([main], weights, options.dataset, allow_near_ties)[0], path=path)
+        try:
+            (report,) = verify([main], weights, options.dataset, allow_near_ties)
+        except InputError as error:  # its runtime does not even open it
+            raise VerdictError(path, f"was not kept: it {error.reason}", error.remedy) from error
+        report = replace(report, path=path)
         if not report.passed:
             raise VerdictError(path, f"was not kept: {_reason(report)}", _remedy(report))
+        (beside / f"{path.name}.md").write_text(
+            card(weights, report, named, options), encoding="utf-8"
+        )
     return report
 
 
