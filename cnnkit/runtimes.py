@@ -20,7 +20,8 @@ from cnnkit.architecture import PIXEL_SCALE, Architecture
 from cnnkit.checkpoint import Weights, check_names, find_weights, read_weights
 from cnnkit.errors import InputError
 from cnnkit.export import contract
-from cnnkit.export.onnx_file import read_onnx
+from cnnkit.export.onnx_file import OnnxFile, read_onnx
+from cnnkit.export.onnx_int8 import dequantise, digest
 from cnnkit.export.pt2 import read_pt2
 from cnnkit.export.torch_archive import deprecation_known, require_torch
 from cnnkit.export.torchscript import read_torchscript
@@ -41,7 +42,7 @@ class Model:
 
     Attributes:
         path: the file.
-        format: "onnx", "torchscript" or "weights".
+        format: a row of `cnnkit.export.FORMATS`, or "weights".
         runtime: what answers, with its version ("onnxruntime 1.32.0").
         metadata: the JSON values of the export contract.
         weights: the network as found in the artefact.
@@ -74,6 +75,14 @@ class Model:
         """Digest of the parameters that are in the artefact."""
         return self.weights.sha256
 
+    @property
+    def intact(self) -> bool:
+        """Whether the artefact holds the tensors that its metadata tell of."""
+        quantised = contract.quantisation(self.metadata)
+        if quantised:
+            return bool(quantised.get("tensors_sha256") == self.notes["tensors_sha256"])
+        return bool(self.weights_sha256 == self.metadata["cnnkit.weights_sha256"])
+
     def __call__(self, images: NDArray[np.uint8]) -> Prediction:
         """Classify raw pixels, uint8 [N, C, H, W].
 
@@ -103,7 +112,7 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Model:
         MissingError: its runtime is not installed.
     """
     model = open_model(Path(path), threads)
-    if model.weights_sha256 != model.metadata["cnnkit.weights_sha256"]:
+    if not model.intact:
         raise InputError(
             path,
             "holds other weights than its metadata says: damaged, or changed by another tool",
@@ -123,7 +132,10 @@ def load_onnx(path: Path, threads: int) -> Model:
 
     file = read_onnx(path)
     metadata = contract.decode(path, file.metadata, "an ONNX file")
-    weights = _weights(path, metadata, file.tensors)
+    quantised = bool(contract.quantisation(metadata))
+    weights = _weights(
+        path, metadata, _parameters(path, metadata, file) if quantised else file.tensors
+    )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -147,7 +159,7 @@ def load_onnx(path: Path, threads: int) -> Model:
     types = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(int64)": "int64"}
     return Model(
         path,
-        "onnx",
+        "onnx-int8" if quantised else "onnx",
         f"onnxruntime {onnxruntime.__version__}",
         metadata,
         weights,
@@ -162,8 +174,20 @@ def load_onnx(path: Path, threads: int) -> Model:
             "operators": sorted(set(file.operators)),
             "one_file": not file.external,
             "source_notes": file.notes,
+            **({"tensors_sha256": digest(file.tensors)} if quantised else {}),
         },
     )
+
+
+def _parameters(path: Path, metadata: dict[str, Any], file: OnnxFile) -> dict[str, NDArray[Any]]:
+    """Return the parameters that a quantised file's tensors stand for."""
+    architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
+    try:
+        return dequantise(file.tensors, architecture)
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            path, f"holds no quantised parameters of its network ({error})", "export it again"
+        ) from error
 
 
 def load_torchscript(path: Path, threads: int) -> Model:

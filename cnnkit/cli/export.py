@@ -25,7 +25,8 @@ def export(
     format: Annotated[
         str,
         typer.Option(
-            "--format", help="onnx, pt2 (torch.export), or torchscript (deprecated by PyTorch)."
+            "--format",
+            help="onnx, onnx-int8, pt2 (torch.export), or torchscript (deprecated by PyTorch).",
         ),
     ] = "onnx",
     output: Annotated[
@@ -41,6 +42,10 @@ def export(
     opset: Annotated[
         int | None, typer.Option(help="ONNX operator set, with the lowest IR version it allows.")
     ] = None,
+    max_drop: Annotated[
+        float,
+        typer.Option(help="onnx-int8: the share of test images by which accuracy may fall."),
+    ] = 0.005,
     allow_near_ties: NearTiesOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -66,7 +71,7 @@ def export(
     messages.print(
         f"{source} → {target}: writing, then verifying on all test images", soft_wrap=True
     )
-    report = export(network, format, target, Options(test, input, opset), allow_near_ties)
+    report = export(network, format, target, Options(test, input, opset, max_drop), allow_near_ties)
     content = read_bytes(target)
     card = f"{target}.md"
     facts = {"bytes": len(content), "sha256": sha256(content), "weights": str(source), "card": card}

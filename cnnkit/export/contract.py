@@ -15,12 +15,13 @@ from typing import Any
 from cnnkit.architecture import PIXEL_SCALE, Architecture
 from cnnkit.checkpoint import Weights
 from cnnkit.errors import InputError
-from cnnkit.export.golden import Golden, choose, vectors
+from cnnkit.export.golden import KEY, Golden, choose, vectors
 from cnnkit.export.options import Options
 
 CONTRACT_VERSION = 1
 INPUT = "image"
 OUTPUTS = ("logits", "probabilities", "label")
+QUANTISATION = "cnnkit.quantization"
 MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
 
 
@@ -91,6 +92,21 @@ def input_type(values: Mapping[str, Any]) -> str:
     return "float32" if scaled_outside else "uint8"
 
 
+def own(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an artefact states of its weights alone: no golden vectors, no quantisation."""
+    other = (KEY, QUANTISATION)
+    return {key: value for key, value in values.items() if not key.startswith(other)}
+
+
+def quantisation(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how an artefact was quantised; nothing if it was not.
+
+    Its `tensors_sha256` are the digest of what the file holds, its `max_accuracy_drop` the share by
+    which its accuracy may be below the network's.
+    """
+    return dict(values.get(QUANTISATION, {}))
+
+
 def encode(values: Mapping[str, Any]) -> dict[str, str]:
     """Return every value as JSON text, for formats that store strings."""
     return {key: json.dumps(value, sort_keys=True) for key, value in values.items()}
@@ -115,8 +131,11 @@ def decode(path: Path, texts: Mapping[str, str], kind: str) -> dict[str, Any]:
         )
     try:
         values = {key: json.loads(text) for key, text in texts.items()}
-        well_formed = isinstance(values["cnnkit.weights_sha256"], str) and all(
-            isinstance(name, str) for name in values["names"]
+        quantised = quantisation(values)
+        well_formed = (
+            isinstance(values["cnnkit.weights_sha256"], str)
+            and all(isinstance(name, str) for name in values["names"])
+            and (not quantised or isinstance(quantised["max_accuracy_drop"], float))
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(path, f"has damaged metadata ({error!r})", "export it again") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ from cnnkit.errors import InputError
 from cnnkit.files import read_bytes
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-FLOAT, EXTERNAL = 1, 1  # TensorProto.DataType.FLOAT, TensorProto.DataLocation.EXTERNAL
+TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8"}  # NumPy's, by TensorProto.DataType
+EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class OnnxFile:
         opsets: version by domain; "" is the standard one.
         metadata: metadata_props.
         operators: each node's type, with its domain before it where it is not the standard one.
-        tensors: float32 initialisers stored as raw data, by name.
+        tensors: initialisers stored as raw data, by name.
         external: whether a tensor lies in another file.
         notes: whether a doc string or a node's metadata is there (some exporters' source lines).
     """
@@ -39,7 +41,7 @@ class OnnxFile:
     opsets: dict[str, int]
     metadata: dict[str, str]
     operators: tuple[str, ...]
-    tensors: dict[str, NDArray[np.float32]]
+    tensors: dict[str, NDArray[Any]]
     external: bool
     notes: bool
 
@@ -85,7 +87,7 @@ def _model(content: bytes) -> OnnxFile:
         tensors={
             _text(tensor, 8): _array(tensor)
             for tensor in tensors
-            if tensor.get(2) == [FLOAT] and 9 in tensor
+            if _int(tensor.get(2, [0])[0]) in TYPES and 9 in tensor
         },
         external=any(tensor.get(14) == [EXTERNAL] or 13 in tensor for tensor in tensors),
         notes=bool(
@@ -96,11 +98,12 @@ def _model(content: bytes) -> OnnxFile:
     )
 
 
-def _array(tensor: dict[int, list[int | bytes]]) -> NDArray[np.float32]:
+def _array(tensor: dict[int, list[int | bytes]]) -> NDArray[Any]:
     shape: list[int] = []
     for size in tensor.get(1, []):  # writers may pack the dimensions into one field or not
         shape += [size] if isinstance(size, int) else [value for value, _ in _varints(size)]
-    return np.frombuffer(_bytes(tensor[9][0]), dtype="<f4").reshape(shape).astype(np.float32)
+    dtype = np.dtype(TYPES[_int(tensor[2][0])])
+    return np.frombuffer(_bytes(tensor[9][0]), dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 
 def _group(message: bytes) -> dict[int, list[int | bytes]]:
