@@ -12,7 +12,20 @@ from typing import Annotated
 
 import typer
 
-from cnnkit.cli import bench, data, demo, doctor, embed, evaluate, export, predict, train, verify
+from cnnkit.cli import (
+    bench,
+    data,
+    demo,
+    doctor,
+    embed,
+    evaluate,
+    export,
+    predict,
+    reproduce,
+    sweep,
+    train,
+    verify,
+)
 from cnnkit.cli.output import fail
 from cnnkit.errors import EXIT_BUG, EXIT_INTERRUPTED, CnnkitError
 
@@ -51,6 +64,8 @@ def root(
 
 
 app.command()(train.train)
+app.command()(reproduce.reproduce)
+app.command(context_settings=sweep.EXTRA)(sweep.sweep)
 app.command("eval")(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(export.export)
