@@ -324,7 +324,7 @@ def test_a_damaged_export_keeps_neither_file(
         return {**files, ".c": damage(files[".c"])}
 
     monkeypatch.setitem(FORMATS, "c", replace(FORMATS["c"], write=write_damaged))
-    with pytest.raises(VerdictError, match="was not kept: it (holds other|is not what)"):
+    with pytest.raises(VerdictError, match=r"was not kept: it (holds other|is not what)"):
         export(trained, "c", tmp_path / "out" / "mnist.c", Options(few))
     assert list((tmp_path / "out").iterdir()) == []
 
