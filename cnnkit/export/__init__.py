@@ -46,7 +46,7 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    "c": Format(write_c, ".c", "C99, a source and its header, for firmware and everything else"),
+    "c": Format(write_c, ".c", "C99, a source and its header, for firmware", frozenset()),
     "onnx": Format(
         write_onnx,
         ".onnx",
