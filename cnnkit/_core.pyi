@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any, type_check_only
 
 import numpy as np
@@ -24,6 +25,18 @@ class ConvReluPool(metaclass=_Pybind11Type):
         precision: str,
         isa: str | None,
     ) -> None: ...
+    @staticmethod
+    def at(
+        weight: int,
+        sizes: Sequence[int],
+        bias: int,
+        stride: Any,
+        padding: Any,
+        pool_kernel: Any,
+        pool_stride: Any,
+        pool_padding: Any,
+        precision: str,
+    ) -> ConvReluPool: ...
     def __call__(self, x: Any, threads: int, out: Any = None) -> NDArray[np.float32]: ...
     def run_at(
         self,
@@ -57,7 +70,9 @@ class ConvReluPool(metaclass=_Pybind11Type):
     def isa(self) -> str: ...
 
 class Network(metaclass=_Pybind11Type):
-    def __init__(self, parameters: Any, isa: str | None = None) -> None: ...
+    def __init__(
+        self, parameters: Any, isa: str | None = None, architecture: Any = None
+    ) -> None: ...
     def __call__(
         self, images: Any, threads: int = 1, out: Any = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]: ...
@@ -73,6 +88,7 @@ class NetworkTrainer(metaclass=_Pybind11Type):
         square: Any,
         steps: int,
         isa: str | None = None,
+        architecture: Any = None,
     ) -> None: ...
     def train(
         self, order: Any, batch_size: int, learning_rate: float, weight_decay: float = 0.0

@@ -23,8 +23,8 @@ struct Shape {
 };
 
 enum class Precision {
-    kDefault,  // within a small factor of the rounding error of a plain sum
-    kFast,     // 15 to 25 times that, where it pays
+    kDefault,  // an error below 2e-6 of the largest output, up to 512 channels
+    kFast,     // below 5e-6, where it pays
 };
 
 // One way to compute the operation on one instruction set. Functions never allocate: the caller
@@ -59,30 +59,56 @@ struct Limits {
     float (*read)(const float* from, long count, long passes);
 };
 
-// The gradients, for one instruction set. Weights are packed in an order of their own.
+// One way to compute the gradients on one instruction set. Weights, and the sums over images that
+// become dw and db, are in an order of its own. Memory is the caller's, as with Algorithm.
 struct Gradient {
+    bool (*fits)(const Shape&);
     size_t (*weight_bytes)(const Shape&);
+    size_t (*sum_bytes)(const Shape&);
     size_t (*workspace_bytes)(const Shape&);
     void (*pack_weights)(const Shape&, const float* weight, float* packed);
-    void (*unpack_weights)(const Shape&, const float* packed, float* weight);  // adds to weight
+    // Adds sums to dw and db [channels_out].
+    void (*add_sums)(const Shape&, const float* sums, float* dw, float* db);
     // One image: x, the gradient of its output, and the winners that `Algorithm::run` gave. Adds to
-    // dw (packed) and to db [channels_out]; writes dx unless it is null.
+    // sums; writes dx unless it is null, and else does not read the weights.
     void (*run)(const Shape&, const float* x, const float* packed_weight, const float* grad,
-                const unsigned char* winners, float* dw, float* db, float* dx, void* workspace);
+                const unsigned char* winners, float* sums, float* dx, void* workspace);
+};
+
+// One step of Adam: what depends on the number of steps and the hyperparameters.
+struct AdamStep {
+    float step;             // minus the learning rate, over the mean's bias correction
+    float root_correction;  // square root of the square's bias correction
+    float epsilon;
+    float keep;                 // of a parameter: what AdamW's decay leaves
+    float take1, keep2, take2;  // 1 - beta1, beta2, 1 - beta2
+};
+
+// The linear layer and Adam, for one instruction set; see dense.inl.h.
+struct Dense {
+    void (*forward)(const float* weight, const float* bias, const float* x, long inputs,
+                    long outputs, float* y);
+    void (*input_gradient)(const float* weight, const float* dy, long inputs, long outputs,
+                           float* dx);
+    void (*weight_gradient)(const float* x, const float* dy, long n, long inputs, long outputs,
+                            float* dweight);
+    void (*adam)(const AdamStep&, const float* gradient, long count, float* parameter, float* mean,
+                 float* square);
 };
 
 struct NetKernels;  // the published network as one engine: net/net.h
 
-// The algorithms of one instruction set, best first; the last one fits everything.
+// The algorithms and gradients of one instruction set, best first; the last ones fit everything.
 struct Isa {
     const char* name;
     int lanes;  // floats in a vector
     bool (*supported)();
     const Algorithm* algorithms;
     int algorithm_count;
-    Gradient gradient;
+    const Gradient* gradients;
+    Dense dense;
     Limits limits;
-    const NetKernels* net;
+    const NetKernels* net;  // null where the general kernels are the faster way
 };
 
 }  // namespace cnnkit
