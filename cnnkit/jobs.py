@@ -91,7 +91,7 @@ def run_jobs(
     left = [names[job.folder] for job in jobs]
     epochs = {names[folder]: config.epochs for folder, config in runs}
     with StopSignals() as stop, JobsProgress(console, epochs, left) as progress:
-        for number, event in (runner or run_in_processes)(jobs, stop):
+        for number, event in (runner or run_in_processes)(jobs, stop) if jobs else ():
             raise_failure(event)
             progress.show(left[number], event)
     ended = sum(map(_has_ended, folders))

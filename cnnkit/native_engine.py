@@ -1,4 +1,4 @@
-"""Training steps and answers by cnnkit's own engine, for the published network, without PyTorch."""
+"""Training steps and answers by cnnkit's own engine, without PyTorch."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FAST, SLOW = 0.02, 0.1  # seconds that so many steps should take: progress moves
 
 
 class NativeEngine:
-    """The published network, Adam and the training images in cnnkit's extension, on one core.
+    """A network, Adam and the training images in cnnkit's extension, on one core.
 
     How the steps are grouped into calls never changes a bit.
 
     Args:
-        architecture: the published one.
+        architecture: the network; the published one has kernels of its own.
         split: the training images; all stay in memory as uint8.
         learning_rate: Adam's; the attribute may be set between epochs. Betas and epsilon are
             PyTorch's defaults.
@@ -33,7 +33,7 @@ class NativeEngine:
         weight_decay: AdamW's; 0 is plain Adam.
 
     Raises:
-        InputError: another architecture or device, or a label beyond the classes.
+        InputError: another device, an architecture beyond its sizes, or a label beyond the classes.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class NativeEngine:
             vector(SQUARE),
             int(state[STEP][0]),
             isa,
+            architecture.sizes,
         )
         self.steps_at_once = FEWEST_STEPS
 
@@ -98,5 +99,5 @@ class NativeEngine:
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
-        network = _core.Network(self.trainer.state()[0], self.isa)
+        network = _core.Network(self.trainer.state()[0], self.isa, self.architecture.sizes)
         return network.log_probabilities(np.ascontiguousarray(images))
