@@ -136,7 +136,7 @@ def test_verdicts_are_those_of_the_reported_runs(found: Findings) -> None:
     assert sum(document["verdicts"].values()) == len(document["claims"]) == 14
     text = (found.config.folder / "report.md").read_text()
     for claim in found.claims:
-        assert f"| {claim.ours} | {claim.verdict} | {claim.reason} |" in text
+        assert f"| {claim.verdict} | {claim.ours} | {claim.place} | {claim.reason} |" in text
 
 
 def test_every_figure_is_a_png_and_an_svg_and_shown(found: Findings) -> None:
@@ -147,7 +147,7 @@ def test_every_figure_is_a_png_and_an_svg_and_shown(found: Findings) -> None:
             assert picture.width > 1000
             assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 20
         assert (folder / f"{stem}.svg").read_text().startswith("<?xml")
-        assert f"]({stem}.svg)" in text
+        assert f"]({stem}.png)" in text
     assert not list(folder.glob(".*"))
 
 
@@ -229,7 +229,7 @@ def test_words_of_a_report_cannot_become_markup(tmp_path: Path) -> None:
 def test_markdown_holds_the_same_blocks() -> None:
     blocks = [Heading("T", 1), Table("c", ("a", "b"), (("1", "2"),)), Picture("p", "cap", "alt")]
     assert markdown(blocks) == (
-        "# T\n\n**c**\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n![alt](p.svg)\n\n*cap*\n"
+        "# T\n\n**c**\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n![alt](p.png)\n\n*cap*\n"
     )
 
 
@@ -266,9 +266,8 @@ def test_the_same_call_again_trains_nothing_and_says_the_same(
     assert len(before) == 27
     again = reproduce(config)
     assert {path: path.stat().st_mtime_ns for path in states} == before
-    assert again.claims == found.claims
-    assert found.seconds["published"]
-    assert again.seconds == {"published": None, "validation": None}
+    assert again.to_json() == found.to_json()
+    assert all(seconds and 0 < seconds < 300 for seconds in again.seconds.values())
 
 
 def test_a_kill_at_any_moment_loses_nothing_that_was_complete(

@@ -67,7 +67,7 @@ def report(found: Findings) -> list[Block]:
 
 def _summary(found: Findings) -> list[Block]:
     rows = [
-        (claim.claim, claim.place, claim.ours, claim.verdict.value, claim.reason)
+        (claim.claim, claim.verdict.value, claim.ours, claim.place, claim.reason)
         for claim in found.claims
     ]
     return [
@@ -81,7 +81,7 @@ def _summary(found: Findings) -> list[Block]:
         ),
         Table(
             "Each published statement beside our runs (mean ± standard deviation)",
-            ("published", "where", "ours", "verdict", "the numbers that decided"),
+            ("published", "verdict", "ours", "where", "the numbers that decided"),
             rows,
         ),
     ]
