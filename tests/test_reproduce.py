@@ -379,6 +379,13 @@ def test_another_engine_does_not_go_on_with_these_runs(
         reproduce(replace(config, engine="torch"))
 
 
+@pytest.mark.parametrize(
+    ("engine", "name"), [("auto", "native"), ("native", "native"), ("torch", "torch")]
+)
+def test_the_folder_is_the_same_for_the_same_engine(engine: str, name: str) -> None:
+    assert ReproduceConfig(engine=engine).folder == Path(f"runs/reproduce/mnist-{name}")
+
+
 def test_too_few_epochs_for_an_early_and_a_late_part_are_refused() -> None:
     with pytest.raises(InputError, match="epochs: is 5"):
         reproduce(ReproduceConfig(epochs=5))

@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnkit.architecture import Architecture
 from cnnkit.checkpoint import RUNS
-from cnnkit.engines import ENGINES
+from cnnkit.engines import ENGINES, choose_engine
 from cnnkit.errors import InputError
 from cnnkit.train import TrainConfig
 
@@ -54,7 +55,8 @@ class ReproduceConfig:
     @property
     def folder(self) -> Path:
         """The report's folder: the same for the same engine, so that the same call goes on."""
-        return self.output or RUNS / "reproduce" / f"mnist-{self.engine}"
+        engine = choose_engine(self.engine, "auto", Architecture())
+        return self.output or RUNS / "reproduce" / f"mnist-{engine}"
 
 
 def published_runs(config: ReproduceConfig) -> list[TrainConfig]:
