@@ -1,7 +1,7 @@
 """Any artefact as a function of images: `cnnkit.load("mnist.onnx")(images).label`.
 
 Each format answers in the runtime that its users have: ONNX in ONNX Runtime, TorchScript in
-PyTorch, weights in cnnkit's own kernels (without PyTorch).
+PyTorch, C compiled by the C compiler, weights in cnnkit's own kernels (without PyTorch).
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from cnnkit.architecture import Architecture
 from cnnkit.checkpoint import Weights, check_names, find_weights, read_weights
+from cnnkit.compiled import build
 from cnnkit.errors import InputError
 from cnnkit.export import contract
+from cnnkit.export.c import read_c
 from cnnkit.export.onnx_file import read_onnx
 from cnnkit.export.torchscript import deprecation_known, read_metadata, require_torch
 from cnnkit.inference import Prediction as Prediction
@@ -35,7 +37,7 @@ class Model:
 
     Attributes:
         path: the file.
-        format: "onnx", "torchscript" or "weights".
+        format: "onnx", "torchscript", "c" or "weights".
         runtime: what answers, with its version ("onnxruntime 1.32.0").
         metadata: the JSON values of the export contract.
         weights: the network as found in the artefact.
@@ -194,6 +196,21 @@ def load_torchscript(path: Path, threads: int) -> Model:
     )
 
 
+def load_c(path: Path, threads: int) -> Model:
+    """Open a C source of ours, compiled by this machine's C compiler; it uses one thread."""
+    source = read_c(path)
+    compiled = build(source)
+    return Model(
+        path,
+        "c",
+        compiled.compiler,
+        source.metadata,
+        source.weights,
+        compiled.declared,
+        compiled,
+    )
+
+
 def load_weights(path: Path, threads: int) -> Model:
     """Open a weights file or a run folder in cnnkit's own kernels."""
     file = find_weights(path)
@@ -227,6 +244,7 @@ def _weights(path: Path, metadata: dict[str, Any], arrays: dict[str, NDArray[Any
 
 
 LOADERS: dict[str, Callable[[Path, int], Model]] = {
+    "c": load_c,
     "onnx": load_onnx,
     "torchscript": load_torchscript,
     "weights": load_weights,

@@ -19,7 +19,7 @@ PICTURES = {
 
 
 def sniff(path: Path) -> str:
-    """Return "weights" (also for a run folder), "torchscript" (any zip file) or "onnx" (the rest).
+    """Return "weights" (also for a run folder), "torchscript" (any zip file), "c" or "onnx" (rest).
 
     Only the first bytes are read: the format's own reader says what is wrong further on.
 
@@ -40,6 +40,8 @@ def sniff(path: Path) -> str:
         raise pickle_refused(path)
     if head.startswith(b"PK"):
         return "torchscript"
+    if head.startswith(b"/* cnnkit"):
+        return "c"
     # safetensors: the length of a JSON header as eight little-endian bytes, then the header
     return "weights" if head[4:9] == b"\0\0\0\0{" else "onnx"
 

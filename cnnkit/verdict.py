@@ -51,7 +51,7 @@ class Report:
 
     Attributes:
         path: the artefact.
-        format: "onnx", "torchscript" or "weights".
+        format: "onnx", "torchscript", "c" or "weights".
         runtime: what answered.
         reference: what it was compared with.
         batches: the sizes of the batches that were run.

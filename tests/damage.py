@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -125,6 +126,17 @@ def edit_code(old: bytes, new: bytes) -> Damage:
     return edit_archive("archive/code/__torch__.py", lambda code: code.replace(old, new))
 
 
+def edit_source(old: bytes, new: bytes | Callable[[re.Match[bytes]], bytes]) -> Damage:
+    """Return a damage that replaces the first match of a regular expression in a C file."""
+
+    def damage(content: bytes) -> bytes:
+        changed, count = re.subn(old, new, content, count=1)
+        assert count == 1
+        return changed
+
+    return damage
+
+
 DAMAGES: dict[str, dict[str, Damage]] = {
     "onnx": {
         "a flipped weight": edit_onnx(flip_weight),
@@ -158,5 +170,18 @@ DAMAGES: dict[str, dict[str, Damage]] = {
         "another class name": edit_archive(
             "archive/extra/metadata.json", lambda text: text.replace(b'\\"7\\"', b'\\"1\\"')
         ),
+    },
+    "c": {
+        "a flipped weight": edit_source(
+            rb"(convs_1_weight\[576\] = \{\s*)-?0x1\.\w+p", rb"\g<1>0x1.5p"
+        ),
+        "another constant": edit_source(rb"x\[65 \+ q\]", b"x[64 + q]"),
+        "missing scaling": edit_source(rb"0x1.010102p-8f", b"0x1p0f"),
+        "a call of another function": edit_source(rb"expf\(x\)", b"abort()"),
+        "another golden label": edit_source(
+            rb"(?<=golden_labels\[16\] = \{\n    )\d",
+            lambda label: b"%d" % ((int(label[0]) + 1) % 10),
+        ),
+        "another class name": edit_source(rb'    "7"', b'    "1"'),
     },
 }

@@ -175,6 +175,6 @@ def test_the_graph_agrees_with_pytorchs_own_exporter(
 def test_an_unknown_format_lists_the_known_ones(
     trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="Choose one of onnx, torchscript"):
+    with pytest.raises(InputError, match="Choose one of c, onnx, torchscript"):
         export(trained, "tflite", tmp_path / "a", Options(few))
-    assert set(FORMATS) == {"onnx", "torchscript"}
+    assert set(FORMATS) == {"c", "onnx", "torchscript"}

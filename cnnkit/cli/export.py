@@ -24,7 +24,7 @@ def export(
     ] = None,
     format: Annotated[
         str,
-        typer.Option("--format", help="onnx, or torchscript (deprecated by PyTorch; it works)."),
+        typer.Option("--format", help="onnx, c, or torchscript (deprecated by PyTorch; it works)."),
     ] = "onnx",
     output: Annotated[
         Path | None,

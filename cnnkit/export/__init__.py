@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cnnkit.checkpoint import Weights
 from cnnkit.errors import InputError, VerdictError
+from cnnkit.export.c import write_c
 from cnnkit.export.onnx import write_onnx
 from cnnkit.export.options import Options
 from cnnkit.export.torchscript import write_torchscript
@@ -38,6 +39,7 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
+    "c": Format(write_c, ".c", "C99, a source and its header, for firmware and everything else"),
     "onnx": Format(write_onnx, ".onnx", "ONNX, opset 17, IR 8, for ONNX Runtime, OpenCV, browsers"),
     "torchscript": Format(
         write_torchscript,
