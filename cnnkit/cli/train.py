@@ -134,6 +134,7 @@ def train(
     if resume is not None:
         refuse_with_resume(given)
     from cnnkit import train as training
+    from cnnkit.config import TrainConfig
     from cnnkit.loop import TrainingInterruptedError
 
     try:
@@ -142,7 +143,7 @@ def train(
         else:
             given |= {} if epochs is None else {"epochs": epochs}
             # Typer has checked the types that a dictionary of options loses.
-            config = training.TrainConfig(data=data, **given)  # type: ignore[arg-type]
+            config = TrainConfig(data=data, **given)  # type: ignore[arg-type]
             result = training.train(config, stderr(quiet))
     except TrainingInterruptedError as stop:
         fail(str(stop))
