@@ -137,6 +137,7 @@ def train(
         refuse_with_resume(given)
     from cnnkit import distributed
     from cnnkit import train as training
+    from cnnkit.config import TrainConfig
     from cnnkit.loop import TrainingInterruptedError
 
     trainer = distributed if distributed.launched() else training
@@ -147,7 +148,7 @@ def train(
         else:
             given |= {} if epochs is None else {"epochs": epochs}
             # Typer has checked the types that a dictionary of options loses.
-            config = training.TrainConfig(data=data, **given)  # type: ignore[arg-type]
+            config = TrainConfig(data=data, **given)  # type: ignore[arg-type]
             result = trainer.train(config, stderr(quiet))
     except TrainingInterruptedError as stop:
         fail(str(stop))
