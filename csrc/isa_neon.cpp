@@ -3,7 +3,6 @@
 
 #include "cnnkit.h"
 #include "isa.h"
-#include "net/net.h"
 
 namespace cnnkit {
 namespace {
@@ -18,6 +17,6 @@ namespace {
 }  // namespace
 
 extern const Isa kNeon = {"neon",    kLanes, has_neon, kAlgorithms, kAlgorithmCount,
-                          kGradient, kDense, kLimits,  &kNetScalar};
+                          kGradient, kDense, kLimits,  nullptr};
 }  // namespace cnnkit
 #endif

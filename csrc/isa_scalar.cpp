@@ -1,6 +1,5 @@
 #include "cnnkit.h"
 #include "isa.h"
-#include "net/net.h"
 
 namespace cnnkit {
 namespace {
@@ -15,5 +14,5 @@ namespace {
 }  // namespace
 
 extern const Isa kScalar = {"scalar",  kLanes, has_scalar, kAlgorithms, kAlgorithmCount,
-                            kGradient, kDense, kLimits,    &kNetScalar};
+                            kGradient, kDense, kLimits,    nullptr};
 }  // namespace cnnkit
