@@ -6,7 +6,7 @@ The state is all that the next step depends on, except the order of the images, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -29,6 +29,8 @@ PARAMETERS, MEAN, SQUARE, STEP = "parameters/", "adam.mean/", "adam.square/", "a
 
 class Engine(Protocol):
     """What the training loop asks of an engine."""
+
+    learning_rate: float  # Adam's, from the next step on
 
     def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
         """Train on the images in `order` int64 [N], one or more steps at a time.
@@ -112,7 +114,23 @@ def require_packages(engine: str) -> None:
             raise MissingError.package(package, "training")
 
 
-def open_engine(name: str) -> Callable[[Architecture, Split, float, str, State], Engine]:
+class EngineMaker(Protocol):
+    """What makes an engine: architecture, training images, learning rate, device, state."""
+
+    def __call__(
+        self,
+        architecture: Architecture,
+        split: Split,
+        learning_rate: float,
+        device: str,
+        state: State,
+        *,
+        weight_decay: float = 0.0,
+    ) -> Engine:
+        """Return the engine, or raise what `NativeEngine` and `TorchEngine` do."""
+
+
+def open_engine(name: str) -> EngineMaker:
     """Return what makes the engine `native` or `torch`, imported only now.
 
     Raises:

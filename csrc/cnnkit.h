@@ -23,8 +23,8 @@ struct Shape {
 };
 
 enum class Precision {
-    kDefault,  // within a small factor of the rounding error of a plain sum
-    kFast,     // 15 to 25 times that, where it pays
+    kDefault,  // an error below 2e-6 of the largest output, up to 512 channels
+    kFast,     // below 5e-6, where it pays
 };
 
 // One way to compute the operation on one instruction set. Functions never allocate: the caller

@@ -9,6 +9,7 @@ namespace cnnkit {
 namespace {
 #include "sizes.inl.h"
 #include "vec_avx2.inl.h"
+#include "pool.inl.h"
 #include "direct.inl.h"
 #include "winograd_small.inl.h"
 #include "winograd.inl.h"

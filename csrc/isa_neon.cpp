@@ -8,6 +8,7 @@ namespace cnnkit {
 namespace {
 #include "sizes.inl.h"
 #include "vec_neon.inl.h"
+#include "pool.inl.h"
 #include "direct.inl.h"
 #include "winograd_small.inl.h"
 #include "gradient.inl.h"

@@ -49,6 +49,17 @@ def train(
     lr: Annotated[
         float | None, typer.Option("--lr", show_default="0.0001", help="Adam's learning rate.")
     ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            show_default="constant",
+            help="How the rate goes on: constant, cosine (half a cosine towards 0, per epoch), or "
+            "step (a tenth after each third of the epochs).",
+        ),
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(show_default="0", help="AdamW's weight decay; 0 is plain Adam.")
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
@@ -115,9 +126,9 @@ def train(
     """
     given = {
         "dataset": dataset, "channels": channels and numbers("--channels", channels),
-        "kernel": kernel, "pool": pool, "batch_size": batch_size, "learning_rate": lr, "seed": seed,
-        "device": device, "engine": engine, "val_split": val_split,
-        "patience": patience, "output": output,
+        "kernel": kernel, "pool": pool, "batch_size": batch_size, "learning_rate": lr,
+        "schedule": schedule, "weight_decay": weight_decay, "seed": seed, "device": device,
+        "engine": engine, "val_split": val_split, "patience": patience, "output": output,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
