@@ -17,7 +17,7 @@ namespace {
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kNeon = {"neon",    kLanes, has_neon, kAlgorithms, kAlgorithmCount,
-                          kGradient, kDense, kLimits,  nullptr};
+extern const Isa kNeon = {"neon",     kLanes, has_neon, kAlgorithms, kAlgorithmCount,
+                          kGradients, kDense, kLimits,  nullptr};
 }  // namespace cnnkit
 #endif

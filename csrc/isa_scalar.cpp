@@ -14,6 +14,6 @@ namespace {
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kScalar = {"scalar",  kLanes, has_scalar, kAlgorithms, kAlgorithmCount,
-                            kGradient, kDense, kLimits,    nullptr};
+extern const Isa kScalar = {"scalar",   kLanes, has_scalar, kAlgorithms, kAlgorithmCount,
+                            kGradients, kDense, kLimits,    nullptr};
 }  // namespace cnnkit
