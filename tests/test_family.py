@@ -131,7 +131,8 @@ def test_gradients_of_random_members_are_those_of_float64(isa: str) -> None:
         check_against_float64(architecture, Split(images, labels), isa)
 
 
-SEEDS = {"three channels": 1, "many channels": 1}  # whose data leave no choice between two pixels to rounding
+# Whose data leave no choice between two pixels to rounding; it would decide where a gradient goes.
+SEEDS = {"three channels": 1, "many channels": 1}
 
 
 @cache
