@@ -1,4 +1,4 @@
-"""Any artefact as a function of images: `cnnkit.load("mnist.onnx")(images).label`.
+"""Any artefact in the runtime of its users: `cnnkit.runtimes.load("mnist.onnx")(images).label`.
 
 Each format answers in the runtime that its users have: ONNX in ONNX Runtime, TorchScript and
 torch.export in PyTorch, C compiled by the C compiler, weights in cnnkit's own kernels (without
