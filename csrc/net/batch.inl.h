@@ -31,7 +31,7 @@ inline float batch_gradient(State& s, const NetBatches& data, int64_t first, int
     float scale = 1.0f / static_cast<float>(n);
     double loss = 0;
     int waiting = 0;
-    transform_weights(s.parameters, s.weights);
+    make_weights(s.parameters, s.weights);
     __builtin_memset(&s.gradient, 0, sizeof s.gradient);
     __builtin_memset(s.dtiles, 0, sizeof s.dtiles);
     for (int64_t i = first; i < first + n; ++i) {

@@ -10,6 +10,7 @@ namespace {
 #include "lanes_avx2.inl.h"
 #include "parts.inl.h"
 #include "avx2.inl.h"
+#include "block2.inl.h"
 #include "infer.inl.h"
 #include "train_parts.inl.h"
 #include "train_avx2.inl.h"
