@@ -234,6 +234,19 @@ class NetworkTrainer {
         return py::make_tuple(loss, values, correct);
     }
 
+    // For benchmarks; changes nothing.
+    void run_parts(const py::object& order, int parts, bool learning) {
+        if (!kernels_.run_parts) {
+            refuse("isa", "has an engine without parts", "use avx512 or avx2");
+        }
+        const Longs indices = checked(order);
+        constexpr int64_t kBatch = 16;
+        const py::gil_scoped_release released;
+        kernels_.run_parts(state_.get(),
+                           {images_.data(), labels_.data(), indices.data(), indices.size(), kBatch},
+                           parts, learning);
+    }
+
     py::tuple state() const {
         const long size = kNetParameters;
         Floats values(size), mean(size), square(size);
@@ -279,6 +292,8 @@ void bind_network(py::module_& m) {
         .def("train", &NetworkTrainer::train, py::arg("order"), py::arg("batch_size"),
              py::arg("learning_rate"), py::arg("weight_decay") = 0.0)
         .def("gradients", &NetworkTrainer::gradients, py::arg("order"))
+        .def("run_parts", &NetworkTrainer::run_parts, py::arg("order"), py::arg("parts"),
+             py::arg("learning"))
         .def("state", &NetworkTrainer::state);
 }
 

@@ -32,7 +32,9 @@ def bench(
     ] = None,
     suite: Annotated[
         list[str] | None,
-        typer.Option(help="kernel, net or fuse; may be repeated. kernel and net by default."),
+        typer.Option(
+            help="kernel, infer, train, net or fuse; may be repeated. kernel and infer by default."
+        ),
     ] = None,
     peers: Annotated[
         str | None,
@@ -53,7 +55,12 @@ def bench(
     ] = 0.4,
     seed: Annotated[int, typer.Option(help="Of the random order within rounds.")] = 0,
     cold: Annotated[
-        bool, typer.Option("--cold", help="Also first answers in fresh processes; takes minutes.")
+        bool,
+        typer.Option(
+            "--cold",
+            help="Also fresh processes: first answers, start-up (infer), memory and 30 epochs "
+            "(train); takes minutes.",
+        ),
     ] = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a row a peer.")] = None,
     picture: Annotated[
@@ -69,9 +76,11 @@ def bench(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Time conv + ReLU + max-pool (kernel) and the whole network (net) beside other runtimes.
+    """Time cnnkit beside other runtimes: one operation, answers, training steps, fused models.
 
-    The suite fuse takes models of torchvision with drawn weights, before and after cnnkit.fuse.
+    kernel is conv + ReLU + max-pool alone; infer the whole network as cnnkit.load gives it, from
+    raw pixels to labels; train whole training steps; net the network block by block, as any other
+    network runs; fuse models of torchvision with drawn weights, before and after cnnkit.fuse.
 
     Every answer is checked against float64 first; a wrong one is reported, not timed. All run in
     one process on the same pinned cores, interleaved in random order. cnnkit is also timed against
