@@ -1,12 +1,12 @@
 """The verdict on an artefact, claim by claim: `judge(path, answers, weights, reference, truth)`.
 
 The gate, all of it: the file holds exactly these weights and the contract's metadata; in its own
-runtime, in a fresh process, in batches of 1, 2, 7, 64 and one large one, every test image gets the
-reference's label, no logit is off by more than 1e-5 of the largest one, and the three outputs agree
-with each other. Any other label fails, near ties included, because "no disagreement" is the
-claim that a person can repeat to others. Rounding moves a label in fewer than one export of a
-hundred (MNIST has about 250 test images per unit of margin near 0, rounding is 3e-5): then
-`allow_near_ties` lets those pass that rounding decides.
+runtime, in a fresh process, in batches of 1, 2, 7, 64 and all at once, every test image gets the
+reference's label, no logit is off by more than 1e-5 of the largest one, the three outputs agree
+with each other, and the golden vectors hold. Any other label fails, near ties included, because
+"no disagreement" is the claim that a person can repeat to others. Rounding moves a label in fewer
+than one export of a hundred (MNIST has about 250 test images per unit of margin near 0, rounding is
+3e-5): then `allow_near_ties` lets those pass that rounding decides.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.agreement import Agreement, compare
-from cnnkit.answers import Answers
+from cnnkit.answers import Answers, Plan, images_of
 from cnnkit.checkpoint import Weights
 from cnnkit.export import contract
+from cnnkit.export.golden import KEY, vectors
 from cnnkit.runtimes import Prediction
 
 OUTPUT_TOLERANCE = (
@@ -90,9 +91,20 @@ def judge(
     weights: Weights,
     reference: NDArray[np.float32],
     truth: NDArray[np.int64],
+    plan: Plan,
     allow_near_ties: bool = False,
 ) -> Report:
-    """Decide on an artefact by its answers; `reference` is logits [N, K], `truth` labels [N]."""
+    """Decide on an artefact.
+
+    Args:
+        path: the artefact.
+        answers: what it said to the batches of `plan`.
+        weights: the network it shall be.
+        reference: the network's logits [N, K].
+        truth: the right labels [N].
+        plan: the batches.
+        allow_near_ties: let another label pass where rounding decides.
+    """
     about, prediction = answers.about, answers.prediction
     checks = [
         Check("it answers every batch size", prediction is not None, answers.failure or "yes")
@@ -100,15 +112,17 @@ def judge(
     checks += _content_checks(about, weights)
     agreement = None
     if prediction is not None:
-        agreement = compare(reference, prediction.logits, prediction.label, truth)
+        agreement = compare(reference, prediction, truth, images_of(plan))
         checks += _agreement_checks(agreement, allow_near_ties)
         checks += _output_checks(prediction)
+    if about and about["format"] != "weights":
+        checks += _golden_checks(path, answers, weights)
     return Report(
         path=path,
         format=about.get("format", "unknown"),
         runtime=about.get("runtime", "unknown"),
         reference="",
-        batches=(),
+        batches=tuple(sorted({stop - start for start, stop in plan})),
         agreement=agreement,
         checks=tuple(checks),
         unchecked=UNCHECKED,
@@ -119,11 +133,8 @@ def judge(
 def _content_checks(about: dict[str, Any], weights: Weights) -> list[Check]:
     if not about:
         return []
-    stated, expected = about["metadata"], contract.metadata(weights)
-    stated, expected = (
-        dict(stated, version=""),
-        dict(expected, version=""),
-    )  # another cnnkit may check
+    expected = {**contract.metadata(weights), "version": ""}  # another cnnkit may check
+    stated = {**_without_golden(about["metadata"]), "version": ""}
     differing = sorted(key for key in {*stated, *expected} if stated.get(key) != expected.get(key))
     declared = contract.signature(weights.architecture)
     if about["format"] == "torchscript":  # it knows tensors, not their types and shapes
@@ -156,15 +167,48 @@ def _content_checks(about: dict[str, Any], weights: Weights) -> list[Check]:
     return checks
 
 
+def _without_golden(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in metadata.items() if not key.startswith(KEY)}
+
+
+def _golden_checks(path: Path, answers: Answers, weights: Weights) -> list[Check]:
+    stated = contract.read_golden(path, answers.about["metadata"])
+    if stated is None:
+        return [Check("it carries golden vectors", False, "none")]
+    expected = vectors(weights, stated.images)
+    same = np.array_equal(stated.labels, expected.labels) and all(
+        np.allclose(getattr(stated, name), getattr(expected, name), rtol=1e-6, atol=1e-7)
+        for name in ("logits", "probabilities", "tolerance")
+    )
+    checks = [
+        Check(
+            "its golden vectors are these weights' answers",
+            same,
+            f"{len(stated.images)} images, tolerance {stated.tolerance:.2e}",
+        )
+    ]
+    if answers.golden is not None:
+        error = float(np.abs(answers.golden.logits - stated.logits).max())
+        wrong = int((answers.golden.label != stated.labels).sum())
+        checks.append(
+            Check(
+                "it answers its golden images as they say",
+                wrong == 0 and error <= stated.tolerance,
+                f"{wrong} labels differ, largest error {error:.2e}",
+            )
+        )
+    return checks
+
+
 def _agreement_checks(agreement: Agreement, allow_near_ties: bool) -> list[Check]:
-    near = sum(case.near_tie for case in agreement.disagreements)
-    counted = len(agreement.disagreements) - (near if allow_near_ties else 0)
+    real = len({case.image for case in agreement.disagreements if not case.near_tie})
+    near = len({case.image for case in agreement.disagreements if case.near_tie})
     ties = f", {near} of them near ties" if near else ""
     return [
         Check(
             "every label is the reference's",
-            counted == 0,
-            f"{len(agreement.disagreements)} of {agreement.images} differ{ties}",
+            real + (0 if allow_near_ties else near) == 0,
+            f"{real + near} of {agreement.images} differ{ties}",
         ),
         Check(
             "logits differ by rounding only",

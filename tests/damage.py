@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
 import onnx
 from onnx import helper, numpy_helper
@@ -87,6 +89,22 @@ def rename_class(model: onnx.ModelProto) -> None:
             pair.value = pair.value.replace('"7"', '"1"')
 
 
+def without_golden(model: onnx.ModelProto) -> None:
+    kept = [p for p in model.metadata_props if not p.key.startswith("cnnkit.golden.")]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+
+
+def edit_golden(key: str, edit: Callable[[Any], Any]) -> Damage:
+    """Return a damage that changes one value of the golden vectors in an ONNX file."""
+
+    def change(model: onnx.ModelProto) -> None:
+        pair = next(p for p in model.metadata_props if p.key == f"cnnkit.golden.{key}")
+        pair.value = json.dumps(edit(json.loads(pair.value)))
+
+    return edit_onnx(change)
+
+
 def note_source(model: onnx.ModelProto) -> None:
     model.graph.node[0].doc_string = "model.py, line 12"
 
@@ -118,6 +136,13 @@ DAMAGES: dict[str, dict[str, Damage]] = {
         "the smallest logit as label": edit_onnx(smallest),
         "another class name": edit_onnx(rename_class),
         "source lines": edit_onnx(note_source),
+        "no golden vectors": edit_onnx(without_golden),
+        "another golden label": edit_golden("labels", lambda x: [(x[0] + 1) % 10, *x[1:]]),
+        "another golden logit": edit_golden("logits", lambda x: [[9.0, *x[0][1:]], *x[1:]]),
+        "another golden image": edit_golden("images", lambda x: f"AAEC{x[4:]}"),
+        "a golden tolerance that lets all pass": edit_golden("tolerance", lambda x: 1e9),
+        "golden images that are cut off": edit_golden("images", lambda x: x[:-4]),
+        "golden labels that are no list": edit_golden("labels", lambda x: None),
     },
     "torchscript": {
         "a flipped weight": edit_archive("archive/data/2", lambda data: flip_bit(data, 407)),

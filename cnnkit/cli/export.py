@@ -45,6 +45,7 @@ def export(
     from cnnkit.checkpoint import find_weights, read_weights
     from cnnkit.cli.verify import show, show_unchecked
     from cnnkit.export import export, find_format
+    from cnnkit.export.options import Options
     from cnnkit.files import read_bytes, sha256
 
     form = find_format(format)
@@ -56,7 +57,7 @@ def export(
     messages.print(
         f"{source} → {target}: writing, then verifying on all test images", soft_wrap=True
     )
-    report = export(network, format, target, test, allow_near_ties)
+    report = export(network, format, target, Options(test), allow_near_ties)
     content = read_bytes(target)
     facts = {"bytes": len(content), "sha256": sha256(content), "weights": str(source)}
     if json:

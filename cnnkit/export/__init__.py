@@ -1,4 +1,4 @@
-"""Trained weights as an artefact that proved itself: `export(weights, "onnx", path, dataset)`.
+"""Trained weights as an artefact that proved itself: `export(weights, "onnx", path, options)`.
 
 A format is a module here that writes it, a row in `FORMATS`, a row in `cnnkit.runtimes.LOADERS`
 that runs it, and a folder `export/<format>/` of hosts.
@@ -6,7 +6,7 @@ that runs it, and a folder `export/<format>/` of hosts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,19 +14,25 @@ from typing import TYPE_CHECKING
 from cnnkit.checkpoint import Weights
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.export.onnx import write_onnx
+from cnnkit.export.options import Options
 from cnnkit.export.torchscript import write_torchscript
-from cnnkit.files import replacing
+from cnnkit.files import replacing_together
 
 if TYPE_CHECKING:
-    from cnnkit.data import Dataset
     from cnnkit.verdict import Report
 
 
 @dataclass(frozen=True)
 class Format:
-    """One row of the table of formats: bytes from weights, the usual suffix, one line of help."""
+    """One row of the table of formats.
 
-    write: Callable[[Weights], bytes]
+    Attributes:
+        write: returns the content of every file of the artefact by its suffix, the main file first.
+        suffix: the main file's.
+        description: one line of help.
+    """
+
+    write: Callable[[Weights, Options], Mapping[str, bytes]]
     suffix: str
     description: str
 
@@ -55,15 +61,16 @@ def find_format(name: str) -> Format:
 
 
 def export(
-    weights: Weights, name: str, path: Path, dataset: Dataset, allow_near_ties: bool = False
+    weights: Weights, name: str, path: Path, options: Options, allow_near_ties: bool = False
 ) -> Report:
     """Write an artefact, prove it on all test images in its own runtime, and only then keep it.
 
     Args:
         weights: the network.
         name: the format.
-        path: where the artefact goes; what was there stays if the proof fails.
-        dataset: its test images are the ones to agree on.
+        path: where the main file goes, with the others beside it under the same stem; what was
+            there stays if the proof fails.
+        options: the data to agree on, and what a person chose.
         allow_near_ties: as `cnnkit.verify.verify` has it.
 
     Raises:
@@ -72,17 +79,22 @@ def export(
         MissingError: a package that the format needs is not installed.
         StorageError: `path` cannot be written.
     """
-    from cnnkit.verify import verify  # it needs the runtimes, which need this package's contract
+    # It needs the runtimes, which need this package's contract.
+    from cnnkit.verify import check_fit, verify
 
     form = find_format(name)
     if path.is_dir():
         raise InputError(
             path, "is a folder", f"name a file in it, such as {path / ('net' + form.suffix)}"
         )
-    content = form.write(weights)
-    with replacing(path) as beside:
-        beside.write_bytes(content)
-        report = replace(verify([beside], weights, dataset, allow_near_ties)[0], path=path)
+    check_fit(weights, options.dataset)
+    files = form.write(weights, replace(options, stem=path.stem))
+    with replacing_together(path) as beside:
+        for suffix, content in files.items():
+            name = path.name if suffix == form.suffix else path.stem + suffix
+            (beside / name).write_bytes(content)
+        main = beside / path.name
+        report = replace(verify([main], weights, options.dataset, allow_near_ties)[0], path=path)
         if not report.passed:
             raise VerdictError(path, f"was not kept: {_reason(report)}", _remedy(report))
     return report

@@ -15,6 +15,8 @@ from typing import Any
 from cnnkit.architecture import PIXEL_SCALE, Architecture
 from cnnkit.checkpoint import Weights
 from cnnkit.errors import InputError
+from cnnkit.export.golden import Golden, choose, vectors
+from cnnkit.export.options import Options
 
 CONTRACT_VERSION = 1
 INPUT = "image"
@@ -33,11 +35,20 @@ def signature(architecture: Architecture) -> dict[str, str]:
     }
 
 
-def metadata(weights: Weights) -> dict[str, Any]:
+def describe(weights: Weights, options: Options) -> dict[str, Any]:
+    """Return what an artefact says of itself: `metadata` with golden vectors of the test images."""
+    return metadata(weights, vectors(weights, choose(options.dataset.test)))
+
+
+def metadata(weights: Weights, golden: Golden | None = None) -> dict[str, Any]:
     """Return the JSON values that an artefact of these weights carries, sorted by key.
 
     `names`, `task`, `imgsz`, `channels`, `version` and `license` stand under the keys that readers
     of other exporters' files know; the rest is `cnnkit.*`. What is not known is left out.
+
+    Args:
+        weights: the network.
+        golden: images with the answers to them; a weights file has none.
     """
     architecture, known = weights.architecture, weights.metadata
     values: dict[str, Any] = {
@@ -62,6 +73,7 @@ def metadata(weights: Weights) -> dict[str, Any]:
         "cnnkit.test_accuracy": known.get("test_accuracy"),
         "cnnkit.training": known.get("training"),
         "cnnkit.weights_sha256": weights.sha256,
+        **(golden.to_json() if golden else {}),
     }
     known_values = {key: values[key] for key in sorted(values) if values[key] is not None}
     result: dict[str, Any] = json.loads(json.dumps(known_values))  # as a reader will see them
@@ -106,7 +118,21 @@ def decode(path: Path, texts: Mapping[str, str], kind: str) -> dict[str, Any]:
             f"this cnnkit reads version {CONTRACT_VERSION}",
             "use the version of cnnkit that wrote it, or export it again",
         )
+    read_golden(path, values)  # refused here if they are damaged
     return values
+
+
+def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
+    """Return the golden vectors of an artefact with these metadata; None if it has none.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    architecture = Architecture.from_json(values.get("cnnkit.architecture"), path)
+    try:
+        return Golden.from_json(values, architecture)
+    except ValueError as error:
+        raise InputError(path, f"has {error}", "export it again") from error
 
 
 def _version() -> str:

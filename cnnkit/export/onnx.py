@@ -1,4 +1,4 @@
-"""ONNX, written directly with onnx.helper: `write_onnx(weights)` returns the file's bytes.
+"""ONNX, written directly with onnx.helper: `write_onnx(weights, options)[".onnx"]`.
 
 PyTorch's own exporters choose opset and IR version by their release, put weights in a second file
 and source lines in the nodes. This graph is the same whatever PyTorch is installed; the tests hold
@@ -15,6 +15,7 @@ from cnnkit.architecture import PIXEL_SCALE, Architecture
 from cnnkit.checkpoint import Weights
 from cnnkit.errors import MissingError
 from cnnkit.export import contract
+from cnnkit.export.options import Options
 
 OPSET, IR_VERSION = (
     17,
@@ -22,7 +23,7 @@ OPSET, IR_VERSION = (
 )  # read by ONNX Runtime from 1.12 on; IR 8 is the lowest that opset 17 allows
 
 
-def write_onnx(weights: Weights) -> bytes:
+def write_onnx(weights: Weights, options: Options) -> dict[str, bytes]:
     """Return an ONNX model: uint8 [N, C, H, W] in; logits, probabilities [N, K] and label [N] out.
 
     Raises:
@@ -48,7 +49,7 @@ def write_onnx(weights: Weights) -> bytes:
             for name, tensor in tensors.items()
         ],
     )
-    metadata = contract.metadata(weights)
+    metadata = contract.describe(weights, options)
     model = helper.make_model(
         graph,
         producer_name="cnnkit",
@@ -59,7 +60,7 @@ def write_onnx(weights: Weights) -> bytes:
     helper.set_model_props(model, contract.encode(metadata))
     onnx.checker.check_model(model, full_check=True)
     onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
-    return bytes(model.SerializeToString(deterministic=True))
+    return {".onnx": bytes(model.SerializeToString(deterministic=True))}
 
 
 def _nodes(architecture: Architecture) -> list[tuple[str, list[str], list[str], dict[str, Any]]]:

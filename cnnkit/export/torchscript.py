@@ -1,4 +1,4 @@
-"""TorchScript: `write_torchscript(weights)` returns an archive that torch.jit.load reads.
+"""TorchScript: `write_torchscript(weights, options)[".pt"]` is what torch.jit.load reads.
 
 Scripting happens in a fresh process (cnnkit.export.torchscript_module): names inside an archive
 count the classes that its process scripted before. What PyTorch adds for its error messages, this
@@ -20,6 +20,7 @@ from pathlib import Path
 from cnnkit.checkpoint import Weights, write_weights
 from cnnkit.errors import InputError, MissingError
 from cnnkit.export import contract
+from cnnkit.export.options import Options
 from cnnkit.files import read_bytes
 from cnnkit.process import exchange_folder, last_words, run_module
 from cnnkit.sniff import pickle_refused
@@ -30,7 +31,7 @@ ROOT = "archive"
 METADATA = f"{ROOT}/extra/metadata.json"  # torch.jit.load(..., _extra_files={"metadata.json": ""})
 
 
-def write_torchscript(weights: Weights) -> bytes:
+def write_torchscript(weights: Weights, options: Options) -> dict[str, bytes]:
     """Return a TorchScript archive: uint8 [N, C, H, W] in; a named tuple of the contract's outputs.
 
     Raises:
@@ -44,7 +45,7 @@ def write_torchscript(weights: Weights) -> bytes:
         child = run_module("cnnkit.export.torchscript_module", source, archive)
         if child.returncode:
             raise RuntimeError(f"TorchScript was not written: {last_words(child)}")
-        return _strip(read_bytes(archive), contract.metadata(weights))
+        return {".pt": _strip(read_bytes(archive), contract.describe(weights, options))}
 
 
 def require_torch(purpose: str) -> None:
