@@ -283,17 +283,14 @@ class NetworkTrainer {
         return py::make_tuple(loss, values, correct);
     }
 
-    // For benchmarks; changes nothing.
+    // For benchmarks: the first `parts` of the work on each image (net.h), without an effect.
     void run_parts(const py::object& order, int parts, bool learning) {
-        if (!kernels_.run_parts) {
-            refuse("isa", "has an engine without parts", "use avx512 or avx2");
-        }
         const Longs indices = checked(order);
         constexpr int64_t kBatch = 16;
-        const py::gil_scoped_release released;
-        kernels_.run_parts(state_.get(),
-                           {images_.data(), labels_.data(), indices.data(), indices.size(), kBatch},
-                           parts, learning);
+        const bool has_parts = learner_->run_parts(
+            {images_.data(), labels_.data(), indices.data(), indices.size(), kBatch}, parts,
+            learning);
+        if (!has_parts) refuse("isa", "has an engine without parts", "use avx512 or avx2");
     }
 
     py::tuple state() const {

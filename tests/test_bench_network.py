@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cnnkit import _core, ops
-from cnnkit.architecture import Block
+from cnnkit.architecture import Architecture, Block
 from cnnkit.bench import engine
 from cnnkit.bench.contest import check_peer
 from cnnkit.bench.flop import executed_flop
@@ -21,6 +21,7 @@ from cnnkit.bench.suites import (
     TRAIN_TOLERANCE,
     Material,
     infer_suite,
+    initial_weights,
     make_suites,
     train_suite,
 )
@@ -91,10 +92,16 @@ def test_training_begins_at_the_initial_weights_whatever_was_trained(
     assert train_suite(material, 4)[0].batch == 4
 
 
-def test_infer_and_train_refuse_another_network(material: Material) -> None:
-    other = replace(material.weights.architecture, blocks=(Block(8),))
-    with pytest.raises(InputError, match="published network"):
-        infer_suite(replace(material, weights=replace(material.weights, architecture=other)), None)
+def test_another_network_is_timed_too_without_parts(material: Material) -> None:
+    architecture = Architecture(blocks=(Block(8, 5, 2), Block(3)), classes=10)
+    other = replace(material, weights=initial_weights(architecture))
+    work = infer_suite(other, 2)[0]
+    checked = check_peer("cnnkit", RAW_PEERS["cnnkit"], work, 1)
+    assert checked.row.status == "timed", checked.row.reason
+    assert checked.ready is not None
+    assert checked.ready.flop is None
+    assert work.parts() == ()
+    assert check_peer("cnnkit", TRAINERS["cnnkit"], train_suite(other, 2)[0], 1).ready
 
 
 def test_every_suite_that_is_documented_is_known() -> None:
@@ -145,7 +152,7 @@ def test_the_parts_of_a_step_are_all_timed_and_add_up(training: TrainWorkload) -
 @VECTOR
 def test_timing_parts_leaves_the_trainer_as_it_was(training: TrainWorkload) -> None:
     def trainer() -> _core.NetworkTrainer:
-        return engine._trainer(training, training.labels.astype(np.uint8))
+        return engine.new_trainer(training, training.labels.astype(np.uint8))
 
     order = np.arange(len(training.x))
     timed, other = trainer(), trainer()

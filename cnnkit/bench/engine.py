@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit import _core
+from cnnkit.architecture import Architecture
 from cnnkit.bench.raw import RawWorkload, lit
 from cnnkit.bench.timing import Plan, time_interleaved
 from cnnkit.bench.training import LEARNING_RATE, TrainWorkload, parameter_count, passing_features
@@ -44,9 +45,19 @@ def parameter_vector(work: Workload) -> NDArray[np.float32]:
     return np.concatenate([array.ravel() for array in arrays])
 
 
+def sizes(work: Workload) -> tuple[Any, ...]:
+    """Return a workload's network as `Architecture.sizes` has it."""
+    assert work.head is not None
+    blocks = tuple(
+        (len(layer.weight), layer.weight.shape[2], layer.padding[0], layer.pool_kernel[0])
+        for layer in work.layers
+    )
+    return tuple(work.x.shape[1:]), blocks, len(work.head.weight)
+
+
 def inference_flop(work: Workload) -> dict[str, float]:
-    """Return the executed FLOP of an image by part; nothing where the plain engine answers."""
-    if isa() not in VECTOR_ISAS:
+    """Return the executed FLOP of an image by part; nothing unless the vector engine answers."""
+    if isa() not in VECTOR_ISAS or sizes(work) != Architecture().sizes:
         return {}
     assert work.head is not None
     tiles, windows = (marks.sum() / len(work.x) for marks in lit(work.x))
@@ -79,11 +90,11 @@ def training_flop(work: TrainWorkload) -> dict[str, float]:
 
 
 def inference_parts(work: RawWorkload) -> tuple[Part, ...]:
-    """Time the parts of an answer; nothing where the plain engine answers, or few images."""
+    """Time the parts of an answer; nothing where the engine has none, or of few images."""
     flop = inference_flop(work)
     if not flop or len(work.x) < FEWEST_IMAGES:
         return ()
-    trainer = _trainer(work, np.zeros(len(work.x), np.uint8))
+    trainer = new_trainer(work, np.zeros(len(work.x), np.uint8))
     order = np.arange(len(work.x))
     calls = {
         name: lambda last=last: trainer.run_parts(order, last, False)
@@ -93,12 +104,12 @@ def inference_parts(work: RawWorkload) -> tuple[Part, ...]:
 
 
 def training_parts(work: TrainWorkload) -> tuple[Part, ...]:
-    """Time the parts of a step; nothing where the plain engine trains."""
+    """Time the parts of a step; nothing where the engine has none."""
     flop = training_flop(work)
     if not flop:
         return ()
-    trainer = _trainer(work, work.labels.astype(np.uint8))
-    learner = _trainer(work, work.labels.astype(np.uint8))
+    labels = work.labels.astype(np.uint8)
+    trainer, learner = new_trainer(work, labels), new_trainer(work, labels)
     order = np.arange(len(work.x))
     calls: dict[str, Any] = {
         name: lambda last=last: trainer.run_parts(order, last, True)
@@ -108,10 +119,11 @@ def training_parts(work: TrainWorkload) -> tuple[Part, ...]:
     return _parts(calls, flop, len(work.x))
 
 
-def _trainer(work: Workload, labels: NDArray[np.uint8]) -> _core.NetworkTrainer:
+def new_trainer(work: Workload, labels: NDArray[np.uint8]) -> _core.NetworkTrainer:
+    """Return the engine before its first step from the workload's weights, on its images."""
     start = parameter_vector(work)
     zeros = np.zeros_like(start)
-    return _core.NetworkTrainer(work.x, labels, start, zeros, zeros, 0)
+    return _core.NetworkTrainer(work.x, labels, start, zeros, zeros, 0, None, sizes(work))
 
 
 def _parts(calls: dict[str, Any], flop: dict[str, float], images: int) -> tuple[Part, ...]:

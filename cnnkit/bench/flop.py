@@ -11,13 +11,17 @@ import math
 
 from cnnkit.bench.workload import Layer
 
-# Output side t of Winograd's F(t x t, 3 x 3), and what its transforms cost for each tile and
-# channel, as if no two tiles shared a row: of the input (B^T d B) and of the output (A^T M A).
-WINOGRAD = {
-    "winograd-small": (2, 32, 24),
-    "winograd-2x2": (2, 32, 24),
-    "winograd-4x4": (4, 228, 130),
+# Outputs of a tile (rows, columns) and taps of the kernel, by algorithm (`csrc/winograd*.inl.h`).
+FORMS = {
+    "winograd-small": (2, 2, 3),
+    "winograd-2x2": (2, 2, 3),
+    "winograd-4x2": (4, 2, 3),
+    "winograd-4x4": (4, 4, 3),
+    "winograd-5x5": (2, 2, 5),
 }
+# FLOP of the one-dimensional transforms of so many inputs, and to so many outputs.
+OF_INPUT = {4: 4, 6: 22}
+OF_OUTPUT = {(4, 2): 4, (6, 2): 12, (6, 4): 16}
 STEM_TAPS = 4  # of a phase, at most, for the stem to take two rows at a time by F(2, t)
 
 
@@ -33,16 +37,19 @@ def executed_flop(algorithm: str, layer: Layer, shape: tuple[int, ...]) -> float
     cin, kernel_rows, kernel_columns = map(int, layer.weight.shape[1:])
     if algorithm == "direct":
         return 2.0 * images * cout * rows * columns * cin * kernel_rows * kernel_columns
-    if algorithm in WINOGRAD:
-        side, of_input, of_output = WINOGRAD[algorithm]
-        tiles = images * math.ceil(rows / side) * math.ceil(columns / side)
-        products = 2 * (side + 2) ** 2 * cin * cout
-        return float(tiles * (products + of_input * cin + of_output * cout))
+    if algorithm in FORMS:
+        height, width, taps = FORMS[algorithm]
+        high, wide = height + taps - 1, width + taps - 1
+        tiles = images * math.ceil(rows / height) * math.ceil(columns / width)
+        # As if no two tiles shared a row or column.
+        of_input = wide * OF_INPUT[high] + high * OF_INPUT[wide]
+        of_output = wide * OF_OUTPUT[high, height] + height * OF_OUTPUT[wide, width]
+        return float(tiles * (2 * high * wide * cin * cout + of_input * cin + of_output * cout))
     if algorithm == "stem":
         stride = layer.stride[0]
-        taps = [len(range(phase, kernel_rows, stride)) for phase in range(stride)]
+        phases = [len(range(phase, kernel_rows, stride)) for phase in range(stride)]
         # Two rows of the convolution at a time: t + 1 products a phase instead of 2 t.
-        products = sum(t + 1 if max(taps) <= STEM_TAPS else 2 * t for t in taps if t)
+        products = sum(t + 1 if max(phases) <= STEM_TAPS else 2 * t for t in phases if t)
         pairs = images * math.ceil(rows / 2) * columns
         return 2.0 * pairs * cout * cin * kernel_columns * products
     return None

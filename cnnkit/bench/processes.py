@@ -92,11 +92,14 @@ def process_figures(
 def _starts(folder: Path, weights: Path | None, processes: int) -> list[ProcessFigure | None]:
     """From nothing to the first answer: an interpreter alone, cnnkit, ONNX Runtime."""
     from cnnkit.bench.suites import gather
+    from cnnkit.data import load_dataset
     from cnnkit.export import FORMATS
+    from cnnkit.export.options import Options
 
     material = gather(weights)
     path = folder / "net.onnx"
-    path.write_bytes(FORMATS["onnx"].write(material.weights))
+    options = Options(load_dataset(str(material.weights.metadata.get("dataset", "mnist"))))
+    path.write_bytes(FORMATS["onnx"].write(material.weights, options)[".onnx"])
     shape = ", ".join(map(str, material.weights.architecture.input))
     where = {"path": str(path), "shape": shape}
     commands = {

@@ -87,7 +87,7 @@ def gather(path: Path | None) -> Material:
     except InputError:
         if path is not None:
             raise
-        weights = initial_weights()
+        weights = initial_weights(Architecture())
         about = "no run found: initial weights, seed 0"
     shape = weights.architecture.input
     try:
@@ -104,9 +104,8 @@ def gather(path: Path | None) -> Material:
         return Material(weights, images, labels, f"{about}, drawn images (no data set at hand)")
 
 
-def initial_weights() -> Weights:
-    """Return the published network before its first step, as seed 0 draws it."""
-    architecture = Architecture()
+def initial_weights(architecture: Architecture) -> Weights:
+    """Return a network before its first step, as seed 0 draws it."""
     return Weights(architecture, architecture.initial_parameters(seed=0))
 
 
@@ -155,7 +154,6 @@ def net_suite(material: Material, batch: int | None) -> list[Workload]:
 
 def infer_suite(material: Material, batch: int | None) -> list[Workload]:
     """The whole network as `cnnkit.load` gives it: raw pixels in, an app's answers out."""
-    material = published(material)
     layers, head, about = material.layers(), material.head(), material.about
     return [
         RawWorkload("mnist", material.raw(n), layers, head, NET_TOLERANCE, about)
@@ -164,14 +162,14 @@ def infer_suite(material: Material, batch: int | None) -> list[Workload]:
 
 
 def train_suite(material: Material, batch: int | None) -> list[Workload]:
-    """Training steps from the initial weights, whatever has been trained since.
+    """Training steps from the network's initial weights, whatever has been trained since.
 
     Raises:
         MissingError: PyTorch is not installed: its autograd in float64 is what is right.
     """
     if find_spec("torch") is None:
         raise MissingError.package("torch", "the suite train, which is held against it,")
-    material = replace(published(material), weights=initial_weights())
+    material = replace(material, weights=initial_weights(material.weights.architecture))
     size = batch or 16
     labels = np.resize(material.labels, STEPS * size)
     about = f"{STEPS} steps from initial weights, {material.about.split(', ')[-1]}"
@@ -186,19 +184,6 @@ def train_suite(material: Material, batch: int | None) -> list[Workload]:
             labels=labels,
         )
     ]
-
-
-def published(material: Material) -> Material:
-    """Return the material, if it is of the network that the engine is made for.
-
-    Raises:
-        InputError: it is another network.
-    """
-    if not material.weights.architecture.is_published:
-        raise InputError(
-            "--suite", "infer and train are of the published network", "name other weights, or none"
-        )
-    return material
 
 
 SUITES: dict[str, Callable[[Material, int | None], list[Workload]]] = {

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from cnnkit import _core
-from cnnkit.bench.engine import inference_flop, parameter_vector, training_flop
+from cnnkit.bench.engine import (
+    inference_flop,
+    new_trainer,
+    parameter_vector,
+    sizes,
+    training_flop,
+)
 from cnnkit.bench.flop import executed_flop
 from cnnkit.bench.peers.ready import Ready
 from cnnkit.bench.training import LEARNING_RATE, TrainWorkload
@@ -49,8 +55,8 @@ def _flop_of_blocks(work: Workload, blocks: list[ConvReLUPool]) -> float | None:
 
 
 def engine(work: Workload, threads: int) -> Ready:
-    """Answer in the published network's engine: what `cnnkit.load` gives."""
-    network = _core.Network(parameter_vector(work))
+    """Answer in the compiled engine: what `cnnkit.load` gives."""
+    network = _core.Network(parameter_vector(work), None, sizes(work))
     out = network(work.x, threads)
     return Ready(
         partial(network, work.x, threads, out),
@@ -60,16 +66,13 @@ def engine(work: Workload, threads: int) -> Ready:
 
 
 def training(work: Workload, threads: int) -> Ready:
-    """Train in the published network's engine, from the workload's weights in every call."""
+    """Train in the compiled engine, from the workload's weights in every call."""
     del threads  # it has one
     assert isinstance(work, TrainWorkload)
-    start = parameter_vector(work)
-    zeros, order = np.zeros_like(start), np.arange(len(work.x))
-    labels = work.labels.astype(np.uint8)
+    order, labels = np.arange(len(work.x)), work.labels.astype(np.uint8)
 
     def call() -> Any:
-        trainer = _core.NetworkTrainer(work.x, labels, start, zeros, zeros, 0)
-        return trainer.train(order, work.batch, LEARNING_RATE)[0]
+        return new_trainer(work, labels).train(order, work.batch, LEARNING_RATE)[0]
 
     return Ready(call, flop=sum(training_flop(work).values()) * len(work.x) or None)
 
