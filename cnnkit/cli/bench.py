@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cnnkit.bench.compare import Change
+    from cnnkit.bench.parity import Parity
     from cnnkit.bench.results import Results
 
 WIDTH = 100  # of tables that go to a file or a pipe
@@ -69,6 +70,13 @@ def bench(
     roofline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw speeds under the measured limits.")
     ] = None,
+    parity: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Train in both engines and draw how far their losses drift apart; takes minutes.",
+        ),
+    ] = None,
     compare: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="An earlier --json; exit 1 if cnnkit became slower."),
@@ -108,7 +116,7 @@ def bench(
     )
     if suite:
         config = replace(config, suites=tuple(suite))
-    for path in filter(None, (picture, roofline)):
+    for path in filter(None, (picture, roofline, parity)):
         check_picture(path)
     here = describe(threads)
     if isa not in (None, here["isa"]):
@@ -126,10 +134,14 @@ def bench(
         draw_bars(results, picture)
     if roofline:
         draw_roofline(results, roofline)
+    drift = train_in_both(parity, messages) if parity else None
     if json:
-        emit_json("bench", {**results.to_json(), "changes": [c.to_json() for c in changes]})
+        found = {"changes": [c.to_json() for c in changes], "parity": drift and drift.to_json()}
+        emit_json("bench", {**results.to_json(), **found})
     else:
         show(results, changes)
+        if drift:
+            stdout().print(str(drift), highlight=False)
     if results.wrong:
         raise VerdictError(
             ", ".join(results.wrong), "cnnkit's own answer is wrong or missing", "report it"
@@ -140,6 +152,19 @@ def bench(
             f"slower than in {compare}, beyond the noise",
             "look for what changed, or measure again on a quiet machine",
         )
+
+
+def train_in_both(path: Path, console: Console) -> Parity:
+    """Train MNIST in both engines and draw what they differ by."""
+    from cnnkit.bench.parity import draw_parity, run_parity
+    from cnnkit.data import load_dataset
+
+    parity = run_parity(
+        load_dataset("mnist", quiet=True).train,
+        on_epoch=lambda name, epoch: console.print(f"{name}: epoch {epoch}"),
+    )
+    draw_parity(parity, path)
+    return parity
 
 
 def show(results: Results, changes: list[Change]) -> None:

@@ -64,18 +64,23 @@ inline M transform_tiles(const TileRow& a, const TileRow& b, const TileRow& c, c
     return _mm512_test_epi32_mask(any, any);
 }
 
-// Fills a.tiles, the lists of lit tiles, and a.pooled1 as if none were lit.
 template <class Pixel>
-inline void transform_image(const Pixel* image, F unlit, Activations& a) {
+inline TileRow row_at(const Pixel* image, int y) {
+    if (y < 0 || y >= 28) return {{zero(), zero(), zero(), zero()}, splat(0)};
+    return transform_row(load_row(image + y * 28));
+}
+
+// Rows `first` to `end` of tiles: fills a.tiles from its start, the lists of lit tiles, and
+// a.pooled1 as if none were lit.
+template <class Pixel>
+inline void transform_rows(const Pixel* image, int first, int end, F unlit, Activations& a) {
     const I columns = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    const TileRow none = {{zero(), zero(), zero(), zero()}, splat(0)};
-    TileRow upper = none, lower = transform_row(load_row(image));
+    TileRow upper = row_at(image, 2 * first - 1), lower = row_at(image, 2 * first);
     int count = 0;
-    for (int y = 0; y < 14; ++y) {
-        TileRow next = transform_row(load_row(image + (2 * y + 1) * 28));
-        TileRow last = y < 13 ? transform_row(load_row(image + (2 * y + 2) * 28)) : none;
-        M lit = transform_tiles(upper, lower, next, last, a.tiles[y]);
-        I tile = add(columns, splat(y * 16));
+    for (int y = first; y < end; ++y) {
+        TileRow next = row_at(image, 2 * y + 1), last = row_at(image, 2 * y + 2);
+        M lit = transform_tiles(upper, lower, next, last, a.tiles[y - first]);
+        I tile = add(columns, splat((y - first) * 16));
         _mm512_storeu_si512(a.lit + count, _mm512_maskz_compress_epi32(lit, tile));
         count += __builtin_popcount(lit);
         a.lit_rows[y + 1] = lit;
@@ -107,16 +112,22 @@ inline Window block1_window(const F u[16], F bias, const float (*v)[16]) {
             add(add(lower[0], lower[1]), lower[2]), sub(sub(lower[1], lower[2]), lower[3])};
 }
 
+// Training needs all transformed tiles again; inference takes half of the image at a time, so that
+// they stay in the first-level cache.
 template <bool training, class Pixel>
 inline void block1(const Weights& w, const Pixel* image, Activations& a, Winners* winners) {
+    constexpr int rows = training ? 14 : 7;
     F u[16], bias = load(w.bias1);
-    transform_image(image, max(zero(), bias), a);
-    for (int k = 0; k < 16; ++k) u[k] = load(w.conv1[k]);
-    for (int i = 0; i < a.lit_count; ++i) {
-        int tile = a.lit[i];
-        Window window = block1_window(u, bias, tile_input(a, tile));
-        F pooled =
-            training ? pool(window, &winners->lower1[tile], &winners->right1[tile]) : pool(window);
-        store(pixel_at(a.pooled1, tile + kInside), pooled);
+    for (int first = 0; first < 14; first += rows) {
+        transform_rows(image, first, first + rows, max(zero(), bias), a);
+        float* pooled = pixel_at(a.pooled1, first * 16 + kInside);
+        for (int k = 0; k < 16; ++k) u[k] = load(w.conv1[k]);
+        for (int i = 0; i < a.lit_count; ++i) {
+            int tile = a.lit[i];
+            Window window = block1_window(u, bias, tile_input(a, tile));
+            store(pooled + tile * kColumn,
+                  training ? pool(window, &winners->lower1[tile], &winners->right1[tile])
+                           : pool(window));
+        }
     }
 }
