@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any, type_check_only
 
 import numpy as np
@@ -24,6 +25,18 @@ class ConvReluPool(metaclass=_Pybind11Type):
         precision: str,
         isa: str | None,
     ) -> None: ...
+    @staticmethod
+    def at(
+        weight: int,
+        sizes: Sequence[int],
+        bias: int,
+        stride: Any,
+        padding: Any,
+        pool_kernel: Any,
+        pool_stride: Any,
+        pool_padding: Any,
+        precision: str,
+    ) -> ConvReluPool: ...
     def __call__(self, x: Any, threads: int, out: Any = None) -> NDArray[np.float32]: ...
     def run_at(
         self,

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from cnnkit.errors import InputError
-from cnnkit.ops import ConvReLUPool, Size, needs_dispatcher
-from cnnkit.torch_ops import is_native, three_operations
+from cnnkit.ops import ConvReLUPool, Size
+from cnnkit.torch_eager import differentiable, has_gradient, is_plain, needs_gradient
+from cnnkit.torch_ops import three_operations
 
 PRECISIONS = ("default", "fast")
 
@@ -116,14 +117,14 @@ class ConvReLUPool2d(nn.Module):
         if self.ceil_mode and self._is_cut(x):
             return self._three(x)
         weight, bias = self.weight, self.bias  # a module's attributes take time to look up
-        if (
-            self.training
-            or needs_dispatcher(x, weight, bias)
-            or not is_native(x, weight, bias)
-            or weight.is_inference()  # PyTorch does not count its changes
-        ):
-            return self._dispatched(x)
-        return self._prepared(weight, bias)(x)
+        if is_plain(x, weight, bias):
+            if needs_gradient(x, weight, bias):
+                if has_gradient(sizes := self._sizes):
+                    return differentiable(x, weight, bias, sizes, self.precision)
+            # PyTorch does not count the changes of what was made in inference mode.
+            elif not self.training and not weight.is_inference():
+                return self._prepared(weight, bias)(x)
+        return self._dispatched(x)
 
     @property
     def _sizes(self) -> tuple[tuple[int, int], ...]:

@@ -52,7 +52,7 @@ class Stack:
 
     def __init__(self, path: Path, file: OnnxFile) -> None:
         self.path, self.file = path, file
-        self.constants: dict[str, NDArray[Any]] = {**file.tensors, **file.integers}
+        self.constants: dict[str, NDArray[Any]] = dict(file.tensors)
         for node in file.nodes:
             value = node.attributes.get("value")
             if node.operator == "Constant" and isinstance(value, np.ndarray):

@@ -215,11 +215,12 @@ def needs_dispatcher(*values: object) -> bool:
     if not tensors:
         return False
     return bool(
-        (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+        torch.compiler.is_compiling()  # first, for a compiler cannot follow all the others
+        or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
         or any(type(t) not in (torch.Tensor, torch.nn.Parameter) for t in tensors)
         or torch.autograd.forward_ad._current_level >= 0
         or torch._C._are_functorch_transforms_active()
-        or torch.compiler.is_compiling()
+        or torch._C._len_torch_dispatch_stack()
         or torch.jit.is_tracing()
     )
 

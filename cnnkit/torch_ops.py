@@ -6,7 +6,6 @@ shape letters: N images, C channels, H rows, W columns.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,11 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from cnnkit import torch_eager
 from cnnkit.errors import InputError
-from cnnkit.ops import Size, default_threads
+from cnnkit.ops import Size
+from cnnkit.torch_eager import has_gradient, is_native, is_plain, needs_gradient
 from cnnkit.torch_prepared import Sizes, prepare, prepare_gradient
-
-MOST_TAPS = 255  # of a pool window whose winners fit in a byte beside "none"
 
 # Like PyTorch's max_pool2d and max_pool2d_with_indices: the public operation costs no winners, the
 # inner one carries the gradient.
@@ -75,20 +74,21 @@ def differentiable(
         if value is not None and not is_native(value):
             reason = f"has dtype {value.dtype} on {value.device}"
             raise InputError(name, reason, "give float32 on the CPU")
+    if is_plain(x, weight, bias) and needs_gradient(x, weight, bias):
+        parameters = _pairs(sizes)
+        if has_gradient(parameters):
+            return torch_eager.differentiable(x, weight, bias, parameters, precision)
     y: Tensor = torch.ops.cnnkit.conv_relu_pool(
         x, weight, bias, *(() if s is None else s for s in sizes), precision=precision
     )
     return y
 
 
-def is_native(*tensors: Tensor | None) -> bool:
-    """Tell whether these are what cnnkit's kernels take: plain float32 on the CPU."""
-    for t in tensors:
-        if t is not None and (
-            t.dtype is not torch.float32 or t.device.type != "cpu" or t.layout is not torch.strided
-        ):
-            return False
-    return True
+def _pairs(sizes: Sequence[Size | None]) -> list[Any]:
+    """Return what `cnnkit.ops.conv_relu_pool` was given as pairs, faulty ones as they are."""
+    stride, padding, kernel, step, ring = sizes
+    given = (stride, padding, kernel, kernel if step is None else step, ring)
+    return [[size, size] if isinstance(size, int) else size for size in given]
 
 
 def _run(
@@ -99,19 +99,9 @@ def _run(
     precision: str,
     winners_wanted: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    if x.ndim != 4:
-        raise InputError("x", f"has shape {tuple(x.shape)}", "give 4 dimensions, [N, C_in, H, W]")
     kernel = prepare(weight, bias, parameters, precision)
     x = x.resolve_neg().contiguous()
-    images, channels, height, width = x.shape
-    size = kernel.output_size(height, width)
-    y = x.new_empty((images, weight.shape[0], *size))
-    winners = torch.empty_like(y, dtype=torch.uint8) if winners_wanted else None
-    kernel.run_at(
-        *(x.data_ptr(), images, channels, height, width, y.data_ptr(), default_threads()),
-        0 if winners is None else winners.data_ptr(),
-    )
-    return y, winners
+    return torch_eager.run(kernel, x, weight.shape[0], winners_wanted)
 
 
 def _forward(
@@ -136,23 +126,8 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     *parameters, want_dx = rest
     kernel = prepare_gradient(weight, parameters)
-    grad, x, winners = (tensor.resolve_neg().contiguous() for tensor in (grad, x, winners))
-    dx, dw, db = _gradients(x, weight, want_dx)
-    images, channels, height, width = x.shape
-    kernel.gradient_at(
-        *(x.data_ptr(), grad.data_ptr(), winners.data_ptr(), images, channels, height, width),
-        *(dw.data_ptr(), db.data_ptr(), dx.data_ptr() if want_dx else 0, default_threads()),
-    )
-    return dx, dw, db
-
-
-def _gradients(x: Tensor, weight: Tensor, want_dx: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Return room for dx (empty where it is not wanted), dw and db."""
-    return (
-        x.new_empty(x.shape if want_dx else (0,)),
-        weight.new_empty(weight.shape),
-        weight.new_empty(weight.shape[:1]),
-    )
+    x, winners = (tensor.resolve_neg().contiguous() for tensor in (x, winners))
+    return torch_eager.gradients(kernel, grad, x, winners, weight, want_dx)
 
 
 def _autograd(
@@ -165,8 +140,10 @@ def _autograd(
     if transformed or not is_native(x, weight, bias):
         return three_operations(x, weight, bias, *parameters)
     if needs_gradient(x, weight, bias):
-        if math.prod(parameters[2]) > MOST_TAPS:
+        if not has_gradient(parameters):
             return three_operations(x, weight, bias, *parameters)
+        if is_plain(x, weight, bias):
+            return torch_eager.differentiable(x, weight, bias, parameters, precision)
         y: Tensor = torch.ops.cnnkit.conv_relu_pool_with_winners(
             x, weight, bias, *parameters, precision=precision
         )[0]
@@ -176,11 +153,6 @@ def _autograd(
             x, weight, bias, *parameters, precision=precision
         )
         return z
-
-
-def needs_gradient(*tensors: Tensor | None) -> bool:
-    """Tell whether autograd would record an operation on these."""
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
 def _complete(sizes: Sequence[Sizes]) -> list[Sizes]:
@@ -218,7 +190,7 @@ def _fake_with_winners(
 def _fake_backward(
     grad: Tensor, x: Tensor, winners: Tensor, weight: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return _gradients(x, weight, rest[-1])
+    return torch_eager.rooms(x, weight, rest[-1])
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], keyword_only_inputs: Any, output: Any) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from cnnkit import _core
+from cnnkit.errors import InputError
 
 Sizes = list[int]
 WORTH_KEEPING = 4096  # floats of a weight
@@ -33,9 +34,9 @@ def prepare(
     weight: Tensor, bias: Tensor | None, parameters: Sequence[Sizes], precision: str
 ) -> _core.ConvReluPool:
     """Return the operation; comparing large weights is many times cheaper than their transform."""
-    key = (*map(tuple, parameters), precision)
     if weight.numel() < WORTH_KEEPING:
         return _make(weight, bias, parameters, precision)
+    key = (*map(tuple, parameters), precision)
     kept = _kept.get(weight)
     if kept and kept.key == key and _equal(kept.weight, weight) and _equal(kept.bias, bias):
         return kept.kernel
@@ -62,15 +63,23 @@ def _equal(a: Tensor | None, b: Tensor | None) -> bool:
 def _make(
     weight: Tensor, bias: Tensor | None, parameters: Sequence[Sizes], precision: str
 ) -> _core.ConvReluPool:
-    stride, padding, kernel, step, ring = parameters
-    return _core.ConvReluPool(
-        _memory(weight),
-        None if bias is None else _memory(bias),
-        *(stride, padding, kernel, step or None, ring),
-        precision,
-        None,
+    if weight.ndim != 4:
+        reason = f"has shape {tuple(weight.shape)}"
+        raise InputError("weight", reason, "give 4 dimensions, [C_out, C_in, rows, columns]")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        reason = f"has {bias.numel()} values"
+        raise InputError("bias", reason, f"give the {weight.shape[0]} that weight expects")
+    weight, bias = _memory(weight), None if bias is None else _memory(bias)
+    return _core.ConvReluPool.at(
+        *(weight.data_ptr(), weight.shape, 0 if bias is None else bias.data_ptr()),
+        *(*parameters, precision),
     )
 
 
-def _memory(tensor: Tensor) -> Any:
-    return tensor.detach().resolve_neg().numpy()
+def _memory(tensor: Tensor) -> Tensor:
+    """Return a tensor whose memory holds its values in their order."""
+    return tensor if tensor.is_contiguous() and not tensor.is_neg() else _copied(tensor)
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    return tensor.detach().resolve_neg().contiguous()

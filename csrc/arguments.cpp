@@ -73,18 +73,16 @@ Floats floats(const py::handle& value, const char* name, int rank, const char* a
 
 Floats output(const py::handle& value, const std::array<long, 4>& sizes) {
     if (value.is_none()) return Floats(sizes);
-    const auto check = [&](bool good, const std::string& reason) {
-        if (!good) {
-            const std::string shape = text(py::tuple(py::cast(sizes)));
-            refuse("out", reason, "give a writable, contiguous float32 array of shape " + shape);
-        }
+    const auto refuse_for = [&](const std::string& reason) {
+        const std::string shape = text(py::tuple(py::cast(sizes)));
+        refuse("out", reason, "give a writable, contiguous float32 array of shape " + shape);
     };
-    check(py::isinstance<py::array>(value), "is no NumPy array");
-    check(py::isinstance<Floats>(value), "is not float32, or not contiguous");
+    if (!py::isinstance<py::array>(value)) refuse_for("is no NumPy array");
+    if (!py::isinstance<Floats>(value)) refuse_for("is not float32, or not contiguous");
     Floats array = py::reinterpret_borrow<Floats>(value);
-    check(array.writeable(), "is read-only");
-    check(array.ndim() == 4 && std::equal(sizes.begin(), sizes.end(), array.shape()),
-          "has shape " + text(array.attr("shape")));
+    if (!array.writeable()) refuse_for("is read-only");
+    if (array.ndim() != 4 || !std::equal(sizes.begin(), sizes.end(), array.shape()))
+        refuse_for("has shape " + text(array.attr("shape")));
     return array;
 }
 
@@ -100,14 +98,15 @@ Pair pair(const py::handle& value, const char* name, long least) {
     return {both, both};
 }
 
-Shape parameters(const Floats& weight, const py::object& stride, const py::object& padding,
+Shape parameters(const std::array<long, 4>& weight, const py::object& stride, const py::object& padding,
                  const py::object& pool_kernel, const py::object& pool_stride,
                  const py::object& pool_padding) {
     Shape s = {};
-    s.channels_out = weight.shape(0), s.channels_in = weight.shape(1);
-    s.kernel = {weight.shape(2), weight.shape(3)};
+    s.channels_out = weight[0], s.channels_in = weight[1];
+    s.kernel = {weight[2], weight[3]};
     if (s.channels_out < 1 || s.channels_in < 1 || s.kernel.h < 1 || s.kernel.w < 1) {
-        refuse("weight", "has shape " + text(weight.attr("shape")), "give sizes of at least 1");
+        refuse("weight", "has shape " + text(py::tuple(py::cast(weight))),
+               "give sizes of at least 1");
     }
     s.stride = pair(stride, "stride", 1);
     s.padding = pair(padding, "padding", 0);

@@ -28,8 +28,8 @@ Floats output(const pybind11::handle& value, const std::array<long, 4>& sizes);
 // An int or a pair of ints, each at least `least`.
 Pair pair(const pybind11::handle& value, const char* name, long least);
 
-// The shape of everything but the input's size.
-Shape parameters(const Floats& weight, const pybind11::object& stride,
+// The shape of everything but the input's size, for a weight of these sizes.
+Shape parameters(const std::array<long, 4>& weight, const pybind11::object& stride,
                  const pybind11::object& padding, const pybind11::object& pool_kernel,
                  const pybind11::object& pool_stride, const pybind11::object& pool_padding);
 

@@ -24,7 +24,8 @@ class ConvReluPool {
                  const py::object& pool_stride, const py::object& pool_padding,
                  const std::string& precision_name, const std::optional<std::string>& isa) {
         const Floats w = floats(weight, "weight", 4, "[C_out, C_in, kernel rows, kernel columns]");
-        const Shape shape = parameters(w, stride, padding, pool_kernel, pool_stride, pool_padding);
+        const Shape shape = parameters({w.shape(0), w.shape(1), w.shape(2), w.shape(3)}, stride,
+                                       padding, pool_kernel, pool_stride, pool_padding);
         Floats b;
         if (!bias.is_none()) {
             b = floats(bias, "bias", 1, "[C_out]");
@@ -36,6 +37,19 @@ class ConvReluPool {
         plan_ = std::make_unique<Plan>(isa ? find_isa(*isa) : current_isa(), shape,
                                        precision(precision_name), w.data(),
                                        bias.is_none() ? nullptr : b.data());
+    }
+
+    // Of weights in memory, contiguous: weight of these sizes, and bias [C_out] or null.
+    static std::unique_ptr<ConvReluPool> at_address(
+        std::uintptr_t weight, const std::array<long, 4>& sizes, std::uintptr_t bias,
+        const py::object& stride, const py::object& padding, const py::object& pool_kernel,
+        const py::object& pool_stride, const py::object& pool_padding,
+        const std::string& precision_name) {
+        const Shape shape =
+            parameters(sizes, stride, padding, pool_kernel, pool_stride, pool_padding);
+        return std::unique_ptr<ConvReluPool>(new ConvReluPool(
+            std::make_unique<Plan>(current_isa(), shape, precision(precision_name),
+                                   at<const float>(weight), at<const float>(bias))));
     }
 
     Floats call(const py::object& x, int threads, const py::object& out) const {
@@ -78,6 +92,8 @@ class ConvReluPool {
     std::string isa() const { return plan_->isa().name; }
 
   private:
+    explicit ConvReluPool(std::unique_ptr<Plan> plan) : plan_(std::move(plan)) {}
+
     template <typename T>
     static T* at(std::uintptr_t address) {
         return reinterpret_cast<T*>(address);
@@ -143,6 +159,9 @@ PYBIND11_MODULE(_core, m) {
              py::arg("weight"), py::arg("bias"), py::arg("stride"), py::arg("padding"),
              py::arg("pool_kernel"), py::arg("pool_stride"), py::arg("pool_padding"),
              py::arg("precision"), py::arg("isa"))
+        .def_static("at", &ConvReluPool::at_address, py::arg("weight"), py::arg("sizes"),
+                    py::arg("bias"), py::arg("stride"), py::arg("padding"), py::arg("pool_kernel"),
+                    py::arg("pool_stride"), py::arg("pool_padding"), py::arg("precision"))
         .def("__call__", &ConvReluPool::call, py::arg("x"), py::arg("threads"),
              py::arg("out") = py::none())
         .def("run_at", &ConvReluPool::run_at, py::arg("x"), py::arg("images"), py::arg("channels"),

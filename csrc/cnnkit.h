@@ -59,16 +59,20 @@ struct Limits {
     float (*read)(const float* from, long count, long passes);
 };
 
-// The gradients, for one instruction set. Weights are packed in an order of their own.
+// One way to compute the gradients on one instruction set. Weights, and the sums over images that
+// become dw and db, are in an order of its own. Memory is the caller's, as with Algorithm.
 struct Gradient {
+    bool (*fits)(const Shape&);
     size_t (*weight_bytes)(const Shape&);
+    size_t (*sum_bytes)(const Shape&);
     size_t (*workspace_bytes)(const Shape&);
     void (*pack_weights)(const Shape&, const float* weight, float* packed);
-    void (*unpack_weights)(const Shape&, const float* packed, float* weight);  // adds to weight
+    // Adds sums to dw and db [channels_out].
+    void (*add_sums)(const Shape&, const float* sums, float* dw, float* db);
     // One image: x, the gradient of its output, and the winners that `Algorithm::run` gave. Adds to
-    // dw (packed) and to db [channels_out]; writes dx unless it is null.
+    // sums; writes dx unless it is null, and else does not read the weights.
     void (*run)(const Shape&, const float* x, const float* packed_weight, const float* grad,
-                const unsigned char* winners, float* dw, float* db, float* dx, void* workspace);
+                const unsigned char* winners, float* sums, float* dx, void* workspace);
 };
 
 // One step of Adam: what depends on the number of steps and the hyperparameters.
@@ -94,14 +98,14 @@ struct Dense {
 
 struct NetKernels;  // the published network as one engine: net/net.h
 
-// The algorithms of one instruction set, best first; the last one fits everything.
+// The algorithms and gradients of one instruction set, best first; the last ones fit everything.
 struct Isa {
     const char* name;
     int lanes;  // floats in a vector
     bool (*supported)();
     const Algorithm* algorithms;
     int algorithm_count;
-    Gradient gradient;
+    const Gradient* gradients;
     Dense dense;
     Limits limits;
     const NetKernels* net;  // null where the general kernels are the faster way

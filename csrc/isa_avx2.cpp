@@ -20,7 +20,7 @@ namespace {
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kAvx2 = {"avx2",    kLanes, has_avx2, kAlgorithms, kAlgorithmCount,
-                          kGradient, kDense, kLimits,  &kNetAvx2};
+extern const Isa kAvx2 = {"avx2",     kLanes, has_avx2, kAlgorithms, kAlgorithmCount,
+                          kGradients, kDense, kLimits,  &kNetAvx2};
 }  // namespace cnnkit
 #endif

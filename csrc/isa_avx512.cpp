@@ -20,7 +20,7 @@ namespace {
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kAvx512 = {"avx512",  kLanes, has_avx512, kAlgorithms, kAlgorithmCount,
-                            kGradient, kDense, kLimits,    &kNetAvx512};
+extern const Isa kAvx512 = {"avx512",   kLanes, has_avx512, kAlgorithms, kAlgorithmCount,
+                            kGradients, kDense, kLimits,    &kNetAvx512};
 }  // namespace cnnkit
 #endif

@@ -18,7 +18,7 @@ namespace {
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kNeon = {"neon",    kLanes, has_neon, kAlgorithms, kAlgorithmCount,
-                          kGradient, kDense, kLimits,  &kNetScalar};
+extern const Isa kNeon = {"neon",     kLanes, has_neon, kAlgorithms, kAlgorithmCount,
+                          kGradients, kDense, kLimits,  &kNetScalar};
 }  // namespace cnnkit
 #endif

@@ -15,6 +15,6 @@ namespace {
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kScalar = {"scalar",  kLanes, has_scalar, kAlgorithms, kAlgorithmCount,
-                            kGradient, kDense, kLimits,    &kNetScalar};
+extern const Isa kScalar = {"scalar",   kLanes, has_scalar, kAlgorithms, kAlgorithmCount,
+                            kGradients, kDense, kLimits,    &kNetScalar};
 }  // namespace cnnkit

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <numeric>
 #include <utility>
 
 #include "parallel.h"
@@ -21,6 +22,15 @@ void* workspace(size_t bytes) {
         size = bytes;
     }
     return kept.get();
+}
+
+// As many of the threads as have enough to do. Less than this share is done before a helper looks
+// up.
+int useful(int threads, const Shape& s, long images) {
+    constexpr double kShare = 500'000;  // multiply-adds
+    const double work = 1.0 * images * s.channels_out * s.conv.h * s.conv.w * s.channels_in *
+                        s.kernel.h * s.kernel.w;
+    return work >= threads * kShare ? threads : std::max(1, static_cast<int>(work / kShare));
 }
 
 }  // namespace
@@ -45,9 +55,18 @@ void complete(Shape& s) {
                 windows(s.conv.w, s.pool_padding.w, s.pool_kernel.w, s.pool_stride.w)};
 }
 
+const Gradient& gradient_of(const Isa& isa, const Shape& shape) {
+    const Gradient* gradient = isa.gradients;
+    while (!gradient->fits(shape)) ++gradient;
+    return *gradient;
+}
+
 Plan::Plan(const Isa& isa, const Shape& shape, Precision precision, const float* weight,
            const float* bias)
-    : isa_(isa), shape_(shape), direct_(&isa.algorithms[isa.algorithm_count - 1]) {
+    : isa_(isa),
+      shape_(shape),
+      direct_(&isa.algorithms[isa.algorithm_count - 1]),
+      gradient_(&gradient_of(isa, shape)) {
     weight_.assign(
         weight, weight + shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w);
     if (bias) bias_.assign(bias, bias + shape.channels_out);
@@ -70,8 +89,8 @@ const void* Plan::prepared_direct() const {
 
 const float* Plan::gradient_weight() const {
     std::call_once(gradient_once_, [&] {
-        Buffer made = allocate(isa_.gradient.weight_bytes(shape_));
-        isa_.gradient.pack_weights(shape_, weight_.data(), static_cast<float*>(made.get()));
+        Buffer made = allocate(gradient_->weight_bytes(shape_));
+        gradient_->pack_weights(shape_, weight_.data(), static_cast<float*>(made.get()));
         gradient_weight_ = std::move(made);
     });
     return static_cast<const float*>(gradient_weight_.get());
@@ -89,10 +108,12 @@ void Plan::run(const Shape& shape, const float* x, long images, float* y, unsign
         size_t bytes;
     };
     if (images == 0) return;
-    // Whole images keep the input's borders from being read twice; a single one is cut into a range
-    // per thread.
-    const long parts =
-        images >= threads ? 1 : std::min<long>((threads + images - 1) / images, shape.output.h);
+    threads = useful(threads, shape, images);
+    // Whole images keep the input's borders from being read twice; few are cut, so that everyone
+    // has as much to do.
+    const long parts = images >= 8L * threads
+                           ? 1
+                           : std::min(threads / std::gcd<long>(threads, images), shape.output.h);
     size_t bytes = direct_->workspace_bytes(shape);
     if (fast_) bytes = std::max(bytes, fast_->workspace_bytes(shape));
     Call call = {*this, shape, x, y, winners, parts, bytes};
@@ -122,55 +143,43 @@ void Plan::gradient(const Shape& shape, const float* x, const float* grad,
                     int threads) const {
     // Sums of fixed groups of images, added in their order: the result does not depend on the
     // threads.
-    constexpr long kMostGroups = 16;
+    constexpr int kMostGroups = 16;
     struct Call {
         const Plan& plan;
         const Shape& shape;
         const float *x, *grad;
         const unsigned char* winners;
         float* dx;
-        float* sums;  // of each group: dw in the kernel's order, then db
-        long images, groups, group_floats, weight_floats;
+        float* sums;  // of each group
+        long images, groups, group_floats;
     };
-    const long weight_floats = isa_.gradient.weight_bytes(shape) / sizeof(float);
-    const long group_floats = weight_floats + shape.channels_out,
-               groups = std::min(images, kMostGroups);
+    const long group_floats = gradient_->sum_bytes(shape) / sizeof(float);
+    const long groups = std::min<long>(images, useful(kMostGroups, shape, images));
     const Buffer sums = allocate(sizeof(float) * groups * group_floats);
-    Call call = {*this,
-                 shape,
-                 x,
-                 grad,
-                 winners,
-                 dx,
-                 static_cast<float*>(sums.get()),
-                 images,
-                 groups,
-                 group_floats,
-                 weight_floats};
-    std::fill_n(call.sums, groups * group_floats, 0.0f);
+    Call call = {*this,  shape,  x,           grad, winners, dx, static_cast<float*>(sums.get()),
+                 images, groups, group_floats};
     parallel_for(
         threads, groups,
         [](void* context, long group) {
             const Call& c = *static_cast<Call*>(context);
             const Shape& s = c.shape;
-            const Gradient& gradient = c.plan.isa_.gradient;
-            const float* weight = c.plan.gradient_weight();
+            const Gradient& gradient = *c.plan.gradient_;
+            const float* weight = c.dx ? c.plan.gradient_weight() : nullptr;
             float* to = c.sums + group * c.group_floats;
+            std::fill_n(to, c.group_floats, 0.0f);
             void* memory = workspace(gradient.workspace_bytes(s));
             const long in = s.channels_in * s.input.h * s.input.w,
                        out = s.channels_out * s.output.h * s.output.w;
             for (long i = group * c.images / c.groups; i < (group + 1) * c.images / c.groups; ++i) {
                 gradient.run(s, c.x + i * in, weight, c.grad + i * out, c.winners + i * out, to,
-                             to + c.weight_floats, c.dx ? c.dx + i * in : nullptr, memory);
+                             c.dx ? c.dx + i * in : nullptr, memory);
             }
         },
         &call);
     std::fill_n(dw, shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w, 0.0f);
     std::fill_n(db, shape.channels_out, 0.0f);
     for (long group = 0; group < groups; ++group) {
-        const float* from = call.sums + group * group_floats;
-        isa_.gradient.unpack_weights(shape, from, dw);
-        for (long o = 0; o < shape.channels_out; ++o) db[o] += from[weight_floats + o];
+        gradient_->add_sums(shape, call.sums + group * group_floats, dw, db);
     }
 }
 

@@ -20,6 +20,9 @@ Buffer allocate(size_t bytes);
 // Fills in the sizes of the convolution and of the output; either may come out below 1.
 void complete(Shape& shape);
 
+// The best gradients for a shape, which needs no input size yet.
+const Gradient& gradient_of(const Isa& isa, const Shape& shape);
+
 class Plan {
   public:
     // `shape` needs no input size yet: an algorithm is chosen by everything else.
@@ -48,6 +51,7 @@ class Plan {
     Shape shape_;
     const Algorithm* fast_ = nullptr;  // none where only the general algorithm fits
     const Algorithm* direct_;
+    const Gradient* gradient_;
     Buffer prepared_fast_;
 
     // What only some calls need is made by the first of them, from these copies.

@@ -71,6 +71,8 @@ def test_a_check_fails_when_one_label_differs(
 def with_a_wrong_label(format: str, content: bytes) -> bytes:
     if format == "onnx":
         return DAMAGES["onnx"]["another golden label"](content)
+    if format == "c":
+        return DAMAGES["c"]["another golden label"](content)
     source, target = io.BytesIO(content), io.BytesIO()
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for item in old.infolist():

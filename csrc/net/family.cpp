@@ -90,11 +90,11 @@ class BlockLearner {
   public:
     BlockLearner(const Isa& isa, const Shape& shape)
         : shape_(shape),
-          gradient_(isa.gradient),
+          gradient_(gradient_of(isa, shape)),
           direct_(isa.algorithms[isa.algorithm_count - 1]),
           prepared_direct_(allocate(direct_.prepared_bytes(shape))),
           packed_(allocate(gradient_.weight_bytes(shape))),
-          dweight_(allocate(gradient_.weight_bytes(shape))),
+          sums_(allocate(gradient_.sum_bytes(shape))),
           activations_(outputs(shape)),
           winners_(outputs(shape)),
           dactivations_(outputs(shape)),
@@ -108,8 +108,8 @@ class BlockLearner {
         direct_ready_ = false;
         weight_ = weight, bias_ = bias;
         gradient_.pack_weights(shape_, weight, static_cast<float*>(packed_.get()));
-        float* sums = static_cast<float*>(dweight_.get());
-        std::fill_n(sums, gradient_.weight_bytes(shape_) / sizeof(float), 0.0f);
+        std::fill_n(static_cast<float*>(sums_.get()), gradient_.sum_bytes(shape_) / sizeof(float),
+                    0.0f);
     }
 
     // x stays for `backward`.
@@ -130,14 +130,14 @@ class BlockLearner {
     float* dactivations() { return dactivations_.data(); }
 
     // Given dactivations; dx may be null.
-    void backward(float* dbias, float* dx, void* workspace) {
+    void backward(float* dx, void* workspace) {
         gradient_.run(shape_, x_, static_cast<const float*>(packed_.get()), dactivations_.data(),
-                      winners_.data(), static_cast<float*>(dweight_.get()), dbias, dx, workspace);
+                      winners_.data(), static_cast<float*>(sums_.get()), dx, workspace);
     }
 
-    // Adds the sum over the images since `prepare`.
-    void add_weight_gradient(float* dweight) const {
-        gradient_.unpack_weights(shape_, static_cast<const float*>(dweight_.get()), dweight);
+    // Adds the sums over the images since `prepare`.
+    void add_gradients(float* dweight, float* dbias) const {
+        gradient_.add_sums(shape_, static_cast<const float*>(sums_.get()), dweight, dbias);
     }
 
     size_t workspace_bytes() const { return workspace_bytes_; }
@@ -167,7 +167,7 @@ class BlockLearner {
     const Algorithm& direct_;
     const Algorithm* fast_ = nullptr;
     bool fast_ready_ = false, direct_ready_ = false;
-    Buffer prepared_fast_, prepared_direct_, packed_, dweight_;
+    Buffer prepared_fast_, prepared_direct_, packed_, sums_;
     std::vector<float> activations_;
     std::vector<unsigned char> winners_;
     std::vector<float> dactivations_;
@@ -252,7 +252,7 @@ class FamilyLearner : public Learner {
             }
         }
         for (size_t i = 0; i < blocks_.size(); ++i)
-            blocks_[i].add_weight_gradient(&gradient_[layout_.weight[i]]);
+            blocks_[i].add_gradients(&gradient_[layout_.weight[i]], &gradient_[layout_.bias[i]]);
         return static_cast<float>(loss / static_cast<double>(n));
     }
 
@@ -281,8 +281,7 @@ class FamilyLearner : public Learner {
         dense_.input_gradient(weight, dlogits, layout_.features, classes,
                               blocks_.back().dactivations());
         for (size_t i = blocks_.size(); i-- > 0;) {
-            blocks_[i].backward(&gradient_[layout_.bias[i]],
-                                i ? blocks_[i - 1].dactivations() : nullptr, workspace_.get());
+            blocks_[i].backward(i ? blocks_[i - 1].dactivations() : nullptr, workspace_.get());
         }
         return -log_p_[label];
     }

@@ -1,0 +1,42 @@
+// Vectors of winners, of which only gradients speak: where(winners, k, v) is v where k won, else 0.
+
+#if defined(__AVX512F__)
+using Winners = __m128i;
+inline Winners load_winners(const unsigned char* from, long count) {
+    const Winners none = _mm_set1_epi8(static_cast<char>(kNoWinner));
+    return _mm_mask_loadu_epi8(none, mask_lanes(0, count), from);
+}
+inline Vec where(Winners w, int k, Vec v) {
+    return _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(w, _mm_set1_epi8(static_cast<char>(k))), v);
+}
+#else
+inline void copy_winners(const unsigned char* from, long count, unsigned char (&to)[8]) {
+    for (long i = 0; i < kLanes; ++i) to[i] = i < count ? from[i] : kNoWinner;
+}
+#if defined(__AVX2__)
+using Winners = __m256i;
+inline Winners load_winners(const unsigned char* from, long count) {
+    unsigned char few[8];
+    if (count < kLanes) copy_winners(from, count, few), from = few;
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+}
+inline Vec where(Winners w, int k, Vec v) {
+    return _mm256_and_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(w, _mm256_set1_epi32(k))), v);
+}
+#elif defined(__aarch64__) && defined(__ARM_NEON)
+using Winners = uint32x4_t;
+inline Winners load_winners(const unsigned char* from, long count) {
+    unsigned char few[8] = {};
+    copy_winners(from, count, few);
+    return vmovl_u16(vget_low_u16(vmovl_u8(vld1_u8(few))));
+}
+inline Vec where(Winners w, int k, Vec v) {
+    const uint32x4_t same = vceqq_u32(w, vdupq_n_u32(static_cast<unsigned>(k)));
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), same));
+}
+#else
+using Winners = int;
+inline Winners load_winners(const unsigned char* from, long) { return *from; }
+inline Vec where(Winners w, int k, Vec v) { return w == k ? v : 0.0f; }
+#endif
+#endif
