@@ -64,17 +64,15 @@ inline void pack_weights(const Shape& s, const float* weight, float* packed) {
     }
 }
 
-inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
+inline void finish(const Shape& s, const float* sums, float* dw, float* db) {
     for (long o = 0; o < s.channels_out; ++o) {
         for (long c = 0; c < s.channels_in; ++c) {
             const float* from = sums + (c / kLanes * s.channels_out + o) * 9 * kLanes + c % kLanes;
-            for (int k = 0; k < 9; ++k) *dw++ += from[k * kLanes];
+            for (int k = 0; k < 9; ++k) *dw++ = from[k * kLanes];
         }
     }
     sums += plan(s).blocks * s.channels_out * 9 * kLanes;
-    for (long o = 0; o < s.channels_out; ++o) {
-        for (int i = 0; i < kLanes; ++i) db[o] += *sums++;
-    }
+    for (long o = 0; o < s.channels_out; ++o) db[o] = lane_sum(sums + o * kLanes);
 }
 
 inline void zero_border(const Plan& p, float* padded) {
@@ -281,6 +279,11 @@ inline void run(const Shape& s, const float* x, const float* rings, const float*
             strip.tiles = strip.rows * s.output.w;
             strip.winner = winners + first * s.output.w;
             gather(s, grad + first * s.output.w, strip);
+            if (dx) {  // it will be written to when all strips are done, and may be far away
+                const long share = count * image_plane / s.output.h;
+                float* to = dx + b * kLanes * image_plane + first * share;
+                for (long i = 0; i < strip.rows * share; i += 16) __builtin_prefetch(to + i, 1, 2);
+            }
             if (b == 0) add_biases(s, strip, bias_sums);
             const long at = 2 * first * p.columns * kLanes;
             add_weights(s, p, padded + at, strip, sums + b * s.channels_out * 9 * kLanes);
@@ -298,6 +301,6 @@ inline void run(const Shape& s, const float* x, const float* rings, const float*
 }
 
 constexpr Gradient kGradient = {fits,         weight_bytes, sum_bytes, workspace_bytes,
-                                pack_weights, add_sums,     run};
+                                pack_weights, finish,       run};
 
 }  // namespace gradient_block
