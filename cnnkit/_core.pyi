@@ -70,7 +70,9 @@ class ConvReluPool(metaclass=_Pybind11Type):
     def isa(self) -> str: ...
 
 class Network(metaclass=_Pybind11Type):
-    def __init__(self, parameters: Any, isa: str | None = None) -> None: ...
+    def __init__(
+        self, parameters: Any, isa: str | None = None, architecture: Any = None
+    ) -> None: ...
     def __call__(
         self, images: Any, threads: int = 1, out: Any = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]: ...
@@ -86,6 +88,7 @@ class NetworkTrainer(metaclass=_Pybind11Type):
         square: Any,
         steps: int,
         isa: str | None = None,
+        architecture: Any = None,
     ) -> None: ...
     def train(
         self, order: Any, batch_size: int, learning_rate: float, weight_decay: float = 0.0

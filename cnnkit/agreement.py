@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.inference import Prediction
+
 # Two float32 runtimes add the same products in different orders. Over 10,000 images their logits
 # were seen to differ by up to 1e-6 of the largest one; ten times that is no longer rounding.
 LOGIT_TOLERANCE = 1e-5  # of the largest reference logit, which counts as 1 if it is smaller
@@ -44,6 +46,8 @@ class Agreement:
         accuracy: the artefact's share of right labels.
         reference_accuracy: the reference's.
         mcnemar_p: the probability of a difference in accuracy at least as large by chance.
+        difference_interval: 95 % confidence interval of the artefact's accuracy minus the
+            reference's.
         logit_error: the largest absolute difference of two logits.
         logit_limit: the largest that is allowed.
         largest_logit: the largest absolute logit of the reference.
@@ -54,6 +58,7 @@ class Agreement:
     accuracy: float
     reference_accuracy: float
     mcnemar_p: float
+    difference_interval: tuple[float, float]
     logit_error: float
     logit_limit: float
     largest_logit: float
@@ -61,26 +66,32 @@ class Agreement:
 
 def compare(
     reference: NDArray[np.float32],
-    logits: NDArray[np.float32],
-    label: NDArray[np.int64],
+    answers: Prediction,
     truth: NDArray[np.int64],
+    images: NDArray[np.int64],
 ) -> Agreement:
     """Compare answers with a reference.
 
     Args:
         reference: the reference's logits [N, K].
-        logits: the artefact's logits [N, K].
-        label: the artefact's labels [N].
+        answers: the artefact's M answers.
         truth: the right labels [N].
+        images: the index of the image that each answer is to, int64 [M]. An image that got several
+            answers (in batches of different sizes) agrees if all of them do; accuracy is by the
+            last.
     """
     expected = reference.argmax(axis=1)
+    label = np.empty_like(expected)
+    label[images] = answers.label
+    wrong = answers.label != expected[images]
     largest = float(np.abs(reference).max())
     limit = LOGIT_TOLERANCE * max(1.0, largest)
     top = np.sort(reference.astype(np.float64), axis=1)
     margins = top[:, -1] - top[:, -2] if reference.shape[1] > 1 else np.zeros(len(top))
     with np.errstate(invalid="ignore"):
-        error = np.abs(logits.astype(np.float64) - reference)
+        error = np.abs(answers.logits.astype(np.float64) - reference[images])
     right, reference_right = label == truth, expected == truth
+    gained, lost = int((right & ~reference_right).sum()), int((~right & reference_right).sum())
     return Agreement(
         images=len(truth),
         disagreements=tuple(
@@ -88,17 +99,16 @@ def compare(
                 int(i),
                 int(truth[i]),
                 int(expected[i]),
-                int(label[i]),
+                int(answer),
                 float(margins[i]),
                 bool(margins[i] <= 2 * limit),
             )
-            for i in np.flatnonzero(label != expected)
+            for i, answer in sorted({*zip(images[wrong], answers.label[wrong], strict=True)})
         ),
         accuracy=float(right.mean()),
         reference_accuracy=float(reference_right.mean()),
-        mcnemar_p=mcnemar_p(
-            int((right & ~reference_right).sum()), int((~right & reference_right).sum())
-        ),
+        mcnemar_p=mcnemar_p(gained, lost),
+        difference_interval=paired_interval(gained, lost, len(truth)),
         logit_error=float(error.max()) if not np.isnan(error).any() else math.inf,
         logit_limit=limit,
         largest_logit=largest,
@@ -117,3 +127,20 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
         term = term * (count - i) // (i + 1)  # binomial(count, i + 1)
         tail += term
     return min(1.0, float(2 * tail / 2**count))
+
+
+def paired_interval(only_first: int, only_second: int, count: int) -> tuple[float, float]:
+    """Return a 95 % confidence interval of the difference of two accuracies on the same images.
+
+    Args:
+        only_first: how many images only the first got right.
+        only_second: how many only the second.
+        count: how many images there are.
+
+    Wald's interval with half a case added to each cell of the 2×2 table, which holds its level
+    where few images differ or none (Agresti and Min, Statistics in Medicine 24, 2005).
+    """
+    first, second, n = only_first + 0.5, only_second + 0.5, count + 2
+    difference = (first - second) / n
+    half = 1.959964 * math.sqrt(first + second - (first - second) ** 2 / n) / n
+    return difference - half, difference + half

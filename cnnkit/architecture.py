@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -85,9 +85,9 @@ class Architecture:
         return parameters
 
     @property
-    def is_published(self) -> bool:
-        """Whether this is the published network, which the native engine is made for."""
-        return self == Architecture()
+    def sizes(self) -> tuple[tuple[int, int, int], tuple[tuple[int, ...], ...], int]:
+        """All sizes as plain tuples, as the compiled engine takes them."""
+        return self.input, tuple(astuple(block) for block in self.blocks), self.classes
 
     def join(self, parameters: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         """Return all parameters one after another, float32 [P], in the order of their shapes."""

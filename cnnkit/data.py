@@ -64,7 +64,7 @@ DATASETS = {
 
 @dataclass(frozen=True)
 class Split:
-    """Images, uint8 [N, 1, H, W] of raw pixels, and their labels, int64 [N]."""
+    """Images, uint8 [N, C, H, W] of raw pixels, and their labels, int64 [N]."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -133,6 +133,8 @@ def find_published(name: str) -> Published:
 def find_files(folder: Path) -> dict[str, Path]:
     """Return the paths of the four files by standard name: plain or .gz, '-' or '.' before idx.
 
+    Images of several channels may stand in files that say so: idx4 instead of idx3.
+
     Raises:
         InputError: `folder` is none, or one of the files is not in it.
         StorageError: `folder` cannot be listed.
@@ -147,7 +149,8 @@ def find_files(folder: Path) -> dict[str, Path]:
         ) from error
     found = {}
     for name in FILES:
-        stems = (name, name.replace("-idx", ".idx"))
+        ranks = (name, name.replace("-idx3", "-idx4"))
+        stems = [*ranks, *(stem.replace("-idx", ".idx") for stem in ranks)]
         fitting = [stem + end for stem in stems for end in ("", ".gz") if stem + end in present]
         if not fitting:
             raise InputError(
@@ -167,7 +170,7 @@ def read_folder(name: str, folder: Path, source: str) -> Dataset:
     train = pair(arrays, paths, *FILES[:2])
     test = pair(arrays, paths, *FILES[2:])
     if train.images.shape[1:] != test.images.shape[1:]:
-        sizes = ["x".join(map(str, split.images.shape[2:])) for split in (train, test)]
+        sizes = [_size(split) for split in (train, test)]
         raise InputError(
             paths[FILES[2]],
             f"has images of {sizes[1]}, {paths[FILES[0]].name} of {sizes[0]}",
@@ -182,16 +185,27 @@ def read_folder(name: str, folder: Path, source: str) -> Dataset:
     return Dataset(name, train, test, names, digests, source)
 
 
+def _size(split: Split) -> str:
+    """Return "28x28", or "3x32x32" where there are several channels."""
+    channels, *plane = split.images.shape[1:]
+    return "x".join(map(str, plane if channels == 1 else [channels, *plane]))
+
+
 def pair(
     arrays: dict[str, NDArray[np.uint8]], paths: dict[str, Path], images: str, labels: str
 ) -> Split:
-    """Return images [N, H, W] and labels [N] as a Split, or say which file does not fit."""
-    for file, rank, what in ((images, 3, "images"), (labels, 1, "labels")):
-        if arrays[file].ndim != rank or not arrays[file].size:
+    """Return images [N, H, W] or [N, C, H, W] and labels [N] as a Split.
+
+    Raises:
+        InputError: a file does not fit.
+    """
+    for file, ranks, what in ((images, (3, 4), "images"), (labels, (1,), "labels")):
+        if arrays[file].ndim not in ranks or not arrays[file].size:
+            wanted = " or ".join(map(str, ranks))
             raise InputError(
                 paths[file],
                 f"holds an array of shape {list(arrays[file].shape)}, not {what}",
-                f"give it rank {rank} and at least one entry",
+                f"give it rank {wanted} and at least one entry",
             )
     if len(arrays[images]) != len(arrays[labels]):
         raise InputError(
@@ -199,4 +213,7 @@ def pair(
             f"has {len(arrays[labels])} labels for {len(arrays[images])} images",
             f"use the labels that belong to {paths[images].name}",
         )
-    return Split(arrays[images][:, None], arrays[labels].astype(np.int64))
+    pixels = arrays[images]
+    if pixels.ndim == 3:
+        pixels = pixels[:, None]
+    return Split(pixels, arrays[labels].astype(np.int64))

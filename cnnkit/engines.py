@@ -6,7 +6,7 @@ The state is all that the next step depends on, except the order of the images, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from typing import Protocol
 
@@ -19,12 +19,18 @@ from cnnkit.errors import InputError, MissingError
 
 State = Mapping[str, NDArray[np.float32]]
 ENGINES = ("auto", "native", "torch")
+MOST_CLASSES, MOST_POOL = (
+    256,
+    15,
+)  # of the native engine: a label, and a pixel of a window, is a byte
 # Names in the state: a prefix and the parameter's name, and the number of steps taken.
 PARAMETERS, MEAN, SQUARE, STEP = "parameters/", "adam.mean/", "adam.square/", "adam.step"
 
 
 class Engine(Protocol):
     """What the training loop asks of an engine."""
+
+    learning_rate: float  # Adam's, from the next step on
 
     def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
         """Train on the images in `order` int64 [N], one or more steps at a time.
@@ -74,6 +80,14 @@ def check_state(state: State, architecture: Architecture, path: object) -> None:
         )
 
 
+def beyond_native(architecture: Architecture) -> str:
+    """Return why the native engine cannot train a network; empty if it can."""
+    if architecture.classes > MOST_CLASSES:
+        return f"tells at most {MOST_CLASSES} classes apart, not {architecture.classes}"
+    pool = max(block.pool for block in architecture.blocks)
+    return f"pools over at most {MOST_POOL} pixels, not {pool}" if pool > MOST_POOL else ""
+
+
 def choose_engine(name: str, device: str, architecture: Architecture) -> str:
     """Return "native" or "torch" for `auto`, and any other name as it is.
 
@@ -82,18 +96,14 @@ def choose_engine(name: str, device: str, architecture: Architecture) -> str:
     """
     on_cpu = device in ("auto", "cpu")
     if name == "auto":
-        return "native" if on_cpu and architecture.is_published else "torch"
+        return "native" if on_cpu and not beyond_native(architecture) else "torch"
     if name == "native" and not on_cpu:
         raise InputError(
             f"--engine native --device {device}", "runs on the CPU only", "use --engine torch"
         )
-    if name == "native" and not architecture.is_published:
-        shape = "x".join(map(str, architecture.input))
-        raise InputError(
-            "--engine native",
-            f"trains the published network only, not {architecture.classes} classes of {shape}",
-            "use --engine torch",
-        )
+    reason = beyond_native(architecture)
+    if name == "native" and reason:
+        raise InputError("--engine native", reason, "use --engine torch")
     return name
 
 
@@ -104,7 +114,23 @@ def require_packages(engine: str) -> None:
             raise MissingError.package(package, "training")
 
 
-def open_engine(name: str) -> Callable[[Architecture, Split, float, str, State], Engine]:
+class EngineMaker(Protocol):
+    """What makes an engine: architecture, training images, learning rate, device, state."""
+
+    def __call__(
+        self,
+        architecture: Architecture,
+        split: Split,
+        learning_rate: float,
+        device: str,
+        state: State,
+        *,
+        weight_decay: float = 0.0,
+    ) -> Engine:
+        """Return the engine, or raise what `NativeEngine` and `TorchEngine` do."""
+
+
+def open_engine(name: str) -> EngineMaker:
     """Return what makes the engine `native` or `torch`, imported only now.
 
     Raises:

@@ -60,6 +60,7 @@ def train_epoch(
             raise StoppedError
     return {
         "epoch": epoch,
+        "learning_rate": engine.learning_rate,
         "train_loss": total / steps,  # the mean of the step losses, as published
         "train_accuracy": right / seen,  # while learning: each batch before its step
         "validation_loss": None,

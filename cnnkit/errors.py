@@ -46,10 +46,10 @@ class MissingError(CnnkitError, ImportError):
     exit_code = 3
 
     @classmethod
-    def package(cls, name: str, purpose: str) -> MissingError:
-        """Return the error for a package of the extra `train` that `purpose` needs."""
+    def package(cls, name: str, purpose: str, extra: str = "train") -> MissingError:
+        """Return the error for a package of an extra that `purpose` needs."""
         reason = f"is not installed, and {purpose} needs it"
-        return cls(name, reason, "get it with `python -m pip install 'cnnkit[train]'`")
+        return cls(name, reason, f"get it with `python -m pip install 'cnnkit[{extra}]'`")
 
 
 class NetworkError(CnnkitError):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.classifier import Classifier
 from cnnkit.data import Split
 from cnnkit.errors import InputError, MissingError
 from cnnkit.runtimes import Model
@@ -72,7 +73,7 @@ def class_scores(confusion: NDArray[np.int64], names: list[str]) -> tuple[ClassS
     return tuple(ClassScore(n, float(p), float(r), float(f), int(s)) for n, p, r, f, s in rows)
 
 
-def evaluate(model: Model, split: Split) -> Evaluation:
+def evaluate(model: Model | Classifier, split: Split) -> Evaluation:
     """Let a model answer a labelled set.
 
     Raises:

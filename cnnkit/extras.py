@@ -9,6 +9,7 @@ from dataclasses import dataclass
 # What a person gains by each extra of pyproject.toml.
 UNLOCKS = {
     "train": "train, export, verify against PyTorch, run TorchScript, draw pictures",
+    "ray": "cnnkit sweep on several machines",
     "peers": "OpenVINO, ncnn and JAX beside cnnkit in bench",
     "test": "run the test suite",
     "dev": "lint, type-check and format cnnkit's own code",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,14 +32,52 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         beside.replace(path)
     except OSError as error:
-        raise StorageError(
-            path,
-            f"cannot be written ({error.strerror or error})",
-            "choose another place, or make room and give yourself write permission",
-        ) from error
+        raise _unwritable(path, error) from error
     finally:
         with suppress(OSError):  # where the folder could not be made, there is nothing to remove
             beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_together(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; its files become `path`'s neighbours, all or none.
+
+    They keep their names, so that one may name another. If the block raises, or a file cannot be
+    put in its place, everything is as it was before.
+
+    Raises:
+        StorageError: the folder cannot be made or written, or the disk is full.
+    """
+    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
+    placed: list[tuple[Path, Path]] = []
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        for fresh in sorted(beside.iterdir()):
+            target, before = path.with_name(fresh.name), beside / f"{fresh.name}.before"
+            with fresh.open("rb") as written:
+                os.fsync(written.fileno())
+            if target.exists():
+                shutil.copyfile(target, before)
+            fresh.replace(target)
+            placed.append((target, before))
+    except OSError as error:
+        for target, before in placed:
+            if before.exists():
+                before.replace(target)
+            else:
+                target.unlink()
+        raise _unwritable(path, error) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        path,
+        f"cannot be written ({error.strerror or error})",
+        "choose another place, or make room and give yourself write permission",
+    )
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -11,10 +11,11 @@ from cnnkit.engines import Engine, is_finite, parameters
 from cnnkit.epochs import NonFiniteError, StoppedError, judge, train_epoch
 from cnnkit.errors import StorageError, VerdictError
 from cnnkit.evaluate import confusion_matrix
-from cnnkit.progress import LOG_FILE, TrainingProgress
+from cnnkit.progress import LOG_FILE, Follow, TrainingProgress
 from cnnkit.run_state import RunState, session, write_state
-from cnnkit.runs import FINISHED, publish, remove_leftovers
+from cnnkit.runs import DIVERGED, FINISHED, publish, remove_leftovers
 from cnnkit.sampling import epoch_order, split_validation
+from cnnkit.schedules import scheduled_rate
 from cnnkit.stopping import StopSignals
 
 VERSIONS = {  # what the last bits may depend on, by engine
@@ -27,8 +28,25 @@ class TrainingInterruptedError(KeyboardInterrupt):
     """Somebody stopped the training; the message says what is kept and how to go on."""
 
 
-def run(folder: Path, state: RunState, data: Dataset, engine: Engine, console: Console) -> None:
+def run(
+    folder: Path,
+    state: RunState,
+    data: Dataset,
+    engine: Engine,
+    console: Console,
+    follow: Follow | None = None,
+    pictures: bool = True,
+) -> None:
     """Train from `state` to its config's last epoch or the end of patience, into `folder`.
+
+    Args:
+        folder: the run folder.
+        state: where to begin; it becomes where the training ended.
+        data: what to learn from and to be judged by.
+        engine: what makes the steps.
+        console: where to show progress.
+        follow: is told some times a second, and after each epoch, how far the training is.
+        pictures: whether to draw the run's pictures at its end.
 
     Raises:
         StorageError: the folder cannot be written; earlier epochs are whole.
@@ -42,7 +60,7 @@ def run(folder: Path, state: RunState, data: Dataset, engine: Engine, console: C
     with (
         StopSignals() as stop,
         TrainingProgress(
-            console, folder / LOG_FILE, config["epochs"], len(chosen), done
+            console, folder / LOG_FILE, config["epochs"], len(chosen), done, follow
         ) as progress,
     ):
         try:
@@ -52,6 +70,9 @@ def run(folder: Path, state: RunState, data: Dataset, engine: Engine, console: C
             publish(folder, state, "training")  # after a kill, files may be an epoch behind
             while not state.complete:
                 epoch = len(state.history) + 1
+                engine.learning_rate = scheduled_rate(
+                    config["schedule"], config["learning_rate"], epoch, config["epochs"]
+                )
                 order = epoch_order(chosen, config["seed"], epoch)
                 record = train_epoch(engine, order, config["batch_size"], epoch, progress, stop)
                 _add_epoch(state, record, engine, validation, data.test)
@@ -60,15 +81,15 @@ def run(folder: Path, state: RunState, data: Dataset, engine: Engine, console: C
                 progress.epoch(record)
                 if stop.asked and not state.complete:
                     raise StoppedError
-            publish(folder, state, FINISHED, pictures=True)
+            publish(folder, state, FINISHED, pictures)
         except StoppedError:
-            publish(folder, state, "interrupted", pictures=True)
+            publish(folder, state, "interrupted", pictures)
             raise TrainingInterruptedError(
                 f"stopped: {folder} keeps {_kept(state)}. "
                 f"Go on with `cnnkit train --resume {folder}`."
             ) from None
         except NonFiniteError as error:
-            publish(folder, state, "diverged", pictures=True)
+            publish(folder, state, DIVERGED, pictures)
             raise VerdictError(
                 folder, f"{error}; {_kept(state)} kept", "train again with a lower --lr"
             ) from None

@@ -95,6 +95,13 @@ def core_quota() -> float | None:
     return min(quotas, default=None)
 
 
+def process_count() -> int:
+    """Return how many busy processes this one may run at a time: affinity and quota, 1 at least."""
+    quota = core_quota()
+    cores = len(usable_cores())
+    return max(1, cores if quota is None else min(cores, int(quota)))
+
+
 @contextmanager
 def pinned(threads: int) -> Iterator[list[int]]:
     """Keep this process on `threads` of its cores; yield their numbers, [] where it cannot be.

@@ -1,4 +1,4 @@
-"""Training steps and answers by cnnkit's own engine, for the published network, without PyTorch."""
+"""Training steps and answers by cnnkit's own engine, without PyTorch."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ FAST, SLOW = 0.02, 0.1  # seconds that so many steps should take: progress moves
 
 
 class NativeEngine:
-    """The published network, Adam and the training images in cnnkit's extension, on one core.
+    """A network, Adam and the training images in cnnkit's extension, on one core.
 
     How the steps are grouped into calls never changes a bit.
 
     Args:
-        architecture: the published one.
+        architecture: the network; the published one has kernels of its own.
         split: the training images; all stay in memory as uint8.
-        learning_rate: Adam's; its other hyperparameters are PyTorch's defaults.
+        learning_rate: Adam's; the attribute may be set between epochs. Betas and epsilon are
+            PyTorch's defaults.
         device: `auto` or `cpu`.
         state: where to begin: what `fresh_state` or `NativeEngine.state` returned.
         isa: the instruction set; None means the best, or the one that CNNKIT_ISA names.
+        weight_decay: AdamW's; 0 is plain Adam.
 
     Raises:
-        InputError: another architecture or device, or a label beyond the classes.
+        InputError: another device, an architecture beyond its sizes, or a label beyond the classes.
     """
 
     def __init__(
@@ -42,9 +44,11 @@ class NativeEngine:
         device: str,
         state: State,
         isa: str | None = None,
+        weight_decay: float = 0.0,
     ) -> None:
         choose_engine("native", device, architecture)
-        self.architecture, self.learning_rate, self.isa = architecture, learning_rate, isa
+        self.architecture, self.isa = architecture, isa
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
 
         def vector(prefix: str) -> NDArray[np.float32]:
             names = architecture.parameter_shapes()
@@ -58,6 +62,7 @@ class NativeEngine:
             vector(SQUARE),
             int(state[STEP][0]),
             isa,
+            architecture.sizes,
         )
         self.steps_at_once = FEWEST_STEPS
 
@@ -81,7 +86,9 @@ class NativeEngine:
         while start < len(order):
             end = start + self.steps_at_once * batch_size
             began = time.perf_counter()
-            losses, right = self.trainer.train(order[start:end], batch_size, self.learning_rate)
+            losses, right = self.trainer.train(
+                order[start:end], batch_size, self.learning_rate, self.weight_decay
+            )
             seconds = time.perf_counter() - began
             if seconds < FAST:
                 self.steps_at_once = min(2 * self.steps_at_once, MOST_STEPS)
@@ -92,5 +99,5 @@ class NativeEngine:
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
-        network = _core.Network(self.trainer.state()[0], self.isa)
+        network = _core.Network(self.trainer.state()[0], self.isa, self.architecture.sizes)
         return network.log_probabilities(np.ascontiguousarray(images))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.errors import CnnkitError
+from cnnkit.errors import CnnkitError, InputError
 from cnnkit.picture import prepare_picture
 
 if TYPE_CHECKING:
+    from cnnkit.classifier import Classifier
     from cnnkit.runtimes import Model
 
 SHADES = " .:-=+*#%@"
@@ -40,7 +41,7 @@ class Answer:
 
 
 def predict(
-    model: Model, paths: Sequence[Path], top: int = 3
+    model: Model | Classifier, paths: Sequence[Path], top: int = 3
 ) -> tuple[list[Answer], dict[Path, CnnkitError]]:
     """Classify pictures; one that cannot be read does not keep the others from being answered.
 
@@ -52,8 +53,17 @@ def predict(
     Returns:
         The answers in the order of `paths`, and for each picture without one the reason:
         an InputError (it is no picture, or blank) or a StorageError (it cannot be read).
+
+    Raises:
+        InputError: the model looks at several channels.
     """
-    height, width = model.architecture.input[1:]
+    channels, height, width = model.architecture.input
+    if channels != 1:
+        raise InputError(
+            model.path,
+            f"looks at {channels} channels, and pictures are made ready for one",
+            "call the model from Python, with images of your own making",
+        )
     seen: dict[Path, NDArray[np.uint8]] = {}
     failed: dict[Path, CnnkitError] = {}
     for path in paths:

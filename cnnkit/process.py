@@ -35,18 +35,27 @@ def exchange_folder() -> Iterator[Path]:
         ) from error
 
 
+def module_command(module: str, *arguments: object) -> list[str]:
+    """Return the words of `python -m module arguments...` with this interpreter."""
+    # -P: a file of the current folder that happens to be called torch.py must not be imported.
+    return [sys.executable, "-P", "-m", module, *map(str, arguments)]
+
+
+def module_environment() -> dict[str, str]:
+    """Return the environment in which `module_command` finds what this process finds."""
+    search = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    return {**os.environ, "PYTHONPATH": search, "PYTHONHASHSEED": "0"}
+
+
 def run_module(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `python -m module arguments...` with this interpreter and this search path.
 
     Raises:
         OSError: the module had no room to write (see `exits_with_5_when_full`).
     """
-    # -P: a file of the current folder that happens to be called torch.py must not be imported.
-    command = [sys.executable, "-P", "-m", module, *map(str, arguments)]
-    search = [path or os.getcwd() for path in sys.path]
     child = subprocess.run(
-        command,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(search), "PYTHONHASHSEED": "0"},
+        module_command(module, *arguments),
+        env=module_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

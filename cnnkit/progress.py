@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +18,26 @@ LOG_FILE = "train.log"
 REFRESH_SECONDS = 0.1
 
 
+@dataclass(frozen=True)
+class Moment:
+    """How far a training is.
+
+    Attributes:
+        done: epochs, 0 to all of them, the one under way in part.
+        loss: the running mean of the epoch's training losses.
+        accuracy: of the epoch's training images so far; of the test images once it is complete.
+        complete: whether an epoch has just been judged and its state written.
+    """
+
+    done: float
+    loss: float
+    accuracy: float
+    complete: bool
+
+
+Follow = Callable[[Moment], None]
+
+
 class TrainingProgress:
     """Follow a training: `with TrainingProgress(console, folder / LOG_FILE, ...) as progress`.
 
@@ -25,10 +47,20 @@ class TrainingProgress:
         epochs: how many the run will have.
         images: how many training images an epoch has.
         done: how many epochs are complete already.
+        follow: is called some times a second, and after each epoch.
     """
 
-    def __init__(self, console: Console, log: Path, epochs: int, images: int, done: int) -> None:
+    def __init__(
+        self,
+        console: Console,
+        log: Path,
+        epochs: int,
+        images: int,
+        done: int,
+        follow: Follow | None = None,
+    ) -> None:
         self.console, self.log, self.epochs, self.images = console, log, epochs, images
+        self.follow = follow
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
@@ -85,6 +117,8 @@ class TrainingProgress:
                 self.task, completed=(epoch - 1) * self.images + seen,
                 epoch=epoch, loss=loss, accuracy=accuracy, speed=speed, refresh=True,
             )  # fmt: skip
+            if self.follow:
+                self.follow(Moment(epoch - 1 + seen / self.images, loss, accuracy, False))
 
     def epoch(self, record: dict[str, Any]) -> None:
         """Say how an epoch ended."""
@@ -100,3 +134,6 @@ class TrainingProgress:
                 parts.append(f"{name} {value:.4f}" if "loss" in key else f"{name} {value:.2%}")
         parts.append(f"{record['images_per_second']:,.0f} images/s")
         self.say(", ".join(parts))
+        if self.follow:
+            judged = Moment(record["epoch"], record["train_loss"], record["test_accuracy"], True)
+            self.follow(judged)

@@ -24,8 +24,8 @@ from cnnkit.machine import cpu_name
 STATE_FILE = "resume.safetensors"
 KEPT, CONFUSION = "kept/", "confusion"
 RECORD = (  # what is known of an epoch, in the order of metrics.csv; None where not measured
-    *("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
-    *("test_accuracy", "seconds", "images_per_second"),
+    *("epoch", "learning_rate", "train_loss", "train_accuracy", "validation_loss"),
+    *("validation_accuracy", "test_accuracy", "seconds", "images_per_second"),
 )
 
 
@@ -94,7 +94,8 @@ class RunState:
 
     def weights(self) -> Weights:
         """Return the kept network as it is published: no dates, no paths."""
-        choices = {key: self.config[key] for key in ("batch_size", "learning_rate", "seed")}
+        keys = ("batch_size", "learning_rate", "schedule", "weight_decay", "seed")
+        choices = {key: self.config[key] for key in keys}
         metadata = {
             "names": self.dataset["names"],
             "dataset": self.dataset["name"],
@@ -169,6 +170,8 @@ def read_state(folder: Path) -> RunState:
     kept = {name: tensors.pop(KEPT + name) for name in architecture.parameter_shapes()}
     confusion = tensors.pop(CONFUSION)
     check_state(tensors, architecture, path)
+    # Records older than schedules do not name their rate: it was the run's.
+    rate = {"learning_rate": header["config"]["learning_rate"]}
     return RunState(
         config=header["config"],
         dataset=header["dataset"],
@@ -177,7 +180,7 @@ def read_state(folder: Path) -> RunState:
         kept=kept,
         kept_epoch=header["kept_epoch"],
         confusion=confusion,
-        history=[{key: record[key] for key in RECORD} for record in header["history"]],
+        history=[{key: {**rate, **record}[key] for key in RECORD} for record in header["history"]],
         sessions=header["sessions"],
     )
 

@@ -25,7 +25,7 @@ from cnnkit.files import write_text
 from cnnkit.run_state import RECORD, STATE_FILE, RunState
 
 MANIFEST_FILE = "manifest.json"
-FINISHED = "finished"
+FINISHED, DIVERGED = "finished", "diverged"  # how a run ends that has nothing more to train
 PICTURES = ("loss.png", "loss.svg", "confusion.png", "confusion.svg")
 
 
@@ -63,12 +63,12 @@ def publish(folder: Path, state: RunState, status: str, pictures: bool = False) 
     _write_json(folder / MANIFEST_FILE, manifest)
 
 
-def is_published(folder: Path) -> bool:
-    """Tell whether a run's last word was that it is finished, with every file written."""
+def published_status(folder: Path) -> str | None:
+    """Return a run's last word, said when every file was written; None if there is none."""
     try:
-        return bool(json.loads((folder / MANIFEST_FILE).read_text())["status"] == FINISHED)
+        return str(json.loads((folder / MANIFEST_FILE).read_text())["status"])
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
 
 
 def remove_leftovers(folder: Path) -> None:

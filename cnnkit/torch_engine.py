@@ -53,14 +53,17 @@ def one_thread() -> Iterator[None]:
 class TorchEngine:
     """The network, PyTorch's Adam and the training images on one device.
 
-    Adam is PyTorch's fused one: the same rule in one pass over each parameter.
+    Adam is PyTorch's fused AdamW: the same rule in one pass over each parameter, and without weight
+    decay the same bits as its Adam.
 
     Args:
         architecture: the network.
         split: the training images; all stay in memory as uint8.
-        learning_rate: Adam's; its other hyperparameters are PyTorch's defaults.
+        learning_rate: Adam's; the attribute may be set between epochs. Betas and epsilon are
+            PyTorch's defaults.
         device: `auto`, `cpu`, `cuda` or `mps`.
         state: where to begin: what `fresh_state` or `TorchEngine.state` returned.
+        weight_decay: AdamW's; 0 is plain Adam.
 
     Raises:
         MissingError: there is no such device.
@@ -73,6 +76,7 @@ class TorchEngine:
         learning_rate: float,
         device: str,
         state: State,
+        weight_decay: float = 0.0,
     ) -> None:
         self.device = find_device(device)
         self.network = Network(architecture).to(self.device)
@@ -80,13 +84,24 @@ class TorchEngine:
         self.loss = nn.NLLLoss()
         self.images = torch.from_numpy(split.images).to(self.device)
         self.labels = torch.from_numpy(split.labels).to(self.device)
-        self.adam = torch.optim.Adam(self.network.parameters(), lr=learning_rate, fused=True)
+        self.adam = torch.optim.AdamW(
+            self.network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
+        )
         for name, parameter in self.network.named_parameters():
             self.adam.state[parameter] = {
                 "step": torch.tensor(float(state[STEP][0]), device=self.device),
                 "exp_avg": torch.from_numpy(state[MEAN + name].copy()).to(self.device),
                 "exp_avg_sq": torch.from_numpy(state[SQUARE + name].copy()).to(self.device),
             }
+
+    @property
+    def learning_rate(self) -> float:
+        """Adam's, from the next step on."""
+        return float(self.adam.param_groups[0]["lr"])
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self.adam.param_groups[0]["lr"] = value
 
     def state(self) -> dict[str, NDArray[np.float32]]:
         """Return copies of parameters, Adam's moments and the number of steps."""

@@ -9,17 +9,29 @@ from typing import Any
 
 from rich.console import Console
 
-from cnnkit.architecture import Architecture
+from cnnkit.architecture import Architecture, Block
 from cnnkit.checkpoint import RUNS, WEIGHTS_FILE
 from cnnkit.data import DATASETS, Dataset, load_dataset
 from cnnkit.engines import ENGINES, choose_engine, fresh_state, open_engine, require_packages
 from cnnkit.errors import InputError, StorageError
 from cnnkit.loop import run
+from cnnkit.progress import Follow
 from cnnkit.run_state import RunState, read_state, write_state
-from cnnkit.runs import PICTURES, check_free, claim_folder, is_published
+from cnnkit.runs import FINISHED, PICTURES, check_free, claim_folder, published_status
 from cnnkit.sampling import SEEDS, split_validation
+from cnnkit.schedules import SCHEDULES
 
+MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL = 4, 1024, 11
 DEVICES = ("auto", "cpu", "cuda", "mps")
+# What a run had for certain whose config does not name it: it is older than the choice.
+BEFORE = {
+    "engine": "torch",
+    "channels": [16, 4],
+    "kernel": 3,
+    "pool": 2,
+    "schedule": "constant",
+    "weight_decay": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -29,12 +41,18 @@ class TrainConfig:
     Attributes:
         dataset: a name in `cnnkit.data.DATASETS`.
         data: a folder with the four IDX files; None means the cache or the network.
+        channels: of each block: 1 to 4 blocks of convolution, ReLU and max-pool.
+        kernel: side of every block's convolution, 1 to 11, padded by half of it.
+        pool: side of every block's pool window.
         epochs: passes over the training images.
         batch_size: images per step; an epoch's last step takes what is left over.
-        learning_rate: Adam's; its other hyperparameters are PyTorch's defaults.
+        learning_rate: Adam's in the first epoch; its betas and epsilon are PyTorch's defaults.
+        schedule: how the rate goes on, epoch by epoch: a name in `cnnkit.schedules.SCHEDULES`.
+        weight_decay: AdamW's, decoupled from the gradient; it takes learning rate times weight
+            decay from every parameter in every step. 0 is plain Adam.
         seed: 0 to 2³²-1; fixes the initial parameters, the order of images and the split.
         device: `auto` (the CPU), `cpu`, `cuda` or `mps`.
-        engine: `native` (cnnkit's own: the published network, on the CPU), `torch`, or `auto`:
+        engine: `native` (cnnkit's own, on the CPU), `torch`, or `auto`:
             native where it can, else torch. A run's config has what was chosen.
         val_split: share of the training images, 0 to below 1, kept for validation.
         patience: stop after so many epochs without a lower validation loss.
@@ -43,9 +61,14 @@ class TrainConfig:
 
     dataset: str = "mnist"
     data: Path | None = None
+    channels: tuple[int, ...] = (16, 4)
+    kernel: int = 3
+    pool: int = 2
     epochs: int = 30
     batch_size: int = 16
     learning_rate: float = 1e-4
+    schedule: str = "constant"
+    weight_decay: float = 0.0
     seed: int = 0
     device: str = "auto"
     engine: str = "auto"
@@ -58,9 +81,25 @@ class TrainConfig:
         patience = 1 if self.patience is None else self.patience
         rules = (
             ("--dataset", self.dataset, self.dataset in DATASETS, f"one of {', '.join(DATASETS)}"),
+            (
+                "--channels",
+                ",".join(map(str, self.channels)),
+                1 <= len(self.channels) <= MOST_BLOCKS
+                and 1 <= min(self.channels) <= max(self.channels) <= MOST_CHANNELS,
+                f"1 to {MOST_BLOCKS} numbers between 1 and {MOST_CHANNELS}, such as 16,4",
+            ),
+            ("--kernel", self.kernel, 1 <= self.kernel <= MOST_KERNEL, f"1 to {MOST_KERNEL}"),
+            ("--pool", self.pool, self.pool >= 1, "1 or more"),
             ("--epochs", self.epochs, self.epochs >= 1, "1 or more"),
             ("--batch-size", self.batch_size, self.batch_size >= 1, "1 or more"),
             ("--lr", self.learning_rate, 0 < self.learning_rate < math.inf, "a number above 0"),
+            (
+                "--schedule",
+                self.schedule,
+                self.schedule in SCHEDULES,
+                f"one of {', '.join(SCHEDULES)}",
+            ),
+            ("--weight-decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more"),
             ("--seed", self.seed, 0 <= self.seed < SEEDS, f"between 0 and {SEEDS - 1}"),
             ("--device", self.device, self.device in DEVICES, f"one of {', '.join(DEVICES)}"),
             ("--engine", self.engine, self.engine in ENGINES, f"one of {', '.join(ENGINES)}"),
@@ -75,9 +114,22 @@ class TrainConfig:
                 "--patience", "has no validation images to watch", "add --val-split 0.1"
             )
 
+    def architecture(self, data: Dataset) -> Architecture:
+        """Return the network for this data.
+
+        Raises:
+            InputError: its blocks leave nothing of the images.
+        """
+        channels, height, width = data.train.images.shape[1:]
+        blocks = [Block(count, self.kernel, self.kernel // 2, self.pool) for count in self.channels]
+        network = Architecture((channels, height, width), tuple(blocks), len(data.names))
+        network.feature_shapes()
+        return network
+
     def to_json(self) -> dict[str, Any]:
         """Return the config as JSON values, paths as strings."""
-        return {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        values = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
+        return {**values, "channels": list(self.channels)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainConfig:
@@ -86,7 +138,7 @@ class TrainConfig:
         Raises:
             InputError: it has other keys than this version's.
         """
-        values = {"engine": "torch", **values}  # the only one when runs did not name theirs
+        values = {**BEFORE, **values}
         known = {field.name for field in fields(cls)}
         if set(values) != known:
             raise InputError(
@@ -95,7 +147,7 @@ class TrainConfig:
                 "use the version of cnnkit that wrote it, or train again",
             )
         paths = {key: Path(values[key]) for key in ("data", "output") if values[key] is not None}
-        return cls(**{**values, **paths})
+        return cls(**{**values, **paths, "channels": tuple(values["channels"])})
 
 
 @dataclass(frozen=True)
@@ -122,6 +174,11 @@ class TrainResult:
         return self.folder / WEIGHTS_FILE
 
     @property
+    def pictures(self) -> list[Path]:
+        """The pictures that were drawn."""
+        return [path for name in PICTURES if (path := self.folder / name).exists()]
+
+    @property
     def seconds(self) -> float:
         """How long the training steps of all epochs took."""
         return float(sum(epoch["seconds"] for epoch in self.history))
@@ -131,7 +188,7 @@ class TrainResult:
         return {
             "run": str(self.folder),
             "weights": str(self.weights),
-            "pictures": [str(self.folder / name) for name in PICTURES],
+            "pictures": [str(path) for path in self.pictures],
             "test_accuracy": self.test_accuracy,
             "kept_epoch": self.kept_epoch,
             "seconds": round(self.seconds, 3),
@@ -140,12 +197,21 @@ class TrainResult:
         }
 
 
-def train(config: TrainConfig, console: Console | None = None) -> TrainResult:
+def train(
+    config: TrainConfig,
+    console: Console | None = None,
+    data: Dataset | None = None,
+    follow: Follow | None = None,
+    pictures: bool = True,
+) -> TrainResult:
     """Train from the beginning into a new run folder.
 
     Args:
         config: all choices.
         console: where to show progress; None shows nothing.
+        data: the config's data, if it is loaded already.
+        follow: is told some times a second, and after each epoch, how far the training is.
+        pictures: whether to draw the run's pictures at its end.
 
     Raises:
         InputError: a bad choice, bad data, or an output folder that is not free.
@@ -160,14 +226,16 @@ def train(config: TrainConfig, console: Console | None = None) -> TrainResult:
     if config.output is not None:
         check_free(config.output)
     require_packages(config.engine)
-    data = load_dataset(config.dataset, config.data, console.quiet)
-    channels, height, width = data.train.images.shape[1:]
-    architecture = Architecture((channels, height, width), classes=len(data.names))
+    data = data or load_dataset(config.dataset, config.data, console.quiet)
+    architecture = config.architecture(data)
     config = replace(config, engine=choose_engine(config.engine, config.device, architecture))
     make = open_engine(config.engine)
     start = fresh_state(architecture, config.seed)
     split_validation(data.train.labels, config.val_split, config.seed)
-    engine = make(architecture, data.train, config.learning_rate, config.device, start)
+    engine = make(
+        architecture, data.train, config.learning_rate, config.device, start,
+        weight_decay=config.weight_decay,
+    )  # fmt: skip
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
     state = RunState.new(config.to_json(), data, architecture, start)
@@ -176,7 +244,7 @@ def train(config: TrainConfig, console: Console | None = None) -> TrainResult:
     except StorageError:
         folder.rmdir()  # a folder without a state would be in the way of the next attempt
         raise
-    run(folder, state, data, engine, console)
+    run(folder, state, data, engine, console, follow, pictures)
     return _result(folder, config, state)
 
 
@@ -185,14 +253,21 @@ def resume(
     epochs: int | None = None,
     data_folder: Path | None = None,
     console: Console | None = None,
+    data: Dataset | None = None,
+    follow: Follow | None = None,
+    pictures: bool = True,
 ) -> TrainResult:
     """Go on with a run, to the bit as if it had never stopped.
 
     Args:
         folder: the run folder; it may have been moved.
-        epochs: a new total, which also extends a finished run; None keeps the run's own.
+        epochs: a new total, which also extends a finished run; None keeps the run's own. A
+            schedule other than `constant` allows no other total: it shapes every epoch's rate.
         data_folder: where the IDX files are now; None means where they were.
         console: where to show progress; None shows nothing.
+        data: the run's data, if it is loaded already.
+        follow: as `train`.
+        pictures: as `train`.
 
     Raises:
         InputError: no run, a finished or damaged one, one of another version, or other data.
@@ -203,6 +278,7 @@ def resume(
     config = TrainConfig.from_json(state.config)
     config = replace(config, output=folder, data=data_folder or config.data)
     if epochs is not None:
+        _check_extensible(config, epochs)
         config = replace(config, epochs=epochs)
     config.check()
     if config.epochs < len(state.history):
@@ -212,7 +288,7 @@ def resume(
             "give a larger number, or train again",
         )
     state.config = config.to_json()
-    if state.complete and is_published(folder):
+    if state.complete and published_status(folder) == FINISHED:
         more = (
             "train again with more --patience"
             if state.out_of_patience
@@ -221,14 +297,28 @@ def resume(
         raise InputError(folder, "is a finished run", more)
     console = console or Console(quiet=True)
     make = open_engine(config.engine)
-    data = load_dataset(config.dataset, config.data, console.quiet)
-    _check_same_data(state, data)
-    engine = make(state.architecture, data.train, config.learning_rate, config.device, state.engine)
-    run(folder, state, data, engine, console)
+    data = data or load_dataset(config.dataset, config.data, console.quiet)
+    check_same_data(state, data)
+    engine = make(
+        state.architecture, data.train, config.learning_rate, config.device, state.engine,
+        weight_decay=config.weight_decay,
+    )  # fmt: skip
+    run(folder, state, data, engine, console, follow, pictures)
     return _result(folder, config, state)
 
 
-def _check_same_data(state: RunState, data: Dataset) -> None:
+def _check_extensible(config: TrainConfig, epochs: int) -> None:
+    """Raise InputError if with `epochs` the run would have begun with other learning rates."""
+    if config.schedule != "constant" and epochs != config.epochs:
+        raise InputError(
+            "--epochs",
+            f"cannot change from {config.epochs}, by which this run's {config.schedule} schedule "
+            "chose its learning rates",
+            "resume without it, or train again",
+        )
+
+
+def check_same_data(state: RunState, data: Dataset) -> None:
     """Raise InputError unless `data` is what the run has been trained on."""
     known = state.dataset["sha256"]
     others = [name for name in known if data.sha256.get(name) != known[name]]

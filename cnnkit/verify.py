@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.answers import ask, batch_sizes
+from cnnkit.answers import ask, plan_batches
 from cnnkit.architecture import PIXEL_SCALE
 from cnnkit.artefacts import read_contract
 from cnnkit.checkpoint import RUNS, WEIGHTS_FILE, Weights, find_weights, read_weights
@@ -41,19 +41,19 @@ def verify(
         MissingError: its runtime is not installed.
     """
     images, truth = dataset.test.images, dataset.test.labels
-    batches = batch_sizes(len(images))
+    plan = plan_batches(len(images))
     references: dict[str, tuple[NDArray[np.float32], str]] = {}
     reports = []
     for path in paths:
         metadata = read_contract(path)
         own = weights or find_run(path, metadata["cnnkit.weights_sha256"])
-        _check_fit(own, dataset)
-        answers = ask(path, images, batches)
+        check_fit(own, dataset)
+        answers = ask(path, images, plan)
         if own.sha256 not in references:
             references[own.sha256] = reference_logits(own, images)
         logits, name = references[own.sha256]
-        report = judge(path, answers, own, logits, truth, allow_near_ties)
-        reports.append(replace(report, reference=name, batches=tuple(sorted(set(batches)))))
+        report = judge(path, answers, own, logits, truth, plan, allow_near_ties)
+        reports.append(replace(report, reference=name))
     return reports
 
 
@@ -107,7 +107,8 @@ def find_run(path: Path, digest: str) -> Weights:
     )
 
 
-def _check_fit(weights: Weights, dataset: Dataset) -> None:
+def check_fit(weights: Weights, dataset: Dataset) -> None:
+    """Raise InputError unless a network takes the test images of a data set, and there are some."""
     found = dataset.test.images.shape[1:]
     if found != weights.architecture.input or not len(dataset.test.images):
         raise InputError(

@@ -17,7 +17,7 @@ struct Plan {
     long row;       // floats of a padded row, all phases
     long plane;     // floats of a padded channel
     long conv_row;  // floats of a convolution row: whole vectors
-    long line;      // floats of a pool line: a convolution row with its padding on both sides
+    long line;      // floats of a pool line
 };
 
 inline Plan plan(const Shape& s) {
@@ -27,9 +27,7 @@ inline Plan plan(const Shape& s) {
     p.phase = p.conv_row + (s.kernel.w - 1) / s.stride.w;
     p.row = p.phase * s.stride.w;
     p.plane = p.padded_h * p.row;
-    const long reach =
-        max((s.output.w - 1) * s.pool_stride.w + s.pool_kernel.w, s.pool_padding.w + p.conv_row);
-    p.line = reach + s.pool_kernel.w + kLanes;
+    p.line = pool::line_floats(s, p.conv_row);
     return p;
 }
 
@@ -125,32 +123,6 @@ inline void conv_row(const Shape& s, const Plan& p, const float* x, const float*
         sum<channels, 1>(s, p, x + j, weight, bias, to + j, p.conv_row);
 }
 
-// Pools convolution rows first <= row < last of one channel, which stand in the ring, to one output
-// row.
-inline void pool_row(const Shape& s, const Plan& p, const float* ring, long first, long last,
-                     float* line, float* y) {
-    float* inside = line + s.pool_padding.w;
-    for (long j = 0; j < p.conv_row; j += kLanes) {
-        Vec most = load(ring + first % s.pool_kernel.h * kChannels * p.conv_row + j);
-        for (long r = first + 1; r < last; ++r) {
-            most = max_nan(most, load(ring + r % s.pool_kernel.h * kChannels * p.conv_row + j));
-        }
-        store(inside + j, most);
-    }
-    // Padding never wins, nor do the lanes beyond the row's end.
-    for (long j = 0; j < s.pool_padding.w; ++j) line[j] = -__builtin_inff();
-    for (float* end = inside + s.conv.w; end < line + p.line; ++end) *end = -__builtin_inff();
-    // The maximum of every window, also of those that the stride leaves out; branches would be
-    // mispredicted.
-    const long reach = (s.output.w - 1) * s.pool_stride.w + 1;
-    for (long j = 0; j < reach; j += kLanes) {
-        Vec most = load(line + j);
-        for (long k = 1; k < s.pool_kernel.w; ++k) most = max_nan(most, load(line + j + k));
-        store(line + j, max_nan(most, zero()));
-    }
-    for (long j = 0; j < s.output.w; ++j) y[j] = line[j * s.pool_stride.w];
-}
-
 // The winners of one output row; see Algorithm::run.
 inline void winners_row(const Shape& s, const Plan& p, const float* ring, long top, long first,
                         long last, unsigned char* winners) {
@@ -172,6 +144,34 @@ inline void winners_row(const Shape& s, const Plan& p, const float* ring, long t
     }
 }
 
+// The same where no window hangs into padding and none holds NaN: branches would be mispredicted,
+// so every window's taps are compared, also of those windows that the stride leaves out.
+inline void winners_row_inside(const Shape& s, const Plan& p, const float* ring, long first,
+                               long last, float* line, unsigned char* winners) {
+    const long reach = (s.output.w - 1) * s.pool_stride.w + 1;
+    for (long j = 0; j < reach; j += kLanes) {
+        Vec most = set1(-__builtin_inff()), winner = zero();
+        float tap = 0.0f;
+        for (long r = first; r < last; ++r) {
+            const float* row = ring + r % s.pool_kernel.h * kChannels * p.conv_row + j;
+            for (long k = 0; k < s.pool_kernel.w; ++k, tap += 1.0f) {
+                const Vec value = load(row + k);
+                winner = select_greater(value, most, set1(tap), winner);
+                most = max(most, value);
+            }
+        }
+        store(line + j, select_greater(most, zero(), winner, set1(kNoWinner)));
+    }
+    for (long j = 0; j < s.output.w; ++j)
+        winners[j] = static_cast<unsigned char>(line[j * s.pool_stride.w]);
+}
+
+inline bool any_nan(const float* y, long count) {
+    bool found = false;
+    for (long j = 0; j < count; ++j) found |= y[j] != y[j];
+    return found;
+}
+
 inline bool run(const Shape& s, const float* image, const void* prepared, float* y,
                 unsigned char* winners, long row0, long row1, void* workspace) {
     const Plan p = plan(s);
@@ -181,6 +181,7 @@ inline bool run(const Shape& s, const float* image, const void* prepared, float*
     const float* biases = static_cast<const float*>(prepared);
     const float* weights = biases + s.channels_out;
     const long per_channel = s.channels_in * s.kernel.h * s.kernel.w;
+    const bool inside = s.pool_padding.h == 0 && s.pool_padding.w == 0;
 
     const long conv0 = max(0, row0 * s.pool_stride.h - s.pool_padding.h);
     const long conv1 =
@@ -215,8 +216,16 @@ inline bool run(const Shape& s, const float* image, const void* prepared, float*
             for (long i = 0; i < channels; ++i) {
                 const long to = ((o + i) * s.output.h + r) * s.output.w;
                 const float* rows = ring + i * p.conv_row;
-                pool_row(s, p, rows, first, last, line, y + to);
-                if (winners) winners_row(s, p, rows, top, first, last, winners + to);
+                const auto row = [&](long n) {
+                    return rows + n % s.pool_kernel.h * kChannels * p.conv_row;
+                };
+                pool::pool_row(s, row, p.conv_row, first, last, line, y + to);
+                if (!winners) continue;
+                if (inside && !any_nan(y + to, s.output.w)) {
+                    winners_row_inside(s, p, rows, first, last, line, winners + to);
+                } else {
+                    winners_row(s, p, rows, top, first, last, winners + to);
+                }
             }
         }
     }

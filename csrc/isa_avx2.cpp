@@ -9,16 +9,18 @@ namespace cnnkit {
 namespace {
 #include "sizes.inl.h"
 #include "vec_avx2.inl.h"
+#include "pool.inl.h"
 #include "direct.inl.h"
 #include "winograd_small.inl.h"
 #include "winograd.inl.h"
 #include "stem.inl.h"
 #include "gradient.inl.h"
+#include "dense.inl.h"
 #include "kernels.inl.h"
 #include "limits.inl.h"
 }  // namespace
 
-extern const Isa kAvx2 = {"avx2",          kLanes,     has_avx2, kAlgorithms,
-                          kAlgorithmCount, kGradients, kLimits,  &kNetAvx2};
+extern const Isa kAvx2 = {"avx2",     kLanes, has_avx2, kAlgorithms, kAlgorithmCount,
+                          kGradients, kDense, kLimits,  &kNetAvx2};
 }  // namespace cnnkit
 #endif

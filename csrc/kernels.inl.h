@@ -7,7 +7,9 @@ constexpr Algorithm kAlgorithms[] = {
 #endif
     winograd_small::kAlgorithm,
 #if defined(__AVX2__)
-    winograd::kDefault,
+    winograd::kMany,
+    winograd::k5x5,
+    winograd::kAny,
     stem::kAlgorithm,
 #endif
     direct::kAlgorithm,

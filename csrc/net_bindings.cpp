@@ -6,15 +6,18 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
-#include <cstring>
+#include <memory>
 #include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
 
 #include "arguments.h"
 #include "dispatch.h"
-#include "net/net.h"
+#include "net/engine.h"
 #include "parallel.h"
-#include "plan.h"
 
 namespace py = pybind11;
 
@@ -24,8 +27,8 @@ namespace {
 using Bytes = py::array_t<uint8_t, py::array::c_style>;
 using Longs = py::array_t<int64_t, py::array::c_style>;
 
-const NetKernels& kernels(const std::optional<std::string>& isa) {
-    return *(isa ? find_isa(*isa) : current_isa()).net;
+const Isa& isa_of(const std::optional<std::string>& name) {
+    return name ? find_isa(*name) : current_isa();
 }
 
 std::string text(const py::handle& value) { return py::str(value); }
@@ -33,10 +36,10 @@ std::string text(const py::handle& value) { return py::str(value); }
 // A contiguous array of exactly this type and shape; -1 leaves a size open.
 template <typename Array>
 Array array(const py::handle& value, const char* name, std::initializer_list<long> sizes,
-            const char* wanted) {
+            const std::string& wanted) {
     if (!py::isinstance<py::array>(value)) {
         refuse(name, "is a " + text(py::type::of(value).attr("__name__")),
-               std::string("give a NumPy array, ") + wanted);
+               "give a NumPy array, " + wanted);
     }
     const auto given = py::reinterpret_borrow<py::array>(value);
     bool fits = given.ndim() == static_cast<long>(sizes.size());
@@ -50,32 +53,84 @@ Array array(const py::handle& value, const char* name, std::initializer_list<lon
         refuse(name,
                "is " + text(given.dtype()) + text(given.attr("shape")) +
                    (right ? ", but not contiguous" : ""),
-               std::string("give contiguous ") + wanted);
+               "give contiguous " + wanted);
     }
     return py::reinterpret_borrow<Array>(value);
 }
 
-Floats parameters(const py::handle& value, const char* name) {
-    return array<Floats>(value, name, {kNetParameters}, "float32 [2710]");
+Floats parameters(const py::handle& value, const char* name, long count) {
+    return array<Floats>(value, name, {count}, "float32 [" + std::to_string(count) + "]");
 }
 
-// Images [N, 1, 28, 28], [N, 28, 28] or [28, 28], contiguous, uint8 or float32.
+constexpr long kMostSize = 4096, kMostClasses = 256;  // labels are bytes
+constexpr long kMostFloats = 1l << 30;                // of a padded image: its places are ints
+constexpr Block kFirst = {16, 3, 1, 2}, kSecond = {4, 3, 1, 2};
+
+// ((C, H, W), ((channels, kernel, padding, pool), ...), classes); None means the published network.
+// cnnkit.architecture has checked what it gives; this guards the memory.
+Architecture architecture_of(const py::object& value) {
+    if (value.is_none()) return {1, 28, 28, {kFirst, kSecond}, kNetClasses};
+    using Sizes = std::tuple<std::array<long, 3>, std::vector<std::array<long, 4>>, long>;
+    Architecture a = {};
+    bool good = false;
+    try {
+        const auto [input, blocks, classes] = py::cast<Sizes>(value);
+        a = {input[0], input[1], input[2], {}, classes};
+        good = !blocks.empty() && classes <= kMostClasses;
+        for (const long size : {a.channels, a.height, a.width, classes})
+            good = good && size >= 1 && size <= kMostSize;
+        for (const auto& [channels, kernel, padding, pool] : blocks) {
+            a.blocks.push_back({channels, kernel, padding, pool});
+            good = good && channels >= 1 && channels <= kMostSize && kernel >= 1 &&
+                   kernel <= kMostSize && padding >= 0 && padding <= kMostSize && pool >= 1 &&
+                   pool * pool <= kMostTaps;
+        }
+        if (good) {
+            for (const Shape& s : a.shapes()) {
+                const long rows = s.input.h + 2 * s.padding.h,
+                           columns = s.input.w + 2 * s.padding.w;
+                good = good && s.output.h >= 1 && s.output.w >= 1 &&
+                       rows * columns < kMostFloats / s.channels_in &&
+                       s.conv.h * s.conv.w < kMostFloats / s.channels_out;
+            }
+        }
+    } catch (const py::cast_error&) {
+    }
+    if (!good) {
+        refuse("architecture", "is " + text(py::repr(value)),
+               "give ((C, H, W), ((channels, kernel, padding, pool), ...), classes) of a network "
+               "that leaves something of its input");
+    }
+    return a;
+}
+
+// Images [N, C, H, W] or [C, H, W] and, of one channel, [N, H, W] or [H, W]; contiguous, uint8 or
+// float32.
 struct Images {
-    explicit Images(const py::handle& value) {
-        constexpr const char* kWanted =
-            "give contiguous uint8 or float32 [N, 1, 28, 28], [N, 28, 28] or [28, 28]";
+    Images(const py::handle& value, const Architecture& a) {
         if (!py::isinstance<py::array>(value)) {
-            refuse("images", "is a " + text(py::type::of(value).attr("__name__")), kWanted);
+            refuse("images", "is a " + text(py::type::of(value).attr("__name__")), wanted(a));
         }
         array = py::reinterpret_borrow<py::array>(value);
         const long rank = array.ndim();
-        const bool shaped = rank >= 2 && rank <= 4 && array.shape(rank - 2) == 28 &&
-                            array.shape(rank - 1) == 28 && (rank < 4 || array.shape(1) == 1);
+        const auto size = [&](long from_end) { return array.shape(rank - from_end); };
+        const bool plane = rank >= 2 && size(2) == a.height && size(1) == a.width;
+        const bool whole = plane && rank >= 3 && size(3) == a.channels;
         bytes = py::isinstance<Bytes>(value);
-        if (!shaped || !(bytes || py::isinstance<Floats>(value))) {
-            refuse("images", "is " + text(array.dtype()) + text(array.attr("shape")), kWanted);
+        const bool fits = (whole && (rank == 3 || rank == 4)) ||
+                          (plane && a.channels == 1 && (rank == 2 || rank == 3));
+        if (!fits || !(bytes || py::isinstance<Floats>(value))) {
+            refuse("images", "is " + text(array.dtype()) + text(array.attr("shape")), wanted(a));
         }
-        count = rank == 2 ? 1 : array.shape(0);
+        const bool single = rank == 2 || (rank == 3 && a.channels > 1);
+        count = single ? 1 : array.shape(0);
+    }
+
+    static std::string wanted(const Architecture& a) {
+        const std::string plane = std::to_string(a.height) + ", " + std::to_string(a.width) + "]";
+        const std::string whole = std::to_string(a.channels) + ", " + plane;
+        return "give contiguous uint8 or float32 [N, " + whole +
+               (a.channels == 1 ? ", [N, " + plane + " or [" + plane : " or [" + whole);
     }
 
     py::array array;
@@ -83,37 +138,33 @@ struct Images {
     long count;
 };
 
-// Scratch memory of the calling thread, kept for its next call.
-void* workspace(size_t bytes) {
-    thread_local Buffer memory;
-    thread_local size_t size = 0;
-    if (size < bytes) memory = allocate(bytes), size = bytes;
-    return memory.get();
-}
-
 class Network {
   public:
-    Network(const py::object& values, const std::optional<std::string>& isa)
-        : kernels_(kernels(isa)), weights_(allocate(kernels_.weights_bytes())) {
-        kernels_.pack(parameters(values, "parameters").data(), weights_.get());
+    Network(const py::object& values, const std::optional<std::string>& isa,
+            const py::object& architecture)
+        : architecture_(architecture_of(architecture)) {
+        const long count = Layout(architecture_).count;
+        answerer_ = make_answerer(isa_of(isa), architecture_,
+                                  parameters(values, "parameters", count).data());
     }
 
     py::tuple answer(const py::object& images, int threads, const py::object& out) const {
-        const Images in(images);
+        const Images in(images, architecture_);
+        const long classes = architecture_.classes;
         Floats logits, probabilities;
         Longs label;
         if (out.is_none()) {
-            logits = Floats({in.count, long{kNetClasses}});
-            probabilities = Floats({in.count, long{kNetClasses}});
+            logits = Floats({in.count, classes});
+            probabilities = Floats({in.count, classes});
             label = Longs(in.count);
         } else {
             if (!py::isinstance<py::tuple>(out) || py::len(out) != 3) {
                 refuse("out", "is no tuple of three", "give (logits, probabilities, label)");
             }
             const auto three = py::reinterpret_borrow<py::tuple>(out);
-            logits = array<Floats>(three[0], "out[0]", {in.count, kNetClasses}, "float32 [N, 10]");
-            probabilities =
-                array<Floats>(three[1], "out[1]", {in.count, kNetClasses}, "float32 [N, 10]");
+            const std::string wanted = "float32 [N, " + std::to_string(classes) + "]";
+            logits = array<Floats>(three[0], "out[0]", {in.count, classes}, wanted);
+            probabilities = array<Floats>(three[1], "out[1]", {in.count, classes}, wanted);
             label = array<Longs>(three[2], "out[2]", {in.count}, "int64 [N]");
             if (!logits.writeable() || !probabilities.writeable() || !label.writeable()) {
                 refuse("out", "is read-only", "give arrays that can be written");
@@ -126,8 +177,8 @@ class Network {
     }
 
     Floats log_probabilities(const py::object& images, int threads) const {
-        const Images in(images);
-        Floats log_p({in.count, long{kNetClasses}});
+        const Images in(images, architecture_);
+        Floats log_p({in.count, architecture_.classes});
         run(in, {nullptr, nullptr, log_p.mutable_data(), nullptr}, threads);
         return log_p;
     }
@@ -142,23 +193,20 @@ class Network {
     };
 
     static void run_part(const Call& c, long part) {
+        const Architecture& a = c.network.architecture_;
         const long first = part * c.images.count / c.parts;
         const long count = (part + 1) * c.images.count / c.parts - first;
-        const long at = first * kNetClasses;
+        const long at = first * a.classes;
         const NetOutputs& o = c.out;
         const NetOutputs out = {o.logits ? o.logits + at : nullptr,
                                 o.probabilities ? o.probabilities + at : nullptr,
                                 o.log_probabilities ? o.log_probabilities + at : nullptr,
                                 o.label ? o.label + first : nullptr};
-        const NetKernels& k = c.network.kernels_;
-        const void* weights = c.network.weights_.get();
-        void* memory = workspace(k.workspace_bytes());
+        const Answerer& answerer = *c.network.answerer_;
         if (c.images.bytes) {
-            const auto* from = static_cast<const uint8_t*>(c.data) + first * kNetPixels;
-            k.infer_u8(weights, from, count, out, memory);
+            answerer.infer(static_cast<const uint8_t*>(c.data) + first * a.pixels(), count, out);
         } else {
-            const auto* from = static_cast<const float*>(c.data) + first * kNetPixels;
-            k.infer_f32(weights, from, count, out, memory);
+            answerer.infer(static_cast<const float*>(c.data) + first * a.pixels(), count, out);
         }
     }
 
@@ -173,8 +221,8 @@ class Network {
             [](void* context, long part) { run_part(*static_cast<Call*>(context), part); }, &call);
     }
 
-    const NetKernels& kernels_;
-    Buffer weights_;
+    const Architecture architecture_;
+    std::unique_ptr<Answerer> answerer_;
 };
 
 // Holds the training images, so that each call checks only its order. Not for two threads at once.
@@ -182,20 +230,22 @@ class NetworkTrainer {
   public:
     NetworkTrainer(const py::object& images, const py::object& labels, const py::object& values,
                    const py::object& mean, const py::object& square, int64_t steps,
-                   const std::optional<std::string>& isa)
-        : kernels_(kernels(isa)),
-          images_(array<Bytes>(images, "images", {-1, 1, 28, 28}, "uint8 [N, 1, 28, 28]")),
-          labels_(array<Bytes>(labels, "labels", {images_.shape(0)}, "uint8 [N], as images")
-                      .attr("copy")()),  // so that they stay as checked
-          state_(allocate(kernels_.state_bytes())) {
+                   const std::optional<std::string>& isa, const py::object& architecture) {
+        const Architecture a = architecture_of(architecture);
+        count_ = Layout(a).count;
+        images_ = array<Bytes>(images, "images", {-1, a.channels, a.height, a.width},
+                               "uint8 " + shape_text(a));
+        labels_ = array<Bytes>(labels, "labels", {images_.shape(0)}, "uint8 [N], as images")
+                      .attr("copy")();  // so that they stay as checked
         const uint8_t* label = labels_.data();
-        if (std::any_of(label, label + labels_.size(), [](int l) { return l >= kNetClasses; })) {
-            refuse("labels", "holds a label above 9", "give classes from 0 to 9");
+        if (std::any_of(label, label + labels_.size(), [&](int l) { return l >= a.classes; })) {
+            const std::string last = std::to_string(a.classes - 1);
+            refuse("labels", "holds a label above " + last, "give classes from 0 to " + last);
         }
         if (steps < 0) refuse("steps", "is " + std::to_string(steps), "give at least 0");
-        kernels_.import_state(state_.get(), parameters(values, "parameters").data(),
-                              parameters(mean, "mean").data(), parameters(square, "square").data(),
-                              steps);
+        learner_ = make_learner(isa_of(isa), a, parameters(values, "parameters", count_).data(),
+                                parameters(mean, "mean", count_).data(),
+                                parameters(square, "square", count_).data(), steps);
     }
 
     // The losses float32 [S] of the steps made, and how many images they answered rightly. A loss
@@ -216,7 +266,7 @@ class NetworkTrainer {
         NetStatus status;
         {
             const py::gil_scoped_release released;
-            status = kernels_.train(state_.get(), data, adam, to, &progress);
+            status = learner_->train(data, adam, to, &progress);
         }
         const int64_t written = progress.steps + (status == kNetNotFinite);
         return py::make_tuple(losses[py::slice(0, written, 1)], progress.correct);
@@ -225,25 +275,28 @@ class NetworkTrainer {
     py::tuple gradients(const py::object& order) {
         const Longs indices = checked(order);
         if (!indices.size()) refuse("order", "is empty", "give at least one image");
-        Floats values(long{kNetParameters});
+        Floats values(count_);
         int64_t correct;
-        const float loss = kernels_.gradients(
-            state_.get(),
+        const float loss = learner_->gradients(
             {images_.data(), labels_.data(), indices.data(), indices.size(), indices.size()},
             values.mutable_data(), &correct);
         return py::make_tuple(loss, values, correct);
     }
 
     py::tuple state() const {
-        const long size = kNetParameters;
-        Floats values(size), mean(size), square(size);
+        Floats values(count_), mean(count_), square(count_);
         int64_t steps;
-        kernels_.export_state(state_.get(), values.mutable_data(), mean.mutable_data(),
-                              square.mutable_data(), &steps);
+        learner_->export_state(values.mutable_data(), mean.mutable_data(), square.mutable_data(),
+                               &steps);
         return py::make_tuple(values, mean, square, steps);
     }
 
   private:
+    static std::string shape_text(const Architecture& a) {
+        return "[N, " + std::to_string(a.channels) + ", " + std::to_string(a.height) + ", " +
+               std::to_string(a.width) + "]";
+    }
+
     Longs checked(const py::object& order) const {
         const Longs indices = array<Longs>(order, "order", {-1}, "int64 [N]");
         const long images = images_.shape(0);
@@ -256,26 +309,30 @@ class NetworkTrainer {
         return indices;
     }
 
-    const NetKernels& kernels_;
+    long count_ = 0;  // of parameters
     Bytes images_, labels_;
-    Buffer state_;
+    std::unique_ptr<Learner> learner_;
 };
 
 }  // namespace
 
 void bind_network(py::module_& m) {
-    py::class_<Network>(m, "Network", "The published network's answers.")
-        .def(py::init<const py::object&, const std::optional<std::string>&>(),
-             py::arg("parameters"), py::arg("isa") = py::none())
+    py::class_<Network>(m, "Network", "A network's answers; the published one's by default.")
+        .def(py::init<const py::object&, const std::optional<std::string>&, const py::object&>(),
+             py::arg("parameters"), py::arg("isa") = py::none(),
+             py::arg("architecture") = py::none())
         .def("__call__", &Network::answer, py::arg("images"), py::arg("threads") = 1,
              py::arg("out") = py::none())
         .def("log_probabilities", &Network::log_probabilities, py::arg("images"),
              py::arg("threads") = 1);
-    py::class_<NetworkTrainer>(m, "NetworkTrainer", "The published network while it learns.")
+    py::class_<NetworkTrainer>(m, "NetworkTrainer",
+                               "A network while it learns; the published one by default.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
-                      const py::object&, int64_t, const std::optional<std::string>&>(),
+                      const py::object&, int64_t, const std::optional<std::string>&,
+                      const py::object&>(),
              py::arg("images"), py::arg("labels"), py::arg("parameters"), py::arg("mean"),
-             py::arg("square"), py::arg("steps"), py::arg("isa") = py::none())
+             py::arg("square"), py::arg("steps"), py::arg("isa") = py::none(),
+             py::arg("architecture") = py::none())
         .def("train", &NetworkTrainer::train, py::arg("order"), py::arg("batch_size"),
              py::arg("learning_rate"), py::arg("weight_decay") = 0.0)
         .def("gradients", &NetworkTrainer::gradients, py::arg("order"))

@@ -55,16 +55,21 @@ void complete(Shape& s) {
                 windows(s.conv.w, s.pool_padding.w, s.pool_kernel.w, s.pool_stride.w)};
 }
 
+const Gradient& gradient_of(const Isa& isa, const Shape& shape) {
+    const Gradient* gradient = isa.gradients;
+    while (!gradient->fits(shape)) ++gradient;
+    return *gradient;
+}
+
 Plan::Plan(const Isa& isa, const Shape& shape, Precision precision, const float* weight,
            const float* bias)
     : isa_(isa),
       shape_(shape),
       direct_(&isa.algorithms[isa.algorithm_count - 1]),
-      gradient_(isa.gradients) {
+      gradient_(&gradient_of(isa, shape)) {
     weight_.assign(
         weight, weight + shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w);
     if (bias) bias_.assign(bias, bias + shape.channels_out);
-    while (!gradient_->fits(shape)) ++gradient_;
     for (const Algorithm* a = isa.algorithms; a != direct_ && !fast_; ++a) {
         if (!a->fits(shape, precision)) continue;
         prepared_fast_ = allocate(a->prepared_bytes(shape));

@@ -20,6 +20,9 @@ Buffer allocate(size_t bytes);
 // Fills in the sizes of the convolution and of the output; either may come out below 1.
 void complete(Shape& shape);
 
+// The best gradients for a shape, which needs no input size yet.
+const Gradient& gradient_of(const Isa& isa, const Shape& shape);
+
 class Plan {
   public:
     // `shape` needs no input size yet: an algorithm is chosen by everything else.

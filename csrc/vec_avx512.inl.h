@@ -25,6 +25,8 @@ inline void prefetch(const float* from) {
 inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
 inline Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+inline Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+inline Vec root(Vec v) { return _mm512_sqrt_ps(v); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
 // The maximum as PyTorch has it: NaN wins. (The instruction returns b where either is NaN.)
 inline Vec max_nan(Vec a, Vec b) {

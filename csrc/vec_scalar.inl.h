@@ -16,6 +16,8 @@ inline void prefetch(const float* from) { __builtin_prefetch(from); }
 inline Vec add(Vec a, Vec b) { return a + b; }
 inline Vec sub(Vec a, Vec b) { return a - b; }
 inline Vec mul(Vec a, Vec b) { return a * b; }
+inline Vec div(Vec a, Vec b) { return a / b; }
+inline Vec root(Vec v) { return __builtin_sqrtf(v); }
 // a > b ? x : y
 inline Vec select_greater(Vec a, Vec b, Vec x, Vec y) { return a > b ? x : y; }
 inline Vec fma(Vec a, Vec b, Vec c) { return c + a * b; }

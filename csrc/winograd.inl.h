@@ -1,17 +1,24 @@
-// relu(conv3x3 stride 1 padding 1 + bias), then 2x2 max-pool, NCHW in and out, by Winograd's F(2x2,
-// 3x3) or F(4x4, 3x3) (Lavin and Gray, arXiv:1509.09308). Any Cin, Cout and sizes that fits()
-// takes; floor at odd sizes.
+// relu(conv + bias), then max-pool, stride 1 and many channels, NCHW in and out, by Winograd's
+// algorithm (Lavin and Gray, arXiv:1509.09308) in the forms of winograd_form.inl.h. Any padding up
+// to the kernel's size, any pool, any Cin, Cout and size that fits() takes.
 //
-// The tiles of the image (one per pooled pixel for F(2x2), one per 2x2 of them for F(4x4)) are
-// numbered row by row and the vector lanes are tiles. So neither side needs a transpose, no channel
-// count is rounded up, and only the last vector of an image may be partly empty. A group is up to
-// kGroup vectors of tiles:
-//   V[k][Cin][tiles]   the transformed input, k = 0 .. (t+2)^2 - 1
+// The tiles of the image are numbered row by row and the vector lanes are tiles. So neither side
+// needs a transpose, no channel count is rounded up, and only the last vector of an image may be
+// partly empty. A group is up to kGroup vectors of tiles:
+//   V[k][Cin][tiles]   the transformed input, k = 0 .. kPlanes - 1
 //   U[k][Cin][Cout]    the transformed weights, in panels of kPanel output channels, made once
 //   M[k] = U[k]' V[k]  a matrix product: kPanel x kGroup accumulators, U as broadcast, V as vectors
-// and the output transform, pool, bias and ReLU follow in registers.
+// and the output transform, bias and, where the pool is 2x2, pool and ReLU follow in registers.
+// Other pools take rows that wait in memory.
 
+namespace winograd {
+constexpr int kPanel = kRegisters >= 32 ? 8 : 4;  // output channels of a register block
+}
+
+#include "winograd_form.inl.h"
+#include "winograd_plan.inl.h"
 #include "winograd_input.inl.h"
+#include "winograd_output.inl.h"
 
 namespace winograd {
 
@@ -61,199 +68,139 @@ void product_panel(long rows, long vectors, const float* u, const float* v, long
     if constexpr (kRows > 1) product_panel<kRows - 1>(rows, vectors, u, v, cin, m);
 }
 
-// ---- output ----
+// ---- convolution ----
 
-// One direction of the output transform, A' m.
-inline void output_1d(const Vec (&m)[4], Vec (&y)[2]) {
-    y[0] = add(add(m[0], m[1]), m[2]);
-    y[1] = sub(sub(m[1], m[2]), m[3]);
-}
-inline void output_1d(const Vec (&m)[6], Vec (&y)[4]) {
-    const Vec s = add(m[1], m[2]), d = sub(m[1], m[2]);
-    const Vec s2 = add(m[3], m[4]), d2 = sub(m[3], m[4]);
-    y[0] = add(add(m[0], s), s2);
-    y[1] = fma(set1(2.0f), d2, d);
-    y[2] = fma(set1(4.0f), s2, s);
-    y[3] = add(fma(set1(8.0f), d2, d), m[5]);
-}
+struct Memory {
+    float *v, *m, *lines, *conv, *line;
+};
 
-// M of a vector of tiles -> kTile x kTile outputs, their 2x2 maxima, bias, ReLU.
-template <int kTile>
-inline void output_tile(const float* m, long plane, Vec bias, Vec (&pooled)[kTile / 2][kTile / 2]) {
-    constexpr int kSize = kTile + 2;
-    Vec half[kTile][kSize];
-#pragma GCC unroll 8
-    for (int j = 0; j < kSize; ++j) {
-        Vec c[kSize], y[kTile];
-#pragma GCC unroll 8
-        for (int i = 0; i < kSize; ++i) c[i] = load(m + (i * kSize + j) * plane);
-        output_1d(c, y);
-#pragma GCC unroll 8
-        for (int i = 0; i < kTile; ++i) half[i][j] = y[i];
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < kTile; i += 2) {
-        Vec upper[kTile], lower[kTile];
-        output_1d(half[i], upper);
-        output_1d(half[i + 1], lower);
-#pragma GCC unroll 8
-        for (int j = 0; j < kTile; j += 2) {
-            const Vec most = max(max(upper[j], upper[j + 1]), max(lower[j], lower[j + 1]));
-            pooled[i / 2][j / 2] = max(add(most, bias), zero());
-        }
-    }
+template <typename F>
+Memory memory(const Plan& p, void* workspace) {
+    Memory at;
+    at.v = static_cast<float*>(workspace);
+    at.m = at.v + p.groups * p.v_group;
+    at.lines = at.m + p.groups * p.m_group;
+    at.conv = at.lines + line_floats<F>(p);
+    at.line = at.conv + p.s.channels_out * p.conv_rows * p.conv_row + kLanes;
+    return at;
 }
 
-// `channels` output channels of one group to y (at the first of those channels), pooled rows row0
-// .. row1 - 1. Tiles are numbered from tile row `tile_row0`.
-inline void output_group(const float* m, const Plan& p, const float* bias, long channels,
-                         long width, long first, long last, long tile_row0, float* y, float*, long,
-                         long, Points<2>) {
-    for (long co = 0; co < channels; ++co) {
-        const Vec b = set1(bias[co]);
-        float* to = y + co * p.pooled_h * p.pooled_w + tile_row0 * p.pooled_w + first;
-        for (long t = 0; t < last - first; t += kLanes) {
-            Vec pooled[1][1];
-            output_tile<2>(m + co * width + t, p.m_plane, b, pooled);
-            if (last - first - t >= kLanes)
-                store(to + t, pooled[0][0]);
-            else
-                store_mask(to + t, mask_lanes(0, last - first - t), pooled[0][0]);
-        }
-    }
-}
-inline void output_group(const float* m, const Plan& p, const float* bias, long channels,
-                         long width, long first, long last, long tile_row0, float* y, float* lines,
-                         long row0, long row1, Points<4>) {
-    // Each tile gives two pixels in each of two pooled rows: first side by side into lines[co][2][2
-    // width] ...
-    for (long co = 0; co < channels; ++co) {
-        const Vec b = set1(bias[co]);
-        for (long t = 0; t < width; t += kLanes) {
-            Vec pooled[2][2], low, high;
-            output_tile<4>(m + co * width + t, p.m_plane, b, pooled);
-#pragma GCC unroll 2
-            for (int i = 0; i < 2; ++i) {
-                float* to = lines + (co * 2 + i) * 2 * width + 2 * t;
-                interleave(pooled[i][0], pooled[i][1], low, high);
-                store(to, low);
-                store(to + kLanes, high);
-            }
-        }
-    }
-    // ... then tile row by tile row to where they belong.
-    for (long tile = first; tile < last;) {
-        const long row = tile / p.tiles_w, column = tile % p.tiles_w;
-        const long count = min(p.tiles_w - column, last - tile);
-        const long pixels = min(2 * count, p.pooled_w - 2 * column);
-        for (int i = 0; i < 2; ++i) {
-            const long r = 2 * (tile_row0 + row) + i;
-            if (r < row0 || r >= row1) continue;
-            for (long co = 0; co < channels; ++co) {
-                const float* from = lines + (co * 2 + i) * 2 * width + 2 * (tile - first);
-                float* to = y + (co * p.pooled_h + r) * p.pooled_w + 2 * column;
-                long c = 0;
-                for (; c + kLanes <= pixels; c += kLanes) store(to + c, load(from + c));
-                if (c < pixels) {
-                    const Mask rest = mask_lanes(0, pixels - c);
-                    store_mask(to + c, rest, load_mask(from + c, rest));
-                }
-            }
-        }
-        tile += count;
-    }
-}
-
-// Pooled rows row0 .. row1 - 1 of one image, x [Cin][H][W] -> y [Cout][H/2][W/2]. False where the
-// input holds NaN, Inf or anything from 2^60 up: y is then undefined. F(4x4) costs nothing extra
-// where row0 is even.
-template <int kTile>
-bool run(const float* x, const float* prepared, const Plan& p, long row0, long row1, float* y,
-         float* workspace) {
-    constexpr int kPlanes = (kTile + 2) * (kTile + 2), kPooled = kTile / 2;
-    const long tile_row0 = row0 / kPooled, tile_row1 = (row1 + kPooled - 1) / kPooled;
+// Tile rows tile_row0 <= row < tile_row1 of one image to the sink, kH x kW values of a tile. False
+// where the input holds NaN, Inf or anything from 2^60 up: nothing of use is stored then.
+template <typename F, int kH, int kW>
+bool convolve(const float* x, const float* prepared, const Plan& p, long tile_row0, long tile_row1,
+              const Sink& sink, const Memory& at) {
+    const long cin = p.s.channels_in, cout = p.s.channels_out;
     const long tiles = (tile_row1 - tile_row0) * p.tiles_w;
     const long vectors = (tiles + kLanes - 1) / kLanes;
     const long groups = (vectors + kGroup - 1) / kGroup;
-    const float* bias = prepared + kPlanes * p.cin * p.cout;
-    float* v = workspace;
-    float* m = v + p.groups * p.v_group;
-    float* lines = m + p.groups * p.m_group;
-    Magnitude most = no_magnitude();
-    most = row_magnitude(x, p, tile_row0 * kTile - 1, most);
-    most = row_magnitude(x, p, tile_row1 * kTile, most);
+    const float* bias = prepared + F::kPlanes * cin * cout;
+    Magnitude most = last_rows<F>(x, p, tile_row1 * F::kTileH - p.s.padding.h, no_magnitude());
 
     // Vectors are dealt out evenly: group g holds vectors g * vectors / groups and following.
     const auto start = [=](long g) { return g * vectors / groups; };
     for (long g0 = 0; g0 < groups; g0 += p.groups) {
         const long g1 = min(groups, g0 + p.groups);
         for (long g = g0; g < g1; ++g)
-            most = input_group<kTile>(x, p, tile_row0, start(g) * kLanes,
-                                      min(tiles, start(g + 1) * kLanes), v + (g - g0) * p.v_group,
-                                      (start(g + 1) - start(g)) * kLanes, most);
+            most = input_group<F>(x, p, tile_row0, start(g) * kLanes,
+                                  min(tiles, start(g + 1) * kLanes), at.v + (g - g0) * p.v_group,
+                                  (start(g + 1) - start(g)) * kLanes, most);
         if (!below(most, kInputLimit)) return false;
-        for (long co0 = 0; co0 < p.cout; co0 += p.block) {
-            const long co1 = min(p.cout, co0 + p.block);
-            for (int k = 0; k < kPlanes; ++k)
+        for (long co0 = 0; co0 < cout; co0 += p.block) {
+            const long co1 = min(cout, co0 + p.block);
+            for (int k = 0; k < F::kPlanes; ++k)
                 for (long co = co0; co < co1; co += kPanel)
                     for (long g = g0; g < g1; ++g) {
                         const long n = start(g + 1) - start(g);
                         product_panel<kPanel>(
-                            min(kPanel, co1 - co), n, prepared + (k * p.cout + co) * p.cin,
-                            v + (g - g0) * p.v_group + k * p.v_plane, p.cin,
-                            m + (g - g0) * p.m_group + k * p.m_plane + (co - co0) * n * kLanes);
+                            min(kPanel, co1 - co), n, prepared + (k * cout + co) * cin,
+                            at.v + (g - g0) * p.v_group + k * p.v_plane, cin,
+                            at.m + (g - g0) * p.m_group + k * p.m_plane + (co - co0) * n * kLanes);
                     }
+            Sink to = sink;
+            to.to += co0 * sink.channel;
             for (long g = g0; g < g1; ++g)
-                output_group(m + (g - g0) * p.m_group, p, bias + co0, co1 - co0,
-                             (start(g + 1) - start(g)) * kLanes, start(g) * kLanes,
-                             min(tiles, start(g + 1) * kLanes), tile_row0,
-                             y + co0 * p.pooled_h * p.pooled_w, lines, row0, row1, Points<kTile>{});
+                output_group<F, kH, kW>(at.m + (g - g0) * p.m_group, p, bias + co0, co1 - co0,
+                                        (start(g + 1) - start(g)) * kLanes, start(g) * kLanes,
+                                        min(tiles, start(g + 1) * kLanes), tile_row0, to, at.lines);
         }
+    }
+    return true;
+}
+
+// Pooled rows row0 .. row1 - 1 where the pool is 2x2.
+template <typename F>
+bool run_pooled(const Plan& p, const float* x, const float* prepared, float* y, long row0,
+                long row1, const Memory& at) {
+    constexpr int kH = F::kTileH / 2, kW = F::kTileW / 2;
+    const Pair out = p.s.output;
+    const Sink sink = {y, out.h * out.w, out.w, row0, row1, out.w};
+    return convolve<F, kH, kW>(x, prepared, p, row0 / kH, (row1 + kH - 1) / kH, sink, at);
+}
+
+// ... and for any other pool: a strip's convolution rows wait until all are there.
+template <typename F>
+bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, long row0,
+                long row1, const Memory& at) {
+    const Shape& s = p.s;
+    const long floats = round_up(s.conv.w, kLanes);
+    for (long top = row0; top < row1; top += p.strip) {
+        const long bottom = min(row1, top + p.strip);
+        const long tile_row0 = first_conv_row(s, top) / F::kTileH;
+        const long tile_row1 = (end_conv_row(s, bottom) + F::kTileH - 1) / F::kTileH;
+        const long conv_row0 = tile_row0 * F::kTileH, conv_row1 = tile_row1 * F::kTileH;
+        const long channel = (conv_row1 - conv_row0) * p.conv_row;
+        // A row's last vector reads into the next row, and beyond the very last one.
+        store(at.conv + s.channels_out * channel, zero());
+        float* rows = at.conv - conv_row0 * p.conv_row;
+        const Sink sink = {rows, channel, p.conv_row, conv_row0, conv_row1, p.conv_row};
+        if (!convolve<F, F::kTileH, F::kTileW>(x, prepared, p, tile_row0, tile_row1, sink, at))
+            return false;
+        for (long co = 0; co < s.channels_out; ++co)
+            for (long r = top; r < bottom; ++r) {
+                const auto row = [&](long i) { return rows + co * channel + i * p.conv_row; };
+                pool::pool_row(s, row, floats, first_conv_row(s, r), end_conv_row(s, r + 1),
+                               at.line, y + (co * s.output.h + r) * s.output.w);
+            }
     }
     return true;
 }
 
 // ---- as an algorithm ----
 
-template <int kTile>
-size_t prepared_bytes(const Shape& s) {
-    return sizeof(float) *
-           ((kTile + 2) * (kTile + 2) * s.channels_in * s.channels_out + s.channels_out);
-}
-
-template <int kTile>
-Plan plan(const Shape& s) {
-    return plan<kTile>(s.channels_in, s.channels_out, s.input.h, s.input.w);
-}
-
-template <int kTile>
-bool prepare(const Shape& s, const float* weight, const float* bias, void* prepared) {
-    return prepare<kTile>(weight, bias, s.channels_in, s.channels_out,
-                          static_cast<float*>(prepared));
-}
-
-template <int kTile>
-size_t workspace_bytes(const Shape& s) {
-    return sizeof(float) * workspace_floats<kTile>(plan<kTile>(s));
-}
-
-template <int kTile>
+template <typename F>
 bool run(const Shape& s, const float* x, const void* prepared, float* y, unsigned char* winners,
          long row0, long row1, void* workspace) {
-    if (winners || !fits<kTile>(s.input.h, s.input.w)) return false;
-    return run<kTile>(x, static_cast<const float*>(prepared), plan<kTile>(s), row0, row1, y,
-                      static_cast<float*>(workspace));
+    const Plan p = plan<F>(s);
+    if (winners || most_runs(p.tiles_w) * F::kMore > kLanes) return false;
+    const float* u = static_cast<const float*>(prepared);
+    const Memory at = memory<F>(p, workspace);
+    return p.pooled ? run_pooled<F>(p, x, u, y, row0, row1, at)
+                    : run_strips<F>(p, x, u, y, row0, row1, at);
 }
 
-inline bool fits_default(const Shape& s, Precision) { return is_block3x3(s); }
+inline bool takes(const Shape& s, long kernel) {
+    return s.kernel.h == kernel && s.kernel.w == kernel && s.stride.h == 1 && s.stride.w == 1 &&
+           s.padding.h < kernel && s.padding.w < kernel;
+}
+inline bool fits_any(const Shape& s, Precision) { return takes(s, 3); }
+inline bool fits_many(const Shape& s, Precision) {
+    return takes(s, 3) && min(s.channels_in, s.channels_out) >= 16;
+}
 inline bool fits_fast(const Shape& s, Precision precision) {
-    return is_block3x3(s) && precision == Precision::kFast &&
-           min(s.channels_in, s.channels_out) >= 16;
+    return fits_many(s, precision) && precision == Precision::kFast;
+}
+inline bool fits_5x5(const Shape& s, Precision) {
+    return takes(s, 5) && min(s.channels_in, s.channels_out) >= 8;
 }
 
-constexpr Algorithm kDefault = {"winograd-2x2", fits_default,       prepared_bytes<2>,
-                                prepare<2>,     workspace_bytes<2>, run<2>};
-constexpr Algorithm kFast = {"winograd-4x4", fits_fast,          prepared_bytes<4>,
-                             prepare<4>,     workspace_bytes<4>, run<4>};
+template <typename F>
+constexpr Algorithm algorithm(const char* name, bool (*fits)(const Shape&, Precision)) {
+    return {name, fits, prepared_bytes<F>, prepare<F>, workspace_bytes<F>, run<F>};
+}
+constexpr Algorithm kFast = algorithm<Form<4, 4, 3>>("winograd-4x4", fits_fast);
+constexpr Algorithm kMany = algorithm<Form<4, 2, 3>>("winograd-4x2", fits_many);
+constexpr Algorithm kAny = algorithm<Form<2, 2, 3>>("winograd-2x2", fits_any);
+constexpr Algorithm k5x5 = algorithm<Form<2, 2, 5>>("winograd-5x5", fits_5x5);
 
 }  // namespace winograd

@@ -21,10 +21,11 @@ namespace winograd_small {
 
 inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
                 unsigned char* winners, long row0, long row1, void* workspace) {
-    const Plan p = plan(s);
+    const Plan p = plan(s, row1 - row0);
     float* planes = static_cast<float*>(workspace);
     float* waiting = planes + s.channels_in * 8 * p.plane + slack(p);
     const float* biases = static_cast<const float*>(prepared);
+    clear_ends(s, p, planes);
     for (long top = row0; top < row1; top += p.strip) {
         const long bottom = min(row1, top + p.strip);
         if (!below(input(s, p, x, top, bottom, planes), kInputLimit)) return false;

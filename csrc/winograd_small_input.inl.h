@@ -63,7 +63,7 @@ inline Magnitude wide_rows(const Shape& s, const Plan& p, const float* x, long t
 // be permuted together: two rows of up to 7 tiles, or one of up to 15.
 inline Magnitude narrow_rows(const Shape& s, const Plan& p, const float* x, long top, long bottom,
                              float* planes) {
-    const bool pairs = 2 * p.tiles + 2 <= kLanes;
+    const bool pairs = winograd_small::pairs(p.tiles);
     const long step = pairs ? 2 : 1, width = s.input.w;
     // Lane l is pixel 2l + j of the first row, or from lane `pitch` on 2(l - pitch) + j of the
     // second.
@@ -97,6 +97,18 @@ inline Magnitude narrow_rows(const Shape& s, const Plan& p, const float* x, long
     return most;
 }
 #endif
+
+// What is read but never written becomes zero: whatever stood there reaches no result, but were it
+// denormal, every multiplication with it would cost an Intel processor 150 cycles.
+inline void clear_ends(const Shape& s, const Plan& p, float* planes) {
+    const long last = s.channels_in * 8;
+    if (p.written < p.plane) {
+        for (long i = 1; i <= last; ++i)
+            for (long at = i * p.plane - 16; at < i * p.plane; at += kLanes)
+                store(planes + at, zero());
+    }
+    for (long at = 0; at < slack(p); at += kLanes) store(planes + last * p.plane + at, zero());
+}
 
 // Tile rows top <= r <= bottom of every channel; the last one for its first two rows, which the one
 // above it shares.

@@ -15,10 +15,11 @@ constexpr int kRows =
 constexpr int kOrder[4] = {1, 2, 0, 3};      // in which rows and columns of V are summed
 
 struct Plan {
-    long tiles;  // in a row
-    long pitch;  // floats from tile row to tile row
-    long strip;  // tile rows that are worked on at once
-    long plane;  // floats of a plane
+    long tiles;    // in a row
+    long pitch;    // floats from tile row to tile row
+    long strip;    // tile rows that are worked on at once
+    long written;  // floats that the input transform writes into a plane
+    long plane;    // floats of a plane
 };
 
 // The pitch that keeps vectors aligned, unless that costs more than a twentieth of the work.
@@ -29,7 +30,11 @@ inline long aligned_pitch(long tiles, long rows) {
     return vectors * 20 <= dense * 21 ? pitch : tiles;
 }
 
-inline Plan plan(const Shape& s) {
+// Whether a vector of the input transform is two tile rows.
+inline bool pairs(long tiles) { return kLanes >= 16 && 2 * tiles + 2 <= kLanes; }
+
+// For `rows` tile rows of the output.
+inline Plan plan(const Shape& s, long rows) {
     Plan p;
     p.tiles = s.output.w;
     p.pitch = aligned_pitch(p.tiles, s.output.h);
@@ -39,28 +44,27 @@ inline Plan plan(const Shape& s) {
         const long most = max(kCache / row - 1, 2), strips = (s.output.h + most - 1) / most;
         p.strip = (s.output.h + strips - 1) / strips;
     }
-    // A plane ends where its last store does. What is read beyond it reaches no result.
-    p.plane = round_up(p.strip * p.pitch + round_up(p.pitch, kLanes), 16);
+    p.strip = min(p.strip, rows);
+    p.written = pairs(p.tiles) ? p.strip / 2 * 2 * p.pitch + kLanes
+                               : p.strip * p.pitch + round_up(p.tiles, kLanes);
+    p.plane = round_up(p.written, 16);
     return p;
 }
 
 inline bool fits(const Shape& s, Precision) {
-    return s.kernel.h == 3 && s.kernel.w == 3 && s.stride.h == 1 && s.stride.w == 1 &&
-           s.padding.h == 1 && s.padding.w == 1 && s.pool_kernel.h == 2 && s.pool_kernel.w == 2 &&
-           s.pool_stride.h == 2 && s.pool_stride.w == 2 && s.pool_padding.h == 0 &&
-           s.pool_padding.w == 0 && s.channels_in <= kMostIn && s.channels_out <= kMostOut;
+    return is_block3x3(s) && s.channels_in <= kMostIn && s.channels_out <= kMostOut;
 }
 
 inline size_t prepared_bytes(const Shape& s) {
     return sizeof(float) * s.channels_out * (16 * s.channels_in + 1);
 }
 
-// What the last vectors read beyond the last plane, in whole cache lines.
+// What the last vectors read beyond the last plane, in whole cache lines. No result needs it.
 inline long slack(const Plan& p) { return round_up(p.pitch + kLanes, 16); }
 
 // Planes, and where one channel's sums wait for the next columns.
 inline size_t workspace_bytes(const Shape& s) {
-    const Plan p = plan(s);
+    const Plan p = plan(s, s.output.h);
     const long waiting = s.channels_in == 1 ? s.channels_out * 4 * kLanes : 0;
     return sizeof(float) * (s.channels_in * 8 * p.plane + slack(p) + waiting);
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from cnnkit.checkpoint import Weights, find_weights, read_weights
 from cnnkit.cli import main
 from cnnkit.data import FILES, Dataset, Split, load_dataset
 from cnnkit.export import FORMATS, export
+from cnnkit.export.options import Options
 from cnnkit.idx import write_idx
 
 # Processes that tests start must take the installed package, not the sources that lie in the
@@ -112,5 +114,24 @@ def artefacts(
     folder = tmp_path_factory.mktemp("artefacts")
     paths = {name: folder / f"mnist{form.suffix}" for name, form in FORMATS.items()}
     for name, path in paths.items():
-        assert export(trained, name, path, mnist).passed
+        assert export(trained, name, path, Options(mnist)).passed
     return paths
+
+
+@pytest.fixture(scope="session")
+def host_inputs(
+    tmp_path_factory: pytest.TempPathFactory,
+    artefacts: dict[str, Path],
+    trained: Weights,
+    mnist: Dataset,
+) -> Path:
+    """What export/README.md promises a check."""
+    from cnnkit.verify import reference_logits
+
+    folder = tmp_path_factory.mktemp("hosts")
+    for path in artefacts["c"].parent.iterdir():
+        shutil.copy(path, folder)
+    images = mnist.test.images[:1000]
+    np.save(folder / "images.npy", images)
+    np.save(folder / "labels.npy", reference_logits(trained, images)[0].argmax(axis=1))
+    return folder

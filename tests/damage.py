@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 import zipfile
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
@@ -87,6 +91,22 @@ def rename_class(model: onnx.ModelProto) -> None:
             pair.value = pair.value.replace('"7"', '"1"')
 
 
+def without_golden(model: onnx.ModelProto) -> None:
+    kept = [p for p in model.metadata_props if not p.key.startswith("cnnkit.golden.")]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+
+
+def edit_golden(key: str, edit: Callable[[Any], Any]) -> Damage:
+    """Return a damage that changes one value of the golden vectors in an ONNX file."""
+
+    def change(model: onnx.ModelProto) -> None:
+        pair = next(p for p in model.metadata_props if p.key == f"cnnkit.golden.{key}")
+        pair.value = json.dumps(edit(json.loads(pair.value)))
+
+    return edit_onnx(change)
+
+
 def note_source(model: onnx.ModelProto) -> None:
     model.graph.node[0].doc_string = "model.py, line 12"
 
@@ -103,8 +123,31 @@ def flip_bit(content: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
+def change_initializer(name: str, edit: Callable[[Any], Any]) -> Damage:
+    """Return a damage that changes one tensor of an ONNX file, given as an array."""
+
+    def change(model: onnx.ModelProto) -> None:
+        tensor = initializer(model, name)
+        before = numpy_helper.to_array(tensor)
+        after = np.asarray(edit(before), before.dtype).reshape(before.shape)
+        tensor.CopyFrom(numpy_helper.from_array(after, name))
+
+    return edit_onnx(change)
+
+
 def edit_code(old: bytes, new: bytes) -> Damage:
     return edit_archive("archive/code/__torch__.py", lambda code: code.replace(old, new))
+
+
+def edit_source(old: bytes, new: bytes | Callable[[re.Match[bytes]], bytes]) -> Damage:
+    """Return a damage that replaces the first match of a regular expression in a C file."""
+
+    def damage(content: bytes) -> bytes:
+        changed, count = re.subn(old, new, content, count=1)
+        assert count == 1
+        return changed
+
+    return damage
 
 
 DAMAGES: dict[str, dict[str, Damage]] = {
@@ -118,6 +161,46 @@ DAMAGES: dict[str, dict[str, Damage]] = {
         "the smallest logit as label": edit_onnx(smallest),
         "another class name": edit_onnx(rename_class),
         "source lines": edit_onnx(note_source),
+        "no golden vectors": edit_onnx(without_golden),
+        "another golden label": edit_golden("labels", lambda x: [(x[0] + 1) % 10, *x[1:]]),
+        "another golden logit": edit_golden("logits", lambda x: [[9.0, *x[0][1:]], *x[1:]]),
+        "another golden image": edit_golden("images", lambda x: f"AAEC{x[4:]}"),
+        "a golden tolerance that lets all pass": edit_golden("tolerance", lambda x: 1e9),
+        "golden images that are cut off": edit_golden("images", lambda x: x[:-4]),
+        "golden labels that are no list": edit_golden("labels", lambda x: None),
+    },
+    "onnx-int8": {
+        "a flipped weight": change_initializer("convs.1.weight_quantized", lambda w: w ^ 64),
+        "a weight's last bit": change_initializer("linear.weight_quantized", lambda w: w ^ 1),
+        "another weight scale": change_initializer("linear.weight_scale", lambda s: s * 1.0001),
+        "another activation scale": change_initializer("relu1_scale", lambda s: s * 1.0001),
+        "another zero point": change_initializer("relu1_zero_point", lambda z: z + 3),
+        "swapped outputs": edit_onnx(swap_outputs),
+        "missing scaling": edit_onnx(forget_scaling),
+        "another class name": edit_onnx(rename_class),
+        "no golden vectors": edit_onnx(without_golden),
+    },
+    "pt2": {
+        "a flipped weight": edit_archive(
+            "archive/data/weights/weight_2", lambda x: flip_bit(x, 407)
+        ),
+        "swapped outputs": edit_archive(
+            "archive/models/model.json",
+            lambda text: text.replace(
+                rb"[\\\"logits\\\", \\\"probabilities\\\"",
+                rb"[\\\"probabilities\\\", \\\"logits\\\"",
+            ),
+        ),
+        "missing scaling": edit_archive(
+            "archive/models/model.json", lambda text: text.replace(b"0.00392156862745098", b"1.0")
+        ),
+        "softmax over the batch": edit_archive(
+            "archive/models/model.json",
+            lambda text: re.sub(rb'(softmax\.int".*?"as_int":)1', rb"\g<1>0", text, count=1),
+        ),
+        "another class name": edit_archive(
+            "archive/extra/metadata.json", lambda text: text.replace(b'\\"7\\"', b'\\"1\\"')
+        ),
     },
     "torchscript": {
         "a flipped weight": edit_archive("archive/data/2", lambda data: flip_bit(data, 407)),
@@ -133,5 +216,18 @@ DAMAGES: dict[str, dict[str, Damage]] = {
         "another class name": edit_archive(
             "archive/extra/metadata.json", lambda text: text.replace(b'\\"7\\"', b'\\"1\\"')
         ),
+    },
+    "c": {
+        "a flipped weight": edit_source(
+            rb"(convs_1_weight\[576\] = \{\s*)-?0x1\.\w+p", rb"\g<1>0x1.5p"
+        ),
+        "another constant": edit_source(rb"x\[65 \+ q\]", b"x[64 + q]"),
+        "missing scaling": edit_source(rb"0x1.010102p-8f", b"0x1p0f"),
+        "a call of another function": edit_source(rb"expf\(x\)", b"abort()"),
+        "another golden label": edit_source(
+            rb"(?<=golden_labels\[16\] = \{\n    )\d",
+            lambda label: b"%d" % ((int(label[0]) + 1) % 10),
+        ),
+        "another class name": edit_source(rb'    "7"', b'    "1"'),
     },
 }

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from damage import flip_bit
 
-from cnnkit.answers import answer, batch_sizes
+from cnnkit.answers import answer, plan_batches
 from cnnkit.checkpoint import Weights, read_weights
 from cnnkit.data import load_dataset
 from cnnkit.errors import CnnkitError
@@ -31,7 +31,7 @@ def main(artefact: Path, weights: Weights, count: int, seed: int) -> Counter[str
     test = load_dataset("mnist").test
     images, truth = test.images[:80], test.labels[:80]
     reference, _ = reference_logits(weights, images)
-    plan = batch_sizes(len(images))  # rounding depends on the size of the batch
+    plan = plan_batches(len(images))  # rounding depends on the size of the batch
     whole = answer(load(artefact), images, plan).prediction
     assert whole is not None
     chosen = random.Random(seed)
@@ -49,7 +49,7 @@ def main(artefact: Path, weights: Weights, count: int, seed: int) -> Counter[str
                 found["refused"] += 1
                 continue
             answers = answer(model, images, plan)
-            if not judge(path, answers, weights, reference, truth).passed:
+            if not judge(path, answers, weights, reference, truth, plan).passed:
                 found["wrong"] += 1
                 continue
             assert answers.prediction is not None

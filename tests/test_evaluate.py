@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import cnnkit
 from cnnkit.checkpoint import Weights
 from cnnkit.data import Dataset, Split
 from cnnkit.errors import InputError
 from cnnkit.evaluate import class_scores, confusion_matrix, evaluate
+from cnnkit.runtimes import load
 
 
 def test_rows_are_the_truth_and_columns_the_answers() -> None:
@@ -42,14 +42,14 @@ def test_a_class_that_is_never_seen_or_answered_scores_zero() -> None:
 def test_an_artefact_has_the_accuracy_that_training_saw(
     artefacts: dict[str, Path], trained: Weights, mnist: Dataset, name: str
 ) -> None:
-    result = evaluate(cnnkit.load(artefacts[name]), mnist.test)
+    result = evaluate(load(artefacts[name]), mnist.test)
     assert result.accuracy == pytest.approx(trained.metadata["test_accuracy"], abs=1e-9)
     assert result.confusion.sum() == 10_000
     assert result.confusion.sum(axis=1).tolist() == np.bincount(mnist.test.labels).tolist()
 
 
 def test_data_that_does_not_fit_is_refused(artefacts: dict[str, Path], mnist: Dataset) -> None:
-    model = cnnkit.load(artefacts["onnx"])
+    model = load(artefacts["onnx"])
     images, labels = mnist.test.images[:3], mnist.test.labels[:3]
     with pytest.raises(InputError, match="is empty"):
         evaluate(model, Split(images[:0], labels[:0]))
@@ -107,6 +107,6 @@ def test_without_any_run_the_verb_says_what_to_do(
 def test_the_labels_of_a_foreign_set_come_from_the_model(
     artefacts: dict[str, Path], few: Dataset
 ) -> None:
-    model = cnnkit.load(artefacts["onnx"])
+    model = load(artefacts["onnx"])
     renamed = replace(few, names=tuple("abcdefghij"))
     assert [score.name for score in evaluate(model, renamed.test).per_class] == list("0123456789")

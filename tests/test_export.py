@@ -16,6 +16,7 @@ from cnnkit.checkpoint import Weights
 from cnnkit.data import Dataset
 from cnnkit.errors import VerdictError
 from cnnkit.export import FORMATS, export
+from cnnkit.export.options import Options
 
 # The whole way through a fresh process, which takes PyTorch seconds to start.
 EXPORTED = ["a flipped weight", "swapped outputs", "missing scaling", "a frozen batch axis"]
@@ -34,12 +35,13 @@ def home(trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def damaged(monkeypatch: pytest.MonkeyPatch, trained: Weights) -> Callable[..., None]:
+def damaged(monkeypatch: pytest.MonkeyPatch, trained: Weights, few: Dataset) -> Callable[..., None]:
     """Make a format's writer damage what it writes."""
 
     def put(name: str, damage: Damage) -> None:
-        content = damage(FORMATS[name].write(trained))
-        monkeypatch.setitem(FORMATS, name, replace(FORMATS[name], write=lambda weights: content))
+        form = FORMATS[name]
+        content = {form.suffix: damage(form.write(trained, Options(few))[form.suffix])}
+        monkeypatch.setitem(FORMATS, name, replace(form, write=lambda *_: content))
 
     return put
 
@@ -55,7 +57,7 @@ def test_a_damaged_export_is_refused_and_nothing_is_kept(
 ) -> None:
     damaged(name, damage)
     with pytest.raises(VerdictError, match="was not kept"):
-        export(trained, name, tmp_path / "out" / "net", few)
+        export(trained, name, tmp_path / "out" / "net", Options(few))
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -63,12 +65,13 @@ def test_an_older_file_survives_a_failed_export(
     damaged: Callable[..., None], trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
     target = tmp_path / "mnist.onnx"
-    export(trained, "onnx", target, few)
+    export(trained, "onnx", target, Options(few))
     before = target.read_bytes()
     damaged("onnx", DAMAGES["onnx"]["missing scaling"])
     with pytest.raises(VerdictError):
-        export(trained, "onnx", target, few)
-    assert [(path, path.read_bytes()) for path in tmp_path.iterdir()] == [(target, before)]
+        export(trained, "onnx", target, Options(few))
+    assert sorted(tmp_path.iterdir()) == [target, tmp_path / "mnist.onnx.md"]
+    assert target.read_bytes() == before
 
 
 def test_the_verb_exits_with_1_and_keeps_nothing(
@@ -158,4 +161,4 @@ def test_an_unknown_format_exits_with_2_and_lists_the_known(
 ) -> None:
     result = cli("export", weights_file, "--format", "tflite")
     assert result.exit_code == 2
-    assert "Choose one of onnx, torchscript" in result.stderr
+    assert "Choose one of c, onnx, onnx-int8, pt2, torchscript" in result.stderr

@@ -23,6 +23,7 @@ from cnnkit.errors import InputError
 from cnnkit.export import FORMATS, export
 from cnnkit.export.onnx import write_onnx
 from cnnkit.export.onnx_file import read_onnx
+from cnnkit.export.options import Options
 
 ROOT = Path(__file__).parent.parent
 LOCAL = [str(ROOT), str(Path.home()), f"/{getpass.getuser()}/", sys.prefix, "/tmp", ".py"]
@@ -79,19 +80,25 @@ def test_every_metadata_value_is_json(artefacts: dict[str, Path], trained: Weigh
     assert "license" not in values
 
 
-def test_a_licence_is_carried_if_the_weights_have_one(trained: Weights) -> None:
+def test_a_licence_is_carried_if_the_weights_have_one(trained: Weights, few: Dataset) -> None:
     licensed = replace(trained, metadata={**trained.metadata, "license": "CC0-1.0"})
-    model = onnx.load_from_string(write_onnx(licensed))
+    model = onnx.load_from_string(write_onnx(licensed, Options(few))[".onnx"])
     assert {p.key: p.value for p in model.metadata_props}["license"] == '"CC0-1.0"'
 
 
 def test_the_same_weights_give_the_same_bytes_anywhere(
-    artefacts: dict[str, Path], weights_file: Path, trained: Weights, tmp_path: Path
+    artefacts: dict[str, Path],
+    weights_file: Path,
+    trained: Weights,
+    few: Dataset,
+    tmp_path: Path,
 ) -> None:
     program = (
         "import sys; from pathlib import Path; from cnnkit.export.onnx import write_onnx;"
-        "from cnnkit.checkpoint import read_weights;"
-        "sys.stdout.buffer.write(write_onnx(read_weights(Path(sys.argv[1]))))"
+        "from cnnkit.checkpoint import read_weights; from cnnkit.data import load_dataset;"
+        "from cnnkit.export.options import Options; options = Options(load_dataset('mnist'));"
+        "files = write_onnx(read_weights(Path(sys.argv[1])), options);"
+        "sys.stdout.buffer.write(files['.onnx'])"
     )
     elsewhere = subprocess.run(
         [sys.executable, "-c", program, weights_file],
@@ -100,7 +107,8 @@ def test_the_same_weights_give_the_same_bytes_anywhere(
         capture_output=True,
         check=True,
     )
-    assert artefacts["onnx"].read_bytes() == write_onnx(trained) == elsewhere.stdout
+    here = write_onnx(trained, Options(few))[".onnx"]
+    assert artefacts["onnx"].read_bytes() == here == elsewhere.stdout
 
 
 def test_nothing_local_is_in_the_file(artefacts: dict[str, Path]) -> None:
@@ -127,9 +135,10 @@ def test_every_member_of_the_family_is_exported_and_verified(
     images = generator.integers(0, 256, shape, dtype=np.uint8)
     labels = generator.integers(0, architecture.classes, 200)
     test = replace(mnist.test, images=images, labels=labels)
-    report = export(weights, "onnx", tmp_path / "net.onnx", replace(mnist, test=test))
+    options = Options(replace(mnist, test=test))
+    report = export(weights, "onnx", tmp_path / "net.onnx", options)
     assert report.passed
-    assert report.batches == (1, 2, 7, 64, 109)
+    assert report.batches == (1, 2, 7, 64, 200)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 64])
@@ -143,7 +152,7 @@ def test_the_batch_axis_is_free(artefacts: dict[str, Path], mnist: Dataset, coun
 def test_the_graph_agrees_with_pytorchs_own_exporter(
     artefacts: dict[str, Path], trained: Weights, mnist: Dataset
 ) -> None:
-    from cnnkit.export.torchscript_module import Classifier
+    from cnnkit.export.torch_module import Classifier
 
     program = torch.onnx.export(
         Classifier(trained).eval(),
@@ -166,6 +175,6 @@ def test_the_graph_agrees_with_pytorchs_own_exporter(
 def test_an_unknown_format_lists_the_known_ones(
     trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="Choose one of onnx, torchscript"):
-        export(trained, "tflite", tmp_path / "a", few)
-    assert set(FORMATS) == {"onnx", "torchscript"}
+    with pytest.raises(InputError, match="Choose one of c, onnx, onnx-int8, pt2, torchscript"):
+        export(trained, "tflite", tmp_path / "a", Options(few))
+    assert {"c", "onnx", "pt2", "torchscript"} <= set(FORMATS)

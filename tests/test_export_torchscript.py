@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from torch import nn
 
 from cnnkit.architecture import Architecture, Block
 from cnnkit.checkpoint import Weights
-from cnnkit.data import Dataset
-from cnnkit.export.torchscript import deprecation_known, write_torchscript
+from cnnkit.data import Dataset, Split
+from cnnkit.export.options import Options
+from cnnkit.export.torch_archive import deprecation_known
+from cnnkit.export.torchscript import write_torchscript
 
 ROOT = Path(__file__).parent.parent
 LOCAL = [str(ROOT), str(Path.home()), f"/{getpass.getuser()}/", sys.prefix, "/tmp", "cnnkit/export"]
@@ -54,19 +57,26 @@ def test_the_batch_axis_is_free(artefacts: dict[str, Path], mnist: Dataset, coun
 
 
 def test_the_same_weights_give_the_same_bytes_anywhere(
-    artefacts: dict[str, Path], weights_file: Path, trained: Weights, tmp_path: Path
+    artefacts: dict[str, Path],
+    weights_file: Path,
+    trained: Weights,
+    few: Dataset,
+    tmp_path: Path,
 ) -> None:
     with deprecation_known():
         torch.jit.script(nn.Sequential(nn.Conv2d(1, 2, 3)))  # takes names in this process
     program = (
         "import sys; from pathlib import Path; from cnnkit.checkpoint import read_weights;"
         "from cnnkit.export.torchscript import write_torchscript;"
-        "sys.stdout.buffer.write(write_torchscript(read_weights(Path(sys.argv[1]))))"
+        "from cnnkit.data import load_dataset; from cnnkit.export.options import Options;"
+        "options = Options(load_dataset('mnist'));"
+        "files = write_torchscript(read_weights(Path(sys.argv[1])), options);"
+        "sys.stdout.buffer.write(files['.pt'])"
     )
     elsewhere = subprocess.run(
         [sys.executable, "-c", program, weights_file], cwd=tmp_path, capture_output=True, check=True
     )
-    here = write_torchscript(trained)
+    here = write_torchscript(trained, Options(few))[".pt"]
     assert artefacts["torchscript"].read_bytes() == here == elsewhere.stdout
 
 
@@ -81,10 +91,11 @@ def test_nothing_local_is_in_any_part(artefacts: dict[str, Path]) -> None:
         assert b".py" not in content, name
 
 
-def test_every_member_of_the_family_scripts() -> None:
+def test_every_member_of_the_family_scripts(few: Dataset) -> None:
     architecture = Architecture((3, 32, 32), (Block(8, 5, 2, 3), Block(6), Block(5, 1, 0, 1)), 7)
     weights = Weights(architecture, architecture.initial_parameters(3))
-    with deprecation_known():
-        module = torch.jit.load(io.BytesIO(write_torchscript(weights)))
     images = np.zeros((2, 3, 32, 32), dtype=np.uint8)
+    options = Options(replace(few, test=Split(images, np.array([0, 1]))))
+    with deprecation_known():
+        module = torch.jit.load(io.BytesIO(write_torchscript(weights, options)[".pt"]))
     assert module(torch.from_numpy(images)).logits.shape == (2, 7)

@@ -23,8 +23,8 @@ from cnnkit.checkpoint import Weights
 from cnnkit.data import Dataset, Split
 from cnnkit.engines import choose_engine, fresh_state
 from cnnkit.errors import InputError
-from cnnkit.inference import blockwise, network
-from cnnkit.model import Network
+from cnnkit.inference import network
+from cnnkit.model import Network, network_from
 from cnnkit.native_engine import NativeEngine
 from cnnkit.run_state import read_state
 from cnnkit.sampling import epoch_order
@@ -182,11 +182,12 @@ def test_training_and_resuming_never_import_pytorch(small_data: Path, tmp_path: 
 # Which engine trains
 
 
-def test_auto_is_native_for_the_published_network_on_the_cpu() -> None:
+def test_auto_is_native_on_the_cpu_where_it_can() -> None:
     assert choose_engine("auto", "auto", PUBLISHED) == "native"
     assert choose_engine("auto", "cpu", PUBLISHED) == "native"
     assert choose_engine("auto", "cuda", PUBLISHED) == "torch"
-    assert choose_engine("auto", "cpu", Architecture(blocks=(Block(8),))) == "torch"
+    assert choose_engine("auto", "cpu", Architecture(blocks=(Block(8),))) == "native"
+    assert choose_engine("auto", "cpu", Architecture(blocks=(Block(8, pool=16),))) == "torch"
     assert choose_engine("torch", "cpu", PUBLISHED) == "torch"
 
 
@@ -206,21 +207,33 @@ def test_an_engine_that_cannot_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_another_architecture_is_refused_by_name(mnist: Dataset) -> None:
-    other = Architecture(classes=7)
-    with pytest.raises(InputError, match="not 7 classes of 1x28x28"):
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (Architecture(classes=257), "at most 256 classes apart, not 257"),
+        (Architecture(blocks=(Block(4, pool=16),)), "at most 15 pixels, not 16"),
+    ],
+)
+def test_an_architecture_beyond_the_engine_is_refused_by_name(
+    other: Architecture, message: str, mnist: Dataset
+) -> None:
+    with pytest.raises(InputError, match=message):
         NativeEngine(other, mnist.train, 1e-4, "cpu", fresh_state(other, 0))
 
 
 # Answers
 
 
-def test_weights_answer_as_kernels_and_numpy_do(trained: Weights, mnist: Dataset) -> None:
+def test_weights_answer_as_pytorch_does(trained: Weights, mnist: Dataset) -> None:
     images = mnist.test.images
-    ours, theirs = network(trained)(images), blockwise(trained)(images)
-    for one, other in zip(ours[:2], theirs[:2], strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=2e-5)
-    assert int((ours.label != theirs.label).sum()) <= 1  # a near tie
+    answer = network(trained)(images)
+    with torch.inference_mode():
+        logits = network_from(trained).logits(torch.from_numpy(images) * np.float32(PIXEL_SCALE))
+    np.testing.assert_allclose(answer.logits, logits.numpy(), rtol=0, atol=2e-5)
+    np.testing.assert_allclose(
+        answer.probabilities, torch.softmax(logits, 1).numpy(), rtol=0, atol=2e-6
+    )
+    assert int((answer.label != logits.argmax(1).numpy()).sum()) <= 1  # a near tie
 
 
 @ON_EVERY_ISA

@@ -39,6 +39,7 @@ def test_fewer_epochs_than_done_are_refused(short_run: Path, cli: Callable[..., 
     [
         ("--lr", 0.1), ("--batch-size", 8), ("--seed", 1), ("--dataset", "mnist"),
         ("--device", "cpu"), ("--val-split", 0.1), ("--patience", 2), ("--output", "x"),
+        ("--schedule", "step"), ("--weight-decay", 0.1),
     ],
 )  # fmt: skip
 def test_an_option_that_the_run_has_settled_is_refused_by_name(

@@ -14,7 +14,7 @@ import cnnkit
 from cnnkit.checkpoint import Weights
 from cnnkit.data import Dataset
 from cnnkit.errors import InputError
-from cnnkit.runtimes import LOADERS, Prediction
+from cnnkit.runtimes import LOADERS, Prediction, load
 
 
 @pytest.fixture(scope="module", params=sorted(LOADERS))
@@ -24,7 +24,7 @@ def path(request: pytest.FixtureRequest, artefacts: dict[str, Path], weights_fil
 
 
 def test_every_format_answers_alike(path: Path, trained: Weights, mnist: Dataset) -> None:
-    model = cnnkit.load(path)
+    model = load(path)
     answer = model(mnist.test.images[:100])
     assert isinstance(answer, Prediction)
     assert [array.dtype for array in answer] == [np.float32, np.float32, np.int64]
@@ -39,11 +39,11 @@ def test_every_format_answers_alike(path: Path, trained: Weights, mnist: Dataset
 
 
 def test_an_empty_batch_has_an_empty_answer(path: Path, mnist: Dataset) -> None:
-    assert [len(array) for array in cnnkit.load(path)(mnist.test.images[:0])] == [0, 0, 0]
+    assert [len(array) for array in load(path)(mnist.test.images[:0])] == [0, 0, 0]
 
 
 def test_views_that_are_not_contiguous_are_read_right(path: Path, mnist: Dataset) -> None:
-    model = cnnkit.load(path)
+    model = load(path)
     images = mnist.test.images[:20]
     np.testing.assert_array_equal(model(images[::2]).logits, model(images[::2].copy()).logits)
     flipped = images[..., ::-1]
@@ -62,7 +62,7 @@ def test_views_that_are_not_contiguous_are_read_right(path: Path, mnist: Dataset
 )
 def test_images_of_another_kind_are_refused_by_name(path: Path, images: Any) -> None:
     with pytest.raises(InputError, match=r"^images: is .*, not uint8\[N, 1, 28, 28\]"):
-        cnnkit.load(path)(images)
+        load(path)(images)
 
 
 def test_a_file_is_known_by_its_content_not_its_name(
@@ -70,11 +70,11 @@ def test_a_file_is_known_by_its_content_not_its_name(
 ) -> None:
     for name, source in artefacts.items():
         (tmp_path / "model.bin").write_bytes(source.read_bytes())
-        assert cnnkit.load(tmp_path / "model.bin").format == name
+        assert load(tmp_path / "model.bin").format == name
 
 
 def test_a_run_folder_is_a_model(trained_run: Path) -> None:
-    assert cnnkit.load(trained_run).format == "weights"
+    assert load(trained_run).format == "weights"
 
 
 def test_importing_cnnkit_imports_no_runtime() -> None:
@@ -93,11 +93,11 @@ def test_the_package_says_what_it_has_not() -> None:
 WITHOUT_TORCH = """
 import sys
 sys.modules.update({"torch": None, "torchvision": None, "onnx": None, "matplotlib": None})
-import cnnkit
+from cnnkit.runtimes import load
 from cnnkit.data import load_dataset
 images = load_dataset("mnist").test.images[:50]
 for path in sys.argv[1:]:
-    print(cnnkit.load(path)(images).label.tolist())
+    print(load(path)(images).label.tolist())
 """
 
 
@@ -107,7 +107,7 @@ def test_onnx_and_weights_answer_without_pytorch(
     command = [sys.executable, "-c", WITHOUT_TORCH, artefacts["onnx"], weights_file]
     done = subprocess.run(command, text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    expected = str(cnnkit.load(artefacts["onnx"])(mnist.test.images[:50]).label.tolist())
+    expected = str(load(artefacts["onnx"])(mnist.test.images[:50]).label.tolist())
     assert done.stdout.splitlines() == [expected, expected]
 
 

@@ -62,7 +62,10 @@ def test_weights_carry_what_an_export_needs_and_no_path(trained: Weights, mnist:
         "dataset": "mnist",
         "dataset_sha256": mnist.sha256,
         "test_accuracy": trained.metadata["test_accuracy"],
-        "training": {"epochs": 1, "batch_size": 16, "learning_rate": 1e-4, "seed": 0},
+        "training": {
+            **{"epochs": 1, "batch_size": 16, "learning_rate": 1e-4, "seed": 0},
+            **{"schedule": "constant", "weight_decay": 0.0},
+        },
     }
 
 

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from damage import DAMAGES, Damage
 
-from cnnkit.agreement import compare, mcnemar_p
-from cnnkit.answers import answer, batch_sizes
+from cnnkit.agreement import compare, mcnemar_p, paired_interval
+from cnnkit.answers import answer, images_of, plan_batches
 from cnnkit.checkpoint import Weights, write_weights
 from cnnkit.data import Dataset
 from cnnkit.errors import InputError
-from cnnkit.export import FORMATS
+from cnnkit.export.onnx import write_onnx
+from cnnkit.export.options import Options
+from cnnkit.inference import Prediction
 from cnnkit.runtimes import open_model
 from cnnkit.verdict import judge
 from cnnkit.verify import reference_logits, verify
@@ -30,8 +32,8 @@ EVERY_DAMAGE = [
 
 
 @pytest.fixture(scope="module")
-def originals(trained: Weights) -> dict[str, bytes]:
-    return {name: form.write(trained) for name, form in FORMATS.items()}
+def originals(artefacts: dict[str, Path]) -> dict[str, bytes]:
+    return {name: path.read_bytes() for name, path in artefacts.items()}
 
 
 @pytest.fixture
@@ -58,14 +60,16 @@ def test_every_damage_is_found(
         model = open_model(path)
     except InputError:
         return  # the runtime itself refuses it
-    answers = answer(model, images, batch_sizes(len(images)))
-    assert not judge(path, answers, trained, reference_logits(trained, images)[0], truth).passed
+    plan, reference = plan_batches(len(images)), reference_logits(trained, images)[0]
+    answers = answer(model, images, plan)
+    assert not judge(path, answers, trained, reference, truth, plan).passed
 
 
 def test_whole_artefacts_are_verified_over_all_test_images(
     cli: Callable[..., Any], artefacts: dict[str, Path], weights_file: Path
 ) -> None:
-    result = cli("verify", *artefacts.values(), "--weights", weights_file, "--json")
+    exact = [path for name, path in artefacts.items() if name != "onnx-int8"]
+    result = cli("verify", *exact, "--weights", weights_file, "--json")
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout)
     assert document["passed"]
@@ -74,8 +78,9 @@ def test_whole_artefacts_are_verified_over_all_test_images(
         assert (agreement["images"], agreement["disagreements"]) == (10_000, [])
         assert agreement["accuracy"] == agreement["reference_accuracy"]
         assert agreement["mcnemar_p"] == 1.0
-        assert 0 < agreement["logit_error"] <= agreement["logit_limit"]
-        assert report["batches"] == [1, 2, 7, 64, 8055]
+        assert agreement["difference_interval"] == pytest.approx([-1.96e-4, 1.96e-4], rel=1e-3)
+        assert 0 <= agreement["logit_error"] <= agreement["logit_limit"]
+        assert report["batches"] == [1, 2, 7, 64, 10_000]
         assert report["reference"].startswith("PyTorch ")
         assert report["unchecked"]
 
@@ -130,7 +135,8 @@ def test_near_ties_fail_unless_they_are_allowed(
     artefacts: dict[str, Path], trained: Weights, few: Dataset
 ) -> None:
     images, truth = few.test.images, few.test.labels
-    answers = answer(open_model(artefacts["onnx"]), images, batch_sizes(len(images)))
+    plan = [(0, len(images))]
+    answers = answer(open_model(artefacts["onnx"]), images, plan)
     reference, _ = reference_logits(trained, images)
     # A reference that rounding has moved to the other side of a tie.
     first, second = np.argsort(reference[0])[::-1][:2]
@@ -144,8 +150,8 @@ def test_near_ties_fail_unless_they_are_allowed(
     if prediction.label[0] == second:  # the tie went to the lower index: let the reference lose
         reference[0, second] = np.nextafter(reference[0, first], np.float32(-np.inf))
     path = artefacts["onnx"]
-    strict = judge(path, answers, trained, reference, truth)
-    lenient = judge(path, answers, trained, reference, truth, allow_near_ties=True)
+    strict = judge(path, answers, trained, reference, truth, plan)
+    lenient = judge(path, answers, trained, reference, truth, plan, allow_near_ties=True)
     assert strict.agreement is not None
     (case,) = strict.agreement.disagreements
     assert (case.image, case.near_tie) == (0, True)
@@ -158,7 +164,8 @@ def test_near_ties_fail_unless_they_are_allowed(
 
 def test_a_real_disagreement_is_never_allowed() -> None:
     reference = np.array([[5.0, 1.0], [0.0, 3.0]], dtype=np.float32)
-    agreement = compare(reference, reference, np.array([1, 1]), np.array([0, 1]))
+    answers = Prediction(reference, reference, np.array([1, 1]))
+    agreement = compare(reference, answers, np.array([0, 1]), np.arange(2))
     (case,) = agreement.disagreements
     assert (case.image, case.reference, case.answer) == (0, 0, 1)
     assert case.margin == pytest.approx(4.0)
@@ -169,7 +176,8 @@ def test_a_real_disagreement_is_never_allowed() -> None:
 def test_answers_that_are_not_numbers_never_pass() -> None:
     reference = np.zeros((2, 3), dtype=np.float32)
     logits = np.full((2, 3), np.nan, dtype=np.float32)
-    agreement = compare(reference, logits, np.zeros(2, np.int64), np.zeros(2, np.int64))
+    answers = Prediction(logits, logits, np.zeros(2, np.int64))
+    agreement = compare(reference, answers, np.zeros(2, np.int64), np.arange(2))
     assert not agreement.logit_error <= agreement.logit_limit
 
 
@@ -181,17 +189,39 @@ def test_mcnemar_is_the_exact_binomial_test(first: int, second: int, p: float) -
     assert mcnemar_p(first, second) == pytest.approx(p, rel=1e-12)
 
 
+def test_the_interval_of_the_accuracy_difference_covers_and_narrows() -> None:
+    low, high = paired_interval(30, 10, 10_000)
+    assert low < 0.002 < high
+    assert low > 0  # 30 against 10 is no chance: McNemar's p is 0.002
+    wide = paired_interval(3, 1, 1_000)
+    assert wide[1] - wide[0] > high - low
+    assert paired_interval(1, 3, 1_000) == pytest.approx((-wide[1], -wide[0]))
+
+
 def test_mcnemar_overflows_for_no_count() -> None:
     assert 0.0 <= mcnemar_p(9_000, 1_000) < 1e-300
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9, 10, 73, 74, 75, 500, 10_000])
-def test_batches_cover_every_image_once(count: int) -> None:
-    plan = batch_sizes(count)
-    assert sum(plan) == count
-    assert min(plan) > 0
+def test_batches_of_every_size_and_one_of_all_images(count: int) -> None:
+    *small, last = plan_batches(count)
+    assert last == (0, count)
+    sizes = [stop - start for start, stop in small]
+    assert [start for start, _ in small] == [sum(sizes[:i]) for i in range(len(small))]
+    assert set(sizes) == {size for size in (1, 2, 7, 64) if size in sizes}
+    assert sum(sizes) <= count
     if count >= 500:
-        assert {1, 2, 7, 64} < set(plan)
+        assert set(sizes) == {1, 2, 7, 64}
+
+
+def test_an_image_agrees_only_if_it_does_in_every_batch() -> None:
+    reference = np.array([[5.0, 1.0], [0.0, 3.0]], dtype=np.float32)
+    plan = [(1, 2), (0, 2)]
+    logits = reference[images_of(plan)]
+    answers = Prediction(logits, logits, np.array([0, 0, 1]))  # image 1 is wrong by itself
+    agreement = compare(reference, answers, np.array([0, 1]), images_of(plan))
+    assert [(case.image, case.answer) for case in agreement.disagreements] == [(1, 0)]
+    assert agreement.accuracy == 1.0
 
 
 def test_data_of_another_size_is_refused(
@@ -205,10 +235,14 @@ def test_data_of_another_size_is_refused(
 
 
 def test_artefacts_of_different_data_are_not_mixed(
-    cli: Callable[..., Any], trained: Weights, artefacts: dict[str, Path], tmp_path: Path
+    cli: Callable[..., Any],
+    trained: Weights,
+    artefacts: dict[str, Path],
+    few: Dataset,
+    tmp_path: Path,
 ) -> None:
     other = replace(trained, metadata={**trained.metadata, "dataset": "fashion-mnist"})
-    (tmp_path / "fashion.onnx").write_bytes(FORMATS["onnx"].write(other))
+    (tmp_path / "fashion.onnx").write_bytes(write_onnx(other, Options(few))[".onnx"])
     result = cli("verify", artefacts["onnx"], tmp_path / "fashion.onnx")
     assert result.exit_code == 2
     assert "different data" in result.stderr

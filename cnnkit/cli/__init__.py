@@ -12,7 +12,20 @@ from typing import Annotated
 
 import typer
 
-from cnnkit.cli import bench, data, doctor, evaluate, export, predict, train, verify
+from cnnkit.cli import (
+    bench,
+    data,
+    demo,
+    doctor,
+    embed,
+    evaluate,
+    export,
+    predict,
+    reproduce,
+    sweep,
+    train,
+    verify,
+)
 from cnnkit.cli.output import fail
 from cnnkit.errors import EXIT_BUG, EXIT_INTERRUPTED, CnnkitError
 
@@ -51,11 +64,15 @@ def root(
 
 
 app.command()(train.train)
+app.command()(reproduce.reproduce)
+app.command(context_settings=sweep.EXTRA)(sweep.sweep)
 app.command("eval")(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(export.export)
+app.command()(embed.embed)
 app.command()(verify.verify)
 app.command()(bench.bench)
+app.command()(demo.demo)
 app.command()(data.data)
 app.command()(doctor.doctor)
 

@@ -24,6 +24,19 @@ def train(
         typer.Option(metavar="NAME", show_default="mnist", help="mnist or fashion-mnist."),
     ] = None,
     data: DataOption = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", show_default="16,4", help="Channels of each block, 1 to 4 of them."
+        ),
+    ] = None,
+    kernel: Annotated[
+        int | None,
+        typer.Option(show_default="3", help="Side of the blocks' convolutions, padded by half."),
+    ] = None,
+    pool: Annotated[
+        int | None, typer.Option(show_default="2", help="Side of the blocks' pool windows.")
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -35,6 +48,17 @@ def train(
     ] = None,
     lr: Annotated[
         float | None, typer.Option("--lr", show_default="0.0001", help="Adam's learning rate.")
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            show_default="constant",
+            help="How the rate goes on: constant, cosine (half a cosine towards 0, per epoch), or "
+            "step (a tenth after each third of the epochs).",
+        ),
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(show_default="0", help="AdamW's weight decay; 0 is plain Adam.")
     ] = None,
     seed: Annotated[
         int | None,
@@ -55,8 +79,8 @@ def train(
         str | None,
         typer.Option(
             show_default="auto",
-            help="native (cnnkit's own: the published network, on the CPU), torch, or auto: "
-            "native where it can. A run resumes in its own.",
+            help="native (cnnkit's own, on the CPU), torch, or auto: native where it can. "
+            "A run resumes in its own.",
         ),
     ] = None,
     val_split: Annotated[
@@ -101,9 +125,10 @@ def train(
     chooses anything. Ctrl-C keeps every complete epoch and prints the command that goes on.
     """
     given = {
-        "dataset": dataset, "batch_size": batch_size, "learning_rate": lr, "seed": seed,
-        "device": device, "engine": engine, "val_split": val_split,
-        "patience": patience, "output": output,
+        "dataset": dataset, "channels": channels and numbers("--channels", channels),
+        "kernel": kernel, "pool": pool, "batch_size": batch_size, "learning_rate": lr,
+        "schedule": schedule, "weight_decay": weight_decay, "seed": seed, "device": device,
+        "engine": engine, "val_split": val_split, "patience": patience, "output": output,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
@@ -126,6 +151,14 @@ def train(
         emit_json("train", result.to_json())
     else:
         show(result)
+
+
+def numbers(option: str, text: str) -> tuple[int, ...]:
+    """Return the whole numbers that an option lists with commas between them."""
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise InputError(option, f"is {text}", "give whole numbers, such as 16,4") from None
 
 
 def refuse_with_resume(given: dict[str, Any]) -> None:

@@ -70,15 +70,20 @@ def show(report: Report, console: Console) -> None:
     for check in report.checks:
         mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
         console.print(f"  {mark} {check.claim}: {escape(check.found)}", soft_wrap=True)
+    for batch, times in report.notes.get("speed", {}).items():
+        figures = ", ".join(f"{name} {time}" for name, time in times.items())
+        console.print(f"  µs per image, {batch}: {figures}", soft_wrap=True)
     if report.agreement:
         show_agreement(report.agreement, report.batches, console)
 
 
 def show_agreement(agreement: Agreement, batches: tuple[int, ...], console: Console) -> None:
     """Print accuracies, batch sizes and every disagreement."""
+    low, high = agreement.difference_interval
     console.print(
         f"  accuracy {agreement.accuracy:.2%}, reference {agreement.reference_accuracy:.2%} "
-        f"(exact McNemar p = {agreement.mcnemar_p:.3g}); {agreement.images:,} test images "
+        f"(exact McNemar p = {agreement.mcnemar_p:.3g}; with 95 % confidence the difference is "
+        f"between {low:+.3%} and {high:+.3%}); {agreement.images:,} test images "
         f"in batches of {', '.join(map(str, batches))}",
         soft_wrap=True,
     )

@@ -1,4 +1,4 @@
-"""Trained weights as an artefact that proved itself: `export(weights, "onnx", path, dataset)`.
+"""Trained weights as an artefact that proved itself: `export(weights, "onnx", path, options)`.
 
 A format is a module here that writes it, a row in `FORMATS`, a row in `cnnkit.runtimes.LOADERS`
 that runs it, and a folder `export/<format>/` of hosts.
@@ -6,37 +6,64 @@ that runs it, and a folder `export/<format>/` of hosts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cnnkit.checkpoint import Weights
 from cnnkit.errors import InputError, VerdictError
+from cnnkit.export.c import write_c
 from cnnkit.export.onnx import write_onnx
+from cnnkit.export.onnx_int8 import speed, write_onnx_int8
+from cnnkit.export.options import Options
+from cnnkit.export.pt2 import write_pt2
 from cnnkit.export.torchscript import write_torchscript
-from cnnkit.files import replacing
+from cnnkit.files import replacing_together
 
 if TYPE_CHECKING:
-    from cnnkit.data import Dataset
     from cnnkit.verdict import Report
 
 
 @dataclass(frozen=True)
 class Format:
-    """One row of the table of formats: bytes from weights, the usual suffix, one line of help."""
+    """One row of the table of formats.
 
-    write: Callable[[Weights], bytes]
+    Attributes:
+        write: returns the content of every file of the artefact by its suffix, the main file first.
+        suffix: the main file's.
+        description: one line of help.
+        choices: the options of the command line that it heeds.
+        speed: times an artefact beside another format, for those that promise to be faster.
+    """
+
+    write: Callable[[Weights, Options], Mapping[str, bytes]]
     suffix: str
     description: str
+    choices: frozenset[str] = frozenset({"--input"})
+    speed: Callable[[Weights, Options, bytes], dict[str, Any]] | None = None
 
 
 FORMATS: dict[str, Format] = {
-    "onnx": Format(write_onnx, ".onnx", "ONNX, opset 17, IR 8, for ONNX Runtime, OpenCV, browsers"),
+    "c": Format(write_c, ".c", "C99, a source and its header, for firmware and everything else"),
+    "onnx": Format(
+        write_onnx,
+        ".onnx",
+        "for ONNX Runtime, OpenCV, browsers, OpenVINO",
+        frozenset({"--input", "--opset"}),
+    ),
+    "onnx-int8": Format(
+        write_onnx_int8,
+        ".int8.onnx",
+        "ONNX with 8-bit weights and activations",
+        frozenset({"--input", "--opset", "--max-drop"}),
+        speed,
+    ),
+    "pt2": Format(write_pt2, ".pt2", "for torch.export.load"),
     "torchscript": Format(
         write_torchscript,
         ".pt",
-        "TorchScript, for libtorch (PyTorch deprecated it in 2.10; it works)",
+        "for libtorch (deprecated by PyTorch; it works)",
     ),
 }
 
@@ -55,15 +82,18 @@ def find_format(name: str) -> Format:
 
 
 def export(
-    weights: Weights, name: str, path: Path, dataset: Dataset, allow_near_ties: bool = False
+    weights: Weights, name: str, path: Path, options: Options, allow_near_ties: bool = False
 ) -> Report:
     """Write an artefact, prove it on all test images in its own runtime, and only then keep it.
+
+    A model card, `path` with `.md` behind it, goes beside it.
 
     Args:
         weights: the network.
         name: the format.
-        path: where the artefact goes; what was there stays if the proof fails.
-        dataset: its test images are the ones to agree on.
+        path: where the main file goes, with the others beside it under the same stem; what was
+            there stays if the proof fails.
+        options: the data to agree on, and what a person chose.
         allow_near_ties: as `cnnkit.verify.verify` has it.
 
     Raises:
@@ -72,19 +102,42 @@ def export(
         MissingError: a package that the format needs is not installed.
         StorageError: `path` cannot be written.
     """
-    from cnnkit.verify import verify  # it needs the runtimes, which need this package's contract
+    # It needs the runtimes, which need this package's contract.
+    from cnnkit.export.card import card
+    from cnnkit.verify import check_fit, verify
 
     form = find_format(name)
     if path.is_dir():
         raise InputError(
             path, "is a folder", f"name a file in it, such as {path / ('net' + form.suffix)}"
         )
-    content = form.write(weights)
-    with replacing(path) as beside:
-        beside.write_bytes(content)
-        report = replace(verify([beside], weights, dataset, allow_near_ties)[0], path=path)
+    if options.changed - form.choices:
+        raise InputError(
+            ", ".join(sorted(options.changed - form.choices)),
+            f"means nothing to the format {name}",
+            "leave it out",
+        )
+    check_fit(weights, options.dataset)
+    files = form.write(weights, replace(options, stem=path.stem))
+    with replacing_together(path) as beside:
+        named = {
+            path.name if suffix == form.suffix else path.stem + suffix: content
+            for suffix, content in files.items()
+        }
+        for file, content in named.items():
+            (beside / file).write_bytes(content)
+        main = beside / path.name
+        try:
+            (report,) = verify([main], weights, options.dataset, allow_near_ties)
+        except InputError as error:  # its runtime does not even open it
+            raise VerdictError(path, f"was not kept: it {error.reason}", error.remedy) from error
         if not report.passed:
             raise VerdictError(path, f"was not kept: {_reason(report)}", _remedy(report))
+        notes = {"speed": form.speed(weights, options, named[path.name])} if form.speed else {}
+        report = replace(report, path=path, notes={**report.notes, **notes})
+        (beside / f"{path.name}.md").write_text(
+            card(weights, report, named, options), encoding="utf-8"
+        )
     return report
 
 
@@ -101,4 +154,6 @@ def _remedy(report: Report) -> str:
     cases = report.agreement.disagreements if report.agreement else ()
     if len(failed) == 1 and cases and all(case.near_tie for case in cases):
         return "rounding decides between two labels there: --allow-near-ties keeps such a file"
+    if report.format == "onnx-int8" and len(failed) == 1:
+        return "use the format onnx, or allow more with --max-drop"
     return "this should not happen: please report it with the versions that `cnnkit doctor` prints"

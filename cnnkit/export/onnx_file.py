@@ -1,15 +1,17 @@
 """What an ONNX file says, read without the onnx package: `read_onnx(path).opset`.
 
 The base install has no onnx package, and ONNX Runtime tells neither opset nor weights. This reads
-the few fields of onnx.proto3 that cnnkit checks (protobuf wire format:
+the few fields of onnx.proto3 that cnnkit needs (protobuf wire format:
 https://protobuf.dev/programming-guides/encoding/); it runs nothing.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +20,43 @@ from cnnkit.errors import InputError
 from cnnkit.files import read_bytes
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-FLOAT, EXTERNAL = 1, 1  # TensorProto.DataType.FLOAT, TensorProto.DataLocation.EXTERNAL
+TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8"}  # NumPy's, by TensorProto.DataType
+EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL
+
+Message = dict[int, list[int | bytes]]  # fields by number
+Attribute = float | str | list[int] | NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One step of the graph.
+
+    Attributes:
+        operator: its type, with its domain before it where it is not the standard one.
+        name: its own, often empty.
+        inputs: names of values; an empty one is left out.
+        outputs: names of values.
+        attributes: numbers (integers as lists of one), texts, lists of integers and tensors.
+    """
+
+    operator: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: dict[str, Attribute]
 
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """The checked part of a ModelProto.
+    """The part of a ModelProto that cnnkit needs.
 
     Attributes:
         ir_version: the version of the file format.
         opsets: version by domain; "" is the standard one.
         metadata: metadata_props.
-        operators: each node's type, with its domain before it where it is not the standard one.
-        tensors: float32 initialisers stored as raw data, by name.
+        nodes: the graph, in the order of execution.
+        inputs: type (TensorProto.DataType) and sizes of each input by name; 0 where a size is open.
+        tensors: initialisers of the types in TYPES, by name.
         external: whether a tensor lies in another file.
         notes: whether a doc string or a node's metadata is there (some exporters' source lines).
     """
@@ -38,10 +64,16 @@ class OnnxFile:
     ir_version: int
     opsets: dict[str, int]
     metadata: dict[str, str]
-    operators: tuple[str, ...]
-    tensors: dict[str, NDArray[np.float32]]
+    nodes: tuple[Node, ...]
+    inputs: dict[str, tuple[int, tuple[int, ...]]]
+    tensors: dict[str, NDArray[Any]]
     external: bool
     notes: bool
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Each node's operator."""
+        return tuple(node.operator for node in self.nodes)
 
 
 def read_onnx(path: Path) -> OnnxFile:
@@ -53,8 +85,8 @@ def read_onnx(path: Path) -> OnnxFile:
     """
     content = read_bytes(path)
     try:
-        return _model(content)
-    except (ValueError, KeyError, IndexError) as error:
+        return _model(content, path.parent)
+    except (ValueError, KeyError, IndexError, OverflowError, struct.error) as error:
         starts_well = content[:1] == b"\x08" and len(content) > 1 and content[1] < 0x20
         raise InputError(
             path,
@@ -67,7 +99,7 @@ def read_onnx(path: Path) -> OnnxFile:
         ) from error
 
 
-def _model(content: bytes) -> OnnxFile:
+def _model(content: bytes, folder: Path) -> OnnxFile:
     model = _group(content)
     graph = _group(_bytes(model[7][0]))
     nodes = [_group(_bytes(node)) for node in graph.get(1, [])]
@@ -78,14 +110,12 @@ def _model(content: bytes) -> OnnxFile:
         ir_version=_int(model[1][0]),
         opsets={_text(opset, 1): _int(opset[2][0]) for opset in opsets},
         metadata={_text(pair, 1): _text(pair, 2) for pair in pairs},
-        operators=tuple(
-            f"{_text(node, 7)}.{_text(node, 4)}".removeprefix(".").removeprefix("ai.onnx.")
-            for node in nodes
-        ),
+        nodes=tuple(_node(node, folder) for node in nodes),
+        inputs=dict(_input(_group(_bytes(value))) for value in graph.get(11, [])),
         tensors={
-            _text(tensor, 8): _array(tensor)
+            _text(tensor, 8): _array(tensor, folder)
             for tensor in tensors
-            if tensor.get(2) == [FLOAT] and 9 in tensor
+            if _int(tensor.get(2, [0])[0]) in TYPES
         },
         external=any(tensor.get(14) == [EXTERNAL] or 13 in tensor for tensor in tensors),
         notes=bool(
@@ -96,15 +126,73 @@ def _model(content: bytes) -> OnnxFile:
     )
 
 
-def _array(tensor: dict[int, list[int | bytes]]) -> NDArray[np.float32]:
-    shape: list[int] = []
-    for size in tensor.get(1, []):  # writers may pack the dimensions into one field or not
-        shape += [size] if isinstance(size, int) else [value for value, _ in _varints(size)]
-    return np.frombuffer(_bytes(tensor[9][0]), dtype="<f4").reshape(shape).astype(np.float32)
+def _node(node: Message, folder: Path) -> Node:
+    attributes = [_group(_bytes(attribute)) for attribute in node.get(5, [])]
+    if 2 not in node:
+        raise ValueError("a node without outputs")
+    return Node(
+        f"{_text(node, 7)}.{_text(node, 4)}".removeprefix(".").removeprefix("ai.onnx."),
+        _text(node, 3),
+        tuple(_bytes(name).decode() for name in node.get(1, [])),
+        tuple(_bytes(name).decode() for name in node.get(2, [])),
+        {_text(attribute, 1): _attribute(attribute, folder) for attribute in attributes},
+    )
 
 
-def _group(message: bytes) -> dict[int, list[int | bytes]]:
-    fields: dict[int, list[int | bytes]] = {}
+def _attribute(attribute: Message, folder: Path) -> Attribute:
+    if 2 in attribute:
+        return float(struct.unpack("<f", _bytes(attribute[2][0]))[0])
+    if 4 in attribute:
+        return _text(attribute, 4)
+    if 5 in attribute:
+        tensor = _group(_bytes(attribute[5][0]))
+        return _array(tensor, folder)
+    return _numbers(attribute, 3) + _numbers(attribute, 8)
+
+
+def _input(value: Message) -> tuple[str, tuple[int, tuple[int, ...]]]:
+    tensor = _group(_bytes(_group(_bytes(value[2][0]))[1][0]))
+    shape = _group(_bytes(tensor[2][0])) if 2 in tensor else {}
+    sizes = [_group(_bytes(size)).get(1, [0])[0] for size in shape.get(1, [])]
+    return _text(value, 1), (_int(tensor[1][0]), tuple(_int(size) for size in sizes))
+
+
+def _array(tensor: Message, folder: Path) -> NDArray[Any]:
+    """Return a tensor's values: raw, of another file, or in fields of their own."""
+    dtype = np.dtype(TYPES[_int(tensor[2][0])])
+    if tensor.get(14) == [EXTERNAL]:
+        values = np.frombuffer(_external(tensor, folder), dtype)
+    elif 9 in tensor:
+        values = np.frombuffer(_bytes(tensor[9][0]), dtype)
+    elif dtype.kind == "f":
+        values = np.frombuffer(b"".join(_bytes(value) for value in tensor.get(4, [])), dtype)
+    else:
+        values = np.array(_numbers(tensor, 7 if dtype.itemsize == 8 else 5), dtype)
+    return values.reshape(_numbers(tensor, 1)).astype(dtype.newbyteorder("="))
+
+
+def _external(tensor: Message, folder: Path) -> bytes:
+    """Return a tensor's bytes from the file beside the model that it names."""
+    pairs = [_group(_bytes(pair)) for pair in tensor.get(13, [])]
+    stated = {_text(pair, 1): _text(pair, 2) for pair in pairs}
+    name = stated["location"]
+    if Path(name).name != name:
+        raise ValueError(f"weights outside its folder: {name}")
+    start = int(stated.get("offset", 0))
+    content = read_bytes(folder / name)
+    return content[start : start + int(stated.get("length", len(content)))]
+
+
+def _numbers(message: Message, number: int) -> list[int]:
+    """Return a repeated field of integers: writers may pack them into one field or not."""
+    values: list[int] = []
+    for value in message.get(number, []):
+        values += [value] if isinstance(value, int) else [item for item, _ in _varints(value)]
+    return [value - 2**64 if value >= 2**63 else value for value in values]
+
+
+def _group(message: bytes) -> Message:
+    fields: Message = {}
     for number, value in _fields(message):
         fields.setdefault(number, []).append(value)
     return fields
@@ -161,5 +249,5 @@ def _int(value: int | bytes) -> int:
     return value
 
 
-def _text(message: dict[int, list[int | bytes]], number: int) -> str:
+def _text(message: Message, number: int) -> str:
     return _bytes(message.get(number, [b""])[-1]).decode()

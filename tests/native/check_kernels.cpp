@@ -4,6 +4,7 @@
 //     check_kernels [ROUNDS [ISA...]]
 //
 // Fails on a wrong answer, and when the instruction sets found are not those named.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +16,10 @@
 #include "../../csrc/dispatch.h"
 #include "../../csrc/plan.h"
 #include "random_case.h"
+
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
 
 namespace {
 
@@ -47,7 +52,46 @@ cnnkit::Buffer poisoned(size_t bytes) {
     return buffer;
 }
 
-// One algorithm, image by image, in row ranges. It may decline special values only.
+// Whether `work` reckons with a denormal number, which processors may take 150 cycles for. Only x86
+// tells.
+template <typename Work>
+bool meets_denormals(Work work) {
+#if defined(__SSE__)
+    constexpr unsigned kDenormal = 2;
+    _mm_setcsr(_mm_getcsr() & ~kDenormal);
+    work();
+    return _mm_getcsr() & kDenormal;
+#else
+    (void)work;
+    return false;
+#endif
+}
+
+// Memory comes from malloc full of small integers, which are denormal numbers: none may be reckoned
+// with, not even where no result needs it.
+bool check_leftovers(const Case& c, const Algorithm& a) {
+    const size_t bytes = a.workspace_bytes(c.shape);
+    const cnnkit::Buffer prepared = poisoned(a.prepared_bytes(c.shape));
+    const cnnkit::Buffer workspace = cnnkit::allocate(bytes);
+    if (!a.prepare(c.shape, c.weight.data(), c.bias_or_null(), prepared.get())) return false;
+    std::vector<float> y(c.outputs());
+    const long middle = draw(0, c.shape.output.h);
+    for (const Pair rows : {Pair{0, middle}, Pair{middle, c.shape.output.h}}) {
+        if (rows.h == rows.w) continue;
+        std::fill_n(static_cast<unsigned*>(workspace.get()), bytes / sizeof(unsigned), 0x7fffu);
+        if (meets_denormals([&] {
+                a.run(c.shape, c.x.data(), prepared.get(), y.data(), nullptr, rows.h, rows.w,
+                      workspace.get());
+            })) {
+            std::puts("reckons with what it never wrote");
+            return false;
+        }
+    }
+    return true;
+}
+
+// One algorithm, image by image, in row ranges. It may decline special values, and images that are
+// hardly larger than a tile.
 bool check_algorithm(const Case& c, const Algorithm& a, Precision precision, bool special) {
     const cnnkit::Buffer prepared = poisoned(a.prepared_bytes(c.shape));
     const cnnkit::Buffer workspace = poisoned(a.workspace_bytes(c.shape));
@@ -60,7 +104,7 @@ bool check_algorithm(const Case& c, const Algorithm& a, Precision precision, boo
             done = a.run(c.shape, c.x.data() + image * c.pixels(), prepared.get(), y.data(),
                          nullptr, row, end, workspace.get());
         }
-        if (!done && !special) return false;
+        if (!done && !special && c.shape.input.w >= 6) return false;
         const long first = image * c.outputs();
         if (done && !right(c, y.data(), first, c.outputs(), tolerance(precision))) return false;
     }
@@ -93,7 +137,7 @@ bool winners_right(const Case& c, const std::vector<float>& y,
 }
 
 bool near(const std::vector<float>& got, const std::vector<double>& wanted) {
-    double largest = 1e-3, error = 0.0;
+    double largest = 0.05, error = 0.0;  // sums of values up to 1 may cancel
     for (size_t i = 0; i < wanted.size(); ++i) {
         largest = std::fmax(largest, std::fabs(wanted[i]));
         // A NaN must count: fmax would drop it.
@@ -174,6 +218,7 @@ bool check_round(long round, std::vector<long>& runs) {
                 const Algorithm& a = isa->algorithms[i];
                 if (!a.fits(c.shape, precision)) continue;
                 if (!check_algorithm(c, a, precision, special)) failed = a.name;
+                if (!special && !check_leftovers(c, a)) failed = a.name;
             }
             if (failed) {
                 std::printf("round %ld: %s on %s is wrong: ", round, failed, isa->name);

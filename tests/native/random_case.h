@@ -37,6 +37,13 @@ Shape draw_shape() {
         if (one_in(2)) {
             s.pool_padding = {draw(0, s.pool_kernel.h / 2), draw(0, s.pool_kernel.w / 2)};
         }
+        if (one_in(3)) {  // what the faster algorithms are for
+            const long kernel = one_in(3) ? 5 : 3, padding = one_in(3) ? draw(0, 2) : kernel / 2;
+            s.kernel = {kernel, kernel}, s.stride = {1, 1}, s.padding = {padding, padding};
+            s.pool_kernel = s.pool_stride = {2, 2}, s.pool_padding = {0, 0};
+            if (one_in(2)) s.pool_kernel = {3, 3}, s.pool_padding = draw_pair(0, 1);
+            if (one_in(2)) s.channels_in = draw(8, 40), s.channels_out = draw(8, 40);
+        }
         cnnkit::complete(s);
         if (s.conv.h > 0 && s.conv.w > 0 && s.output.h > 0 && s.output.w > 0) return s;
     }

@@ -15,7 +15,7 @@ from cnnkit.bench.models import ModelWorkload
 from cnnkit.bench.peers.ready import Ready
 from cnnkit.bench.workload import Float32, Workload
 from cnnkit.errors import MissingError
-from cnnkit.export.torchscript import deprecation_known
+from cnnkit.export.torch_archive import deprecation_known
 
 
 class Stack(nn.Module):

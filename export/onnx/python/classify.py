@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 
@@ -27,6 +28,22 @@ def classify(session: onnxruntime.InferenceSession, images: np.ndarray) -> tuple
     return label, probabilities
 
 
+def self_test(session: onnxruntime.InferenceSession, metadata: dict) -> str:
+    """Let the model answer the golden images in its metadata; return what is wrong, "" if nothing.
+
+    A wrong version of a runtime, a wrong build or a damaged file shows here, before it matters.
+    """
+    golden = {key: metadata[f"cnnkit.golden.{key}"] for key in ("labels", "logits", "tolerance")}
+    pixels = np.frombuffer(base64.b64decode(metadata["cnnkit.golden.images"]), np.uint8)
+    images = pixels.reshape(-1, metadata["channels"], *metadata["imgsz"])
+    label, logits = session.run(["label", "logits"], {"image": images})
+    error = float(np.abs(logits - np.array(golden["logits"])).max())
+    if label.tolist() == golden["labels"] and error <= golden["tolerance"]:
+        return ""
+    wrong = int((label != np.array(golden["labels"])).sum())
+    return f"{wrong} of {len(label)} golden labels differ, the largest logit error is {error:.2e}"
+
+
 def read_picture(path: str, height: int, width: int) -> np.ndarray:
     """Return a grey picture as uint8 [1, H, W]: a white digit on black."""
     with Image.open(path) as picture:
@@ -38,6 +55,10 @@ def read_picture(path: str, height: int, width: int) -> np.ndarray:
 def main(model: str, paths: list[str]) -> int:
     """Print a line per picture; return the exit code."""
     session, metadata = open_model(model)
+    failure = self_test(session, metadata)
+    if failure:
+        print(f"{model}: the self-test failed: {failure}", file=sys.stderr)
+        return 1
     images = []
     for path in paths:
         try:

@@ -1,0 +1,50 @@
+"""`cnnkit embed --format onnx --host node -o DIR [WEIGHTS]`: a host app with your network in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, QuietOption
+from cnnkit.cli.output import emit_json, stderr, stdout
+
+
+def embed(
+    host: Annotated[
+        str, typer.Option(help="What will run it: a folder under export/FORMAT, such as node.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")
+    ],
+    weights: Annotated[
+        Path | None,
+        typer.Argument(help="A weights file or a run folder; the newest run by default."),
+    ] = None,
+    format: Annotated[str, typer.Option("--format", help="The file that the host reads.")] = "onnx",
+    dataset: DatasetOption = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Copy a ready-to-build host app into DIR, with your network, its labels and its own check.
+
+    The artefact in it is verified on all test images first. DIR/check.sh builds the host and
+    compares its answers to 1,000 test images with your network's. An unknown --host lists all.
+    """
+    from cnnkit.artefacts import load_dataset_of
+    from cnnkit.checkpoint import find_weights, read_weights
+    from cnnkit.embed import CHECK_FOLDER, embed
+
+    source = find_weights(weights)
+    test = load_dataset_of([source], dataset, data, quiet or json)
+    stderr(quiet or json).print(f"{source} → {output}: verifying on all test images first")
+    report = embed(read_weights(source), format, host, output, test)
+    if json:
+        emit_json("embed", {"folder": str(output), "host": host, **report.to_json()})
+        return
+    console = stdout()
+    console.print(f"{output} holds the {format}/{host} host with your network", soft_wrap=True)
+    console.print(f"read   {output / 'README.md'}", soft_wrap=True)
+    console.print(f"check  {output / 'check.sh'} {output / CHECK_FOLDER}", soft_wrap=True)

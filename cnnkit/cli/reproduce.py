@@ -1,0 +1,77 @@
+"""`cnnkit reproduce`: the published experiments again, judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cnnkit.cli.options import DataOption, JsonOption, QuietOption
+from cnnkit.cli.output import emit_json, fail, stderr, stdout
+from cnnkit.errors import EXIT_INTERRUPTED
+
+if TYPE_CHECKING:
+    from cnnkit.reproduce.findings import Findings
+
+STYLES = {"holds": "green", "holds in part": "yellow", "does not hold": "red"}
+
+
+def reproduce(
+    seeds: Annotated[int, typer.Option(help="Runs for each learning rate, 3 or more.")] = 3,
+    engine: Annotated[
+        str, typer.Option(help="native, torch, or auto: native where it can.")
+    ] = "auto",
+    data: DataOption = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            show_default="runs/reproduce/mnist-<engine>",
+            help="The report's folder; a reproduction that stands there goes on.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run the published experiments several times each, and judge every published figure.
+
+    Writes report.html, report.md, report.json and the figures, one process a core. After an
+    interruption the same command goes on. A claim that does not hold is a result: the exit code
+    is 0.
+    """
+    from cnnkit.loop import TrainingInterruptedError
+    from cnnkit.reproduce import reproduction
+    from cnnkit.reproduce.plan import ReproduceConfig
+
+    config = ReproduceConfig(seeds=seeds, engine=engine, data=data, output=output)
+    try:
+        found = reproduction.reproduce(config, stderr(quiet))
+    except TrainingInterruptedError as stop:
+        fail(str(stop))
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    if json:
+        emit_json("reproduce", found.to_json())
+    else:
+        show(found)
+
+
+def show(found: Findings) -> None:
+    """Print every verdict and where the report is."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for title in ("published", "ours", "verdict"):
+        table.add_column(title, overflow="fold")
+    for claim in found.claims:
+        style = STYLES[claim.verdict]
+        table.add_row(claim.claim, claim.ours, f"[{style}]{claim.verdict}[/{style}]")
+    console, best = stdout(), found.choice.best
+    console.print(table)
+    console.print(f"{len(found.claims)} published statements: {found.summary}")
+    accuracy = best.test_accuracy.mean
+    console.print(f"validation chooses learning rate {best.rate:g}: {accuracy:.2%} right")
+    for path in found.reports:
+        console.print(f"report    {path}", soft_wrap=True)

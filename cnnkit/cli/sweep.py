@@ -1,0 +1,119 @@
+"""`cnnkit sweep`: which choices train best, judged on validation images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cnnkit.cli.options import DataOption, JsonOption, QuietOption
+from cnnkit.cli.output import emit_json, fail, stderr, stdout
+from cnnkit.errors import EXIT_INTERRUPTED, InputError, VerdictError
+
+if TYPE_CHECKING:
+    from cnnkit.sweep.results import SweepResult
+
+WIDTH = 120  # of a table that goes to a file or a pipe
+EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}  # the axes
+
+
+def sweep(
+    context: typer.Context,
+    seeds: Annotated[
+        int, typer.Option(help="Runs of each setting, with the seeds 0, 1, …: mean ± deviation.")
+    ] = 1,
+    random: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Draw N settings instead of trying every combination."),
+    ] = None,
+    data: DataOption = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            show_default="made of the choices that do not vary",
+            help="The folder under runs/sweep; known settings in it are not trained again.",
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on the machines of this Ray cluster instead: an address, 'auto' for the "
+            "one of this machine, 'local' to start one here. Needs cnnkit[ray].",
+        ),
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train with every combination of choices and rank them on validation images.
+
+    Any option of `cnnkit train` takes several values here, with commas between them:
+    `cnnkit sweep --lr 1e-4,1e-3 --batch-size 16,64 --seeds 3 --epochs 5`. An option that takes a
+    list itself is repeated instead. With --random, `--lr 1e-5..1e-2` is a range to draw from, every
+    order of magnitude alike.
+
+    One process a core. --val-split is 0.1 unless given: the best setting is chosen on these images,
+    and the test set only stands beside. The same command goes on after an interruption, and with
+    more values or seeds trains only what is new. Exits with 1 if every setting diverged.
+    """
+    from dataclasses import replace
+
+    from cnnkit.loop import TrainingInterruptedError
+    from cnnkit.ray_runner import on_ray
+    from cnnkit.sweep.experiment import SweepConfig
+    from cnnkit.sweep.experiment import sweep as run
+
+    axes, fixed = read_choices(context.args)
+    config = SweepConfig(axes, seeds, random, name=name)
+    config = replace(config, base=replace(config.base, data=data, **fixed))
+    try:
+        result = run(config, stderr(quiet), None if ray is None else on_ray(ray))
+    except TrainingInterruptedError as stop:
+        fail(str(stop))
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    if json:
+        emit_json("sweep", result.to_json())
+    else:
+        show(result)
+    if result.best is None:
+        raise VerdictError(result.folder, "every setting diverged", "try lower learning rates")
+
+
+def read_choices(arguments: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the axes, and the choices with one value, of options that typer does not know.
+
+    Raises:
+        InputError: an option that is no choice of a training, or without values.
+    """
+    from cnnkit.sweep.axes import Range, read_axis
+
+    given: dict[str, list[str]] = {}
+    words = iter(arguments)
+    for word in words:
+        option, equals, text = word.partition("=")
+        if not option.startswith("--"):
+            raise InputError(word, "stands alone", "give options with values, such as --lr 0.001")
+        value = text if equals else next(words, "--")
+        if value.startswith("--"):
+            raise InputError(option, "has no value", "give one or more, with commas")
+        given.setdefault(option, []).append(value)
+    axes: dict[str, Any] = {}
+    for option, texts in given.items():
+        field, axis = read_axis(option, texts)
+        if field in axes:
+            raise InputError(option, "is given twice", "give all its values at once")
+        axes[field] = axis
+    fixed = {f: a[0] for f, a in axes.items() if not isinstance(a, Range) and len(a) == 1}
+    return {f: a for f, a in axes.items() if f not in fixed}, fixed
+
+
+def show(result: SweepResult) -> None:
+    """Print the settings, best first, where they are written, and what to do next."""
+    console = stdout()
+    if not console.is_terminal:
+        console.width = WIDTH
+    console.print(result.table())
+    console.print(f"tables    {result.folder / 'settings.csv'}  {result.folder / 'runs.csv'}")
+    console.print(f"picture   {result.folder / 'sweep.png'}", soft_wrap=True)
+    if result.command:
+        console.print(f"train it  {result.command}", soft_wrap=True)

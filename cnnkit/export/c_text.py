@@ -1,0 +1,80 @@
+"""Arrays and strings as C text, exact in both directions: `floats("bias", values)`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+WIDTH = 100
+ARRAY = re.compile(
+    r"^static const (?P<type>float|uint8_t|int32_t) (?P<name>\w+)\[(?P<size>\d+)\] = "
+    r"\{(?P<values>[^;]*)\};$",
+    re.MULTILINE,
+)
+
+
+def array(kind: str, name: str, values: Iterable[float]) -> str:
+    """Return the definition of a constant array of "float", "uint8_t" or "int32_t"."""
+    numbers = [float_text(float(value)) if kind == "float" else str(int(value)) for value in values]
+    return f"static const {kind} {name}[{len(numbers)}] = {{\n{filled(numbers, ', ')}\n}};\n"
+
+
+def filled(items: Iterable[str], separator: str, indent: int = 4) -> str:
+    """Return items in lines of at most `WIDTH` characters; none is broken."""
+    lines, room = [""], WIDTH - indent
+    for item in items:
+        if lines[-1] and len(lines[-1]) + len(separator) + len(item) >= room:
+            lines[-1] += separator.rstrip()
+            lines.append("")
+        lines[-1] += (separator if lines[-1] else "") + item
+    return "\n".join(" " * indent + line for line in lines)
+
+
+def float_text(value: float) -> str:
+    """Return a float32 as a hexadecimal constant, which every compiler reads to the same bits."""
+    sign, mantissa, exponent = re.fullmatch(  # type: ignore[union-attr] # float.hex has this form
+        r"(-?)0x([01]\.[0-9a-f]+)p([+-]\d+)", value.hex()
+    ).groups()
+    digits = mantissa.rstrip("0").rstrip(".")
+    return f"{sign}0x{digits}p{int(exponent)}f"
+
+
+def string(text: str) -> str:
+    """Return a C string literal of UTF-8 bytes; only plain ASCII stands as it is."""
+    plain = set(range(0x20, 0x7F)) - set(b'"\\?')
+    return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in text.encode()) + '"'
+
+
+def read_arrays(text: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays that `array` wrote, float32 or int64, by name.
+
+    Raises:
+        ValueError: one of them is damaged.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    for match in ARRAY.finditer(text):
+        words = [word.strip() for word in match["values"].split(",")]
+        values = (
+            np.array([read_float(word) for word in words], np.float32)
+            if match["type"] == "float"
+            else np.array([int(word) for word in words], np.int64)
+        )
+        if len(values) != int(match["size"]):
+            raise ValueError(f"{match['name']} has {len(values)} values")
+        found[match["name"]] = values
+    return found
+
+
+def read_float(word: str) -> float:
+    """Read what `float_text` wrote.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not re.fullmatch(r"-?0x[01](\.[0-9a-f]{1,6})?p-?\d{1,3}f", word):
+        raise ValueError(f"{word[:40]} is no float of ours")
+    return float.fromhex(word[:-1])

@@ -1,0 +1,80 @@
+"""Train, judge, write: `reproduce(ReproduceConfig())`.
+
+The same call after an interruption does what is left: finished trainings are taken as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from cnnkit.checkpoint import FORMAT_VERSION
+from cnnkit.engines import require_packages
+from cnnkit.errors import InputError
+from cnnkit.files import write_text
+from cnnkit.jobs import Outcome, run_jobs
+from cnnkit.reproduce.claims import judge
+from cnnkit.reproduce.findings import Findings
+from cnnkit.reproduce.plan import ReproduceConfig, published_runs, validation_runs
+from cnnkit.reproduce.recommended import choose
+from cnnkit.reproduce.sample import Run
+from cnnkit.run_state import STATE_FILE, read_state
+from cnnkit.train import TrainConfig
+
+
+def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findings:
+    """Train what is not trained yet, judge it, and write figures and reports.
+
+    Args:
+        config: all choices.
+        console: where to show progress; None shows nothing.
+
+    Raises:
+        InputError: a bad choice, bad data, or a folder that holds something else.
+        MissingError: a package is not here.
+        NetworkError: the data cannot be fetched.
+        StorageError: the folder cannot be written.
+        TrainingInterruptedError: SIGINT or SIGTERM came; complete epochs are kept.
+    """
+    config.check()
+    require_packages(config.engine)
+    from cnnkit.reproduce.report import write_reports  # it needs Matplotlib
+
+    _check_folder(config.folder)
+    published, published_seconds = _train(published_runs(config), console)
+    validation, validation_seconds = _train(validation_runs(config), console)
+    runs = [Run.read(outcome) for outcome in published]
+    found = Findings(
+        config=config,
+        claims=judge(runs),
+        runs=runs,
+        choice=choose([Run.read(outcome) for outcome in validation]),
+        machine=read_state(published[-1].folder).sessions[-1],
+        seconds={"published": published_seconds, "validation": validation_seconds},
+    )
+    write_reports(found)
+    document = {"format_version": FORMAT_VERSION, **found.to_json()}
+    write_text(config.folder / "report.json", json.dumps(document, indent=2) + "\n")
+    return found
+
+
+def _train(
+    configs: Sequence[TrainConfig], console: Console | None
+) -> tuple[list[Outcome], float | None]:
+    """Bring all trainings to their end; return how long it took if none had begun before."""
+    fresh = not any(((config.output or Path()) / STATE_FILE).exists() for config in configs)
+    started = time.perf_counter()
+    outcomes = run_jobs(configs, console)
+    seconds = time.perf_counter() - started
+    return outcomes, round(seconds, 1) if fresh else None
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise InputError for a folder that holds anything but a reproduction."""
+    known = (folder / "runs" / "published").is_dir()
+    if folder.exists() and not known and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InputError(folder, "is not an empty folder", "choose another --output")

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Compare this host's answers with PyTorch's: check.sh FOLDER (see export/README.md)
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+build=${BUILD:-$(mktemp -d)}
+[ -n "${BUILD:-}" ] || trap 'rm -rf "$build"' EXIT
+command -v cc >/dev/null && command -v make >/dev/null || "$here/tools.sh" gcc libc6-dev make >&2
+cp -p "$here"/classify.c "$here"/Makefile "$build"
+for file in mnist.c mnist.h; do
+    cmp -s "$1/$file" "$build/$file" || cp "$1/$file" "$build"
+done
+make -s -C "$build" CFLAGS="-O2 -Wall -Wextra -Wpedantic -Werror" >&2
+"${PYTHON:-python3}" "$here/check_program.py" c/c "$1" pgm "$build/classify"

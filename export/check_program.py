@@ -1,0 +1,60 @@
+"""Run a host's program on every image of a folder and compare its answers, for the checks.
+
+`python check_program.py NAME FOLDER SUFFIX COMMAND...` writes the images as NUMBER.SUFFIX files,
+runs COMMAND with their names behind it, and expects a line `NUMBER.SUFFIX: LABEL ...` for each.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+IMAGES_A_RUN = 1000  # command lines have a limit
+
+
+def as_pgm(image: np.ndarray) -> bytes:
+    """Return uint8 [H, W] as a binary PGM file."""
+    height, width = image.shape
+    return b"P5\n%d %d\n255\n" % (width, height) + image.tobytes()
+
+
+def as_png(image: np.ndarray) -> bytes:
+    """Return uint8 [H, W] as a PNG file."""
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "png", compress_level=1)
+    return file.getvalue()
+
+
+ENCODERS = {"pgm": as_pgm, "png": as_png}
+
+
+def main(name: str, folder: Path, suffix: str, command: list[str]) -> int:
+    """Return 0 if every printed label is the expected one."""
+    images, labels = np.load(folder / "images.npy"), np.load(folder / "labels.npy")
+    files = [f"{i}.{suffix}" for i in range(len(images))]
+    with tempfile.TemporaryDirectory() as pictures:
+        for file, image in zip(files, images, strict=True):
+            Path(pictures, file).write_bytes(ENCODERS[suffix](image[0]))
+        lines: list[str] = []
+        for start in range(0, len(files), IMAGES_A_RUN):
+            words = [*command, *files[start : start + IMAGES_A_RUN]]
+            done = subprocess.run(words, cwd=pictures, stdout=subprocess.PIPE, text=True)
+            if done.returncode:
+                return done.returncode
+            lines += done.stdout.splitlines()
+    printed = dict(line.split(":", 1) for line in lines)
+    wrong = sum(int(printed[f].split()[0]) != label for f, label in zip(files, labels, strict=True))
+    print(f"{name}: {len(images)} pictures, {wrong} with another label than PyTorch's")
+    return 1 if wrong or not len(images) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4:]))

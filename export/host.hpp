@@ -1,0 +1,103 @@
+// What the C++ hosts share: reading a picture, and the self-test on an artefact's own images.
+// Needs nlohmann/json (one header).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdint>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace host {
+
+using Pixels = std::vector<std::uint8_t>;
+
+// Raw pixels [H * W] of a binary PGM file (P5): a white digit on black.
+inline Pixels read_pgm(const std::string& path, int height, int width) {
+    std::ifstream file(path, std::ios::binary);
+    std::string magic;
+    int columns = 0, rows = 0, most = 0;
+    if (!(file >> magic >> columns >> rows >> most) || magic != "P5" || most != 255)
+        throw std::runtime_error("is no binary PGM file of 8 bits");
+    if (columns != width || rows != height)
+        throw std::runtime_error("is " + std::to_string(columns) + "x" + std::to_string(rows) +
+                                 ", not " + std::to_string(width) + "x" + std::to_string(height) +
+                                 " pixels");
+    file.get();
+    Pixels pixels(static_cast<std::size_t>(height) * width);
+    if (!file.read(reinterpret_cast<char*>(pixels.data()), static_cast<long>(pixels.size())))
+        throw std::runtime_error("is cut off");
+    return pixels;
+}
+
+inline Pixels decode_base64(const std::string& text) {
+    static const std::string digits =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    Pixels bytes;
+    std::uint32_t bits = 0;
+    int count = 0;
+    for (const char letter : text) {
+        const auto value = digits.find(letter);
+        if (value == std::string::npos) break;  // the padding
+        bits = bits << 6 | static_cast<std::uint32_t>(value);
+        count += 6;
+        if (count >= 8) bytes.push_back(static_cast<std::uint8_t>(bits >> (count -= 8)));
+    }
+    return bytes;
+}
+
+// An artefact's metadata: names, sizes, and images with the answers that any host must give to
+// them.
+struct About {
+    explicit About(const nlohmann::json& values)
+        : names(values.at("names")),
+          height(values.at("imgsz").at(0)),
+          width(values.at("imgsz").at(1)),
+          images(decode_base64(values.at("cnnkit.golden.images"))),
+          labels(values.at("cnnkit.golden.labels")),
+          logits(values.at("cnnkit.golden.logits")),
+          tolerance(values.at("cnnkit.golden.tolerance")) {}
+
+    // What is wrong with a host's answers to `images`, logits [16, K] and labels [16]; "" if
+    // nothing.
+    std::string check(const std::vector<float>& found,
+                      const std::vector<std::int64_t>& answers) const {
+        int wrong = 0;
+        float error = 0;
+        for (std::size_t i = 0; i < labels.size(); ++i) {
+            wrong += answers.at(i) != labels[i];
+            for (std::size_t k = 0; k < names.size(); ++k) {
+                const float off = std::fabs(found.at(i * names.size() + k) - logits[i][k]);
+                error = off <= error ? error : off;  // takes NaN
+            }
+        }
+        if (!wrong && error <= tolerance) return "";
+        return "the self-test failed: " + std::to_string(wrong) + " of " +
+               std::to_string(labels.size()) +
+               " golden labels differ, the largest logit error is " + std::to_string(error);
+    }
+
+    std::vector<std::string> names;
+    int height, width;
+    Pixels images;
+    std::vector<std::int64_t> labels;
+    std::vector<std::vector<float>> logits;
+    float tolerance;
+};
+
+// A line for a picture: its file, its class, and the probability of every class.
+inline void print_answer(const std::string& path, const About& about, const float* probabilities) {
+    const auto classes = static_cast<long>(about.names.size());
+    const auto best = std::max_element(probabilities, probabilities + classes) - probabilities;
+    std::printf("%s: %s  (", path.c_str(), about.names[static_cast<std::size_t>(best)].c_str());
+    for (long k = 0; k < classes; ++k)
+        std::printf("%s%s: %.3f", k ? ", " : "", about.names[static_cast<std::size_t>(k)].c_str(),
+                    static_cast<double>(probabilities[k]));
+    std::printf(")\n");
+}
+
+}  // namespace host

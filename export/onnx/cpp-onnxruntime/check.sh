@@ -1,0 +1,21 @@
+#!/bin/sh
+# Compare this host's answers with PyTorch's: check.sh FOLDER (see export/README.md)
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+build=${BUILD:-$(mktemp -d)}
+[ -n "${BUILD:-}" ] || trap 'rm -rf "$build"' EXIT
+echo '#include <nlohmann/json.hpp>' | c++ -E -x c++ - >/dev/null 2>&1 ||
+    "$here/tools.sh" nlohmann-json3-dev >&2
+# The headers, from a package that carries them; the library, from ONNX Runtime's for Python.
+if [ -z "${ORT_INCLUDE:-}" ]; then
+    ORT_INCLUDE=$build/package/prebuilt/include/onnxruntime
+    [ -d "$ORT_INCLUDE" ] ||
+        (cd "$build" && npm pack --silent @siteed/sherpa-onnx.rn >&2 && tar xzf ./*.tgz package/prebuilt)
+fi
+ORT_LIBRARY=$("${PYTHON:-python3}" -c 'from pathlib import Path; import onnxruntime
+print(next((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so.*")))')
+export ORT_INCLUDE ORT_LIBRARY
+cp -p "$here"/classify.cpp "$here"/host.hpp "$here"/Makefile "$build"
+make -s -C "$build" CXXFLAGS="-O2 -Wall -Wextra -Werror" >&2
+"${PYTHON:-python3}" "$here/check_program.py" onnx/cpp-onnxruntime "$1" pgm \
+    "$build/classify" "$(cd "$1" && pwd)/mnist.onnx"

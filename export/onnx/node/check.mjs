@@ -1,0 +1,33 @@
+// Run classify.mjs on every image of a folder and compare: node check.mjs FOLDER
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { PNG } from "pngjs";
+
+import { npy } from "./npy.mjs";
+
+const folder = resolve(process.argv[2]);
+const { data: pixels } = npy(join(folder, "images.npy"));
+const labels = [...npy(join(folder, "labels.npy")).data].map(Number);
+const pictures = mkdtempSync(join(tmpdir(), "pictures-"));
+try {
+  const names = labels.map((_, i) => `${i}.png`);
+  names.forEach((name, i) => {
+    const picture = new PNG({ width: 28, height: 28 });
+    pixels.subarray(784 * i, 784 * (i + 1)).forEach((value, at) => {
+      picture.data.set([value, value, value, 255], 4 * at);
+    });
+    writeFileSync(join(pictures, name), PNG.sync.write(picture));
+  });
+  const program = new URL("classify.mjs", import.meta.url).pathname;
+  const command = [program, join(folder, "mnist.onnx"), ...names];
+  const lines = execFileSync("node", command, { cwd: pictures, encoding: "utf8" }).trim().split("\n");
+  const answers = lines.map((line) => Number(line.split(": ")[1].split(" ")[0]));
+  const wrong = labels.filter((label, i) => label !== answers[i]).length;
+  console.log(`onnx/node: ${labels.length} pictures, ${wrong} with another label than PyTorch's`);
+  process.exitCode = wrong || !labels.length ? 1 : 0;
+} finally {
+  rmSync(pictures, { recursive: true });
+}

@@ -1,0 +1,86 @@
+// Classify 28×28 pictures: node classify.mjs mnist.onnx digit.png another.png
+
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { PNG } from "pngjs";
+
+import { metadata } from "./onnx_file.mjs";
+
+export class SelfTestError extends Error {}
+
+/** Opens a model and proves it on the images that it carries; throws if an answer is off. */
+export async function open(path) {
+  const bytes = await readFile(path);
+  const about = metadata(bytes);
+  const session = await InferenceSession.create(bytes, {
+    intraOpNumThreads: 1, // faster for a network this small
+    interOpNumThreads: 1,
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  });
+  const model = { session, names: about.names, shape: [about.channels, ...about.imgsz] };
+  await selfTest(model, about);
+  return model;
+}
+
+/** Returns logits and probabilities, N rows of K, and N labels of raw pixels, Uint8Array [N * C * H * W]. */
+export async function classify({ session, names, shape }, pixels) {
+  const count = pixels.length / shape.reduce((product, side) => product * side);
+  const image = new Tensor("uint8", pixels, [count, ...shape]);
+  const { logits, probabilities, label } = await session.run({ image });
+  const rows = ({ data }) =>
+    Array.from({ length: count }, (_, i) => data.slice(i * names.length, (i + 1) * names.length));
+  return {
+    logits: rows(logits),
+    probabilities: rows(probabilities),
+    labels: Array.from(label.data, Number),
+  };
+}
+
+// A wrong version of the runtime, a wrong build or a damaged file shows here, before it matters.
+async function selfTest(model, about) {
+  const golden = (key) => about[`cnnkit.golden.${key}`];
+  const images = new Uint8Array(Buffer.from(golden("images"), "base64"));
+  const { labels, logits } = await classify(model, images);
+  const wrong = labels.filter((label, i) => label !== golden("labels")[i]).length;
+  const errors = golden("logits").flatMap((row, i) => row.map((value, k) => Math.abs(value - logits[i][k])));
+  const error = Math.max(...errors);
+  if (wrong || !(error <= golden("tolerance"))) {
+    const found = `${wrong} of ${labels.length} golden labels differ, the largest logit error is ${error}`;
+    throw new SelfTestError(`the self-test failed: ${found}`);
+  }
+}
+
+// A grey picture as raw pixels: a white digit on black.
+async function readPicture(path, [, height, width]) {
+  const { data, ...size } = PNG.sync.read(await readFile(path));
+  if (size.width !== width || size.height !== height) {
+    throw new Error(`is ${size.width}x${size.height}, not ${width}x${height} pixels`);
+  }
+  return Uint8Array.from({ length: height * width }, (_, i) => data[4 * i]); // of RGBA
+}
+
+async function main(modelPath, paths) {
+  let subject = modelPath;
+  try {
+    const model = await open(modelPath);
+    for (subject of paths) {
+      const { labels, probabilities } = await classify(model, await readPicture(subject, model.shape));
+      const shares = model.names.map((name, k) => `${name}: ${probabilities[0][k].toFixed(3)}`);
+      console.log(`${subject}: ${model.names[labels[0]]}  (${shares.join(", ")})`);
+    }
+  } catch (error) {
+    console.error(`${subject}: ${error.message}`);
+    process.exitCode = error instanceof SelfTestError ? 1 : 2;
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [model, ...paths] = process.argv.slice(2);
+  if (paths.length) {
+    await main(model, paths);
+  } else {
+    console.error("usage: classify.mjs MODEL PICTURE...");
+    process.exitCode = 2;
+  }
+}

@@ -1,0 +1,1 @@
+../web/runtimes/onnx_file.mjs

@@ -1,0 +1,214 @@
+// Pages in headless Chromium, each a built folder or an address: node check.mjs FOLDER PAGE...
+// SCREENSHOTS=DIR keeps a picture of each page, light, dark and on a phone.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { basename, extname, join } from "node:path";
+import { chromium } from "playwright-core";
+
+import { npy } from "./npy.mjs";
+import { prepare } from "./page/picture.mjs";
+
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".onnx": "application/octet-stream",
+};
+// Mouse strokes as shares of the pad, [x, y] from corner to corner.
+const DIGITS = {
+  0: [circle(0.5, 0.5, 0.2, 0.3)],
+  1: [[[0.5, 0.15], [0.5, 0.85]]],
+  2: [[[0.3, 0.3], [0.4, 0.18], [0.6, 0.18], [0.68, 0.32], [0.6, 0.5], [0.3, 0.82], [0.72, 0.82]]],
+  3: [[[0.3, 0.2], [0.6, 0.17], [0.66, 0.33], [0.48, 0.47], [0.68, 0.62], [0.6, 0.82], [0.3, 0.8]]],
+  4: [[[0.35, 0.15], [0.3, 0.5], [0.7, 0.5]], [[0.65, 0.2], [0.62, 0.88]]],
+  7: [[[0.25, 0.2], [0.72, 0.2], [0.45, 0.85]]],
+};
+const PHONE = { width: 390, height: 844 };
+
+function circle(x, y, rx, ry) {
+  return Array.from({ length: 25 }, (_, i) => {
+    const angle = (i / 24) * 2 * Math.PI;
+    return [x + rx * Math.sin(angle), y - ry * Math.cos(angle)];
+  });
+}
+
+function checkPreparation() {
+  for (const { name, shape, grey, expected } of JSON.parse(readFileSync(new URL("vectors.json", import.meta.url)))) {
+    const values = Float64Array.from(Buffer.from(grey, "base64"));
+    const found = prepare({ height: shape[0], width: shape[1], values });
+    if (expected === null) {
+      assert.equal(found, null, `${name}: should be blank`);
+      continue;
+    }
+    const wanted = Buffer.from(expected, "base64");
+    const error = Math.max(...wanted.map((value, i) => Math.abs(value - found[i])));
+    assert(error <= 1, `${name}: prepared pixels are off by ${error}`);
+  }
+}
+
+function serve(folder) {
+  const server = createServer((request, response) => {
+    const path = request.url === "/" ? "/index.html" : request.url;
+    try {
+      const content = readFileSync(join(folder, basename(path)));
+      response.setHeader("Content-Type", TYPES[extname(path)]);
+      response.end(content);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
+}
+
+// A grey picture as a BMP file, each pixel `scale` pixels wide and high.
+function bmp(pixels, side, scale) {
+  const full = side * scale;
+  const file = Buffer.alloc(54 + 3 * full * full);
+  file.write("BM");
+  for (const [at, value] of [[2, file.length], [10, 54], [14, 40], [18, full], [22, full]]) {
+    file.writeInt32LE(value, at);
+  }
+  file.writeInt16LE(1, 26);
+  file.writeInt16LE(24, 28);
+  for (let y = 0; y < full; y++) {
+    for (let x = 0; x < full; x++) {
+      const value = pixels[Math.floor((full - 1 - y) / scale) * side + Math.floor(x / scale)];
+      file.fill(value, 54 + 3 * (y * full + x), 57 + 3 * (y * full + x));
+    }
+  }
+  return file;
+}
+
+async function verdict(page, expected) {
+  const text = (await page.locator("#verdict").textContent()).trim();
+  assert(text.startsWith(`${expected}, `), `expected ${expected}, the page says "${text}"`);
+}
+
+async function draw(page, strokes) {
+  const box = await page.locator("#pad").boundingBox();
+  const place = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
+  await page.locator("#clear").click();
+  for (const [first, ...rest] of strokes) {
+    await page.mouse.move(...place(first));
+    await page.mouse.down();
+    for (const point of rest) await page.mouse.move(...place(point), { steps: 5 });
+    await page.mouse.up();
+  }
+  await rested(page);
+}
+
+// The answer stands: it is what a screen reader would speak.
+async function rested(page) {
+  await page.waitForSelector("#verdict:not([aria-busy])");
+}
+
+async function checkStrokes(page) {
+  for (const [digit, strokes] of Object.entries(DIGITS)) {
+    await draw(page, strokes);
+    await verdict(page, digit);
+  }
+}
+
+async function checkKeyboard(page) {
+  await page.locator("#pad").focus();
+  await page.keyboard.press("Delete");
+  for (let i = 0; i < 6; i++) await page.keyboard.press("ArrowRight");
+  await page.keyboard.press(" ");
+  for (let i = 0; i < 18; i++) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press(" ");
+  await rested(page);
+  await verdict(page, 1);
+  await page.keyboard.press("Delete");
+  await rested(page);
+  assert.match(await page.locator("#verdict").textContent(), /^Draw a digit/);
+}
+
+async function checkPicture(page, pixels, label) {
+  const buffer = bmp(pixels, 28, 12);
+  await page.locator("#file").setInputFiles({ name: "digit.bmp", mimeType: "image/bmp", buffer });
+  await page.waitForFunction((name) => {
+    return document.querySelector("#verdict").textContent.startsWith(`${name}, `);
+  }, String(label));
+  const broken = { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("no picture") };
+  await page.locator("#file").setInputFiles(broken);
+  await page.getByText("broken.png is no picture").waitFor();
+}
+
+// How many of the images get another label than expected, answered inside the page.
+async function wrongLabels(page, images, labels) {
+  const answers = await page.evaluate(async (texts) => {
+    const { open } = await import("./runtime.mjs");
+    const runtime = await open();
+    const answers = [];
+    for (const text of texts) {
+      const shares = await runtime.predict(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+      answers.push(shares.indexOf(Math.max(...shares)));
+    }
+    return answers;
+  }, images.map((image) => Buffer.from(image).toString("base64")));
+  return answers.filter((answer, i) => answer !== labels[i]).length;
+}
+
+async function checkPage(browser, where, images, labels) {
+  const server = where.startsWith("http") ? null : await serve(where);
+  const name = server ? basename(where) : "served";
+  const complaints = [];
+  try {
+    const page = await browser.newPage({ viewport: { width: 1100, height: 800 }, colorScheme: "light" });
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    await page.goto(server ? `http://127.0.0.1:${server.address().port}/` : where);
+    await page.waitForFunction(() => /Draw a digit|not work/.test(document.querySelector("#verdict").textContent));
+    const wrong = await wrongLabels(page, images, labels);
+    await checkStrokes(page);
+    await checkKeyboard(page);
+    await checkPicture(page, images[0], labels[0]);
+    await draw(page, DIGITS[3]);
+    await takePictures(page, name);
+    const about = await page.locator("dl").innerText();
+    console.error(`${name}: ${about.replaceAll("\n", " ")}`);
+    assert.deepEqual(complaints, []);
+    await page.close();
+    return wrong;
+  } finally {
+    server?.close();
+  }
+}
+
+async function takePictures(page, name) {
+  const folder = process.env.SCREENSHOTS;
+  const shot = async (kind) =>
+    folder && (await page.screenshot({ path: join(folder, `${name}-${kind}.png`), fullPage: true }));
+  await shot("light");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await shot("dark");
+  await page.setViewportSize(PHONE);
+  const wide = await page.evaluate(() => document.scrollingElement.scrollWidth);
+  assert(wide <= PHONE.width, `a phone would have to scroll sideways: ${wide} pixels`);
+  await shot("phone");
+}
+
+const [folder, ...pages] = process.argv.slice(2);
+checkPreparation();
+const { data: pixels, shape } = npy(join(folder, "images.npy"));
+const labels = [...npy(join(folder, "labels.npy")).data].map(Number);
+const images = labels.map((_, i) => pixels.subarray(784 * i, 784 * (i + 1)));
+assert.deepEqual(shape.slice(1), [1, 28, 28]);
+const quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", ...quiet],
+});
+let wrong = 0;
+try {
+  for (const page of pages) wrong += await checkPage(browser, page, images, labels);
+} finally {
+  await browser.close();
+}
+console.log(`onnx/web: ${images.length} pictures, ${wrong} with another label than PyTorch's`);
+process.exit(wrong || !images.length ? 1 : 0);

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Compare the page's answers with PyTorch's, in a real browser: check.sh FOLDER (see export/README.md)
+# or those of a page that is served already: check.sh FOLDER ADDRESS
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+[ -d "$here/node_modules" ] ||
+    npm install --prefix "$here" --ignore-scripts --no-audit --no-fund --no-package-lock >&2
+command -v chromium >/dev/null || "$here/tools.sh" chromium >&2
+[ $# -eq 1 ] || exec node "$here/check.mjs" "$@"
+pages=$(mktemp -d)
+trap 'rm -rf "$pages"' EXIT
+"$here/build.sh" ort "$1/mnist.onnx" "$pages/ort" >&2
+node "$here/check.mjs" "$1" "$pages"/*

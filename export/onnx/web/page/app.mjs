@@ -1,0 +1,162 @@
+// The page: drawing or picture → 28×28 → probabilities. runtime.mjs is whichever the build chose.
+
+import { Pad } from "./pad.mjs";
+import { greys, prepare } from "./picture.mjs";
+import { open } from "./runtime.mjs";
+
+const LARGEST = 1024; // pixels a side of a picture: more tells nothing about a digit
+const SPOKEN_AFTER = 500; // ms of rest before a screen reader is told
+const MEASURED = 2; // ms of repeated calls: one is too short for a browser's clock
+
+const at = (id) => document.getElementById(id);
+const pad = new Pad(at("pad"), schedule);
+let runtime = null;
+let scheduled = false;
+let speaking = 0;
+
+function schedule() {
+  if (!runtime || scheduled) return;
+  scheduled = true;
+  at("verdict").setAttribute("aria-busy", "true"); // not to be spoken before the pen rests
+  requestAnimationFrame(async () => {
+    scheduled = false;
+    try {
+      await answer();
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+async function answer() {
+  const started = performance.now();
+  const { image } = pad.read();
+  let pixels = null;
+  if (!pad.empty) {
+    for (const grey of greys(image)) pixels ??= prepare(grey, runtime.size);
+  }
+  at("prepare-time").textContent = pixels ? `${(performance.now() - started).toFixed(1)} ms` : "…";
+  showSeen(pixels);
+  if (!pixels) {
+    showShares(null);
+    say(pad.empty ? "Draw a digit from 0 to 9." : "Nothing stands out yet.");
+    return;
+  }
+  const shares = await runtime.predict(pixels);
+  showShares(shares);
+  const best = shares.indexOf(Math.max(...shares));
+  say(`${runtime.names[best]}, ${percent(shares[best])} sure`);
+  const microseconds = await (runtime.microseconds ?? time)(pixels);
+  at("network-time").textContent = `${microseconds.toFixed(1)} µs a picture`;
+}
+
+async function time(pixels) {
+  const started = performance.now();
+  let [calls, passed] = [0, 0];
+  while (passed < MEASURED) {
+    await runtime.predict(pixels);
+    calls += 1;
+    passed = performance.now() - started;
+  }
+  return (1000 * passed) / calls;
+}
+
+function percent(share) {
+  return `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 0 : 1)} %`;
+}
+
+function say(text) {
+  at("verdict").textContent = text;
+  clearTimeout(speaking);
+  speaking = setTimeout(() => {
+    if (!scheduled) at("verdict").removeAttribute("aria-busy");
+  }, SPOKEN_AFTER);
+}
+
+function fail(error) {
+  at("verdict").removeAttribute("aria-busy");
+  at("verdict").classList.add("failed");
+  at("verdict").textContent = `It does not work here: ${error.message}`;
+  console.error(error);
+}
+
+function makeBars(names) {
+  for (const name of names) {
+    const row = document.createElement("li");
+    for (const [part, text] of [["name", name], ["track", ""], ["share", ""]]) {
+      const cell = row.appendChild(document.createElement("span"));
+      cell.className = part;
+      cell.textContent = text;
+    }
+    row.children[1].appendChild(document.createElement("span")).className = "bar";
+    at("bars").append(row);
+  }
+}
+
+function showShares(shares) {
+  const best = shares ? Math.max(...shares) : NaN;
+  [...at("bars").children].forEach((row, i) => {
+    row.classList.toggle("best", shares?.[i] === best);
+    row.querySelector(".bar").style.transform = `scaleX(${shares?.[i] ?? 0})`;
+    row.querySelector(".share").textContent = shares ? percent(shares[i]) : "–";
+  });
+}
+
+function showSeen(pixels) {
+  const canvas = at("seen");
+  [canvas.height, canvas.width] = runtime.size;
+  const image = new ImageData(canvas.width, canvas.height);
+  pixels?.forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.setAttribute("aria-label", pixels ? "Your drawing, scaled and centred" : "Nothing yet");
+}
+
+async function openPicture(file) {
+  try {
+    const bitmap = await createImageBitmap(file); // turned as its EXIF data says
+    const scale = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
+    const [width, height] = [bitmap.width, bitmap.height].map((side) => {
+      return Math.max(1, Math.round(side * scale));
+    });
+    const context = new OffscreenCanvas(width, height).getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.drawImage(bitmap, 0, 0, width, height);
+    pad.open(context.getImageData(0, 0, width, height));
+  } catch {
+    say(`${file.name || "That"} is no picture that this browser can read.`);
+  }
+}
+
+function acceptPictures() {
+  at("clear").addEventListener("click", () => pad.clear());
+  at("open").addEventListener("click", () => at("file").click());
+  at("file").addEventListener("change", ({ target }) => {
+    if (target.files.length) openPicture(target.files[0]);
+    target.value = ""; // so that the same file can be opened again
+  });
+  const dropping = (on) => (event) => {
+    event.preventDefault();
+    document.body.classList.toggle("dropping", on);
+  };
+  addEventListener("dragover", dropping(true));
+  addEventListener("dragleave", dropping(false));
+  addEventListener("drop", (event) => {
+    dropping(false)(event);
+    if (event.dataTransfer.files.length) openPicture(event.dataTransfer.files[0]);
+  });
+  addEventListener("paste", ({ clipboardData }) => {
+    if (clipboardData.files.length) openPicture(clipboardData.files[0]);
+  });
+}
+
+async function start() {
+  const opened = await open();
+  at("runtime").textContent = opened.name;
+  makeBars(opened.names);
+  at("self-test").textContent = await opened.selfTest();
+  runtime = opened;
+  acceptPictures();
+  schedule();
+}
+
+start().catch(fail);

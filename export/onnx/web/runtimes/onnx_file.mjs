@@ -1,0 +1,40 @@
+// What an ONNX file says of itself: metadata(bytes) returns metadata_props with their JSON read.
+// onnxruntime-web does not hand it out, so this walks the file's protobuf (ModelProto field 14).
+
+function* fields(bytes) {
+  let at = 0;
+  const varint = () => {
+    let [value, shift] = [0, 0];
+    for (;;) {
+      const byte = bytes[at++];
+      if (byte === undefined || shift > 63) throw new Error("the model is a damaged ONNX file");
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+      shift += 7;
+    }
+  };
+  while (at < bytes.length) {
+    const key = varint();
+    const [field, type] = [Math.floor(key / 8), key % 8];
+    if (type === 0) varint();
+    else if (type === 1) at += 8;
+    else if (type === 5) at += 4;
+    else if (type === 2) {
+      const length = varint();
+      yield [field, bytes.subarray(at, at + length)];
+      at += length;
+    } else throw new Error("the model is no ONNX file");
+  }
+}
+
+/** Returns {names: [...], "cnnkit.golden.labels": [...], ...} of the bytes of an ONNX file. */
+export function metadata(bytes) {
+  const text = new TextDecoder();
+  const result = {};
+  for (const [field, pair] of fields(bytes)) {
+    if (field !== 14) continue;
+    const { 1: key, 2: value } = Object.fromEntries(fields(pair));
+    result[text.decode(key)] = JSON.parse(text.decode(value));
+  }
+  return result;
+}
