@@ -67,8 +67,8 @@ struct Gradient {
     size_t (*sum_bytes)(const Shape&);
     size_t (*workspace_bytes)(const Shape&);
     void (*pack_weights)(const Shape&, const float* weight, float* packed);
-    // Writes dw, and db [channels_out].
-    void (*finish)(const Shape&, const float* sums, float* dw, float* db);
+    // Adds sums to dw and db [channels_out].
+    void (*add_sums)(const Shape&, const float* sums, float* dw, float* db);
     // One image: x, the gradient of its output, and the winners that `Algorithm::run` gave. Adds to
     // sums; writes dx unless it is null, and else does not read the weights.
     void (*run)(const Shape&, const float* x, const float* packed_weight, const float* grad,

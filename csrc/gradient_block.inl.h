@@ -64,15 +64,15 @@ inline void pack_weights(const Shape& s, const float* weight, float* packed) {
     }
 }
 
-inline void finish(const Shape& s, const float* sums, float* dw, float* db) {
+inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
     for (long o = 0; o < s.channels_out; ++o) {
         for (long c = 0; c < s.channels_in; ++c) {
             const float* from = sums + (c / kLanes * s.channels_out + o) * 9 * kLanes + c % kLanes;
-            for (int k = 0; k < 9; ++k) *dw++ = from[k * kLanes];
+            for (int k = 0; k < 9; ++k) *dw++ += from[k * kLanes];
         }
     }
     sums += plan(s).blocks * s.channels_out * 9 * kLanes;
-    for (long o = 0; o < s.channels_out; ++o) db[o] = lane_sum(sums + o * kLanes);
+    for (long o = 0; o < s.channels_out; ++o) db[o] += lane_sum(sums + o * kLanes);
 }
 
 inline void zero_border(const Plan& p, float* padded) {
@@ -301,6 +301,6 @@ inline void run(const Shape& s, const float* x, const float* rings, const float*
 }
 
 constexpr Gradient kGradient = {fits,         weight_bytes, sum_bytes, workspace_bytes,
-                                pack_weights, finish,       run};
+                                pack_weights, add_sums,     run};
 
 }  // namespace gradient_block

@@ -32,10 +32,10 @@ inline void pack_weights(const Shape& s, const float* weight, float* packed) {
     for (long i = 0; i < s.channels_out * 9; ++i) packed[i] = weight[i];
 }
 
-inline void finish(const Shape& s, const float* sums, float* dw, float* db) {
+inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
     for (long o = 0; o < s.channels_out; ++o, sums += kSums * kLanes) {
-        for (int k = 0; k < 9; ++k) *dw++ = lane_sum(sums + k * kLanes);
-        db[o] = lane_sum(sums + 9 * kLanes);
+        for (int k = 0; k < 9; ++k) *dw++ += lane_sum(sums + k * kLanes);
+        db[o] += lane_sum(sums + 9 * kLanes);
     }
 }
 
@@ -166,6 +166,6 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
 }
 
 constexpr Gradient kGradient = {fits,         weight_bytes, sum_bytes, workspace_bytes,
-                                pack_weights, finish,       run};
+                                pack_weights, add_sums,     run};
 
 }  // namespace gradient_one

@@ -68,14 +68,14 @@ inline void pack_weights(const Shape& s, const float* weight, float* packed) {
     }
 }
 
-inline void finish(const Shape& s, const float* sums, float* dw, float* db) {
+inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
     const Plan p = plan(s);
     for (long o = 0; o < s.channels_out; ++o) {
-        db[o] = sums[s.channels_out * p.kernel + o];
+        db[o] += sums[s.channels_out * p.kernel + o];
         for (long c = 0; c < s.channels_in; ++c) {
             for (long i = 0; i < s.kernel.h; ++i) {
                 for (long j = 0; j < s.kernel.w; ++j) {
-                    *dw++ = sums[o * p.kernel + i * p.vectors * kLanes + j * s.channels_in + c];
+                    *dw++ += sums[o * p.kernel + i * p.vectors * kLanes + j * s.channels_in + c];
                 }
             }
         }
@@ -265,6 +265,6 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
 }
 
 constexpr Gradient kGradient = {fits,         weight_bytes, sum_bytes, workspace_bytes,
-                                pack_weights, finish,       run};
+                                pack_weights, add_sums,     run};
 
 }  // namespace gradient_sparse

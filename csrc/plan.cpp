@@ -154,7 +154,7 @@ void Plan::gradient(const Shape& shape, const float* x, const float* grad,
         long images, groups, group_floats;
     };
     const long group_floats = gradient_->sum_bytes(shape) / sizeof(float);
-    const long groups = std::clamp<long>(images, 1, useful(kMostGroups, shape, images));
+    const long groups = std::min<long>(images, useful(kMostGroups, shape, images));
     const Buffer sums = allocate(sizeof(float) * groups * group_floats);
     Call call = {*this,  shape,  x,           grad, winners, dx, static_cast<float*>(sums.get()),
                  images, groups, group_floats};
@@ -179,7 +179,9 @@ void Plan::gradient(const Shape& shape, const float* x, const float* grad,
     for (long group = 1; group < groups; ++group) {
         for (long i = 0; i < group_floats; ++i) call.sums[i] += call.sums[group * group_floats + i];
     }
-    gradient_->finish(shape, call.sums, dw, db);
+    std::fill_n(dw, shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w, 0.0f);
+    std::fill_n(db, shape.channels_out, 0.0f);
+    if (groups > 0) gradient_->add_sums(shape, call.sums, dw, db);
 }
 
 }  // namespace cnnkit
