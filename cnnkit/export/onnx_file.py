@@ -32,6 +32,7 @@ class OnnxFile:
         opsets: version by domain; "" is the standard one.
         metadata: metadata_props.
         operators: each node's type, with its domain before it where it is not the standard one.
+        inputs: type and sizes by name, a free size as 0; without those that have a default.
         tensors: initialisers stored as raw data, by name.
         external: whether a tensor lies in another file.
         notes: whether a doc string or a node's metadata is there (some exporters' source lines).
@@ -41,6 +42,7 @@ class OnnxFile:
     opsets: dict[str, int]
     metadata: dict[str, str]
     operators: tuple[str, ...]
+    inputs: dict[str, tuple[str, tuple[int, ...]]]
     tensors: dict[str, NDArray[Any]]
     external: bool
     notes: bool
@@ -76,6 +78,7 @@ def _model(content: bytes) -> OnnxFile:
     tensors = [_group(_bytes(tensor)) for tensor in graph.get(5, [])]
     pairs = [_group(_bytes(pair)) for pair in model.get(14, [])]
     opsets = [_group(_bytes(opset)) for opset in model.get(8, [])]
+    names = {_text(tensor, 8) for tensor in tensors}
     return OnnxFile(
         ir_version=_int(model[1][0]),
         opsets={_text(opset, 1): _int(opset[2][0]) for opset in opsets},
@@ -84,6 +87,11 @@ def _model(content: bytes) -> OnnxFile:
             f"{_text(node, 7)}.{_text(node, 4)}".removeprefix(".").removeprefix("ai.onnx.")
             for node in nodes
         ),
+        inputs={
+            name: value
+            for name, value in map(_input, graph.get(11, []))
+            if name not in names  # before IR 4, every initialiser is an input too
+        },
         tensors={
             _text(tensor, 8): _array(tensor)
             for tensor in tensors
@@ -96,6 +104,17 @@ def _model(content: bytes) -> OnnxFile:
             or any(_text(node, 6) or 9 in node for node in nodes)
         ),
     )
+
+
+def _input(value: int | bytes) -> tuple[str, tuple[str, tuple[int, ...]]]:
+    """Return name, type and sizes of a ValueInfoProto; type "" if it is no tensor of numbers."""
+    info = _group(_bytes(value))
+    kind = _group(_bytes(_group(_bytes(info[2][0])).get(1, [b""])[0]))
+    sizes = []
+    for size in _group(_bytes(kind.get(2, [b""])[0])).get(1, []):
+        sizes.append(_int(_group(_bytes(size)).get(1, [0])[0]))
+    dtype = TYPES.get(_int(kind.get(1, [0])[0]), "")
+    return _text(info, 1), (np.dtype(dtype).name if dtype else "", tuple(sizes))
 
 
 def _array(tensor: dict[int, list[int | bytes]]) -> NDArray[Any]:
