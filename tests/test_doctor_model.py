@@ -1,4 +1,4 @@
-"""`cnnkit doctor MODEL` says which hosts load a file, and `--fix` makes one that more hosts load."""
+"""`cnnkit doctor MODEL` says which hosts load a file; `--fix` makes one that more of them load."""
 
 from __future__ import annotations
 
