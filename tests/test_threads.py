@@ -49,7 +49,6 @@ def in_child(work: Any) -> NDArray[Any]:
     return answer
 
 
-
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_one_operation_and_its_training_serve_many_python_threads_at_once(threads: int) -> None:
     shared = operation()

@@ -1,7 +1,7 @@
 """ONNX with cnnkit's fused operation: `write_onnx_fused(weights, options)[".fused.onnx"]`.
 
 For those who stay with ONNX Runtime's sessions and may load a library into them: each block is one
-node, cnnkit.ConvReluPool, which `cnnkit.ort_custom_ops()` brings. All else is as in the ONNX format.
+node, cnnkit.ConvReluPool, which `cnnkit.ort_custom_ops()` brings. The rest is the ONNX format's.
 """
 
 from __future__ import annotations
