@@ -21,7 +21,6 @@ from cnnkit.export.onnx_file import Node, OnnxFile, read_onnx
 
 ANSWERS = ("Softmax", "LogSoftmax", "ArgMax")  # of the logits, which the engine has its own way for
 NOTHING = ("Identity", "Dropout")  # what answers an image as if it were not there
-UINT8 = 2  # TensorProto.DataType
 REMEDY = "run it in ONNX Runtime"
 
 
@@ -147,7 +146,7 @@ class Stack:
         self._step("Cast")
         node = self._step("Mul", "Div")
         if node is None:
-            if self.type == UINT8:
+            if self.type == "uint8":
                 raise self._refused(self._next(), "pixels should be scaled by 1/255 before it")
             return
         constant = self._constant(node, 1 if self._is_constant(node, 1) else 0)
