@@ -123,7 +123,7 @@ def test_gradients_and_answers_are_those_of_float64(isa: str, member: str) -> No
 
 @ON_EVERY_ISA
 def test_gradients_of_random_members_are_those_of_float64(isa: str) -> None:
-    generator = np.random.default_rng(3)
+    generator = np.random.default_rng(4)
     for count in (1, 5, 16, 40) * 5:
         architecture = random_member(generator)
         images = generator.integers(0, 256, (count, *architecture.input), np.uint8)
@@ -276,14 +276,14 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_epoch(
 ) -> None:
     run = tmp_path / "run"
     train(config(run, colours, epochs=1))
-    before = (run / "weights.safetensors").read_bytes()
+    before = read_weights(run / "weights.safetensors").sha256
     state = read_state(run)
     state.config["learning_rate"] = 1e30
     write_state(run, state)
     result = cli("train", "--resume", run, "--epochs", 3)
     assert result.exit_code == 1
     assert "1 complete epoch of 3 kept. Train again with a lower --lr." in result.stderr
-    assert (run / "weights.safetensors").read_bytes() == before
+    assert read_weights(run / "weights.safetensors").sha256 == before
     assert len(read_state(run).history) == 1
 
 

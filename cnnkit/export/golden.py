@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from cnnkit.agreement import LOGIT_TOLERANCE
 from cnnkit.architecture import PIXEL_SCALE, Architecture
 from cnnkit.checkpoint import Weights
-from cnnkit.data import Split
+
+if TYPE_CHECKING:
+    from cnnkit.data import Split
 
 COUNT = 16
 KEY = "cnnkit.golden."

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from cnnkit.data import Dataset
 from cnnkit.errors import InputError
+
+if TYPE_CHECKING:
+    from cnnkit.data import Dataset
 
 INPUTS = ("uint8", "float32")
 
