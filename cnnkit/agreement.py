@@ -103,7 +103,7 @@ def compare(
                 float(margins[i]),
                 bool(margins[i] <= 2 * limit),
             )
-            for i, answer in sorted(zip(images[wrong], answers.label[wrong], strict=True))
+            for i, answer in sorted({*zip(images[wrong], answers.label[wrong], strict=True)})
         ),
         accuracy=float(right.mean()),
         reference_accuracy=float(reference_right.mean()),

@@ -31,7 +31,8 @@ class Answers:
     """What an artefact said.
 
     Attributes:
-        about: format, runtime, metadata, declared types and shapes, notes, weights_sha256.
+        about: format, runtime, metadata, declared types and shapes, notes, weights_sha256,
+            intact.
         prediction: of the images of all batches, one batch after another; None if one failed.
         golden: of its own golden images; None if it has none, or a batch failed.
         failure: on which batch it failed, and how; empty if it did not.
@@ -99,6 +100,7 @@ def answer(model: Model, images: NDArray[np.uint8], plan: Plan) -> Answers:
         "declared": model.declared,
         "notes": model.notes,
         "weights_sha256": model.weights_sha256,
+        "intact": model.intact,
     }
     golden = read_golden(model.path, model.metadata)
     batches = [images[start:stop] for start, stop in plan] + ([golden.images] if golden else [])

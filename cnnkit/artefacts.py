@@ -12,7 +12,8 @@ from cnnkit.errors import InputError
 from cnnkit.export import contract
 from cnnkit.export.c import read_c
 from cnnkit.export.onnx_file import read_onnx
-from cnnkit.export.torchscript import read_metadata
+from cnnkit.export.pt2 import read_pt2
+from cnnkit.export.torchscript import read_torchscript
 from cnnkit.sniff import sniff
 
 
@@ -29,7 +30,10 @@ def read_contract(path: Path) -> dict[str, Any]:
 READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "c": lambda path: read_c(path).metadata,
     "onnx": lambda path: contract.decode(path, read_onnx(path).metadata, "an ONNX file"),
-    "torchscript": lambda path: contract.decode(path, read_metadata(path), "a TorchScript archive"),
+    "torchscript": lambda path: contract.decode(
+        path, read_torchscript(path), "a TorchScript archive"
+    ),
+    "pt2": lambda path: contract.decode(path, read_pt2(path), "a torch.export archive"),
     "weights": lambda path: contract.metadata(read_weights(find_weights(path))),
 }
 

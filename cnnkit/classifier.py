@@ -24,7 +24,8 @@ from cnnkit.sniff import sniff
 if TYPE_CHECKING:
     from cnnkit.runtimes import Model
 
-RUNTIMES = {"onnxruntime": "onnx", "torch": "torchscript"}  # and what each of them reads
+# What each of the other runtimes reads.
+RUNTIMES = {"onnxruntime": ("onnx",), "torch": ("torchscript", "pt2")}
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,14 @@ def load(
 def load(
     path: str | os.PathLike[str], threads: int = 1, runtime: str = "cnnkit"
 ) -> Classifier | Model:
-    """Open an ONNX file, a weights file or a run folder as a function of images.
+    """Open an ONNX file, a C source, a weights file or a run folder as a function of images.
 
     Args:
         path: the file; its format is decided by its content. ONNX files of others are taken too,
             if they are a Conv-ReLU-MaxPool stack.
         threads: how many a call may use.
         runtime: "cnnkit", its own engine; or "onnxruntime" or "torch", what the users of an
-            exported ONNX or TorchScript file have, which takes raw pixels [N, C, H, W] only.
+            exported file have, which takes raw pixels [N, C, H, W] only.
 
     Raises:
         StorageError: the file cannot be read.
@@ -111,7 +112,7 @@ def load(
     if runtime not in RUNTIMES:
         known = ", ".join(["cnnkit", *RUNTIMES])
         raise InputError("runtime", f"is {runtime}", f"make it one of {known}")
-    if form != RUNTIMES[runtime]:
+    if form not in RUNTIMES[runtime]:
         raise InputError(path, f"is not for {runtime} to read", "load it without runtime=")
     from cnnkit import runtimes
 
@@ -124,17 +125,34 @@ def _read_onnx(path: Path) -> Weights:
     return read_stack(path)
 
 
-def _read_torchscript(path: Path) -> Weights:
-    from cnnkit.export.torchscript import read_metadata
+def _read_c(path: Path) -> Weights:
+    from cnnkit.export.c import read_c
 
-    read_metadata(path)  # what is no TorchScript archive at all is named first
-    raise InputError(
-        path, "is TorchScript, which only PyTorch runs", 'load it with runtime="torch"'
-    )
+    return read_c(path).weights
+
+
+def _read_torchscript(path: Path) -> Weights:
+    from cnnkit.export.torchscript import read_torchscript
+
+    read_torchscript(path)  # what is no TorchScript archive at all is named first
+    raise _only_for_torch(path, "TorchScript")
+
+
+def _read_pt2(path: Path) -> Weights:
+    from cnnkit.export.pt2 import read_pt2
+
+    read_pt2(path)
+    raise _only_for_torch(path, "a torch.export program")
+
+
+def _only_for_torch(path: Path, kind: str) -> InputError:
+    return InputError(path, f"is {kind}, which only PyTorch runs", 'load it with runtime="torch"')
 
 
 READERS: dict[str, Callable[[Path], Weights]] = {
+    "c": _read_c,
     "onnx": _read_onnx,
+    "pt2": _read_pt2,
     "torchscript": _read_torchscript,
     "weights": lambda path: read_weights(find_weights(path)),
 }

@@ -52,7 +52,7 @@ class Stack:
 
     def __init__(self, path: Path, file: OnnxFile) -> None:
         self.path, self.file = path, file
-        self.constants: dict[str, NDArray[Any]] = {**file.tensors, **file.integers}
+        self.constants: dict[str, NDArray[Any]] = dict(file.tensors)
         for node in file.nodes:
             value = node.attributes.get("value")
             if node.operator == "Constant" and isinstance(value, np.ndarray):
@@ -63,7 +63,8 @@ class Stack:
         known = {*self.constants, *inputs, ""}
         for node in file.nodes:
             fresh = known.isdisjoint(node.outputs) or node.operator == "Constant"
-            self._need(node, known.issuperset(node.inputs) and fresh, "it is out of order")
+            ready = known.issuperset(node.inputs) and fresh
+            self._need(node, ready, "an input is neither a result before it nor a known constant")
             known.update(node.outputs)
         self.value = inputs[0]
         self.type, sizes = file.inputs[self.value]
@@ -237,7 +238,10 @@ class Stack:
             at = 1 if self._is_constant(add, 1) else 0
         no_bias = add.operator == "MatMul" or len(add.inputs) <= at
         bias = np.zeros(len(weight), "f4") if no_bias else self._constant(add, at).ravel()
-        self._need(add, bias.shape == weight.shape[:1], f"its bias is not [{len(weight)}]")
+        floats = weight.dtype == bias.dtype == np.float32
+        self._need(
+            add, floats and bias.shape == weight.shape[:1], f"its bias is not [{len(weight)}]"
+        )
         return np.ascontiguousarray(weight), bias
 
     def _answers(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 from cnnkit.errors import InputError
@@ -19,9 +21,10 @@ PICTURES = {
 
 
 def sniff(path: Path) -> str:
-    """Return "weights" (also for a run folder), "torchscript" (any zip file), "c" or "onnx" (rest).
+    """Return what a file seems to be; the format's own reader says what is wrong further on.
 
-    Only the first bytes are read: the format's own reader says what is wrong further on.
+    That is "weights" (also for a run folder), "pt2" or "torchscript" (any other zip file), "c", or
+    "onnx" (the rest).
 
     Raises:
         StorageError: there is no such file, or it cannot be read.
@@ -39,11 +42,25 @@ def sniff(path: Path) -> str:
     if head[:1] == b"\x80" and b"\2" <= head[1:2] <= b"\5":
         raise pickle_refused(path)
     if head.startswith(b"PK"):
-        return "torchscript"
+        return _sniff_archive(path)
     if head.startswith(b"/* cnnkit"):
         return "c"
     # safetensors: the length of a JSON header as eight little-endian bytes, then the header
     return "weights" if head[4:9] == b"\0\0\0\0{" else "onnx"
+
+
+def _sniff_archive(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(io.BytesIO(read_bytes(path))) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        return "torchscript"
+    parts = {name.partition("/")[2] for name in names}
+    if "archive_format" in parts:
+        return "pt2"
+    if "data.pkl" in parts and "constants.pkl" not in parts:
+        raise pickle_refused(path)
+    return "torchscript"
 
 
 def pickle_refused(path: Path) -> InputError:

@@ -283,6 +283,16 @@ class NetworkTrainer {
         return py::make_tuple(loss, values, correct);
     }
 
+    // For benchmarks: the first `parts` of the work on each image (net.h), without an effect.
+    void run_parts(const py::object& order, int parts, bool learning) {
+        const Longs indices = checked(order);
+        constexpr int64_t kBatch = 16;
+        const bool has_parts = learner_->run_parts(
+            {images_.data(), labels_.data(), indices.data(), indices.size(), kBatch}, parts,
+            learning);
+        if (!has_parts) refuse("isa", "has an engine without parts", "use avx512 or avx2");
+    }
+
     py::tuple state() const {
         Floats values(count_), mean(count_), square(count_);
         int64_t steps;
@@ -336,6 +346,8 @@ void bind_network(py::module_& m) {
         .def("train", &NetworkTrainer::train, py::arg("order"), py::arg("batch_size"),
              py::arg("learning_rate"), py::arg("weight_decay") = 0.0)
         .def("gradients", &NetworkTrainer::gradients, py::arg("order"))
+        .def("run_parts", &NetworkTrainer::run_parts, py::arg("order"), py::arg("parts"),
+             py::arg("learning"))
         .def("state", &NetworkTrainer::state);
 }
 

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
@@ -122,6 +123,18 @@ def flip_bit(content: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
+def change_initializer(name: str, edit: Callable[[Any], Any]) -> Damage:
+    """Return a damage that changes one tensor of an ONNX file, given as an array."""
+
+    def change(model: onnx.ModelProto) -> None:
+        tensor = initializer(model, name)
+        before = numpy_helper.to_array(tensor)
+        after = np.asarray(edit(before), before.dtype).reshape(before.shape)
+        tensor.CopyFrom(numpy_helper.from_array(after, name))
+
+    return edit_onnx(change)
+
+
 def edit_code(old: bytes, new: bytes) -> Damage:
     return edit_archive("archive/code/__torch__.py", lambda code: code.replace(old, new))
 
@@ -155,6 +168,39 @@ DAMAGES: dict[str, dict[str, Damage]] = {
         "a golden tolerance that lets all pass": edit_golden("tolerance", lambda x: 1e9),
         "golden images that are cut off": edit_golden("images", lambda x: x[:-4]),
         "golden labels that are no list": edit_golden("labels", lambda x: None),
+    },
+    "onnx-int8": {
+        "a flipped weight": change_initializer("convs.1.weight_quantized", lambda w: w ^ 64),
+        "a weight's last bit": change_initializer("linear.weight_quantized", lambda w: w ^ 1),
+        "another weight scale": change_initializer("linear.weight_scale", lambda s: s * 1.0001),
+        "another activation scale": change_initializer("relu1_scale", lambda s: s * 1.0001),
+        "another zero point": change_initializer("relu1_zero_point", lambda z: z + 3),
+        "swapped outputs": edit_onnx(swap_outputs),
+        "missing scaling": edit_onnx(forget_scaling),
+        "another class name": edit_onnx(rename_class),
+        "no golden vectors": edit_onnx(without_golden),
+    },
+    "pt2": {
+        "a flipped weight": edit_archive(
+            "archive/data/weights/weight_2", lambda x: flip_bit(x, 407)
+        ),
+        "swapped outputs": edit_archive(
+            "archive/models/model.json",
+            lambda text: text.replace(
+                rb"[\\\"logits\\\", \\\"probabilities\\\"",
+                rb"[\\\"probabilities\\\", \\\"logits\\\"",
+            ),
+        ),
+        "missing scaling": edit_archive(
+            "archive/models/model.json", lambda text: text.replace(b"0.00392156862745098", b"1.0")
+        ),
+        "softmax over the batch": edit_archive(
+            "archive/models/model.json",
+            lambda text: re.sub(rb'(softmax\.int".*?"as_int":)1', rb"\g<1>0", text, count=1),
+        ),
+        "another class name": edit_archive(
+            "archive/extra/metadata.json", lambda text: text.replace(b'\\"7\\"', b'\\"1\\"')
+        ),
     },
     "torchscript": {
         "a flipped weight": edit_archive("archive/data/2", lambda data: flip_bit(data, 407)),

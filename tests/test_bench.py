@@ -154,7 +154,7 @@ def test_csv_has_a_line_for_every_case_and_peer(measured: Results) -> None:
 
 def test_json_is_strict_and_holds_what_the_tables_show(measured: Results) -> None:
     document = json.loads(json.dumps(measured.to_json(), allow_nan=False))
-    assert set(document) == {"environment", "plan", "limits", "settings", "cases"}
+    assert set(document) == {"environment", "plan", "limits", "settings", "cases", "processes"}
     case = document["cases"][0]
     assert case["key"] == "kernel/one N=2"
     assert case["flop"] == 2 * 36 * 3 * 2 * 9

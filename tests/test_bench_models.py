@@ -56,15 +56,14 @@ def test_flop_of_a_model_are_those_of_its_blocks_and_its_linear_layers(
 
 def test_only_pytorch_runs_a_whole_model_and_everyone_a_block(works: list[Workload]) -> None:
     whole, block, _ = works
-    assert set(block.contestants(PEERS)) == set(PEERS)
-    runners = set(whole.contestants(PEERS))
-    assert runners == {"cnnkit", *(name for name in PEERS if name.startswith("torch"))}
+    assert set(block.peers) == set(PEERS)
+    assert set(whole.peers) == {"cnnkit", *(name for name in PEERS if name.startswith("torch"))}
 
 
 def test_before_and_after_are_verified_and_timed(works: list[Workload]) -> None:
-    peers = choose(("torch", "torch-channels-last"))
     for work in works:
-        case = run_case("fuse", work, work.contestants(peers), 1, PLAN)
+        peers = choose(("torch", "torch-channels-last"), work.peers)
+        case = run_case("fuse", work, peers, 1, PLAN)
         assert [row.status for row in case.rows] == ["timed"] * 3, case.rows
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cnnkit.bench.contest import PEER_TOLERANCE, check_peer
-from cnnkit.bench.peers import PEERS, choose
+from cnnkit.bench.peers import PEERS, TRAINERS, check_names, choose
 from cnnkit.bench.suites import SUITES, Material, make_suites, real_blocks
 from cnnkit.bench.workload import Head, Layer, Workload
 from cnnkit.checkpoint import Weights
@@ -66,11 +66,13 @@ def test_the_timed_call_gives_the_verified_answer_every_time() -> None:
 
 
 def test_peers_are_chosen_by_name_and_cnnkit_is_always_there() -> None:
-    assert list(choose(None)) == list(PEERS)
-    assert list(choose(["onnxruntime"])) == ["cnnkit", "onnxruntime"]
-    assert list(choose([])) == ["cnnkit"]
+    assert list(choose(None, PEERS)) == list(PEERS)
+    assert list(choose(["onnxruntime"], PEERS)) == ["cnnkit", "onnxruntime"]
+    assert list(choose(["torch-loop"], PEERS)) == ["cnnkit"], "it only trains"
+    assert list(choose(["torch-loop"], TRAINERS)) == ["cnnkit", "torch-loop"]
+    check_names([*PEERS, *TRAINERS])
     with pytest.raises(InputError, match="'keras' is not a peer"):
-        choose(["keras"])
+        check_names(["keras"])
 
 
 def test_every_case_has_real_numbers_and_a_finite_answer() -> None:
@@ -85,8 +87,8 @@ def test_every_case_has_real_numbers_and_a_finite_answer() -> None:
 
 
 def test_reference_blocks_get_trained_weights_and_real_activations(trained: Weights) -> None:
-    images = np.random.default_rng(0).random((2, 1, 28, 28), np.float32)
-    blocks = real_blocks(Material(trained, images, ""), 3)
+    images = np.random.default_rng(0).integers(0, 256, (2, 1, 28, 28), np.uint8)
+    blocks = real_blocks(Material(trained, images, np.zeros(2, np.int64), ""), 3)
     x, layer = blocks[(16, 14, 14), (4, 16, 3, 3)]
     assert x.shape == (3, 16, 14, 14)
     assert x.min() == 0.0  # behind a ReLU

@@ -13,7 +13,7 @@ import pytest
 FUZZ = Path(__file__).with_name("fuzz_artefact.py")
 
 
-@pytest.mark.parametrize("name", ["onnx", "torchscript"])
+@pytest.mark.parametrize("name", ["onnx", "onnx-int8", "pt2", "torchscript"])
 def test_random_damage_is_refused_or_found_or_harmless(
     artefacts: dict[str, Path], weights_file: Path, name: str
 ) -> None:

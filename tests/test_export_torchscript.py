@@ -20,7 +20,8 @@ from cnnkit.architecture import Architecture, Block
 from cnnkit.checkpoint import Weights
 from cnnkit.data import Dataset, Split
 from cnnkit.export.options import Options
-from cnnkit.export.torchscript import deprecation_known, write_torchscript
+from cnnkit.export.torch_archive import deprecation_known
+from cnnkit.export.torchscript import write_torchscript
 
 ROOT = Path(__file__).parent.parent
 LOCAL = [str(ROOT), str(Path.home()), f"/{getpass.getuser()}/", sys.prefix, "/tmp", "cnnkit/export"]

@@ -21,7 +21,7 @@ import cnnkit
 from cnnkit import runtimes
 from cnnkit.checkpoint import Weights, read_weights, write_weights
 from cnnkit.errors import InputError, StorageError
-from cnnkit.export.torchscript import deprecation_known
+from cnnkit.export.torch_archive import deprecation_known
 
 
 def foreign_onnx(path: Path) -> None:

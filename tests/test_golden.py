@@ -18,7 +18,7 @@ from cnnkit.architecture import Architecture, Block
 from cnnkit.checkpoint import Weights
 from cnnkit.data import Dataset, Split
 from cnnkit.export.golden import Golden, choose, exact_logits, vectors
-from cnnkit.export.torchscript_module import Classifier
+from cnnkit.export.torch_module import Classifier
 
 CLASSIFY = Path(__file__).parent.parent / "export" / "onnx" / "python" / "classify.py"
 FAMILY = [

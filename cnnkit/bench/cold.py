@@ -11,7 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-from cnnkit.bench.peers import PEERS
 from cnnkit.bench.suites import make_suites
 
 PROCESSES = 3
@@ -28,7 +27,7 @@ def cold_seconds(
     Args:
         suite: a key of SUITES.
         index: of the case in it.
-        peer: a key of PEERS.
+        peer: a key of the case's table of peers.
         threads: for the peer.
         batch: N; None for the case's own.
         weights: as in BenchConfig.
@@ -52,7 +51,8 @@ def main(suite: str, index: str, peer: str, threads: str, batch: str, weights: s
     size, file = int(batch) if batch else None, Path(weights) if weights else None
     works = make_suites([suite], file, size)[suite]
     start = time.perf_counter()
-    PEERS[peer].factory(works[int(index)], int(threads)).call()
+    work = works[int(index)]
+    work.peers[peer].factory(work, int(threads)).call()
     print(time.perf_counter() - start)
 
 

@@ -75,11 +75,13 @@ def run_case(
         calls[TWIN] = peers[SUBJECT].factory(work, threads).call
     samples = time_interleaved(calls, plan, clock, on_round) if calls else {}
     noise = noise_floor(samples[TWIN], samples[SUBJECT]) if TWIN in samples else None
+    ours = checked[SUBJECT].ready if SUBJECT in checked else None
+    flop = ours.flop if ours else None
     rows = []
     for name, peer in checked.items():
         row = peer.row
         if name in samples:
-            row = replace(row, seconds=median_interval(samples[name]).scaled(1 / work.batch))
+            row = replace(row, seconds=median_interval(samples[name]).scaled(1 / work.images))
         if name in samples and noise is not None and name != SUBJECT:
             ratio = paired_ratio(samples[name], samples[SUBJECT])
             row = replace(row, ratio=ratio, verdict=verdict(ratio, noise))
@@ -89,11 +91,12 @@ def run_case(
         work.batch,
         work.x.shape,
         work.output_shape,
-        work.flop / work.batch,
-        None,
-        work.bytes / work.batch,
+        work.flop / work.images,
+        flop / work.images if flop is not None else None,
+        work.bytes / work.images,
         work.tolerance,
         work.data,
         noise,
         tuple(rows),
+        work.parts() if SUBJECT in calls else (),
     )

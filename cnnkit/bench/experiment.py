@@ -10,7 +10,8 @@ from cnnkit.bench.cold import cold_seconds
 from cnnkit.bench.contest import run_case
 from cnnkit.bench.environment import describe, passive_waiting
 from cnnkit.bench.limits import measure_limits
-from cnnkit.bench.peers import choose
+from cnnkit.bench.peers import check_names, choose
+from cnnkit.bench.processes import ProcessFigure, process_figures
 from cnnkit.bench.results import CaseResult, Results
 from cnnkit.bench.suites import SUITES, make_suites
 from cnnkit.bench.timing import Plan
@@ -23,11 +24,12 @@ class BenchConfig:
 
     Attributes:
         suites: keys of SUITES or MORE_SUITES.
-        peers: keys of PEERS; None for all.
+        peers: names in the tables of peers; None for all.
         threads: of every peer alike; as many cores are pinned.
         batch: N of every case instead of its own.
         weights: a weights file or run folder; None for the newest run.
-        cold: also measure first answers in fresh processes, on the first case of each suite.
+        cold: also measure first answers in fresh processes, on the first case of each suite, and
+            the whole processes of starting (infer) and training (train).
         plan: rounds, seconds, seed.
     """
 
@@ -56,10 +58,12 @@ def run_benchmark(
         InputError: an unknown suite or peer, too few cores, bad weights.
         MissingError: cnnkit's extension cannot be used.
     """
-    peers = choose(config.peers)
+    check_names(config.peers)
     works = make_suites(config.suites, config.weights, config.batch)
     on_start((config.plan.rounds + 1) * sum(map(len, works.values())))
     cases: list[CaseResult] = []
+    settings: dict[str, str] = {}
+    processes: list[ProcessFigure] = []
     with passive_waiting(), pinned(config.threads) as cores:
         before = measure_limits(config.threads)
         for suite, suite_works in works.items():
@@ -69,18 +73,22 @@ def run_benchmark(
                     on_round(name)
 
                 step()
-                runners = work.contestants(peers)
+                runners = choose(config.peers, work.peers)
+                settings |= {f"{suite}/{name}": peer.setting for name, peer in runners.items()}
                 case = run_case(suite, work, runners, config.threads, config.plan, on_round=step)
                 if config.cold and index == 0:
                     case = _with_cold_starts(case, suite, index, config)
                 cases.append(case)
+            if config.cold:
+                processes += process_figures(suite, config.weights)
         limits = before.best(measure_limits(config.threads))
     return Results(
         {**describe(config.threads), "pinned_cores": cores},
         asdict(config.plan),
         limits,
-        {name: peer.setting for name, peer in peers.items()},
+        settings,
         tuple(cases),
+        tuple(processes),
     )
 
 

@@ -88,13 +88,14 @@ class ModelWorkload(Workload):
         weights = sum(t.numel() * t.element_size() for t in self.model.parameters())
         return int(self.x.nbytes + weights + 4 * self.answer.size)
 
-    def contestants(self, peers: Mapping[str, Peer]) -> dict[str, Peer]:
-        """Return the fused model in cnnkit's place, and the peers that run any model."""
-        from cnnkit.bench.peers import SUBJECT
+    @property
+    def peers(self) -> Mapping[str, Peer]:
+        """The fused model in cnnkit's place, and the peers that run any model."""
+        from cnnkit.bench.peers import PEERS, SUBJECT
 
         return {
             name: replace(peer, factory=run_fused) if name == SUBJECT else peer
-            for name, peer in peers.items()
+            for name, peer in PEERS.items()
             if name == SUBJECT or name.startswith("torch")
         }
 

@@ -34,7 +34,13 @@ def check_picture(path: Path) -> None:
         raise MissingError.package("matplotlib", "drawing a picture")
 
 
-def _save(path: Path, size: tuple[float, float], draw: Callable[[Figure], None]) -> None:
+def save_picture(path: Path, size: tuple[float, float], draw: Callable[[Figure], None]) -> None:
+    """Let `draw` fill a figure of `size` inches, and write it whole or not at all.
+
+    Raises:
+        InputError, MissingError: as `check_picture`.
+        StorageError: the picture cannot be written.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -85,7 +91,7 @@ def draw_bars(results: Results, path: Path) -> None:
             _title(results, "conv + ReLU + max-pool: verified, then timed"), fontsize=11
         )
 
-    _save(path, (7.5 * columns, 1.2 + rows * (0.6 + 0.25 * bars)), draw)
+    save_picture(path, (7.5 * columns, 1.2 + rows * (0.6 + 0.25 * bars)), draw)
 
 
 def _draw_case(axes: Any, case: CaseResult) -> None:
@@ -119,7 +125,7 @@ def draw_roofline(results: Results, path: Path) -> None:
         InputError, MissingError: as `check_picture`.
         StorageError: the picture cannot be written.
     """
-    _save(path, (8.0, 5.5), lambda figure: _draw_roofs(figure, results))
+    save_picture(path, (8.0, 5.5), lambda figure: _draw_roofs(figure, results))
 
 
 def _draw_roofs(figure: Figure, results: Results) -> None:

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cnnkit.bench.peers import SUBJECT
 from cnnkit.bench.results import CaseResult, Results, Row
 
 STYLES = {"faster": "green", "slower": "red", "no difference": "yellow"}
@@ -20,18 +21,21 @@ def tables(results: Results) -> Group:
     """Return one table a case, then the limits and how each peer was run."""
     parts: list[RenderableType] = []
     for case in results.cases:
-        parts += [_heading(case), _table(results, case)]
+        parts += [_heading(case), _table(results, case), *_stages(results, case)]
         parts += [Text(f"{row.peer}: {row.status}: {row.reason}") for row in _untimed(case)]
         parts.append(Text())
     return Group(*parts, *_notes(results))
 
 
 def _heading(case: CaseResult) -> Text:
-    arrow = " → ".join("x".join(map(str, s[1:])) for s in (case.input_shape, case.output_shape))
+    shapes = ("x".join(map(str, s[1:])) for s in (case.input_shape, case.output_shape))
+    arrow = " → ".join(shape or "loss" for shape in shapes)
     noise = "unknown" if case.noise is None else f"{case.noise:.1%}"
+    executed = f" ({case.executed_flop * 1e-6:.3g} executed)" if case.executed_flop else ""
     text = Text(case.key, style="bold")
     text.append(
-        f"  {arrow}, {case.flop * 1e-6:.3g} MFLOP an image, noise floor {noise}\n{case.data}",
+        f"  {arrow}, {case.flop * 1e-6:.3g} MFLOP an image{executed}, noise floor {noise}\n"
+        f"{case.data}",
         style="not bold",
     )
     return text
@@ -40,22 +44,43 @@ def _heading(case: CaseResult) -> Text:
 def _table(results: Results, case: CaseResult) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("peer", no_wrap=True)
-    for title in ("µs/image", "95 % interval", "error", "GFLOP/s", "of peak"):
+    for title in ("µs/image", "95 % interval", "error", "of peak", "executed"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("cnnkit is", no_wrap=True)
     for row in case.rows:
         if row.status == "missing":  # in the notes, once for all cases
             continue
-        speed = case.gflops(row)
+        speed, executed = case.gflops(row), results.executed_share(case)
+        ours = row.peer == SUBJECT
         table.add_row(
             row.peer,
             *_times(row),
             "" if row.error is None else f"{row.error:.1e}",
-            "" if speed is None else f"{speed:.3g}",
             "" if speed is None else f"{speed / results.limits.fma_gflops:.0%}",
+            f"{executed:.0%}" if ours and executed is not None else "",
             _judgement(row),
         )
     return table
+
+
+def _stages(results: Results, case: CaseResult) -> Iterator[Table]:
+    """Yield what cnnkit's time goes to, if it is known."""
+    if not case.parts:
+        return
+    total = sum(part.seconds for part in case.parts)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("cnnkit's parts", no_wrap=True)
+    for title in ("µs/image", "of time", "FLOP executed", "of peak"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for part in case.parts:
+        table.add_row(
+            part.name,
+            f"{part.seconds * 1e6:.3f}",
+            f"{part.seconds / total:.0%}",
+            f"{part.executed_flop:,.0f}",
+            f"{results.share(part):.0%}",
+        )
+    yield table
 
 
 def _times(row: Row) -> tuple[str, str]:
@@ -88,11 +113,18 @@ def _notes(results: Results) -> Iterator[Text]:
     yield Text(f"Measured: FMA peak {results.limits.fma_gflops:.4g} GFLOP/s; reading GB/s: {rates}")
     yield Text(
         f"Medians of {results.plan['rounds']} interleaved rounds. Error: largest deviation from "
-        "float64, as a share of the largest output. FLOP: nominal (direct convolution)."
+        "float64, as a share of the largest output. Of peak: nominal FLOP (direct convolution); "
+        "executed: what cnnkit's algorithm computes, its transforms' additions included."
     )
-    versions = {row.peer: row.version for case in results.cases for row in case.rows if row.version}
-    for name, version in versions.items():
-        yield Text(f"{name} {version}: {results.settings[name]}")
+    ran = {
+        f"{row.peer} {row.version}: {results.settings[f'{case.suite}/{row.peer}']}": None
+        for case in results.cases
+        for row in case.rows
+        if row.version
+    }
+    yield from map(Text, ran)
+    for figure in results.processes:
+        yield Text(str(figure))
     for reason in dict.fromkeys(
         row.reason for case in results.cases for row in case.rows if row.status == "missing"
     ):
@@ -110,7 +142,8 @@ def _notes(results: Results) -> Iterator[Text]:
 
 COLUMNS = (
     *("case", "batch", "peer", "version", "status", "seconds_per_image", "low", "high", "error"),
-    *("gflops", "share_of_peak", "ratio", "ratio_low", "ratio_high", "verdict", "noise"),
+    *("gflops", "share_of_peak", "executed_share_of_peak"),
+    *("ratio", "ratio_low", "ratio_high", "verdict", "noise"),
     *("prepare_seconds", "cold_seconds", "reason"),
 )
 
@@ -128,6 +161,7 @@ def csv_text(results: Results) -> str:
                     *(case.name, case.batch, row.peer, row.version, row.status),
                     *(row.seconds or ("", "", "")),
                     *(row.error, speed, speed and speed / results.limits.fma_gflops),
+                    results.executed_share(case) if row.peer == SUBJECT else None,
                     *(row.ratio or ("", "", "")),
                     *(row.verdict, case.noise, row.prepare_seconds, row.cold_seconds, row.reason),
                 ]

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from cnnkit.bench.limits import Limits
 from cnnkit.bench.peers import SUBJECT
+from cnnkit.bench.processes import ProcessFigure
 from cnnkit.bench.statistics import Interval, Verdict
+from cnnkit.bench.workload import Part
 
 Status = Literal["timed", "wrong", "missing", "failed"]
 
@@ -51,12 +53,13 @@ class CaseResult:
         input_shape: [N, C, H, W].
         output_shape: [N, C, H, W] or [N, K].
         flop: nominal (direct convolution), of one image.
-        executed_flop: what cnnkit's kernel really computes for one image, where it says so.
+        executed_flop: what cnnkit's algorithm really computes for one image, where it is known.
         bytes: least traffic of one image: input, output and its share of the weights.
         tolerance: of cnnkit's own answer.
         data: where input and weights come from.
         noise: of cnnkit against a second cnnkit; None if it was not timed.
         rows: one a peer, cnnkit first.
+        parts: what cnnkit's time goes to, where its engine can tell.
     """
 
     name: str
@@ -70,6 +73,12 @@ class CaseResult:
     data: str
     noise: float | None
     rows: tuple[Row, ...]
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def suite(self) -> str:
+        """The suite that the case is of."""
+        return self.name.partition("/")[0]
 
     @property
     def key(self) -> str:
@@ -94,13 +103,23 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Results:
-    """One run of the benchmark."""
+    """One run of the benchmark.
+
+    Attributes:
+        environment: what `describe` tells, and the pinned cores.
+        plan: rounds, seconds, seed.
+        limits: of the cores in use.
+        settings: how a peer is run in a suite, by "suite/peer".
+        cases: of all suites.
+        processes: figures of whole processes, if they were asked for.
+    """
 
     environment: dict[str, Any]
     plan: dict[str, Any]
     limits: Limits
     settings: dict[str, str]
     cases: tuple[CaseResult, ...] = field(default_factory=tuple)
+    processes: tuple[ProcessFigure, ...] = ()
 
     @property
     def wrong(self) -> list[str]:
@@ -115,6 +134,7 @@ class Results:
             "limits": self.limits.to_json(),
             "settings": self.settings,
             "cases": [self._case(case) for case in self.cases],
+            "processes": [asdict(figure) for figure in self.processes],
         }
 
     def _case(self, case: CaseResult) -> dict[str, Any]:
@@ -127,4 +147,24 @@ class Results:
                 for key, value in (("seconds", row.seconds), ("ratio", row.ratio))
             }
             rows.append({**asdict(row), **intervals, "gflops": speed, "share_of_peak": share})
-        return {**asdict(case), "key": case.key, "rows": rows}
+        parts = [
+            {**part._asdict(), "executed_share_of_peak": self.share(part)} for part in case.parts
+        ]
+        return {
+            **asdict(case),
+            "key": case.key,
+            "executed_share_of_peak": self.executed_share(case),
+            "rows": rows,
+            "parts": parts,
+        }
+
+    def share(self, part: Part) -> float:
+        """Return a part's executed FLOP per second as a share of the measured FMA peak."""
+        return part.executed_flop / part.seconds * 1e-9 / self.limits.fma_gflops
+
+    def executed_share(self, case: CaseResult) -> float | None:
+        """Return how busy cnnkit keeps the FMA units: executed FLOP as a share of the peak."""
+        seconds = case.subject.seconds
+        if case.executed_flop is None or seconds is None:
+            return None
+        return self.share(Part(case.key, seconds.median, case.executed_flop))

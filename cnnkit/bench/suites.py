@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnkit.architecture import PIXEL_SCALE, Architecture
 from cnnkit.bench.models import fuse_suite
+from cnnkit.bench.raw import RawWorkload
+from cnnkit.bench.training import STEPS, TrainWorkload
 from cnnkit.bench.workload import Float32, Head, Layer, Pair, Workload
 from cnnkit.cases import LARGE_CASES, REFERENCE_BLOCKS, Case
 from cnnkit.checkpoint import Weights, find_weights, read_weights
 from cnnkit.data import DATASETS, load_dataset
-from cnnkit.errors import InputError, NetworkError
+from cnnkit.errors import InputError, MissingError, NetworkError
 from cnnkit.ops import conv_relu_pool_ref
 
 Key = tuple[tuple[int, ...], tuple[int, ...]]  # shapes of an image [C, H, W] and of the weight
 
-NET_TOLERANCE = 1e-6  # of log-probabilities, as a share of the largest
+NET_TOLERANCE = 1e-6  # of log-probabilities or logits, as a share of the largest
+TRAIN_TOLERANCE = 1e-6  # of the losses
+IMAGES = 1024
 
 
 @dataclass(frozen=True)
@@ -28,17 +34,23 @@ class Material:
 
     Attributes:
         weights: trained if there are any, else drawn.
-        images: float32 [n, C, H, W] in [0, 1].
+        images: raw pixels uint8 [n, C, H, W].
+        labels: int64 [n].
         about: which weights and which images, in words.
     """
 
     weights: Weights
-    images: Float32
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
     about: str
 
-    def batch(self, count: int) -> Float32:
-        """Return `count` images, from the start again where there are fewer."""
+    def raw(self, count: int) -> NDArray[np.uint8]:
+        """Return the pixels of `count` images, from the start again where there are fewer."""
         return np.resize(self.images, (count, *self.images.shape[1:]))
+
+    def batch(self, count: int) -> Float32:
+        """Return `count` images as float32 in [0, 1]."""
+        return self.raw(count).astype(np.float32) * np.float32(PIXEL_SCALE)
 
     def layers(self) -> tuple[Layer, ...]:
         """Return the network's blocks."""
@@ -53,6 +65,11 @@ class Material:
             )
             for i, block in enumerate(self.weights.architecture.blocks)
         )
+
+    def head(self) -> Head:
+        """Return the network's classifier."""
+        tensors = self.weights.tensors
+        return Head(tensors["linear.weight"], tensors["linear.bias"])
 
 
 def gather(path: Path | None) -> Material:
@@ -70,20 +87,26 @@ def gather(path: Path | None) -> Material:
     except InputError:
         if path is not None:
             raise
-        architecture = Architecture()
-        weights = Weights(architecture, architecture.initial_parameters(seed=0))
+        weights = initial_weights(Architecture())
         about = "no run found: initial weights, seed 0"
     shape = weights.architecture.input
     try:
         name = str(weights.metadata.get("dataset", "mnist"))
-        images = load_dataset(name if name in DATASETS else "mnist", quiet=True).test.images[:1024]
+        test = load_dataset(name if name in DATASETS else "mnist", quiet=True).test
+        images, labels = test.images[:IMAGES], test.labels[:IMAGES]
         if images.shape[1:] != shape:
             raise InputError(name, f"has no images of {shape}", "name other weights")
-        pixels = images.astype(np.float32) * np.float32(PIXEL_SCALE)
-        return Material(weights, pixels, f"{about}, {name} test images")
+        return Material(weights, images, labels, f"{about}, {name} test images")
     except (NetworkError, InputError):
-        drawn = np.random.default_rng(0).random((1024, *shape), np.float32)
-        return Material(weights, drawn, f"{about}, drawn images (no data set at hand)")
+        draw, classes = np.random.default_rng(0), weights.architecture.classes
+        images = draw.integers(0, 256, (IMAGES, *shape), np.uint8)
+        labels = draw.integers(0, classes, IMAGES)
+        return Material(weights, images, labels, f"{about}, drawn images (no data set at hand)")
+
+
+def initial_weights(architecture: Architecture) -> Weights:
+    """Return a network before its first step, as seed 0 draws it."""
+    return Weights(architecture, architecture.initial_parameters(seed=0))
 
 
 def kernel_suite(material: Material, batch: int | None) -> list[Workload]:
@@ -121,21 +144,56 @@ def parameters(case: Case) -> tuple[Pair, ...]:
 
 
 def net_suite(material: Material, batch: int | None) -> list[Workload]:
-    """The whole network: float32 images in, log-probabilities out."""
-    tensors = material.weights.tensors
-    head = Head(tensors["linear.weight"], tensors["linear.bias"])
+    """The whole network block by block: float32 images in, log-probabilities out."""
+    layers, head, about = material.layers(), material.head(), material.about
     return [
-        Workload("mnist", material.batch(n), material.layers(), head, NET_TOLERANCE, material.about)
+        Workload("mnist", material.batch(n), layers, head, NET_TOLERANCE, about)
         for n in ((16, 1) if batch is None else (batch,))
+    ]
+
+
+def infer_suite(material: Material, batch: int | None) -> list[Workload]:
+    """The whole network as `cnnkit.load` gives it: raw pixels in, an app's answers out."""
+    layers, head, about = material.layers(), material.head(), material.about
+    return [
+        RawWorkload("mnist", material.raw(n), layers, head, NET_TOLERANCE, about)
+        for n in ((16, 1, 256) if batch is None else (batch,))
+    ]
+
+
+def train_suite(material: Material, batch: int | None) -> list[Workload]:
+    """Training steps from the network's initial weights, whatever has been trained since.
+
+    Raises:
+        MissingError: PyTorch is not installed: its autograd in float64 is what is right.
+    """
+    if find_spec("torch") is None:
+        raise MissingError.package("torch", "the suite train, which is held against it,")
+    material = replace(material, weights=initial_weights(material.weights.architecture))
+    size = batch or 16
+    labels = np.resize(material.labels, STEPS * size)
+    about = f"{STEPS} steps from initial weights, {material.about.split(', ')[-1]}"
+    return [
+        TrainWorkload(
+            "mnist",
+            material.raw(STEPS * size),
+            material.layers(),
+            material.head(),
+            TRAIN_TOLERANCE,
+            about,
+            labels=labels,
+        )
     ]
 
 
 SUITES: dict[str, Callable[[Material, int | None], list[Workload]]] = {
     "kernel": kernel_suite,
-    "net": net_suite,
+    "infer": infer_suite,
 }
-# Only when asked for: it takes minutes and gigabytes.
+# Only when asked for: they need PyTorch, take minutes, or tell less of the network than `infer`.
 MORE_SUITES: dict[str, Callable[[Material, int | None], list[Workload]]] = {
+    "net": net_suite,
+    "train": train_suite,
     "fuse": lambda material, batch: fuse_suite(batch),
 }
 

@@ -1,6 +1,6 @@
 """What is timed: one input through blocks of conv → ReLU → max-pool, and perhaps a linear head.
 
-`Workload.answer()` is the float64 truth that every peer's answer is held against before timing.
+`Workload.answer` is the float64 truth that every peer's answer is held against before timing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,13 +68,21 @@ class Head:
     bias: Float32
 
 
+class Part(NamedTuple):
+    """One stage of cnnkit's work on a case: seconds and executed FLOP of an image."""
+
+    name: str
+    seconds: float
+    executed_flop: float
+
+
 @dataclass(frozen=True)
 class Workload:
     """One case of the benchmark.
 
     Attributes:
         name: what tables call it.
-        x: the input, float32 [N, C, H, W].
+        x: the input, float32 [N, C, H, W]; raw pixels uint8 where the workload says so.
         layers: one block or several.
         head: the classifier behind them; None for a block alone.
         tolerance: largest error allowed, as a share of the largest float64 output.
@@ -82,7 +90,7 @@ class Workload:
     """
 
     name: str
-    x: Float32
+    x: NDArray[Any]
     layers: tuple[Layer, ...]
     head: Head | None
     tolerance: float
@@ -90,16 +98,26 @@ class Workload:
 
     @property
     def batch(self) -> int:
-        """N, the images of one call."""
-        return int(self.x.shape[0])
+        """N, the images that are computed together."""
+        return len(self.x)
+
+    @property
+    def images(self) -> int:
+        """How many images a call takes: one batch."""
+        return self.batch
 
     @property
     def flop(self) -> int:
         """Nominal FLOP of one call: direct convolution and the head, 2 a multiply-add."""
-        total = 0
-        for layer, shape in zip(self.layers, self._shapes(), strict=False):
-            total += 2 * math.prod(layer.conv_shape(shape)) * math.prod(layer.weight.shape[1:])
-        return total + (2 * self.batch * self.head.weight.size if self.head else 0)
+        head = 2 * len(self.x) * self.head.weight.size if self.head else 0
+        return sum(self.layer_flop()) + head
+
+    def layer_flop(self) -> list[int]:
+        """Return each block's nominal FLOP of one call."""
+        return [
+            2 * math.prod(layer.conv_shape(shape)) * math.prod(layer.weight.shape[1:])
+            for layer, shape in zip(self.layers, self.shapes(), strict=False)
+        ]
 
     @property
     def bytes(self) -> int:
@@ -113,19 +131,29 @@ class Workload:
         """[N, C, H, W] of the last block, or [N, K]."""
         if self.head:
             return self.batch, self.head.weight.shape[0]
-        return list(self._shapes())[-1]
+        return list(self.shapes())[-1]
 
     @cached_property
     def answer(self) -> Float64:
         """The answer in float64, by the plainest algorithm."""
-        y: NDArray[Any] = self.x
-        for layer in self.layers:
-            y = conv_relu_pool_ref(y, layer.weight, layer.bias, *layer.parameters)
+        features = self.features(self.x)
         if self.head is None:
-            return y
-        logits = y.reshape(self.batch, -1) @ self.head.weight.T.astype(np.float64) + self.head.bias
+            return features
+        logits = self.logits(features)
         logits -= logits.max(1, keepdims=True)
         return np.asarray(logits - np.log(np.exp(logits).sum(1, keepdims=True)))
+
+    def features(self, x: NDArray[Any]) -> Float64:
+        """Return what the last block gives for x, in float64 [N, C, H, W]."""
+        for layer in self.layers:
+            x = conv_relu_pool_ref(x, layer.weight, layer.bias, *layer.parameters)
+        return x
+
+    def logits(self, features: Float64) -> Float64:
+        """Return the head's scores in float64 [N, K]."""
+        assert self.head is not None
+        weight = self.head.weight.T.astype(np.float64)
+        return np.asarray(features.reshape(len(features), -1) @ weight + self.head.bias)
 
     def error_of(self, answer: Float32) -> float:
         """Return the largest deviation from the truth, as a share of the truth's largest entry."""
@@ -133,11 +161,19 @@ class Workload:
             return math.inf
         return float(np.abs(answer - self.answer).max() / np.abs(self.answer).max())
 
-    def contestants(self, peers: Mapping[str, Peer]) -> dict[str, Peer]:
-        """Return those of the peers that can run it."""
-        return dict(peers)
+    @property
+    def peers(self) -> Mapping[str, Peer]:
+        """Those that can run it, cnnkit among them."""
+        from cnnkit.bench.peers import PEERS
 
-    def _shapes(self) -> Iterator[tuple[int, ...]]:
+        return PEERS
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return what cnnkit's time goes to, where its engine can tell."""
+        return ()
+
+    def shapes(self) -> Iterator[tuple[int, ...]]:
+        """Yield the input's shape and each block's output shape, [N, C, H, W]."""
         shape: tuple[int, ...] = self.x.shape
         yield shape
         for layer in self.layers:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cnnkit.bench.compare import Change
+    from cnnkit.bench.parity import Parity
     from cnnkit.bench.results import Results
 
 WIDTH = 100  # of tables that go to a file or a pipe
@@ -32,7 +33,9 @@ def bench(
     ] = None,
     suite: Annotated[
         list[str] | None,
-        typer.Option(help="kernel, net or fuse; may be repeated. kernel and net by default."),
+        typer.Option(
+            help="kernel, infer, train, net or fuse; may be repeated. kernel and infer by default."
+        ),
     ] = None,
     peers: Annotated[
         str | None,
@@ -53,7 +56,12 @@ def bench(
     ] = 0.4,
     seed: Annotated[int, typer.Option(help="Of the random order within rounds.")] = 0,
     cold: Annotated[
-        bool, typer.Option("--cold", help="Also first answers in fresh processes; takes minutes.")
+        bool,
+        typer.Option(
+            "--cold",
+            help="Also fresh processes: first answers, start-up (infer), memory and 30 epochs "
+            "(train); takes minutes.",
+        ),
     ] = False,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a row a peer.")] = None,
     picture: Annotated[
@@ -62,6 +70,13 @@ def bench(
     roofline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw speeds under the measured limits.")
     ] = None,
+    parity: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Train in both engines and draw how far their losses drift apart; takes minutes.",
+        ),
+    ] = None,
     compare: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="An earlier --json; exit 1 if cnnkit became slower."),
@@ -69,9 +84,11 @@ def bench(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Time conv + ReLU + max-pool (kernel) and the whole network (net) beside other runtimes.
+    """Time cnnkit beside other runtimes: one operation, answers, training steps, fused models.
 
-    The suite fuse takes models of torchvision with drawn weights, before and after cnnkit.fuse.
+    kernel is conv + ReLU + max-pool alone; infer the whole network as cnnkit.load gives it, from
+    raw pixels to labels; train whole training steps; net the network block by block, as any other
+    network runs; fuse models of torchvision with drawn weights, before and after cnnkit.fuse.
 
     Every answer is checked against float64 first; a wrong one is reported, not timed. All run in
     one process on the same pinned cores, interleaved in random order. cnnkit is also timed against
@@ -99,7 +116,7 @@ def bench(
     )
     if suite:
         config = replace(config, suites=tuple(suite))
-    for path in filter(None, (picture, roofline)):
+    for path in filter(None, (picture, roofline, parity)):
         check_picture(path)
     here = describe(threads)
     if isa not in (None, here["isa"]):
@@ -117,10 +134,14 @@ def bench(
         draw_bars(results, picture)
     if roofline:
         draw_roofline(results, roofline)
+    drift = train_in_both(parity, messages) if parity else None
     if json:
-        emit_json("bench", {**results.to_json(), "changes": [c.to_json() for c in changes]})
+        found = {"changes": [c.to_json() for c in changes], "parity": drift and drift.to_json()}
+        emit_json("bench", {**results.to_json(), **found})
     else:
         show(results, changes)
+        if drift:
+            stdout().print(str(drift), highlight=False)
     if results.wrong:
         raise VerdictError(
             ", ".join(results.wrong), "cnnkit's own answer is wrong or missing", "report it"
@@ -131,6 +152,19 @@ def bench(
             f"slower than in {compare}, beyond the noise",
             "look for what changed, or measure again on a quiet machine",
         )
+
+
+def train_in_both(path: Path, console: Console) -> Parity:
+    """Train MNIST in both engines and draw what they differ by."""
+    from cnnkit.bench.parity import draw_parity, run_parity
+    from cnnkit.data import load_dataset
+
+    parity = run_parity(
+        load_dataset("mnist", quiet=True).train,
+        on_epoch=lambda name, epoch: console.print(f"{name}: epoch {epoch}"),
+    )
+    draw_parity(parity, path)
+    return parity
 
 
 def show(results: Results, changes: list[Change]) -> None:

@@ -24,7 +24,11 @@ def export(
     ] = None,
     format: Annotated[
         str,
-        typer.Option("--format", help="onnx, c, or torchscript (deprecated by PyTorch; it works)."),
+        typer.Option(
+            "--format",
+            help="onnx, onnx-int8, onnx-fused (cnnkit's kernel in ONNX Runtime), c, pt2 "
+            "(torch.export), or torchscript (deprecated by PyTorch).",
+        ),
     ] = "onnx",
     output: Annotated[
         Path | None,
@@ -32,6 +36,17 @@ def export(
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
+    input: Annotated[
+        str,
+        typer.Option(help="uint8: raw pixels, scaled inside; float32: pixels already in [0, 1]."),
+    ] = "uint8",
+    opset: Annotated[
+        int | None, typer.Option(help="ONNX operator set, with the lowest IR version it allows.")
+    ] = None,
+    max_drop: Annotated[
+        float,
+        typer.Option(help="onnx-int8: the share of test images by which accuracy may fall."),
+    ] = 0.005,
     allow_near_ties: NearTiesOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -57,9 +72,10 @@ def export(
     messages.print(
         f"{source} → {target}: writing, then verifying on all test images", soft_wrap=True
     )
-    report = export(network, format, target, Options(test), allow_near_ties)
+    report = export(network, format, target, Options(test, input, opset, max_drop), allow_near_ties)
     content = read_bytes(target)
-    facts = {"bytes": len(content), "sha256": sha256(content), "weights": str(source)}
+    card = f"{target}.md"
+    facts = {"bytes": len(content), "sha256": sha256(content), "weights": str(source), "card": card}
     if json:
         emit_json("export", {**facts, **report.to_json()})
         return
@@ -67,5 +83,5 @@ def export(
     show_unchecked(report, messages)
     console = stdout()
     console.print(f"SHA-256 {facts['sha256']}")
-    done = f"{target} ({len(content):,} bytes) is verified and ready"
+    done = f"{target} ({len(content):,} bytes) is verified and ready; {card} describes it"
     console.print(done, markup=False, soft_wrap=True)

@@ -70,6 +70,9 @@ def show(report: Report, console: Console) -> None:
     for check in report.checks:
         mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
         console.print(f"  {mark} {check.claim}: {escape(check.found)}", soft_wrap=True)
+    for batch, times in report.notes.get("speed", {}).items():
+        figures = ", ".join(f"{name} {time}" for name, time in times.items())
+        console.print(f"  µs per image, {batch}: {figures}", soft_wrap=True)
     if report.agreement:
         show_agreement(report.agreement, report.batches, console)
 

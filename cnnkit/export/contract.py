@@ -15,20 +15,21 @@ from typing import Any
 from cnnkit.architecture import PIXEL_SCALE, Architecture
 from cnnkit.checkpoint import Weights
 from cnnkit.errors import InputError
-from cnnkit.export.golden import Golden, choose, vectors
+from cnnkit.export.golden import KEY, Golden, choose, vectors
 from cnnkit.export.options import Options
 
 CONTRACT_VERSION = 1
 INPUT = "image"
 OUTPUTS = ("logits", "probabilities", "label")
+QUANTISATION = "cnnkit.quantization"
 MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
 
 
-def signature(architecture: Architecture) -> dict[str, str]:
+def signature(architecture: Architecture, input: str = "uint8") -> dict[str, str]:
     """Return type and shape of the input and the outputs by name; N is free."""
     channels, height, width = architecture.input
     return {
-        INPUT: f"uint8[N,{channels},{height},{width}]",
+        INPUT: f"{input}[N,{channels},{height},{width}]",
         "logits": f"float32[N,{architecture.classes}]",
         "probabilities": f"float32[N,{architecture.classes}]",
         "label": "int64[N]",
@@ -37,10 +38,12 @@ def signature(architecture: Architecture) -> dict[str, str]:
 
 def describe(weights: Weights, options: Options) -> dict[str, Any]:
     """Return what an artefact says of itself: `metadata` with golden vectors of the test images."""
-    return metadata(weights, vectors(weights, choose(options.dataset.test)))
+    return metadata(weights, vectors(weights, choose(options.dataset.test)), options.input)
 
 
-def metadata(weights: Weights, golden: Golden | None = None) -> dict[str, Any]:
+def metadata(
+    weights: Weights, golden: Golden | None = None, input: str = "uint8"
+) -> dict[str, Any]:
     """Return the JSON values that an artefact of these weights carries, sorted by key.
 
     `names`, `task`, `imgsz`, `channels`, `version` and `license` stand under the keys that readers
@@ -49,8 +52,10 @@ def metadata(weights: Weights, golden: Golden | None = None) -> dict[str, Any]:
     Args:
         weights: the network.
         golden: images with the answers to them; a weights file has none.
+        input: the type of the input, as `Options` has it.
     """
     architecture, known = weights.architecture, weights.metadata
+    scaled_inside = input == "uint8"
     values: dict[str, Any] = {
         "names": weights.names,
         "task": "classify",
@@ -65,11 +70,11 @@ def metadata(weights: Weights, golden: Golden | None = None) -> dict[str, Any]:
         "cnnkit.preprocessing": {
             "colours": "white digit on black",
             "layout": "NCHW",
-            "range": [0, 255],
+            "range": [0, 255] if scaled_inside else [0, 1],
             "scale": PIXEL_SCALE,
-            "scaled_inside": True,
+            "scaled_inside": scaled_inside,
         },
-        "cnnkit.signature": signature(architecture),
+        "cnnkit.signature": signature(architecture, input),
         "cnnkit.test_accuracy": known.get("test_accuracy"),
         "cnnkit.training": known.get("training"),
         "cnnkit.weights_sha256": weights.sha256,
@@ -78,6 +83,28 @@ def metadata(weights: Weights, golden: Golden | None = None) -> dict[str, Any]:
     known_values = {key: values[key] for key in sorted(values) if values[key] is not None}
     result: dict[str, Any] = json.loads(json.dumps(known_values))  # as a reader will see them
     return result
+
+
+def input_type(values: Mapping[str, Any]) -> str:
+    """Return "uint8" or "float32": the type of the input that an artefact states."""
+    stated = values.get("cnnkit.preprocessing")
+    scaled_outside = isinstance(stated, dict) and stated.get("scaled_inside") is False
+    return "float32" if scaled_outside else "uint8"
+
+
+def own(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an artefact states of its weights alone: no golden vectors, no quantisation."""
+    other = (KEY, QUANTISATION)
+    return {key: value for key, value in values.items() if not key.startswith(other)}
+
+
+def quantisation(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how an artefact was quantised; nothing if it was not.
+
+    Its `tensors_sha256` are the digest of what the file holds, its `max_accuracy_drop` the share by
+    which its accuracy may be below the network's.
+    """
+    return dict(values.get(QUANTISATION, {}))
 
 
 def encode(values: Mapping[str, Any]) -> dict[str, str]:
@@ -104,8 +131,11 @@ def decode(path: Path, texts: Mapping[str, str], kind: str) -> dict[str, Any]:
         )
     try:
         values = {key: json.loads(text) for key, text in texts.items()}
-        well_formed = isinstance(values["cnnkit.weights_sha256"], str) and all(
-            isinstance(name, str) for name in values["names"]
+        quantised = quantisation(values)
+        well_formed = (
+            isinstance(values["cnnkit.weights_sha256"], str)
+            and all(isinstance(name, str) for name in values["names"])
+            and (not quantised or isinstance(quantised["max_accuracy_drop"], float))
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(path, f"has damaged metadata ({error!r})", "export it again") from error

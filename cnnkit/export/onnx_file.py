@@ -20,7 +20,8 @@ from cnnkit.errors import InputError
 from cnnkit.files import read_bytes
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-FLOAT, INT64, EXTERNAL = 1, 7, 1  # TensorProto.DataType, TensorProto.DataLocation.EXTERNAL
+TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8"}  # NumPy's, by TensorProto.DataType
+EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL
 
 Message = dict[int, list[int | bytes]]  # fields by number
 Attribute = float | str | list[int] | NDArray[Any]
@@ -55,8 +56,7 @@ class OnnxFile:
         metadata: metadata_props.
         nodes: the graph, in the order of execution.
         inputs: type (TensorProto.DataType) and sizes of each input by name; 0 where a size is open.
-        tensors: float32 initialisers by name.
-        integers: int64 initialisers by name.
+        tensors: initialisers of the types in TYPES, by name.
         external: whether a tensor lies in another file.
         notes: whether a doc string or a node's metadata is there (some exporters' source lines).
     """
@@ -66,8 +66,7 @@ class OnnxFile:
     metadata: dict[str, str]
     nodes: tuple[Node, ...]
     inputs: dict[str, tuple[int, tuple[int, ...]]]
-    tensors: dict[str, NDArray[np.float32]]
-    integers: dict[str, NDArray[np.int64]]
+    tensors: dict[str, NDArray[Any]]
     external: bool
     notes: bool
 
@@ -113,8 +112,11 @@ def _model(content: bytes, folder: Path) -> OnnxFile:
         metadata={_text(pair, 1): _text(pair, 2) for pair in pairs},
         nodes=tuple(_node(node, folder) for node in nodes),
         inputs=dict(_input(_group(_bytes(value))) for value in graph.get(11, [])),
-        tensors={_text(t, 8): _floats(t, folder) for t in tensors if t.get(2) == [FLOAT]},
-        integers={_text(t, 8): _integers(t, folder) for t in tensors if t.get(2) == [INT64]},
+        tensors={
+            _text(tensor, 8): _array(tensor, folder)
+            for tensor in tensors
+            if _int(tensor.get(2, [0])[0]) in TYPES
+        },
         external=any(tensor.get(14) == [EXTERNAL] or 13 in tensor for tensor in tensors),
         notes=bool(
             _text(model, 6)
@@ -144,7 +146,7 @@ def _attribute(attribute: Message, folder: Path) -> Attribute:
         return _text(attribute, 4)
     if 5 in attribute:
         tensor = _group(_bytes(attribute[5][0]))
-        return _floats(tensor, folder) if tensor.get(2) == [FLOAT] else _integers(tensor, folder)
+        return _array(tensor, folder)
     return _numbers(attribute, 3) + _numbers(attribute, 8)
 
 
@@ -155,22 +157,18 @@ def _input(value: Message) -> tuple[str, tuple[int, tuple[int, ...]]]:
     return _text(value, 1), (_int(tensor[1][0]), tuple(_int(size) for size in sizes))
 
 
-def _floats(tensor: Message, folder: Path) -> NDArray[np.float32]:
-    packed = b"".join(_bytes(value) for value in tensor.get(4, []))
-    return _array(tensor, "<f4", np.frombuffer(packed, "<f4"), folder).astype(np.float32)
-
-
-def _integers(tensor: Message, folder: Path) -> NDArray[np.int64]:
-    return _array(tensor, "<i8", np.array(_numbers(tensor, 7), "<i8"), folder).astype(np.int64)
-
-
-def _array(tensor: Message, dtype: str, values: NDArray[Any], folder: Path) -> NDArray[Any]:
-    """Return a tensor's values: raw ones, those of another file, or `values` from its fields."""
+def _array(tensor: Message, folder: Path) -> NDArray[Any]:
+    """Return a tensor's values: raw, of another file, or in fields of their own."""
+    dtype = np.dtype(TYPES[_int(tensor[2][0])])
     if tensor.get(14) == [EXTERNAL]:
         values = np.frombuffer(_external(tensor, folder), dtype)
     elif 9 in tensor:
         values = np.frombuffer(_bytes(tensor[9][0]), dtype)
-    return values.reshape(_numbers(tensor, 1))
+    elif dtype.kind == "f":
+        values = np.frombuffer(b"".join(_bytes(value) for value in tensor.get(4, [])), dtype)
+    else:
+        values = np.array(_numbers(tensor, 7 if dtype.itemsize == 8 else 5), dtype)
+    return values.reshape(_numbers(tensor, 1)).astype(dtype.newbyteorder("="))
 
 
 def _external(tensor: Message, folder: Path) -> bytes:

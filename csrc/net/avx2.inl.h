@@ -1,8 +1,9 @@
-// The published network's convolutions with AVX2. Needs lanes_avx2.inl.h and parts.inl.h.
+// The published network's first block with AVX2. Needs lanes_avx2.inl.h and parts.inl.h.
 //
-// The same algorithms as in avx512.inl.h with half the lanes and half the registers: block 1 takes
-// a tile's 16 output channels in two halves; block 2 takes two output channels at a time over both
-// halves of the input channels, from rows transformed beforehand.
+// The same algorithm as in avx512.inl.h with half the lanes and half the registers: a tile's 16
+// output channels are taken in two halves.
+
+constexpr int kWindows = 2;  // of block 2 at once: 8 sums leave half of the registers to pixels
 
 // Which pixel of its 2x2 window won each maximum: forward for training leaves it to backward.
 struct alignas(64) Winners {
@@ -10,9 +11,6 @@ struct alignas(64) Winners {
     int32_t corner1[14 * 16][16];  // [lit tile][channel]: bit 31, it is in the second row; bit 30,
                                    // second column
 };
-
-// ---- block 1
-// ---------------------------------------------------------------------------------------
 
 constexpr int kPadded = 48;  // floats per padded row: a zero, 28 pixels, zeros
 
@@ -89,9 +87,11 @@ inline void transform_image(const Pixel* image, Activations& a) {
         }
     }
     int count = 0;
-    for (int y = 0; y < 14; ++y)
-        for (unsigned left = lit[y] & 0x3fff; left; left &= left - 1)
+    for (int y = 0; y < 14; ++y) {
+        a.lit_rows[y + 1] = lit[y] & 0x3fff;
+        for (unsigned left = a.lit_rows[y + 1]; left; left &= left - 1)
             a.lit[count++] = y * 16 + __builtin_ctz(left);
+    }
     a.lit_count = count;
 }
 
@@ -142,78 +142,4 @@ inline void block1(const Weights& w, const Pixel* image, Activations& a, Winners
             store(pixel_at(a.pooled1, tile + kInside) + at, pooled);
         }
     }
-}
-
-// ---- block 2
-// ---------------------------------------------------------------------------------------
-
-// B^T along y for a row of tiles: [column][i][input channel].
-inline void transform_columns(const float* pixel, float (*r)[4][16]) {
-    for (int x = 0; x < 16; ++x)
-        for (int at = 0; at < 16; at += 8) {
-            const float* p = pixel + x * kColumn + at;
-            F d0 = load(p), d1 = load(p + kRow), d2 = load(p + 2 * kRow), d3 = load(p + 3 * kRow);
-            store(r[x][0] + at, sub(d0, d2));
-            store(r[x][1] + at, add(d1, d2));
-            store(r[x][2] + at, sub(d2, d1));
-            store(r[x][3] + at, sub(d1, d3));
-        }
-}
-
-// Two output channels' four conv outputs under a pooling window.
-inline F block2_channels(const float (*w)[4][3][16], const float (*bias)[16],
-                         const float (*r)[4][16]) {
-    F m1[2], n1[2], m2[2], n2[2];  // m: the window's left column, n: its right one
-    for (int o = 0; o < 2; ++o) m1[o] = n1[o] = load(bias[o]), m2[o] = n2[o] = zero();
-#pragma GCC unroll 2
-    for (int at = 0; at < 16; at += 8)
-#pragma GCC unroll 3
-        for (int x = 0; x < 3; ++x) {
-            F left1 = load(r[x][1] + at), right1 = load(r[x + 1][1] + at);
-            F left2 = load(r[x][2] + at), right2 = load(r[x + 1][2] + at);
-#pragma GCC unroll 2
-            for (int o = 0; o < 2; ++o) {
-                F w1 = load(w[o][1][x] + at), w2 = load(w[o][2][x] + at);
-                m1[o] = fma(left1, w1, m1[o]);
-                n1[o] = fma(right1, w1, n1[o]);
-                m2[o] = fma(left2, w2, m2[o]);
-                n2[o] = fma(right2, w2, n2[o]);
-            }
-        }
-    F m_upper[2], n_upper[2], m_lower[2], n_lower[2];
-    for (int o = 0; o < 2; ++o) {
-        m_upper[o] = add(m1[o], m2[o]), n_upper[o] = add(n1[o], n2[o]);
-        m_lower[o] = sub(m1[o], m2[o]), n_lower[o] = sub(n1[o], n2[o]);
-    }
-#pragma GCC unroll 2
-    for (int at = 0; at < 16; at += 8)
-#pragma GCC unroll 3
-        for (int x = 0; x < 3; ++x) {
-            F left0 = load(r[x][0] + at), right0 = load(r[x + 1][0] + at);
-            F left3 = load(r[x][3] + at), right3 = load(r[x + 1][3] + at);
-#pragma GCC unroll 2
-            for (int o = 0; o < 2; ++o) {
-                F w0 = load(w[o][0][x] + at), w3 = load(w[o][3][x] + at);
-                m_upper[o] = fma(left0, w0, m_upper[o]);
-                n_upper[o] = fma(right0, w0, n_upper[o]);
-                m_lower[o] = fnma(left3, w3, m_lower[o]);
-                n_lower[o] = fnma(right3, w3, n_lower[o]);
-            }
-        }
-    return sum_of_lanes(sum_in_lanes(m_upper[0], n_upper[0], m_lower[0], n_lower[0]),
-                        sum_in_lanes(m_upper[1], n_upper[1], m_lower[1], n_lower[1]));
-}
-
-inline void block2(const Weights& w, Activations& a, int32_t* place2) {
-    alignas(64) float windows[kChunks * 4][16];
-    alignas(64) float r[16][4][16];
-    for (int y = 0; y < 7; ++y) {
-        transform_columns(pixel_at(a.pooled1, 2 * y * 16), r);
-        for (int x = 0; x < 7; ++x)
-            for (int o = 0; o < 4; o += 2)
-                store(windows[place_of(y, x)] + o * 4,
-                      block2_channels(w.conv2 + o, w.bias2 + o, r + 2 * x));
-    }
-    for (int place = 49; place < kChunks * 4; ++place) store_wide(windows[place], wide(0.0f));
-    pool_windows(windows, a.pooled2, place2);
 }

@@ -56,6 +56,11 @@ class PublishedLearner : public Learner {
         return kernels_.gradients(state_.get(), data, gradients, correct);
     }
 
+    bool run_parts(const NetBatches& data, int parts, bool learning) override {
+        if (kernels_.run_parts) kernels_.run_parts(state_.get(), data, parts, learning);
+        return kernels_.run_parts != nullptr;
+    }
+
   private:
     const NetKernels& kernels_;
     Buffer state_;

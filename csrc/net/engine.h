@@ -57,6 +57,8 @@ class Learner {
     virtual NetStatus train(const NetBatches& data, const NetAdam& adam, float* losses,
                             NetProgress* progress) = 0;
     virtual float gradients(const NetBatches& data, float* gradients, int64_t* correct) = 0;
+    // False: its work has no such parts.
+    virtual bool run_parts(const NetBatches&, int /*parts*/, bool /*learning*/) { return false; }
 };
 
 std::unique_ptr<Answerer> make_answerer(const Isa& isa, const Architecture& architecture,

@@ -81,7 +81,7 @@ void pack(const float* parameters, void* weights) {
     Packed& packed = *static_cast<Packed*>(weights);
     Parameters p;
     to_layout(parameters, p);
-    transform_weights(p, packed.weights);
+    make_weights(p, packed.weights);
     __builtin_memcpy(packed.parameters, parameters, sizeof packed.parameters);
     packed.ordinary = true;
     for (int i = 0; i < kNetParameters; ++i)

@@ -10,6 +10,7 @@ namespace {
 #include "lanes_avx2.inl.h"
 #include "parts.inl.h"
 #include "avx2.inl.h"
+#include "block2.inl.h"
 #include "infer.inl.h"
 #include "train_parts.inl.h"
 #include "train_avx2.inl.h"
@@ -17,7 +18,8 @@ namespace {
 #include "epoch.inl.h"
 }  // namespace
 
-const NetKernels kNetAvx2 = {weights_bytes, workspace_bytes, pack,         infer_u8, infer_f32,
-                             state_bytes,   import_state,    export_state, train,    gradients};
+const NetKernels kNetAvx2 = {weights_bytes, workspace_bytes, pack,         infer_u8,
+                             infer_f32,     state_bytes,     import_state, export_state,
+                             train,         gradients,       run_parts};
 }  // namespace cnnkit
 #endif

@@ -19,6 +19,9 @@ inline I load(const int32_t* p) { return _mm256_load_si256(reinterpret_cast<cons
 inline void store(int32_t* p, I x) { _mm256_store_si256(reinterpret_cast<I*>(p), x); }
 inline F splat(float x) { return _mm256_set1_ps(x); }
 inline I splat(int32_t x) { return _mm256_set1_epi32(x); }
+inline F spread(const float* four) {
+    return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(four));
+}
 inline F zero() { return _mm256_setzero_ps(); }
 
 inline F add(F a, F b) { return _mm256_add_ps(a, b); }

@@ -15,6 +15,7 @@ inline I load(const int32_t* p) { return _mm512_load_si512(p); }
 inline void store(int32_t* p, I x) { _mm512_store_si512(p, x); }
 inline F splat(float x) { return _mm512_set1_ps(x); }
 inline I splat(int32_t x) { return _mm512_set1_epi32(x); }
+inline F spread(const float* four) { return _mm512_broadcast_f32x4(_mm_load_ps(four)); }
 inline F zero() { return _mm512_setzero_ps(); }
 
 inline F add(F a, F b) { return _mm512_add_ps(a, b); }

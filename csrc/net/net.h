@@ -81,9 +81,15 @@ struct NetKernels {
 
     // The loss of one batch (all of `data`) and its gradients, float [2710]; changes no parameter.
     float (*gradients)(void* state, const NetBatches& data, float* gradients, int64_t* correct);
+
+    // Only the first parts of the work on each image, as inference or (`learning`) as training does
+    // it, so that they can be timed: block 1, block 2, head, gradients of head, block 2, block 1.
+    // Null where the work has no such parts.
+    void (*run_parts)(void* state, const NetBatches& data, int parts, bool learning);
 };
 
-// kNetScalar is the slow and obvious twin of the others, and what machines without them run.
+// kNetScalar is the slow and obvious twin of the others. Machines without AVX run the general
+// kernels (family.cpp), which are two to three times as fast there.
 extern const NetKernels kNetAvx512, kNetAvx2, kNetScalar;
 
 }  // namespace cnnkit

@@ -4,12 +4,15 @@ constexpr int kColumn = 16;         // floats per pixel between the blocks: its 
 constexpr int kRow = 16 * kColumn;  // 16 columns: 14 pixels and a zero border
 constexpr float kPixelScale = 1.0f / 255.0f;
 
+constexpr int kPadding2 = 9;  // after as many kinds of windows: 3 of rows times 3 of columns
+
 // What forward needs of the parameters.
 struct alignas(64) Weights {
     float conv1[16][16];  // [i * 4 + j of G g G^T][output channel]
     float bias1[16];
-    float conv2[4][4][3][16];  // [output channel][i of G g][column][input channel]
-    float bias2[4][16];        // [output channel][bias, then zeros]
+    float conv2[4][9][16];            // [quarter of the input channels][tap][lane of block 2]
+    float bias2[16];                  // in the first of each output channel's lanes, else zero
+    float unlit2[kPadding2 + 1][16];  // block 2's windows over no lit tile, then the padding's
     float linear[kChunks][kNetClasses][16];
     float bias3[16];
 };
@@ -21,6 +24,7 @@ struct alignas(64) Activations {
     float pooled2[kFeatures];
     int32_t lit[14 * 14 + 12];  // tiles with a pixel that is not zero, as row * 16 + column
     int lit_count;
+    unsigned lit_rows[16];  // the same as bits: bit x of [row + 1]; none in the border's rows
 };
 
 // A pixel of pooled1, or of its gradient, by row * 16 + column with the border counted.
@@ -42,7 +46,8 @@ inline void filter_transform(F x0, F x1, F x2, F out[4]) {
     out[3] = x2;
 }
 
-inline void transform_weights(const Parameters& p, Weights& w) {
+// All but unlit2.
+inline void arrange_weights(const Parameters& p, Weights& w) {
     for (int at = 0; at < 16; at += kLanes) {
         F rows[3][4], g[4];
         for (int x = 0; x < 3; ++x)
@@ -52,16 +57,14 @@ inline void transform_weights(const Parameters& p, Weights& w) {
             filter_transform(rows[0][i], rows[1][i], rows[2][i], g);
             for (int j = 0; j < 4; ++j) store(w.conv1[i * 4 + j] + at, g[j]);
         }
-        for (int o = 0; o < 4; ++o)
-            for (int x = 0; x < 3; ++x) {
-                const float (*taps)[16] = p.conv2[o];
-                filter_transform(load(taps[x] + at), load(taps[3 + x] + at), load(taps[6 + x] + at),
-                                 g);
-                for (int i = 0; i < 4; ++i) store(w.conv2[o][i][x] + at, g[i]);
-            }
     }
     __builtin_memset(w.bias2, 0, sizeof w.bias2);
-    for (int o = 0; o < 4; ++o) w.bias2[o][0] = p.bias2[o];
+    for (int o = 0; o < 4; ++o) {
+        w.bias2[o * 4] = p.bias2[o];
+        for (int tap = 0; tap < 9; ++tap)
+            for (int quarter = 0; quarter < 4; ++quarter)
+                __builtin_memcpy(w.conv2[quarter][tap] + o * 4, p.conv2[o][tap] + quarter * 4, 16);
+    }
     __builtin_memcpy(w.bias1, p.bias1, sizeof w.bias1);
     __builtin_memcpy(w.bias3, p.bias3, sizeof w.bias3);
     __builtin_memcpy(w.linear, p.linear, sizeof w.linear);
@@ -197,4 +200,12 @@ inline Answer softmax(Wide logits) {
 }
 
 // Zeroes what the kernels never write.
-inline void clear_border(Activations& a) { __builtin_memset(a.pooled1, 0, sizeof a.pooled1); }
+inline void clear_border(Activations& a) {
+    __builtin_memset(a.pooled1[0], 0, sizeof a.pooled1[0]);
+    for (int y = 1; y < 15; ++y) {
+        __builtin_memset(a.pooled1[y][0], 0, sizeof a.pooled1[y][0]);
+        __builtin_memset(a.pooled1[y][15], 0, sizeof a.pooled1[y][15]);
+    }
+    __builtin_memset(a.pooled1[15], 0, sizeof a.pooled1[15]);
+    a.lit_rows[0] = a.lit_rows[15] = 0;
+}

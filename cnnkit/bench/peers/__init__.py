@@ -1,15 +1,15 @@
 """The peers: one row each, with the setting it runs in, so that anyone can judge its fairness.
 
 A factory takes a workload and a number of threads and returns a `Ready` call. To add a peer, write
-its factory in a module here and add a row.
+its factory in a module here and add a row to the table of each kind of workload that it can run.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import pkgutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from cnnkit.bench.peers.ready import Ready
 from cnnkit.bench.workload import Workload
@@ -122,19 +122,64 @@ PEERS: dict[str, Peer] = {
 }
 
 
-def choose(names: Sequence[str] | None) -> dict[str, Peer]:
-    """Return cnnkit and the named peers, all of them for None, in the table's order.
+# Of raw pixels; ncnn has no tensors of bytes.
+RAW_PEERS: dict[str, Peer] = {
+    **{name: peer for name, peer in PEERS.items() if name != "ncnn"},
+    SUBJECT: Peer(
+        _from("own:engine"),
+        ("cnnkit",),
+        "the engine that cnnkit.load gives, from Python with NumPy arrays, the output arrays given",
+    ),
+    "onnxruntime": replace(
+        PEERS["onnxruntime"],
+        setting="the graph that cnnkit export writes; CPU provider, all graph optimisations, input "
+        "and outputs bound once, spinning off",
+    ),
+}
 
-    Raises:
-        InputError: a name is not in the table.
-    """
+TRAINERS: dict[str, Peer] = {
+    SUBJECT: Peer(
+        _from("own:training"),
+        ("cnnkit",),
+        "the native engine, raw pixels in memory, all steps in one call from Python",
+    ),
+    "torch": Peer(
+        _from("torch_training:eager"),
+        ("torch",),
+        "eager modules, default Adam, batches as float tensors in memory, contiguous NCHW",
+    ),
+    "torch-channels-last": Peer(
+        _from("torch_training:channels_last"),
+        ("torch",),
+        "as torch, in channels-last order and with the fused Adam",
+    ),
+    "torch-compile": Peer(
+        _from("torch_training:compiled"),
+        ("torch",),
+        "as torch, network and loss compiled with their gradients (Inductor, C++), fused Adam",
+    ),
+    "torch-loop": Peer(
+        _from("torch_training:report_loop"),
+        ("torch", "torchvision", "pillow"),
+        "the loop of a course report: DataLoader over pictures with ToTensor, loss.item() a step",
+    ),
+}
+
+
+def check_names(names: Sequence[str] | None) -> None:
+    """Raise InputError for a name that is in no table."""
+    known = list({**PEERS, **RAW_PEERS, **TRAINERS})
     for name in names or ():
-        if name not in PEERS:
+        if name not in known:
             raise InputError(
-                "--peers", f"{name!r} is not a peer", f"choose among {', '.join(PEERS)}"
+                "--peers", f"{name!r} is not a peer", f"choose among {', '.join(known)}"
             )
+
+
+def choose(names: Sequence[str] | None, peers: Mapping[str, Peer]) -> dict[str, Peer]:
+    """Return cnnkit and the named ones of `peers`, all of them for None, in the table's order."""
     return {
         name: peer
-        for name, peer in PEERS.items()
+        for name, peer in peers.items()
         if names is None or name in names or name == SUBJECT
     }

@@ -6,9 +6,11 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, device_put, jit, lax, nn
+from jax import Array, block_until_ready, device_put, jit, lax, nn
 
+from cnnkit.architecture import PIXEL_SCALE
 from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.raw import RawWorkload
 from cnnkit.bench.workload import Workload
 
 
@@ -16,7 +18,11 @@ def jax(work: Workload, threads: int) -> Ready:
     """Compile the workload with XLA; its thread pool follows the cores of this process."""
     del threads
 
-    def forward(x: Array) -> Array:
+    raw = isinstance(work, RawWorkload)
+
+    def forward(x: Array) -> Any:
+        if raw:
+            x = x.astype(jnp.float32) * PIXEL_SCALE
         for layer in work.layers:
             padding = [(side, side) for side in layer.padding]
             x = lax.conv_general_dilated(x, layer.weight, layer.stride, padding)
@@ -32,9 +38,14 @@ def jax(work: Workload, threads: int) -> Ready:
             )
         if work.head:
             logits = x.reshape(work.batch, -1) @ work.head.weight.T + work.head.bias
+            if raw:
+                return logits, nn.softmax(logits, 1), logits.argmax(1)
             return nn.log_softmax(logits, 1)
         return x
 
     compiled: Any = jit(forward)
     x = device_put(work.x)
-    return Ready(lambda: compiled(x).block_until_ready(), np.asarray)
+    return Ready(
+        lambda: block_until_ready(compiled(x)),
+        lambda answer: np.asarray(answer[0] if raw else answer),
+    )

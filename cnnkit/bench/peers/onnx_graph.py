@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from cnnkit.architecture import PIXEL_SCALE
+from cnnkit.bench.raw import RawWorkload
 from cnnkit.bench.workload import Workload
 
 OPSET, IR_VERSION = 17, 8
 
 
 def onnx_model(work: Workload) -> bytes:
-    """Return the serialised model: `x` float32 [N, C, H, W] in, `y` float32 out, N fixed.
+    """Return the serialised model: `x` [N, C, H, W] in, `y` float32 out, N fixed.
 
-    Shapes are fixed because the benchmark's are: runtimes that specialise on them may.
+    For raw pixels it is the graph that `cnnkit export` writes: x is uint8, y the logits, and there
+    are two more outputs, `probabilities` and `label`. Shapes are fixed because the benchmark's are:
+    runtimes that specialise on them may.
     """
     nodes, weights, value = [], [], "x"
+    raw = isinstance(work, RawWorkload)
+    if raw:
+        weights.append(numpy_helper.from_array(np.asarray(PIXEL_SCALE, np.float32), "scale"))
+        nodes += [
+            helper.make_node("Cast", ["x"], ["pixels"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["pixels", "scale"], ["scaled"]),
+        ]
+        value = "scaled"
     for i, layer in enumerate(work.layers):
         arrays = {f"weight{i}": layer.weight}
         if layer.bias is not None:
@@ -46,18 +59,30 @@ def onnx_model(work: Workload) -> bytes:
             numpy_helper.from_array(work.head.weight, "weight"),
             numpy_helper.from_array(work.head.bias, "bias"),
         ]
+        scores = "y" if raw else "logits"
         nodes += [
             helper.make_node("Flatten", [value], ["features"]),
-            helper.make_node("Gemm", ["features", "weight", "bias"], ["logits"], transB=1),
-            helper.make_node("LogSoftmax", ["logits"], ["y"], axis=1),
+            helper.make_node("Gemm", ["features", "weight", "bias"], [scores], transB=1),
         ]
+        if raw:
+            nodes += [
+                helper.make_node("Softmax", ["y"], ["probabilities"], axis=1),
+                helper.make_node("ArgMax", ["y"], ["label"], axis=1, keepdims=0),
+            ]
+        else:
+            nodes.append(helper.make_node("LogSoftmax", ["logits"], ["y"], axis=1))
     else:
         nodes[-1].output[0] = "y"
+    element = helper.np_dtype_to_tensor_dtype(work.x.dtype)
+    outputs: dict[str, tuple[int, tuple[int, ...]]] = {"y": (TensorProto.FLOAT, work.output_shape)}
+    if raw:
+        outputs["probabilities"] = outputs["y"]
+        outputs["label"] = (TensorProto.INT64, work.output_shape[:1])
     graph = helper.make_graph(
         nodes,
         "workload",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, work.x.shape)],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, work.output_shape)],
+        [helper.make_tensor_value_info("x", element, work.x.shape)],
+        [helper.make_tensor_value_info(name, *value) for name, value in outputs.items()],
         weights,
     )
     model = helper.make_model(

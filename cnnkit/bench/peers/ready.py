@@ -17,8 +17,10 @@ class Ready:
 
     Attributes:
         call: what is timed; it returns the answer in whatever form the runtime gives it.
-        read: turns that into float32 [N, C, H, W] or [N, K]; not timed.
+        read: turns that into float32 as the workload's answer is shaped; not timed.
+        flop: what a call really computes, additions of transforms included; None if unknown.
     """
 
     call: Callable[[], Any]
     read: Callable[[Any], Float32] = np.asarray
+    flop: float | None = None

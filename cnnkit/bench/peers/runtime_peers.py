@@ -23,14 +23,16 @@ def onnxruntime(work: Workload, threads: int) -> Ready:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     session = ort.InferenceSession(onnx_model(work), options, providers=["CPUExecutionProvider"])
-    y = np.empty(work.output_shape, np.float32)
     binding = session.io_binding()
     binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(work.x))
-    binding.bind_output("y", "cpu", 0, np.float32, y.shape, y.ctypes.data)
+    types = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
+    outputs = {out.name: np.empty(out.shape, types[out.type]) for out in session.get_outputs()}
+    for name, y in outputs.items():
+        binding.bind_output(name, "cpu", 0, y.dtype.type, y.shape, y.ctypes.data)
 
     def call() -> Any:
         session.run_with_iobinding(binding)
-        return y
+        return outputs["y"]
 
     return Ready(call)
 
@@ -54,7 +56,7 @@ def openvino(work: Workload, threads: int) -> Ready:
     )
     request = compiled.create_infer_request()
     request.set_input_tensor(ov.Tensor(work.x, shared_memory=True))
-    output = request.get_output_tensor()
+    output = request.get_tensor("y")
 
     def call() -> Any:
         request.infer()

@@ -9,13 +9,32 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cnnkit.architecture import PIXEL_SCALE
 from cnnkit.bench.models import ModelWorkload
 from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.raw import RawWorkload
 from cnnkit.bench.workload import Float32, Workload
 from cnnkit.errors import MissingError
-from cnnkit.export.torchscript import deprecation_known
+from cnnkit.export.torch_archive import deprecation_known
+
+
+class Scale(nn.Module):
+    """Raw pixels uint8 to float32 in [0, 1]."""
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Compute [N, C, H, W] → [N, C, H, W]."""
+        return raw.to(torch.float32) * PIXEL_SCALE
+
+
+class Answers(nn.Module):
+    """What an app asks of a model."""
+
+    def forward(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute [N, K] → logits, probabilities [N, K] and labels [N]."""
+        return logits, logits.softmax(1), logits.argmax(1)
 
 
 class Stack(nn.Module):
@@ -23,7 +42,8 @@ class Stack(nn.Module):
 
     def __init__(self, work: Workload) -> None:
         super().__init__()
-        modules: list[nn.Module] = []
+        raw = isinstance(work, RawWorkload)
+        modules: list[nn.Module] = [Scale()] if raw else []
         for layer in work.layers:
             cout, cin, rows, columns = layer.weight.shape
             conv = nn.Conv2d(
@@ -36,15 +56,14 @@ class Stack(nn.Module):
             classes, features = work.head.weight.shape
             linear = nn.Linear(features, classes)
             _fill(linear, work.head.weight, work.head.bias)
-            modules += [nn.Flatten(), linear, nn.LogSoftmax(1)]
+            modules += [nn.Flatten(), linear, Answers() if raw else nn.LogSoftmax(1)]
         self.layers = nn.Sequential(*modules)
         self.requires_grad_(False)
         self.eval()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Compute [N, C, H, W] → [N, C', H', W'] or [N, K]."""
-        y: Tensor = self.layers(x)
-        return y
+    def forward(self, x: Tensor) -> Any:
+        """Compute [N, C, H, W] → [N, C', H', W'] or [N, K], or what `Answers` gives."""
+        return self.layers(x)
 
 
 def _fill(module: nn.Conv2d | nn.Linear, weight: Float32, bias: Float32 | None) -> None:
@@ -58,9 +77,15 @@ def module_of(work: Workload) -> nn.Module:
     return copy.deepcopy(work.model) if isinstance(work, ModelWorkload) else Stack(work)
 
 
-def ready_module(module: nn.Module, x: Float32, threads: int) -> Ready:
+def ready_module(module: nn.Module, x: NDArray[Any], threads: int) -> Ready:
     """Run a module in inference mode."""
     return _ready(module, torch.from_numpy(x), threads)
+
+
+def _read(answer: Any) -> Float32:
+    """Return the only tensor of an answer, or its first: the logits."""
+    tensor = answer[0] if isinstance(answer, tuple) else answer
+    return np.ascontiguousarray(tensor.numpy())
 
 
 def _ready(module: Any, x: Tensor, threads: int) -> Ready:
@@ -70,7 +95,7 @@ def _ready(module: Any, x: Tensor, threads: int) -> Ready:
         with torch.inference_mode():
             return module(x)
 
-    return Ready(call, lambda y: np.ascontiguousarray(y.numpy()))
+    return Ready(call, _read)
 
 
 def eager(work: Workload, threads: int) -> Ready:
@@ -85,15 +110,20 @@ def channels_last(work: Workload, threads: int) -> Ready:
     return _ready(module_of(work).to(memory_format=order), x, threads)
 
 
+def check_compiler() -> None:
+    """Raise MissingError if torch.compile would find no C++ compiler."""
+    compilers = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
+    if not any(map(shutil.which, compilers)):
+        raise MissingError("torch.compile", "finds no C++ compiler", "install g++ or clang++")
+
+
 def compiled(work: Workload, threads: int) -> Ready:
     """Compile with Inductor for exactly these shapes.
 
     Raises:
         MissingError: there is no C++ compiler.
     """
-    compilers = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
-    if not any(map(shutil.which, compilers)):
-        raise MissingError("torch.compile", "finds no C++ compiler", "install g++ or clang++")
+    check_compiler()
     torch.compiler.reset()  # no guard of an earlier case stays in this one's way
     module = torch.compile(
         module_of(work), dynamic=False, fullgraph=True, options={"freezing": True}
