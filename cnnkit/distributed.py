@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from cnnkit import train as training
+from cnnkit.config import TrainConfig
 from cnnkit.data import Dataset, load_dataset
 from cnnkit.engines import require_packages
 from cnnkit.errors import InputError, NetworkError, VerdictError
@@ -22,7 +23,7 @@ from cnnkit.files import read_bytes, write_bytes
 from cnnkit.loop import TrainingInterruptedError
 from cnnkit.process import exchange_folder
 from cnnkit.run_state import STATE_FILE, read_state
-from cnnkit.train import TrainConfig, TrainResult
+from cnnkit.train import TrainResult
 
 
 def launched() -> bool:
