@@ -43,7 +43,9 @@ def check_kernels(session: nox.Session, options: list[str], run: list[str], *wor
     session.run("cmake", "-S", ".", "-B", build, "-G", "Ninja", "-DCNNKIT_WERROR=ON", *options)
     session.run("cmake", "--build", build)
     session.run(*run, f"{build}/check_kernels", *words, external=True)
-    session.run(*run, f"{build}/check_net", *words[1:], external=True)
+    if not run:  # the emulated machines have no engine for the published network alone
+        session.run(f"{build}/check_net", external=True)
+    session.run(*run, f"{build}/check_family", "40", external=True)
 
 
 @nox.session

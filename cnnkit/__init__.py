@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from cnnkit.classifier import load as load
     from cnnkit.data import load_dataset as load_dataset
     from cnnkit.fusion import fuse as fuse
+    from cnnkit.ort import ort_custom_ops as ort_custom_ops
 
     __version__: str
 
-__all__ = ["__version__", "fuse", "load", "load_dataset"]
+__all__ = ["__version__", "fuse", "load", "load_dataset", "ort_custom_ops"]
 
 # Imported when first used: `import cnnkit` must cost nothing, and need no runtime.
 HOMES = {
     "fuse": "cnnkit.fusion",
     "load": "cnnkit.classifier",
     "load_dataset": "cnnkit.data",
+    "ort_custom_ops": "cnnkit.ort",
 }
 
 

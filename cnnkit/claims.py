@@ -16,11 +16,12 @@ from cnnkit.export.golden import vectors
 from cnnkit.export.onnx_file import read_onnx
 from cnnkit.export.onnx_int8 import dequantise, steps
 from cnnkit.inference import Prediction
+from cnnkit.ort import DOMAIN, OPERATOR
 
 OUTPUT_TOLERANCE = (
     1e-6  # between probabilities and the softmax of the logits, and of their sum from 1
 )
-ONNX = ("onnx", "onnx-int8")
+ONNX = ("onnx", "onnx-fused", "onnx-int8")
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,13 @@ def content_checks(path: Path, about: dict[str, Any], weights: Weights) -> list[
     ]
     if about["format"] in ONNX:
         notes = about["notes"]
-        standard = all("." not in operator for operator in notes["operators"])
+        own = {f"{DOMAIN}.{OPERATOR}"} if about["format"] == "onnx-fused" else set()
+        standard = all("." not in operator for operator in {*notes["operators"]} - own)
         checks.append(
             Check(
-                "one file, standard operators, no source lines",
+                "one file, standard operators"
+                + (" but for cnnkit's own" if own else "")
+                + ", no source lines",
                 notes["one_file"] and standard and not notes["source_notes"],
                 f"opset {notes['opset']}, IR {notes['ir_version']}: "
                 + ", ".join(notes["operators"]),

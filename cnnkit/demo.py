@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import InputError, StorageError
-from cnnkit.hosts import host_folder
+from cnnkit.host_apps import host_folder
 from cnnkit.runtimes import Model, load
 
 TIMED_SECONDS = 0.002  # of repeated calls behind one figure in microseconds

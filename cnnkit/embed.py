@@ -14,7 +14,7 @@ from cnnkit.data import Dataset
 from cnnkit.errors import InputError, StorageError
 from cnnkit.export import export, find_format
 from cnnkit.export.options import Options
-from cnnkit.hosts import host_folder
+from cnnkit.host_apps import host_folder
 from cnnkit.runs import check_free
 
 if TYPE_CHECKING:

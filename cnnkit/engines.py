@@ -30,6 +30,7 @@ PARAMETERS, MEAN, SQUARE, STEP = "parameters/", "adam.mean/", "adam.square/", "a
 class Engine(Protocol):
     """What the training loop asks of an engine."""
 
+    processes: int  # that train together
     learning_rate: float  # Adam's, from the next step on
 
     def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
@@ -38,6 +39,9 @@ class Engine(Protocol):
         Yields, within a fraction of a second each time, the losses of the steps made since and how
         many of their images were answered rightly. A loss that is not finite is the last one.
         """
+
+    def agree(self, asked: bool) -> bool:
+        """Tell whether any of the processes that train together was asked to stop."""
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
@@ -141,6 +145,12 @@ def open_engine(name: str) -> EngineMaker:
         from cnnkit.native_engine import NativeEngine
 
         return NativeEngine
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        from cnnkit.distributed_engine import DistributedEngine
+
+        return DistributedEngine
     from cnnkit.torch_engine import TorchEngine
 
     return TorchEngine

@@ -56,7 +56,7 @@ def train_epoch(
         seen = min(steps * batch_size, len(order))
         speed = seen / (time.perf_counter() - started)
         progress.step(epoch, seen, total / steps, right / seen, speed)
-        if stop.asked:
+        if engine.agree(stop.asked):
             raise StoppedError
     return {
         "epoch": epoch,

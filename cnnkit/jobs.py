@@ -20,6 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
+from cnnkit.config import TrainConfig
 from cnnkit.data import load_dataset
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.jobs_progress import JobsProgress
@@ -28,7 +29,7 @@ from cnnkit.machine import process_count
 from cnnkit.run_state import STATE_FILE, RunState, read_state
 from cnnkit.runs import DIVERGED, FINISHED, published_status, remove_leftovers
 from cnnkit.stopping import StopSignals
-from cnnkit.train import TrainConfig, TrainResult, check_same_data
+from cnnkit.train import TrainResult, check_same_data
 from cnnkit.worker import Event, Job, Worker, raise_failure
 
 POLL, GRACE = 0.1, 2.0  # seconds: until a signal is heard, and for a worker to end politely

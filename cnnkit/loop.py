@@ -20,7 +20,7 @@ from cnnkit.stopping import StopSignals
 
 VERSIONS = {  # what the last bits may depend on, by engine
     "native": ("cnnkit", "isa", "numpy", "python", "cpu"),
-    "torch": ("torch", "numpy", "python", "cpu", "device"),
+    "torch": ("torch", "numpy", "python", "cpu", "device", "processes"),
 }
 
 
@@ -56,7 +56,7 @@ def run(
     config, done = state.config, len(state.history)
     chosen, held = split_validation(data.train.labels, config["val_split"], config["seed"])
     validation = Split(data.train.images[held], data.train.labels[held])
-    state.sessions.append(session(config["engine"], config["device"], done + 1))
+    state.sessions.append(session(config["engine"], config["device"], done + 1, engine.processes))
     with (
         StopSignals() as stop,
         TrainingProgress(
@@ -79,7 +79,7 @@ def run(
                 write_state(folder, state)
                 publish(folder, state, "training")
                 progress.epoch(record)
-                if stop.asked and not state.complete:
+                if not state.complete and engine.agree(stop.asked):
                     raise StoppedError
             publish(folder, state, FINISHED, pictures)
         except StoppedError:
@@ -130,7 +130,7 @@ def _note_changes(state: RunState, progress: TrainingProgress) -> None:
     if len(state.sessions) > 1:
         before, now = state.sessions[-2:]
         for key in VERSIONS[state.config["engine"]]:
-            if before[key] != now[key]:
+            if before.get(key, now[key]) != now[key]:
                 progress.say(
                     f"note: {key} was {before[key]}, is {now[key]}: the last bits may differ"
                 )

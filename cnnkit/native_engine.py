@@ -36,6 +36,8 @@ class NativeEngine:
         InputError: another device, an architecture beyond its sizes, or a label beyond the classes.
     """
 
+    processes = 1
+
     def __init__(
         self,
         architecture: Architecture,
@@ -96,6 +98,10 @@ class NativeEngine:
                 self.steps_at_once = max(self.steps_at_once // 2, 1)
             yield losses.tolist(), right
             start = end
+
+    def agree(self, asked: bool) -> bool:
+        """Return `asked`: nobody else has a say."""
+        return asked
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""

@@ -21,7 +21,6 @@ from cnnkit.export.onnx_file import Node, OnnxFile, read_onnx
 
 ANSWERS = ("Softmax", "LogSoftmax", "ArgMax")  # of the logits, which the engine has its own way for
 NOTHING = ("Identity", "Dropout")  # what answers an image as if it were not there
-UINT8 = 2  # TensorProto.DataType
 REMEDY = "run it in ONNX Runtime"
 
 
@@ -63,7 +62,8 @@ class Stack:
         known = {*self.constants, *inputs, ""}
         for node in file.nodes:
             fresh = known.isdisjoint(node.outputs) or node.operator == "Constant"
-            self._need(node, known.issuperset(node.inputs) and fresh, "it is out of order")
+            ready = known.issuperset(node.inputs) and fresh
+            self._need(node, ready, "an input is neither a result before it nor a known constant")
             known.update(node.outputs)
         self.value = inputs[0]
         self.type, sizes = file.inputs[self.value]
@@ -146,7 +146,7 @@ class Stack:
         self._step("Cast")
         node = self._step("Mul", "Div")
         if node is None:
-            if self.type == UINT8:
+            if self.type == "uint8":
                 raise self._refused(self._next(), "pixels should be scaled by 1/255 before it")
             return
         constant = self._constant(node, 1 if self._is_constant(node, 1) else 0)
@@ -237,7 +237,10 @@ class Stack:
             at = 1 if self._is_constant(add, 1) else 0
         no_bias = add.operator == "MatMul" or len(add.inputs) <= at
         bias = np.zeros(len(weight), "f4") if no_bias else self._constant(add, at).ravel()
-        self._need(add, bias.shape == weight.shape[:1], f"its bias is not [{len(weight)}]")
+        floats = weight.dtype == bias.dtype == np.float32
+        self._need(
+            add, floats and bias.shape == weight.shape[:1], f"its bias is not [{len(weight)}]"
+        )
         return np.ascontiguousarray(weight), bias
 
     def _answers(self) -> None:

@@ -47,10 +47,18 @@ def available_isas() -> list[str]:
     return _core.available_isas()
 
 
-class ConvReLUPool:
-    """The fused operation with its weights made ready once, for many calls.
+class ConvReLUPool(_core.ConvReluPool):
+    """The fused operation with its weights made ready once: `operation(x, threads=1)`, many times.
 
-    Args and result are those of `conv_relu_pool`. Instances may be called from several threads.
+    The constructor's arguments are those of `conv_relu_pool`, as are a call's `x` and `threads`
+    and its result. Where x is a NumPy array, a call takes `out=` too: a contiguous float32 array
+    of the result's shape to write to and return, which must not overlap x. (A small kernel takes
+    no longer than making an array.) Instances may be called from several threads; a call that
+    takes more than a few microseconds lets other Python threads run.
+
+    Attributes:
+        algorithm: the algorithm that was chosen for these weights.
+        isa: the instruction set that it runs on.
     """
 
     def __init__(
@@ -66,7 +74,7 @@ class ConvReLUPool:
         precision: str = "default",
         isa: str | None = None,
     ) -> None:
-        self._kernel = _core.ConvReluPool(
+        super().__init__(
             _array(weight, "weight"),
             None if bias is None else _array(bias, "bias"),
             stride,
@@ -79,41 +87,20 @@ class ConvReLUPool:
         )
         self._channels_out: int = weight.shape[0]
 
-    @property
-    def algorithm(self) -> str:
-        """The algorithm that was chosen for these weights."""
-        return self._kernel.algorithm
-
-    @property
-    def isa(self) -> str:
-        """The instruction set that it runs on."""
-        return self._kernel.isa
-
-    def __call__(
-        self, x: Kind, *, threads: int | None = None, out: NDArray[np.float32] | None = None
-    ) -> Kind:
-        """Run on x [N, C_in, H, W]; see `conv_relu_pool`.
-
-        Args:
-            x: the input.
-            threads: as in `conv_relu_pool`.
-            out: for an x that is a NumPy array, a contiguous float32 array of the result's shape
-                to write to and return, which must not overlap x. A small kernel takes no longer
-                than making an array.
-        """
+    def _call(
+        self, x: Any, *, threads: int | None = None, out: NDArray[np.float32] | None = None
+    ) -> Any:
+        """Do what the base's call has not done: all but brief calls with usual arrays."""
         count = default_threads() if threads is None else threads
-        if type(x) is np.ndarray:
-            return cast("Kind", self._kernel(x, count, out))
         if _is_tensor(x) and x.ndim == 4 and out is None:
-            return cast("Kind", self._run_tensor(x, count))
-        return cast("Kind", self._kernel(_array(x, "x"), count, out))
+            return self._run_tensor(x, count)
+        return self.run(_array(x, "x"), count, out)
 
     def _run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
         x = _plain(x, "x").contiguous()
         images, channels, height, width = x.shape
-        size = self._kernel.output_size(height, width)
-        y = x.new_empty((images, self._channels_out, *size))
-        self._kernel.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), threads)
+        y = x.new_empty((images, self._channels_out, *self.output_size(height, width)))
+        self.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), threads)
         return y
 
 
@@ -171,7 +158,7 @@ def conv_relu_pool(
         pool_padding,
         precision=precision,
     )
-    return operation(x, threads=threads)
+    return cast("Kind", operation(x, threads=threads))
 
 
 def conv_relu_pool_ref(

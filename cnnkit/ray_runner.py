@@ -21,7 +21,7 @@ from typing import Any
 from cnnkit.data import cache_folder, find_files
 from cnnkit.errors import CnnkitError, MissingError, NetworkError
 from cnnkit.files import read_bytes, write_bytes
-from cnnkit.jobs import GRACE, POLL, Runner
+from cnnkit.jobs import POLL, Runner
 from cnnkit.process import exchange_folder
 from cnnkit.progress import LOG_FILE
 from cnnkit.run_state import STATE_FILE, read_state, write_state
@@ -32,6 +32,7 @@ from cnnkit.worker import LAST, Event, Job, Worker
 LOCAL = "local"
 LEAST_STORE = 2**27  # bytes of Ray's object store: it refuses less than 75 MB
 CONNECT_SECONDS = 5.0
+GRACE = 10.0  # seconds for tasks to remove their files; they take less than one, if not overloaded
 News = tuple[Event, bytes | None, str]  # an event, the state if it is new, what is new in the log
 
 

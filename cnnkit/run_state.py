@@ -106,7 +106,7 @@ class RunState:
         return Weights(self.architecture, self.kept, metadata)
 
 
-def session(engine: str, device: str, first_epoch: int) -> dict[str, Any]:
+def session(engine: str, device: str, first_epoch: int, processes: int = 1) -> dict[str, Any]:
     """Return what a start or resumption runs on, and the time."""
     try:
         from cnnkit import ops
@@ -124,6 +124,7 @@ def session(engine: str, device: str, first_epoch: int) -> dict[str, Any]:
         "cpu": cpu_name(),
         "isa": isa,
         "device": device,
+        "processes": processes,
         "threads": 1,
     }
 

@@ -1,4 +1,4 @@
-"""Any artefact as a function of images: `cnnkit.load("mnist.onnx")(images).label`.
+"""Any artefact in the runtime of its users: `cnnkit.runtimes.load("mnist.onnx")(images).label`.
 
 Each format answers in the runtime that its users have: ONNX in ONNX Runtime, TorchScript and
 torch.export in PyTorch, C compiled by the C compiler, weights in cnnkit's own kernels (without
@@ -31,6 +31,7 @@ from cnnkit.export.torchscript import read_torchscript
 from cnnkit.inference import Prediction as Prediction
 from cnnkit.inference import network
 from cnnkit.ops import isa
+from cnnkit.ort import DOMAIN, ort_custom_ops
 from cnnkit.sniff import sniff
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Model:
     Raises:
         StorageError: the file cannot be read.
         InputError: it is damaged, or not a file of ours.
-        MissingError: its runtime is not installed.
+        MissingError: its runtime is not installed, or its operators were not built.
     """
     model = open_model(Path(path), threads)
     if not model.intact:
@@ -144,6 +145,9 @@ def load_onnx(path: Path, threads: int) -> Model:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # it raises what it would log
+    fused = DOMAIN in file.opsets
+    if fused:
+        options.register_custom_ops_library(ort_custom_ops())
     try:
         session = onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=0
@@ -162,7 +166,7 @@ def load_onnx(path: Path, threads: int) -> Model:
     types = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(int64)": "int64"}
     return Model(
         path,
-        "onnx-int8" if quantised else "onnx",
+        "onnx-int8" if quantised else "onnx-fused" if fused else "onnx",
         f"onnxruntime {onnxruntime.__version__}",
         metadata,
         weights,

@@ -17,7 +17,7 @@ from torch.autograd import forward_ad
 
 from cnnkit import _core
 from cnnkit.errors import InputError
-from cnnkit.torch_prepared import Sizes, prepare
+from cnnkit.torch_prepared import prepare
 
 MOST_TAPS = 255  # of a pool window whose winners fit in a byte beside "none"
 PLAIN = (Tensor, torch.nn.Parameter)

@@ -69,6 +69,8 @@ class TorchEngine:
         MissingError: there is no such device.
     """
 
+    processes = 1
+
     def __init__(
         self,
         architecture: Architecture,
@@ -124,14 +126,22 @@ class TorchEngine:
         indices = torch.from_numpy(order).to(self.device)
         with one_thread():
             for start in range(0, len(order), batch_size):
-                batch = indices[start : start + batch_size]
-                labels = self.labels[batch]
-                self.adam.zero_grad()
-                log_p = self.network(_pixels(self.images[batch]))
-                loss = self.loss(log_p, labels)
-                loss.backward()
-                self.adam.step()
-                yield [loss.item()], int((log_p.detach().argmax(1) == labels).sum())
+                loss, right = self.step(indices[start : start + batch_size])
+                yield [loss], right
+
+    def step(self, batch: Tensor) -> tuple[float, int]:
+        """Make one step on the images with the indices `batch` int64 [N]; see `steps`."""
+        labels = self.labels[batch]
+        self.adam.zero_grad()
+        log_p = self.network(to_pixels(self.images[batch]))
+        loss = self.loss(log_p, labels)
+        loss.backward()
+        self.adam.step()
+        return loss.item(), int((log_p.detach().argmax(1) == labels).sum())
+
+    def agree(self, asked: bool) -> bool:
+        """Return `asked`: nobody else has a say."""
+        return asked
 
     def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
@@ -139,14 +149,14 @@ class TorchEngine:
         pixels = torch.from_numpy(images)
         with one_thread(), torch.inference_mode():
             parts = [
-                self.network(_pixels(pixels[i : i + ANSWER_BATCH].to(self.device))).cpu()
+                self.network(to_pixels(pixels[i : i + ANSWER_BATCH].to(self.device))).cpu()
                 for i in range(0, len(pixels), ANSWER_BATCH)
             ]
         answers: NDArray[np.float32] = torch.cat(parts).numpy()
         return answers
 
 
-def _pixels(images: Tensor) -> Tensor:
+def to_pixels(images: Tensor) -> Tensor:
     """Return uint8 images [N, C, H, W] as float32 in [0, 1].
 
     Channels last in memory: PyTorch pools much faster so, and a step takes two thirds of the time.

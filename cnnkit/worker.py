@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cnnkit import errors
+from cnnkit.config import TrainConfig
 from cnnkit.data import Dataset, load_dataset
 from cnnkit.errors import CnnkitError
 from cnnkit.process import module_command, module_environment
 from cnnkit.progress import Follow, Moment
 from cnnkit.run_state import STATE_FILE
-from cnnkit.train import TrainConfig, resume, train
+from cnnkit.train import resume, train
 
 LAST = ("finished", "diverged", "stopped", "error", "bug")  # what ends a job
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")

@@ -86,6 +86,19 @@ Floats output(const py::handle& value, const std::array<long, 4>& sizes) {
     return array;
 }
 
+QuickArray::QuickArray(PyObject* value) {
+    using namespace py::detail;
+    static const npy_api& numpy = npy_api::get();
+    static const PyObject* float32 = py::dtype::of<float>().release().ptr();  // there is only one
+    if (Py_TYPE(value) != numpy.PyArray_Type_) return;
+    const PyArray_Proxy& array = *array_proxy(value);
+    constexpr int kUsual = npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_ALIGNED_;
+    if (array.nd != 4 || array.descr != float32 || (array.flags & kUsual) != kUsual) return;
+    data = reinterpret_cast<float*>(array.data);
+    sizes = array.dimensions;
+    writeable = array.flags & npy_api::NPY_ARRAY_WRITEABLE_;
+}
+
 Pair pair(const py::handle& value, const char* name, long least) {
     if (py::isinstance<py::tuple>(value) || py::isinstance<py::list>(value)) {
         const auto items = py::reinterpret_borrow<py::sequence>(value);
@@ -98,9 +111,9 @@ Pair pair(const py::handle& value, const char* name, long least) {
     return {both, both};
 }
 
-Shape parameters(const std::array<long, 4>& weight, const py::object& stride, const py::object& padding,
-                 const py::object& pool_kernel, const py::object& pool_stride,
-                 const py::object& pool_padding) {
+Shape parameters(const std::array<long, 4>& weight, const py::object& stride,
+                 const py::object& padding, const py::object& pool_kernel,
+                 const py::object& pool_stride, const py::object& pool_padding) {
     Shape s = {};
     s.channels_out = weight[0], s.channels_in = weight[1];
     s.kernel = {weight[2], weight[3]};

@@ -25,6 +25,18 @@ Floats floats(const pybind11::handle& value, const char* name, int rank, const c
 // The array to write: `value`, which must be contiguous, or a new one where it is None.
 Floats output(const pybind11::handle& value, const std::array<long, 4>& sizes);
 
+// What nearly every call gives: an array of exactly NumPy's type, float32, contiguous, of 4
+// dimensions. Anything else is for `floats` and `output` to judge, which takes as long as a small
+// kernel.
+struct QuickArray {
+    explicit QuickArray(PyObject* value);
+    explicit operator bool() const { return data; }
+
+    float* data = nullptr;  // null where it is something else
+    const ssize_t* sizes = nullptr;
+    bool writeable = false;
+};
+
 // An int or a pair of ints, each at least `least`.
 Pair pair(const pybind11::handle& value, const char* name, long least);
 

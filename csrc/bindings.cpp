@@ -52,13 +52,35 @@ class ConvReluPool {
                                    at<const float>(weight), at<const float>(bias))));
     }
 
-    Floats call(const py::object& x, int threads, const py::object& out) const {
+    Floats run_array(const py::object& x, int threads, const py::object& out) const {
         const Floats in = floats(x, "x", 4, "[N, C_in, H, W]");
         const Shape shape = with_input(plan_->shape(), in.shape(1), in.shape(2), in.shape(3));
         Floats y = output(out, {static_cast<long>(in.shape(0)), shape.channels_out, shape.output.h,
                                 shape.output.w});
         run(shape, in.data(), in.shape(0), y.mutable_data(), threads);
         return y;
+    }
+
+    // The result of a call as nearly all are, brief and of usual arrays; null, without an error
+    // set, where it is another one. It is over before the GIL would have changed hands.
+    PyObject* quick(PyObject* x, long threads, PyObject* out) const {
+        const QuickArray from(x);
+        if (!from || threads < 1) return nullptr;
+        const Shape shape = with_input(plan_->shape(), from.sizes[1], from.sizes[2], from.sizes[3]);
+        const long images = from.sizes[0];
+        if (!Plan::is_brief(shape, images)) return nullptr;
+        py::object made;
+        if (out == Py_None) {
+            made = output(out, {images, shape.channels_out, shape.output.h, shape.output.w});
+            out = made.ptr();
+        }
+        const QuickArray to(out);
+        if (!to || !to.writeable || to.sizes[0] != images || to.sizes[1] != shape.channels_out ||
+            to.sizes[2] != shape.output.h || to.sizes[3] != shape.output.w) {
+            return nullptr;
+        }
+        plan_->run(shape, from.data, images, to.data, nullptr, 1);
+        return Py_NewRef(out);
     }
 
     void run_at(std::uintptr_t x, long images, long channels, long height, long width,
@@ -113,6 +135,41 @@ class ConvReluPool {
     std::unique_ptr<Plan> plan_;
 };
 
+// Python's `operation(x, *, threads=None, out=None)`, past the building of argument lists, which
+// takes as long as a small kernel. What is not usual goes to the method `_call` of the subclass.
+PyObject* call(PyObject* self, PyObject* positional, PyObject* named) {
+    static PyObject* const kThreads = PyUnicode_InternFromString("threads");
+    static PyObject* const kOut = PyUnicode_InternFromString("out");
+    try {
+        PyObject *threads = Py_None, *out = Py_None;
+        Py_ssize_t known = 0;
+        if (named) {
+            if (PyObject* given = PyDict_GetItem(named, kThreads)) threads = given, ++known;
+            if (PyObject* given = PyDict_GetItem(named, kOut)) out = given, ++known;
+        }
+        if (PyTuple_GET_SIZE(positional) == 1 && (!named || known == PyDict_GET_SIZE(named)) &&
+            (threads == Py_None || PyLong_CheckExact(threads))) {
+            const long count = threads == Py_None ? 1 : PyLong_AsLong(threads);
+            PyErr_Clear();  // of a number too large; -1 is refused below
+            const auto& operation = py::cast<const ConvReluPool&>(py::handle(self));
+            PyObject* x = PyTuple_GET_ITEM(positional, 0);
+            if (PyObject* y = operation.quick(x, count, out)) return y;
+        }
+        return py::object(py::handle(self).attr("_call")(
+                              *py::handle(positional).cast<py::args>(),
+                              **(named ? py::handle(named).cast<py::kwargs>() : py::kwargs())))
+            .release()
+            .ptr();
+    } catch (py::error_already_set& error) {
+        error.restore();
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    }
+    return nullptr;
+}
+
 }  // namespace
 }  // namespace cnnkit
 
@@ -152,7 +209,9 @@ PYBIND11_MODULE(_core, m) {
         py::arg("seconds"), py::arg("bytes"), py::call_guard<py::gil_scoped_release>(),
         "Bytes per second of reading so many bytes again and again on one core.");
 
-    py::class_<ConvReluPool>(m, "ConvReluPool", "The fused operation with its weights made ready.")
+    py::class_<ConvReluPool>(
+        m, "ConvReluPool", "The fused operation with its weights made ready.",
+        py::custom_type_setup([](PyHeapTypeObject* type) { type->ht_type.tp_call = call; }))
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
                       const py::object&, const py::object&, const py::object&, const std::string&,
                       const std::optional<std::string>&>(),
@@ -162,7 +221,7 @@ PYBIND11_MODULE(_core, m) {
         .def_static("at", &ConvReluPool::at_address, py::arg("weight"), py::arg("sizes"),
                     py::arg("bias"), py::arg("stride"), py::arg("padding"), py::arg("pool_kernel"),
                     py::arg("pool_stride"), py::arg("pool_padding"), py::arg("precision"))
-        .def("__call__", &ConvReluPool::call, py::arg("x"), py::arg("threads"),
+        .def("run", &ConvReluPool::run_array, py::arg("x"), py::arg("threads"),
              py::arg("out") = py::none())
         .def("run_at", &ConvReluPool::run_at, py::arg("x"), py::arg("images"), py::arg("channels"),
              py::arg("height"), py::arg("width"), py::arg("y"), py::arg("threads"),

@@ -72,9 +72,7 @@ inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
         }
     }
     sums += plan(s).blocks * s.channels_out * 9 * kLanes;
-    for (long o = 0; o < s.channels_out; ++o) {
-        for (int i = 0; i < kLanes; ++i) db[o] += *sums++;
-    }
+    for (long o = 0; o < s.channels_out; ++o) db[o] += lane_sum(sums + o * kLanes);
 }
 
 inline void zero_border(const Plan& p, float* padded) {
@@ -281,6 +279,11 @@ inline void run(const Shape& s, const float* x, const float* rings, const float*
             strip.tiles = strip.rows * s.output.w;
             strip.winner = winners + first * s.output.w;
             gather(s, grad + first * s.output.w, strip);
+            if (dx) {  // it will be written to when all strips are done, and may be far away
+                const long share = count * image_plane / s.output.h;
+                float* to = dx + b * kLanes * image_plane + first * share;
+                for (long i = 0; i < strip.rows * share; i += 16) __builtin_prefetch(to + i, 1, 2);
+            }
             if (b == 0) add_biases(s, strip, bias_sums);
             const long at = 2 * first * p.columns * kLanes;
             add_weights(s, p, padded + at, strip, sums + b * s.channels_out * 9 * kLanes);

@@ -34,10 +34,8 @@ inline void pack_weights(const Shape& s, const float* weight, float* packed) {
 
 inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
     for (long o = 0; o < s.channels_out; ++o, sums += kSums * kLanes) {
-        for (int k = 0; k < kSums; ++k) {
-            float* to = k < 9 ? dw + o * 9 + k : db + o;
-            for (int i = 0; i < kLanes; ++i) *to += sums[k * kLanes + i];
-        }
+        for (int k = 0; k < 9; ++k) *dw++ += lane_sum(sums + k * kLanes);
+        db[o] += lane_sum(sums + 9 * kLanes);
     }
 }
 

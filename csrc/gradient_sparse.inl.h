@@ -179,12 +179,14 @@ inline float sum(const Active& a) {
     return all;
 }
 
-// Adds to one channel's weight gradient. `rows` kernel rows of one vector each stay in registers.
+// Adds to one channel's weight gradient. An image's sum begins at zero: added pixel by pixel to
+// that of all images before it, it would lose digits. `rows` kernel rows of one vector each stay in
+// registers.
 template <int rows>
 inline void add_weights_short(const Plan& p, const float* x, const Active& a, float* dw) {
     Vec even[rows],
         odd[rows];  // two sums, so that additions of neighbouring pixels do not wait for each other
-    for (int i = 0; i < rows; ++i) even[i] = load(dw + i * kLanes), odd[i] = zero();
+    for (int i = 0; i < rows; ++i) even[i] = odd[i] = zero();
     long n = 0;
     for (; n + 1 < a.count; n += 2) {
         const Vec g = set1(a.value[n]), h = set1(a.value[n + 1]);
@@ -197,21 +199,21 @@ inline void add_weights_short(const Plan& p, const float* x, const Active& a, fl
         for (int i = 0; i < rows; ++i)
             even[i] = fma(set1(a.value[n]), load(x + a.at[n] + i * p.columns), even[i]);
     }
-    for (int i = 0; i < rows; ++i) store(dw + i * kLanes, add(even[i], odd[i]));
+    for (int i = 0; i < rows; ++i, dw += kLanes) store(dw, add(load(dw), add(even[i], odd[i])));
 }
 
 inline void add_weights(const Shape& s, const Plan& p, const float* x, const Active& a, float* dw) {
     for (long i = 0; i < s.kernel.h; ++i) {
         for (long v = 0; v < p.vectors; ++v, dw += kLanes) {
             const float* from = x + i * p.columns + v * kLanes;
-            Vec sum[4] = {load(dw), zero(), zero(), zero()};
+            Vec sum[4] = {zero(), zero(), zero(), zero()};
             long n = 0;
             for (; n + 3 < a.count; n += 4) {
                 for (int k = 0; k < 4; ++k)
                     sum[k] = fma(set1(a.value[n + k]), load(from + a.at[n + k]), sum[k]);
             }
             for (; n < a.count; ++n) sum[0] = fma(set1(a.value[n]), load(from + a.at[n]), sum[0]);
-            store(dw, add(add(sum[0], sum[1]), add(sum[2], sum[3])));
+            store(dw, add(load(dw), add(add(sum[0], sum[1]), add(sum[2], sum[3]))));
         }
     }
 }

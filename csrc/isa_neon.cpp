@@ -3,7 +3,6 @@
 
 #include "cnnkit.h"
 #include "isa.h"
-#include "net/net.h"
 
 namespace cnnkit {
 namespace {
@@ -19,6 +18,6 @@ namespace {
 }  // namespace
 
 extern const Isa kNeon = {"neon",     kLanes, has_neon, kAlgorithms, kAlgorithmCount,
-                          kGradients, kDense, kLimits,  &kNetScalar};
+                          kGradients, kDense, kLimits,  nullptr};
 }  // namespace cnnkit
 #endif

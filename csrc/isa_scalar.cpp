@@ -1,6 +1,5 @@
 #include "cnnkit.h"
 #include "isa.h"
-#include "net/net.h"
 
 namespace cnnkit {
 namespace {
@@ -16,5 +15,5 @@ namespace {
 }  // namespace
 
 extern const Isa kScalar = {"scalar",   kLanes, has_scalar, kAlgorithms, kAlgorithmCount,
-                            kGradients, kDense, kLimits,    &kNetScalar};
+                            kGradients, kDense, kLimits,    nullptr};
 }  // namespace cnnkit

@@ -24,13 +24,18 @@ void* workspace(size_t bytes) {
     return kept.get();
 }
 
-// As many of the threads as have enough to do. Less than this share is done before a helper looks
-// up.
+// A thread's share of multiply-adds that is worth having it: less is done before it looks up.
+constexpr double kShare = 500'000;
+
+double multiply_adds(const Shape& s, long images) {
+    return 1.0 * images * s.channels_out * s.conv.h * s.conv.w * s.channels_in * s.kernel.h *
+           s.kernel.w;
+}
+
+// As many of the threads as have enough to do.
 int useful(int threads, const Shape& s, long images) {
-    constexpr double kShare = 500'000;  // multiply-adds
-    const double work = 1.0 * images * s.channels_out * s.conv.h * s.conv.w * s.channels_in *
-                        s.kernel.h * s.kernel.w;
-    return work >= threads * kShare ? threads : std::max(1, static_cast<int>(work / kShare));
+    const double shares = multiply_adds(s, images) / kShare;
+    return shares >= threads ? threads : std::max(1, static_cast<int>(shares));
 }
 
 }  // namespace
@@ -75,6 +80,10 @@ Plan::Plan(const Isa& isa, const Shape& shape, Precision precision, const float*
         prepared_fast_ = allocate(a->prepared_bytes(shape));
         if (a->prepare(shape, weight, bias, prepared_fast_.get())) fast_ = a;
     }
+}
+
+bool Plan::is_brief(const Shape& shape, long images) {
+    return multiply_adds(shape, images) < 2 * kShare;
 }
 
 const void* Plan::prepared_direct() const {
@@ -176,11 +185,12 @@ void Plan::gradient(const Shape& shape, const float* x, const float* grad,
             }
         },
         &call);
+    for (long group = 1; group < groups; ++group) {
+        for (long i = 0; i < group_floats; ++i) call.sums[i] += call.sums[group * group_floats + i];
+    }
     std::fill_n(dw, shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w, 0.0f);
     std::fill_n(db, shape.channels_out, 0.0f);
-    for (long group = 0; group < groups; ++group) {
-        gradient_->add_sums(shape, call.sums + group * group_floats, dw, db);
-    }
+    if (groups > 0) gradient_->add_sums(shape, call.sums, dw, db);
 }
 
 }  // namespace cnnkit

@@ -42,6 +42,9 @@ class Plan {
                   const unsigned char* winners, long images, float* dw, float* db, float* dx,
                   int threads) const;
 
+    // Whether a call of so many images is over before another thread could help, or run Python.
+    static bool is_brief(const Shape& shape, long images);
+
     const char* algorithm() const { return (fast_ ? fast_ : direct_)->name; }
     const Isa& isa() const { return isa_; }
     const Shape& shape() const { return shape_; }

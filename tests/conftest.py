@@ -108,13 +108,18 @@ def short_run(tmp_path: Path, small_data: Path, engine: str) -> Path:
 
 @pytest.fixture(scope="session")
 def artefacts(
-    tmp_path_factory: pytest.TempPathFactory, trained: Weights, mnist: Dataset
+    tmp_path_factory: pytest.TempPathFactory, trained: Weights, few: Dataset
 ) -> dict[str, Path]:
-    """The trained network in every format, by the format's name, verified on all test images."""
+    """The trained network in every format, by the format's name, verified on 500 test images.
+
+    Its bytes are those of an export with all: the golden images are among the first. onnx-fused is
+    not among them: tests/test_export_fused.py builds its operators for tests of its own.
+    """
     folder = tmp_path_factory.mktemp("artefacts")
-    paths = {name: folder / f"mnist{form.suffix}" for name, form in FORMATS.items()}
+    names = sorted(FORMATS.keys() - {"onnx-fused"})
+    paths = {name: folder / f"mnist{FORMATS[name].suffix}" for name in names}
     for name, path in paths.items():
-        assert export(trained, name, path, Options(mnist)).passed
+        assert export(trained, name, path, Options(few)).passed
     return paths
 
 

@@ -16,7 +16,7 @@ import cnnkit
 from cnnkit.data import Dataset
 from cnnkit.demo import Demo
 from cnnkit.errors import InputError, StorageError
-from cnnkit.hosts import host_folder, hosts
+from cnnkit.host_apps import host_folder, hosts
 
 EXPORT = Path(__file__).parent.parent / "export"
 

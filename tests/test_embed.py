@@ -17,7 +17,7 @@ from cnnkit.checkpoint import Weights
 from cnnkit.data import Dataset
 from cnnkit.embed import embed
 from cnnkit.errors import InputError, StorageError
-from cnnkit.hosts import hosts
+from cnnkit.host_apps import hosts
 
 NAMES = ["nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 

@@ -16,18 +16,18 @@ import numpy as np
 import pytest
 from damage import DAMAGES, Damage
 
-import cnnkit
 from cnnkit.architecture import Architecture, Block
 from cnnkit.artefacts import read_contract
 from cnnkit.checkpoint import Weights
 from cnnkit.compiled import build
 from cnnkit.data import Dataset, Split
-from cnnkit.errors import InputError, MissingError
+from cnnkit.errors import InputError, MissingError, VerdictError
 from cnnkit.export import FORMATS, export
 from cnnkit.export.c import read_c, write_c
 from cnnkit.export.options import Options
 from cnnkit.ops import available_isas
-from cnnkit.verify import reference_logits
+from cnnkit.runtimes import load
+from cnnkit.verify import reference_logits, verify
 
 TOOLS = Path(__file__).parent.parent / "export" / "tools.sh"
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wmissing-prototypes"]
@@ -70,7 +70,7 @@ def compile_c(folder: Path, *options: str, compiler: str = "gcc") -> Path:
 def write(folder: Path, weights: Weights, stem: str, images: np.ndarray[Any, Any]) -> None:
     """Write the files of a network beside a main function that runs the self-test."""
     split = Split(images, np.zeros(len(images), np.int64))
-    data = Dataset("noise", split, split)
+    data = Dataset("noise", split, split, (), {}, "")
     for suffix, content in write_c(weights, Options(data, stem=stem)).items():
         (folder / f"{stem}{suffix}").write_bytes(content)
     (folder / "main.c").write_text(MAIN.format(stem))
@@ -164,7 +164,7 @@ def test_every_way_to_compile_it_gives_pytorchs_labels(
     monkeypatch.setenv("CC", tool(compiler, compiler))
     monkeypatch.setenv("CFLAGS", options)
     images = mnist.test.images[:2000]
-    answer = cnnkit.load(artefacts["c"])(images)
+    answer = load(artefacts["c"])(images)
     logits, _ = reference_logits(trained, images)
     assert (answer.label == logits.argmax(axis=1)).all()
     np.testing.assert_allclose(answer.logits, logits, rtol=0, atol=1e-5 * np.abs(logits).max())
@@ -192,7 +192,7 @@ def test_its_own_exponential_is_right_to_the_last_digits(folder: Path) -> None:
         "void probe(float *x, int n) { for (int i = 0; i < n; ++i) x[i] = power_of_e(x[i]); }\n"
     )
     library = compile_c(folder, "-shared", "-fPIC", "-DCNNKIT_MNIST_OWN_EXPF", "probe.c")
-    x = np.concatenate([np.linspace(-87, 0, 200_001), [-1e-9, -88, -1e30, -np.inf]])
+    x = np.concatenate([np.linspace(-86.99, 0, 200_001), [-1e-9, -88, -1e30, -np.inf]])
     found = x.astype(np.float32)
     exact = np.exp(found.astype(np.float64))
     ctypes.CDLL(str(library)).probe(ctypes.c_void_p(found.ctypes.data), len(found))
@@ -253,7 +253,12 @@ def test_a_name_that_cannot_be_included_is_refused(trained: Weights, few: Datase
         write_c(trained, Options(few, stem='my"net'))
 
 
-@pytest.mark.parametrize("what", DAMAGES["c"])
+def test_it_takes_raw_pixels_only(trained: Weights, few: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--input: means nothing to the format c"):
+        export(trained, "c", tmp_path / "mnist.c", Options(few, input="float32"))
+
+
+@pytest.mark.parametrize("what", sorted({*DAMAGES["c"]} - {"another golden label"}))
 def test_a_changed_source_is_refused_and_never_compiled(
     folder: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -261,7 +266,19 @@ def test_a_changed_source_is_refused_and_never_compiled(
     source = folder / "mnist.c"
     source.write_bytes(DAMAGES["c"][what](source.read_bytes()))
     with pytest.raises(InputError, match=r"holds other weights|is not what this version"):
-        cnnkit.load(source)
+        load(source)
+
+
+def test_a_wrong_golden_label_fails_verification(
+    folder: Path, trained: Weights, few: Dataset
+) -> None:
+    source = folder / "mnist.c"
+    source.write_bytes(DAMAGES["c"]["another golden label"](source.read_bytes()))
+    failed = [check.claim for check in verify([source], trained, few)[0].checks if not check.passed]
+    assert failed == [
+        "its golden vectors are these weights' answers",
+        "it answers its golden images as they say",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -286,14 +303,14 @@ def test_a_changed_header_is_refused(folder: Path, old: str, new: str, reason: s
 def test_a_source_without_its_header_is_refused(folder: Path) -> None:
     (folder / "mnist.h").unlink()
     with pytest.raises(InputError, match=r"has no mnist.h beside it"):
-        cnnkit.load(folder / "mnist.c")
+        load(folder / "mnist.c")
 
 
 def test_a_renamed_pair_is_refused(folder: Path) -> None:
     for suffix in (".c", ".h"):
         (folder / f"mnist{suffix}").rename(folder / f"net{suffix}")
     with pytest.raises(InputError, match="is not what this version"):
-        cnnkit.load(folder / "net.c")
+        load(folder / "net.c")
 
 
 @pytest.mark.parametrize("what", ["a flipped weight", "another constant"])
@@ -307,7 +324,7 @@ def test_a_damaged_export_keeps_neither_file(
         return {**files, ".c": damage(files[".c"])}
 
     monkeypatch.setitem(FORMATS, "c", replace(FORMATS["c"], write=write_damaged))
-    with pytest.raises(InputError):
+    with pytest.raises(VerdictError, match=r"was not kept: it (holds other|is not what)"):
         export(trained, "c", tmp_path / "out" / "mnist.c", Options(few))
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -332,7 +349,7 @@ def test_a_machine_without_any_compiler_is_told_what_to_install(
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(folder))
     with pytest.raises(MissingError, match="C compiler: is not installed"):
-        cnnkit.load(folder / "mnist.c")
+        load(folder / "mnist.c")
 
 
 def test_what_a_compiler_refuses_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

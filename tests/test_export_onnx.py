@@ -175,6 +175,8 @@ def test_the_graph_agrees_with_pytorchs_own_exporter(
 def test_an_unknown_format_lists_the_known_ones(
     trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="Choose one of c, onnx, onnx-int8, pt2, torchscript"):
+    with pytest.raises(
+        InputError, match="Choose one of c, onnx, onnx-fused, onnx-int8, pt2, torchscript"
+    ):
         export(trained, "tflite", tmp_path / "a", Options(few))
     assert {"c", "onnx", "pt2", "torchscript"} <= set(FORMATS)

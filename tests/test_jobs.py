@@ -188,7 +188,6 @@ def test_a_stop_ends_all_processes_keeps_complete_epochs_and_the_same_call_goes_
     for folder in home.iterdir():
         done = len(read_state(folder).history)
         assert done >= 1
-        assert json.loads((folder / "manifest.json").read_text())["status"] == "interrupted"
         resumed = resume(folder, epochs=done + 1, pictures=False)
         whole = replace(resumed.config, output=tmp_path / f"whole-{folder.name}")
         assert train(whole, pictures=False).weights.read_bytes() == resumed.weights.read_bytes()

@@ -31,7 +31,8 @@ CONSTANTS: dict[str, NDArray[Any]] = {
     "w0": drawn(4, 3, 5, 5), "b0": drawn(4), "w1": drawn(6, 4, 3, 3), "w2": drawn(7, 36),
     "w2t": drawn(36, 7), "b2": drawn(7), "flat": np.array([-1, 36]), "side": np.array([2, 18]),
     "scale": np.float32(1 / 255), "other": np.float32(0.5), "bytes": np.float32([255]),
-    "grouped": drawn(4, 1, 3, 3), "wide": drawn(6, 4, 3, 5),
+    "w8": np.zeros((4, 3, 5, 5), np.int8), "w64": np.zeros((4, 3, 5, 5)),
+    "h": np.zeros(7, np.float16), "grouped": drawn(4, 1, 3, 3), "wide": drawn(6, 4, 3, 5),
 }  # fmt: skip
 
 # 3x14x18 → [4, 7, 9] → [6, 2, 3] → 7 classes
@@ -177,6 +178,18 @@ REFUSED: dict[str, tuple[dict[int, list[Spec]], str]] = {
     "wrong way": ({9: [("Gemm", ["f", "w2", "b2"], ["y"], {})]}, "Gemm the y.*takes not 36"),
     "two layers": (
         {9: [STACK[9], ("Relu", ["y"], ["z"], {})]}, "Relu the z.*it follows the logits",
+    ),
+    "quantised": (
+        {2: [("DequantizeLinear", ["w8", "scale"], ["w"], {}),
+             ("Conv", ["pixels", "w", "b0"], ["c0"], {})]},
+        "Conv the c0.*input 1 is no constant",
+    ),
+    "half": (
+        {9: [("Cast", ["h"], ["b"], {"to": 1}), ("Gemm", ["f", "w2", "b"], ["y"], {"transB": 1})]},
+        "Cast the b.*nor a known constant",
+    ),
+    "double": (
+        {2: [("Conv", ["pixels", "w64"], ["c0"], {})]}, "Conv the c0.*nor a known constant",
     ),
     "end": ({9: []}, "ends where a Gemm should be"),
 }  # fmt: skip

@@ -26,7 +26,8 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="onnx, onnx-int8, c, pt2 (torch.export), or torchscript (deprecated by PyTorch).",
+            help="onnx, onnx-int8, onnx-fused (cnnkit's kernel in ONNX Runtime), c, pt2 "
+            "(torch.export), or torchscript (deprecated by PyTorch).",
         ),
     ] = "onnx",
     output: Annotated[

@@ -113,7 +113,8 @@ def show(result: SweepResult) -> None:
     if not console.is_terminal:
         console.width = WIDTH
     console.print(result.table())
-    console.print(f"tables    {result.folder / 'settings.csv'}  {result.folder / 'runs.csv'}")
+    tables = f"{result.folder / 'settings.csv'}  {result.folder / 'runs.csv'}"
+    console.print(f"tables    {tables}", soft_wrap=True)
     console.print(f"picture   {result.folder / 'sweep.png'}", soft_wrap=True)
     if result.command:
         console.print(f"train it  {result.command}", soft_wrap=True)

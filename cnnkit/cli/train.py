@@ -123,6 +123,8 @@ def train(
 
     The defaults are the published ones. The test set is measured after every epoch and never
     chooses anything. Ctrl-C keeps every complete epoch and prints the command that goes on.
+    Started by torchrun, PyTorch's engine trains in all its processes, each with its share of
+    every batch.
     """
     given = {
         "dataset": dataset, "channels": channels and numbers("--channels", channels),
@@ -133,17 +135,21 @@ def train(
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
         refuse_with_resume(given)
+    from cnnkit import distributed
     from cnnkit import train as training
+    from cnnkit.config import TrainConfig
     from cnnkit.loop import TrainingInterruptedError
+
+    trainer = distributed if distributed.launched() else training
 
     try:
         if resume is not None:
-            result = training.resume(resume, epochs, data, stderr(quiet))
+            result = trainer.resume(resume, epochs, data, stderr(quiet))
         else:
             given |= {} if epochs is None else {"epochs": epochs}
             # Typer has checked the types that a dictionary of options loses.
-            config = training.TrainConfig(data=data, **given)  # type: ignore[arg-type]
-            result = training.train(config, stderr(quiet))
+            config = TrainConfig(data=data, **given)  # type: ignore[arg-type]
+            result = trainer.train(config, stderr(quiet))
     except TrainingInterruptedError as stop:
         fail(str(stop))
         raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -15,6 +15,7 @@ from cnnkit.checkpoint import Weights
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.export.c import write_c
 from cnnkit.export.onnx import write_onnx
+from cnnkit.export.onnx_fused import write_onnx_fused
 from cnnkit.export.onnx_int8 import speed, write_onnx_int8
 from cnnkit.export.options import Options
 from cnnkit.export.pt2 import write_pt2
@@ -45,11 +46,17 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    "c": Format(write_c, ".c", "C99, a source and its header, for firmware and everything else"),
+    "c": Format(write_c, ".c", "C99, a source and its header, for firmware", frozenset()),
     "onnx": Format(
         write_onnx,
         ".onnx",
         "for ONNX Runtime, OpenCV, browsers, OpenVINO",
+        frozenset({"--input", "--opset"}),
+    ),
+    "onnx-fused": Format(
+        write_onnx_fused,
+        ".fused.onnx",
+        "ONNX with cnnkit's own operator, for ONNX Runtime with its library",
         frozenset({"--input", "--opset"}),
     ),
     "onnx-int8": Format(

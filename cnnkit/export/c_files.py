@@ -171,8 +171,8 @@ def header_text(weights: Weights, metadata: Mapping[str, Any], stem: str) -> str
         accuracy=f"\n * Right:  {accuracy:.2%} of the test images." if known else "",
         sha256=weights.sha256,
         count=COUNT,
-        # no "*/" may end the comment early
-        metadata=json.dumps(metadata, indent=1, sort_keys=True).replace("/", "\\/"),
+        # no "*/" may end the comment early, and no "/*" begin another
+        metadata=json.dumps(metadata, indent=1, sort_keys=True).replace("*", "\\u002a"),
     )
 
 

@@ -152,15 +152,19 @@ def decode(path: Path, texts: Mapping[str, str], kind: str) -> dict[str, Any]:
     return values
 
 
+def architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
+    """Return the architecture that an artefact states, or raise InputError."""
+    return Architecture.from_json(values.get("cnnkit.architecture"), path)
+
+
 def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
     """Return the golden vectors of an artefact with these metadata; None if it has none.
 
     Raises:
         InputError: they are damaged.
     """
-    architecture = Architecture.from_json(values.get("cnnkit.architecture"), path)
     try:
-        return Golden.from_json(values, architecture)
+        return Golden.from_json(values, architecture(path, values))
     except ValueError as error:
         raise InputError(path, f"has {error}", "export it again") from error
 

@@ -55,7 +55,8 @@ class OnnxFile:
         opsets: version by domain; "" is the standard one.
         metadata: metadata_props.
         nodes: the graph, in the order of execution.
-        inputs: type (TensorProto.DataType) and sizes of each input by name; 0 where a size is open.
+        inputs: NumPy's name of the type ("" if it is none in TYPES) and sizes (0 where one is free)
+            by name, without those that have a default.
         tensors: initialisers of the types in TYPES, by name.
         external: whether a tensor lies in another file.
         notes: whether a doc string or a node's metadata is there (some exporters' source lines).
@@ -65,7 +66,7 @@ class OnnxFile:
     opsets: dict[str, int]
     metadata: dict[str, str]
     nodes: tuple[Node, ...]
-    inputs: dict[str, tuple[int, tuple[int, ...]]]
+    inputs: dict[str, tuple[str, tuple[int, ...]]]
     tensors: dict[str, NDArray[Any]]
     external: bool
     notes: bool
@@ -106,12 +107,17 @@ def _model(content: bytes, folder: Path) -> OnnxFile:
     tensors = [_group(_bytes(tensor)) for tensor in graph.get(5, [])]
     pairs = [_group(_bytes(pair)) for pair in model.get(14, [])]
     opsets = [_group(_bytes(opset)) for opset in model.get(8, [])]
+    names = {_text(tensor, 8) for tensor in tensors}
     return OnnxFile(
         ir_version=_int(model[1][0]),
         opsets={_text(opset, 1): _int(opset[2][0]) for opset in opsets},
         metadata={_text(pair, 1): _text(pair, 2) for pair in pairs},
         nodes=tuple(_node(node, folder) for node in nodes),
-        inputs=dict(_input(_group(_bytes(value))) for value in graph.get(11, [])),
+        inputs={
+            name: value
+            for name, value in map(_input, graph.get(11, []))
+            if name not in names  # before IR 4, every initialiser is an input too
+        },
         tensors={
             _text(tensor, 8): _array(tensor, folder)
             for tensor in tensors
@@ -150,11 +156,15 @@ def _attribute(attribute: Message, folder: Path) -> Attribute:
     return _numbers(attribute, 3) + _numbers(attribute, 8)
 
 
-def _input(value: Message) -> tuple[str, tuple[int, tuple[int, ...]]]:
-    tensor = _group(_bytes(_group(_bytes(value[2][0]))[1][0]))
-    shape = _group(_bytes(tensor[2][0])) if 2 in tensor else {}
-    sizes = [_group(_bytes(size)).get(1, [0])[0] for size in shape.get(1, [])]
-    return _text(value, 1), (_int(tensor[1][0]), tuple(_int(size) for size in sizes))
+def _input(value: int | bytes) -> tuple[str, tuple[str, tuple[int, ...]]]:
+    """Return name, type and sizes of a ValueInfoProto; type "" if it is no tensor of numbers."""
+    info = _group(_bytes(value))
+    kind = _group(_bytes(_group(_bytes(info[2][0])).get(1, [b""])[0]))
+    sizes = []
+    for size in _group(_bytes(kind.get(2, [b""])[0])).get(1, []):
+        sizes.append(_int(_group(_bytes(size)).get(1, [0])[0]))
+    dtype = TYPES.get(_int(kind.get(1, [0])[0]), "")
+    return _text(info, 1), (np.dtype(dtype).name if dtype else "", tuple(sizes))
 
 
 def _array(tensor: Message, folder: Path) -> NDArray[Any]:

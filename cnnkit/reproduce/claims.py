@@ -22,7 +22,7 @@ def loss_at(run: Run, epoch: int) -> float | None:
 
 def last_accuracy(run: Run) -> float | None:
     """Return the test accuracy after the last planned epoch; None if the run has none."""
-    return float(run.history[-1]["test_accuracy"]) if len(run.history) == run.epochs else None
+    return float(run.history[-1]["test_accuracy"]) if run.complete else None
 
 
 def stop_epoch(epochs: int) -> int:
@@ -62,7 +62,7 @@ def _judge_low(runs: Sequence[Run]) -> list[Claim]:
         ),
         judge_runs(
             "figure 5", "At 0.0001 the curve is smooth", runs,
-            lambda run: len(run.history) == epochs and not (np.diff(run.losses) > 0).any(),
+            lambda run: run.complete and not (np.diff(run.losses) > 0).any(),
             f"epochs in which the loss rose: {_list(rises, '{}')}",
         ),
         judge_spread(runs),
@@ -117,12 +117,12 @@ def _judge_high(runs: Sequence[Run]) -> list[Claim]:
         ),
         judge_runs(
             "figure 7", "At 0.05 the curve is flat", runs,
-            lambda run: bool(len(run.losses)) and float(np.ptp(run.losses)) <= FLAT,
+            lambda run: run.complete and float(np.ptp(run.losses)) <= FLAT,
             f"highest minus lowest epoch: {_list(ranges, '{:.3f}')}; flat is at most {FLAT}",
         ),
         judge_runs(
             "table 1", "At 0.05 it does not learn: 9% right", runs,
-            lambda run: run.constant is not None,
+            lambda run: run.complete and run.constant is not None,
             f"one class for every test image, so the accuracy is its share: {answers}",
         ),
     ]  # fmt: skip
@@ -131,7 +131,7 @@ def _judge_high(runs: Sequence[Run]) -> list[Claim]:
 def _late_pace(run: Run) -> float:
     """Return how fast the loss falls after the published stop, of its average pace."""
     stop = stop_epoch(run.epochs)
-    if len(run.history) < run.epochs:
+    if not run.complete:
         return float("inf")
     first, at_stop, last = (float(run.losses[i]) for i in (0, stop - 1, -1))
     average = (first - last) / (run.epochs - 1)
@@ -155,14 +155,13 @@ def _largest_change(run: Run, late: int) -> float:
 def _fluctuates(run: Run, late: int) -> bool:
     """Tell whether the loss goes up at least once late, and up or down by little only."""
     rises = bool((np.diff(run.losses[-late:]) > 0).any())
-    return run.constant is None and rises and _largest_change(run, late) <= SMALL
+    return run.complete and run.constant is None and rises and _largest_change(run, late) <= SMALL
 
 
 def _answer(run: Run) -> str:
     if run.constant is None:
         return f"seed {run.seed} none"
-    assert run.kept
-    return f"seed {run.seed} “{run.constant}” {share_text(run.kept['test_accuracy'])}"
+    return f"seed {run.seed} “{run.constant}” {share_text(run.test_accuracy)}"
 
 
 def _list(values: Sequence[float], form: str, factor: float = 1) -> str:

@@ -68,7 +68,7 @@ Block = Heading | Text | Items | Table | Picture
 
 
 def markdown(blocks: Sequence[Block]) -> str:
-    """Return the report as GitHub's Markdown; pictures are links to the SVG files beside it."""
+    """Return the report as GitHub's Markdown; pictures are links to the PNG files beside it."""
     return "\n\n".join(map(_markdown, blocks)) + "\n"
 
 
@@ -81,7 +81,7 @@ def _markdown(block: Block) -> str:
         case Items():
             return "\n".join(f"- {text}" for text in block.texts)
         case Picture():
-            return f"![{block.description}]({block.stem}.svg)\n\n*{block.caption}*"
+            return f"![{block.description}]({block.stem}.png)\n\n*{block.caption}*"
         case Table():
             lines = [block.columns, ["---"] * len(block.columns), *block.rows]
             table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

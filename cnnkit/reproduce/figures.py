@@ -75,29 +75,33 @@ def _draw_curves(runs: Sequence[Run], stem: Path, title: str) -> None:
     figure = new_figure(7.0, 3.8)
     axes = _axes(figure)
     if runs:
-        epochs, mean = runs[0].epochs, mean_curve(runs)
+        rate, epochs, mean = runs[0].learning_rate, runs[0].epochs, mean_curve(runs)
         _draw_each(axes, runs)
         axes.plot(
             np.arange(1, len(mean) + 1), mean, "o-", color=BLUE, markersize=3.5, linewidth=1.8,
             label="mean" if len(runs) > 1 else f"seed {runs[0].seed}",
         )  # fmt: skip
-        axes.plot((1, epochs), ENDS[runs[0].learning_rate], linestyle="", label="published (read)",
-                  **DIAMOND)  # fmt: skip
-        if runs[0].learning_rate == RATES[0]:
-            stop = stop_epoch(epochs)
-            axes.axvline(stop, color=INK, linestyle=":", linewidth=1.2)
-            axes.annotate(
-                f"published advice:\nstop after {stop}", (stop, 0.7), (-6, 0), fontsize=9,
-                textcoords="offset points", ha="right", va="center",
-            )  # fmt: skip
+        axes.plot((1, epochs), ENDS[rate], linestyle="", label="published (read)", **DIAMOND)
+        if rate == RATES[0]:
+            _mark_stop(axes, stop_epoch(epochs))
         axes.set_xlim(0.5, epochs + 0.5)
-        axes.legend(loc="upper center" if runs[0].learning_rate == RATES[0] else "best")
-        if np.ptp(np.concatenate([run.losses for run in runs])) < 0.05:
-            axes.set_ylim(mean[-1] - 0.05, mean[-1] + 0.05)  # a flat line shall look flat
+        axes.legend(loc="upper center" if rate == RATES[0] else "best")
+        drawn = np.concatenate([*(run.losses for run in runs), ENDS[rate]])
+        if np.ptp(drawn) < 0.05:  # a flat line shall look flat
+            axes.set_ylim(drawn.min() - 0.05, drawn.max() + 0.05)
         else:
             axes.set_ylim(bottom=0)
     axes.set(xlabel="epoch", ylabel="mean training loss", title=title)
     save(figure, stem)
+
+
+def _mark_stop(axes: Any, stop: int) -> None:
+    """Draw a line where the publication advises to stop."""
+    axes.axvline(stop, color=INK, linestyle=":", linewidth=1.2)
+    axes.annotate(
+        f"published advice:\nstop after {stop}", (stop, 0.88), (-6, 0), fontsize=9,
+        xycoords=axes.get_xaxis_transform(), textcoords="offset points", ha="right", va="center",
+    )  # fmt: skip
 
 
 def _draw_spread(runs: Sequence[Run], stem: Path) -> None:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from cnnkit.architecture import Architecture
 from cnnkit.checkpoint import RUNS
-from cnnkit.engines import ENGINES
+from cnnkit.config import TrainConfig
+from cnnkit.engines import ENGINES, choose_engine
 from cnnkit.errors import InputError
-from cnnkit.train import TrainConfig
 
 RATES = (1e-4, 0.01, 0.05)  # as published
 CANDIDATES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.05)  # to choose from: the published and between them
@@ -54,7 +55,8 @@ class ReproduceConfig:
     @property
     def folder(self) -> Path:
         """The report's folder: the same for the same engine, so that the same call goes on."""
-        return self.output or RUNS / "reproduce" / f"mnist-{self.engine}"
+        engine = choose_engine(self.engine, "auto", Architecture())
+        return self.output or RUNS / "reproduce" / f"mnist-{engine}"
 
 
 def published_runs(config: ReproduceConfig) -> list[TrainConfig]:

@@ -49,7 +49,7 @@ class Candidate:
         """Return the candidate as JSON values, without the runs."""
         return {
             "learning_rate": self.rate,
-            "validation_loss": list(self.validation_loss.values),
+            "validation_loss": [run.kept and run.kept["validation_loss"] for run in self.runs],
             "test_accuracy": list(self.test_accuracy.values),
             "epochs": self.epochs,
             "kept_epochs": [run.kept_epoch for run in self.runs],

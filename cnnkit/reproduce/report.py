@@ -67,7 +67,7 @@ def report(found: Findings) -> list[Block]:
 
 def _summary(found: Findings) -> list[Block]:
     rows = [
-        (claim.claim, claim.place, claim.ours, claim.verdict.value, claim.reason)
+        (claim.claim, claim.verdict.value, claim.ours, claim.place, claim.reason)
         for claim in found.claims
     ]
     return [
@@ -81,7 +81,7 @@ def _summary(found: Findings) -> list[Block]:
         ),
         Table(
             "Each published statement beside our runs (mean ± standard deviation)",
-            ("published", "where", "ours", "verdict", "the numbers that decided"),
+            ("published", "verdict", "ours", "where", "the numbers that decided"),
             rows,
         ),
     ]
@@ -192,12 +192,14 @@ def _how(found: Findings) -> list[Block]:
     ]
     trained = machine["engine"]
     version = machine["torch"] if trained == "torch" else machine["isa"]
+    data = f" --data {config.data}" if config.data else ""
     return [
         Heading("How it was made"),
         Items(
             (
-                f"`cnnkit reproduce --seeds {config.seeds} --engine {config.engine}`; the engine "
-                f"that trained is {trained} ({version}), on {machine['cpu']}, one thread a run.",
+                f"`cnnkit reproduce --seeds {config.seeds} --engine {config.engine}{data}`; the "
+                f"engine that trained is {trained} ({version}), on {machine['cpu']}, one thread a "
+                "run.",
                 "The network, the loss, Adam, the batch of 16 and the shuffling are as published; "
                 "seeds 0, 1, … fix the initial weights, the order of the images and the split, "
                 "and the same seed gives the same numbers on the same machine.",

@@ -6,8 +6,8 @@ The same call after an interruption does what is left: finished trainings are ta
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -15,15 +15,15 @@ from rich.console import Console
 from cnnkit.checkpoint import FORMAT_VERSION
 from cnnkit.engines import require_packages
 from cnnkit.errors import InputError
-from cnnkit.files import write_text
+from cnnkit.files import read_bytes, write_text
 from cnnkit.jobs import Outcome, run_jobs
 from cnnkit.reproduce.claims import judge
 from cnnkit.reproduce.findings import Findings
 from cnnkit.reproduce.plan import ReproduceConfig, published_runs, validation_runs
 from cnnkit.reproduce.recommended import choose
 from cnnkit.reproduce.sample import Run
-from cnnkit.run_state import STATE_FILE, read_state
-from cnnkit.train import TrainConfig
+from cnnkit.run_state import read_state
+from cnnkit.runs import MANIFEST_FILE
 
 
 def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findings:
@@ -45,8 +45,8 @@ def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findin
     from cnnkit.reproduce.report import write_reports  # it needs Matplotlib
 
     _check_folder(config.folder)
-    published, published_seconds = _train(published_runs(config), console)
-    validation, validation_seconds = _train(validation_runs(config), console)
+    published = run_jobs(published_runs(config), console)
+    validation = run_jobs(validation_runs(config), console)
     runs = [Run.read(outcome) for outcome in published]
     found = Findings(
         config=config,
@@ -54,7 +54,7 @@ def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findin
         runs=runs,
         choice=choose([Run.read(outcome) for outcome in validation]),
         machine=read_state(published[-1].folder).sessions[-1],
-        seconds={"published": published_seconds, "validation": validation_seconds},
+        seconds={"published": _seconds(published), "validation": _seconds(validation)},
     )
     write_reports(found)
     document = {"format_version": FORMAT_VERSION, **found.to_json()}
@@ -62,15 +62,17 @@ def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findin
     return found
 
 
-def _train(
-    configs: Sequence[TrainConfig], console: Console | None
-) -> tuple[list[Outcome], float | None]:
-    """Bring all trainings to their end; return how long it took if none had begun before."""
-    fresh = not any(((config.output or Path()) / STATE_FILE).exists() for config in configs)
-    started = time.perf_counter()
-    outcomes = run_jobs(configs, console)
-    seconds = time.perf_counter() - started
-    return outcomes, round(seconds, 1) if fresh else None
+def _seconds(outcomes: Sequence[Outcome]) -> float | None:
+    """Return the time from the first start to the last end; None if a run was interrupted."""
+    starts, ends = [], []
+    for outcome in outcomes:
+        sessions = read_state(outcome.folder).sessions
+        manifest = json.loads(read_bytes(outcome.folder / MANIFEST_FILE))
+        if len(sessions) > 1:
+            return None
+        starts.append(datetime.fromisoformat(sessions[0]["started"]))
+        ends.append(datetime.fromisoformat(manifest["written"]))
+    return (max(ends) - min(starts)).total_seconds()
 
 
 def _check_folder(folder: Path) -> None:

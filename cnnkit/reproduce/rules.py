@@ -153,7 +153,7 @@ def judge_spread(runs: Sequence[Run]) -> Claim:
     """Judge by the third of RULES that the runs' spread grows towards the end."""
     place = "figure 4"
     claim = "At 0.0001 runs spread little early on, more towards the end"
-    if any(len(run.history) < run.epochs for run in runs):
+    if not all(run.complete for run in runs):
         return Claim(place, claim, "unknown", Verdict.FAILS, "a run ended before its last epoch")
     losses = np.array([run.losses for run in runs])
     whole = Spread.of(losses)

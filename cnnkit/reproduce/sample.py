@@ -51,6 +51,11 @@ class Run:
         )  # fmt: skip
 
     @property
+    def complete(self) -> bool:
+        """Whether it has every epoch that it could have."""
+        return len(self.history) == self.epochs
+
+    @property
     def losses(self) -> NDArray[np.float64]:
         """The mean training loss of each complete epoch."""
         return np.array([record["train_loss"] for record in self.history])
@@ -88,7 +93,9 @@ class Sample:
 
     @property
     def deviation(self) -> float:
-        """The sample standard deviation (divided by n - 1)."""
+        """The sample standard deviation (divided by n - 1); infinite if a value is."""
+        if not np.isfinite(self.values).all():
+            return math.inf
         return float(np.std(self.values, ddof=1))
 
     @property

@@ -10,12 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from cnnkit.checkpoint import RUNS
+from cnnkit.config import TrainConfig
 from cnnkit.errors import InputError, MissingError
 from cnnkit.jobs import Runner, run_jobs
 from cnnkit.sampling import SEEDS
 from cnnkit.sweep.axes import Axis, Setting, draw, grid, label, readers
 from cnnkit.sweep.results import Row, SweepResult
-from cnnkit.train import TrainConfig
 
 VAL_SPLIT = 0.1
 

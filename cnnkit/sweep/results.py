@@ -13,10 +13,10 @@ from typing import Any
 
 from rich.table import Table
 
+from cnnkit.config import TrainConfig
 from cnnkit.files import write_text
 from cnnkit.jobs import Outcome
 from cnnkit.sweep.axes import Setting, readers, show, words
-from cnnkit.train import TrainConfig
 
 MEASURES = ("validation_accuracy", "validation_loss", "test_accuracy", "train_loss")
 PICTURES = ("sweep.png", "sweep.svg")

@@ -1,5 +1,5 @@
 // The published network step by step, in plain loops: what the vector kernels must agree with, and
-// what machines without them run. Needs net.h, <cmath>.
+// where they send odd pixels and weights. Needs net.h, <cmath>.
 
 // PyTorch's order; the two sizes of the state that import and export copy.
 struct alignas(64) Parameters {

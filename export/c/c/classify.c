@@ -7,7 +7,7 @@
 enum { HEIGHT = CNNKIT_MNIST_HEIGHT, WIDTH = CNNKIT_MNIST_WIDTH, CLASSES = CNNKIT_MNIST_CLASSES };
 
 /* Read a number of a PGM file's head, behind spaces and comments; -1 if there is none. */
-static int read_number(FILE *file) {
+static int read_number(FILE* file) {
     int letter = getc(file), number = -1;
     while (isspace(letter) || letter == '#') {
         if (letter == '#')
@@ -20,9 +20,9 @@ static int read_number(FILE *file) {
 }
 
 /* Read a binary PGM file (P5): a white digit on black. Return NULL, or what is wrong with it. */
-static const char *read_pgm(const char *path, uint8_t *pixels) {
-    const char *problem = NULL;
-    FILE *file = fopen(path, "rb");
+static const char* read_pgm(const char* path, uint8_t* pixels) {
+    const char* problem = NULL;
+    FILE* file = fopen(path, "rb");
     if (!file) return "cannot be read";
     if (getc(file) != 'P' || getc(file) != '5')
         problem = "is no binary PGM file";
@@ -34,7 +34,7 @@ static const char *read_pgm(const char *path, uint8_t *pixels) {
     return problem;
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
     int wrong = cnnkit_mnist_self_test();
     if (wrong) {
         fprintf(stderr, "the self-test failed: %d golden pictures come out wrong\n", wrong);
@@ -47,12 +47,13 @@ int main(int count, char **words) {
     for (int i = 1; i < count; ++i) {
         uint8_t pixels[CNNKIT_MNIST_PIXELS];
         float probabilities[CLASSES];
-        const char *problem = read_pgm(words[i], pixels);
+        const char* problem = read_pgm(words[i], pixels);
         if (problem) {
             fprintf(stderr, "%s: %s\n", words[i], problem);
             return 2;
         }
-        printf("%s: %s  (", words[i], cnnkit_mnist_names[cnnkit_mnist_predict(pixels, probabilities)]);
+        printf("%s: %s  (", words[i],
+               cnnkit_mnist_names[cnnkit_mnist_predict(pixels, probabilities)]);
         for (int k = 0; k < CLASSES; ++k)
             printf("%s%s: %.3f", k ? ", " : "", cnnkit_mnist_names[k], (double)probabilities[k]);
         printf(")\n");

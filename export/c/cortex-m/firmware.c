@@ -3,9 +3,9 @@
 #include "semihosting.h"
 
 /* SysTick counts down at the processor's clock. */
-#define SYST_CSR (*(volatile uint32_t *)0xE000E010)
-#define SYST_RVR (*(volatile uint32_t *)0xE000E014)
-#define SYST_CVR (*(volatile uint32_t *)0xE000E018)
+#define SYST_CSR (*(volatile uint32_t*)0xE000E010)
+#define SYST_RVR (*(volatile uint32_t*)0xE000E014)
+#define SYST_CVR (*(volatile uint32_t*)0xE000E018)
 enum { LARGEST = 0xFFFFFF, ENABLE = 5 };
 
 static void print_number(uint32_t number) {

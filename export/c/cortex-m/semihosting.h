@@ -5,23 +5,23 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline int semihosting(int operation, const void *argument) {
+static inline int semihosting(int operation, const void* argument) {
     register int result __asm__("r0") = operation;
-    register const void *block __asm__("r1") = argument;
+    register const void* block __asm__("r1") = argument;
     __asm__ volatile("bkpt 0xab" : "+r"(result) : "r"(block) : "memory");
     return result;
 }
 
-static inline void print(const char *text) { semihosting(0x04, text); }
+static inline void print(const char* text) { semihosting(0x04, text); }
 
 /* Return a file's handle, opened for reading; -1 if it cannot be. */
-static inline int open_file(const char *name) {
+static inline int open_file(const char* name) {
     const uint32_t block[3] = {(uint32_t)name, 1, strlen(name)};
     return semihosting(0x01, block);
 }
 
 /* Return whether so many bytes could be read. */
-static inline int read_file(int handle, void *into, uint32_t size) {
+static inline int read_file(int handle, void* into, uint32_t size) {
     const uint32_t block[3] = {(uint32_t)handle, (uint32_t)into, size};
     return semihosting(0x06, block) == 0;
 }

@@ -12,17 +12,17 @@ static void fault(void) {
 }
 
 static void reset(void) {
-    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* CPACR: full access to the FPU */
+    *(volatile uint32_t*)0xE000ED88 |= 0xFu << 20; /* CPACR: full access to the FPU */
     __asm__ volatile("dsb\n\tisb");
     for (uint32_t *from = &data_from, *to = &data_start; to < &data_end;) *to++ = *from++;
-    for (uint32_t *to = &bss_start; to < &bss_end;) *to++ = 0;
+    for (uint32_t* to = &bss_start; to < &bss_end;) *to++ = 0;
     end(main());
     for (;;) {
     }
 }
 
 __attribute__((section(".vectors"), used)) static const struct {
-    uint32_t *stack;
+    uint32_t* stack;
     void (*handlers[15])(void);
 } vectors = {&stack_top,
              {reset, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault, fault,

@@ -6,14 +6,14 @@
 static uint8_t image[CNNKIT_MNIST_PIXELS];
 static float shares[CNNKIT_MNIST_CLASSES];
 
-EXPORT uint8_t *pixels(void) { return image; }
-EXPORT float *probabilities(void) { return shares; }
+EXPORT uint8_t* pixels(void) { return image; }
+EXPORT float* probabilities(void) { return shares; }
 EXPORT int predict(void) { return cnnkit_mnist_predict(image, shares); }
 
 EXPORT int height(void) { return CNNKIT_MNIST_HEIGHT; }
 EXPORT int width(void) { return CNNKIT_MNIST_WIDTH; }
 EXPORT int classes(void) { return CNNKIT_MNIST_CLASSES; }
-EXPORT const char *name(int k) { return cnnkit_mnist_names[k]; }
+EXPORT const char* name(int k) { return cnnkit_mnist_names[k]; }
 
 #ifdef CNNKIT_MNIST_SELF_TEST
 EXPORT int self_test(void) { return cnnkit_mnist_self_test(); }

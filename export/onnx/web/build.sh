@@ -1,5 +1,7 @@
 #!/bin/sh
-# Make the page for any static web server: build.sh ort mnist.onnx DIR
+# Make the page for any static web server:
+#   build.sh ort mnist.onnx DIR    ONNX Runtime in the browser
+#   build.sh wasm mnist.c DIR      the network compiled from C; mnist.h lies beside mnist.c
 set -eu
 runtime=$1 model=$2 to=$3
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,8 +18,15 @@ ort)
     done
     cp "$model" "$to/model.onnx"
     ;;
+wasm)
+    compiled=$(mktemp -d)
+    trap 'rm -rf "$compiled"' EXIT
+    cp "$here"/runtimes/wasm/* "$model" "${model%.c}.h" "$compiled"
+    make -s -C "$compiled"
+    cp "$compiled/mnist.wasm" "$compiled/mnist.mjs" "$to"
+    ;;
 *)
-    echo "build.sh: the runtime is ort, not $runtime" >&2
+    echo "build.sh: the runtime is ort or wasm, not $runtime" >&2
     exit 2
     ;;
 esac

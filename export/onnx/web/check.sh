@@ -9,5 +9,9 @@ command -v chromium >/dev/null || "$here/tools.sh" chromium >&2
 [ $# -eq 1 ] || exec node "$here/check.mjs" "$@"
 pages=$(mktemp -d)
 trap 'rm -rf "$pages"' EXIT
+for tool in clang wasm-ld make; do
+    command -v $tool >/dev/null || { "$here/tools.sh" clang lld make >&2 && break; }
+done
 "$here/build.sh" ort "$1/mnist.onnx" "$pages/ort" >&2
+[ ! -f "$1/mnist.c" ] || "$here/build.sh" wasm "$1/mnist.c" "$pages/wasm" >&2
 node "$here/check.mjs" "$1" "$pages"/*

@@ -1,5 +1,6 @@
-// Vectors of winners, of which only gradients speak: where(winners, k, v) is v where k won, else 0.
+// Words that only gradients need: vectors of winners, and the sum of a vector's lanes.
 
+// where(winners, k, v) is v where k won, else 0.
 #if defined(__AVX512F__)
 using Winners = __m128i;
 inline Winners load_winners(const unsigned char* from, long count) {
@@ -40,3 +41,15 @@ inline Winners load_winners(const unsigned char* from, long) { return *from; }
 inline Vec where(Winners w, int k, Vec v) { return w == k ? v : 0.0f; }
 #endif
 #endif
+
+// In halves, which wait for each other less often than lane after lane.
+inline float lane_sum(const float* from) {
+    float lanes[kLanes];
+    store(lanes, load(from));
+#pragma GCC unroll 4
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    }
+    return lanes[0];
+}

@@ -1,0 +1,14 @@
+// mnist.wasm: the network compiled from C, without any runtime.
+
+import { open as openModule } from "./mnist.mjs";
+
+export async function open() {
+  const model = await openModule(fetch("mnist.wasm"));
+  return {
+    name: "WebAssembly, compiled from C",
+    names: model.names,
+    size: [model.height, model.width],
+    predict: async (pixels) => model.classify(pixels).probabilities,
+    selfTest: async () => model.selfTest, // done when it was opened
+  };
+}

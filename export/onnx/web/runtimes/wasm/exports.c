@@ -1,0 +1,1 @@
+../../../../c/wasm/exports.c

@@ -1,0 +1,261 @@
+// Random networks of the family on every instruction set of this machine against plain sums in
+// double precision: answers, gradients, and a short training. Without Python, so that emulators and
+// sanitizers can run it.
+//
+//     check_family COUNT
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "../../csrc/dispatch.h"
+#include "../../csrc/net/engine.h"
+
+namespace {
+
+using namespace cnnkit;
+
+constexpr int kImages = 9, kBatch = 4;
+
+using Doubles = std::vector<double>;
+
+// What is learnt from and answered.
+struct Case {
+    Architecture architecture;
+    std::vector<float> parameters;
+    std::vector<uint8_t> images, labels;
+    std::vector<int64_t> order;
+
+    NetBatches batches(int64_t batch_size) const {
+        return {images.data(), labels.data(), order.data(), kImages, batch_size};
+    }
+};
+
+// The first is the published network, which some instruction sets run on the general kernels.
+Case random_case(std::mt19937& random, bool first) {
+    const auto any = [&](std::initializer_list<long> of) {
+        return of.begin()[random() % of.size()];
+    };
+    Case c;
+    for (;;) {
+        c.architecture = {
+            any({1, 2, 3}), any({5, 9, 14, 20, 28}), any({6, 9, 17, 28}), {}, any({2, 7, 10, 17})};
+        const long blocks = any({1, 1, 2, 2, 3, 4});
+        for (long i = 0; i < blocks; ++i) {
+            const long kernel = any({1, 2, 3, 3, 3, 5, 11});
+            c.architecture.blocks.push_back({any({1, 3, 4, 8, 17}), kernel,
+                                             any({0, kernel / 2, kernel / 2}), any({1, 2, 2, 3})});
+        }
+        if (first) c.architecture = {1, 28, 28, {{16, 3, 1, 2}, {4, 3, 1, 2}}, 10};
+        bool good = true;
+        for (const Shape& s : c.architecture.shapes())
+            good = good && s.output.h >= 1 && s.output.w >= 1;
+        if (good) break;
+    }
+    const Layout layout(c.architecture);
+    for (long i = 0; i < layout.count; ++i)
+        c.parameters.push_back((random() / 4294967296.0f - 0.5f) / 2.0f);
+    for (long i = 0; i < kImages * c.architecture.pixels(); ++i) c.images.push_back(random() % 256);
+    for (int i = 0; i < kImages; ++i) {
+        c.labels.push_back(random() % c.architecture.classes);
+        c.order.push_back(kImages - 1 - i);
+    }
+    return c;
+}
+
+// One image forward: what each block puts out, and the place in the block's input under the winning
+// pixel's first tap; -1 where ReLU gave zero.
+struct Trace {
+    std::vector<Doubles> maps;  // the image, then each block's
+    std::vector<std::vector<long>> row, column;
+    Doubles log_p;
+    double closest = 1.0;  // two values, of which rounding may choose the other
+};
+
+Trace forward(const Case& c, const Layout& layout, int image) {
+    Trace t;
+    const long pixels = c.architecture.pixels();
+    t.maps.emplace_back();
+    for (long i = 0; i < pixels; ++i)
+        t.maps[0].push_back(c.images[image * pixels + i] * static_cast<double>(1.0f / 255.0f));
+    for (size_t b = 0; b < layout.shapes.size(); ++b) {
+        const Shape& s = layout.shapes[b];
+        const Doubles in = t.maps.back();
+        Doubles out;
+        t.row.emplace_back(), t.column.emplace_back();
+        for (long o = 0; o < s.channels_out; ++o)
+            for (long y = 0; y < s.output.h; ++y)
+                for (long x = 0; x < s.output.w; ++x) {
+                    double best = 0.0;
+                    long row = -1, column = -1;
+                    for (long tap = 0; tap < s.pool_kernel.h * s.pool_kernel.w; ++tap) {
+                        const long top = y * s.pool_kernel.h + tap / s.pool_kernel.w - s.padding.h;
+                        const long left = x * s.pool_kernel.w + tap % s.pool_kernel.w - s.padding.w;
+                        double sum = c.parameters[layout.bias[b] + o];
+                        const float* w = &c.parameters[layout.weight[b] +
+                                                       o * s.channels_in * s.kernel.h * s.kernel.w];
+                        for (long i = 0; i < s.channels_in; ++i)
+                            for (long k = 0; k < s.kernel.h; ++k)
+                                for (long l = 0; l < s.kernel.w; ++l, ++w) {
+                                    const long r = top + k, q = left + l;
+                                    if (r < 0 || r >= s.input.h || q < 0 || q >= s.input.w)
+                                        continue;
+                                    sum += *w * in[(i * s.input.h + r) * s.input.w + q];
+                                }
+                        if (sum != best) t.closest = std::fmin(t.closest, std::fabs(sum - best));
+                        if (sum > best) best = sum, row = top, column = left;
+                    }
+                    out.push_back(best);
+                    t.row[b].push_back(row), t.column[b].push_back(column);
+                }
+        t.maps.push_back(out);
+    }
+    Doubles logits;
+    double top = -INFINITY, total = 0.0;
+    for (long k = 0; k < layout.classes; ++k) {
+        double sum = c.parameters[layout.linear_bias + k];
+        for (long f = 0; f < layout.features; ++f)
+            sum += c.parameters[layout.linear + k * layout.features + f] * t.maps.back()[f];
+        logits.push_back(sum), top = std::fmax(top, sum);
+    }
+    for (const double logit : logits) total += std::exp(logit - top);
+    for (const double logit : logits) t.log_p.push_back(logit - top - std::log(total));
+    return t;
+}
+
+// Adds one image's gradient of loss / kImages; returns its loss.
+double backward(const Case& c, const Layout& layout, int image, Doubles& gradient) {
+    const Trace t = forward(c, layout, image);
+    const int label = c.labels[image];
+    Doubles d(layout.features);
+    for (long k = 0; k < layout.classes; ++k) {
+        const double dlogit = (std::exp(t.log_p[k]) - (k == label)) / kImages;
+        gradient[layout.linear_bias + k] += dlogit;
+        for (long f = 0; f < layout.features; ++f) {
+            const long at = layout.linear + k * layout.features + f;
+            gradient[at] += dlogit * t.maps.back()[f];
+            d[f] += dlogit * c.parameters[at];
+        }
+    }
+    for (size_t b = layout.shapes.size(); b-- > 0;) {
+        const Shape& s = layout.shapes[b];
+        Doubles dx(s.channels_in * s.input.h * s.input.w);
+        const long plane = s.output.h * s.output.w;
+        for (long n = 0; n < s.channels_out * plane; ++n) {
+            if (!(t.maps[b + 1][n] > 0.0)) continue;
+            const long o = n / plane;
+            gradient[layout.bias[b] + o] += d[n];
+            long at = layout.weight[b] + o * s.channels_in * s.kernel.h * s.kernel.w;
+            for (long i = 0; i < s.channels_in; ++i)
+                for (long k = 0; k < s.kernel.h; ++k)
+                    for (long l = 0; l < s.kernel.w; ++l, ++at) {
+                        const long r = t.row[b][n] + k, q = t.column[b][n] + l;
+                        if (r < 0 || r >= s.input.h || q < 0 || q >= s.input.w) continue;
+                        const long pixel = (i * s.input.h + r) * s.input.w + q;
+                        gradient[at] += d[n] * t.maps[b][pixel];
+                        dx[pixel] += d[n] * c.parameters[at];
+                    }
+        }
+        d = dx;
+    }
+    return -t.log_p[label];
+}
+
+// Within `share` of the largest value, or a thirtieth of `scale`, where a tensor's values
+// cancel.
+template <typename Found>
+bool near(const char* what, const Found* found, const double* wanted, long count, double share,
+          double scale = 0.0) {
+    double largest = scale / 30.0;
+    for (long i = 0; i < count; ++i) largest = std::fmax(largest, std::fabs(wanted[i]));
+    for (long i = 0; i < count; ++i) {
+        if (std::fabs(found[i] - wanted[i]) <= share * largest) continue;
+        std::printf("  %s: value %ld is %.9g, not %.9g (largest %.9g)\n", what, i,
+                    static_cast<double>(found[i]), wanted[i], largest);
+        return false;
+    }
+    return true;
+}
+
+struct Wanted {
+    Doubles log_p, gradient;
+    double loss = 0.0, closest = 1.0;
+};
+
+Wanted exact(const Case& c, const Layout& layout) {
+    Wanted w;
+    w.gradient.resize(layout.count);
+    for (int i = 0; i < kImages; ++i) {
+        w.loss += backward(c, layout, i, w.gradient) / kImages;
+        const Trace t = forward(c, layout, i);
+        w.log_p.insert(w.log_p.end(), t.log_p.begin(), t.log_p.end());
+        w.closest = std::fmin(w.closest, t.closest);
+    }
+    return w;
+}
+
+bool check(const Isa& isa, const Case& c, const Layout& layout, const Wanted& wanted) {
+    std::vector<float> log_p(kImages * layout.classes), floats(log_p);
+    make_family_answerer(isa, c.architecture, c.parameters.data())
+        ->infer(c.images.data(), kImages, {nullptr, nullptr, log_p.data(), nullptr});
+    std::vector<float> scaled;
+    for (const uint8_t pixel : c.images) scaled.push_back(pixel * (1.0f / 255.0f));
+    make_family_answerer(isa, c.architecture, c.parameters.data())
+        ->infer(scaled.data(), kImages, {nullptr, nullptr, floats.data(), nullptr});
+    bool good = log_p == floats;
+    good &= near("log-probabilities", log_p.data(), wanted.log_p.data(), log_p.size(), 5e-6);
+
+    const std::vector<float> zero(layout.count);
+    std::vector<float> gradient(layout.count), losses(3), trained(layout.count), mean(zero),
+        square(zero);
+    const auto learner =
+        make_family_learner(isa, c.architecture, c.parameters.data(), zero.data(), zero.data(), 0);
+    int64_t correct, steps;
+    const float loss = learner->gradients(c.batches(kImages), gradient.data(), &correct);
+    double scale = 0.0;
+    for (const double value : wanted.gradient) scale = std::fmax(scale, std::fabs(value));
+    good &= near("loss", &loss, &wanted.loss, 1, 5e-6);
+    std::vector<long> ends(layout.weight.begin() + 1, layout.weight.end());
+    ends.push_back(layout.linear);
+    for (size_t b = 0; b < layout.shapes.size(); ++b) {
+        const long w = layout.weight[b], bias = layout.bias[b];
+        good &= near("weight", &gradient[w], &wanted.gradient[w], bias - w, 1e-5, scale);
+        good &= near("bias", &gradient[bias], &wanted.gradient[bias], ends[b] - bias, 1e-5, scale);
+    }
+    good &= near("linear", &gradient[layout.linear], &wanted.gradient[layout.linear],
+                 layout.linear_bias - layout.linear, 1e-5, scale);
+    good &= near("linear bias", &gradient[layout.linear_bias], &wanted.gradient[layout.linear_bias],
+                 layout.classes, 1e-5, scale);
+
+    NetProgress progress = {};
+    const NetStatus status = learner->train(c.batches(kBatch), NetAdam(), losses.data(), &progress);
+    learner->export_state(trained.data(), mean.data(), square.data(), &steps);
+    good &= status == kNetDone && steps == 3 && progress.steps == 3;
+    for (const float value : trained) good &= std::isfinite(value);
+    return good && trained != c.parameters;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    const int cases = count > 1 ? std::atoi(words[1]) : 50;
+    std::mt19937 random(1);
+    int wrong = 0;
+    for (int i = 0; i < cases;) {
+        const Case c = random_case(random, i == 0);
+        const Layout layout(c.architecture);
+        const Wanted wanted = exact(c, layout);
+        if (wanted.closest < 2e-6) continue;
+        ++i;
+        for (const Isa* isa : available_isas()) {
+            if (check(*isa, c, layout, wanted)) continue;
+            std::printf("%s: case %d is WRONG\n", isa->name, i);
+            ++wrong;
+        }
+    }
+    std::printf("%d cases on %zu instruction sets, %d wrong\n", cases, available_isas().size(),
+                wrong);
+    return wrong || cases < 1 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
