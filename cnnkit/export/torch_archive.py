@@ -25,6 +25,7 @@ from cnnkit.process import exchange_folder, last_words, run_module
 
 # What zipfile raises on damaged archives: damage may look like an unknown compression, say.
 DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError)
+NAMES = {"torchscript": "TorchScript", "pt2": "torch.export programs"}
 ROOT = "archive"
 METADATA = f"{ROOT}/extra/metadata.json"  # PyTorch calls it the extra file "metadata.json"
 
@@ -38,7 +39,7 @@ def write_archive(
     what its process wrote before.
 
     Args:
-        form: "torchscript" or "pt2".
+        form: a key of `NAMES`.
         weights: the network.
         options: as a format's writer has them.
         edit: returns what a part shall contain, given its name and content; None leaves it out.
@@ -47,13 +48,13 @@ def write_archive(
         MissingError: PyTorch is not installed.
         StorageError: there is no room for temporary files.
     """
-    require_torch(f"writing {form}")
+    require_torch(f"writing {NAMES[form]}")
     with exchange_folder() as folder:
         source, archive = folder / "weights.safetensors", folder / "archive"
         write_weights(source, weights)
         child = run_module("cnnkit.export.torch_module", form, source, archive, options.input)
         if child.returncode:
-            raise RuntimeError(f"{form} was not written: {last_words(child)}")
+            raise RuntimeError(f"{NAMES[form]} was not written: {last_words(child)}")
         return _rewrite(read_bytes(archive), contract.describe(weights, options), edit)
 
 
