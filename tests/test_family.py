@@ -27,7 +27,7 @@ from cnnkit.idx import write_idx
 from cnnkit.model import Network, network_from
 from cnnkit.native_engine import NativeEngine
 from cnnkit.run_state import read_state, write_state
-from cnnkit.torch_engine import TorchEngine
+from cnnkit.torch_engine import TorchEngine, one_thread
 from cnnkit.train import TrainConfig, resume, train
 
 ISAS = ops.available_isas()
@@ -93,6 +93,7 @@ def random_member(generator: np.random.Generator) -> Architecture:
         return architecture
 
 
+@one_thread()
 def check_against_float64(architecture: Architecture, split: Split, isa: str) -> None:
     exact = Network(architecture, seed=0).double()
     log_p = exact(torch.from_numpy(split.images).double() * PIXEL_SCALE)
@@ -136,6 +137,7 @@ SEEDS = {"three channels": 1, "many channels": 1}
 
 
 @cache
+@one_thread()  # small steps: on a busy machine, threads would wait for each other
 def exact_losses(member: str) -> NDArray[np.float64]:
     """Return the losses of 200 steps of 8 images by PyTorch in float64."""
     architecture = MEMBERS[member]
