@@ -33,7 +33,7 @@ READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "torchscript": lambda path: contract.decode(
         path, read_torchscript(path), "a TorchScript archive"
     ),
-    "pt2": lambda path: contract.decode(path, read_pt2(path), "a torch.export archive"),
+    "pt2": lambda path: contract.decode(path, read_pt2(path)[0], "a torch.export archive"),
     "weights": lambda path: contract.metadata(read_weights(find_weights(path))),
 }
 

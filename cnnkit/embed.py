@@ -66,6 +66,7 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
         images = dataset.test.images[:CHECKED]
         np.save(check / "images.npy", images)
         np.save(check / "labels.npy", reference_logits(weights, images)[0].argmax(axis=1))
+        (check / "names.txt").write_text("".join(f"{name}\n" for name in weights.names))
         if folder.is_dir():
             folder.rmdir()  # an empty one
         beside.rename(folder)

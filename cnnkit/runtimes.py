@@ -252,12 +252,13 @@ def load_c(path: Path, threads: int) -> Model:
 
 def load_pt2(path: Path, threads: int) -> Model:
     """Open a torch.export archive of ours in PyTorch; `threads` stays as PyTorch has it."""
-    metadata = contract.decode(path, read_pt2(path), "a torch.export archive")
+    texts, archive = read_pt2(path)
+    metadata = contract.decode(path, texts, "a torch.export archive")
     require_torch("running torch.export programs")
     import torch
 
     try:
-        program = torch.export.load(io.BytesIO(path.read_bytes()))
+        program = torch.export.load(io.BytesIO(archive))
         module = program.module()
     except Exception as error:  # its errors have no common base class but this
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)

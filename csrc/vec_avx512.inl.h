@@ -69,11 +69,6 @@ inline void interleave(Vec a, Vec b, Vec& low, Vec& high) {
 inline Index load_index(const int* from) { return _mm512_loadu_si512(from); }
 inline Vec permute(Vec a, Index index, Vec b) { return _mm512_permutex2var_ps(a, index, b); }
 
-// The upper half of a, then the lower half of b.
-inline Vec middle(Vec a, Vec b) { return _mm512_shuffle_f32x4(a, b, 0x4e); }
-// The lanes of the mask side by side; zero above them.
-inline Vec compress(Mask m, Vec v) { return _mm512_maskz_compress_ps(m, v); }
-
 inline void transpose(Vec (&r)[kLanes]) {
     Vec t[kLanes];
     for (int i = 0; i < 16; i += 4) {

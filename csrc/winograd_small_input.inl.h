@@ -64,7 +64,9 @@ inline Magnitude wide_rows(const Shape& s, const Plan& p, const float* x, long t
 inline Magnitude narrow_rows(const Shape& s, const Plan& p, const float* x, long top, long bottom,
                              float* planes) {
     const bool pairs = winograd_small::pairs(p.tiles);
-    const long step = pairs ? 2 : 1, width = s.input.w;
+    const long width = s.input.w;
+    const long apart = p.fold ? p.fold : 1;  // tile rows between the two
+    const long step = pairs && !p.fold ? 2 : 1, end = p.fold ? top + p.fold : bottom + 1;
     // Lane l is pixel 2l + j of the first row, or from lane `pitch` on 2(l - pitch) + j of the
     // second.
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -76,18 +78,20 @@ inline Magnitude narrow_rows(const Shape& s, const Plan& p, const float* x, long
     for (int j = 1; j < 4; ++j) index[j] = _mm512_add_epi32(index[j - 1], _mm512_set1_epi32(1));
     const Mask inside = mask_lanes(1, width + 1);
     const Mask beside = pairs ? inside : mask_lanes(0, width + 1 - kLanes);
-    const long next = pairs ? 2 * width : kLanes;
+    const long next = pairs ? 2 * apart * width : kLanes;
+    const long floats = p.fold ? kLanes : step * p.pitch, below = pairs ? 2 * apart : 0;
     Magnitude most = no_magnitude();
     for (long c = 0; c < s.channels_in; ++c, x += s.input.h * width) {
         for (long parity = 0; parity < 2; ++parity, planes += 4 * p.plane) {
             float* to = planes;
-            for (long r = top; r <= bottom; r += step, to += step * p.pitch) {
+            for (long r = top; r < end; r += step, to += floats) {
                 const long y = 2 * r - 1 + parity;
                 const bool first_in = y >= 0 && y < s.input.h;
-                const bool second_in = pairs ? y + 2 < s.input.h : first_in;
+                const bool second_in = pairs ? y + below < s.input.h : first_in;
                 const float* row = x + y * width - 1;
-                const Vec a = load_mask(row, first_in ? inside : Mask(0));
-                const Vec b = load_mask(row + next, second_in ? beside : Mask(0));
+                Vec a = zero(), b = zero();
+                if (first_in) a = load_mask(row, inside);
+                if (second_in) b = load_mask(row + next, beside);
                 most = magnitude(magnitude(most, a), b);
                 put(p, permute(a, index[0], b), permute(a, index[1], b), permute(a, index[2], b),
                     permute(a, index[3], b), to);

@@ -4,22 +4,17 @@
 
 namespace winograd_small {
 
-// Vector i of a plane, and what stands a pitch further on. With two rows to a vector that is the
-// middle of two vectors, which costs less than a load across two cache lines.
-template <bool halves>
-inline Vec next_row(const float* plane, int i, long pitch) {
-    const float* from = plane + i * kLanes;
-#if defined(__AVX512F__)
-    if (halves) return middle(load(from), load(from + kLanes));
-#endif
-    return load(from + pitch);
+// How many floats beyond the vector of tiles at t the tiles below them stand.
+inline long next_row(const Plan& p, long t) {
+    if (!p.fold) return p.pitch;
+    return t + kLanes < p.fold * kLanes ? kLanes : kLanes / 2 - t;
 }
 
 // Adds kRows rows of V, the first of which is kOrder[first], of one column to the sums; v at the
-// column's first plane, u at these rows.
-template <bool halves, int channels, int vectors, int first>
+// column's first plane, u at these rows. A vector's next tile row stands next[i] floats further on.
+template <int channels, int vectors, int first>
 inline __attribute__((always_inline)) void accumulate(const Shape& s, const Plan& p, const float* v,
-                                                      const float* u,
+                                                      const float* u, const long (&next)[vectors],
                                                       Vec (&sum)[kRows][channels][vectors]) {
     const float* odd = v + 4 * p.plane;
     for (long c = 0; c < s.channels_in; ++c) {
@@ -31,16 +26,16 @@ inline __attribute__((always_inline)) void accumulate(const Shape& s, const Plan
             for (int row = 0; row < kRows; ++row) {
                 switch (kOrder[first + row]) {
                     case 0:
-                        d[row][i] = sub(load(r0), next_row<halves>(v, i, p.pitch));
+                        d[row][i] = sub(load(r0), load(r0 + next[i]));
                         break;
                     case 1:
-                        d[row][i] = add(load(r1), next_row<halves>(v, i, p.pitch));
+                        d[row][i] = add(load(r1), load(r0 + next[i]));
                         break;
                     case 2:
-                        d[row][i] = sub(next_row<halves>(v, i, p.pitch), load(r1));
+                        d[row][i] = sub(load(r0 + next[i]), load(r1));
                         break;
                     default:
-                        d[row][i] = sub(next_row<halves>(odd, i, p.pitch), load(r1));
+                        d[row][i] = sub(load(r1 + next[i]), load(r1));
                 }
             }
         }
@@ -76,63 +71,66 @@ inline __attribute__((always_inline)) void each(F f) {
 }
 
 // One column's t0 and t1, which start from start(row, o, i), to finish(o, i, t0, t1).
-template <bool halves, int channels, int vectors, typename Start, typename Finish>
+template <int channels, int vectors, typename Start, typename Finish>
 inline __attribute__((always_inline)) void column(const Shape& s, const Plan& p, const float* v,
-                                                  const float* u, Waiting<channels, vectors>& wait,
-                                                  Start start, Finish finish) {
+                                                  const float* u, const long (&next)[vectors],
+                                                  Waiting<channels, vectors>& wait, Start start,
+                                                  Finish finish) {
     const long pass = s.channels_in * kRows * channels;
     Vec sum[kRows][channels][vectors];
     each<channels, vectors>([&](int o, int i) {
         for (int row = 0; row < kRows; ++row) sum[row][o][i] = zero();
     });
-    accumulate<halves, channels, vectors, 0>(s, p, v, u, sum);
+    accumulate<channels, vectors, 0>(s, p, v, u, next, sum);
     if constexpr (kRows == 2) {
         each<channels, vectors>([&](int o, int i) {
             const Vec m1 = sum[0][o][i], m2 = sum[1][o][i];
             sum[0][o][i] = add(start(0, o, i), add(m1, m2));
             sum[1][o][i] = add(start(1, o, i), sub(m1, m2));
         });
-        accumulate<halves, channels, vectors, 2>(s, p, v, u + pass, sum);
+        accumulate<channels, vectors, 2>(s, p, v, u + pass, next, sum);
         each<channels, vectors>([&](int o, int i) { finish(o, i, sum[0][o][i], sum[1][o][i]); });
     } else {
         each<channels, vectors>([&](int o, int i) {
             store(wait.row[o][i], sum[0][o][i]);
             sum[0][o][i] = zero();
         });
-        accumulate<halves, channels, vectors, 1>(s, p, v, u + pass, sum);
+        accumulate<channels, vectors, 1>(s, p, v, u + pass, next, sum);
         each<channels, vectors>([&](int o, int i) {
             const Vec m1 = load(wait.row[o][i]), m2 = sum[0][o][i];
             store(wait.row[o][i], add(start(1, o, i), sub(m1, m2)));
             sum[0][o][i] = add(start(0, o, i), add(m1, m2));
         });
-        accumulate<halves, channels, vectors, 2>(s, p, v, u + 2 * pass, sum);
+        accumulate<channels, vectors, 2>(s, p, v, u + 2 * pass, next, sum);
         each<channels, vectors>([&](int o, int i) {
             const Vec t0 = sum[0][o][i];
             sum[0][o][i] = load(wait.row[o][i]);
             store(wait.row[o][i], t0);
         });
-        accumulate<halves, channels, vectors, 3>(s, p, v, u + 3 * pass, sum);
+        accumulate<channels, vectors, 3>(s, p, v, u + 3 * pass, next, sum);
         each<channels, vectors>(
             [&](int o, int i) { finish(o, i, load(wait.row[o][i]), sum[0][o][i]); });
     }
 }
 
 // Vectors of tiles from t on, of output channels o and following; u at those channels.
-template <bool halves, int channels, int vectors>
+template <int channels, int vectors>
 __attribute__((noinline)) void block(const Shape& s, const Plan& p, const float* planes,
                                      const float* u, const float* biases, const Output& out, long o,
                                      long t) {
     alignas(64) Waiting<channels, vectors> wait;
     const float* v = planes + t;
+    long next[vectors];
+    for (int i = 0; i < vectors; ++i) next[i] = next_row(p, t + i * kLanes);
     const long step = s.channels_in * 4 * channels;
-    column<halves, channels, vectors>(
-        s, p, v + p.plane, u, wait, [&](int, int c, int) { return broadcast(biases + c); },
+    column<channels, vectors>(
+        s, p, v + p.plane, u, next, wait, [&](int, int c, int) { return broadcast(biases + c); },
         [&](int c, int i, Vec t0, Vec t1) {
             store(wait.left[0][c][i], t0);
             store(wait.left[1][c][i], t1);
         });
-    column<halves, channels, vectors>(
-        s, p, v + 2 * p.plane, u + step, wait, [](int, int, int) { return zero(); },
+    column<channels, vectors>(
+        s, p, v + 2 * p.plane, u + step, next, wait, [](int, int, int) { return zero(); },
         [&](int c, int i, Vec t0, Vec t1) {
             const Vec a = load(wait.left[0][c][i]), b = load(wait.left[1][c][i]);
             store(wait.left[0][c][i], add(a, t0));
@@ -140,8 +138,8 @@ __attribute__((noinline)) void block(const Shape& s, const Plan& p, const float*
             store(wait.right[0][c][i], sub(a, t0));
             store(wait.right[1][c][i], sub(b, t1));
         });
-    column<halves, channels, vectors>(
-        s, p, v, u + 2 * step, wait,
+    column<channels, vectors>(
+        s, p, v, u + 2 * step, next, wait,
         [&](int row, int c, int i) { return load(wait.left[row][c][i]); },
         [&](int c, int i, Vec t0, Vec t1) {
             store(wait.left[0][c][i], t0);
@@ -149,8 +147,8 @@ __attribute__((noinline)) void block(const Shape& s, const Plan& p, const float*
         });
     Segment to[vectors];
     for (int i = 0; i < vectors; ++i) to[i] = segment(p, out, t + i * kLanes);
-    column<halves, channels, vectors>(
-        s, p, v + 3 * p.plane, u + 3 * step, wait,
+    column<channels, vectors>(
+        s, p, v + 3 * p.plane, u + 3 * step, next, wait,
         [&](int row, int c, int i) { return load(wait.right[row][c][i]); },
         [&](int c, int i, Vec t0, Vec t1) {
             finish<false>(p, out, to[i], o + c,
@@ -158,20 +156,10 @@ __attribute__((noinline)) void block(const Shape& s, const Plan& p, const float*
         });
 }
 
-template <int channels, int vectors>
-inline void block(const Shape& s, const Plan& p, const float* planes, const float* u,
-                  const float* biases, const Output& out, long o, long t) {
-    if (2 * p.pitch == kLanes && kLanes >= 16) {
-        block<kLanes >= 16, channels, vectors>(s, p, planes, u, biases, out, o, t);
-    } else {
-        block<false, channels, vectors>(s, p, planes, u, biases, out, o, t);
-    }
-}
-
 template <int channels>
 inline void all_tiles(const Shape& s, const Plan& p, const float* planes, const float* u,
                       const float* biases, const Output& out, long o) {
-    const long vectors = round_up(out.rows * p.pitch, kLanes) / kLanes;
+    const long vectors = p.fold ? p.fold : round_up(out.rows * p.pitch, kLanes) / kLanes;
     for (long t = 0; t < vectors;) {
         const long left = vectors - t;
         if (left >= kVectors && left != kVectors + 1) {

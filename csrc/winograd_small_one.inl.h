@@ -10,6 +10,13 @@ inline void column(const float* w, const Vec (&v)[4], Vec m1, Vec& t0, Vec& t1) 
     t1 = fma(set1(w[3]), v[3], fnma(u2, v[2], m1));
 }
 
+// One column's products, which start from t0 and t1.
+inline void add_column(const float* w, const Vec (&v)[4], Vec& t0, Vec& t1) {
+    const Vec u1 = set1(w[0]), u2 = set1(w[1]);
+    t0 = fma(set1(w[2]), v[0], fma(u2, v[2], fma(u1, v[1], t0)));
+    t1 = fma(set1(w[3]), v[3], fnma(u2, v[2], fma(u1, v[1], t1)));
+}
+
 // The transform along y of the tiles at the column's first plane.
 inline void rows(const Plan& p, const float* r0, Vec (&v)[4]) {
     const float* r1 = r0 + 4 * p.plane;
@@ -26,12 +33,10 @@ inline void outputs(const Vec (&v)[4][4], const float* u, const float* biases,
         Vec a, b, c, d;
         column(u, v[1], fma(set1(*u), v[1][1], set1(biases[o])), a, b);
         column(u + 4, v[2], mul(set1(u[4]), v[2][1]), c, d);
-        const Vec right0 = sub(a, c), right1 = sub(b, d);
-        const Vec left0 = add(a, c), left1 = add(b, d);
-        column(u + 8, v[0], mul(set1(u[8]), v[0][1]), a, b);
-        column(u + 12, v[3], mul(set1(u[12]), v[3][1]), c, d);
-        y[o][0] = add(left0, a), y[o][1] = add(right0, c);
-        y[o][2] = add(left1, b), y[o][3] = add(right1, d);
+        y[o][0] = add(a, c), y[o][1] = sub(a, c);
+        y[o][2] = add(b, d), y[o][3] = sub(b, d);
+        add_column(u + 8, v[0], y[o][0], y[o][2]);
+        add_column(u + 12, v[3], y[o][1], y[o][3]);
     }
 }
 
@@ -81,13 +86,11 @@ inline void one_channel_in_two(const Shape& s, const Plan& p, const float* plane
     rows(p, planes, v);
     rows(p, planes + 3 * p.plane, z);
     for (long o = 0; o < channels; ++o) {
-        Vec a, b, c, d;
-        column(u + o * 16 + 8, v, mul(set1(u[o * 16 + 8]), v[1]), a, b);
-        column(u + o * 16 + 12, z, mul(set1(u[o * 16 + 12]), z[1]), c, d);
         const float* w = waiting + o * 4 * kLanes;
-        finish<plain>(p, out, to, o,
-                      {add(load(w), a), add(load(w + kLanes), c), add(load(w + 2 * kLanes), b),
-                       add(load(w + 3 * kLanes), d)});
+        Vec y[4] = {load(w), load(w + kLanes), load(w + 2 * kLanes), load(w + 3 * kLanes)};
+        add_column(u + o * 16 + 8, v, y[0], y[2]);
+        add_column(u + o * 16 + 12, z, y[1], y[3]);
+        finish<plain>(p, out, to, o, y);
     }
 }
 

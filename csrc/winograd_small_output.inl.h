@@ -12,19 +12,23 @@ struct Output {
     long rows;     // tile rows
 };
 
-// Where a vector of tiles goes.
+// Where a vector of tiles goes: its first `count` lanes to `at`, and where it is two rows, the
+// lanes of `second` to where lane 0 would be at `beside`.
 struct Segment {
-    long at, count;
-    Mask lanes;  // the first `count` ones
+    long at, count, beside;
+    Mask lanes, second;
+    bool two;
 };
 
 inline Segment segment(const Plan& p, const Output& out, long t) {
     Segment to;
+    to.two = false;
     if (p.pitch == p.tiles) {
         to.at = t, to.count = min(out.rows * p.tiles - t, kLanes);
     } else if (p.pitch < kLanes) {  // two rows
-        const long row = t / p.pitch;
-        to.at = row * p.tiles, to.count = min(out.rows - row, 2) * p.tiles;
+        const long row = p.fold ? t / kLanes : t / p.pitch, other = row + (p.fold ? p.fold : 1);
+        to.at = row * p.tiles, to.count = p.tiles, to.beside = other * p.tiles - p.pitch;
+        to.two = other < out.rows, to.second = mask_lanes(p.pitch, p.pitch + p.tiles);
     } else {
         const long row = t / p.pitch, column = t - row * p.pitch;
         to.at = row * p.tiles + column, to.count = min(p.tiles - column, kLanes);
@@ -33,30 +37,14 @@ inline Segment segment(const Plan& p, const Output& out, long t) {
     return to;
 }
 
-// The tiles of two rows without what stands between them.
-inline Vec packed(const Plan& p, Vec v) {
-#if defined(__AVX512F__)
-    if (p.pitch < kLanes && p.pitch != p.tiles) {
-        const unsigned row = (1u << p.tiles) - 1;
-        return compress(static_cast<Mask>(row | row << p.pitch), v);
-    }
-#endif
-    (void)p;
-    return v;
-}
-
-// Which of a tile's four outputs won, as bytes. The first one does where several are equal.
-inline void name_winners(const Plan& p, const Segment& to, const Vec (&y)[4],
-                         unsigned char* winners) {
+// Which of a tile's four outputs won. The first one does where several are equal.
+inline void name_winners(const Vec (&y)[4], float (&lanes)[kLanes]) {
     Vec winner = zero(), most = y[0];
     for (int k = 1; k < 4; ++k) {
         winner = select_greater(y[k], most, set1(static_cast<float>(k)), winner);
         most = max(y[k], most);
     }
-    winner = packed(p, select_greater(most, zero(), winner, set1(kNoWinner)));
-    float lanes[kLanes];
-    store(lanes, winner);
-    for (long i = 0; i < to.count; ++i) winners[i] = static_cast<unsigned char>(lanes[i]);
+    store(lanes, select_greater(most, zero(), winner, set1(kNoWinner)));
 }
 
 // ReLU and the largest of a tile's four outputs (row by row), to output channel o. `plain` is known
@@ -70,12 +58,19 @@ inline void finish(const Plan& p, const Output& out, const Segment& to, long o, 
         store(out.y + at, most);
         return;
     }
+    const long beside = o * out.channel + to.beside;
     if (to.count == kLanes) {
         store(out.y + at, most);
     } else {
-        store_mask(out.y + at, to.lanes, packed(p, most));
+        store_mask(out.y + at, to.lanes, most);
+        if (to.two) store_mask(out.y + beside, to.second, most);
     }
-    if (out.winners) name_winners(p, to, y, out.winners + at);
+    if (!out.winners) return;
+    float lanes[kLanes];
+    name_winners(y, lanes);
+    for (long i = 0; i < to.count; ++i) out.winners[at + i] = static_cast<unsigned char>(lanes[i]);
+    for (long i = p.pitch; to.two && i < p.pitch + p.tiles; ++i)
+        out.winners[beside + i] = static_cast<unsigned char>(lanes[i]);
 }
 
 inline bool is_plain(const Output& out, const Segment& to) {

@@ -18,6 +18,7 @@ struct Plan {
     long tiles;    // in a row
     long pitch;    // floats from tile row to tile row
     long strip;    // tile rows that are worked on at once
+    long fold;     // vectors of a plane whose halves are tile rows v and v + fold, else 0
     long written;  // floats that the input transform writes into a plane
     long plane;    // floats of a plane
 };
@@ -48,6 +49,10 @@ inline Plan plan(const Shape& s, long rows) {
     p.written = pairs(p.tiles) ? p.strip / 2 * 2 * p.pitch + kLanes
                                : p.strip * p.pitch + round_up(p.tiles, kLanes);
     p.plane = round_up(p.written, 16);
+    // What stands a tile row further on is then the next vector. The last one's is half of the
+    // first, and half of nothing that is needed where the rows are odd in number.
+    const bool folds = pairs(p.tiles) && 2 * p.pitch == kLanes && s.channels_in > 1;
+    p.fold = folds && p.strip == rows && rows % 2 ? (rows + 1) / 2 : 0;
     return p;
 }
 

@@ -139,4 +139,5 @@ def host_inputs(
     images = mnist.test.images[:1000]
     np.save(folder / "images.npy", images)
     np.save(folder / "labels.npy", reference_logits(trained, images)[0].argmax(axis=1))
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in trained.names))
     return folder

@@ -85,6 +85,7 @@ def test_the_table_says_where_weights_and_images_come_from(
         (("--rounds", "5"), 2, "--rounds"),
         (("--seconds", "0"), 2, "--seconds"),
         (("--picture", "a.doc"), 2, "a.doc"),
+        (("--parity", "a.doc"), 2, "a.doc"),
         (("--compare", "absent.json"), 5, "absent.json"),
         (("absent.safetensors",), 5, "absent.safetensors"),
     ],
@@ -107,6 +108,23 @@ def test_an_instruction_set_that_came_too_late_is_refused(
     done = cli(*QUICK, "--isa", "mmx")
     assert done.exit_code == 2
     assert "this process already uses" in done.stderr
+
+
+def test_a_run_of_infer_is_a_baseline_for_the_next(cli: Callable[..., Any], tmp_path: Path) -> None:
+    words = ("bench", "--suite", "infer", "--batch", 3, "--rounds", 6, "--seconds", 0.006,
+             "--peers", "none")  # fmt: skip
+    first = cli(*words, "--json")
+    assert first.exit_code == 0, first.stderr
+    document = json.loads(first.stdout)
+    assert document["cases"][0]["key"] == "infer/mnist N=3"
+    assert document["cases"][0]["executed_flop"] is None or (
+        0 < document["cases"][0]["executed_flop"] < document["cases"][0]["flop"]
+    )
+    assert document["parity"] is None
+    (tmp_path / "base.json").write_text(first.stdout)
+    again = cli(*words, "--compare", tmp_path / "base.json")
+    assert again.exit_code in (0, 1), "a loaded machine may well be slower"
+    assert "infer/mnist N=3" in again.stdout.partition("Against the baseline")[2]
 
 
 @pytest.fixture

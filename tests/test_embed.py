@@ -27,7 +27,8 @@ def test_an_embedded_host_passes_its_own_check(
     trained: Weights, mnist: Dataset, tmp_path: Path, host: str
 ) -> None:
     folder = tmp_path / "app"
-    assert embed(trained, "onnx", host, folder, mnist).passed
+    named = replace(trained, metadata={**trained.metadata, "names": NAMES})
+    assert embed(named, "onnx", host, folder, mnist).passed
     done = subprocess.run(
         [folder / "check.sh", folder / "check"],
         env={**os.environ, "PYTHON": sys.executable},

@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,9 @@ from PIL import Image
 
 from cnnkit.data import FILES, Dataset
 from cnnkit.errors import InputError
+from cnnkit.files import write_text
 from cnnkit.idx import write_idx
+from cnnkit.reproduce import reproduction
 from cnnkit.reproduce.claims import judge
 from cnnkit.reproduce.document import Heading, Items, Picture, Table, Text, markdown
 from cnnkit.reproduce.findings import REPORTS, Findings
@@ -304,6 +308,26 @@ def test_more_seeds_add_to_the_runs_that_are_there(
     )
 
 
+def test_pauses_between_runs_are_no_time_that_they_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = {"a": (0, 10), "b": (5, 20), "c": (3600, 3606)}
+
+    def at(seconds: int) -> str:
+        return datetime.fromtimestamp(1e9 + seconds, UTC).isoformat(timespec="seconds")
+
+    for name, (_, end) in spans.items():
+        write_text(tmp_path / name / "manifest.json", json.dumps({"written": at(end)}))
+    sessions = {tmp_path / name: [{"started": at(start)}] for name, (start, _) in spans.items()}
+    monkeypatch.setattr(
+        reproduction, "read_state", lambda folder: SimpleNamespace(sessions=sessions[folder])
+    )
+    outcomes: list[Any] = [SimpleNamespace(folder=folder) for folder in sessions]
+    assert reproduction._seconds(outcomes) == 26
+    sessions[tmp_path / "b"] *= 2  # it was interrupted: when it stopped is not known
+    assert reproduction._seconds(outcomes) is None
+
+
 def test_pytorch_runs_the_same_and_finds_the_same(
     found: Findings, config: ReproduceConfig, tmp_path: Path
 ) -> None:
@@ -344,7 +368,7 @@ def test_the_command_prints_every_verdict_and_where_the_report_is(
     printed = re.sub(r"\s+", " ", plain.stdout)
     assert found.summary in printed
     assert str(config.folder / "report.html") in plain.stdout
-    assert "9 of 9 runs are done already" in plain.stderr
+    assert "27 of 27 runs are done already" in plain.stderr
 
 
 @pytest.mark.parametrize(

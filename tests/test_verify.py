@@ -44,6 +44,17 @@ def home(trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
+@pytest.mark.parametrize("name", DAMAGES)
+def test_without_damage_the_same_judge_passes(
+    artefacts: dict[str, Path], trained: Weights, few: Dataset, name: str
+) -> None:
+    images, truth = few.test.images, few.test.labels
+    plan, reference = plan_batches(len(images)), reference_logits(trained, images)[0]
+    answers = answer(open_model(artefacts[name]), images, plan)
+    report = judge(artefacts[name], answers, trained, reference, truth, plan)
+    assert [check for check in report.checks if not check.passed] == []
+
+
 @pytest.mark.parametrize(("name", "damage"), EVERY_DAMAGE)
 def test_every_damage_is_found(
     originals: dict[str, bytes],

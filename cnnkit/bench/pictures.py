@@ -51,6 +51,7 @@ def save_picture(path: Path, size: tuple[float, float], draw: Callable[[Figure],
         "axes.spines.right": False,
         "legend.frameon": False,
         "svg.hashsalt": "cnnkit",  # else the ids inside an SVG are random
+        "svg.fonttype": "none",  # text as text: a fifth of the size, and it can be searched
     }
     with mpl.rc_context(style), replacing(path) as beside:
         figure = Figure(size, layout="constrained")

@@ -76,7 +76,13 @@ int ${name}_self_test(void);
 """)
 
 SOURCE_START = Template("""\
-/* cnnkit model: $stem.h says what this is and how to use it. */
+/* cnnkit model: $stem.h says what this is and how to use it.
+ *
+ * How it works: rows and columns are dealt out to several planes each, as cards to players, so that
+ * a step of one pooled pixel is a step of one float. Every loop over q runs through the pooled
+ * pixels of a plane, with the same straight arithmetic on consecutive floats: compilers make
+ * vectors of it. Planes have a border of zeros; "keep" puts them back where a loop ran across it.
+ */
 #include "$stem.h"
 
 #ifndef ${MACRO}_OWN_EXPF
@@ -86,7 +92,6 @@ SOURCE_START = Template("""\
 const char *const ${name}_names[$classes] = {
 $names
 };
-
 """)
 
 SOURCE_END = Template("""

@@ -36,6 +36,7 @@ enum { LANES = 8 };
 """
 
 LINEAR = Template("""
+/* The last layer: 16 sums side by side for each class. */
 static void linear(const float *restrict x, float *restrict logits) {
     for (int k = 0; k < $classes; ++k) {
         const float *restrict w = linear_weight + k * $features;
@@ -54,6 +55,7 @@ static void linear(const float *restrict x, float *restrict logits) {
 """)
 
 RUN = Template("""
+/* The whole network. */
 static void run(const uint8_t *restrict pixels, float *restrict logits) {
 $buffers
 $steps
@@ -65,8 +67,8 @@ $steps
 SPREAD = Template("""
     for (int c = 0; c < $channels; ++c) {
         for (int y = 0; y < $height; ++y, pixels += $width) {
-            float *row = $into + c * $channel + (y + $offset) % $period * $planes +
-                (y + $offset) / $period * $pitch;
+            const int at_y = (y + $offset) % $period * $planes + (y + $offset) / $period * $pitch;
+            float *row = $into + c * $channel + at_y;
             for (int i = 0; i < $period; ++i) {
                 float *at = row + (i + $offset) % $period * $plane + (i + $offset) / $period;
                 for (int x = i; x < $width; x += $period) *at++ = (float)pixels[x] * $scale;
@@ -178,7 +180,11 @@ def _steps(stages: list[Stage], ends: bool) -> str:
         body = [f"block{n}(x{n}, o, {into});"]
     else:
         sums, inputs = sums_of(last)[0], first.block.channels
-        at = [f"sum{n} + (o * {last.phases} + {phase}) * {sums}" for phase in phases]
+        several = last.phases > 1
+        at = [
+            f"sum{n} + {f'(o * {last.phases} + {phase})' if several else 'o'} * {sums}"
+            for phase in phases
+        ]
         weight = f"convs_{n - 1}_weight + (o * {inputs} + c) * {last.block.kernel**2}"
         text += PAIR.substitute(
             n=n,
@@ -186,7 +192,7 @@ def _steps(stages: list[Stage], ends: bool) -> str:
             first=first.number,
             inputs=inputs,
             outputs=last.block.channels,
-            sums=f"({last.phases} * {sums})",
+            sums=f"({last.phases} * {sums})" if several else f"({sums})",
             add="\n".join(
                 f"            block{n}_add(x{n}{window_of(last, phase)}, {weight}, {at[phase]});"
                 for phase in phases

@@ -66,7 +66,7 @@ class Golden:
             return None
         try:
             pixels = base64.b64decode(values[f"{KEY}images"], validate=True)
-            images = np.frombuffer(pixels, np.uint8).reshape(COUNT, *architecture.input)
+            images = np.frombuffer(pixels, np.uint8).reshape(COUNT, *architecture.input).copy()
             labels = np.array(values[f"{KEY}labels"], np.int64)
             logits, probabilities = (
                 np.array(values[f"{KEY}{name}"], np.float32) for name in ("logits", "probabilities")

@@ -16,7 +16,7 @@ from typing import Any
 from cnnkit.checkpoint import Weights
 from cnnkit.errors import InputError, MissingError
 from cnnkit.export.options import Options
-from cnnkit.export.torch_archive import ROOT, metadata_texts, read_parts, write_archive
+from cnnkit.export.torch_archive import ROOT, metadata_texts, pack, read_parts, write_archive
 
 PROGRAM = f"{ROOT}/models/model.json"
 EXAMPLES = f"{ROOT}/data/sample_inputs/model.pt"
@@ -63,8 +63,11 @@ def write_pt2(weights: Weights, options: Options) -> dict[str, bytes]:
     return {".pt2": archive}
 
 
-def read_pt2(path: Path) -> dict[str, str]:
-    """Check a torch.export archive of ours and return its metadata texts; nothing in it is run.
+def read_pt2(path: Path) -> tuple[dict[str, str], bytes]:
+    """Check a torch.export archive of ours; nothing in it is run.
+
+    Returns its metadata texts, and an archive made anew of the parts that were checked: PyTorch may
+    read a crafted zip file otherwise than Python does.
 
     Raises:
         StorageError: the file cannot be read.
@@ -73,7 +76,7 @@ def read_pt2(path: Path) -> dict[str, str]:
     parts = read_parts(path, "a torch.export archive", "/archive_format")
     texts = metadata_texts(path, parts)
     if not texts:
-        return texts  # the contract's reader says that it is not ours
+        return texts, b""  # the contract's reader says that it is not ours
     danger = _danger(parts)
     if danger:
         raise InputError(
@@ -81,7 +84,7 @@ def read_pt2(path: Path) -> dict[str, str]:
             f"could run code when it is loaded ({danger}), so cnnkit never loads it",
             "export it again",
         )
-    return texts
+    return texts, pack(parts)
 
 
 def _danger(parts: dict[str, bytes]) -> str:

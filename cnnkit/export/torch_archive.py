@@ -119,14 +119,22 @@ def deprecation_known() -> Iterator[None]:
 def _rewrite(
     archive: bytes, metadata: dict[str, object], edit: Callable[[str, bytes], bytes | None]
 ) -> bytes:
-    # Compressed bytes depend on the zlib that is installed; the archive is small without.
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        edited = {name: edit(name, source.read(name)) for name in source.namelist()}
     # serialization_id is a hash over the parts that are left out as well.
-    rewritten = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(rewritten, "w") as target:
-        for name in source.namelist():
-            content = edit(name, source.read(name))
-            if content is not None and not name.endswith("serialization_id"):
-                target.writestr(zipfile.ZipInfo(name), content)
-        texts = json.dumps(contract.encode(metadata), indent=1)
-        target.writestr(zipfile.ZipInfo(METADATA), texts)
-    return rewritten.getvalue()
+    parts = {
+        name: content
+        for name, content in edited.items()
+        if content is not None and not name.endswith("serialization_id")
+    }
+    return pack({**parts, METADATA: json.dumps(contract.encode(metadata), indent=1).encode()})
+
+
+def pack(parts: Mapping[str, bytes]) -> bytes:
+    """Return an archive of these parts, the same bytes each time."""
+    # Compressed bytes depend on the zlib that is installed; the archive is small without.
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), part)
+    return content.getvalue()

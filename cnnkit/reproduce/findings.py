@@ -26,8 +26,8 @@ class Findings:
         runs: every training of the published kind.
         choice: every training with validation images, and the learning rate that it chose.
         machine: what the last training ran on, as in its manifest.
-        seconds: wall-clock time of the `published` and the `validation` trainings; None where one
-            was interrupted.
+        seconds: how long `published` and `validation` trainings were under way, by the clock; None
+            where one was interrupted.
     """
 
     config: ReproduceConfig

@@ -45,8 +45,9 @@ def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findin
     from cnnkit.reproduce.report import write_reports  # it needs Matplotlib
 
     _check_folder(config.folder)
-    published = run_jobs(published_runs(config), console)
-    validation = run_jobs(validation_runs(config), console)
+    plan = published_runs(config)
+    outcomes = run_jobs([*plan, *validation_runs(config)], console)
+    published, validation = outcomes[: len(plan)], outcomes[len(plan) :]
     runs = [Run.read(outcome) for outcome in published]
     found = Findings(
         config=config,
@@ -63,16 +64,20 @@ def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findin
 
 
 def _seconds(outcomes: Sequence[Outcome]) -> float | None:
-    """Return the time from the first start to the last end; None if a run was interrupted."""
-    starts, ends = [], []
+    """Return how long at least one run was under way; None if one of them was interrupted."""
+    spans = []
     for outcome in outcomes:
         sessions = read_state(outcome.folder).sessions
         manifest = json.loads(read_bytes(outcome.folder / MANIFEST_FILE))
         if len(sessions) > 1:
             return None
-        starts.append(datetime.fromisoformat(sessions[0]["started"]))
-        ends.append(datetime.fromisoformat(manifest["written"]))
-    return (max(ends) - min(starts)).total_seconds()
+        times = (sessions[0]["started"], manifest["written"])
+        spans.append([datetime.fromisoformat(time).timestamp() for time in times])
+    total, reached = 0.0, 0.0
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(end, reached)
+    return total
 
 
 def _check_folder(folder: Path) -> None:

@@ -1,7 +1,7 @@
 // Run classify.mjs on every image of a folder and compare: node check.mjs FOLDER
 
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { PNG } from "pngjs";
@@ -11,21 +11,21 @@ import { npy } from "./npy.mjs";
 const folder = resolve(process.argv[2]);
 const { data: pixels } = npy(join(folder, "images.npy"));
 const labels = [...npy(join(folder, "labels.npy")).data].map(Number);
+const names = readFileSync(join(folder, "names.txt"), "utf8").split("\n");
 const pictures = mkdtempSync(join(tmpdir(), "pictures-"));
 try {
-  const names = labels.map((_, i) => `${i}.png`);
-  names.forEach((name, i) => {
+  const files = labels.map((_, i) => `${i}.png`);
+  files.forEach((file, i) => {
     const picture = new PNG({ width: 28, height: 28 });
     pixels.subarray(784 * i, 784 * (i + 1)).forEach((value, at) => {
       picture.data.set([value, value, value, 255], 4 * at);
     });
-    writeFileSync(join(pictures, name), PNG.sync.write(picture));
+    writeFileSync(join(pictures, file), PNG.sync.write(picture));
   });
   const program = new URL("classify.mjs", import.meta.url).pathname;
-  const command = [program, join(folder, "mnist.onnx"), ...names];
+  const command = [program, join(folder, "mnist.onnx"), ...files];
   const lines = execFileSync("node", command, { cwd: pictures, encoding: "utf8" }).trim().split("\n");
-  const answers = lines.map((line) => Number(line.split(": ")[1].split(" ")[0]));
-  const wrong = labels.filter((label, i) => label !== answers[i]).length;
+  const wrong = labels.filter((label, i) => !lines[i].startsWith(`${files[i]}: ${names[label]}  (`)).length;
   console.log(`onnx/node: ${labels.length} pictures, ${wrong} with another label than PyTorch's`);
   process.exitCode = wrong || !labels.length ? 1 : 0;
 } finally {

@@ -1,4 +1,6 @@
 #!/bin/sh
 # Compare this host's answers with PyTorch's: check.sh FOLDER (see export/README.md)
 set -eu
-exec "${PYTHON:-python3}" "$(dirname "$0")/check.py" "$1"
+here=$(cd "$(dirname "$0")" && pwd)
+exec "${PYTHON:-python3}" "$here/check_program.py" onnx/python "$1" png \
+    "${PYTHON:-python3}" "$here/classify.py" "$(cd "$1" && pwd)/mnist.onnx"

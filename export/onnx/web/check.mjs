@@ -84,7 +84,7 @@ function bmp(pixels, side, scale) {
 
 async function verdict(page, expected) {
   const text = (await page.locator("#verdict").textContent()).trim();
-  assert(text.startsWith(`${expected}, `), `expected ${expected}, the page says "${text}"`);
+  assert(text.startsWith(`${names[expected]}, `), `expected ${expected}, the page says "${text}"`);
 }
 
 async function draw(page, strokes) {
@@ -131,7 +131,7 @@ async function checkPicture(page, pixels, label) {
   await page.locator("#file").setInputFiles({ name: "digit.bmp", mimeType: "image/bmp", buffer });
   await page.waitForFunction((name) => {
     return document.querySelector("#verdict").textContent.startsWith(`${name}, `);
-  }, String(label));
+  }, names[label]);
   const broken = { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("no picture") };
   await page.locator("#file").setInputFiles(broken);
   await page.getByText("broken.png is no picture").waitFor();
@@ -196,6 +196,7 @@ async function takePictures(page, name) {
 const [folder, ...pages] = process.argv.slice(2);
 checkPreparation();
 const { data: pixels, shape } = npy(join(folder, "images.npy"));
+const names = readFileSync(join(folder, "names.txt"), "utf8").split("\n");
 const labels = [...npy(join(folder, "labels.npy")).data].map(Number);
 const images = labels.map((_, i) => pixels.subarray(784 * i, 784 * (i + 1)));
 assert.deepEqual(shape.slice(1), [1, 28, 28]);
