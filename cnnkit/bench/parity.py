@@ -156,9 +156,13 @@ def _draw(figure: Figure, parity: Parity) -> None:
         ("native engine", parity.native, OURS),
     )
     for name, losses, colour in named:
-        drift = np.maximum(parity.drift(losses), 1e-9)  # 0 has no place on a logarithmic axis
-        largest = [drift[start - 1 : end - 1].max() for start, end in pairwise(edges)]
-        drifts.plot(edges[:-1], largest, color=colour, lw=1.2, label=f"{name}, step")
+        drift = parity.drift(losses)
+        largest = np.array([drift[start - 1 : end - 1].max() for start, end in pairwise(edges)])
+        seen = largest > 0  # 0 has no place on a logarithmic axis
+        drifts.plot(
+            edges[:-1][seen], largest[seen], ".-", color=colour, lw=1.2, ms=3,
+            label=f"{name}, step",
+        )  # fmt: skip
         drifts.plot(
             epochs * parity.epoch, parity.epoch_drift(losses), "s", color=colour, ms=5,
             markeredgecolor="white", label=f"{name}, mean of epoch",

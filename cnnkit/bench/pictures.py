@@ -88,9 +88,7 @@ def draw_bars(results: Results, path: Path) -> None:
             "against float64)",
             fontsize=9,
         )
-        figure.suptitle(
-            _title(results, "conv + ReLU + max-pool: verified, then timed"), fontsize=11
-        )
+        figure.suptitle(_title(results, "cnnkit and its peers: verified, then timed"), fontsize=11)
 
     save_picture(path, (7.5 * columns, 1.2 + rows * (0.6 + 0.25 * bars)), draw)
 
