@@ -7,6 +7,7 @@ import nox
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
+SANITIZED = [f"tests/test_{name}.py" for name in ("ops", "ops_memory", "threads", "native_engine")]
 CPP = ("csrc", "tests/native", "export")
 
 
@@ -67,3 +68,20 @@ def baseline(session: nox.Session) -> None:
 def sanitize(session: nox.Session) -> None:
     """Run every kernel of this machine under ASan and UBSan."""
     check_kernels(session, ["-DCNNKIT_SANITIZE=ON"], [], "300")
+
+
+@nox.session
+def sanitize_extension(session: nox.Session) -> None:
+    """Run the extension itself under ASan and UBSan, inside Python (GCC on Linux)."""
+    session.install(".[test]", "-Ccmake.define.CNNKIT_SANITIZE=ON", "-Cinstall.strip=false")
+    libraries = [
+        session.run("g++", f"-print-file-name={name}", external=True, silent=True) or ""
+        for name in ("libasan.so", "libstdc++.so")  # the latter, for ASan to see exceptions
+    ]
+    environment = {
+        "LD_PRELOAD": " ".join(library.strip() for library in libraries),
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python frees little when it ends
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        "PYTHONMALLOC": "malloc",
+    }
+    session.run("pytest", *SANITIZED, "-p", "no:cacheprovider", env=environment)

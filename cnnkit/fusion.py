@@ -29,6 +29,7 @@ def fuse(model: nn.Module, precision: str = "default") -> Fusion:
     ReLU, as modules, functions or methods, in place or not. Batch-norm is folded into the weights
     in float64, in eval mode only: call `model.eval()` first, and do not train the result where
     batch-norm was folded. Where torch.fx cannot follow the whole model, its parts are tried alone.
+    Blocks that only the general kernel could run stay where PyTorch was measured to be quicker.
     What was traced behaves as the model did in the mode (training or eval) it was in.
 
     Args:

@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from cnnkit.errors import InputError
 from cnnkit.nn import ConvReLUPool2d, why_not
+from cnnkit.ops import ConvReLUPool
 
 # Modules of exactly these types: a subclass may compute anything.
 MODULES: dict[type[nn.Module], str] = {
@@ -23,6 +24,8 @@ FUNCTIONS: dict[Any, str] = {
     **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_"), "ReLU"),
     **dict.fromkeys((F.max_pool2d, torch.max_pool2d), "MaxPool2d"),
 }
+# Input channels from which on the general kernel falls behind PyTorch, without and with a stride.
+FEW_CHANNELS, FEW_STRIDED = 16, 8
 POOL_ARGUMENTS = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -115,7 +118,7 @@ def make(module: nn.Module, chain: Chain, precision: str) -> ConvReLUPool2d:
     """Return the module that does what a chain does.
 
     Raises:
-        LeftError: an option, a hook or a weight stands in the way.
+        LeftError: an option, a hook or a weight stands in the way, or PyTorch is quicker.
     """
     for node in chain.nodes:
         if node.op == "call_module" and has_hooks(module.get_submodule(str(node.target))):
@@ -134,9 +137,28 @@ def make(module: nn.Module, chain: Chain, precision: str) -> ConvReLUPool2d:
         assert isinstance(norm, nn.BatchNorm2d)
         conv = fold(conv, norm)
     try:
-        return ConvReLUPool2d.from_modules(conv, pool, precision)
+        fused = ConvReLUPool2d.from_modules(conv, pool, precision)
+        reason = outpaced(fused)
     except InputError as error:
         raise LeftError(str(error)) from error
+    if reason:
+        raise LeftError(reason)
+    return fused
+
+
+def outpaced(fused: ConvReLUPool2d) -> str | None:
+    """Return why PyTorch's three operations are quicker, where they were measured to be."""
+    few = FEW_CHANNELS if fused.stride == (1, 1) else FEW_STRIDED
+    if fused.in_channels < few or fused.kernel_size == (1, 1):
+        return None
+    sizes = (fused.stride, fused.padding, fused.pool_kernel, fused.pool_stride, fused.pool_padding)
+    operation = ConvReLUPool(fused.weight.detach(), None, *sizes, precision=fused.precision)
+    if operation.algorithm != "direct":
+        return None
+    return (
+        f"no kernel but the general one takes it, which is slower than PyTorch from {few} input "
+        "channels on"
+    )
 
 
 def weights_unfit(conv: nn.Conv2d) -> str | None:

@@ -122,8 +122,8 @@ class ConvReLUPool2d(nn.Module):
                 if has_gradient(sizes := self._sizes):
                     return differentiable(x, weight, bias, sizes, self.precision)
             # PyTorch does not count the changes of what was made in inference mode.
-            elif not self.training and not weight.is_inference():
-                return self._prepared(weight, bias)(x)
+            elif x.ndim == 4 and not self.training and not weight.is_inference():
+                return self._prepared(weight, bias).run_tensor(x, torch.get_num_threads())
         return self._dispatched(x)
 
     @property

@@ -93,10 +93,11 @@ class ConvReLUPool(_core.ConvReluPool):
         """Do what the base's call has not done: all but brief calls with usual arrays."""
         count = default_threads() if threads is None else threads
         if _is_tensor(x) and x.ndim == 4 and out is None:
-            return self._run_tensor(x, count)
+            return self.run_tensor(x, count)
         return self.run(_array(x, "x"), count, out)
 
-    def _run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
+    def run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
+        """Run on a tensor [N, C_in, H, W]; see `conv_relu_pool`."""
         x = _plain(x, "x").contiguous()
         images, channels, height, width = x.shape
         y = x.new_empty((images, self._channels_out, *self.output_size(height, width)))
@@ -243,7 +244,7 @@ def _is_tensor(value: object) -> TypeGuard[torch.Tensor]:
 def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
     """Return the tensor, if its memory holds float32 numbers that no gradient must follow."""
     loaded = sys.modules["torch"]
-    if tensor.device.type != "cpu":
+    if not tensor.is_cpu:
         raise InputError(name, f"is on {tensor.device}", "move it with .cpu()")
     if tensor.layout is not loaded.strided:
         raise InputError(name, f"has layout {tensor.layout}", "give .to_dense()")

@@ -60,7 +60,7 @@ def needs_gradient(*tensors: Tensor | None) -> bool:
 
 def has_gradient(parameters: Sequence[Any]) -> bool:
     """Tell whether a pool window of these parameters has few enough taps for a gradient."""
-    return math.prod(parameters[2]) <= MOST_TAPS
+    return bool(math.prod(parameters[2]) <= MOST_TAPS)
 
 
 def differentiable(
@@ -81,7 +81,7 @@ def differentiable(
     Raises:
         InputError: an argument is not what it must be.
     """
-    y: Tensor = _Differentiable.apply(x, weight, bias, parameters, precision)  # type: ignore[no-untyped-call]
+    y: Tensor = _Differentiable.apply(x, weight, bias, parameters, precision)
     return y
 
 
@@ -132,7 +132,7 @@ def rooms(x: Tensor, weight: Tensor, want_dx: bool) -> tuple[Tensor, Tensor, Ten
 
 class _Differentiable(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]  # PyTorch leaves the arguments open
+    def forward(  # PyTorch leaves the arguments open
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, parameters: Any, precision: str
     ) -> Tensor:
         kernel = prepare(weight, bias, parameters, precision)
@@ -143,7 +143,7 @@ class _Differentiable(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, winners = ctx.saved_tensors
         want_dx, want_dw, want_db, *_ = ctx.needs_input_grad
         if torch.is_grad_enabled():  # someone will differentiate again: the dispatcher refuses that

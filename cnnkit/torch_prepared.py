@@ -70,9 +70,12 @@ def _make(
         reason = f"has {bias.numel()} values"
         raise InputError("bias", reason, f"give the {weight.shape[0]} that weight expects")
     weight, bias = _memory(weight), None if bias is None else _memory(bias)
+    stride, padding, kernel, step, ring = parameters
+    bias_at = 0 if bias is None else bias.data_ptr()
     return _core.ConvReluPool.at(
-        *(weight.data_ptr(), weight.shape, 0 if bias is None else bias.data_ptr()),
-        *(*parameters, precision),
+        *(weight.data_ptr(), weight.shape, bias_at),
+        *(stride, padding, kernel, step, ring),
+        precision,
     )
 
 

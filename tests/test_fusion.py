@@ -143,6 +143,21 @@ def test_options_of_the_convolution_that_the_kernels_lack_are_named(
     assert reason in report.left[0].reason
 
 
+@pytest.mark.parametrize(
+    ("options", "few"), [({"stride": 2}, 8), ({"stride": (1, 2)}, 8), ({"kernel_size": (7, 5)}, 16)]
+)
+def test_where_only_the_general_kernel_would_run_many_channels_are_left(
+    options: dict[str, Any], few: int
+) -> None:
+    for channels in (few - 1, few):
+        conv = nn.Conv2d(channels, 8, **{"kernel_size": 3, **options})
+        model = nn.Sequential(conv, nn.ReLU(), nn.MaxPool2d(2)).eval()
+        _, report = check(model, torch.rand(1, channels, 16, 16))
+        assert len(report.fused) == (channels < few)
+        reason = f"slower than PyTorch from {few} input channels on"
+        assert all(reason in candidate.reason for candidate in report.left)
+
+
 @pytest.mark.parametrize("padding", ["same", "valid", (2, 0)])
 def test_padding_in_words_is_fused_where_both_sides_are_equal(padding: Any) -> None:
     _, report = check(stack(padding=padding, kernel_size=(3, 5)), torch.rand(1, 4, 16, 16))

@@ -225,3 +225,10 @@ def test_a_bad_option_is_named() -> None:
         ConvReLUPool2d(1, 1, 3, precision="best")
     with pytest.raises(InputError, match=r"pool_kernel: is 2\.5"):
         ConvReLUPool2d(1, 1, 3, pool_kernel=2.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_an_input_of_too_few_dimensions_is_named(training: bool) -> None:
+    fused, _ = pair_of_modules()
+    with torch.no_grad(), pytest.raises(InputError, match="x: has shape"):
+        fused.train(training)(torch.rand(3, 8))
