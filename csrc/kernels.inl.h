@@ -9,7 +9,7 @@ constexpr Algorithm kAlgorithms[] = {
 #if defined(__AVX2__)
     winograd::kMany,
     winograd::k5x5,
-    winograd::kAny,
+    winograd::kSome,
     stem::kAlgorithm,
 #endif
     direct::kAlgorithm,

@@ -183,7 +183,10 @@ inline bool takes(const Shape& s, long kernel) {
     return s.kernel.h == kernel && s.kernel.w == kernel && s.stride.h == 1 && s.stride.w == 1 &&
            s.padding.h < kernel && s.padding.w < kernel;
 }
-inline bool fits_any(const Shape& s, Precision) { return takes(s, 3); }
+// Below 5 channels the transforms cost more than they save.
+inline bool fits_some(const Shape& s, Precision) {
+    return takes(s, 3) && min(s.channels_in, s.channels_out) >= 5;
+}
 inline bool fits_many(const Shape& s, Precision) {
     return takes(s, 3) && min(s.channels_in, s.channels_out) >= 16;
 }
@@ -200,7 +203,7 @@ constexpr Algorithm algorithm(const char* name, bool (*fits)(const Shape&, Preci
 }
 constexpr Algorithm kFast = algorithm<Form<4, 4, 3>>("winograd-4x4", fits_fast);
 constexpr Algorithm kMany = algorithm<Form<4, 2, 3>>("winograd-4x2", fits_many);
-constexpr Algorithm kAny = algorithm<Form<2, 2, 3>>("winograd-2x2", fits_any);
+constexpr Algorithm kSome = algorithm<Form<2, 2, 3>>("winograd-2x2", fits_some);
 constexpr Algorithm k5x5 = algorithm<Form<2, 2, 5>>("winograd-5x5", fits_5x5);
 
 }  // namespace winograd

@@ -90,8 +90,8 @@ bool check_leftovers(const Case& c, const Algorithm& a) {
     return true;
 }
 
-// One algorithm, image by image, in row ranges. It may decline special values, and images that are
-// hardly larger than a tile.
+// One algorithm, image by image, in row ranges. It may decline special values, and images of a few
+// tiles a row.
 bool check_algorithm(const Case& c, const Algorithm& a, Precision precision, bool special) {
     const cnnkit::Buffer prepared = poisoned(a.prepared_bytes(c.shape));
     const cnnkit::Buffer workspace = poisoned(a.workspace_bytes(c.shape));
@@ -104,7 +104,7 @@ bool check_algorithm(const Case& c, const Algorithm& a, Precision precision, boo
             done = a.run(c.shape, c.x.data() + image * c.pixels(), prepared.get(), y.data(),
                          nullptr, row, end, workspace.get());
         }
-        if (!done && !special && c.shape.input.w >= 6) return false;
+        if (!done && !special && c.shape.input.w >= 3 * c.shape.kernel.w) return false;
         const long first = image * c.outputs();
         if (done && !right(c, y.data(), first, c.outputs(), tolerance(precision))) return false;
     }
@@ -136,8 +136,9 @@ bool winners_right(const Case& c, const std::vector<float>& y,
     return true;
 }
 
-bool near(const std::vector<float>& got, const std::vector<double>& wanted) {
-    double largest = 0.05, error = 0.0;  // sums of values up to 1 may cancel
+// Sums of `terms` random values, whose rounding error stays where they cancel.
+bool near(const std::vector<float>& got, const std::vector<double>& wanted, size_t terms) {
+    double largest = 0.1 * std::sqrt(static_cast<double>(terms)), error = 0.0;
     for (size_t i = 0; i < wanted.size(); ++i) {
         largest = std::fmax(largest, std::fabs(wanted[i]));
         // A NaN must count: fmax would drop it.
@@ -165,11 +166,12 @@ bool check_gradient(const Case& c, const cnnkit::Plan& plan, double share) {
         plan.gradient(c.shape, c.x.data(), grad.data(), winners.data(), c.images, dw.data(),
                       db.data(), dx.data(), threads);
     };
+    const size_t terms = winners.size();
     std::vector<float> dw, db, dx, dw3, db3, dx3;
     run(dw, db, dx, 1);
     run(dw3, db3, dx3, 3);
-    if (near(dw, wanted.dw) && near(db, wanted.db) && near(dx, wanted.dx) && same(dw, dw3) &&
-        same(db, db3) && same(dx, dx3)) {
+    if (near(dw, wanted.dw, terms) && near(db, wanted.db, terms) && near(dx, wanted.dx, terms) &&
+        same(dw, dw3) && same(db, db3) && same(dx, dx3)) {
         return true;
     }
     std::puts("wrong gradients");
