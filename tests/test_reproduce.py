@@ -271,7 +271,8 @@ def test_the_same_call_again_trains_nothing_and_says_the_same(
     again = reproduce(config)
     assert {path: path.stat().st_mtime_ns for path in states} == before
     assert again.to_json() == found.to_json()
-    assert all(seconds and 0 < seconds < 300 for seconds in again.seconds.values())
+    # Time stamps have whole seconds, and these trainings may all fit in one.
+    assert all(seconds is not None and 0 <= seconds < 300 for seconds in again.seconds.values())
 
 
 def test_a_kill_at_any_moment_loses_nothing_that_was_complete(

@@ -70,7 +70,11 @@ def test_a_file_is_known_by_its_content_not_its_name(
 ) -> None:
     for name, source in artefacts.items():
         (tmp_path / "model.bin").write_bytes(source.read_bytes())
-        assert load(tmp_path / "model.bin").format == name
+        if name == "c":  # known, and so its header is missed
+            with pytest.raises(InputError, match=r"model\.h"):
+                load(tmp_path / "model.bin")
+        else:
+            assert load(tmp_path / "model.bin").format == name
 
 
 def test_a_run_folder_is_a_model(trained_run: Path) -> None:
