@@ -13,6 +13,9 @@ import pytest
 from onnx import helper
 
 from cnnkit.architecture import Architecture, Block
+from cnnkit.bench.contest import check_peer
+from cnnkit.bench.peers import RAW_PEERS
+from cnnkit.bench.suites import Material, infer_suite
 from cnnkit.checkpoint import Weights
 from cnnkit.data import Dataset
 from cnnkit.errors import MissingError
@@ -138,3 +141,11 @@ def test_a_changed_weight_does_not_verify(trained: Weights, few: Dataset, tmp_pa
     path = tmp_path / "mnist.fused.onnx"
     export(other, "onnx-fused", path, Options(few))
     assert not verify([path], trained, few)[0].passed
+
+
+@pytest.mark.usefixtures("operators")
+def test_the_bench_times_it_beside_the_standard_file(trained: Weights, few: Dataset) -> None:
+    material = Material(trained, few.test.images, few.test.labels, "trained, MNIST")
+    (work,) = infer_suite(material, 16)
+    row = check_peer("onnxruntime-fused", RAW_PEERS["onnxruntime-fused"], work, threads=1).row
+    assert row.status == "timed", row.reason

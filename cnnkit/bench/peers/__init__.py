@@ -135,6 +135,11 @@ RAW_PEERS: dict[str, Peer] = {
         setting="the graph that cnnkit export writes; CPU provider, all graph optimisations, input "
         "and outputs bound once, spinning off",
     ),
+    "onnxruntime-fused": Peer(
+        _from("runtime_peers:onnxruntime_fused"),
+        ("onnxruntime", "onnx"),
+        "as onnxruntime, on what --format onnx-fused writes: cnnkit's kernel in its session",
+    ),
 }
 
 TRAINERS: dict[str, Peer] = {

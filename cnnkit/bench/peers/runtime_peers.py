@@ -12,9 +12,26 @@ from cnnkit.bench.workload import Workload
 
 def onnxruntime(work: Workload, threads: int) -> Ready:
     """Build an ONNX Runtime session with input and output bound once."""
-    import onnxruntime as ort
-
     from cnnkit.bench.peers.onnx_graph import onnx_model
+
+    return _session(onnx_model(work), work, threads)
+
+
+def onnxruntime_fused(work: Workload, threads: int) -> Ready:
+    """Build the same session on cnnkit's operator.
+
+    Raises:
+        MissingError: its library was not built.
+    """
+    from cnnkit.bench.peers.onnx_graph import onnx_model
+    from cnnkit.export.onnx_fused import fuse_blocks
+    from cnnkit.ort import ort_custom_ops
+
+    return _session(fuse_blocks(onnx_model(work)), work, threads, ort_custom_ops())
+
+
+def _session(model: bytes, work: Workload, threads: int, library: str | None = None) -> Ready:
+    import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -22,7 +39,9 @@ def onnxruntime(work: Workload, threads: int) -> Ready:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    session = ort.InferenceSession(onnx_model(work), options, providers=["CPUExecutionProvider"])
+    if library:
+        options.register_custom_ops_library(library)
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     binding = session.io_binding()
     binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(work.x))
     types = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
