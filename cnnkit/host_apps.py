@@ -15,7 +15,7 @@ HOSTS = Path(_core.__file__).parent / "_hosts"
 
 def hosts() -> list[tuple[str, str]]:
     """Return (format, host) of every host, sorted."""
-    return sorted(file.parent.parts[-2:] for file in HOSTS.glob("*/*/check.sh"))  # type: ignore[misc]
+    return sorted((file.parts[-3], file.parts[-2]) for file in HOSTS.glob("*/*/check.sh"))
 
 
 def host_folder(format: str, host: str) -> Path:
