@@ -36,6 +36,10 @@ def sniff(path: Path) -> str:
     remedy = "use a file from `cnnkit train` or `cnnkit export`"
     if not head:
         raise InputError(path, "is empty", remedy)
+    # safetensors: the length of a JSON header as eight little-endian bytes, then the header. Before
+    # all else, for the length may look like another format's first bytes.
+    if head[4:9] == b"\0\0\0\0{":
+        return "weights"
     for magic, kind in PICTURES.items():
         if head.startswith(magic):
             raise InputError(path, f"is a {kind} picture, not a model", remedy)
@@ -43,10 +47,7 @@ def sniff(path: Path) -> str:
         raise pickle_refused(path)
     if head.startswith(b"PK"):
         return _sniff_archive(path)
-    if head.startswith(b"/* cnnkit"):
-        return "c"
-    # safetensors: the length of a JSON header as eight little-endian bytes, then the header
-    return "weights" if head[4:9] == b"\0\0\0\0{" else "onnx"
+    return "c" if head.startswith(b"/* cnnkit") else "onnx"
 
 
 def _sniff_archive(path: Path) -> str:

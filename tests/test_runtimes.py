@@ -15,6 +15,7 @@ from cnnkit.checkpoint import Weights
 from cnnkit.data import Dataset
 from cnnkit.errors import InputError
 from cnnkit.runtimes import LOADERS, Prediction, load
+from cnnkit.sniff import sniff
 
 
 @pytest.fixture(scope="module", params=sorted(LOADERS))
@@ -75,6 +76,15 @@ def test_a_file_is_known_by_its_content_not_its_name(
                 load(tmp_path / "model.bin")
         else:
             assert load(tmp_path / "model.bin").format == name
+
+
+@pytest.mark.parametrize("length", [0x0280, 0x0580, 0x4B50, 0x4D42])
+def test_weights_are_known_whatever_their_headers_length_looks_like(
+    tmp_path: Path, length: int
+) -> None:
+    # As the first bytes of a pickle, of a zip archive, of a picture.
+    (tmp_path / "net").write_bytes(length.to_bytes(8, "little") + b'{"__metadata__": {}}')
+    assert sniff(tmp_path / "net") == "weights"
 
 
 def test_a_run_folder_is_a_model(trained_run: Path) -> None:
