@@ -11,21 +11,25 @@ const MEASURED = 2; // ms of repeated calls: one is too short for a browser's cl
 const at = (id) => document.getElementById(id);
 const pad = new Pad(at("pad"), schedule);
 let runtime = null;
-let scheduled = false;
+let wanted = false; // the drawing has changed since the answer under way began
+let answering = false;
 let speaking = 0;
 
-function schedule() {
-  if (!runtime || scheduled) return;
-  scheduled = true;
+// One answer after another, so that the last one to be shown is that of the last stroke.
+async function schedule() {
+  if (!runtime) return;
   at("verdict").setAttribute("aria-busy", "true"); // not to be spoken before the pen rests
-  requestAnimationFrame(async () => {
-    scheduled = false;
-    try {
-      await answer();
-    } catch (error) {
-      fail(error);
-    }
-  });
+  clearTimeout(speaking);
+  wanted = true;
+  if (answering) return;
+  answering = true;
+  while (wanted) {
+    await new Promise(requestAnimationFrame);
+    wanted = false;
+    await answer().catch(fail);
+  }
+  answering = false;
+  speaking = setTimeout(() => at("verdict").removeAttribute("aria-busy"), SPOKEN_AFTER);
 }
 
 async function answer() {
@@ -66,15 +70,11 @@ function percent(share) {
 }
 
 function say(text) {
+  at("verdict").classList.remove("failed");
   at("verdict").textContent = text;
-  clearTimeout(speaking);
-  speaking = setTimeout(() => {
-    if (!scheduled) at("verdict").removeAttribute("aria-busy");
-  }, SPOKEN_AFTER);
 }
 
 function fail(error) {
-  at("verdict").removeAttribute("aria-busy");
   at("verdict").classList.add("failed");
   at("verdict").textContent = `It does not work here: ${error.message}`;
   console.error(error);
