@@ -80,7 +80,8 @@ def sanitize_extension(session: nox.Session) -> None:
     ]
     environment = {
         "LD_PRELOAD": " ".join(library.strip() for library in libraries),
-        "ASAN_OPTIONS": "detect_leaks=0",  # Python frees little when it ends
+        # Python frees little when it ends; a test asks for more memory than there is.
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "PYTHONMALLOC": "malloc",
     }
