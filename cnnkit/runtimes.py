@@ -208,6 +208,7 @@ def load_torchscript(path: Path, threads: int) -> Model:
     ).input
     try:
         with deprecation_known():
+            # PyTorch left the deprecated function untyped.
             module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         names = [argument.name for argument in module.forward.schema.arguments[1:]]
         # Only an answer tells the names of a named tuple's fields.

@@ -56,6 +56,7 @@ def trials(
 
 def _try(name: str, path: Path, feeds: Mapping[str, NDArray[Any]]) -> Trial:
     with exchange_folder() as folder:
+        # NumPy's types take an array of any name for its option `allow_pickle`.
         np.savez(folder / FEEDS, **feeds)  # type: ignore[arg-type]
         child = run_module("cnnkit.trials", name, path, folder)
         if not (folder / ABOUT).exists():
@@ -146,6 +147,7 @@ def main(name: str, path: Path, folder: Path) -> None:
     version, run = HOSTS[name][1](path, feeds)
     failure = ""
     try:
+        # As above.
         np.savez(folder / OUTPUTS, **run())  # type: ignore[arg-type]
     except Exception as error:  # whatever a host raises is what it answers
         failure = next(iter(str(error).strip().splitlines()), type(error).__name__)

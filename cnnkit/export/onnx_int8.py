@@ -131,6 +131,7 @@ def _quantise(model: Any, images: NDArray[Any]) -> Any:
         quantize_static,
     )
 
+    # ONNX Runtime has no type information.
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         """Hands over a hundred images at a time."""
 

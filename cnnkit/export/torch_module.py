@@ -65,6 +65,7 @@ class Named(nn.Module):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Classify pixels [N, C, H, W]."""
+        # Borrowed, not inherited: a subclass could not return another type.
         answers: dict[str, Tensor] = Classifier.forward(self, image)._asdict()  # type: ignore[arg-type]
         return answers
 

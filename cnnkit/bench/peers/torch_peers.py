@@ -135,6 +135,7 @@ def torchscript(work: Workload, threads: int, optimise: bool = False) -> Ready:
     """Trace and freeze."""
     x = torch.from_numpy(work.x)
     with deprecation_known():
+        # PyTorch left the deprecated function untyped.
         traced = torch.jit.trace(module_of(work), x)  # type: ignore[no-untyped-call]
         module = torch.jit.freeze(traced)
         if optimise:
