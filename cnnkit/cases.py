@@ -150,6 +150,7 @@ CASES = (
     ),
     Case("squeezenet_stem", (1, 3, 48, 48), (20, 3, 3, 3), stride=2, pool_kernel=3, pool_stride=2),
     Case("vgg_block", (1, 32, 28, 28), (48, 32, 3, 3), padding=1),
+    Case("many_unfilled", (2, 62, 19, 23), (47, 62, 3, 3), padding=1),
     Case("alexnet_5x5", (1, 16, 27, 27), (24, 16, 5, 5), 1, 2, pool_kernel=3, pool_stride=2),
     Case("alexnet_last", (2, 32, 13, 13), (41, 32, 3, 3), 1, 1, pool_kernel=3, pool_stride=2),
     Case("few_overlapping", (2, 8, 21, 19), (6, 8, 3, 3), 1, 1, 3, 2, 1),

@@ -18,7 +18,7 @@ OWN_CGROUP = Path("/proc/self/cgroup")
 FEATURES = (
     *("sse2", "sse4_2", "avx", "f16c", "fma", "avx2", "avx_vnni"),
     *("avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16"),
-    *("amx_tile", "asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2"),
+    *("amx_tile", "amx_bf16", "asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2"),
 )
 
 

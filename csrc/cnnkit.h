@@ -24,7 +24,7 @@ struct Shape {
 
 enum class Precision {
     kDefault,  // an error below 2e-6 of the largest output, up to 512 channels
-    kFast,     // below 5e-6, where it pays
+    kFast,     // below 5e-5, where it pays
 };
 
 // One way to compute the operation on one instruction set. Functions never allocate: the caller

@@ -7,6 +7,9 @@ namespace cnnkit {
 #if defined(__x86_64__) || defined(_M_X64)
 extern const Isa kAvx512, kAvx2;
 #endif
+#if defined(CNNKIT_AMX)
+extern const Isa kAmx;
+#endif
 #if defined(__aarch64__)
 extern const Isa kNeon;
 #endif
@@ -16,9 +19,11 @@ namespace {
 
 // Best first, the fallback last.
 const Isa* const kTable[] = {
+#if defined(CNNKIT_AMX)
+    &kAmx,
+#endif
 #if defined(__x86_64__) || defined(_M_X64)
-    &kAvx512,
-    &kAvx2,
+    &kAvx512, &kAvx2,
 #endif
 #if defined(__aarch64__)
     &kNeon,

@@ -3,6 +3,10 @@
 #if defined(__x86_64__) || defined(_M_X64)
 #include <cpuid.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace cnnkit {
 namespace {
@@ -30,8 +34,20 @@ bool system_saves(unsigned states) {
     return (low & states) == states;
 }
 
-constexpr unsigned kYmm = 0x06;  // XMM and YMM
-constexpr unsigned kZmm = 0xe6;  // and the mask registers, and ZMM in both halves
+constexpr unsigned kYmm = 0x06;       // XMM and YMM
+constexpr unsigned kZmm = 0xe6;       // and the mask registers, and ZMM in both halves
+constexpr unsigned kTiles = 0x60000;  // AMX: the tiles' shapes and the tiles
+
+// Linux gives the tiles' memory only to processes that asked; it refuses those whose signal stacks
+// are too small for it.
+bool system_gives_tiles() {
+#if defined(__linux__)
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;
+    return system_saves(kTiles) && !syscall(SYS_arch_prctl, kRequestPermission, kTileData);
+#else
+    return false;
+#endif
+}
 #endif
 
 }  // namespace
@@ -49,10 +65,16 @@ bool has_avx512() {
     return has_avx2() && has(b, 16) && has(b, 17) && has(b, 30) && has(b, 31) && system_saves(kZmm);
 }
 
+bool has_amx() {
+    const unsigned d = cpuid(7).d;
+    return has_avx512() && has(d, 22) && has(d, 24) && system_gives_tiles();
+}
+
 bool has_neon() { return false; }
 #else
 bool has_avx2() { return false; }
 bool has_avx512() { return false; }
+bool has_amx() { return false; }
 #if defined(__aarch64__)
 bool has_neon() { return true; }  // part of the AArch64 baseline
 #else

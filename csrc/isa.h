@@ -6,6 +6,7 @@ namespace cnnkit {
 bool has_scalar();
 bool has_avx2();    // AVX2 and FMA
 bool has_avx512();  // AVX-512 F, BW, DQ and VL
+bool has_amx();     // AVX-512 as above, AMX tiles and bfloat16, with the system's leave to use them
 bool has_neon();
 
 }  // namespace cnnkit

@@ -6,8 +6,9 @@
 // needs a transpose, no channel count is rounded up, and only the last vector of an image may be
 // partly empty. A group is up to kGroup vectors of tiles:
 //   V[k][Cin][tiles]   the transformed input, k = 0 .. kPlanes - 1
-//   U[k][Cin][Cout]    the transformed weights, in panels of kPanel output channels, made once
-//   M[k] = U[k]' V[k]  a matrix product: kPanel x kGroup accumulators, U as broadcast, V as vectors
+//   U[k][Cin][Cout]    the transformed weights, made once
+//   M[k] = U[k]' V[k]  a matrix product, and what decides the inner order of V and U:
+//                      winograd_vectors.inl.h or winograd_tiles.inl.h
 // and the output transform, bias and, where the pool is 2x2, pool and ReLU follow in registers.
 // Other pools take rows that wait in memory.
 
@@ -17,56 +18,12 @@ constexpr int kPanel = kRegisters >= 32 ? 8 : 4;  // output channels of a regist
 
 #include "winograd_form.inl.h"
 #include "winograd_plan.inl.h"
+#include "winograd_weights.inl.h"
 #include "winograd_input.inl.h"
 #include "winograd_output.inl.h"
+#include "winograd_vectors.inl.h"
 
 namespace winograd {
-
-// ---- product ----
-
-// m[a][lanes] = sum over ci of u[ci][a] v[ci][lanes], kRows output channels, kVectors vectors of
-// tiles.
-template <int kRows, int kVectors>
-void product(const float* u, const float* v, long cin, float* m) {
-    const long ahead =
-        max(kAheadLeast, cin * kRows);  // the next panel: large weights come from far
-    Vec sum[kRows][kVectors];
-#pragma GCC unroll 16
-    for (int a = 0; a < kRows; ++a)
-#pragma GCC unroll 4
-        for (int b = 0; b < kVectors; ++b) sum[a][b] = zero();
-    for (long ci = 0; ci < cin; ++ci) {
-        prefetch(u + ahead);
-        Vec tiles[kVectors];
-#pragma GCC unroll 4
-        for (int b = 0; b < kVectors; ++b) tiles[b] = load(v + b * kLanes);
-#pragma GCC unroll 16
-        for (int a = 0; a < kRows; ++a) {
-            const Vec weight = set1(u[a]);
-#pragma GCC unroll 4
-            for (int b = 0; b < kVectors; ++b) sum[a][b] = fma(weight, tiles[b], sum[a][b]);
-        }
-        u += kRows;
-        v += kVectors * kLanes;
-    }
-#pragma GCC unroll 16
-    for (int a = 0; a < kRows; ++a)
-#pragma GCC unroll 4
-        for (int b = 0; b < kVectors; ++b) store(m + (a * kVectors + b) * kLanes, sum[a][b]);
-}
-
-template <int kRows>
-void product_rows(long vectors, const float* u, const float* v, long cin, float* m) {
-    if (vectors == 3) return product<kRows, 3>(u, v, cin, m);
-    if (vectors == 2) return product<kRows, 2>(u, v, cin, m);
-    return product<kRows, 1>(u, v, cin, m);
-}
-
-template <int kRows>
-void product_panel(long rows, long vectors, const float* u, const float* v, long cin, float* m) {
-    if (rows == kRows) return product_rows<kRows>(vectors, u, v, cin, m);
-    if constexpr (kRows > 1) product_panel<kRows - 1>(rows, vectors, u, v, cin, m);
-}
 
 // ---- convolution ----
 
@@ -74,47 +31,51 @@ struct Memory {
     float *v, *m, *lines, *conv, *line;
 };
 
-template <typename F>
+template <typename F, typename P>
 Memory memory(const Plan& p, void* workspace) {
     Memory at;
     at.v = static_cast<float*>(workspace);
     at.m = at.v + p.groups * p.v_group;
     at.lines = at.m + p.groups * p.m_group;
-    at.conv = at.lines + line_floats<F>(p);
+    at.conv = at.lines + line_floats<F, P>(p);
     at.line = at.conv + p.s.channels_out * p.conv_rows * p.conv_row + kLanes;
     return at;
 }
 
 // Tile rows tile_row0 <= row < tile_row1 of one image to the sink, kH x kW values of a tile. False
-// where the input holds NaN, Inf or anything from 2^60 up: nothing of use is stored then.
-template <typename F, int kH, int kW>
+// where the input holds NaN, Inf or anything from 2^60 up, or too little for P: nothing of use is
+// stored then.
+template <typename F, typename P, int kH, int kW>
 bool convolve(const float* x, const float* prepared, const Plan& p, long tile_row0, long tile_row1,
               const Sink& sink, const Memory& at) {
-    const long cin = p.s.channels_in, cout = p.s.channels_out;
+    const long cout = p.s.channels_out;
     const long tiles = (tile_row1 - tile_row0) * p.tiles_w;
     const long vectors = (tiles + kLanes - 1) / kLanes;
-    const long groups = (vectors + kGroup - 1) / kGroup;
-    const float* bias = prepared + F::kPlanes * cin * cout;
+    const long groups = (vectors + P::kGroup - 1) / P::kGroup;
+    const float* bias = prepared + F::kPlanes * P::weight_floats(p.s);
     Magnitude most = last_rows<F>(x, p, tile_row1 * F::kTileH - p.s.padding.h, no_magnitude());
 
     // Vectors are dealt out evenly: group g holds vectors g * vectors / groups and following.
     const auto start = [=](long g) { return g * vectors / groups; };
     for (long g0 = 0; g0 < groups; g0 += p.groups) {
         const long g1 = min(groups, g0 + p.groups);
-        for (long g = g0; g < g1; ++g)
-            most = input_group<F>(x, p, tile_row0, start(g) * kLanes,
-                                  min(tiles, start(g + 1) * kLanes), at.v + (g - g0) * p.v_group,
-                                  (start(g + 1) - start(g)) * kLanes, most);
-        if (!below(most, kInputLimit)) return false;
+        for (long g = g0; g < g1; ++g) {
+            Gather<F> from[P::kGroup];
+            for (long i = start(g); i < start(g + 1); ++i)
+                gather<F>(p, tile_row0, i * kLanes, tiles, from[i - start(g)]);
+            most = P::template put_input<F>(x, p, from, start(g + 1) - start(g),
+                                            at.v + (g - g0) * p.v_group, most);
+        }
+        if (!in_range<P>(most, kInputLimit)) return false;
         for (long co0 = 0; co0 < cout; co0 += p.block) {
             const long co1 = min(cout, co0 + p.block);
             for (int k = 0; k < F::kPlanes; ++k)
-                for (long co = co0; co < co1; co += kPanel)
+                for (long co = co0; co < co1; co += P::kRows)
                     for (long g = g0; g < g1; ++g) {
                         const long n = start(g + 1) - start(g);
-                        product_panel<kPanel>(
-                            min(kPanel, co1 - co), n, prepared + (k * cout + co) * cin,
-                            at.v + (g - g0) * p.v_group + k * p.v_plane, cin,
+                        P::multiply(
+                            p.s, prepared, k, co, min(P::kRows, co1 - co), n,
+                            at.v + (g - g0) * p.v_group + k * p.v_plane,
                             at.m + (g - g0) * p.m_group + k * p.m_plane + (co - co0) * n * kLanes);
                     }
             Sink to = sink;
@@ -129,17 +90,17 @@ bool convolve(const float* x, const float* prepared, const Plan& p, long tile_ro
 }
 
 // Pooled rows row0 .. row1 - 1 where the pool is 2x2.
-template <typename F>
+template <typename F, typename P>
 bool run_pooled(const Plan& p, const float* x, const float* prepared, float* y, long row0,
                 long row1, const Memory& at) {
     constexpr int kH = F::kTileH / 2, kW = F::kTileW / 2;
     const Pair out = p.s.output;
     const Sink sink = {y, out.h * out.w, out.w, row0, row1, out.w};
-    return convolve<F, kH, kW>(x, prepared, p, row0 / kH, (row1 + kH - 1) / kH, sink, at);
+    return convolve<F, P, kH, kW>(x, prepared, p, row0 / kH, (row1 + kH - 1) / kH, sink, at);
 }
 
 // ... and for any other pool: a strip's convolution rows wait until all are there.
-template <typename F>
+template <typename F, typename P>
 bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, long row0,
                 long row1, const Memory& at) {
     const Shape& s = p.s;
@@ -154,7 +115,7 @@ bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, 
         store(at.conv + s.channels_out * channel, zero());
         float* rows = at.conv - conv_row0 * p.conv_row;
         const Sink sink = {rows, channel, p.conv_row, conv_row0, conv_row1, p.conv_row};
-        if (!convolve<F, F::kTileH, F::kTileW>(x, prepared, p, tile_row0, tile_row1, sink, at))
+        if (!convolve<F, P, F::kTileH, F::kTileW>(x, prepared, p, tile_row0, tile_row1, sink, at))
             return false;
         for (long co = 0; co < s.channels_out; ++co)
             for (long r = top; r < bottom; ++r) {
@@ -168,15 +129,18 @@ bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, 
 
 // ---- as an algorithm ----
 
-template <typename F>
+template <typename F, typename P>
 bool run(const Shape& s, const float* x, const void* prepared, float* y, unsigned char* winners,
          long row0, long row1, void* workspace) {
-    const Plan p = plan<F>(s);
+    const Plan p = plan<F, P>(s);
     if (winners || most_runs(p.tiles_w) * F::kMore > kLanes) return false;
     const float* u = static_cast<const float*>(prepared);
-    const Memory at = memory<F>(p, workspace);
-    return p.pooled ? run_pooled<F>(p, x, u, y, row0, row1, at)
-                    : run_strips<F>(p, x, u, y, row0, row1, at);
+    const Memory at = memory<F, P>(p, workspace);
+    P::begin();
+    const bool done = p.pooled ? run_pooled<F, P>(p, x, u, y, row0, row1, at)
+                               : run_strips<F, P>(p, x, u, y, row0, row1, at);
+    P::end();
+    return done;
 }
 
 inline bool takes(const Shape& s, long kernel) {
@@ -197,9 +161,9 @@ inline bool fits_5x5(const Shape& s, Precision) {
     return takes(s, 5) && min(s.channels_in, s.channels_out) >= 8;
 }
 
-template <typename F>
+template <typename F, typename P = VectorProduct>
 constexpr Algorithm algorithm(const char* name, bool (*fits)(const Shape&, Precision)) {
-    return {name, fits, prepared_bytes<F>, prepare<F>, workspace_bytes<F>, run<F>};
+    return {name, fits, prepared_bytes<F, P>, prepare<F, P>, workspace_bytes<F, P>, run<F, P>};
 }
 constexpr Algorithm kFast = algorithm<Form<4, 4, 3>>("winograd-4x4", fits_fast);
 constexpr Algorithm kMany = algorithm<Form<4, 2, 3>>("winograd-4x2", fits_many);

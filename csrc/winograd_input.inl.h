@@ -112,10 +112,9 @@ inline void split_columns(const Vec (&raw)[F::kTileW + 1], const Index (&next)[F
         c[F::kTileW + e] = permute(c[e % F::kTileW], next[e], raw[F::kTileW]);
 }
 
-// One input channel of a vector of tiles to v[k][lanes].
 template <typename F, bool kInside>
 inline Magnitude input_vector(const float* x, const Plan& p, const Gather<F>& g, float* v,
-                              Magnitude most) {
+                              long plane, Magnitude most) {
     constexpr int kRaw = F::kTileW + 1;
     Vec half[F::kRows][kRaw];
 #pragma GCC unroll 8
@@ -134,24 +133,17 @@ inline Magnitude input_vector(const float* x, const Plan& p, const Gather<F>& g,
         split_columns<F>(half[i], g.next, c);
         input_1d(c, t);
 #pragma GCC unroll 8
-        for (int j = 0; j < F::kColumns; ++j) store(v + (i * F::kColumns + j) * p.v_plane, t[j]);
+        for (int j = 0; j < F::kColumns; ++j) store(v + (i * F::kColumns + j) * plane, t[j]);
     }
     return most;
 }
 
-// Tiles first .. last - 1 (numbered from tile row `row0`) into one group of `width` lanes; lanes
-// beyond are zero.
+// One input channel of a vector of tiles to v[k * plane + lane].
 template <typename F>
-Magnitude input_group(const float* x, const Plan& p, long row0, long first, long last, float* v,
-                      long width, Magnitude most) {
-    Gather<F> g[kGroup];
-    for (long i = 0; i * kLanes < width; ++i) gather<F>(p, row0, first + i * kLanes, last, g[i]);
-    const long pixels = p.s.input.h * p.s.input.w;
-    for (long ci = 0; ci < p.s.channels_in; ++ci, x += pixels, v += width)
-        for (long i = 0; i * kLanes < width; ++i)
-            most = g[i].inside ? input_vector<F, true>(x, p, g[i], v + i * kLanes, most)
-                               : input_vector<F, false>(x, p, g[i], v + i * kLanes, most);
-    return most;
+inline Magnitude input_vector(const float* x, const Plan& p, const Gather<F>& g, float* v,
+                              long plane, Magnitude most) {
+    return g.inside ? input_vector<F, true>(x, p, g, v, plane, most)
+                    : input_vector<F, false>(x, p, g, v, plane, most);
 }
 
 // The rows that only the tiles above row y read.

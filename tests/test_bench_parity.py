@@ -13,6 +13,7 @@ from PIL import Image
 
 from cnnkit import _core, ops
 from cnnkit.architecture import PIXEL_SCALE
+from cnnkit.bench.engine import VECTOR_ISAS
 from cnnkit.bench.parity import BATCH, FIRST, Parity, draw_parity, run_parity
 from cnnkit.checkpoint import Weights
 from cnnkit.data import Dataset, Split
@@ -81,5 +82,5 @@ def test_trained_log_probabilities_are_as_exact_as_pytorchs_own(
     network = _core.Network(trained.architecture.join(trained.tensors), isa, sizes)
     ours = network.log_probabilities(mnist.test.images[:IMAGES])
     error, own = (float(np.abs(each - exact).max()) for each in (ours, theirs))
-    assert error <= own * (1.0 if isa in ("avx512", "avx2") else 1.5)
+    assert error <= own * (1.0 if isa in VECTOR_ISAS else 1.5)
     assert error <= 1e-6 * np.abs(exact).max()

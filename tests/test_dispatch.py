@@ -84,7 +84,7 @@ def isa_flags() -> dict[str, list[str]]:
         (ROOT / "CMakeLists.txt").read_text(),
     )
     flags = {name: words.split() for name, words in given}
-    assert {"isa_avx2", "isa_avx512", "net/isa_avx2", "net/isa_avx512"} <= flags.keys()
+    assert {"isa_amx", "isa_avx2", "isa_avx512", "net/isa_avx2", "net/isa_avx512"} <= flags.keys()
     return flags if "neon" not in ISAS else {"isa_neon": []}
 
 

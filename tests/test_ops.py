@@ -71,6 +71,27 @@ def test_fast_precision_errs_within_its_bound(case: Case, isa: str) -> None:
         assert np.abs(y - expected).max() <= 5e-5 * (np.abs(expected).max() or 1)
 
 
+@every_isa
+@pytest.mark.parametrize("precision", ["default", "fast"])
+@pytest.mark.parametrize(
+    "scales", [(1e-30, 1), (1, 1e-30), (1e-15, 1e-15), (1e15, 1e11)], ids=lambda pair: f"{pair}"
+)
+def test_the_scale_of_values_does_not_change_the_error(
+    isa: str, precision: str, scales: tuple[float, float]
+) -> None:
+    case = next(case for case in CASES if case.name == "vgg_block")
+    x, weight = (
+        array * np.float32(scale) for array, scale in zip(case.arrays()[:2], scales, strict=True)
+    )
+    weight[5] *= np.float32(1e-4)  # a channel's error is a share of its own answers
+    y = ops.ConvReLUPool(weight, **case.parameters, precision=precision, isa=isa)(x)
+    expected = ops.conv_relu_pool_ref(x, weight, **case.parameters)
+    largest = expected.max((0, 2, 3))
+    assert largest.min() > 0
+    bound = 2e-6 if precision == "default" else 5e-5
+    assert (np.abs(y - expected).max((0, 2, 3)) <= bound * largest).all()
+
+
 def test_every_algorithm_is_chosen_by_a_case() -> None:
     chosen = {
         ops.ConvReLUPool(
@@ -83,7 +104,8 @@ def test_every_algorithm_is_chosen_by_a_case() -> None:
     assert {"direct", "winograd-small"} <= chosen
     if "avx2" in ISAS:
         winograd = {f"winograd-{form}" for form in ("small", "2x2", "4x2", "4x4", "5x5")}
-        assert chosen == {"direct", "stem"} | winograd
+        amx = {"amx-4x2", "amx-4x4"} if "amx" in ISAS else set()
+        assert chosen == {"direct", "stem"} | winograd | amx
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

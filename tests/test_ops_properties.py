@@ -20,7 +20,7 @@ SHAPES_PER_ISA = 700
 def problems(draw: st.DrawFn) -> dict[str, Any]:
     """Any valid problem; half of them of the kind that the Winograd kernels take."""
     sides = st.integers(1, 40)
-    channels = st.integers(1, 20)
+    channels = st.integers(1, 20) | st.integers(30, 48)
     kernel = stride = pool = step = (0, 0)
     if draw(st.booleans()):
         kernel, stride, padding, pool, step, ring = (3, 3), (1, 1), (1, 1), (2, 2), (2, 2), (0, 0)

@@ -21,7 +21,7 @@ from cnnkit.bench.training import LEARNING_RATE, TrainWorkload, parameter_count,
 from cnnkit.bench.workload import Part, Workload
 from cnnkit.ops import isa
 
-VECTOR_ISAS = ("avx512", "avx2")
+VECTOR_ISAS = ("amx", "avx512", "avx2")
 BLOCK1, BLOCK2, HEAD = "block 1", "block 2", "linear, softmax"
 BACK_HEAD, BACK_BLOCK2, BACK_BLOCK1 = "linear backward", "block 2 backward", "block 1 backward"
 STEP = "Adam, weights"

@@ -18,7 +18,12 @@ FORMS = {
     "winograd-4x2": (4, 2, 3),
     "winograd-4x4": (4, 4, 3),
     "winograd-5x5": (2, 2, 5),
+    "amx-4x2": (4, 2, 3),
+    "amx-4x4": (4, 4, 3),
 }
+# bfloat16 parts that AMX takes float32 values apart into: parts p and q make a product where
+# p + q < parts.
+PARTS = {"amx-4x2": 3, "amx-4x4": 2}
 # FLOP of the one-dimensional transforms of so many inputs, and to so many outputs.
 OF_INPUT = {4: 4, 6: 22}
 OF_OUTPUT = {(4, 2): 4, (6, 2): 12, (6, 4): 16}
@@ -44,7 +49,11 @@ def executed_flop(algorithm: str, layer: Layer, shape: tuple[int, ...]) -> float
         # As if no two tiles shared a row or column.
         of_input = wide * OF_INPUT[high] + high * OF_INPUT[wide]
         of_output = wide * OF_OUTPUT[high, height] + height * OF_OUTPUT[wide, width]
-        return float(tiles * (2 * high * wide * cin * cout + of_input * cin + of_output * cout))
+        parts = PARTS.get(algorithm, 1)
+        products = parts * (parts + 1) // 2
+        of_input += (parts - 1) * high * wide
+        of_product = 2 * products * high * wide
+        return float(tiles * (of_product * cin * cout + of_input * cin + of_output * cout))
     if algorithm == "stem":
         stride = layer.stride[0]
         phases = [len(range(phase, kernel_rows, stride)) for phase in range(stride)]

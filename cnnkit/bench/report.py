@@ -114,7 +114,8 @@ def _notes(results: Results) -> Iterator[Text]:
     yield Text(
         f"Medians of {results.plan['rounds']} interleaved rounds. Error: largest deviation from "
         "float64, as a share of the largest output. Of peak: nominal FLOP (direct convolution); "
-        "executed: what cnnkit's algorithm computes, its transforms' additions included."
+        "executed: what cnnkit's algorithm computes, its transforms' additions included, and AMX's "
+        "bfloat16 products, which no FMA unit computes."
     )
     ran = {
         f"{row.peer} {row.version}: {results.settings[f'{case.suite}/{row.peer}']}": None

@@ -43,6 +43,10 @@ Shape draw_shape() {
             s.pool_kernel = s.pool_stride = {2, 2}, s.pool_padding = {0, 0};
             if (one_in(2)) s.pool_kernel = {3, 3}, s.pool_padding = draw_pair(0, 1);
             if (one_in(2)) s.channels_in = draw(8, 40), s.channels_out = draw(8, 40);
+            if (one_in(4)) {
+                s.channels_in = 32 * draw(1, 2) - draw(0, 2), s.channels_out = draw(32, 64);
+                s.input = {draw(1, 10), draw(1, 40)};
+            }
         }
         cnnkit::complete(s);
         if (s.conv.h > 0 && s.conv.w > 0 && s.output.h > 0 && s.output.w > 0) return s;
