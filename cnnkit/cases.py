@@ -20,6 +20,7 @@ class Case:
         x: [N, C_in, H, W].
         weight: [C_out, C_in, kernel rows, kernel columns].
         tolerance: largest error against float64, as a share of the largest output.
+        precision: as `conv_relu_pool` takes it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Case:
     pool_stride: Size | None = None
     pool_padding: Size = 0
     tolerance: float = 2e-6
+    precision: str = "default"
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -60,9 +62,11 @@ REFERENCE_BLOCKS = (
     Case("block2", (16, 16, 14, 14), (4, 16, 3, 3), padding=1, tolerance=1e-6),
 )
 
+CONV64 = Case("conv64", (1, 64, 56, 56), (64, 64, 3, 3), padding=1)
+
 # What real networks spend their time on: too large to test at random, timed by bench.
 LARGE_CASES = (
-    Case("conv64", (1, 64, 56, 56), (64, 64, 3, 3), padding=1),
+    CONV64,
     Case(
         "resnet18_stem",
         (1, 3, 224, 224),

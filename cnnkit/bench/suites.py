@@ -15,7 +15,7 @@ from cnnkit.bench.models import fuse_suite
 from cnnkit.bench.raw import RawWorkload
 from cnnkit.bench.training import STEPS, TrainWorkload
 from cnnkit.bench.workload import Float32, Head, Layer, Pair, Workload
-from cnnkit.cases import LARGE_CASES, REFERENCE_BLOCKS, Case
+from cnnkit.cases import CONV64, LARGE_CASES, REFERENCE_BLOCKS, Case
 from cnnkit.checkpoint import Weights, find_weights, read_weights
 from cnnkit.data import DATASETS, load_dataset
 from cnnkit.errors import InputError, MissingError, NetworkError
@@ -113,14 +113,16 @@ def kernel_suite(material: Material, batch: int | None) -> list[Workload]:
     """The fused operation alone, on the cases that the tests use too."""
     real = real_blocks(material, max(16, batch or 0))
     works = []
-    for case in (*REFERENCE_BLOCKS, *LARGE_CASES):
+    fast = replace(CONV64, name="conv64_fast", precision="fast", tolerance=5e-5)
+    for case in (*REFERENCE_BLOCKS, *LARGE_CASES, fast):
         found = real.get((case.x[1:], case.weight))
         for size in dict.fromkeys((case.x[0], 1)) if batch is None else (batch,):
             if found:
                 x, layer, about = found[0][:size], found[1], material.about
             else:
                 x, weight, bias = replace(case, x=(size, *case.x[1:])).arrays()
-                layer, about = Layer(weight, bias, *parameters(case)), "drawn input and weights"
+                layer = Layer(weight, bias, *parameters(case), precision=case.precision)
+                about = "drawn input and weights"
             works.append(Workload(case.name, x, (layer,), None, case.tolerance, about))
     return works
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,6 +35,7 @@ class Layer:
     pool_kernel: Pair = (2, 2)
     pool_stride: Pair = (2, 2)
     pool_padding: Pair = (0, 0)
+    precision: str = field(default="default", kw_only=True)  # of cnnkit's own answer
 
     @property
     def parameters(self) -> tuple[Pair, ...]:

@@ -24,7 +24,10 @@ from cnnkit.ops import ConvReLUPool
 
 def cnnkit(work: Workload, threads: int) -> Ready:
     """Make the weights of every block ready once; the head is NumPy's."""
-    blocks = [ConvReLUPool(layer.weight, layer.bias, *layer.parameters) for layer in work.layers]
+    blocks = [
+        ConvReLUPool(layer.weight, layer.bias, *layer.parameters, precision=layer.precision)
+        for layer in work.layers
+    ]
     x, head = work.x, work.head
     flop = _flop_of_blocks(work, blocks)
     if head is None and len(blocks) == 1:
