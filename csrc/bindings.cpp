@@ -37,6 +37,7 @@ class ConvReluPool {
         plan_ = std::make_unique<Plan>(isa ? find_isa(*isa) : current_isa(), shape,
                                        precision(precision_name), w.data(),
                                        bias.is_none() ? nullptr : b.data());
+        plan_->make_ready();
     }
 
     // Of weights in memory, contiguous: weight of these sizes, and bias [C_out] or null.

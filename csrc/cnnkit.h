@@ -32,6 +32,7 @@ enum class Precision {
 // sizes asked for (bytes).
 struct Algorithm {
     const char* name;
+    bool names_winners;
     bool (*fits)(const Shape&, Precision);
     size_t (*prepared_bytes)(const Shape&);
     // weight is [channels_out][channels_in][kernel.h][kernel.w]; bias is [channels_out] or null.
@@ -41,7 +42,8 @@ struct Algorithm {
     // Computes the pooled rows row0 <= row < row1 of every output channel, and unless `winners` is
     // null, for each pooled pixel which tap of its pool window won, counted row by row (the first,
     // where several are equal), or kNoWinner where ReLU gave zero. False: the pixels (NaN, infinite
-    // or huge) are not for this algorithm, or it knows no winners, and y holds nothing of use.
+    // or huge) are not for this algorithm, and y holds nothing of use. `winners` is null unless
+    // the algorithm names them.
     bool (*run)(const Shape&, const float* x, const void* prepared, float* y,
                 unsigned char* winners, long row0, long row1, void* workspace);
 };

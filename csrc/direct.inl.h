@@ -234,6 +234,7 @@ inline bool run(const Shape& s, const float* image, const void* prepared, float*
 
 inline bool fits(const Shape&, Precision) { return true; }
 
-constexpr Algorithm kAlgorithm = {"direct", fits, prepared_bytes, prepare, workspace_bytes, run};
+constexpr Algorithm kAlgorithm = {"direct",        true, fits, prepared_bytes, prepare,
+                                  workspace_bytes, run};
 
 }  // namespace direct

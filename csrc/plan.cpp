@@ -70,27 +70,37 @@ Plan::Plan(const Isa& isa, const Shape& shape, Precision precision, const float*
            const float* bias)
     : isa_(isa),
       shape_(shape),
+      precision_(precision),
+      best_(isa.algorithms),
       direct_(&isa.algorithms[isa.algorithm_count - 1]),
       gradient_(&gradient_of(isa, shape)) {
     weight_.assign(
         weight, weight + shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w);
     if (bias) bias_.assign(bias, bias + shape.channels_out);
-    for (const Algorithm* a = isa.algorithms; a != direct_ && !fast_; ++a) {
-        if (!a->fits(shape, precision)) continue;
-        prepared_fast_ = allocate(a->prepared_bytes(shape));
-        if (a->prepare(shape, weight, bias, prepared_fast_.get())) fast_ = a;
-    }
+    while (!best_->fits(shape, precision)) ++best_;
 }
 
 bool Plan::is_brief(const Shape& shape, long images) {
     return multiply_adds(shape, images) < 2 * kShare;
 }
 
+const Algorithm* Plan::fast() const {
+    if (is_ready_.load(std::memory_order_acquire)) return fast_;
+    std::call_once(fast_once_, [&] {
+        for (const Algorithm* a = best_; a != direct_ && !fast_; ++a) {
+            if (!a->fits(shape_, precision_)) continue;
+            prepared_fast_ = allocate(a->prepared_bytes(shape_));
+            if (a->prepare(shape_, weight_.data(), bias_or_null(), prepared_fast_.get())) fast_ = a;
+        }
+        is_ready_.store(true, std::memory_order_release);
+    });
+    return fast_;
+}
+
 const void* Plan::prepared_direct() const {
     std::call_once(direct_once_, [&] {
         Buffer made = allocate(direct_->prepared_bytes(shape_));
-        direct_->prepare(shape_, weight_.data(), bias_.empty() ? nullptr : bias_.data(),
-                         made.get());
+        direct_->prepare(shape_, weight_.data(), bias_or_null(), made.get());
         prepared_direct_ = std::move(made);
     });
     return prepared_direct_.get();
@@ -109,6 +119,7 @@ void Plan::run(const Shape& shape, const float* x, long images, float* y, unsign
                int threads) const {
     struct Call {
         const Plan& plan;
+        const Algorithm* fast;
         const Shape& shape;
         const float* x;
         float* y;
@@ -124,8 +135,10 @@ void Plan::run(const Shape& shape, const float* x, long images, float* y, unsign
                            ? 1
                            : std::min(threads / std::gcd<long>(threads, images), shape.output.h);
     size_t bytes = direct_->workspace_bytes(shape);
-    if (fast_) bytes = std::max(bytes, fast_->workspace_bytes(shape));
-    Call call = {*this, shape, x, y, winners, parts, bytes};
+    const Algorithm* fast = winners && !best_->names_winners ? nullptr : this->fast();
+    if (fast && winners && !fast->names_winners) fast = nullptr;
+    if (fast) bytes = std::max(bytes, fast->workspace_bytes(shape));
+    Call call = {*this, fast, shape, x, y, winners, parts, bytes};
     parallel_for(
         threads, images * parts,
         [](void* context, long i) {
@@ -139,8 +152,8 @@ void Plan::run(const Shape& shape, const float* x, long images, float* y, unsign
             const long row0 = part * s.output.h / c.parts, row1 = (part + 1) * s.output.h / c.parts;
             void* memory = workspace(c.bytes);
             const Plan& p = c.plan;
-            if (!p.fast_ ||
-                !p.fast_->run(s, from, p.prepared_fast_.get(), to, winners, row0, row1, memory)) {
+            if (!c.fast ||
+                !c.fast->run(s, from, p.prepared_fast_.get(), to, winners, row0, row1, memory)) {
                 p.direct_->run(s, from, p.prepared_direct(), to, winners, row0, row1, memory);
             }
         },

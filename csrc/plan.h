@@ -1,6 +1,7 @@
 // One fused operation with its weights made ready: which algorithm, prepared once, run many times.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -45,24 +46,32 @@ class Plan {
     // Whether a call of so many images is over before another thread could help, or run Python.
     static bool is_brief(const Shape& shape, long images);
 
-    const char* algorithm() const { return (fast_ ? fast_ : direct_)->name; }
+    // Makes ready what the first call would. Training has no need of it where the algorithm names
+    // no winners.
+    void make_ready() const { fast(); }
+
+    const char* algorithm() const { return (fast() ? fast() : direct_)->name; }
     const Isa& isa() const { return isa_; }
     const Shape& shape() const { return shape_; }
 
   private:
     const Isa& isa_;
     Shape shape_;
-    const Algorithm* fast_ = nullptr;  // none where only the general algorithm fits
-    const Algorithm* direct_;
+    const Precision precision_;
+    const Algorithm* best_;    // the first one that fits the shape
+    const Algorithm* direct_;  // the last one, which fits everything
     const Gradient* gradient_;
-    Buffer prepared_fast_;
 
     // What only some calls need is made by the first of them, from these copies.
+    const Algorithm* fast() const;  // null where only the direct one will do
     const void* prepared_direct() const;
     const float* gradient_weight() const;
+    const float* bias_or_null() const { return bias_.empty() ? nullptr : bias_.data(); }
     std::vector<float> weight_, bias_;  // bias_ is empty where there is none
-    mutable std::once_flag direct_once_, gradient_once_;
-    mutable Buffer prepared_direct_, gradient_weight_;
+    mutable std::once_flag fast_once_, direct_once_, gradient_once_;
+    mutable std::atomic<bool> is_ready_{false};  // call_once alone would cost a call of its own
+    mutable const Algorithm* fast_ = nullptr;
+    mutable Buffer prepared_fast_, prepared_direct_, gradient_weight_;
 };
 
 }  // namespace cnnkit

@@ -253,12 +253,13 @@ inline bool prepare(const Shape& s, const float* weight, const float* bias, void
     return prepare(weight, bias, plan(s), static_cast<float*>(prepared));
 }
 
-inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
-                unsigned char* winners, long row0, long row1, void* workspace) {
-    return !winners && run(x, static_cast<const float*>(prepared), plan(s), row0, row1, y,
-                           static_cast<float*>(workspace));
+inline bool run(const Shape& s, const float* x, const void* prepared, float* y, unsigned char*,
+                long row0, long row1, void* workspace) {
+    return run(x, static_cast<const float*>(prepared), plan(s), row0, row1, y,
+               static_cast<float*>(workspace));
 }
 
-constexpr Algorithm kAlgorithm = {"stem", fits, prepared_bytes, prepare, workspace_bytes, run};
+constexpr Algorithm kAlgorithm = {"stem",  false,           fits, prepared_bytes,
+                                  prepare, workspace_bytes, run};
 
 }  // namespace stem

@@ -130,10 +130,10 @@ bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, 
 // ---- as an algorithm ----
 
 template <typename F, typename P>
-bool run(const Shape& s, const float* x, const void* prepared, float* y, unsigned char* winners,
-         long row0, long row1, void* workspace) {
+bool run(const Shape& s, const float* x, const void* prepared, float* y, unsigned char*, long row0,
+         long row1, void* workspace) {
     const Plan p = plan<F, P>(s);
-    if (winners || most_runs(p.tiles_w) * F::kMore > kLanes) return false;
+    if (most_runs(p.tiles_w) * F::kMore > kLanes) return false;
     const float* u = static_cast<const float*>(prepared);
     const Memory at = memory<F, P>(p, workspace);
     P::begin();
@@ -163,7 +163,8 @@ inline bool fits_5x5(const Shape& s, Precision) {
 
 template <typename F, typename P = VectorProduct>
 constexpr Algorithm algorithm(const char* name, bool (*fits)(const Shape&, Precision)) {
-    return {name, fits, prepared_bytes<F, P>, prepare<F, P>, workspace_bytes<F, P>, run<F, P>};
+    return {name,     false, fits, prepared_bytes<F, P>, prepare<F, P>, workspace_bytes<F, P>,
+            run<F, P>};
 }
 constexpr Algorithm kFast = algorithm<Form<4, 4, 3>>("winograd-4x4", fits_fast);
 constexpr Algorithm kMany = algorithm<Form<4, 2, 3>>("winograd-4x2", fits_many);

@@ -41,7 +41,7 @@ inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
     return true;
 }
 
-constexpr Algorithm kAlgorithm = {"winograd-small", fits, prepared_bytes, prepare,
+constexpr Algorithm kAlgorithm = {"winograd-small", true, fits, prepared_bytes, prepare,
                                   workspace_bytes,  run};
 
 }  // namespace winograd_small

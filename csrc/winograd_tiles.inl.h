@@ -114,25 +114,27 @@ struct TileProduct {
     static void end() { _tile_release(); }
 
     template <typename F>
-    static void clear_weights(const Shape& s, float* u) {
-        __builtin_memset(u, 0, F::kPlanes * weight_floats(s) * sizeof(float));
-    }
-
-    template <typename F>
-    static void put_weights(const Shape& s, const Doubles (&w)[2][F::kTaps][F::kTaps], long co,
-                            long, long ci, long, float* u) {
-        alignas(64) float pairs[F::kPlanes][2][kPanel], parts[kParts][kTile];
-        transform<F>(w[0], kPanel, pairs[0][0], 2 * kPanel);
-        transform<F>(w[1], kPanel, pairs[0][1], 2 * kPanel);
-        u += co / kTileRows * block_floats(s) + ci / kInputs * kParts * kTile;
-        u += co % kTileRows * 16 + ci % kInputs / 2;
-        for (int k = 0; k < F::kPlanes; ++k, u += weight_floats(s)) {
-            const __m512 both = _mm512_load_ps(pairs[k][0]);
-            put_parts<kParts>(both, _mm512_shuffle_f32x4(both, both, 0x4e), parts[0]);
-            for (int part = 0; part < kParts; ++part)
-                for (int row = 0; row < kPanel; ++row)
-                    __builtin_memcpy(u + part * kTile + row * 16, parts[part] + row, sizeof *u);
-        }
+    static void put_weights(const Shape& s, const float* weight, float* u) {
+        constexpr long kCount = F::kTaps * F::kTaps;
+        const long cin = s.channels_in, cout = s.channels_out;
+        for (long co = 0; co < round_up(cout, kTileRows); ++co)
+            for (long step = 0; step < steps(s); ++step) {
+                alignas(64) float pairs[2][F::kPlanes][kLanes];
+                for (long odd = 0; odd < 2; ++odd) {
+                    Doubles w[2][F::kTaps][F::kTaps];
+                    const auto at = [&](long lane) {
+                        const long ci = step * kInputs + 2 * lane + odd;
+                        return co < cout && ci < cin ? weight + (co * cin + ci) * kCount : nullptr;
+                    };
+                    gather_taps<F>(at, w);
+                    transform<F>(w[0], kPanel, pairs[odd][0], kLanes);
+                    transform<F>(w[1], kPanel, pairs[odd][0] + kPanel, kLanes);
+                }
+                float* to = u + co / kTileRows * block_floats(s) + step * kParts * kTile +
+                            co % kTileRows * kLanes;
+                for (int k = 0; k < F::kPlanes; ++k, to += weight_floats(s))
+                    put_parts<kParts>(load(pairs[0][k]), load(pairs[1][k]), to);
+            }
     }
 
     template <typename F>

@@ -63,16 +63,22 @@ struct VectorProduct {
     static void end() {}
 
     template <typename F>
-    static void clear_weights(const Shape&, float*) {}
-
-    // The taps of `inputs` (1 or 2) input channels from ci on of `width` output channels from co
-    // on.
-    template <typename F>
-    static void put_weights(const Shape& s, const Doubles (&w)[2][F::kTaps][F::kTaps], long co,
-                            long width, long ci, long inputs, float* u) {
-        for (long c = 0; c < inputs; ++c)
-            transform<F>(w[c], width, u + co * s.channels_in + (ci + c) * width,
-                         s.channels_in * s.channels_out);
+    static void put_weights(const Shape& s, const float* weight, float* u) {
+        constexpr long kCount = F::kTaps * F::kTaps;
+        const long cin = s.channels_in, cout = s.channels_out;
+        for (long co = 0; co < cout; co += kPanel) {
+            const long width = min(kPanel, cout - co);
+            for (long ci = 0; ci < cin; ci += 2) {  // a panel of each
+                Doubles w[2][F::kTaps][F::kTaps];
+                const auto at = [&](long lane) {
+                    const long o = lane % kPanel, i = ci + lane / kPanel;
+                    return o < width && i < cin ? weight + ((co + o) * cin + i) * kCount : nullptr;
+                };
+                gather_taps<F>(at, w);
+                for (long c = 0; c < min(2, cin - ci); ++c)
+                    transform<F>(w[c], width, u + co * cin + (ci + c) * width, cin * cout);
+            }
+        }
     }
 
     // A group of `vectors` vectors of tiles, gathered by g, to V.

@@ -32,21 +32,28 @@ inline void transform(const Doubles (&w)[F::kTaps][F::kTaps], long width, float*
     }
 }
 
-// Taps of `inputs` (1 or 2) neighbouring input channels, kCount each, of `width` output channels
-// that are `stride` apart -> [tap][input channel][kPanel]. Two of them fill a vector.
+// The taps of kLanes kernels, which begin at at(lane) or are zero where that is null: two panels.
 static_assert(kLanes == 2 * kPanel, "");
-template <int kCount>
-inline void gather_taps(const float* from, long stride, long width, long inputs,
-                        float (*taps)[kLanes]) {
+template <typename F, typename At>
+inline void gather_taps(At at, Doubles (&w)[2][F::kTaps][F::kTaps]) {
+    constexpr int kCount = F::kTaps * F::kTaps;
+    alignas(64) float taps[round_up(kCount, kLanes)][kLanes];
     for (int first = 0; first < kCount; first += kLanes) {
         const Mask some = mask_lanes(0, kCount - first);
         Vec r[kLanes];
-        for (int i = 0; i < kLanes; ++i)
-            r[i] = i % kPanel < width && i / kPanel < inputs
-                       ? load_mask(from + i % kPanel * stride + i / kPanel * kCount + first, some)
-                       : zero();
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const float* from = at(lane);
+            r[lane] = from ? load_mask(from + first, some) : zero();
+        }
         transpose(r);
         for (int i = 0; i < kLanes; ++i) store(taps[first + i], r[i]);
+    }
+#pragma GCC unroll 64
+    for (int i = 0; i < 2 * kCount; ++i) {
+        const int panel = i / kCount, t = i % kCount;
+        Floats tap;
+        __builtin_memcpy(&tap, taps[t] + panel * kPanel, sizeof tap);
+        w[panel][t / F::kTaps][t % F::kTaps] = __builtin_convertvector(tap, Doubles);
     }
 }
 
@@ -76,25 +83,7 @@ bool prepare(const Shape& s, const float* weight, const float* bias, void* prepa
                 biases[co] > -kInputLimit;
     }
     if (!tame) return false;
-    P::template clear_weights<F>(s, u);
-    for (long co = 0; co < cout; co += kPanel) {
-        const long width = min(kPanel, cout - co);
-        for (long ci = 0; ci < cin; ci += 2) {
-            const long inputs = min(2, cin - ci);
-            alignas(64) float taps[round_up(kCount, kLanes)][kLanes];
-            gather_taps<kCount>(weight + (co * cin + ci) * kCount, cin * kCount, width, inputs,
-                                taps);
-            Doubles w[2][F::kTaps][F::kTaps];
-#pragma GCC unroll 32
-            for (int i = 0; i < 2 * kCount; ++i) {
-                Floats tap;
-                const int c = i / kCount, t = i % kCount;
-                __builtin_memcpy(&tap, taps[t] + c * kPanel, sizeof tap);
-                w[c][t / F::kTaps][t % F::kTaps] = __builtin_convertvector(tap, Doubles);
-            }
-            P::template put_weights<F>(s, w, co, width, ci, inputs, u);
-        }
-    }
+    P::template put_weights<F>(s, weight, u);
     return true;
 }
 

@@ -29,6 +29,7 @@ class FamilyAnswerer : public Answerer {
             plans_.push_back(std::make_unique<Plan>(isa, layout_.shapes[i], Precision::kDefault,
                                                     parameters + layout_.weight[i],
                                                     parameters + layout_.bias[i]));
+            plans_.back()->make_ready();
             largest_ = std::max(largest_, outputs(layout_.shapes[i]));
         }
     }
@@ -145,21 +146,11 @@ class BlockLearner {
   private:
     // The best algorithm that can name its winners.
     void choose(const Isa& isa) {
-        const std::vector<float> zeros(
-            std::max(shape_.channels_out * shape_.channels_in * shape_.kernel.h * shape_.kernel.w,
-                     shape_.channels_in * shape_.input.h * shape_.input.w));
-        for (const Algorithm* a = isa.algorithms; a != &direct_; ++a) {
-            if (!a->fits(shape_, Precision::kDefault)) continue;
-            Buffer prepared = allocate(a->prepared_bytes(shape_));
-            const Buffer workspace = allocate(a->workspace_bytes(shape_));
-            if (a->prepare(shape_, zeros.data(), nullptr, prepared.get()) &&
-                a->run(shape_, zeros.data(), prepared.get(), activations_.data(), winners_.data(),
-                       0, shape_.output.h, workspace.get())) {
-                fast_ = a, prepared_fast_ = std::move(prepared);
-                workspace_bytes_ = std::max(workspace_bytes_, a->workspace_bytes(shape_));
-                return;
-            }
-        }
+        for (const Algorithm* a = isa.algorithms; a != &direct_ && !fast_; ++a)
+            if (a->names_winners && a->fits(shape_, Precision::kDefault)) fast_ = a;
+        if (!fast_) return;
+        prepared_fast_ = allocate(fast_->prepared_bytes(shape_));
+        workspace_bytes_ = std::max(workspace_bytes_, fast_->workspace_bytes(shape_));
     }
 
     const Shape shape_;
