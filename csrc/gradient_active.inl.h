@@ -52,7 +52,8 @@ inline void gather(const Shape& s, const Steps& step, const float* grad,
         const __m512i row =
             _mm512_srli_epi32(_mm512_mullo_epi32(tap, _mm512_set1_epi32(reciprocal)), 16);
         const __m512i first = _mm512_maskz_loadu_epi32(inside, active.base + i);
-        const __m512i down = _mm512_mullo_epi32(row, _mm512_set1_epi32(row_step - width * column_step));
+        const __m512i down =
+            _mm512_mullo_epi32(row, _mm512_set1_epi32(row_step - width * column_step));
         const __m512i right = _mm512_mullo_epi32(tap, _mm512_set1_epi32(column_step));
         const __m512i at = _mm512_add_epi32(first, _mm512_add_epi32(down, right));
         _mm512_storeu_si512(active.at + n, _mm512_maskz_compress_epi32(some, at));

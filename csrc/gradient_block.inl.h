@@ -6,10 +6,7 @@
 
 namespace gradient_block {
 
-#ifndef KC
-#define KC 10
-#endif
-constexpr long kCache = KC * 1024;  // bytes of padded pixels that leave room in a cache
+constexpr long kCache = 10 * 1024;  // bytes of a strip of x or dx, which leave room in a cache
 
 struct Plan {
     long blocks;   // vectors of input channels
@@ -128,81 +125,109 @@ inline void add_winners(const Plan& p, const Active& a, const float* x, const fl
     for (long n = 0; n < a.count; ++n) {
         const Vec g = broadcast(a.value + n);
         const float* from = x + a.at[n];
-        if (want_dx) {
-            float* to = dx + a.at[n];
-            Vec passed[9];
+        float* to = want_dx ? dx + a.at[n] : nullptr;
+        Vec passed[9];
 #pragma GCC unroll 9
-            for (int k = 0; k < 9; ++k)
-                passed[k] = fma(g, w[k], load(to + k / 3 * row + k % 3 * kLanes));
+        for (int k = 0; k < 9; ++k) {
+            const long pixel = k / 3 * row + k % 3 * kLanes;
+            if (want_dx) passed[k] = fma(g, w[k], load(to + pixel));
+            sum[k] = fma(g, load(from + pixel), sum[k]);
+        }
 #pragma GCC unroll 9
-            for (int k = 0; k < 9; ++k)
-                sum[k] = fma(g, load(from + k / 3 * row + k % 3 * kLanes), sum[k]);
-#pragma GCC unroll 9
-            for (int k = 0; k < 9; ++k) store(to + k / 3 * row + k % 3 * kLanes, passed[k]);
-        } else {
-#pragma GCC unroll 9
-            for (int k = 0; k < 9; ++k)
-                sum[k] = fma(g, load(from + k / 3 * row + k % 3 * kLanes), sum[k]);
+        for (int k = 0; k < 9; ++k) {
+            if (want_dx) store(to + k / 3 * row + k % 3 * kLanes, passed[k]);
         }
     }
 #pragma GCC unroll 9
-    for (int k = 0; k < 9; ++k)
-        store(sums + k * kLanes, add(load(sums + k * kLanes), sum[k]));
+    for (int k = 0; k < 9; ++k) store(sums + k * kLanes, add(load(sums + k * kLanes), sum[k]));
 }
 
-// The gradient reaches rows of dx one after another: a strip's last two wait for the next strip.
+// A vector of input channels, and the rows of tiles that are worked on at once.
+struct Strip {
+    long block, channels;  // which vector, and how many of its lanes are channels
+    long first, rows;      // of tiles
+    long top, bottom;      // pixel rows from `top` (-1 for the padding) to before `bottom`
+    long kept;             // padded rows that the strip before leaves: 2, or 0 for the first
+    bool last;
+};
+
+inline Strip strip_at(const Shape& s, const Plan& p, long block, long first) {
+    const long rows = min(p.strip, s.output.h - first), top = 2 * first - 1;
+    const long channels = min(kLanes, s.channels_in - block * kLanes);
+    return {block,         channels,
+            first,         rows,
+            top,           min(top + 2 * rows + 2, s.input.h),
+            first ? 2 : 0, first + rows == s.output.h};
+}
+
+// Pixel row `row` of the strip's first channel.
+inline long pixel_row(const Shape& s, const Strip& strip, long row) {
+    return (strip.block * kLanes * s.input.h + row) * s.input.w;
+}
+
+inline void load_strip(const Shape& s, const Plan& p, const Strip& strip, const float* x,
+                       float* padded) {
+    if (strip.kept) {
+        carry(p, padded);
+    } else {
+        zero_rows(p, padded, 1);
+    }
+    const long known = max(strip.kept, 1), ends = strip.bottom - strip.top;
+    const float* from = x + pixel_row(s, strip, strip.top + known);
+    float* to = padded + known * p.columns * kLanes;
+    strip.channels == kLanes ? pad<true>(s, from, ends - known, kLanes, to)
+                             : pad<false>(s, from, ends - known, strip.channels, to);
+    zero_rows(p, padded + ends * p.columns * kLanes, 2 * strip.rows + 2 - ends);
+}
+
+// What store_strip writes to may be far away.
+inline void prefetch_strip(const Shape& s, const Strip& strip, const float* dx) {
+    for (long k = 0; k < strip.channels; ++k) {
+        const float* to = dx + pixel_row(s, strip, max(strip.top, 0)) + k * s.input.h * s.input.w;
+        for (long i = 0; i < 2 * strip.rows * s.input.w; i += 16) __builtin_prefetch(to + i, 1, 2);
+    }
+}
+
+// All rows but the two that the next strip adds to.
+inline void store_strip(const Shape& s, const Plan& p, const Strip& strip, const float* padded,
+                        float* dx) {
+    const long begin = max(strip.top, 0);
+    const long count = (strip.last ? strip.bottom : strip.top + 2 * strip.rows) - begin;
+    const float* from = padded + (begin - strip.top) * p.columns * kLanes;
+    float* to = dx + pixel_row(s, strip, begin);
+    strip.channels == kLanes ? unpad<true>(s, from, count, kLanes, to)
+                             : unpad<false>(s, from, count, strip.channels, to);
+}
+
 inline void run(const Shape& s, const float* x, const float* weight, const float* grad,
                 const unsigned char* winners, float* sums, float* dx, void* workspace) {
     const Plan p = plan(s);
     const Steps step = {p.columns * kLanes, kLanes};
-    const long plane = s.output.h * s.output.w, image_plane = s.input.h * s.input.w;
     float* padded = static_cast<float*>(workspace);
     float* dpadded = padded + p.floats;
     Active active = list_in(dpadded + p.floats, p.strip * s.output.w);
     find_windows(s, step, p.strip, active);
-    for (long b = 0; b < p.blocks; ++b) {
-        const long count = min(kLanes, s.channels_in - b * kLanes);
-        const bool whole = count == kLanes;
-        for (long first = 0; first < s.output.h; first += p.strip) {
-            const long rows = min(p.strip, s.output.h - first), at = first * s.output.w;
-            const bool last = first + rows == s.output.h;
-            // The strip's padded rows begin one above the pixels'.
-            const long top = 2 * first - 1, bottom = min(top + 2 * rows + 2, s.input.h);
-            if (first == 0) {
-                zero_rows(p, padded, 1);
+    for (long tiles = 0; tiles < p.blocks * s.output.h;) {
+        const Strip strip = strip_at(s, p, tiles / s.output.h, tiles % s.output.h);
+        tiles += strip.rows;
+        load_strip(s, p, strip, x, padded);
+        if (dx) {
+            prefetch_strip(s, strip, dx);
+            if (strip.kept) carry(p, dpadded);
+            zero_rows(p, dpadded + strip.kept * step.row, 2 * strip.rows + 2 - strip.kept);
+        }
+        for (long o = 0; o < s.channels_out; ++o) {
+            const long at = (o * s.output.h + strip.first) * s.output.w;
+            const long of = (strip.block * s.channels_out + o) * 9 * kLanes;
+            gather(s, step, grad + at, winners + at, strip.rows * s.output.w, active);
+            if (strip.block == 0) sums[weights(s) + o] += sum(active);
+            if (dx) {
+                add_winners<true>(p, active, padded, weight + of, sums + of, dpadded);
             } else {
-                carry(p, padded);
-            }
-            const long known = first == 0 ? 1 : 2;  // rows
-            const float* from = x + b * kLanes * image_plane + (top + known) * s.input.w;
-            const long more = bottom - top - known;
-            whole ? pad<true>(s, from, more, count, padded + known * step.row)
-                  : pad<false>(s, from, more, count, padded + known * step.row);
-            if (last) zero_rows(p, padded + (known + more) * step.row, 2 * rows + 2 - known - more);
-            if (dx) {
-                if (first > 0) carry(p, dpadded);
-                const long kept = first == 0 ? 0 : 2;
-                zero_rows(p, dpadded + kept * step.row, 2 * rows + 2 - kept);
-            }
-            for (long o = 0; o < s.channels_out; ++o) {
-                const long of = (b * s.channels_out + o) * 9 * kLanes;
-                gather(s, step, grad + o * plane + at, winners + o * plane + at,
-                       rows * s.output.w, active);
-                if (b == 0) sums[weights(s) + o] += sum(active);
-                if (dx) {
-                    add_winners<true>(p, active, padded, weight + of, sums + of, dpadded);
-                } else {
-                    add_winners<false>(p, active, padded, nullptr, sums + of, nullptr);
-                }
-            }
-            if (dx) {
-                const long begin = max(top, 0), end = last ? bottom : top + 2 * rows;
-                const float* done = dpadded + (begin - top) * step.row;
-                float* to = dx + b * kLanes * image_plane + begin * s.input.w;
-                whole ? unpad<true>(s, done, end - begin, count, to)
-                      : unpad<false>(s, done, end - begin, count, to);
+                add_winners<false>(p, active, padded, nullptr, sums + of, nullptr);
             }
         }
+        if (dx) store_strip(s, p, strip, dpadded, dx);
     }
 }
 

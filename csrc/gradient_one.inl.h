@@ -43,8 +43,8 @@ inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
     }
 }
 
-// Lanes take every second padded pixel from `column` on, an even and an odd column at once. An image
-// row's first pixel is the padded row's second.
+// Lanes take every second padded pixel from `column` on, an even and an odd column at once. An
+// image row's first pixel is the padded row's second.
 inline void split_columns(const Shape& s, const float* row, long column, Vec& even, Vec& odd) {
     const float* from = row + column - 1;
     const long left = s.input.w + 1 - column;
