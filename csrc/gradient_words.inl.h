@@ -42,7 +42,7 @@ inline Vec choose(Winners w, int bit, Vec a, Vec b) {
     const __m256i unset = _mm256_cmpeq_epi32(set, _mm256_setzero_si256());
     return _mm256_blendv_ps(a, b, _mm256_castsi256_ps(unset));
 }
-#elif defined(__aarch64__) && defined(__ARM_NEON)
+#elif defined(CNNKIT_NEON)
 using Winners = uint32x4_t;
 inline Winners load_winners(const unsigned char* from, long count) {
     unsigned char few[8] = {};
