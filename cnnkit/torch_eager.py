@@ -123,9 +123,10 @@ def gradients(
 
 def rooms(x: Tensor, weight: Tensor, want_dx: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Return memory for dx (empty where it is not wanted), dw and db."""
+    order = torch.contiguous_format
     return (
-        x.new_empty(x.shape if want_dx else (0,)),
-        weight.new_empty(weight.shape),
+        torch.empty_like(x, memory_format=order) if want_dx else x.new_empty(0),
+        torch.empty_like(weight, memory_format=order),
         weight.new_empty(weight.shape[:1]),
     )
 

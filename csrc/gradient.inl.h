@@ -2,6 +2,7 @@
 // window, the winner, carries a gradient, and none where ReLU gave zero.
 
 #include "gradient_words.inl.h"
+#include "gradient_active.inl.h"
 #include "gradient_one.inl.h"
 #include "gradient_block.inl.h"
 #include "gradient_sparse.inl.h"

@@ -1,19 +1,23 @@
 // The gradients of a 3x3 block (is_block3x3) of one input channel. The lanes are tiles, that is
-// pooled pixels of a row. The four positions of a tile's pool window and the nine taps meet in a
-// window of 4x4 pixels, 36 times: its vectors stay in registers for all output channels.
+// pooled pixels of a row.
+//
+// dw: of the tile's window of 4x4 pixels each lane takes the 3x3 that its winner saw, to nine sums
+// in registers. dx: the four positions of the pool window and the nine taps meet in that window, 36
+// times; it stays in registers for all output channels.
 
 namespace gradient_one {
 
 constexpr int kSums = 10;  // vectors of one output channel's sums: nine taps and the bias
 
 struct Plan {
-    long
-        pitch;  // floats of one column parity (or position) of a row: a vector to spare at each end
-    long rows;  // of the tiles' windows
+    long pitch;  // floats of the four columns of the tiles' windows, in one row
+    long parts;  // of one of the four of dx, with a vector to spare at each end
+    long rows;   // of the tiles' windows
 };
 
 inline Plan plan(const Shape& s) {
-    return {round_up(s.output.w, kLanes) + 2 * kLanes, 2 * s.output.h + 2};
+    const long width = round_up(s.output.w, kLanes);
+    return {4 * width, width + 2 * kLanes, 2 * s.output.h + 2};
 }
 
 inline bool fits(const Shape& s) { return is_block3x3(s) && s.channels_in == 1; }
@@ -22,10 +26,10 @@ inline size_t weight_bytes(const Shape& s) { return sizeof(float) * s.channels_o
 
 inline size_t sum_bytes(const Shape& s) { return sizeof(float) * s.channels_out * kSums * kLanes; }
 
-// Pixels by column parity [row][2][pitch], then dx by position in the window [row][4][pitch].
+// By column of the window, pixels [row][vectors of tiles][4][kLanes], then dx [row][4][parts].
 inline size_t workspace_bytes(const Shape& s) {
     const Plan p = plan(s);
-    return sizeof(float) * p.rows * 6 * p.pitch;
+    return sizeof(float) * p.rows * (p.pitch + 4 * p.parts);
 }
 
 inline void pack_weights(const Shape& s, const float* weight, float* packed) {
@@ -39,53 +43,70 @@ inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
     }
 }
 
-// The padded rows, even and odd columns apart: tile t's window begins at even[t].
+// Lanes take every second padded pixel from `column` on, an even and an odd column at once. An
+// image row's first pixel is the padded row's second.
+inline void split_columns(const Shape& s, const float* row, long column, Vec& even, Vec& odd) {
+    const float* from = row + column - 1;
+    const long left = s.input.w + 1 - column;
+    deinterleave(load_mask(from, mask_lanes(1 - column, left)),
+                 load_mask(from + kLanes, mask_lanes(0, left - kLanes)), even, odd);
+}
+
 inline void split(const Shape& s, const Plan& p, const float* x, float* pixels) {
-    for (long r = 0; r < p.rows; ++r, pixels += 2 * p.pitch) {
-        float *even = pixels, *odd = pixels + p.pitch;
-        for (long i = 0; i < 2 * p.pitch; ++i) pixels[i] = 0.0f;
-        if (r == 0 || r > s.input.h) continue;
-        const float* row = x + (r - 1) * s.input.w;  // its first pixel is the padded row's second
-        for (long c = 0; 2 * c < s.input.w; c += kLanes) {
-            const long left = s.input.w - 2 * c;
-            const Vec a = load_mask(row + 2 * c, mask_lanes(0, left));
-            Vec b = zero(), first, second;
-            if (left > kLanes) b = load_mask(row + 2 * c + kLanes, mask_lanes(0, left - kLanes));
-            deinterleave(a, b, first, second);
-            store(odd + c, first);
-            store(even + c + 1, second);
+    for (long r = 0; r < p.rows; ++r) {
+        const bool border = r == 0 || r > s.input.h;
+        const float* row = x + (r - 1) * s.input.w;
+        for (long c = 0; c < s.output.w; c += kLanes) {
+            Vec column[4] = {zero(), zero(), zero(), zero()};
+            if (!border) {
+                split_columns(s, row, 2 * c, column[0], column[1]);
+                split_columns(s, row, 2 * c + 2, column[2], column[3]);
+            }
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; ++j, pixels += kLanes) store(pixels, column[j]);
         }
     }
 }
 
-// Adds one vector of tiles to the sums of every output channel.
+// Adds one column of vectors of tiles to the sums of one output channel. With many registers the
+// lower half of a window stays there to be the next one's upper half.
 inline void add_weights(const Shape& s, const Plan& p, const float* pixels, const float* grad,
                         const unsigned char* winners, long count, float* sums) {
-    const long plane = s.output.h * s.output.w;
     const Mask inside = mask_lanes(0, count);
-    Vec window[4][4];
+    Vec sum[kSums];
+#pragma GCC unroll 10
+    for (int k = 0; k < kSums; ++k) sum[k] = load(sums + k * kLanes);
+    const auto pixel_at = [&](int i, int j) { return load(pixels + i * p.pitch + j * kLanes); };
+    Vec kept[2][4];
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; ++k) kept[k / 4][k % 4] = pixel_at(k / 4, k % 4);
+    for (long r = 0; r < s.output.h; ++r) {
+        const Winners winner = load_winners(winners, count);
+        const Vec g = won(winner, load_mask(grad, inside));
+        Vec above[3];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
+        for (int i = 0; i < 4; ++i) {
+            Vec pixel[4], row[3];
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) window[i][j] = load(pixels + (2 * i + j % 2) * p.pitch + j / 2);
-    }
-    for (long o = 0; o < s.channels_out; ++o, sums += kSums * kLanes) {
-        const Vec g = load_mask(grad + o * plane, inside);
-        const Winners won = load_winners(winners + o * plane, count);
-        const Vec of[4] = {where(won, 0, g), where(won, 1, g), where(won, 2, g), where(won, 3, g)};
-#pragma GCC unroll 3
-        for (int i = 0; i < 3; ++i) {
+            for (int j = 0; j < 4; ++j) {
+                pixel[j] = kRegisters >= 32 && i < 2 ? kept[i][j] : pixel_at(i, j);
+                if (i >= 2) kept[i - 2][j] = pixel[j];
+            }
 #pragma GCC unroll 3
             for (int j = 0; j < 3; ++j) {
-                Vec sum = load(sums + (i * 3 + j) * kLanes);
-#pragma GCC unroll 4
-                for (int k = 0; k < 4; ++k) sum = fma(of[k], window[i + k / 2][j + k % 2], sum);
-                store(sums + (i * 3 + j) * kLanes, sum);
+                row[j] = choose(winner, 1, pixel[j + 1], pixel[j]);
+                if (i > 0) {
+                    Vec& total = sum[3 * (i - 1) + j];
+                    total = fma(g, choose(winner, 2, row[j], above[j]), total);
+                }
+                above[j] = row[j];
             }
         }
-        const Vec all = add(add(of[0], of[1]), add(of[2], of[3]));
-        store(sums + 9 * kLanes, add(load(sums + 9 * kLanes), all));
+        sum[9] = add(sum[9], g);
+        pixels += 2 * p.pitch, grad += s.output.w, winners += s.output.w;
     }
+#pragma GCC unroll 10
+    for (int k = 0; k < kSums; ++k) store(sums + k * kLanes, sum[k]);
 }
 
 // Adds what all output channels give to one vector of windows to dx, by position in the window.
@@ -119,7 +140,7 @@ inline void add_input(const Shape& s, const Plan& p, const float* weight, const 
     for (int i = first; i < last; ++i) {
 #pragma GCC unroll 4
         for (int j = 0; j < 4; ++j) {
-            float* to = dx + (i * 4 + j) * p.pitch;
+            float* to = dx + (i * 4 + j) * p.parts;
             store(to, add(load(to), window[i - first][j]));
         }
     }
@@ -128,11 +149,11 @@ inline void add_input(const Shape& s, const Plan& p, const float* weight, const 
 // Puts the positions together: window column j of tile t is padded column 2t + j.
 inline void join(const Shape& s, const Plan& p, const float* parts, float* dx) {
     for (long y = 0; y < s.input.h; ++y) {
-        const float* part = parts + (y + 1) * 4 * p.pitch + kLanes;
+        const float* part = parts + (y + 1) * 4 * p.parts + kLanes;
         for (long c = 0; 2 * c < s.input.w; c += kLanes) {
             float pair[2][kLanes];
-            store(pair[0], add(load(part + p.pitch + c), load(part + 3 * p.pitch + c - 1)));
-            store(pair[1], add(load(part + c + 1), load(part + 2 * p.pitch + c)));
+            store(pair[0], add(load(part + p.parts + c), load(part + 3 * p.parts + c - 1)));
+            store(pair[1], add(load(part + c + 1), load(part + 2 * p.parts + c)));
             const long count = min(2 * kLanes, s.input.w - 2 * c);
             for (long i = 0; i < count; ++i) *dx++ = pair[i % 2][i / 2];
         }
@@ -143,17 +164,21 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
                 const unsigned char* winners, float* sums, float* dx, void* workspace) {
     const Plan p = plan(s);
     float* pixels = static_cast<float*>(workspace);
-    float* parts = pixels + p.rows * 2 * p.pitch;
+    float* parts = pixels + p.rows * p.pitch;
     split(s, p, x, pixels);
-    if (dx) {
-        for (long i = 0; i < p.rows * 4 * p.pitch; ++i) parts[i] = 0.0f;
+    for (long o = 0; o < s.channels_out; ++o) {
+        for (long c = 0; c < s.output.w; c += kLanes) {
+            const long at = o * s.output.h * s.output.w + c;
+            add_weights(s, p, pixels + 4 * c, grad + at, winners + at, s.output.w - c,
+                        sums + o * kSums * kLanes);
+        }
     }
+    if (!dx) return;
+    for (long i = 0; i < p.rows * 4 * p.parts; ++i) parts[i] = 0.0f;
     for (long r = 0; r < s.output.h; ++r) {
         for (long c = 0; c < s.output.w; c += kLanes) {
             const long at = r * s.output.w + c, count = min(kLanes, s.output.w - c);
-            add_weights(s, p, pixels + r * 4 * p.pitch + c, grad + at, winners + at, count, sums);
-            if (!dx) continue;
-            float* to = parts + r * 8 * p.pitch + kLanes + c;
+            float* to = parts + r * 8 * p.parts + kLanes + c;
             if (kRegisters >= 32) {
                 add_input<0, 4>(s, p, weight, grad + at, winners + at, count, to);
             } else {
@@ -162,7 +187,7 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
             }
         }
     }
-    if (dx) join(s, p, parts, dx);
+    join(s, p, parts, dx);
 }
 
 constexpr Gradient kGradient = {fits,         weight_bytes, sum_bytes, workspace_bytes,

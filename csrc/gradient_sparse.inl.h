@@ -6,18 +6,6 @@
 
 namespace gradient_sparse {
 
-#if !defined(CNNKIT_HAS_COMPACT)
-// Moves the entries whose winner is not kNoWinner to the front of both arrays; returns how many.
-inline long compact(int* at, float* value, const unsigned char* winners, long count) {
-    long n = 0;
-    for (long i = 0; i < count; ++i) {
-        at[n] = at[i], value[n] = value[i];
-        n += winners[i] != kNoWinner;
-    }
-    return n;
-}
-#endif
-
 struct Plan {
     long columns;  // floats of a padded row
     long padded;   // floats of a padded image, and a vector that the last tap may read beyond it
@@ -45,11 +33,8 @@ inline size_t weight_bytes(const Shape& s) {
 // dw in our order, then db.
 inline size_t sum_bytes(const Shape& s) { return weight_bytes(s) + sizeof(float) * s.channels_out; }
 
-// Entries of the list of active pixels: whole vectors, and one that `compact` may write beyond.
-inline long entries(const Shape& s) { return round_up(s.output.h * s.output.w, kLanes) + 16; }
-
 inline size_t workspace_bytes(const Shape& s) {
-    return 2 * sizeof(float) * plan(s).padded + (sizeof(float) + 2 * sizeof(int)) * entries(s);
+    return 2 * sizeof(float) * plan(s).padded + list_bytes(s.output.h * s.output.w);
 }
 
 // [Cout][Cin][kernel rows][kernel columns] -> our order, zero where a kernel row is filled up.
@@ -131,54 +116,6 @@ inline void unpad(const Shape& s, const Plan& p, const float* padded, float* x) 
     }
 }
 
-// The pooled pixels of one channel that carry a gradient: where their first tap stands, and the
-// gradient.
-struct Active {
-    int* at;
-    float* value;
-    long count;
-};
-
-// Where every pool window's first tap finds its first pixel.
-inline void windows(const Shape& s, const Plan& p, int* base) {
-    for (long r = 0; r < s.output.h; ++r) {
-        const long row = (r * s.pool_stride.h - s.pool_padding.h) * s.stride.h;
-        for (long c = 0; c < s.output.w; ++c) {
-            const long column = (c * s.pool_stride.w - s.pool_padding.w) * s.stride.w;
-            *base++ = static_cast<int>(row * p.columns + column * s.channels_in);
-        }
-    }
-}
-
-inline void gather(const Shape& s, const Plan& p, const float* grad, const unsigned char* winners,
-                   const int* __restrict base, Active& active) {
-    const int width = static_cast<int>(s.pool_kernel.w),
-              count = static_cast<int>(s.output.h * s.output.w);
-    const int step = static_cast<int>(s.stride.w * s.channels_in),
-              row_step = static_cast<int>(s.stride.h * p.columns);
-    const int reciprocal = 65535 / width + 1;
-    int* __restrict at = active.at;
-    float* __restrict value = active.value;
-    for (int n = 0; n < count; ++n) {
-        // tap / width, by a multiplication that the compiler can do for whole vectors
-        const int tap = winners[n], row = tap * reciprocal >> 16;
-        at[n] = base[n] + row * row_step + (tap - row * width) * step;
-        value[n] = grad[n];
-    }
-    active.count = compact(at, value, winners, count);
-}
-
-inline float sum(const Active& a) {
-    Vec total = zero();
-    for (long n = 0; n < a.count; n += kLanes) {
-        total = add(total, load_mask(a.value + n, mask_lanes(0, a.count - n)));
-    }
-    float lanes[kLanes], all = 0.0f;
-    store(lanes, total);
-    for (int i = 0; i < kLanes; ++i) all += lanes[i];
-    return all;
-}
-
 // Adds to one channel's weight gradient. An image's sum begins at zero: added pixel by pixel to
 // that of all images before it, it would lose digits. `rows` kernel rows of one vector each stay in
 // registers.
@@ -245,16 +182,15 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
     float* padded = static_cast<float*>(workspace);
     float* dpadded = padded + p.padded;
     const long pixels = s.output.h * s.output.w;
-    Active active = {reinterpret_cast<int*>(dpadded + p.padded), nullptr, 0};
-    active.value = reinterpret_cast<float*>(active.at + entries(s));
-    int* base = reinterpret_cast<int*>(active.value + entries(s));
-    windows(s, p, base);
+    Active active = list_in(dpadded + p.padded, pixels);
+    const Steps step = {p.columns, s.channels_in};
+    find_windows(s, step, s.output.h, active);
     pad(s, p, x, padded);
     if (dx) {
         for (long i = 0; i < p.padded; ++i) dpadded[i] = 0.0f;
     }
     for (long o = 0; o < s.channels_out; ++o, grad += pixels, winners += pixels) {
-        gather(s, p, grad, winners, base, active);
+        gather(s, step, grad, winners, pixels, active);
         db[o] += sum(active);
         if (p.vectors == 1 && s.kernel.h == 3) {
             add_weights_short<3>(p, padded, active, dw + o * p.kernel);

@@ -92,23 +92,6 @@ inline void transpose(Vec (&r)[kLanes]) {
     }
 }
 
-// Moves the entries whose winner is not kNoWinner to the front of both arrays; returns how many.
-#define CNNKIT_HAS_COMPACT
-inline long compact(int* at, float* value, const unsigned char* winners, long count) {
-    const __m128i none = _mm_set1_epi8(static_cast<char>(kNoWinner));
-    long n = 0;
-    for (long i = 0; i < count; i += kLanes) {
-        const Mask inside = mask_lanes(0, count - i);
-        const Mask active =
-            _mm_mask_cmpneq_epi8_mask(inside, _mm_maskz_loadu_epi8(inside, winners + i), none);
-        _mm512_storeu_si512(at + n,
-                            _mm512_maskz_compress_epi32(active, _mm512_loadu_si512(at + i)));
-        _mm512_storeu_ps(value + n, _mm512_maskz_compress_ps(active, _mm512_loadu_ps(value + i)));
-        n += __builtin_popcount(active);
-    }
-    return n;
-}
-
 inline Magnitude no_magnitude() { return _mm512_setzero_si512(); }
 inline Magnitude magnitude(Magnitude most, Vec v) {
     const __m512i bits = _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(0x7fffffff));

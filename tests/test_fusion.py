@@ -55,6 +55,17 @@ def test_the_models_of_torchvision_answer_the_same(name: str) -> None:
     assert [c.reason for c in report.left] == ["cat stands before it, not a Conv2d"] * left
 
 
+def test_what_is_left_of_a_channels_last_model_goes_on_in_that_order() -> None:
+    torch.manual_seed(0)
+    left = nn.Conv2d(8, 4, 3)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), left)
+    model = model.to(memory_format=torch.channels_last)
+    fused, report = check(model, torch.rand(2, 3, 16, 16))
+    assert len(report.fused) == 1
+    for x in (torch.rand(2, 3, 16, 16), torch.rand(2, 16, 16, 3).permute(0, 3, 1, 2)):
+        assert fused(x).is_contiguous(memory_format=torch.channels_last)
+
+
 class Functional(nn.Module):
     """Conv → ReLU → pool with a function of the caller's choice in the middle."""
 
