@@ -95,10 +95,20 @@ _CHANNELS = tuple(
     for c_in, c_out in _COUNTS
 )
 
+# Rows of one, two and three vectors of 7 pool windows, full and not; stacks of 1 to 7 tile rows.
+_FEW = tuple(
+    Case(f"few{rows}x{columns}to{c_out}", (2, 3, rows, columns), (c_out, 3, 3, 3), padding=1)
+    for rows, columns, c_out in (
+        *((2, 14, 4), (5, 15, 3), (6, 12, 7), (8, 13, 6), (10, 28, 4), (12, 29, 8), (14, 42, 9)),
+        *((15, 10, 4), (4, 16, 4), (7, 22, 16)),
+    )
+)
+
 CASES = (
     *REFERENCE_BLOCKS,
     *_WIDTHS,
     *_CHANNELS,
+    *_FEW,
     Case("empty_batch", (0, 3, 8, 8), (4, 3, 3, 3), padding=1),
     Case("odd_size", (2, 3, 13, 11), (4, 3, 3, 3), padding=1),
     Case("one_pixel", (1, 1, 1, 1), (1, 1, 1, 1), pool_kernel=1),

@@ -12,6 +12,7 @@ namespace {
 #include "pool.inl.h"
 #include "direct.inl.h"
 #include "winograd_small.inl.h"
+#include "winograd_few.inl.h"
 #include "winograd.inl.h"
 #include "stem.inl.h"
 #include "gradient.inl.h"

@@ -5,6 +5,9 @@ constexpr Algorithm kAlgorithms[] = {
 #if defined(__AVX2__)
     winograd::kFast,
 #endif
+#if defined(__AVX512F__)
+    winograd_few::kAlgorithm,
+#endif
     winograd_small::kAlgorithm,
 #if defined(__AVX2__)
     winograd::kMany,

@@ -17,6 +17,12 @@ inline Vec broadcast(const float* from) {
     asm("vbroadcastss %1, %0" : "=v"(v) : "m"(*from));
     return v;
 }
+// Four floats, again and again.
+inline Vec repeat4(const float* from) {
+    Vec v;
+    asm("vbroadcastf32x4 %1, %0" : "=v"(v) : "m"(*reinterpret_cast<const __m128_u*>(from)));
+    return v;
+}
 inline Vec load(const float* from) { return _mm512_loadu_ps(from); }
 inline void store(float* to, Vec v) { _mm512_storeu_ps(to, v); }
 inline void prefetch(const float* from) {

@@ -12,8 +12,10 @@ import math
 from cnnkit.bench.workload import Layer
 
 # Outputs of a tile (rows, columns) and taps of the kernel, by algorithm (`csrc/winograd*.inl.h`).
+# Where pool windows fill less than 3/4 of its vectors of 7, winograd-2x1 runs winograd-small.
 FORMS = {
     "winograd-small": (2, 2, 3),
+    "winograd-2x1": (2, 1, 3),
     "winograd-2x2": (2, 2, 3),
     "winograd-4x2": (4, 2, 3),
     "winograd-4x4": (4, 4, 3),
@@ -25,8 +27,8 @@ FORMS = {
 # p + q < parts.
 PARTS = {"amx-4x2": 3, "amx-4x4": 2}
 # FLOP of the one-dimensional transforms of so many inputs, and to so many outputs.
-OF_INPUT = {4: 4, 6: 22}
-OF_OUTPUT = {(4, 2): 4, (6, 2): 12, (6, 4): 16}
+OF_INPUT = {3: 0, 4: 4, 6: 22}
+OF_OUTPUT = {(3, 1): 0, (4, 2): 4, (6, 2): 12, (6, 4): 16}
 STEM_TAPS = 4  # of a phase, at most, for the stem to take two rows at a time by F(2, t)
 
 
