@@ -1,119 +1,238 @@
-// Few channels by Winograd's F(2x2, 3x3): the product of one input channel, where V stays in
-// registers for all output channels. After winograd_small_output.
+// One channel by Winograd's F(2x2, 3x3): the products of V, which winograd_small_one_input.inl.h
+// made. After winograd_small_output.
 
-namespace winograd_small {
+namespace winograd_small::one {
 
-// One column's t0 and t1 of one vector of tiles, of its weights w and M1.
-inline void column(const float* w, const Vec (&v)[4], Vec m1, Vec& t0, Vec& t1) {
-    const Vec u2 = set1(w[1]);
-    t0 = fma(set1(w[2]), v[0], fma(u2, v[2], m1));
-    t1 = fma(set1(w[3]), v[3], fnma(u2, v[2], m1));
+// Where the results of one strip go; winners may be null.
+struct Target {
+    float* y;
+    unsigned char* winners;
+    long channel;  // floats from channel to channel
+};
+
+// ReLU and the largest of the four outputs (row by row) of `count` tiles. `plain` is known to be a
+// full vector without winners.
+template <bool plain>
+inline void finish(const Target& to, long at, long count, const Vec (&y)[4]) {
+    // The right column is the last to be ready.
+    const Vec most = max(max(y[1], y[3]), max(max(y[0], y[2]), zero()));
+    if (plain || count == kLanes) {
+        store(to.y + at, most);
+    } else {
+        store_mask(to.y + at, mask_lanes(0, count), most);
+    }
+    if (plain || !to.winners) return;
+    float lanes[kLanes];
+    name_winners(y, lanes);
+    store_bytes(to.winners + at, load(lanes), count);
 }
 
-// One column's products, which start from t0 and t1.
-inline void add_column(const float* w, const Vec (&v)[4], Vec& t0, Vec& t1) {
-    const Vec u1 = set1(w[0]), u2 = set1(w[1]);
-    t0 = fma(set1(w[2]), v[0], fma(u2, v[2], fma(u1, v[1], t0)));
-    t1 = fma(set1(w[3]), v[3], fnma(u2, v[2], fma(u1, v[1], t1)));
+// The four outputs of a vector of tiles whose V is in registers; weight(k) is element k of U. Every
+// addition that can be is part of a multiply-add.
+template <typename Weight>
+inline __attribute__((always_inline)) void outputs(const Vec (&v)[16], Weight weight, Vec bias,
+                                                   Vec (&y)[4]) {
+    // The products of weights k to k + 3 and the column of V at `at`, added to t0 and t1.
+    const auto add_edges = [&](int k, int at, Vec& t0, Vec& t1) {
+        const Vec u2 = weight(k + 1);
+        t0 = fma(weight(k + 2), v[at], fma(u2, v[at + 2], t0));
+        t1 = fma(weight(k + 3), v[at + 3], fnma(u2, v[at + 2], t1));
+    };
+    const auto add_column = [&](int k, int at, Vec& t0, Vec& t1) {
+        const Vec u1 = weight(k);
+        t0 = fma(u1, v[at + 1], t0), t1 = fma(u1, v[at + 1], t1);
+        add_edges(k, at, t0, t1);
+    };
+    Vec a = fma(weight(0), v[5], bias), b = a, c = mul(weight(4), v[9]), d = c;
+    add_edges(0, 4, a, b);
+    add_edges(4, 8, c, d);
+    y[0] = add(a, c), y[1] = sub(a, c), y[2] = add(b, d), y[3] = sub(b, d);
+    add_column(8, 0, y[0], y[2]);
+    add_column(12, 12, y[1], y[3]);
 }
 
-// The transform along y of the tiles at the column's first plane.
-inline void rows(const Plan& p, const float* r0, Vec (&v)[4]) {
-    const float* r1 = r0 + 4 * p.plane;
-    const Vec a = load(r0), b = load(r1), c = load(r0 + p.pitch), d = load(r1 + p.pitch);
-    v[0] = sub(a, c), v[1] = add(b, c), v[2] = sub(c, b), v[3] = sub(d, b);
-}
-
-// A vector of tiles of `channels` output channels, whose weights begin at u; V in registers.
-template <int channels>
-inline void outputs(const Vec (&v)[4][4], const float* u, const float* biases,
-                    Vec (&y)[channels][4]) {
+// The same of several vectors at once, V in memory [16][vectors]. No value of V is read twice, and
+// additions stand alone: processors with few registers have a port more for them.
+template <int vectors, int width>
+inline void outputs(const float* v, const float* u, Vec bias, Vec (&y)[vectors][4]) {
+    const auto column = [&](int k, int at, Vec(&t0)[vectors], Vec(&t1)[vectors]) {
+        const float* from = v + at * vectors * kLanes;
+        Vec product[vectors];
+        const Vec u1 = broadcast(u + k * width), u2 = broadcast(u + (k + 1) * width);
 #pragma GCC unroll 2
-    for (int o = 0; o < channels; ++o, u += 16) {
-        Vec a, b, c, d;
-        column(u, v[1], fma(set1(*u), v[1][1], set1(biases[o])), a, b);
-        column(u + 4, v[2], mul(set1(u[4]), v[2][1]), c, d);
-        y[o][0] = add(a, c), y[o][1] = sub(a, c);
-        y[o][2] = add(b, d), y[o][3] = sub(b, d);
-        add_column(u + 8, v[0], y[o][0], y[o][2]);
-        add_column(u + 12, v[3], y[o][1], y[o][3]);
+        for (int i = 0; i < vectors; ++i) {
+            const Vec v1 = load(from + (vectors + i) * kLanes);
+            t0[i] = k == 0 ? fma(u1, v1, bias) : rounded(mul(u1, v1));
+            product[i] = rounded(mul(u2, load(from + (2 * vectors + i) * kLanes)));
+        }
+        const Vec u0 = broadcast(u + (k + 2) * width), u3 = broadcast(u + (k + 3) * width);
+#pragma GCC unroll 2
+        for (int i = 0; i < vectors; ++i) {
+            t1[i] = fma(u3, load(from + (3 * vectors + i) * kLanes), sub(t0[i], product[i]));
+            t0[i] = fma(u0, load(from + i * kLanes), add(t0[i], product[i]));
+        }
+    };
+    Vec a[vectors], b[vectors], c[vectors], d[vectors];
+    column(0, 4, a, b);
+    column(4, 8, c, d);
+#pragma GCC unroll 2
+    for (int i = 0; i < vectors; ++i) {
+        y[i][0] = add(a[i], c[i]), y[i][1] = sub(a[i], c[i]);
+        y[i][2] = add(b[i], d[i]), y[i][3] = sub(b[i], d[i]);
+    }
+    column(8, 0, a, b);
+    column(12, 12, c, d);
+#pragma GCC unroll 2
+    for (int i = 0; i < vectors; ++i) {
+        y[i][0] = add(y[i][0], a[i]), y[i][2] = add(y[i][2], b[i]);
+        y[i][1] = add(y[i][1], c[i]), y[i][3] = add(y[i][3], d[i]);
     }
 }
 
-// V's 16 vectors stay in registers.
-template <bool plain>
-inline void one_channel_at_once(const Shape& s, const Plan& p, const float* planes,
-                                const float* biases, const Output& out, const Segment& to) {
-    Vec v[4][4];
+// V of a vector of tiles, in registers.
+struct InRegisters {
+    static constexpr int kVectors = 1;
+    Vec v[16];
+
+    InRegisters(const Plan& p, const float* from) {
+#pragma GCC unroll 16
+        for (int k = 0; k < 16; ++k) v[k] = load(from + k * p.plane);
+    }
+    template <int width>
+    void outputs_of(const float* u, const float* bias, Vec (&y)[1][4]) const {
+        outputs(v, [u](int k) { return set1(u[k * width]); }, set1(*bias), y[0]);
+    }
+};
+
+// V of several vectors, side by side in memory: at addresses that instructions hold.
+template <int vectors>
+struct InMemory {
+    static constexpr int kVectors = vectors;
+    alignas(64) float v[16 * vectors * kLanes];
+
+    InMemory(const Plan& p, const float* from) {
+        for (int k = 0; k < 16; ++k)
+            for (int i = 0; i < vectors; ++i)
+                store(v + (k * vectors + i) * kLanes, load(from + k * p.plane + i * kLanes));
+    }
+    template <int width>
+    void outputs_of(const float* u, const float* bias, Vec (&y)[vectors][4]) const {
+        outputs<vectors, width>(v, u, broadcast(bias), y);
+    }
+};
+
+// `width` output channels; the last vector has `count` tiles.
+template <bool plain, int width, typename Tiles>
+inline __attribute__((always_inline)) void channels(const Tiles& tiles, const float* u,
+                                                    const float* biases, const Target& to, long at,
+                                                    long count) {
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) rows(p, planes + j * p.plane, v[j]);
-    const long channels = s.channels_out;  // not read again after every store
-    const float* u = biases + channels;
-    long o = 0;
-    for (; o + 2 <= channels; o += 2) {
-        Vec y[2][4];
-        outputs<2>(v, u + o * 16, biases + o, y);
-        finish<plain>(p, out, to, o, y[0]);
-        finish<plain>(p, out, to, o + 1, y[1]);
-    }
-    for (; o < channels; ++o) {
-        Vec y[1][4];
-        outputs<1>(v, u + o * 16, biases + o, y);
-        finish<plain>(p, out, to, o, y[0]);
+    for (int o = 0; o < width; ++o, at += to.channel) {
+        Vec y[Tiles::kVectors][4];
+        tiles.template outputs_of<width>(u + o, biases + o, y);
+#pragma GCC unroll 2
+        for (int i = 0; i < Tiles::kVectors; ++i)
+            finish<plain>(to, at + i * kLanes, i + 1 < Tiles::kVectors ? kLanes : count, y[i]);
     }
 }
 
-// 8 vectors of V at a time stay in registers.
-template <bool plain>
-inline void one_channel_in_two(const Shape& s, const Plan& p, const float* planes,
-                               const float* biases, const Output& out, const Segment& to,
-                               float* waiting) {
+// All output channels.
+template <bool plain, typename Tiles>
+inline __attribute__((always_inline)) void products(const Shape& s, const Plan& p, const float* v,
+                                                    const float* biases, const Target target,
+                                                    long at, long count) {
+    const Tiles tiles(p, v + at);
+    const long outputs = s.channels_out;  // not read again after every store
+    const float* u = biases + outputs;
+    long o = 0;
+    for (; o + kChannels <= outputs; o += kChannels, at += kChannels * target.channel)
+        channels<plain, kChannels>(tiles, u + o * 16, biases + o, target, at, count);
+    switch (outputs - o) {
+        case 1:
+            channels<plain, 1>(tiles, u + o * 16, biases + o, target, at, count);
+            break;
+        case 2:
+            channels<plain, 2>(tiles, u + o * 16, biases + o, target, at, count);
+            break;
+        case 3:
+            channels<plain, 3>(tiles, u + o * 16, biases + o, target, at, count);
+    }
+}
+
+template <typename Tiles>
+inline void tiles(const Shape& s, const Plan& p, const float* v, const float* biases,
+                  const Target& target, long at, long count) {
+    if (count == kLanes && !target.winners) {
+        products<true, Tiles>(s, p, v, biases, target, at, count);
+    } else {
+        products<false, Tiles>(s, p, v, biases, target, at, count);
+    }
+}
+
+#if defined(__AVX512F__)
+// Up to four tiles of four output channels at a time: lane 4 i + o is tile i of channel o.
+inline void last_tiles(const Shape& s, const Plan& p, const float* v, const float* biases,
+                       const Target target, long at, long count) {
+    const __m512i spread = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    const __m512i gather = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __mmask8 lanes = static_cast<__mmask8>(mask_lanes(0, count));
+    Vec tiles[16];
+#pragma GCC unroll 16
+    for (int k = 0; k < 16; ++k)
+        tiles[k] = _mm512_permutexvar_ps(
+            spread, _mm512_castps128_ps512(_mm_loadu_ps(v + at + k * p.plane)));
+    const auto four = [](const float* from) { return _mm512_broadcast_f32x4(_mm_loadu_ps(from)); };
     const long channels = s.channels_out;
     const float* u = biases + channels;
-    Vec v[4], z[4];
-    rows(p, planes + p.plane, v);
-    rows(p, planes + 2 * p.plane, z);
-    for (long o = 0; o < channels; ++o) {
-        Vec a, b, c, d;
-        column(u + o * 16, v, fma(set1(u[o * 16]), v[1], set1(biases[o])), a, b);
-        column(u + o * 16 + 4, z, mul(set1(u[o * 16 + 4]), z[1]), c, d);
-        float* w = waiting + o * 4 * kLanes;
-        store(w, add(a, c));
-        store(w + kLanes, sub(a, c));
-        store(w + 2 * kLanes, add(b, d));
-        store(w + 3 * kLanes, sub(b, d));
-    }
-    rows(p, planes, v);
-    rows(p, planes + 3 * p.plane, z);
-    for (long o = 0; o < channels; ++o) {
-        const float* w = waiting + o * 4 * kLanes;
-        Vec y[4] = {load(w), load(w + kLanes), load(w + 2 * kLanes), load(w + 3 * kLanes)};
-        add_column(u + o * 16 + 8, v, y[0], y[2]);
-        add_column(u + o * 16 + 12, z, y[1], y[3]);
-        finish<plain>(p, out, to, o, y);
+    for (long o = 0; o < channels; o += 4, u += 64) {
+        Vec y[4];
+        outputs(tiles, [&](int k) { return four(u + 4 * k); }, four(biases + o), y);
+        const Vec most = max(max(y[1], y[3]), max(max(y[0], y[2]), zero()));
+        const Vec sorted = _mm512_permutexvar_ps(gather, most);
+        float* to = target.y + at + o * target.channel;
+        _mm_mask_storeu_ps(to, lanes, _mm512_extractf32x4_ps(sorted, 0));
+        _mm_mask_storeu_ps(to + target.channel, lanes, _mm512_extractf32x4_ps(sorted, 1));
+        _mm_mask_storeu_ps(to + 2 * target.channel, lanes, _mm512_extractf32x4_ps(sorted, 2));
+        _mm_mask_storeu_ps(to + 3 * target.channel, lanes, _mm512_extractf32x4_ps(sorted, 3));
     }
 }
+#endif
 
-template <bool plain>
-inline void one_channel(const Shape& s, const Plan& p, const float* planes, const float* biases,
-                        const Output& out, const Segment& to, float* waiting) {
-    if constexpr (kRegisters >= 32) {
-        one_channel_at_once<plain>(s, p, planes, biases, out, to);
-    } else {
-        one_channel_in_two<plain>(s, p, planes, biases, out, to, waiting);
+inline void all_tiles(const Shape& s, const Plan& p, const float* v, const float* biases,
+                      const Target& target, long count) {
+    long at = 0;
+    if constexpr (kRegisters < 32) {
+        for (; at + 2 * kLanes <= count && !target.winners; at += 2 * kLanes)
+            tiles<InMemory<2>>(s, p, v, biases, target, at, kLanes);
     }
-}
-
-inline void one_channel(const Shape& s, const Plan& p, const float* planes, const float* biases,
-                        const Output& out, float* waiting) {
-    for (long t = 0; t < out.rows * p.pitch; t += kLanes) {
-        const Segment to = segment(p, out, t);
-        if (is_plain(out, to)) {
-            one_channel<true>(s, p, planes + t, biases, out, to, waiting);
+    for (; at < count; at += kLanes) {
+#if defined(__AVX512F__)
+        if (count - at <= 4 && s.channels_out % 4 == 0 && !target.winners) {
+            last_tiles(s, p, v, biases, target, at, count - at);
+            return;
+        }
+#endif
+        const long rest = min(count - at, kLanes);
+        if constexpr (kRegisters >= 32) {
+            tiles<InRegisters>(s, p, v, biases, target, at, rest);
         } else {
-            one_channel<false>(s, p, planes + t, biases, out, to, waiting);
+            tiles<InMemory<1>>(s, p, v, biases, target, at, rest);
         }
     }
 }
 
-}  // namespace winograd_small
+inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
+                unsigned char* winners, long row0, long row1, void* workspace) {
+    const Plan p = plan(s, row1 - row0);
+    float* v = static_cast<float*>(workspace);
+    for (long top = row0; top < row1; top += p.strip) {
+        const long rows = min(p.strip, row1 - top), at = top * p.tiles;
+        if (!below(input(s, p, x, top, rows, v), kInputLimit)) return false;
+        all_tiles(s, p, v, static_cast<const float*>(prepared),
+                  {y + at, winners ? winners + at : nullptr, s.output.h * s.output.w},
+                  rows * p.tiles);
+    }
+    return true;
+}
+
+}  // namespace winograd_small::one

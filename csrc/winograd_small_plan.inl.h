@@ -67,11 +67,9 @@ inline size_t prepared_bytes(const Shape& s) {
 // What the last vectors read beyond the last plane, in whole cache lines. No result needs it.
 inline long slack(const Plan& p) { return round_up(p.pitch + kLanes, 16); }
 
-// Planes, and where one channel's sums wait for the next columns.
 inline size_t workspace_bytes(const Shape& s) {
     const Plan p = plan(s, s.output.h);
-    const long waiting = s.channels_in == 1 ? s.channels_out * 4 * kLanes : 0;
-    return sizeof(float) * (s.channels_in * 8 * p.plane + slack(p) + waiting);
+    return sizeof(float) * (s.channels_in * 8 * p.plane + slack(p));
 }
 
 // One direction of the weights' transform of a b d.
@@ -86,7 +84,6 @@ struct Place {
 };
 
 inline Place place(const Shape& s, long o) {
-    if (s.channels_in == 1) return {o * 16, 1, 0};
     const long first = o / kChannels * kChannels;
     return {first * 16 * s.channels_in, min(kChannels, s.channels_out - first), o - first};
 }
