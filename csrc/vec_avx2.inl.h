@@ -25,8 +25,8 @@ inline void prefetch(const float* from) {
 inline Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
 inline Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
-// Keeps GCC from fusing a product with an addition.
-inline Vec rounded(Vec v) {
+// GCC neither fuses v with what follows nor puts it off until registers run out.
+inline Vec settled(Vec v) {
     asm("" : "+x"(v));
     return v;
 }

@@ -25,7 +25,7 @@ inline void prefetch(const float* from) {
 inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
 inline Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
-inline Vec rounded(Vec v) { return v; }
+inline Vec settled(Vec v) { return v; }
 inline Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
 inline Vec root(Vec v) { return _mm512_sqrt_ps(v); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }

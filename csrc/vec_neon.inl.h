@@ -18,7 +18,7 @@ inline void prefetch(const float* from) { __builtin_prefetch(from); }
 inline Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
 inline Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
 inline Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
-inline Vec rounded(Vec v) { return v; }
+inline Vec settled(Vec v) { return v; }
 inline Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
 inline Vec root(Vec v) { return vsqrtq_f32(v); }
 inline Vec max(Vec a, Vec b) { return vmaxq_f32(a, b); }

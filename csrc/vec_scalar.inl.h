@@ -16,7 +16,7 @@ inline void prefetch(const float* from) { __builtin_prefetch(from); }
 inline Vec add(Vec a, Vec b) { return a + b; }
 inline Vec sub(Vec a, Vec b) { return a - b; }
 inline Vec mul(Vec a, Vec b) { return a * b; }
-inline Vec rounded(Vec v) { return v; }
+inline Vec settled(Vec v) { return v; }
 inline Vec div(Vec a, Vec b) { return a / b; }
 inline Vec root(Vec v) { return __builtin_sqrtf(v); }
 // a > b ? x : y

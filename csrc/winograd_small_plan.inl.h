@@ -38,8 +38,10 @@ inline bool pairs(long tiles) { return kLanes >= 16 && 2 * tiles + 2 <= kLanes; 
 inline Plan plan(const Shape& s, long rows) {
     Plan p;
     p.tiles = s.output.w;
-    p.pitch = aligned_pitch(p.tiles, s.output.h);
-    const long row = s.channels_in * 8 * p.pitch * 4;
+    // One channel's vectors of V are made of the planes once and stand beside them.
+    const bool one = s.channels_in == 1;
+    p.pitch = one ? p.tiles : aligned_pitch(p.tiles, s.output.h);
+    const long row = (one ? 24 : s.channels_in * 8) * p.pitch * 4;
     p.strip = s.output.h;
     if ((p.strip + 1) * row > kCache) {
         const long most = max(kCache / row - 1, 2), strips = (s.output.h + most - 1) / most;
