@@ -91,10 +91,20 @@ _CHANNELS = tuple(
     for c_in, c_out in _COUNTS
 )
 
+# One input channel, whose tiles fill vectors across rows: how many there are, and of output channels.
+_ONE = tuple(
+    Case(f"one{rows}x{columns}to{c_out}", (2, 1, rows, columns), (c_out, 1, 3, 3), padding=1)
+    for rows, columns, c_out in (
+        *((8, 8, 4), (4, 20, 8), (4, 20, 6), (10, 10, 5), (6, 14, 7), (12, 6, 3)),
+        *((7, 37, 4), (28, 28, 2), (2, 72, 12), (90, 70, 16)),
+    )
+)
+
 CASES = (
     *REFERENCE_BLOCKS,
     *_WIDTHS,
     *_CHANNELS,
+    *_ONE,
     Case("empty_batch", (0, 3, 8, 8), (4, 3, 3, 3), padding=1),
     Case("odd_size", (2, 3, 13, 11), (4, 3, 3, 3), padding=1),
     Case("one_pixel", (1, 1, 1, 1), (1, 1, 1, 1), pool_kernel=1),

@@ -15,6 +15,7 @@
 #include "winograd_small_input.inl.h"
 #include "winograd_small_output.inl.h"
 #include "winograd_small_many.inl.h"
+#include "winograd_small_one_sums.inl.h"
 #include "winograd_small_one.inl.h"
 
 namespace winograd_small {

@@ -38,7 +38,8 @@ inline bool pairs(long tiles) { return kLanes >= 16 && 2 * tiles + 2 <= kLanes; 
 inline Plan plan(const Shape& s, long rows) {
     Plan p;
     p.tiles = s.output.w;
-    // One channel's vectors of V are made of the planes once and stand beside them.
+    // One channel's results follow each other without a gap; its V, twice the planes, stands beside
+    // them.
     const bool one = s.channels_in == 1;
     p.pitch = one ? p.tiles : aligned_pitch(p.tiles, s.output.h);
     const long row = (one ? 24 : s.channels_in * 8) * p.pitch * 4;
