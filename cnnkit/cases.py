@@ -91,7 +91,7 @@ _CHANNELS = tuple(
     for c_in, c_out in _COUNTS
 )
 
-# One input channel, whose tiles fill vectors across rows: how many there are, and of output channels.
+# One input channel, whose tiles fill vectors across rows: numbers of them and of output channels.
 _ONE = tuple(
     Case(f"one{rows}x{columns}to{c_out}", (2, 1, rows, columns), (c_out, 1, 3, 3), padding=1)
     for rows, columns, c_out in (
