@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,13 +96,35 @@ _CHANNELS = tuple(
     for c_in, c_out in _COUNTS
 )
 
+
+def _blocks(name: str, c_in: int, sizes: Iterable[tuple[int, int, int]]) -> tuple[Case, ...]:
+    """Return reference-like blocks by rows, columns and output channels."""
+    return tuple(
+        Case(
+            f"{name}{rows}x{columns}to{c_out}", (2, c_in, rows, columns), (c_out, c_in, 3, 3), 1, 1
+        )
+        for rows, columns, c_out in sizes
+    )
+
+
 # Rows of one, two and three vectors of 7 pool windows, full and not; stacks of 1 to 7 tile rows.
-_FEW = tuple(
-    Case(f"few{rows}x{columns}to{c_out}", (2, 3, rows, columns), (c_out, 3, 3, 3), padding=1)
-    for rows, columns, c_out in (
+_FEW = _blocks(
+    "few",
+    3,
+    (
         *((2, 14, 4), (5, 15, 3), (6, 12, 7), (8, 13, 6), (10, 28, 4), (12, 29, 8), (14, 42, 9)),
         *((15, 10, 4), (4, 16, 4), (7, 22, 16)),
-    )
+    ),
+)
+
+# One input channel, whose tiles fill vectors across rows: numbers of them and of output channels.
+_ONE = _blocks(
+    "one",
+    1,
+    (
+        *((8, 8, 4), (4, 20, 8), (4, 20, 6), (10, 10, 5), (6, 14, 7), (12, 6, 3)),
+        *((7, 37, 4), (28, 28, 2), (2, 72, 12), (90, 70, 16)),
+    ),
 )
 
 CASES = (
@@ -109,6 +132,7 @@ CASES = (
     *_WIDTHS,
     *_CHANNELS,
     *_FEW,
+    *_ONE,
     Case("empty_batch", (0, 3, 8, 8), (4, 3, 3, 3), padding=1),
     Case("odd_size", (2, 3, 13, 11), (4, 3, 3, 3), padding=1),
     Case("one_pixel", (1, 1, 1, 1), (1, 1, 1, 1), pool_kernel=1),

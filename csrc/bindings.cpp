@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <climits>
 #include <cstdint>
 #include <optional>
 
@@ -62,14 +63,15 @@ class ConvReluPool {
         return y;
     }
 
-    // The result of a call as nearly all are, brief and of usual arrays; null, without an error
-    // set, where it is another one. It is over before the GIL would have changed hands.
-    PyObject* quick(PyObject* x, long threads, PyObject* out) const {
+    // The result of a call as nearly all are, of usual arrays; null, without an error set, where it
+    // is another one. A brief one is over before the GIL would have changed hands.
+    PyObject* quick(PyObject* x, std::optional<long> threads, PyObject* out) const {
         const QuickArray from(x);
-        if (!from || threads < 1) return nullptr;
+        if (!from || threads.value_or(1) < 1 || threads.value_or(1) > INT_MAX) return nullptr;
         const Shape shape = with_input(plan_->shape(), from.sizes[1], from.sizes[2], from.sizes[3]);
         const long images = from.sizes[0];
-        if (!Plan::is_brief(shape, images)) return nullptr;
+        const bool brief = Plan::is_brief(shape, images);
+        if (!brief && !threads) return nullptr;  // Python chooses how many
         py::object made;
         if (out == Py_None) {
             made = output(out, {images, shape.channels_out, shape.output.h, shape.output.w});
@@ -80,7 +82,11 @@ class ConvReluPool {
             to.sizes[2] != shape.output.h || to.sizes[3] != shape.output.w) {
             return nullptr;
         }
-        plan_->run(shape, from.data, images, to.data, nullptr, 1);
+        if (brief) {
+            plan_->run(shape, from.data, images, to.data, nullptr, 1);
+        } else {
+            run(shape, from.data, images, to.data, static_cast<int>(*threads));
+        }
         return Py_NewRef(out);
     }
 
@@ -150,7 +156,8 @@ PyObject* call(PyObject* self, PyObject* positional, PyObject* named) {
         }
         if (PyTuple_GET_SIZE(positional) == 1 && (!named || known == PyDict_GET_SIZE(named)) &&
             (threads == Py_None || PyLong_CheckExact(threads))) {
-            const long count = threads == Py_None ? 1 : PyLong_AsLong(threads);
+            std::optional<long> count;
+            if (threads != Py_None) count = PyLong_AsLong(threads);
             PyErr_Clear();  // of a number too large; -1 is refused below
             const auto& operation = py::cast<const ConvReluPool&>(py::handle(self));
             PyObject* x = PyTuple_GET_ITEM(positional, 0);

@@ -25,6 +25,11 @@ inline void prefetch(const float* from) {
 inline Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
 inline Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
+// GCC neither fuses v with what follows nor puts it off until registers run out.
+inline Vec settled(Vec v) {
+    asm("" : "+x"(v));
+    return v;
+}
 inline Vec div(Vec a, Vec b) { return _mm256_div_ps(a, b); }
 inline Vec root(Vec v) { return _mm256_sqrt_ps(v); }
 inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
@@ -53,6 +58,18 @@ inline Vec load_merge(Vec v, const float* from, Mask m) {
     return _mm256_or_ps(v, _mm256_maskload_ps(from, m));
 }
 inline void store_mask(float* to, Mask m, Vec v) { _mm256_maskstore_ps(to, m, v); }
+// The first `count` lanes, whole numbers, as bytes.
+inline void store_bytes(unsigned char* to, Vec v, long count) {
+    const __m256i words = _mm256_cvtps_epi32(v);
+    const __m128i halves =
+        _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    const long long bytes = _mm_cvtsi128_si64(_mm_packus_epi16(halves, halves));
+    if (count == kLanes) {
+        __builtin_memcpy(to, &bytes, kLanes);
+    } else {
+        __builtin_memcpy(to, &bytes, count);
+    }
+}
 
 // even = a0 a2 .. b0 b2 .., odd = a1 a3 .. b1 b3 ..
 inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {

@@ -31,6 +31,7 @@ inline void prefetch(const float* from) {
 inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
 inline Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+inline Vec settled(Vec v) { return v; }
 inline Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
 inline Vec root(Vec v) { return _mm512_sqrt_ps(v); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
@@ -55,6 +56,10 @@ inline Mask mask_lanes(long lo, long hi) {
 inline Vec load_mask(const float* from, Mask m) { return _mm512_maskz_loadu_ps(m, from); }
 inline Vec load_merge(Vec v, const float* from, Mask m) { return _mm512_mask_loadu_ps(v, m, from); }
 inline void store_mask(float* to, Mask m, Vec v) { _mm512_mask_storeu_ps(to, m, v); }
+// The first `count` lanes, whole numbers, as bytes.
+inline void store_bytes(unsigned char* to, Vec v, long count) {
+    _mm512_mask_cvtepi32_storeu_epi8(to, mask_lanes(0, count), _mm512_cvtps_epi32(v));
+}
 
 // even = a0 a2 .. b0 b2 .., odd = a1 a3 .. b1 b3 ..
 inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {

@@ -20,6 +20,7 @@ inline void prefetch(const float* from) { __builtin_prefetch(from); }
 inline Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
 inline Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
 inline Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
+inline Vec settled(Vec v) { return v; }
 inline Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
 inline Vec root(Vec v) { return vsqrtq_f32(v); }
 inline Vec max(Vec a, Vec b) { return vmaxq_f32(a, b); }
@@ -44,6 +45,10 @@ inline void store_mask(float* to, Mask m, Vec v) {
     float lanes[kLanes];
     store(lanes, v);
     for (int i = m.first; i < m.last; ++i) to[i] = lanes[i];
+}
+// The first `count` lanes, whole numbers, as bytes.
+inline void store_bytes(unsigned char* to, Vec v, long count) {
+    for (long i = 0; i < count; ++i) to[i] = static_cast<unsigned char>(v[i]);
 }
 
 // even = a0 a2 b0 b2, odd = a1 a3 b1 b3

@@ -16,6 +16,7 @@ inline void prefetch(const float* from) { __builtin_prefetch(from); }
 inline Vec add(Vec a, Vec b) { return a + b; }
 inline Vec sub(Vec a, Vec b) { return a - b; }
 inline Vec mul(Vec a, Vec b) { return a * b; }
+inline Vec settled(Vec v) { return v; }
 inline Vec div(Vec a, Vec b) { return a / b; }
 inline Vec root(Vec v) { return __builtin_sqrtf(v); }
 // a > b ? x : y
@@ -31,6 +32,7 @@ inline Vec load_mask(const float* from, Mask m) { return m ? *from : 0.0f; }
 inline void store_mask(float* to, Mask m, Vec v) {
     if (m) *to = v;
 }
+inline void store_bytes(unsigned char* to, Vec v, long) { *to = static_cast<unsigned char>(v); }
 
 inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) { even = a, odd = b; }
 

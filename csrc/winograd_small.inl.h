@@ -15,15 +15,16 @@
 #include "winograd_small_input.inl.h"
 #include "winograd_small_output.inl.h"
 #include "winograd_small_many.inl.h"
+#include "winograd_small_one_sums.inl.h"
 #include "winograd_small_one.inl.h"
 
 namespace winograd_small {
 
 inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
                 unsigned char* winners, long row0, long row1, void* workspace) {
+    if (s.channels_in == 1) return one::run(s, x, prepared, y, winners, row0, row1, workspace);
     const Plan p = plan(s, row1 - row0);
     float* planes = static_cast<float*>(workspace);
-    float* waiting = planes + s.channels_in * 8 * p.plane + slack(p);
     const float* biases = static_cast<const float*>(prepared);
     clear_ends(s, p, planes);
     for (long top = row0; top < row1; top += p.strip) {
@@ -32,16 +33,16 @@ inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
         const Output out = {y + top * p.tiles, winners ? winners + top * p.tiles : nullptr,
                             s.output.h * s.output.w, s.channels_out * s.output.h * s.output.w,
                             bottom - top};
-        if (s.channels_in == 1) {
-            one_channel(s, p, planes, biases, out, waiting);
-        } else {
-            many_channels(s, p, planes, biases, out);
-        }
+        many_channels(s, p, planes, biases, out);
     }
     return true;
 }
 
+inline size_t workspace_needed(const Shape& s) {
+    return s.channels_in == 1 ? one::workspace_bytes(s) : workspace_bytes(s);
+}
+
 constexpr Algorithm kAlgorithm = {"winograd-small", true, fits, prepared_bytes, prepare,
-                                  workspace_bytes,  run};
+                                  workspace_needed, run};
 
 }  // namespace winograd_small

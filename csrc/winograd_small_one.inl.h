@@ -1,119 +1,149 @@
-// Few channels by Winograd's F(2x2, 3x3): the product of one input channel, where V stays in
-// registers for all output channels. After winograd_small_output.
+// One channel by Winograd's F(2x2, 3x3): all of V, then all results. The rows of tiles follow each
+// other without a gap, so that results do as well. After winograd_small_one_sums, _input and
+// _output.
 
-namespace winograd_small {
+namespace winograd_small::one {
 
-// One column's t0 and t1 of one vector of tiles, of its weights w and M1.
-inline void column(const float* w, const Vec (&v)[4], Vec m1, Vec& t0, Vec& t1) {
-    const Vec u2 = set1(w[1]);
-    t0 = fma(set1(w[2]), v[0], fma(u2, v[2], m1));
-    t1 = fma(set1(w[3]), v[3], fnma(u2, v[2], m1));
+// Where the results of one strip go; winners may be null.
+struct Target {
+    float* y;
+    unsigned char* winners;
+    long channel;  // floats from channel to channel
+};
+
+// ReLU and the largest of the four outputs (row by row) of `count` tiles. `plain` is known to be a
+// full vector without winners.
+template <bool plain>
+inline void finish(const Target& to, long at, long count, const Vec (&y)[4]) {
+    // The right column is the last to be ready.
+    const Vec most = max(max(y[1], y[3]), max(max(y[0], y[2]), zero()));
+    if (plain || count == kLanes) {
+        store(to.y + at, most);
+    } else {
+        store_mask(to.y + at, mask_lanes(0, count), most);
+    }
+    if (plain || !to.winners) return;
+    float lanes[kLanes];
+    name_winners(y, lanes);
+    store_bytes(to.winners + at, load(lanes), count);
 }
 
-// One column's products, which start from t0 and t1.
-inline void add_column(const float* w, const Vec (&v)[4], Vec& t0, Vec& t1) {
-    const Vec u1 = set1(w[0]), u2 = set1(w[1]);
-    t0 = fma(set1(w[2]), v[0], fma(u2, v[2], fma(u1, v[1], t0)));
-    t1 = fma(set1(w[3]), v[3], fnma(u2, v[2], fma(u1, v[1], t1)));
-}
-
-// The transform along y of the tiles at the column's first plane.
-inline void rows(const Plan& p, const float* r0, Vec (&v)[4]) {
-    const float* r1 = r0 + 4 * p.plane;
-    const Vec a = load(r0), b = load(r1), c = load(r0 + p.pitch), d = load(r1 + p.pitch);
-    v[0] = sub(a, c), v[1] = add(b, c), v[2] = sub(c, b), v[3] = sub(d, b);
-}
-
-// A vector of tiles of `channels` output channels, whose weights begin at u; V in registers.
-template <int channels>
-inline void outputs(const Vec (&v)[4][4], const float* u, const float* biases,
-                    Vec (&y)[channels][4]) {
+// `width` output channels; the last vector has `count` tiles.
+template <bool plain, int width, typename Tiles>
+inline __attribute__((always_inline)) void channels(const Tiles& tiles, const float* u,
+                                                    const float* biases, const Target& to, long at,
+                                                    long count) {
+#pragma GCC unroll 1
+    for (int o = 0; o < width; ++o, at += to.channel) {
+        Vec y[Tiles::kCount][4];
+        tiles.template outputs_of<width>(u + o, biases + o, y);
 #pragma GCC unroll 2
-    for (int o = 0; o < channels; ++o, u += 16) {
-        Vec a, b, c, d;
-        column(u, v[1], fma(set1(*u), v[1][1], set1(biases[o])), a, b);
-        column(u + 4, v[2], mul(set1(u[4]), v[2][1]), c, d);
-        y[o][0] = add(a, c), y[o][1] = sub(a, c);
-        y[o][2] = add(b, d), y[o][3] = sub(b, d);
-        add_column(u + 8, v[0], y[o][0], y[o][2]);
-        add_column(u + 12, v[3], y[o][1], y[o][3]);
+        for (int i = 0; i < Tiles::kCount; ++i)
+            finish<plain>(to, at + i * kLanes, i + 1 < Tiles::kCount ? kLanes : count, y[i]);
     }
 }
 
-// V's 16 vectors stay in registers.
-template <bool plain>
-inline void one_channel_at_once(const Shape& s, const Plan& p, const float* planes,
-                                const float* biases, const Output& out, const Segment& to) {
-    Vec v[4][4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) rows(p, planes + j * p.plane, v[j]);
-    const long channels = s.channels_out;  // not read again after every store
-    const float* u = biases + channels;
+// All output channels.
+template <bool plain, typename Tiles>
+inline __attribute__((always_inline)) void products(const Shape& s, const float* v,
+                                                    const float* biases, const Target target,
+                                                    long at, long count) {
+    const Tiles tiles(v);
+    const long all = s.channels_out;  // not read again after every store
+    const float* u = biases + all;
     long o = 0;
-    for (; o + 2 <= channels; o += 2) {
-        Vec y[2][4];
-        outputs<2>(v, u + o * 16, biases + o, y);
-        finish<plain>(p, out, to, o, y[0]);
-        finish<plain>(p, out, to, o + 1, y[1]);
-    }
-    for (; o < channels; ++o) {
-        Vec y[1][4];
-        outputs<1>(v, u + o * 16, biases + o, y);
-        finish<plain>(p, out, to, o, y[0]);
+    for (; o + kChannels <= all; o += kChannels, at += kChannels * target.channel)
+        channels<plain, kChannels>(tiles, u + o * 16, biases + o, target, at, count);
+    switch (all - o) {
+        case 1:
+            channels<plain, 1>(tiles, u + o * 16, biases + o, target, at, count);
+            break;
+        case 2:
+            channels<plain, 2>(tiles, u + o * 16, biases + o, target, at, count);
+            break;
+        case 3:
+            channels<plain, 3>(tiles, u + o * 16, biases + o, target, at, count);
     }
 }
 
-// 8 vectors of V at a time stay in registers.
-template <bool plain>
-inline void one_channel_in_two(const Shape& s, const Plan& p, const float* planes,
-                               const float* biases, const Output& out, const Segment& to,
-                               float* waiting) {
+template <typename Tiles>
+inline void tiles(const Shape& s, const float* v, const float* biases, const Target& target,
+                  long at, long count) {
+    if (count == kLanes && !target.winners) {
+        products<true, Tiles>(s, v, biases, target, at, count);
+    } else {
+        products<false, Tiles>(s, v, biases, target, at, count);
+    }
+}
+
+#if defined(__AVX512F__)
+// Four tiles of four output channels at a time: lane 4 i + o is tile i of channel o.
+inline void last_tiles(const Shape& s, const float* v, const float* biases, const Target target,
+                       long at) {
+    const __m512i spread = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    const __m512i gather = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    Vec tiles[16];
+#pragma GCC unroll 16
+    for (int k = 0; k < 16; ++k)
+        tiles[k] =
+            _mm512_permutexvar_ps(spread, _mm512_castps128_ps512(_mm_loadu_ps(v + k * kLanes)));
+    const auto four = [](const float* from) { return _mm512_broadcast_f32x4(_mm_loadu_ps(from)); };
     const long channels = s.channels_out;
     const float* u = biases + channels;
-    Vec v[4], z[4];
-    rows(p, planes + p.plane, v);
-    rows(p, planes + 2 * p.plane, z);
-    for (long o = 0; o < channels; ++o) {
-        Vec a, b, c, d;
-        column(u + o * 16, v, fma(set1(u[o * 16]), v[1], set1(biases[o])), a, b);
-        column(u + o * 16 + 4, z, mul(set1(u[o * 16 + 4]), z[1]), c, d);
-        float* w = waiting + o * 4 * kLanes;
-        store(w, add(a, c));
-        store(w + kLanes, sub(a, c));
-        store(w + 2 * kLanes, add(b, d));
-        store(w + 3 * kLanes, sub(b, d));
-    }
-    rows(p, planes, v);
-    rows(p, planes + 3 * p.plane, z);
-    for (long o = 0; o < channels; ++o) {
-        const float* w = waiting + o * 4 * kLanes;
-        Vec y[4] = {load(w), load(w + kLanes), load(w + 2 * kLanes), load(w + 3 * kLanes)};
-        add_column(u + o * 16 + 8, v, y[0], y[2]);
-        add_column(u + o * 16 + 12, z, y[1], y[3]);
-        finish<plain>(p, out, to, o, y);
+    for (long o = 0; o < channels; o += kChannels, u += 16 * kChannels) {
+        Vec y[4];
+        outputs(tiles, [&](int k) { return four(u + k * kChannels); }, four(biases + o), y);
+        const Vec most = max(max(y[1], y[3]), max(max(y[0], y[2]), zero()));
+        const Vec sorted = _mm512_permutexvar_ps(gather, most);
+        float* to = target.y + at + o * target.channel;
+        _mm_storeu_ps(to, _mm512_extractf32x4_ps(sorted, 0));
+        _mm_storeu_ps(to + target.channel, _mm512_extractf32x4_ps(sorted, 1));
+        _mm_storeu_ps(to + 2 * target.channel, _mm512_extractf32x4_ps(sorted, 2));
+        _mm_storeu_ps(to + 3 * target.channel, _mm512_extractf32x4_ps(sorted, 3));
     }
 }
+#endif
 
-template <bool plain>
-inline void one_channel(const Shape& s, const Plan& p, const float* planes, const float* biases,
-                        const Output& out, const Segment& to, float* waiting) {
-    if constexpr (kRegisters >= 32) {
-        one_channel_at_once<plain>(s, p, planes, biases, out, to);
-    } else {
-        one_channel_in_two<plain>(s, p, planes, biases, out, to, waiting);
-    }
-}
-
-inline void one_channel(const Shape& s, const Plan& p, const float* planes, const float* biases,
-                        const Output& out, float* waiting) {
-    for (long t = 0; t < out.rows * p.pitch; t += kLanes) {
-        const Segment to = segment(p, out, t);
-        if (is_plain(out, to)) {
-            one_channel<true>(s, p, planes + t, biases, out, to, waiting);
+inline void all_tiles(const Shape& s, const float* v, const float* biases, const Target& target,
+                      long count) {
+    for (long at = 0; at < count; v += kGroup) {
+        if constexpr (kVectors == 2) {
+            if (at + 2 * kLanes <= count && !target.winners) {
+                products<true, InMemory<2>>(s, v, biases, target, at, kLanes);
+                at += 2 * kLanes;
+            } else {
+                for (int i = 0; i < 2 && at < count; ++i, at += kLanes)
+                    tiles<InMemory<1>>(s, v + i * kLanes, biases, target, at,
+                                       min(count - at, kLanes));
+            }
         } else {
-            one_channel<false>(s, p, planes + t, biases, out, to, waiting);
+#if defined(__AVX512F__)
+            if (count - at == 4 && s.channels_out % kChannels == 0 && !target.winners) {
+                last_tiles(s, v, biases, target, at);
+                return;
+            }
+#endif
+            tiles<InRegisters>(s, v, biases, target, at, min(count - at, kLanes));
+            at += kLanes;
         }
     }
 }
 
-}  // namespace winograd_small
+inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
+                unsigned char* winners, long row0, long row1, void* workspace) {
+    const Plan p = plan(s, row1 - row0);
+    float* v = static_cast<float*>(workspace);  // [16 tiles_of_v]
+    float* planes = v + 16 * tiles_of_v(p);
+    clear_ends(s, p, planes);
+    for (long top = row0; top < row1; top += p.strip) {
+        const long bottom = min(row1, top + p.strip), at = top * p.tiles;
+        const long count = (bottom - top) * p.tiles;
+        if (!below(input(s, p, x, top, bottom, planes), kInputLimit)) return false;
+        transform(p, planes, count, v);
+        all_tiles(s, v, static_cast<const float*>(prepared),
+                  {y + at, winners ? winners + at : nullptr, s.output.h * s.output.w}, count);
+    }
+    return true;
+}
+
+}  // namespace winograd_small::one

@@ -38,8 +38,11 @@ inline bool pairs(long tiles) { return kLanes >= 16 && 2 * tiles + 2 <= kLanes; 
 inline Plan plan(const Shape& s, long rows) {
     Plan p;
     p.tiles = s.output.w;
-    p.pitch = aligned_pitch(p.tiles, s.output.h);
-    const long row = s.channels_in * 8 * p.pitch * 4;
+    // One channel's results follow each other without a gap; its V, twice the planes, stands beside
+    // them.
+    const bool one = s.channels_in == 1;
+    p.pitch = one ? p.tiles : aligned_pitch(p.tiles, s.output.h);
+    const long row = (one ? 24 : s.channels_in * 8) * p.pitch * 4;
     p.strip = s.output.h;
     if ((p.strip + 1) * row > kCache) {
         const long most = max(kCache / row - 1, 2), strips = (s.output.h + most - 1) / most;
@@ -67,11 +70,9 @@ inline size_t prepared_bytes(const Shape& s) {
 // What the last vectors read beyond the last plane, in whole cache lines. No result needs it.
 inline long slack(const Plan& p) { return round_up(p.pitch + kLanes, 16); }
 
-// Planes, and where one channel's sums wait for the next columns.
 inline size_t workspace_bytes(const Shape& s) {
     const Plan p = plan(s, s.output.h);
-    const long waiting = s.channels_in == 1 ? s.channels_out * 4 * kLanes : 0;
-    return sizeof(float) * (s.channels_in * 8 * p.plane + slack(p) + waiting);
+    return sizeof(float) * (s.channels_in * 8 * p.plane + slack(p));
 }
 
 // One direction of the weights' transform of a b d.
@@ -86,7 +87,6 @@ struct Place {
 };
 
 inline Place place(const Shape& s, long o) {
-    if (s.channels_in == 1) return {o * 16, 1, 0};
     const long first = o / kChannels * kChannels;
     return {first * 16 * s.channels_in, min(kChannels, s.channels_out - first), o - first};
 }
