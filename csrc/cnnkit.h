@@ -113,4 +113,12 @@ struct Isa {
     const NetKernels* net;  // null where the general kernels are the faster way
 };
 
+// Algorithms that an instruction set has before those of the one it builds on.
+struct Addition {
+    const char* name;
+    bool (*supported)();
+    const Algorithm* algorithms;
+    int algorithm_count;
+};
+
 }  // namespace cnnkit

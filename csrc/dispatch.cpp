@@ -8,7 +8,7 @@ namespace cnnkit {
 extern const Isa kAvx512, kAvx2;
 #endif
 #if defined(CNNKIT_AMX)
-extern const Isa kAmx;
+extern const Addition kAmx;
 #endif
 #if defined(__aarch64__)
 extern const Isa kNeon;
@@ -17,19 +17,24 @@ extern const Isa kScalar;
 
 namespace {
 
-// Best first, the fallback last.
-const Isa* const kTable[] = {
 #if defined(CNNKIT_AMX)
-    &kAmx,
+// Put together here, because no code of an ISA file may run before it was asked for.
+const Isa& amx() {
+    static const std::vector<Algorithm> algorithms = [] {
+        std::vector<Algorithm> all(kAmx.algorithms, kAmx.algorithms + kAmx.algorithm_count);
+        all.insert(all.end(), kAvx512.algorithms, kAvx512.algorithms + kAvx512.algorithm_count);
+        return all;
+    }();
+    static const Isa isa = [] {
+        Isa joined = kAvx512;
+        joined.name = kAmx.name, joined.supported = kAmx.supported;
+        joined.algorithms = algorithms.data();
+        joined.algorithm_count = static_cast<int>(algorithms.size());
+        return joined;
+    }();
+    return isa;
+}
 #endif
-#if defined(__x86_64__) || defined(_M_X64)
-    &kAvx512, &kAvx2,
-#endif
-#if defined(__aarch64__)
-    &kNeon,
-#endif
-    &kScalar,
-};
 
 std::string names() {
     std::string joined;
@@ -42,8 +47,21 @@ std::string names() {
 
 const std::vector<const Isa*>& available_isas() {
     static const std::vector<const Isa*> available = [] {
+        // Best first, the fallback last.
+        const Isa* const table[] = {
+#if defined(CNNKIT_AMX)
+            &amx(),
+#endif
+#if defined(__x86_64__) || defined(_M_X64)
+            &kAvx512, &kAvx2,
+#endif
+#if defined(__aarch64__)
+            &kNeon,
+#endif
+            &kScalar,
+        };
         std::vector<const Isa*> found;
-        for (const Isa* isa : kTable) {
+        for (const Isa* isa : table) {
             if (isa->supported()) found.push_back(isa);
         }
         return found;

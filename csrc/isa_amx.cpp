@@ -6,8 +6,6 @@
 #include "isa.h"
 
 namespace cnnkit {
-extern const Isa kAvx512;
-
 namespace {
 #include "sizes.inl.h"
 #include "vec_avx512.inl.h"
@@ -15,25 +13,10 @@ namespace {
 #include "winograd.inl.h"
 #include "winograd_tiles.inl.h"
 
-// Where register tiles do not help, everything is as with AVX-512.
-constexpr int kMost = 16;
-struct Algorithms {
-    Algorithm list[kMost] = {winograd::kTwoParts, winograd::kThreeParts};
-    int count = 2;
-    Algorithms() {
-        for (int i = 0; i < kAvx512.algorithm_count; ++i) list[count++] = kAvx512.algorithms[i];
-    }
-} const kAlgorithms;
+constexpr Algorithm kAlgorithms[] = {winograd::kTwoParts, winograd::kThreeParts};
 }  // namespace
 
-extern const Isa kAmx = {"amx",
-                         kLanes,
-                         has_amx,
-                         kAlgorithms.list,
-                         kAlgorithms.count,
-                         kAvx512.gradients,
-                         kAvx512.dense,
-                         kAvx512.limits,
-                         kAvx512.net};
+extern const Addition kAmx = {"amx", has_amx, kAlgorithms,
+                              sizeof(kAlgorithms) / sizeof(kAlgorithms[0])};
 }  // namespace cnnkit
 #endif

@@ -111,6 +111,8 @@ def test_the_linker_cannot_share_an_isa_files_code_with_the_baseline(
         check=True,
     )
     symbols = [line.split(maxsplit=2)[2] for line in listed.stdout.splitlines()]
+    everything = subprocess.run(["nm", compiled], capture_output=True, text=True, check=True)
+    assert "_GLOBAL__sub_I" not in everything.stdout  # would run before anyone asks what may run
     assert [symbol.lower() for symbol in symbols] == [
         f"cnnkit::k{name.replace('isa_', '').replace('/', '')}"
     ]

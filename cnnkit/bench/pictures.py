@@ -132,7 +132,7 @@ def _draw_roofs(figure: Figure, results: Results) -> None:
     intensities = [case.flop / case.bytes for case in results.cases]
     fastest = max(results.limits.bandwidth.values())
     left, right = min(*intensities, peak / fastest) / 2, max(intensities) * 4
-    slowest = peak
+    speeds = [peak]
     for colour, (name, rate) in zip(COLOURS, results.limits.bandwidth.items(), strict=False):
         ridge = peak / rate
         axes.plot(
@@ -147,7 +147,7 @@ def _draw_roofs(figure: Figure, results: Results) -> None:
             speed, ours = case.gflops(row), row.peer == SUBJECT
             if speed is None:
                 continue
-            slowest = min(slowest, speed)
+            speeds.append(speed)
             place = (intensities[number - 1], speed)
             mark, colour, ink = ("o", OURS, "white") if ours else ("D", PEER, DARK)
             axes.plot(*place, mark, color=colour, markeredgecolor="white", markersize=12)
@@ -158,7 +158,7 @@ def _draw_roofs(figure: Figure, results: Results) -> None:
         xscale="log",
         yscale="log",
         xlim=(left, right),
-        ylim=(slowest / 4, peak * 4),
+        ylim=(min(speeds) / 4, max(speeds) * 4),
         xlabel="nominal FLOP per byte that must be moved",
         ylabel="nominal GFLOP/s",
     )
