@@ -49,9 +49,9 @@ Plan plan(const Shape& s) {
     // sets.
     p.v_plane = P::input_floats(s) + kLanes;
     p.v_group = round_up(F::kPlanes * p.v_plane, kLanes);
-    // Weights that live in the second-level cache may be read once per group. Larger ones are
-    // shared by groups.
-    const bool small = F::kPlanes * P::weight_floats(s) * 4 <= (1 << 20) * 3 / 4;
+    // Weights of about the second-level cache's size are read once per group: what several groups
+    // make would push each other out of it. Larger weights are shared by groups.
+    const bool small = F::kPlanes * P::weight_floats(s) * 4 <= (5 << 20) / 2;
     p.groups = small ? 1 : min((tiles_h * p.tiles_w + width - 1) / width, 4);
     p.block = min(s.channels_out, 256);
     p.m_plane = round_up(p.block, P::kRowsAtLeast) * width + kLanes;
