@@ -13,7 +13,7 @@ struct Steps {
     long row, column;
 };
 
-// Entries of a list: whole vectors, and one that `compact` may write beyond.
+// Entries of a list: whole vectors, and one that `gather` may write beyond.
 inline long entries(long pixels) { return round_up(pixels, kLanes) + 16; }
 inline size_t list_bytes(long pixels) {
     return (sizeof(float) + 2 * sizeof(int)) * entries(pixels);

@@ -135,8 +135,8 @@ void Plan::run(const Shape& shape, const float* x, long images, float* y, unsign
                            ? 1
                            : std::min(threads / std::gcd<long>(threads, images), shape.output.h);
     size_t bytes = direct_->workspace_bytes(shape);
-    const Algorithm* fast = winners && !best_->names_winners ? nullptr : this->fast();
-    if (fast && winners && !fast->names_winners) fast = nullptr;
+    const auto serves = [&](const Algorithm* a) { return a && (!winners || a->names_winners); };
+    const Algorithm* fast = serves(best_) && serves(this->fast()) ? this->fast() : nullptr;
     if (fast) bytes = std::max(bytes, fast->workspace_bytes(shape));
     Call call = {*this, fast, shape, x, y, winners, parts, bytes};
     parallel_for(

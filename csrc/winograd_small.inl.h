@@ -31,8 +31,7 @@ inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
         const long bottom = min(row1, top + p.strip);
         if (!below(input(s, p, x, top, bottom, planes), kInputLimit)) return false;
         const Output out = {y + top * p.tiles, winners ? winners + top * p.tiles : nullptr,
-                            s.output.h * s.output.w, s.channels_out * s.output.h * s.output.w,
-                            bottom - top};
+                            s.output.h * s.output.w, bottom - top};
         many_channels(s, p, planes, biases, out);
     }
     return true;

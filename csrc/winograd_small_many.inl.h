@@ -151,8 +151,8 @@ __attribute__((noinline)) void block(const Shape& s, const Plan& p, const float*
         s, p, v + 3 * p.plane, u + 3 * step, next, wait,
         [&](int row, int c, int i) { return load(wait.right[row][c][i]); },
         [&](int c, int i, Vec t0, Vec t1) {
-            finish<false>(p, out, to[i], o + c,
-                          {load(wait.left[0][c][i]), t0, load(wait.left[1][c][i]), t1});
+            finish(p, out, to[i], o + c,
+                   {load(wait.left[0][c][i]), t0, load(wait.left[1][c][i]), t1});
         });
 }
 

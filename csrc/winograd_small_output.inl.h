@@ -8,7 +8,6 @@ struct Output {
     float* y;
     unsigned char* winners;
     long channel;  // floats from channel to channel
-    long image;    // floats from image to image: the next one's place is fetched ahead
     long rows;     // tile rows
 };
 
@@ -47,17 +46,10 @@ inline void name_winners(const Vec (&y)[4], float (&lanes)[kLanes]) {
     store(lanes, select_greater(most, zero(), winner, set1(kNoWinner)));
 }
 
-// ReLU and the largest of a tile's four outputs (row by row), to output channel o. `plain` is known
-// to be a full vector without winners.
-template <bool plain>
+// ReLU and the largest of a tile's four outputs (row by row), to output channel o.
 inline void finish(const Plan& p, const Output& out, const Segment& to, long o, const Vec (&y)[4]) {
     const long at = o * out.channel + to.at;
     const Vec most = max(max(max(y[0], y[1]), max(y[2], y[3])), zero());
-    if (plain) {
-        prefetch(out.y + at + out.image);
-        store(out.y + at, most);
-        return;
-    }
     const long beside = o * out.channel + to.beside;
     if (to.count == kLanes) {
         store(out.y + at, most);
@@ -71,10 +63,6 @@ inline void finish(const Plan& p, const Output& out, const Segment& to, long o, 
     for (long i = 0; i < to.count; ++i) out.winners[at + i] = static_cast<unsigned char>(lanes[i]);
     for (long i = p.pitch; to.two && i < p.pitch + p.tiles; ++i)
         out.winners[beside + i] = static_cast<unsigned char>(lanes[i]);
-}
-
-inline bool is_plain(const Output& out, const Segment& to) {
-    return to.count == kLanes && !out.winners;
 }
 
 }  // namespace winograd_small

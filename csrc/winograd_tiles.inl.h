@@ -174,16 +174,17 @@ struct TileProduct {
     }
 };
 
-// Below 32 channels, or where register tiles would stay empty, vectors are as fast: six products
-// are worth a quarter more work, three twice as much.
-inline bool fits_two_parts(const Shape& s, Precision precision) {
-    return fits_fast(s, precision) && min(s.channels_in, s.channels_out) >= kInputs;
-}
-inline bool fits_three_parts(const Shape& s, Precision) {
+// Below 32 channels, or where register tiles would stay too empty, vectors are as fast: what is
+// multiplied may be a quarter more than needed for six products, twice as much for three.
+inline bool fills_tiles(const Shape& s, long most_quarters) {
     const long padded = round_up(s.channels_in, kInputs) * round_up(s.channels_out, kTileRows);
-    return takes(s, 3) && min(s.channels_in, s.channels_out) >= kInputs &&
-           4 * padded <= 5 * s.channels_in * s.channels_out;
+    return min(s.channels_in, s.channels_out) >= kInputs &&
+           4 * padded <= most_quarters * s.channels_in * s.channels_out;
 }
+inline bool fits_two_parts(const Shape& s, Precision precision) {
+    return fits_fast(s, precision) && fills_tiles(s, 8);
+}
+inline bool fits_three_parts(const Shape& s, Precision) { return takes(s, 3) && fills_tiles(s, 5); }
 constexpr Algorithm kTwoParts = algorithm<Form<4, 4, 3>, TileProduct<2>>("amx-4x4", fits_two_parts);
 constexpr Algorithm kThreeParts =
     algorithm<Form<4, 2, 3>, TileProduct<3>>("amx-4x2", fits_three_parts);
