@@ -5,26 +5,29 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cnnkit.lazy import attach
+
 if TYPE_CHECKING:
-    from cnnkit.classifier import load as load
-    from cnnkit.data import load_dataset as load_dataset
-    from cnnkit.fusion import fuse as fuse
-    from cnnkit.ort import ort_custom_ops as ort_custom_ops
+    from cnnkit.data.dataset import load_dataset as load_dataset
+    from cnnkit.nn.fusion import fuse as fuse
+    from cnnkit.ops.ort_op import ort_custom_ops as ort_custom_ops
+    from cnnkit.runtimes.classifier import load as load
 
     __version__: str
 
 __all__ = ["__version__", "fuse", "load", "load_dataset", "ort_custom_ops"]
 
-# Imported when first used: `import cnnkit` must cost nothing, and need no runtime.
-HOMES = {
-    "fuse": "cnnkit.fusion",
-    "load": "cnnkit.classifier",
-    "load_dataset": "cnnkit.data",
-    "ort_custom_ops": "cnnkit.ort",
-}
+_find, _ = attach(
+    __name__,
+    {
+        "fuse": ".nn.fusion",
+        "load": ".runtimes.classifier",
+        "load_dataset": ".data.dataset",
+        "ort_custom_ops": ".ops.ort_op",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -32,6 +35,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("cnnkit")
-    if name not in HOMES:
-        raise AttributeError(f"module 'cnnkit' has no attribute {name!r}")
-    return getattr(import_module(HOMES[name]), name)
+    return _find(name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from cnnkit.files import replacing
+from cnnkit.system.files import replacing
 
 # Okabe and Ito's colours: told apart with any colour vision, and in grey.
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"

@@ -11,12 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnkit.checkpoint import Weights, find_weights, read_weights
 from cnnkit.cli import main
-from cnnkit.data import FILES, Dataset, Split, load_dataset
-from cnnkit.export import FORMATS, export
-from cnnkit.export.options import Options
-from cnnkit.idx import write_idx
+from cnnkit.data.dataset import Dataset, Split, load_dataset
+from cnnkit.data.idx import write_idx
+from cnnkit.data.registry import FILES
+from cnnkit.export.pipeline import export
+from cnnkit.formats.checkpoint import read_weights
+from cnnkit.formats.options import Options
+from cnnkit.formats.registry import FORMATS
+from cnnkit.graph.weights import Weights
+from cnnkit.runs.find import find_weights
 
 # Processes that tests start must take the installed package, not the sources that lie in the
 # current folder without their extension.
@@ -54,7 +58,7 @@ def mnist() -> Dataset:
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Path:
     """The run folder of one epoch over all 60,000 images with the published hyperparameters."""
-    from cnnkit.train import TrainConfig, train
+    from cnnkit.train.trainer import TrainConfig, train
 
     folder = tmp_path_factory.mktemp("runs") / "train" / "mnist-1"
     train(TrainConfig(epochs=1, output=folder))
@@ -99,7 +103,7 @@ def engine() -> str:
 @pytest.fixture
 def short_run(tmp_path: Path, small_data: Path, engine: str) -> Path:
     """A finished run of one epoch over little data."""
-    from cnnkit.train import TrainConfig, train
+    from cnnkit.train.trainer import TrainConfig, train
 
     folder = tmp_path / "run"
     train(TrainConfig(data=small_data, epochs=1, engine=engine, output=folder))
@@ -113,7 +117,7 @@ def artefacts(
     """The trained network in every format, by the format's name, verified on 500 test images.
 
     Its bytes are those of an export with all: the golden images are among the first. onnx-fused is
-    not among them: tests/test_export_fused.py builds its operators for tests of its own.
+    not among them: tests/formats/test_onnx_fused.py builds its operators for tests of its own.
     """
     folder = tmp_path_factory.mktemp("artefacts")
     names = sorted(FORMATS.keys() - {"onnx-fused"})
@@ -131,7 +135,7 @@ def host_inputs(
     mnist: Dataset,
 ) -> Path:
     """What export/README.md promises a check."""
-    from cnnkit.verify import reference_logits
+    from cnnkit.verify.run import reference_logits
 
     folder = tmp_path_factory.mktemp("hosts")
     for path in artefacts["c"].parent.iterdir():

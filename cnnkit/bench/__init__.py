@@ -1,5 +1,4 @@
 """Benchmarks that can be believed: `run_benchmark(BenchConfig())`, or `cnnkit bench`.
 
-Data flows one way: suites -> workload -> peers -> contest (verify, then timing) -> results ->
-report, pictures, compare.
+Data flows one way: suites -> workloads -> peers -> case (verify, then measure) -> report.
 """

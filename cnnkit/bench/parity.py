@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.architecture import Architecture
-from cnnkit.bench.pictures import COLOURS, DARK, OURS, save_picture
-from cnnkit.bench.training import LEARNING_RATE
-from cnnkit.data import Split
-from cnnkit.engines import fresh_state
+from cnnkit.bench.report.plots import COLOURS, DARK, OURS, save_picture
+from cnnkit.bench.workloads.training import LEARNING_RATE
+from cnnkit.data.dataset import Split
+from cnnkit.data.sampling import epoch_order
 from cnnkit.errors import MissingError
-from cnnkit.machine import cpu_name
-from cnnkit.native_engine import NativeEngine
-from cnnkit.sampling import epoch_order
+from cnnkit.graph.architecture import Architecture
+from cnnkit.runs.training_state import fresh_state
+from cnnkit.system.cpu import cpu_name
+from cnnkit.train.engines.native import NativeEngine
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,7 +107,7 @@ def run_parity(
     try:
         import torch
 
-        from cnnkit.torch_engine import TorchEngine
+        from cnnkit.train.engines.pytorch import TorchEngine
     except ImportError as error:
         raise MissingError.package("torch", "comparing the engines") from error
     steps = len(split.images) // BATCH
@@ -138,7 +138,7 @@ def draw_parity(parity: Parity, path: Path) -> None:
     """Draw the mean loss of every epoch, and how far the steps are from PyTorch's.
 
     Raises:
-        InputError, MissingError, StorageError: as `cnnkit.bench.pictures` raises them.
+        InputError, MissingError, StorageError: as `cnnkit.bench.report.plots` raises them.
     """
     save_picture(path, (8.0, 6.5), lambda figure: _draw(figure, parity))
 

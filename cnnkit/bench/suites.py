@@ -10,16 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.architecture import PIXEL_SCALE, Architecture
-from cnnkit.bench.models import fuse_suite
-from cnnkit.bench.raw import RawWorkload
-from cnnkit.bench.training import STEPS, TrainWorkload
-from cnnkit.bench.workload import Float32, Head, Layer, Pair, Workload
-from cnnkit.cases import CONV64, LARGE_CASES, REFERENCE_BLOCKS, Case
-from cnnkit.checkpoint import Weights, find_weights, read_weights
-from cnnkit.data import DATASETS, load_dataset
+from cnnkit.bench.workloads.base import Float32, Head, Layer, Pair, Workload
+from cnnkit.bench.workloads.inference import RawWorkload
+from cnnkit.bench.workloads.models import fuse_suite
+from cnnkit.bench.workloads.training import STEPS, TrainWorkload
+from cnnkit.data.dataset import load_dataset
+from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError, MissingError, NetworkError
-from cnnkit.ops import conv_relu_pool_ref
+from cnnkit.formats.checkpoint import read_weights
+from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.weights import Weights
+from cnnkit.ops.cases import CONV64, LARGE_CASES, REFERENCE_BLOCKS, Case
+from cnnkit.ops.reference import conv_relu_pool_ref
+from cnnkit.runs.find import find_weights
 
 Key = tuple[tuple[int, ...], tuple[int, ...]]  # shapes of an image [C, H, W] and of the weight
 

@@ -19,9 +19,9 @@ from cnnkit.errors import InputError, VerdictError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cnnkit.bench.compare import Change
     from cnnkit.bench.parity import Parity
-    from cnnkit.bench.results import Results
+    from cnnkit.bench.report.regressions import Change
+    from cnnkit.bench.report.results import Results
 
 WIDTH = 100  # of tables that go to a file or a pipe
 
@@ -97,14 +97,14 @@ def bench(
     """
     if isa is not None:
         os.environ["CNNKIT_ISA"] = isa  # read when the extension is first used
-    from cnnkit.bench.compare import compare as hold_against
-    from cnnkit.bench.compare import read_baseline, regressions
-    from cnnkit.bench.environment import describe
-    from cnnkit.bench.experiment import BenchConfig, run_benchmark
-    from cnnkit.bench.pictures import check_picture, draw_bars, draw_roofline
-    from cnnkit.bench.report import csv_text
-    from cnnkit.bench.timing import Plan
-    from cnnkit.files import write_text
+    from cnnkit.bench.measure.environment import describe
+    from cnnkit.bench.measure.timing import Plan
+    from cnnkit.bench.report.plots import check_picture, draw_bars, draw_roofline
+    from cnnkit.bench.report.regressions import compare as hold_against
+    from cnnkit.bench.report.regressions import read_baseline, regressions
+    from cnnkit.bench.report.tables import csv_text
+    from cnnkit.bench.run import BenchConfig, run_benchmark
+    from cnnkit.system.files import write_text
 
     config = BenchConfig(
         threads=threads,
@@ -157,7 +157,7 @@ def bench(
 def train_in_both(path: Path, console: Console) -> Parity:
     """Train MNIST in both engines and draw what they differ by."""
     from cnnkit.bench.parity import draw_parity, run_parity
-    from cnnkit.data import load_dataset
+    from cnnkit.data.dataset import load_dataset
 
     parity = run_parity(
         load_dataset("mnist", quiet=True).train,
@@ -169,8 +169,8 @@ def train_in_both(path: Path, console: Console) -> Parity:
 
 def show(results: Results, changes: list[Change]) -> None:
     """Print the tables."""
-    from cnnkit.bench.compare import change_table
-    from cnnkit.bench.report import tables
+    from cnnkit.bench.report.regressions import change_table
+    from cnnkit.bench.report.tables import tables
 
     console = stdout()
     if not console.is_terminal:

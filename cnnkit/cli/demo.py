@@ -30,8 +30,8 @@ def demo(
     import webbrowser
     from contextlib import suppress
 
-    from cnnkit.checkpoint import find_weights
-    from cnnkit.demo import Demo
+    from cnnkit.hosts.demo import Demo
+    from cnnkit.runs.find import find_weights
 
     path = model or find_weights(None)
     page = Demo(path, port)

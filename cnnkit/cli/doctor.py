@@ -15,7 +15,7 @@ from cnnkit.errors import InputError, VerdictError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cnnkit.doctor import Diagnosis
+    from cnnkit.doctor.environment import Diagnosis
 
 
 def doctor(
@@ -53,7 +53,7 @@ def doctor(
 
 def show_hosts(model: Path, json: bool) -> None:
     """Print a line for every host."""
-    from cnnkit.hosts import find_hosts
+    from cnnkit.doctor.compatibility import find_hosts
 
     findings = find_hosts(model)
     failed = [finding.host for finding in findings if finding.loads is False]
@@ -73,8 +73,8 @@ def show_hosts(model: Path, json: bool) -> None:
 
 def fix_model(model: Path, opset: int, output: Path | None, json: bool) -> None:
     """Rewrite an ONNX file and say what changed."""
-    from cnnkit.files import sha256, write_bytes
-    from cnnkit.onnx_fix import fix
+    from cnnkit.doctor.onnx_rewrite import fix
+    from cnnkit.system.files import sha256, write_bytes
 
     target = output or model.with_suffix(f".fixed{model.suffix}")
     fixed = fix(model, opset)
@@ -93,7 +93,7 @@ def fix_model(model: Path, opset: int, output: Path | None, json: bool) -> None:
 
 def show_machine(json: bool) -> None:
     """Print what this machine and this installation can do."""
-    from cnnkit.doctor import examine
+    from cnnkit.doctor.environment import examine
 
     found = examine()
     if json:

@@ -33,9 +33,10 @@ def embed(
     The artefact in it is verified on all test images first. DIR/check.sh builds the host and
     compares its answers to 1,000 test images with your network's. An unknown --host lists all.
     """
-    from cnnkit.artefacts import load_dataset_of
-    from cnnkit.checkpoint import find_weights, read_weights
-    from cnnkit.embed import CHECK_FOLDER, embed
+    from cnnkit.evaluation.dataset import load_dataset_of
+    from cnnkit.formats.checkpoint import read_weights
+    from cnnkit.hosts.embedding import CHECK_FOLDER, embed
+    from cnnkit.runs.find import find_weights
 
     source = find_weights(weights)
     test = load_dataset_of([source], dataset, data, quiet or json)

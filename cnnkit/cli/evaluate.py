@@ -12,8 +12,8 @@ from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, QuietOptio
 from cnnkit.cli.output import emit_json, stderr, stdout
 
 if TYPE_CHECKING:
-    from cnnkit.evaluate import Evaluation
-    from cnnkit.runtimes import Model
+    from cnnkit.evaluation.accuracy import Evaluation
+    from cnnkit.runtimes.model import Model
 
 
 def evaluate(
@@ -37,10 +37,10 @@ def evaluate(
     Weights and runs answer in cnnkit's own kernels, ONNX files in ONNX Runtime, TorchScript in
     PyTorch.
     """
-    from cnnkit.artefacts import load_dataset_of
-    from cnnkit.checkpoint import find_weights
-    from cnnkit.evaluate import draw, evaluate
-    from cnnkit.runtimes import load
+    from cnnkit.evaluation.accuracy import draw, evaluate
+    from cnnkit.evaluation.dataset import load_dataset_of
+    from cnnkit.runs.find import find_weights
+    from cnnkit.runtimes.loader import load
 
     opened = load(model or find_weights(None))
     test = load_dataset_of([opened.path], dataset, data, quiet or json)

@@ -7,13 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cnnkit.cli.options import (
-    DataOption,
-    DatasetOption,
-    JsonOption,
-    NearTiesOption,
-    QuietOption,
-)
+from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, NearTiesOption, QuietOption
 from cnnkit.cli.output import emit_json, stderr, stdout
 
 
@@ -56,12 +50,14 @@ def export(
     The file is reloaded in its own runtime in a fresh process and must give PyTorch's label for
     every test image. If it does not, nothing is kept and the exit code is 1.
     """
-    from cnnkit.artefacts import load_dataset_of
-    from cnnkit.checkpoint import find_weights, read_weights
     from cnnkit.cli.verify import show, show_unchecked
-    from cnnkit.export import export, find_format
-    from cnnkit.export.options import Options
-    from cnnkit.files import read_bytes, sha256
+    from cnnkit.evaluation.dataset import load_dataset_of
+    from cnnkit.export.pipeline import export
+    from cnnkit.formats.checkpoint import read_weights
+    from cnnkit.formats.options import Options
+    from cnnkit.formats.registry import find_format
+    from cnnkit.runs.find import find_weights
+    from cnnkit.system.files import read_bytes, sha256
 
     form = find_format(format)
     source = find_weights(weights)

@@ -11,7 +11,7 @@ from cnnkit.cli.options import JsonOption
 from cnnkit.cli.output import emit_json, fail, stdout
 
 if TYPE_CHECKING:
-    from cnnkit.predict import Answer
+    from cnnkit.evaluation.prediction import Answer
 
 
 def predict(
@@ -26,8 +26,8 @@ def predict(
     One digit a picture, of any size, dark on light or light on dark. It is cropped, scaled and
     centred as MNIST's images were; `--show` lets you check that the right thing was found.
     """
-    from cnnkit.predict import predict
-    from cnnkit.runtimes import load
+    from cnnkit.evaluation.prediction import predict
+    from cnnkit.runtimes.loader import load
 
     opened = load(model)
     answers, failed = predict(opened, images, top)
@@ -46,7 +46,7 @@ def predict(
 
 def tabulate(answers: list[Answer], show: bool) -> None:
     """Print a row a picture and, where asked, what the network was given."""
-    from cnnkit.predict import sketch
+    from cnnkit.evaluation.prediction import sketch
 
     console = stdout()
     if show:

@@ -42,9 +42,9 @@ def reproduce(
     interruption the same command goes on. A claim that does not hold is a result: the exit code
     is 0.
     """
-    from cnnkit.loop import TrainingInterruptedError
-    from cnnkit.reproduce import reproduction
+    from cnnkit.reproduce import run as reproduction
     from cnnkit.reproduce.plan import ReproduceConfig
+    from cnnkit.train.loop import TrainingInterruptedError
 
     config = ReproduceConfig(seeds=seeds, engine=engine, data=data, output=output)
     try:

@@ -58,10 +58,10 @@ def sweep(
     """
     from dataclasses import replace
 
-    from cnnkit.loop import TrainingInterruptedError
-    from cnnkit.ray_runner import on_ray
-    from cnnkit.sweep.experiment import SweepConfig
-    from cnnkit.sweep.experiment import sweep as run
+    from cnnkit.sweep.run import SweepConfig
+    from cnnkit.sweep.run import sweep as run
+    from cnnkit.train.jobs.ray_cluster import on_ray
+    from cnnkit.train.loop import TrainingInterruptedError
 
     axes, fixed = read_choices(context.args)
     config = SweepConfig(axes, seeds, random, name=name)

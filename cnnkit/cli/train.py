@@ -12,7 +12,7 @@ from cnnkit.cli.output import emit_json, fail, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED, InputError
 
 if TYPE_CHECKING:
-    from cnnkit.train import TrainResult
+    from cnnkit.train.trainer import TrainResult
 
 # None means "not given": what is not given is TrainConfig's to say, or the run's with --resume.
 # The defaults stand here a second time only for --help, which must not wait for NumPy.
@@ -135,10 +135,10 @@ def train(
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
         refuse_with_resume(given)
-    from cnnkit import distributed
     from cnnkit import train as training
-    from cnnkit.config import TrainConfig
-    from cnnkit.loop import TrainingInterruptedError
+    from cnnkit.train import distributed
+    from cnnkit.train.config import TrainConfig
+    from cnnkit.train.loop import TrainingInterruptedError
 
     trainer = distributed if distributed.launched() else training
 

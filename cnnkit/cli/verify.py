@@ -8,21 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from cnnkit.cli.options import (
-    DataOption,
-    DatasetOption,
-    JsonOption,
-    NearTiesOption,
-    QuietOption,
-)
+from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, NearTiesOption, QuietOption
 from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.errors import VerdictError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cnnkit.agreement import Agreement
-    from cnnkit.verdict import Report
+    from cnnkit.verify.comparison import Agreement
+    from cnnkit.verify.report import Report
 
 
 def verify(
@@ -42,9 +36,10 @@ def verify(
     Exits with 1 if a file is not the network: another label for any image, logits further off
     than rounding, other weights or metadata, outputs that contradict each other.
     """
-    from cnnkit.artefacts import load_dataset_of
-    from cnnkit.checkpoint import find_weights, read_weights
-    from cnnkit.verify import verify
+    from cnnkit.evaluation.dataset import load_dataset_of
+    from cnnkit.formats.checkpoint import read_weights
+    from cnnkit.runs.find import find_weights
+    from cnnkit.verify.run import verify
 
     network = read_weights(find_weights(weights)) if weights else None
     test = load_dataset_of(files, dataset, data, quiet or json)

@@ -1,6 +1,6 @@
 """The published experiments again, with runs enough to judge them.
 
-    plan → trainings (`cnnkit.jobs`) → sample → rules, claims, recommended → figures, report
+    plan → trainings (`train.jobs`) → sample → criteria, paper_claims, model_selection → report
 
-`cnnkit.reproduce.reproduction` does it all.
+`cnnkit.reproduce.run` does it all.
 """

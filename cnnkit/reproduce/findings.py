@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnkit.reproduce.criteria import Claim, Verdict
+from cnnkit.reproduce.model_selection import Choice
 from cnnkit.reproduce.plan import ReproduceConfig
-from cnnkit.reproduce.recommended import Choice
-from cnnkit.reproduce.rules import Claim, Verdict
 from cnnkit.reproduce.sample import Run
 
 REPORTS = ("report.html", "report.md", "report.json")

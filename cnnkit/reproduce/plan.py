@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cnnkit.architecture import Architecture
-from cnnkit.checkpoint import RUNS
-from cnnkit.config import TrainConfig
-from cnnkit.engines import ENGINES, choose_engine
 from cnnkit.errors import InputError
+from cnnkit.graph.architecture import Architecture
+from cnnkit.runs.find import RUNS
+from cnnkit.train.config import TrainConfig
+from cnnkit.train.engines.base import ENGINES, choose_engine
 
 RATES = (1e-4, 0.01, 0.05)  # as published
 CANDIDATES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.05)  # to choose from: the published and between them

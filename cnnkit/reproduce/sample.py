@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.jobs import Outcome
-from cnnkit.run_state import read_state
+from cnnkit.runs.state import read_state
+from cnnkit.train.jobs.pool import Outcome
 
 CONFIDENCE = 0.95
 

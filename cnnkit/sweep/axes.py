@@ -15,8 +15,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from cnnkit.config import TrainConfig
 from cnnkit.errors import InputError
+from cnnkit.train.config import TrainConfig
 
 SHORT = {"learning_rate": "--lr"}  # every other option has its field's name
 DIGITS = 3  # of a drawn number: nobody needs to type more of it

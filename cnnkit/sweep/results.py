@@ -13,10 +13,10 @@ from typing import Any
 
 from rich.table import Table
 
-from cnnkit.config import TrainConfig
-from cnnkit.files import write_text
-from cnnkit.jobs import Outcome
 from cnnkit.sweep.axes import Setting, readers, show, words
+from cnnkit.system.files import write_text
+from cnnkit.train.config import TrainConfig
+from cnnkit.train.jobs.pool import Outcome
 
 MEASURES = ("validation_accuracy", "validation_loss", "test_accuracy", "train_loss")
 PICTURES = ("sweep.png", "sweep.svg")
@@ -135,7 +135,7 @@ class SweepResult:
         Raises:
             StorageError: one of them cannot be written.
         """
-        from cnnkit.sweep.picture import draw_sweep
+        from cnnkit.sweep.plots import draw_sweep
 
         write_text(self.folder / "settings.csv", self.settings_csv())
         write_text(self.folder / "runs.csv", self.runs_csv())

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, block_until_ready, device_put, jit, lax, nn
 
-from cnnkit.architecture import PIXEL_SCALE
 from cnnkit.bench.peers.ready import Ready
-from cnnkit.bench.raw import RawWorkload
-from cnnkit.bench.workload import Workload
+from cnnkit.bench.workloads.base import Workload
+from cnnkit.bench.workloads.inference import RawWorkload
+from cnnkit.graph.architecture import PIXEL_SCALE
 
 
 def jax(work: Workload, threads: int) -> Ready:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnnkit.bench.peers.ready import Ready
-from cnnkit.bench.workload import Float32, Layer, Workload
+from cnnkit.bench.workloads.base import Float32, Layer, Workload
 
 MAGIC = 7767517
 PLAIN_FLOAT32 = struct.pack("<I", 0)  # the tag before a weight array: neither packed nor quantised

@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from cnnkit.architecture import PIXEL_SCALE
-from cnnkit.bench.raw import RawWorkload
-from cnnkit.bench.workload import Workload
+from cnnkit.bench.workloads.base import Workload
+from cnnkit.bench.workloads.inference import RawWorkload
+from cnnkit.graph.architecture import PIXEL_SCALE
 
 OPSET, IR_VERSION = 17, 8
 

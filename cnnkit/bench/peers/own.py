@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from cnnkit import _core
-from cnnkit.bench.engine import (
+from cnnkit.bench.measure.breakdown import (
     inference_flop,
     new_trainer,
     parameter_vector,
     sizes,
     training_flop,
 )
-from cnnkit.bench.flop import executed_flop
+from cnnkit.bench.measure.flop import executed_flop
 from cnnkit.bench.peers.ready import Ready
-from cnnkit.bench.training import LEARNING_RATE, TrainWorkload
-from cnnkit.bench.workload import Float32, Workload
-from cnnkit.ops import ConvReLUPool
+from cnnkit.bench.workloads.base import Float32, Workload
+from cnnkit.bench.workloads.training import LEARNING_RATE, TrainWorkload
+from cnnkit.ops.fused import ConvReLUPool
 
 
 def cnnkit(work: Workload, threads: int) -> Ready:

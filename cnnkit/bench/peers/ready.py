@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.bench.workload import Float32
+from cnnkit.bench.workloads.base import Float32
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from cnnkit.bench.peers.ready import Ready
-from cnnkit.bench.peers.torch_peers import Stack, check_compiler
-from cnnkit.bench.training import LEARNING_RATE, STEPS, TrainWorkload
-from cnnkit.bench.workload import Float64, Workload
+from cnnkit.bench.peers.torch_inference import Stack, check_compiler
+from cnnkit.bench.workloads.base import Float64, Workload
+from cnnkit.bench.workloads.training import LEARNING_RATE, STEPS, TrainWorkload
 
 Batches = Callable[[], Iterator[tuple[Tensor, Tensor]]]
 

@@ -1,0 +1,1 @@
+"""How time, FLOP, the machine's limits and whole processes are measured."""

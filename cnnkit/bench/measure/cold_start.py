@@ -1,0 +1,60 @@
+"""Cold start: a peer's import, preparation and first answer, in a process of its own.
+
+The child is `python -m cnnkit.bench.measure.cold_start SUITE CASE PEER THREADS BATCH WEIGHTS`;
+NumPy and the workload are there before its clock starts, as every peer needs them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from cnnkit.bench.suites import make_suites
+
+PROCESSES = 3
+TIMEOUT = 300.0  # seconds; torch.compile starts a C++ compiler
+
+
+def cold_seconds(
+    suite: str, index: int, peer: str, threads: int, batch: int | None, weights: Path | None
+) -> float | None:
+    """Return the least seconds of a few fresh processes, or None if one fails.
+
+    The least, because the first of them also reads the peer's libraries from the disk.
+
+    Args:
+        suite: a key of SUITES.
+        index: of the case in it.
+        peer: a key of the case's table of peers.
+        threads: for the peer.
+        batch: N; None for the case's own.
+        weights: as in BenchConfig.
+    """
+    words = [suite, index, peer, threads, batch or "", weights or ""]
+    command = [sys.executable, "-m", "cnnkit.bench.measure.cold_start", *map(str, words)]
+    seconds = []
+    for _ in range(PROCESSES):
+        try:
+            child = subprocess.run(
+                command, capture_output=True, text=True, check=True, timeout=TIMEOUT
+            )
+            seconds.append(float(child.stdout.split()[-1]))
+        except (subprocess.SubprocessError, ValueError, IndexError):
+            return None
+    return min(seconds)
+
+
+def main(suite: str, index: str, peer: str, threads: str, batch: str, weights: str) -> None:
+    """Print the seconds to the first answer."""
+    size, file = int(batch) if batch else None, Path(weights) if weights else None
+    works = make_suites([suite], file, size)[suite]
+    start = time.perf_counter()
+    work = works[int(index)]
+    work.peers[peer].factory(work, int(threads)).call()
+    print(time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

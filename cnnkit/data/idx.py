@@ -1,0 +1,112 @@
+"""MNIST's file format, strictly: `images = read_idx(Path("train-images-idx3-ubyte.gz"))`.
+
+Two zero bytes, one byte of type (8: unsigned byte), one byte of rank, the sizes as big-endian
+32-bit numbers, then the values in C order (http://yann.lecun.com/exdb/mnist/, "IDX file format").
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.errors import InputError
+from cnnkit.system.files import read_bytes, write_bytes
+
+UINT8 = 0x08
+OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
+GZIP_MAGIC = b"\x1f\x8b"
+REMEDY = "get the file again from where it came"
+
+
+def decompress(content: bytes, subject: object) -> bytes:
+    """Return the content of a gzip file; anything that is not gzip comes back as it is.
+
+    Raises:
+        InputError: the gzip stream is cut off or damaged; `subject` names it.
+    """
+    if not content.startswith(GZIP_MAGIC):
+        return content
+    try:
+        return gzip.decompress(content)
+    except EOFError as error:
+        raise InputError(subject, "is a gzip file that was cut off", REMEDY) from error
+    except (OSError, zlib.error, struct.error) as error:
+        raise InputError(subject, f"is a damaged gzip file ({error})", REMEDY) from error
+
+
+def parse_idx(content: bytes, subject: object) -> NDArray[np.uint8]:
+    """Return the array in an uncompressed IDX file: uint8, of the rank and sizes in its header.
+
+    Raises:
+        InputError: wrong magic, another type than uint8, too short or too long; `subject` names it.
+    """
+    if len(content) < 4:
+        raise InputError(subject, f"is no IDX file: it has only {len(content)} bytes", REMEDY)
+    zeros, kind, rank = struct.unpack(">HBB", content[:4])
+    if zeros or (kind != UINT8 and kind not in OTHER_TYPES) or not 1 <= rank <= 32:
+        raise InputError(subject, f"is no IDX file: it starts with 0x{content[:4].hex()}", REMEDY)
+    if kind != UINT8:
+        raise InputError(
+            subject, f"holds {OTHER_TYPES[kind]} values", "convert it to unsigned bytes (uint8)"
+        )
+    start = 4 + 4 * rank
+    if len(content) < start:
+        raise InputError(subject, "ends inside its header", REMEDY)
+    shape = struct.unpack(f">{rank}I", content[4:start])
+    expected = start + math.prod(shape)
+    if len(content) != expected:
+        sizes = "x".join(map(str, shape))
+        short_or_long = "short" if len(content) < expected else "long"
+        raise InputError(
+            subject,
+            f"is too {short_or_long}: its header says {sizes}, which takes {expected} bytes, "
+            f"but it has {len(content)}",
+            REMEDY,
+        )
+    try:
+        values = np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    except ValueError as error:  # an empty array may still name sizes beyond any address
+        raise InputError(subject, f"has impossible sizes {shape}", REMEDY) from error
+    return values.copy()  # writable, and the file's bytes can go
+
+
+def format_idx(array: NDArray[np.uint8]) -> bytes:
+    """Return `array` (uint8, rank 1 to 32) as the bytes of an uncompressed IDX file.
+
+    Raises:
+        InputError: another dtype or rank, or a size that 32 bits cannot hold.
+    """
+    if array.dtype != np.uint8 or not 1 <= array.ndim <= 32 or max(array.shape) >= 2**32:
+        raise InputError(
+            "array", f"is {array.dtype}{list(array.shape)}", "pass uint8 values of rank 1 to 32"
+        )
+    header = struct.pack(f">HBB{array.ndim}I", 0, UINT8, array.ndim, *array.shape)
+    return header + array.tobytes()
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes, plain or gzip by its content.
+
+    Raises:
+        StorageError: the file cannot be read.
+        InputError: it is not exactly one whole IDX file of uint8.
+    """
+    return parse_idx(decompress(read_bytes(path), path), path)
+
+
+def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
+    """Write `array` (uint8) as an IDX file, whole or not at all; gzip where the name ends in .gz.
+
+    Raises:
+        InputError: the array is not uint8 of rank 1 to 32.
+        StorageError: the file cannot be written.
+    """
+    content = format_idx(array)
+    # No time in the header: the same array gives the same bytes.
+    write_bytes(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)

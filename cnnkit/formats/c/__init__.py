@@ -1,0 +1,1 @@
+"""C99 sources, written and read; never compiled here."""

@@ -1,0 +1,132 @@
+"""Golden vectors: 16 real images with the answers that any host must give to them.
+
+A host answers them when it starts and knows whether it runs the network rightly, in whatever
+language and on whatever processor it is. The answers are computed in float64 and rounded to
+float32, so that the same weights give the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.weights import Weights
+from cnnkit.metrics import LOGIT_TOLERANCE
+
+if TYPE_CHECKING:
+    from cnnkit.data.dataset import Split
+
+COUNT = 16
+KEY = "cnnkit.golden."
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Images and the answers to them.
+
+    Attributes:
+        images: uint8 [16, C, H, W], raw pixels.
+        labels: int64 [16].
+        logits: float32 [16, K].
+        probabilities: float32 [16, K].
+        tolerance: the largest absolute difference of a logit that a host may have.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    tolerance: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return metadata values by key; floats have the fewest digits that give the same bits."""
+        return {
+            f"{KEY}images": base64.b64encode(self.images.tobytes()).decode(),
+            f"{KEY}labels": self.labels.tolist(),
+            f"{KEY}logits": _shortest(self.logits),
+            f"{KEY}probabilities": _shortest(self.probabilities),
+            f"{KEY}tolerance": self.tolerance,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], architecture: Architecture) -> Golden | None:
+        """Read what `to_json` wrote for a network of this architecture; None if there are none.
+
+        Raises:
+            ValueError: they are damaged.
+        """
+        if not any(key.startswith(KEY) for key in values):
+            return None
+        try:
+            pixels = base64.b64decode(values[f"{KEY}images"], validate=True)
+            images = np.frombuffer(pixels, np.uint8).reshape(COUNT, *architecture.input).copy()
+            labels = np.array(values[f"{KEY}labels"], np.int64)
+            logits, probabilities = (
+                np.array(values[f"{KEY}{name}"], np.float32) for name in ("logits", "probabilities")
+            )
+            tolerance = float(values[f"{KEY}tolerance"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"damaged golden vectors ({error!r})") from error
+        classes = architecture.classes
+        shapes = labels.shape, logits.shape, probabilities.shape
+        if shapes != ((COUNT,), (COUNT, classes), (COUNT, classes)):
+            raise ValueError("golden vectors of shapes that do not fit")
+        return cls(images, labels, logits, probabilities, tolerance)
+
+
+def choose(test: Split) -> NDArray[np.uint8]:
+    """Return uint8 [16, C, H, W]: the first test image of each class, then the first others.
+
+    Of a set of fewer than 16 images, some come again.
+    """
+    _, first = np.unique(test.labels, return_index=True)
+    others = np.setdiff1d(np.arange(len(test.labels)), first)
+    return test.images[np.resize(np.concatenate([first, others])[:COUNT], COUNT)]
+
+
+def vectors(weights: Weights, images: NDArray[np.uint8]) -> Golden:
+    """Return the golden vectors of these weights for these images, uint8 [16, C, H, W]."""
+    logits = exact_logits(weights, images)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    return Golden(
+        images,
+        logits.argmax(axis=1),
+        logits.astype(np.float32),
+        probabilities.astype(np.float32),
+        LOGIT_TOLERANCE * max(1.0, float(np.abs(logits).max().astype(np.float32))),
+    )
+
+
+def exact_logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return logits [N, K] of uint8 [N, C, H, W], computed in float64 with NumPy."""
+    parameters = {name: array.astype(np.float64) for name, array in weights.tensors.items()}
+    x = images * PIXEL_SCALE
+    for i, block in enumerate(weights.architecture.blocks):
+        around = [(0, 0), (0, 0), *[(block.padding, block.padding)] * 2]
+        windows = sliding_window_view(np.pad(x, around), (block.kernel, block.kernel), (2, 3))
+        # einsum's own loops, not BLAS, whose order of summation is another on each processor
+        x = np.einsum("nchwij,ocij->nohw", windows, parameters[f"convs.{i}.weight"])
+        x = np.maximum(x + parameters[f"convs.{i}.bias"][:, None, None], 0)
+        rows, columns = (side // block.pool * block.pool for side in x.shape[2:])
+        n, c = x.shape[:2]
+        cells = x[:, :, :rows, :columns].reshape(
+            n, c, rows // block.pool, block.pool, columns // block.pool, block.pool
+        )
+        x = cells.max(axis=(3, 5))
+    features = x.reshape(len(x), -1)
+    logits: NDArray[np.float64] = (
+        np.einsum("nf,kf->nk", features, parameters["linear.weight"]) + parameters["linear.bias"]
+    )
+    return logits
+
+
+def _shortest(array: NDArray[np.float32]) -> list[list[float]]:
+    return [[float(str(value)) for value in row] for row in array]

@@ -1,0 +1,58 @@
+"""What a writer needs beside the weights: `Options(dataset, input="float32")`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cnnkit.errors import InputError
+
+if TYPE_CHECKING:
+    from cnnkit.data.dataset import Dataset
+
+INPUTS = ("uint8", "float32")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The data that an artefact is proven on, and what a person may choose.
+
+    Attributes:
+        dataset: its test images give the golden vectors, its training images calibrate.
+        input: "uint8" for raw pixels, which the artefact scales itself, or "float32" for pixels
+            already scaled to [0, 1].
+        opset: the ONNX operator set; None means the default of the format.
+        max_accuracy_drop: the share of the test images, 0 to 1, by which the accuracy of a
+            quantised artefact may be below the network's.
+        stem: the name of the artefact's files without suffix, where one file names another.
+
+    Raises:
+        InputError: there is no such input, or no such share.
+    """
+
+    dataset: Dataset
+    input: str = "uint8"
+    opset: int | None = None
+    max_accuracy_drop: float = 0.005
+    stem: str = "net"
+
+    def __post_init__(self) -> None:
+        if self.input not in INPUTS:
+            raise InputError(f"--input {self.input}", "is unknown", f"use {' or '.join(INPUTS)}")
+        if not 0 <= self.max_accuracy_drop <= 1:
+            raise InputError(
+                f"--max-drop {self.max_accuracy_drop}", "is no share", "use a number from 0 to 1"
+            )
+
+    @property
+    def changed(self) -> set[str]:
+        """The options, by their names on the command line, that are not left at the default."""
+        default = Options(self.dataset)
+        return {
+            option
+            for option, name in CHOICES.items()
+            if getattr(self, name) != getattr(default, name)
+        }
+
+
+CHOICES = {"--input": "input", "--opset": "opset", "--max-drop": "max_accuracy_drop"}

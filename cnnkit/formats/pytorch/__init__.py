@@ -1,0 +1,1 @@
+"""TorchScript and torch.export archives, checked before PyTorch sees them."""

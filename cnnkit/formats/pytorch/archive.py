@@ -1,0 +1,144 @@
+"""PyTorch's zip archives without PyTorch: `read_parts(path)["archive/extra/metadata.json"]`.
+
+TorchScript and torch.export both write one. What PyTorch adds for its error messages, this
+computer's paths and source lines, is left out here, and what a reader would run is looked for.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from cnnkit.errors import InputError, MissingError
+from cnnkit.formats import contract
+from cnnkit.formats.checkpoint import write_weights
+from cnnkit.formats.options import Options
+from cnnkit.graph.weights import Weights
+from cnnkit.system.files import read_bytes
+from cnnkit.system.subprocesses import exchange_folder, last_words, run_module
+
+# What zipfile raises on damaged archives: damage may look like an unknown compression, say.
+DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError)
+NAMES = {"torchscript": "TorchScript", "pt2": "torch.export programs"}
+ROOT = "archive"
+METADATA = f"{ROOT}/extra/metadata.json"  # PyTorch calls it the extra file "metadata.json"
+
+
+def write_archive(
+    form: str, weights: Weights, options: Options, edit: Callable[[str, bytes], bytes | None]
+) -> bytes:
+    """Return what PyTorch writes for these weights, with the contract's metadata in it.
+
+    It is written in a fresh process (cnnkit.formats.pytorch.export_process): names inside an
+    archive count what its process wrote before.
+
+    Args:
+        form: a key of `NAMES`.
+        weights: the network.
+        options: as a format's writer has them.
+        edit: returns what a part shall contain, given its name and content; None leaves it out.
+
+    Raises:
+        MissingError: PyTorch is not installed.
+        StorageError: there is no room for temporary files.
+    """
+    require_torch(f"writing {NAMES[form]}")
+    with exchange_folder() as folder:
+        source, archive = folder / "weights.safetensors", folder / "archive"
+        write_weights(source, weights)
+        child = run_module(
+            "cnnkit.formats.pytorch.export_process", form, source, archive, options.input
+        )
+        if child.returncode:
+            raise RuntimeError(f"{NAMES[form]} was not written: {last_words(child)}")
+        return _rewrite(read_bytes(archive), contract.describe(weights, options), edit)
+
+
+def read_parts(path: Path, kind: str, expected: str) -> dict[str, bytes]:
+    """Return the content of every part of an archive by name; nothing in it is run.
+
+    PyTorch's reader does not check the archive's checksums, so this does.
+
+    Args:
+        path: the archive.
+        kind: what it shall be, with its article ("a TorchScript archive").
+        expected: a text that the name of one of its parts has.
+
+    Raises:
+        StorageError: the file cannot be read.
+        InputError: it is damaged, a pickle, or of another kind.
+    """
+    content = io.BytesIO(read_bytes(path))
+    try:
+        with zipfile.ZipFile(content) as archive:
+            names = archive.namelist()
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise InputError(path, f"is damaged in its part {damaged}", "export it again")
+            if not any(expected in name for name in names):
+                raise InputError(path, f"is a zip file, but not {kind}", "export it again")
+            return {name: archive.read(name) for name in names}
+    except InputError:
+        raise
+    except (*DAMAGE, ValueError) as error:
+        raise InputError(path, f"is a damaged archive ({error})", "export it again") from error
+
+
+def metadata_texts(path: Path, parts: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the metadata texts of an archive's parts; none if it is not ours.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    try:
+        texts = json.loads(parts.get(METADATA, b"{}"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(path, f"has damaged metadata ({error})", "export it again") from error
+    return texts if isinstance(texts, dict) else {}
+
+
+def require_torch(purpose: str) -> None:
+    """Raise MissingError where PyTorch is not installed."""
+    if find_spec("torch") is None:
+        raise MissingError.package("torch", purpose)
+
+
+@contextmanager
+def deprecation_known() -> Iterator[None]:
+    """Silence what PyTorch warns of since 2.10: that torch.jit is deprecated. It still works."""
+    with warnings.catch_warnings():
+        for category in (FutureWarning, DeprecationWarning):
+            warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", category)
+            warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is not supported", category)
+        yield
+
+
+def _rewrite(
+    archive: bytes, metadata: dict[str, object], edit: Callable[[str, bytes], bytes | None]
+) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        edited = {name: edit(name, source.read(name)) for name in source.namelist()}
+    # serialization_id is a hash over the parts that are left out as well.
+    parts = {
+        name: content
+        for name, content in edited.items()
+        if content is not None and not name.endswith("serialization_id")
+    }
+    return pack({**parts, METADATA: json.dumps(contract.encode(metadata), indent=1).encode()})
+
+
+def pack(parts: Mapping[str, bytes]) -> bytes:
+    """Return an archive of these parts, the same bytes each time."""
+    # Compressed bytes depend on the zlib that is installed; the archive is small without.
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), part)
+    return content.getvalue()

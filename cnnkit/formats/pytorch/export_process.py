@@ -1,0 +1,106 @@
+"""The module that becomes TorchScript or a torch.export program, in a process of its own.
+
+`python -m cnnkit.formats.pytorch.export_process torchscript weights.safetensors archive uint8`
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cnnkit.formats.checkpoint import read_weights
+from cnnkit.formats.pytorch.archive import deprecation_known
+from cnnkit.graph.architecture import PIXEL_SCALE
+from cnnkit.graph.weights import Weights
+from cnnkit.system.subprocesses import exits_with_5_when_full
+
+
+class Prediction(NamedTuple):
+    """The contract's outputs: logits, probabilities float32 [N, K], label int64 [N]."""
+
+    logits: Tensor
+    probabilities: Tensor
+    label: Tensor
+
+
+class Classifier(nn.Module):
+    """Raw pixels in, or for the input "float32" scaled ones; the contract's outputs out."""
+
+    def __init__(self, weights: Weights, input: str = "uint8") -> None:
+        super().__init__()
+        features = weights.architecture.feature_shapes()
+        parameters = weights.architecture.parameter_shapes()
+        blocks = weights.architecture.blocks
+        self.convs = nn.ModuleList(
+            nn.Conv2d(shape[0], block.channels, block.kernel, padding=block.padding)
+            for shape, block in zip(features, blocks, strict=False)
+        )
+        self.pools = nn.ModuleList(nn.MaxPool2d(block.pool) for block in blocks)
+        classes, inputs = parameters["linear.weight"]
+        self.linear = nn.Linear(inputs, classes)
+        state = {name: torch.from_numpy(array.copy()) for name, array in weights.tensors.items()}
+        self.load_state_dict(state)
+        self.pixel_scale = PIXEL_SCALE if input == "uint8" else 1.0
+
+    def forward(self, image: Tensor) -> Prediction:
+        """Classify pixels [N, C, H, W]."""
+        x = image.to(torch.float32) * self.pixel_scale
+        for conv, pool in zip(self.convs, self.pools):  # noqa: B905 (TorchScript has no strict=)
+            x = pool(torch.relu(conv(x)))
+        logits = self.linear(x.flatten(1))
+        return Prediction(logits, torch.softmax(logits, dim=1), logits.argmax(dim=1))
+
+
+class Named(nn.Module):
+    """The same with a dict as its answer: a named tuple would bind the reader to our class."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.convs, self.pools, self.linear = classifier.convs, classifier.pools, classifier.linear
+        self.pixel_scale = classifier.pixel_scale
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Classify pixels [N, C, H, W]."""
+        # Borrowed, not inherited: a subclass could not return another type.
+        answers: dict[str, Tensor] = Classifier.forward(self, image)._asdict()  # type: ignore[arg-type]
+        return answers
+
+
+def script(classifier: Classifier) -> bytes:
+    """Return a TorchScript archive."""
+    content = io.BytesIO()
+    with deprecation_known():
+        torch.jit.save(torch.jit.script(classifier), content)
+    return content.getvalue()
+
+
+def capture(classifier: Classifier, example: Tensor) -> bytes:
+    """Return a torch.export archive for pictures like `example` [2, C, H, W], with N free."""
+    batch = {0: torch.export.Dim("N")}
+    program = torch.export.export(Named(classifier), (example,), dynamic_shapes={"image": batch})
+    content = io.BytesIO()
+    torch.export.save(program, content)
+    return content.getvalue()
+
+
+def main(form: str, source: Path, archive: Path, input: str) -> None:
+    """Write the network in `source` to `archive`."""
+    weights = read_weights(source)
+    classifier = Classifier(weights, input).eval().requires_grad_(False)
+    if form == "torchscript":
+        archive.write_bytes(script(classifier))
+    else:
+        dtype = torch.uint8 if input == "uint8" else torch.float32
+        archive.write_bytes(
+            capture(classifier, torch.zeros((2, *weights.architecture.input), dtype=dtype))
+        )
+
+
+if __name__ == "__main__":
+    with exits_with_5_when_full():
+        main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])

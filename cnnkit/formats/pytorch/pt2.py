@@ -1,0 +1,131 @@
+"""torch.export: `write_pt2(weights, options)[".pt2"]` is what torch.export.load reads.
+
+torch.export.load runs what a file tells it to: pickled weights and example inputs, Python
+expressions in its shapes, any function by its name. Our files have none of these, and `read_pt2`
+refuses a file that has, before PyTorch sees it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cnnkit.errors import InputError, MissingError
+from cnnkit.formats.options import Options
+from cnnkit.formats.pytorch.archive import ROOT, metadata_texts, pack, read_parts, write_archive
+from cnnkit.graph.weights import Weights
+
+PROGRAM = f"{ROOT}/models/model.json"
+EXAMPLES = f"{ROOT}/data/sample_inputs/model.pt"
+CONFIGS = tuple(f"{ROOT}/data/{kind}/model_{kind}_config.json" for kind in ("weights", "constants"))
+# Every part of an archive of ours; a weight is its bare numbers.
+PARTS = re.compile(
+    rf"{ROOT}/(models/model\.json|data/(weights|constants)/model_(weights|constants)_config\.json"
+    r"|data/weights/weight_\d+|data/sample_inputs/model\.pt|extra/metadata\.json"
+    r"|archive_format|archive_version|byteorder|\.data/version)"
+)
+SYMBOL = re.compile(r"Symbol\('\w+'(, (positive|integer)=True)*\)")  # the batch size, to sympy
+# PyTorch's own mathematics, as far as this family needs it: other operators read and write files.
+OPERATOR = re.compile(
+    r"torch\.ops\.aten\.(_assert_tensor_metadata|to|mul|conv2d|relu|max_pool2d|flatten|linear"
+    r"|softmax|argmax)\.\w+"
+)
+
+
+def write_pt2(weights: Weights, options: Options) -> dict[str, bytes]:
+    """Return a torch.export archive: pixels [N, C, H, W] in; a dict of the contract's outputs out.
+
+    It has no example inputs: they would be a pickle, and with it a view's whole storage.
+
+    Raises:
+        MissingError: PyTorch is not installed, or is too old.
+        StorageError: there is no room for temporary files.
+    """
+    seen = set()
+
+    def edit(name: str, content: bytes) -> bytes | None:
+        seen.add(name)
+        if name == EXAMPLES:
+            return b""
+        if name == PROGRAM:  # without source lines and the paths of this computer's files
+            program = _without(json.loads(content), "stack_trace")
+            return json.dumps(program, separators=(",", ":")).encode()
+        return content
+
+    archive = write_archive("pt2", weights, options, edit)
+    if not {PROGRAM, EXAMPLES, *CONFIGS} <= seen:
+        raise MissingError(
+            "torch", "writes another kind of pt2 file than this cnnkit knows", "install torch 2.8"
+        )
+    return {".pt2": archive}
+
+
+def read_pt2(path: Path) -> tuple[dict[str, str], bytes]:
+    """Check a torch.export archive of ours; nothing in it is run.
+
+    Returns its metadata texts, and an archive made anew of the parts that were checked: PyTorch may
+    read a crafted zip file otherwise than Python does.
+
+    Raises:
+        StorageError: the file cannot be read.
+        InputError: it is damaged, not ours, or could run code when it is loaded.
+    """
+    parts = read_parts(path, "a torch.export archive", "/archive_format")
+    texts = metadata_texts(path, parts)
+    if not texts:
+        return texts, b""  # the contract's reader says that it is not ours
+    danger = _danger(parts)
+    if danger:
+        raise InputError(
+            path,
+            f"could run code when it is loaded ({danger}), so cnnkit never loads it",
+            "export it again",
+        )
+    return texts, pack(parts)
+
+
+def _danger(parts: dict[str, bytes]) -> str:
+    """Return what in an archive PyTorch would run, or what no file of ours has; "" if nothing."""
+    strange = [name for name in parts if not PARTS.fullmatch(name)]
+    if strange:
+        return f"its part {strange[0]}"
+    if not {PROGRAM, EXAMPLES, *CONFIGS} <= set(parts):
+        return "a part is missing"
+    if parts[EXAMPLES]:
+        return "pickled example inputs"
+    try:
+        values = [json.loads(parts[name]) for name in (PROGRAM, *CONFIGS)]
+    except (ValueError, RecursionError):
+        return "a part that is not JSON"
+    for key, value in _items(values):
+        if key == "use_pickle" and value is not False:
+            return "pickled weights"
+        if key == "expr_str" and not SYMBOL.fullmatch(str(value)):
+            return f"the expression {value}"
+        if key == "target" and not OPERATOR.fullmatch(str(value)):
+            return f"the function {value}"
+        if key in ("guards_code", "custom_obj_values") and value:
+            return key
+        if key == "path_name" and not re.fullmatch(r"weight_\d+", str(value)):
+            return f"the file {value}"
+    return ""
+
+
+def _items(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every key with its value, at any depth of JSON values."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key, inner
+            yield from _items(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _items(inner)
+
+
+def _without(value: Any, unwanted: str) -> Any:
+    if isinstance(value, dict):
+        return {k: _without(inner, unwanted) for k, inner in value.items() if k != unwanted}
+    return [_without(inner, unwanted) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,151 @@
+"""The drawing page on this machine: `with Demo(Path("runs/train/mnist-1")) as demo: demo.url`.
+
+The page is the host export/onnx/web; its runtime here is this process, so that it needs no
+browser runtime and answers in cnnkit's own engine.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.errors import InputError, StorageError
+from cnnkit.hosts.apps import host_folder
+from cnnkit.runtimes.loader import load
+from cnnkit.runtimes.model import Model
+
+TIMED_SECONDS = 0.002  # of repeated calls behind one figure in microseconds
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+}
+
+
+class Demo:
+    """A server of the page, on this machine only; `serve` answers until it is interrupted.
+
+    Args:
+        path: a run folder, a weights file or an artefact.
+        port: where to listen; 0 takes a free one.
+
+    Raises:
+        InputError: the file is no network of one input channel.
+        StorageError: the port is taken.
+    """
+
+    def __init__(self, path: Path, port: int = 0) -> None:
+        model = load(path)
+        if model.architecture.input[0] != 1:
+            raise InputError(
+                path,
+                f"takes {model.architecture.input[0]} channels; the page draws in one",
+                "use a network for grey pictures",
+            )
+        try:
+            self.server = ThreadingHTTPServer(("127.0.0.1", port), _handler(model))
+        except (OSError, OverflowError) as error:
+            raise StorageError(
+                f"port {port}", f"cannot be used ({error})", "choose another with --port"
+            ) from error
+        self.server.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self.server.server_port}/"
+
+    def serve(self) -> None:
+        """Answer until the process is interrupted."""
+        self.server.serve_forever()
+
+    def __enter__(self) -> Demo:
+        threading.Thread(target=self.serve, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def page_files() -> dict[str, tuple[str, bytes]]:
+    """Return the page's files as content type and bytes, by the path that a browser asks for."""
+    folder = host_folder("onnx", "web")
+    files = {f"/{file.name}": file for file in (folder / "page").iterdir()}
+    files |= {"/": files["/index.html"], "/runtime.mjs": folder / "runtimes" / "server.mjs"}
+    return {path: (TYPES[file.suffix], file.read_bytes()) for path, file in files.items()}
+
+
+def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
+    files = page_files()
+    height, width = model.architecture.input[1:]
+    about = {
+        "name": model.runtime,
+        "names": model.names,
+        "size": [height, width],
+        "selfTest": "weights match their SHA-256",  # `load` has seen to it
+    }
+    files["/model.json"] = ("application/json", json.dumps(about).encode())
+
+    def predict(image: NDArray[np.uint8]) -> dict[str, Any]:
+        return {"probabilities": model(image).probabilities[0].tolist()}
+
+    def measure(image: NDArray[np.uint8]) -> dict[str, Any]:
+        started, calls, passed = time.perf_counter(), 0, 0.0
+        while passed < TIMED_SECONDS:
+            model(image)
+            calls += 1
+            passed = time.perf_counter() - started
+        return {"microseconds": 1e6 * passed / calls}
+
+    actions: dict[str, Callable[[NDArray[np.uint8]], dict[str, Any]]] = {
+        "/predict": predict,
+        "/time": measure,
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            if self.path not in files:
+                self.send_error(HTTPStatus.NOT_FOUND)
+                return
+            self.answer(*files[self.path])
+
+        def do_POST(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            if self.path not in actions or length != str(height * width):
+                self.close_connection = True  # its body stays unread
+                self.send_error(HTTPStatus.BAD_REQUEST, f"POST {height * width} bytes to /predict")
+                return
+            pixels = np.frombuffer(self.rfile.read(int(length)), np.uint8)
+            result = actions[self.path](pixels.reshape(1, 1, height, width))
+            self.answer("application/json", json.dumps(result).encode())
+
+        def answer(self, kind: str, content: bytes) -> None:
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Stay quiet: a line for every stroke tells nobody anything."""
+
+    return Handler

@@ -1,0 +1,71 @@
+"""The network in PyTorch, driven by its `Architecture`: `log_p = Network()(images / 255)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.weights import Weights
+
+
+class Network(nn.Module):
+    """Blocks of Conv2d → ReLU → MaxPool2d, then Linear and log-softmax.
+
+    The parameters start as `architecture.initial_parameters(seed)`: PyTorch's default distribution,
+    drawn by NumPy, so that any engine can start from the same numbers. PyTorch's own random state
+    is neither read nor moved.
+    """
+
+    def __init__(self, architecture: Architecture | None = None, seed: int = 0) -> None:
+        super().__init__()
+        self.architecture = architecture or Architecture()
+        shapes = self.architecture.parameter_shapes()
+        self.convs = nn.ModuleList()
+        for i, block in enumerate(self.architecture.blocks):
+            channels = shapes[f"convs.{i}.weight"][1]
+            self.convs.append(
+                nn.Conv2d(
+                    channels, block.channels, block.kernel, padding=block.padding, device="meta"
+                )
+            )
+        classes, features = shapes["linear.weight"]
+        self.linear = nn.Linear(features, classes, device="meta")
+        self.to_empty(device="cpu")  # from "meta", where PyTorch draws nothing
+        self.load_arrays(self.architecture.initial_parameters(seed))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return the scores before softmax, float32 [N, K], of images float32 [N, C, H, W]."""
+        for conv, block in zip(self.convs, self.architecture.blocks, strict=True):
+            x = F.max_pool2d(F.relu(conv(x)), block.pool)
+        scores: Tensor = self.linear(x.flatten(1))
+        return scores
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return log-probabilities float32 [N, K] of images float32 [N, C, H, W] in [0, 1]."""
+        return F.log_softmax(self.logits(x), dim=1)
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """Copy float32 arrays, by state-dict name, into the parameters."""
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                parameter.copy_(torch.from_numpy(np.ascontiguousarray(arrays[name])))
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return copies of the parameters by state-dict name, in definition order."""
+        return {
+            name: parameter.detach().cpu().contiguous().numpy().copy()
+            for name, parameter in self.named_parameters()
+        }
+
+
+def network_from(weights: Weights) -> Network:
+    """Return the network that `weights` describes, ready to answer (in eval mode)."""
+    network = Network(weights.architecture)
+    network.load_arrays(weights.tensors)
+    return network.eval()

@@ -1,0 +1,36 @@
+"""Convolution, ReLU and max-pool in one pass, for NumPy arrays and PyTorch tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnnkit.lazy import attach
+
+if TYPE_CHECKING:
+    from cnnkit.ops.functional import conv_relu_pool as conv_relu_pool
+    from cnnkit.ops.fused import ConvReLUPool as ConvReLUPool
+    from cnnkit.ops.fused import available_isas as available_isas
+    from cnnkit.ops.fused import isa as isa
+    from cnnkit.ops.ort_op import ort_custom_ops as ort_custom_ops
+    from cnnkit.ops.reference import conv_relu_pool_ref as conv_relu_pool_ref
+
+__all__ = [
+    "ConvReLUPool",
+    "available_isas",
+    "conv_relu_pool",
+    "conv_relu_pool_ref",
+    "isa",
+    "ort_custom_ops",
+]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "ConvReLUPool": ".fused",
+        "available_isas": ".fused",
+        "conv_relu_pool": ".functional",
+        "conv_relu_pool_ref": ".reference",
+        "isa": ".fused",
+        "ort_custom_ops": ".ort_op",
+    },
+)

@@ -1,0 +1,141 @@
+"""Convolution, ReLU and max-pool in one pass: `y = conv_relu_pool(x, weight, bias, padding=1)`.
+
+Legend of shape letters: N images, C channels, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.errors import InputError, MissingError
+from cnnkit.ops.reference import Size
+
+try:
+    from cnnkit import _core
+except ImportError as error:
+    raise MissingError(
+        "cnnkit._core",
+        f"cannot be loaded ({error})",
+        "install cnnkit with `pip install .`, and leave the folder of its sources to use it",
+    ) from error
+
+if TYPE_CHECKING:
+    import torch
+
+    Array = NDArray[np.float32] | torch.Tensor
+
+
+def isa() -> str:
+    """Return the instruction set in use: the best that this machine has, or the one in CNNKIT_ISA.
+
+    Raises:
+        InputError: CNNKIT_ISA names one that this machine cannot run.
+    """
+    return _core.isa()
+
+
+def available_isas() -> list[str]:
+    """Return the instruction sets that this machine can run, best first."""
+    return _core.available_isas()
+
+
+class ConvReLUPool(_core.ConvReluPool):
+    """The fused operation with its weights made ready once: `operation(x, threads=1)`, many times.
+
+    The constructor's arguments are those of `conv_relu_pool`, as are a call's `x` and `threads`
+    and its result. Where x is a NumPy array, a call takes `out=` too: a contiguous float32 array
+    of the result's shape to write to and return, which must not overlap x. (A small kernel takes
+    no longer than making an array.) Instances may be called from several threads; a call that
+    takes more than a few microseconds lets other Python threads run.
+
+    Attributes:
+        algorithm: the algorithm that was chosen for these weights.
+        isa: the instruction set that it runs on.
+    """
+
+    def __init__(
+        self,
+        weight: Array,
+        bias: Array | None = None,
+        stride: Size = 1,
+        padding: Size = 0,
+        pool_kernel: Size = 2,
+        pool_stride: Size | None = None,
+        pool_padding: Size = 0,
+        *,
+        precision: str = "default",
+        isa: str | None = None,
+    ) -> None:
+        super().__init__(
+            _array(weight, "weight"),
+            None if bias is None else _array(bias, "bias"),
+            stride,
+            padding,
+            pool_kernel,
+            pool_stride,
+            pool_padding,
+            precision,
+            isa,
+        )
+        self._channels_out: int = weight.shape[0]
+
+    def _call(
+        self, x: Any, *, threads: int | None = None, out: NDArray[np.float32] | None = None
+    ) -> Any:
+        """Do what the base's call has not done: all but brief calls with usual arrays."""
+        count = default_threads() if threads is None else threads
+        if _is_tensor(x) and x.ndim == 4 and out is None:
+            return self.run_tensor(x, count)
+        return self.run(_array(x, "x"), count, out)
+
+    def run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
+        """Run on a tensor [N, C_in, H, W]; see `conv_relu_pool`."""
+        x = _plain(x, "x").contiguous()
+        images, channels, height, width = x.shape
+        y = x.new_empty((images, self._channels_out, *self.output_size(height, width)))
+        self.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), threads)
+        return y
+
+
+def default_threads() -> int:
+    """Return PyTorch's number of threads if PyTorch is loaded, else the usable cores."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _array(value: Any, name: str) -> NDArray[Any]:
+    """Return a tensor's memory as an array; anything else unchanged, for the kernel to judge."""
+    return _plain(value, name).detach().numpy() if _is_tensor(value) else value
+
+
+def _is_tensor(value: object) -> TypeGuard[torch.Tensor]:
+    """Tell without importing PyTorch: who holds a tensor has it loaded."""
+    loaded = sys.modules.get("torch")
+    return loaded is not None and isinstance(value, loaded.Tensor)
+
+
+def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
+    """Return the tensor, if its memory holds float32 numbers that no gradient must follow."""
+    loaded = sys.modules["torch"]
+    if not tensor.is_cpu:
+        raise InputError(name, f"is on {tensor.device}", "move it with .cpu()")
+    if tensor.layout is not loaded.strided:
+        raise InputError(name, f"has layout {tensor.layout}", "give .to_dense()")
+    if tensor.dtype is not loaded.float32:
+        raise InputError(name, f"has dtype {tensor.dtype}", "give float32, with .float()")
+    if tensor.requires_grad and loaded.is_grad_enabled():
+        raise InputError(
+            name,
+            "requires a gradient, which an operation with weights made ready cannot give",
+            "use cnnkit.nn.ConvReLUPool2d or conv_relu_pool, or call it under torch.no_grad()",
+        )
+    return tensor.resolve_neg()

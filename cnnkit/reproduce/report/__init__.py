@@ -1,0 +1,1 @@
+"""The report of a reproduction: its sections, figures, Markdown and HTML."""

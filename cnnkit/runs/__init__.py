@@ -1,0 +1,21 @@
+"""Run folders on disk: the training state, what is published, and which run is meant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnnkit.lazy import attach
+
+if TYPE_CHECKING:
+    from cnnkit.runs.find import find_run as find_run
+    from cnnkit.runs.find import find_weights as find_weights
+
+__all__ = ["find_run", "find_weights"]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "find_run": ".find",
+        "find_weights": ".find",
+    },
+)

@@ -1,0 +1,195 @@
+"""The truth of a run, one file: `state = read_state(Path("runs/train/mnist-1"))`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.data.dataset import Dataset
+from cnnkit.errors import InputError
+from cnnkit.formats.checkpoint import read_tensors, write_tensors
+from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.weights import Weights
+from cnnkit.runs.training_state import check_state, parameters
+from cnnkit.system.cpu import cpu_name
+from cnnkit.system.packages import find_version
+
+STATE_FILE = "resume.safetensors"
+KEPT, CONFUSION = "kept/", "confusion"
+RECORD = (  # what is known of an epoch, in the order of metrics.csv; None where not measured
+    *("epoch", "learning_rate", "train_loss", "train_accuracy", "validation_loss"),
+    *("validation_accuracy", "test_accuracy", "seconds", "images_per_second"),
+)
+
+
+@dataclass
+class RunState:
+    """All that a run is after its last complete epoch.
+
+    Attributes:
+        config: every choice, as JSON values.
+        dataset: `name`, `names` (the K labels) and `sha256` (by file) of the data.
+        architecture: the network's shapes.
+        engine: the engine's arrays: parameters, Adam's moments, number of steps.
+        kept: the parameters to publish, those of epoch `kept_epoch`.
+        kept_epoch: the last epoch, or that of the lowest validation loss; 0 before the first ends.
+        confusion: int64 [K, K] of the kept parameters on the test set, rows the true class.
+        history: one record per complete epoch, with the keys RECORD.
+        sessions: what each start and resumption ran on, and when.
+    """
+
+    config: dict[str, Any]
+    dataset: dict[str, Any]
+    architecture: Architecture
+    engine: dict[str, NDArray[np.float32]]
+    kept: dict[str, NDArray[np.float32]]
+    kept_epoch: int
+    confusion: NDArray[np.int64]
+    history: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
+
+    @classmethod
+    def new(
+        cls,
+        config: dict[str, Any],
+        data: Dataset,
+        architecture: Architecture,
+        engine: dict[str, NDArray[np.float32]],
+    ) -> RunState:
+        """Return the state before the first step."""
+        return cls(
+            config=config,
+            dataset={"name": data.name, "names": list(data.names), "sha256": data.sha256},
+            architecture=architecture,
+            engine=engine,
+            kept=parameters(engine),
+            kept_epoch=0,
+            confusion=np.zeros((architecture.classes, architecture.classes), np.int64),
+            history=[],
+            sessions=[],
+        )
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether validation has not improved for as many epochs as the config allows."""
+        patience = self.config["patience"]
+        return patience is not None and len(self.history) - self.kept_epoch >= patience
+
+    @property
+    def complete(self) -> bool:
+        """Whether no epoch is left to train."""
+        return len(self.history) >= self.config["epochs"] or self.out_of_patience
+
+    @property
+    def test_accuracy(self) -> float:
+        """Share of the test images that the kept parameters get right, 0 to 1."""
+        return float(self.confusion.trace() / max(1, self.confusion.sum()))
+
+    def weights(self) -> Weights:
+        """Return the kept network as it is published: no dates, no paths."""
+        keys = ("batch_size", "learning_rate", "schedule", "weight_decay", "seed")
+        choices = {key: self.config[key] for key in keys}
+        metadata = {
+            "names": self.dataset["names"],
+            "dataset": self.dataset["name"],
+            "dataset_sha256": self.dataset["sha256"],
+            "test_accuracy": self.test_accuracy,
+            "training": {"epochs": self.kept_epoch, **choices},
+        }
+        return Weights(self.architecture, self.kept, metadata)
+
+
+def session(engine: str, device: str, first_epoch: int, processes: int = 1) -> dict[str, Any]:
+    """Return what a start or resumption runs on, and the time."""
+    try:
+        from cnnkit import ops
+    except ImportError:  # the extension is not built here; training does not need it
+        isa = None
+    else:
+        isa = ops.isa()
+    return {
+        "first_epoch": first_epoch,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "engine": engine,
+        **{package: find_version(package) for package in ("cnnkit", "torch", "numpy")},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": cpu_name(),
+        "isa": isa,
+        "device": device,
+        "processes": processes,
+        "threads": 1,
+    }
+
+
+def write_state(folder: Path, state: RunState) -> None:
+    """Write the truth of a run, whole or not at all."""
+    tensors: dict[str, NDArray[Any]] = {
+        **state.engine,
+        **{KEPT + name: array for name, array in state.kept.items()},
+        CONFUSION: state.confusion,
+    }
+    header = {
+        "kind": "training state",
+        "config": state.config,
+        "dataset": state.dataset,
+        "architecture": state.architecture.to_json(),
+        "kept_epoch": state.kept_epoch,
+        "history": state.history,
+        "sessions": state.sessions,
+    }
+    write_tensors(folder / STATE_FILE, tensors, {**header, "digest": _digest(tensors, header)})
+
+
+def read_state(folder: Path) -> RunState:
+    """Read the truth of a run.
+
+    Raises:
+        StorageError: the state cannot be read.
+        InputError: the folder holds no run, or its state is damaged or of another version.
+    """
+    path = folder / STATE_FILE
+    if not path.exists():
+        raise InputError(
+            folder, f"is no run that can go on: it holds no {STATE_FILE}", "name a run folder"
+        )
+    tensors, header = read_tensors(path)
+    header.pop("format_version")
+    digest = header.pop("digest", None)
+    if header.get("kind") != "training state" or digest != _digest(tensors, header):
+        raise InputError(
+            path, "is damaged, or no training state", "start again with another --output"
+        )
+    architecture = Architecture.from_json(header["architecture"], path)
+    kept = {name: tensors.pop(KEPT + name) for name in architecture.parameter_shapes()}
+    confusion = tensors.pop(CONFUSION)
+    check_state(tensors, architecture, path)
+    # Records older than schedules do not name their rate: it was the run's.
+    rate = {"learning_rate": header["config"]["learning_rate"]}
+    return RunState(
+        config=header["config"],
+        dataset=header["dataset"],
+        architecture=architecture,
+        engine=tensors,
+        kept=kept,
+        kept_epoch=header["kept_epoch"],
+        confusion=confusion,
+        history=[{key: {**rate, **record}[key] for key in RECORD} for record in header["history"]],
+        sessions=header["sessions"],
+    )
+
+
+def _digest(tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> str:
+    """Return a checksum of the whole state: safetensors itself does not notice a flipped bit."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(name.encode() + np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,55 @@
+"""A training's state as NumPy arrays: parameters, Adam's moments, and the number of steps.
+
+It is all that the next step depends on, except the order of the images, which
+`cnnkit.data.sampling` gives. So one engine can go on where another stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.errors import InputError
+from cnnkit.graph.architecture import Architecture
+
+State = Mapping[str, NDArray[np.float32]]
+
+
+# Names in the state: a prefix and the parameter's name, and the number of steps taken.
+PARAMETERS, MEAN, SQUARE, STEP = "parameters/", "adam.mean/", "adam.square/", "adam.step"
+
+
+def fresh_state(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
+    """Return the state before the first step: drawn parameters, Adam's moments at zero."""
+    state: dict[str, NDArray[np.float32]] = {STEP: np.zeros(1, np.float32)}
+    for name, values in architecture.initial_parameters(seed).items():
+        state[PARAMETERS + name] = values
+        state[MEAN + name] = np.zeros_like(values)
+        state[SQUARE + name] = np.zeros_like(values)
+    return state
+
+
+def parameters(state: State) -> dict[str, NDArray[np.float32]]:
+    """Return a state's network parameters by their own names."""
+    return {
+        name.removeprefix(PARAMETERS): array
+        for name, array in state.items()
+        if name.startswith(PARAMETERS)
+    }
+
+
+def is_finite(state: State) -> bool:
+    """Tell whether a state holds neither NaN nor infinity."""
+    return all(bool(np.isfinite(array).all()) for array in state.values())
+
+
+def check_state(state: State, architecture: Architecture, path: object) -> None:
+    """Raise InputError unless a state read from `path` fits the architecture."""
+    expected = {name: array.shape for name, array in fresh_state(architecture, 0).items()}
+    found = {name: array.shape for name, array in state.items() if array.dtype == np.float32}
+    if found != expected or len(state) != len(expected) or not is_finite(state):
+        raise InputError(
+            path, "does not hold a whole training state", "start again with another --output"
+        )

@@ -1,0 +1,161 @@
+"""A trained network in cnnkit's own engine: `cnnkit.load("mnist.onnx")(images).label`.
+
+It needs NumPy and nothing else at work; ONNX files are read without the onnx package.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit import _core
+from cnnkit.errors import InputError
+from cnnkit.formats.checkpoint import read_weights
+from cnnkit.formats.detect import sniff
+from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.weights import Weights
+from cnnkit.runs.find import find_weights
+from cnnkit.runtimes.model import Prediction
+from cnnkit.runtimes.native import engine
+
+if TYPE_CHECKING:
+    from cnnkit.runtimes.model import Model
+
+# What each of the other runtimes reads.
+RUNTIMES = {"onnxruntime": ("onnx",), "torch": ("torchscript", "pt2")}
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A network in cnnkit's own engine; call it with images, from any thread.
+
+    Attributes:
+        path: the file that it came from.
+        weights: architecture, parameters, and what the file says of them.
+        threads: how many a call may use.
+    """
+
+    path: Path
+    weights: Weights
+    threads: int = 1
+    _engine: _core.Network = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise InputError("threads", f"is {self.threads}", "give at least 1")
+        object.__setattr__(self, "_engine", engine(self.weights))
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's shapes."""
+        return self.weights.architecture
+
+    @property
+    def names(self) -> list[str]:
+        """The K class labels."""
+        return self.weights.names
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What the file says of the network."""
+        return self.weights.metadata
+
+    def __call__(self, images: NDArray[Any], out: Prediction | None = None) -> Prediction:
+        """Classify images.
+
+        Args:
+            images: uint8, raw pixels, or float32 in [0, 1]; [N, C, H, W] or one image [C, H, W]; of
+                one channel also [N, H, W] or [H, W]. Others than contiguous ones are copied.
+            out: an earlier answer of as many images, whose arrays are written and returned.
+
+        Raises:
+            InputError: another type or shape, of images or of `out`.
+        """
+        return Prediction(*self._engine(np.ascontiguousarray(images), self.threads, out))
+
+
+@overload
+def load(
+    path: str | os.PathLike[str], threads: int = 1, runtime: Literal["cnnkit"] = "cnnkit"
+) -> Classifier: ...
+@overload
+def load(
+    path: str | os.PathLike[str],
+    threads: int = 1,
+    *,
+    runtime: Literal["onnxruntime", "torch"],
+) -> Model: ...
+def load(
+    path: str | os.PathLike[str], threads: int = 1, runtime: str = "cnnkit"
+) -> Classifier | Model:
+    """Open an ONNX file, a C source, a weights file or a run folder as a function of images.
+
+    Args:
+        path: the file; its format is decided by its content. ONNX files of others are taken too,
+            if they are a Conv-ReLU-MaxPool stack.
+        threads: how many a call may use.
+        runtime: "cnnkit", its own engine; or "onnxruntime" or "torch", what the users of an
+            exported file have, which takes raw pixels [N, C, H, W] only.
+
+    Raises:
+        StorageError: the file cannot be read.
+        InputError: it is damaged, not a network of the family, or not for this runtime.
+        MissingError: the runtime is not installed.
+    """
+    path = Path(path)
+    form = sniff(path)
+    if runtime == "cnnkit":
+        return Classifier(path, READERS[form](path), threads)
+    if runtime not in RUNTIMES:
+        known = ", ".join(["cnnkit", *RUNTIMES])
+        raise InputError("runtime", f"is {runtime}", f"make it one of {known}")
+    if form not in RUNTIMES[runtime]:
+        raise InputError(path, f"is not for {runtime} to read", "load it without runtime=")
+    from cnnkit import runtimes
+
+    return runtimes.load(path, threads)
+
+
+def _read_onnx(path: Path) -> Weights:
+    from cnnkit.formats.onnx.convnet import read_stack
+
+    return read_stack(path)
+
+
+def _read_c(path: Path) -> Weights:
+    from cnnkit.formats.c.source import read_c
+
+    return read_c(path).weights
+
+
+def _read_torchscript(path: Path) -> Weights:
+    from cnnkit.formats.pytorch.torchscript import read_torchscript
+
+    read_torchscript(path)  # what is no TorchScript archive at all is named first
+    raise _only_for_torch(path, "TorchScript")
+
+
+def _read_pt2(path: Path) -> Weights:
+    from cnnkit.formats.pytorch.pt2 import read_pt2
+
+    read_pt2(path)
+    raise _only_for_torch(path, "a torch.export program")
+
+
+def _only_for_torch(path: Path, kind: str) -> InputError:
+    return InputError(path, f"is {kind}, which only PyTorch runs", 'load it with runtime="torch"')
+
+
+READERS: dict[str, Callable[[Path], Weights]] = {
+    "c": _read_c,
+    "onnx": _read_onnx,
+    "pt2": _read_pt2,
+    "torchscript": _read_torchscript,
+    "weights": lambda path: read_weights(find_weights(path)),
+}

@@ -1,0 +1,162 @@
+"""An artefact's answers from a process of its own: `ask(path, images, plan)`.
+
+The child (`python -m cnnkit.runtimes.isolated ARTEFACT FOLDER PLAN`) opens the file in its runtime
+and writes its answers as .npy files. A crash of the runtime is a finding then, and not our end.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.errors import CnnkitError, InputError, MissingError, StorageError
+from cnnkit.formats.contract import read_golden
+from cnnkit.runtimes.loader import open_model
+from cnnkit.runtimes.model import Model, Prediction
+from cnnkit.system.subprocesses import (
+    exchange_folder,
+    exits_with_5_when_full,
+    last_words,
+    run_module,
+)
+
+ERRORS = {error.__name__: error for error in (InputError, MissingError, StorageError)}
+ABOUT, IMAGES = "about.json", "images.npy"
+Plan = Sequence[tuple[int, int]]  # start and stop of each batch
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an artefact said.
+
+    Attributes:
+        about: format, runtime, metadata, declared types and shapes, notes, weights_sha256,
+            intact.
+        prediction: of the images of all batches, one batch after another; None if one failed.
+        golden: of its own golden images; None if it has none, or a batch failed.
+        failure: on which batch it failed, and how; empty if it did not.
+    """
+
+    about: dict[str, Any]
+    prediction: Prediction | None
+    golden: Prediction | None = None
+    failure: str = ""
+
+
+def plan_batches(count: int, sizes: Sequence[int] = (1, 2, 7, 64)) -> Plan:
+    """Return batches of `count` images: a twentieth of them in each size, then all at once.
+
+    A twentieth is at least one batch, as long as there are images for it.
+    """
+    plan: list[tuple[int, int]] = []
+    start = 0
+    for size in sizes:
+        for _ in range(max(1, count // 20 // size)):
+            if start + size <= count:
+                plan.append((start, start + size))
+                start += size
+    return [*plan, (0, count)]
+
+
+def images_of(plan: Plan) -> NDArray[np.int64]:
+    """Return the index of the image that each answer of `Answers.prediction` is to, int64 [M]."""
+    return np.concatenate([np.arange(start, stop) for start, stop in plan])
+
+
+def ask(path: Path, images: NDArray[np.uint8], plan: Plan) -> Answers:
+    """Let an artefact answer uint8 [N, C, H, W] in a fresh process, in these batches.
+
+    Raises:
+        InputError: the artefact is damaged or not ours.
+        MissingError: its runtime is not installed.
+        StorageError: the artefact cannot be read, or there is no room for temporary files.
+    """
+    with exchange_folder() as folder:
+        np.save(folder / IMAGES, images)
+        child = run_module("cnnkit.runtimes.isolated", path, folder, json.dumps(plan))
+        if not (folder / ABOUT).exists():
+            failure = f"its runtime could not open it: {last_words(child)}"
+            return Answers({}, None, failure=failure)
+        about = json.loads((folder / ABOUT).read_text())
+        if "error" in about:
+            raise ERRORS[about["error"]](about["subject"], about["reason"], about["remedy"])
+        if "failure" in about or child.returncode:
+            return Answers(about, None, failure=about.get("failure") or last_words(child))
+        prediction = _load(folder, "test")
+        golden = _load(folder, "golden") if (folder / "golden-label.npy").exists() else None
+        return Answers(about, prediction, golden)
+
+
+def answer(model: Model, images: NDArray[np.uint8], plan: Plan) -> Answers:
+    """Let an open model answer images in these batches, then its golden images in one.
+
+    Types and shapes of the answers are looked at.
+    """
+    about = {
+        "format": model.format,
+        "runtime": model.runtime,
+        "metadata": model.metadata,
+        "declared": model.declared,
+        "notes": model.notes,
+        "weights_sha256": model.weights_sha256,
+        "intact": model.intact,
+    }
+    golden = read_golden(model.path, model.metadata)
+    batches = [images[start:stop] for start, stop in plan] + ([golden.images] if golden else [])
+    parts: list[Prediction] = []
+    classes = model.architecture.classes
+    for batch in batches:
+        size = len(batch)
+        try:
+            part = model(batch)
+        except Exception as error:  # whatever a runtime raises is what it answers
+            reason = next(iter(str(error).strip().splitlines()), "")
+            failure = f"batch of {size}: {type(error).__name__}: {reason}"
+            return Answers(about, None, failure=failure)
+        found = [f"{array.dtype}{list(array.shape)}" for array in part]
+        if found != [
+            f"float32[{size}, {classes}]",
+            f"float32[{size}, {classes}]",
+            f"int64[{size}]",
+        ]:
+            failure = f"batch of {size}: answers are {', '.join(found)}"
+            return Answers(about, None, failure=failure)
+        parts.append(part)
+    own = parts.pop() if golden else None
+    joined = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return Answers(about, Prediction(*joined), own)
+
+
+def _save(folder: Path, kind: str, prediction: Prediction | None) -> None:
+    for name, array in (prediction._asdict() if prediction else {}).items():
+        np.save(folder / f"{kind}-{name}.npy", array)
+
+
+def _load(folder: Path, kind: str) -> Prediction:
+    return Prediction(*(np.load(folder / f"{kind}-{name}.npy") for name in Prediction._fields))
+
+
+def main(path: Path, folder: Path, plan: Plan) -> None:
+    """Answer the images in `folder` and leave the answers there."""
+    try:
+        answers = answer(open_model(path), np.load(folder / IMAGES), plan)
+    except CnnkitError as error:
+        names = {"error": type(error).__name__, **vars(error)}
+        (folder / ABOUT).write_text(json.dumps(names))
+        return
+    failure = {"failure": answers.failure} if answers.failure else {}
+    _save(folder, "test", answers.prediction)
+    _save(folder, "golden", answers.golden)
+    (folder / ABOUT).write_text(json.dumps({**answers.about, **failure}))
+
+
+if __name__ == "__main__":
+    with exits_with_5_when_full():
+        main(Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]))

@@ -1,0 +1,115 @@
+"""A model made callable: `model(images).label`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.errors import InputError
+from cnnkit.formats import contract
+from cnnkit.formats.contract import check_names
+from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.weights import Weights
+
+
+class Prediction(NamedTuple):
+    """What a model answers for N images and K classes."""
+
+    logits: NDArray[np.float32]  # [N, K]
+    probabilities: NDArray[np.float32]  # [N, K]
+    label: NDArray[np.int64]  # [N]
+
+
+Run = Callable[[NDArray[np.uint8]], Prediction]
+
+
+@dataclass(frozen=True)
+class Model:
+    """An artefact in its runtime; call it with images.
+
+    Attributes:
+        path: the file.
+        format: a row of `cnnkit.export.FORMATS`, or "weights".
+        runtime: what answers, with its version ("onnxruntime 1.32.0").
+        metadata: the JSON values of the export contract.
+        weights: the network as found in the artefact.
+        declared: type and shape of input and outputs by name, as the runtime states them.
+        notes: what the file says of itself beyond the contract (opset, IR version).
+        run: the runtime itself, without checks.
+    """
+
+    path: Path
+    format: str
+    runtime: str
+    metadata: dict[str, Any]
+    weights: Weights
+    declared: dict[str, str]
+    run: Run
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's shapes."""
+        return self.weights.architecture
+
+    @property
+    def names(self) -> list[str]:
+        """The K class labels."""
+        return list(self.metadata["names"])
+
+    @property
+    def weights_sha256(self) -> str:
+        """Digest of the parameters that are in the artefact."""
+        return self.weights.sha256
+
+    @property
+    def intact(self) -> bool:
+        """Whether the artefact holds the tensors that its metadata tell of."""
+        quantised = contract.quantisation(self.metadata)
+        if quantised:
+            return bool(quantised.get("tensors_sha256") == self.notes["tensors_sha256"])
+        return bool(self.weights_sha256 == self.metadata["cnnkit.weights_sha256"])
+
+    def __call__(self, images: NDArray[np.uint8]) -> Prediction:
+        """Classify raw pixels, uint8 [N, C, H, W].
+
+        Raises:
+            InputError: `images` has another type or shape.
+        """
+        shape, images = self.architecture.input, np.asarray(images)
+        if images.dtype != np.uint8 or images.shape[1:] != shape:
+            raise InputError(
+                "images",
+                f"is {images.dtype}{list(images.shape)}, not uint8[N, {str(list(shape))[1:]}",
+                "pass raw pixels from 0 to 255, as the dataset has them",
+            )
+        return self.run(np.ascontiguousarray(images))
+
+
+def feeder(metadata: Mapping[str, Any]) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
+    """Return what makes of raw pixels what an artefact takes: itself, or float32 in [0, 1]."""
+    if contract.input_type(metadata) == "uint8":
+        return lambda images: images
+    return lambda images: images * np.float32(PIXEL_SCALE)
+
+
+def held_weights(path: Path, metadata: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Weights:
+    """Return the network whose parameters an artefact holds.
+
+    Raises:
+        InputError: a parameter is missing or has another type or shape, or a class has no name.
+    """
+    architecture = Architecture.from_json(metadata.get("cnnkit.graph.architecture"), path)
+    check_names(path, metadata, architecture)
+    shapes = architecture.parameter_shapes()
+    for name, shape in shapes.items():
+        if name not in arrays or arrays[name].shape != shape or arrays[name].dtype != np.float32:
+            raise InputError(
+                path, f"holds no parameter {name} of float32{list(shape)}", "export it again"
+            )
+    return Weights(architecture, {name: arrays[name] for name in shapes}, metadata)

@@ -1,0 +1,84 @@
+"""ONNX files of ours in ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.errors import InputError
+from cnnkit.formats import contract
+from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
+from cnnkit.formats.onnx.quantize import dequantise, digest
+from cnnkit.graph.architecture import Architecture
+from cnnkit.ops.ort_op import DOMAIN, ort_custom_ops
+from cnnkit.runtimes.model import Model, Prediction, feeder, held_weights
+
+
+def load_onnx(path: Path, threads: int) -> Model:
+    """Open an ONNX file of ours in ONNX Runtime."""
+    import onnxruntime
+
+    file = read_onnx(path)
+    metadata = contract.decode(path, file.metadata, "an ONNX file")
+    quantised = bool(contract.quantisation(metadata))
+    weights = held_weights(
+        path, metadata, _parameters(path, metadata, file) if quantised else file.tensors
+    )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # it raises what it would log
+    fused = DOMAIN in file.opsets
+    if fused:
+        options.register_custom_ops_library(ort_custom_ops())
+    try:
+        session = onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )  # falling back, it would print on stdout
+    except Exception as error:  # its errors have no common base class but this
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            path, f"is refused by ONNX Runtime ({reason})", "export it again"
+        ) from error
+
+    feed = feeder(metadata)
+
+    def run(images: NDArray[np.uint8]) -> Prediction:
+        return Prediction(*session.run(list(contract.OUTPUTS), {contract.INPUT: feed(images)}))
+
+    types = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(int64)": "int64"}
+    return Model(
+        path,
+        "onnx-int8" if quantised else "onnx-fused" if fused else "onnx",
+        f"onnxruntime {onnxruntime.__version__}",
+        metadata,
+        weights,
+        {
+            value.name: f"{types.get(value.type, value.type)}[{','.join(map(str, value.shape))}]"
+            for value in [*session.get_inputs(), *session.get_outputs()]
+        },
+        run,
+        {
+            "opset": file.opsets.get(""),
+            "ir_version": file.ir_version,
+            "operators": sorted(set(file.operators)),
+            "one_file": not file.external,
+            "source_notes": file.notes,
+            **({"tensors_sha256": digest(file.tensors)} if quantised else {}),
+        },
+    )
+
+
+def _parameters(path: Path, metadata: dict[str, Any], file: OnnxFile) -> dict[str, NDArray[Any]]:
+    """Return the parameters that a quantised file's tensors stand for."""
+    architecture = Architecture.from_json(metadata.get("cnnkit.graph.architecture"), path)
+    try:
+        return dequantise(file.tensors, architecture)
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            path, f"holds no quantised parameters of its network ({error})", "export it again"
+        ) from error

@@ -1,0 +1,133 @@
+"""The verdict on an artefact, claim by claim: `judge(path, answers, weights, reference, truth)`.
+
+The gate, all of it: the file holds exactly these weights and the contract's metadata; in its own
+runtime, in a fresh process, in batches of 1, 2, 7, 64 and all at once, every test image gets the
+reference's label, no logit is off by more than 1e-5 of the largest one, the three outputs agree
+with each other, and the golden vectors hold. Any other label fails, near ties included, because
+"no disagreement" is the claim that a person can repeat to others. Rounding moves a label in fewer
+than one export of a hundred (MNIST has about 250 test images per unit of margin near 0, rounding is
+3e-5): then `allow_near_ties` lets those pass that rounding decides.
+
+A quantised file has other claims in the place of these on weights, labels and logits: its weights
+are the network's, rounded, and its accuracy is not further below than its metadata allow.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.formats import contract
+from cnnkit.graph.weights import Weights
+from cnnkit.runtimes.isolated import Answers, Plan, images_of
+from cnnkit.verify.checks import (
+    Check,
+    accuracy_checks,
+    agreement_checks,
+    content_checks,
+    golden_checks,
+    output_checks,
+)
+from cnnkit.verify.comparison import Agreement, compare
+
+UNCHECKED = (
+    "other runtimes (`cnnkit doctor` tries those that are here), other versions and processors",
+    "images that are not in the test set, and the way a host prepares its pictures",
+    "speed",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on one artefact.
+
+    Attributes:
+        path: the artefact.
+        format: a row of `cnnkit.export.FORMATS`, or "weights".
+        runtime: what answered.
+        reference: what it was compared with.
+        batches: the sizes of the batches that were run.
+        agreement: the comparison; None if the artefact gave no answers.
+        checks: every claim.
+        unchecked: what was not looked at.
+        notes: what else is known: opset and IR version of an ONNX file, a quantised one's speed.
+    """
+
+    path: Path
+    format: str
+    runtime: str
+    reference: str
+    batches: tuple[int, ...]
+    agreement: Agreement | None
+    checks: tuple[Check, ...]
+    unchecked: tuple[str, ...]
+    notes: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every claim holds."""
+        return all(check.passed for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        document = {**asdict(self), "path": str(self.path), "passed": self.passed}
+        agreement = document["agreement"]
+        if agreement and not math.isfinite(agreement["logit_error"]):
+            agreement["logit_error"] = None  # JSON has no infinity
+        return document
+
+
+def judge(
+    path: Path,
+    answers: Answers,
+    weights: Weights,
+    reference: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    plan: Plan,
+    allow_near_ties: bool = False,
+) -> Report:
+    """Decide on an artefact.
+
+    Args:
+        path: the artefact.
+        answers: what it said to the batches of `plan`.
+        weights: the network it shall be.
+        reference: the network's logits [N, K].
+        truth: the right labels [N].
+        plan: the batches.
+        allow_near_ties: let another label pass where rounding decides.
+    """
+    about, prediction = answers.about, answers.prediction
+    checks = [
+        Check("it answers every batch size", prediction is not None, answers.failure or "yes")
+    ]
+    if about:
+        checks += content_checks(path, about, weights)
+    agreement = None
+    if prediction is not None:
+        agreement = compare(reference, prediction, truth, images_of(plan))
+        quantised = contract.quantisation(about["metadata"])
+        checks += (
+            accuracy_checks(agreement, quantised["max_accuracy_drop"])
+            if quantised
+            else agreement_checks(agreement, allow_near_ties)
+        )
+        checks += output_checks(prediction)
+    if about and about["format"] != "weights":
+        checks += golden_checks(path, answers, weights)
+    return Report(
+        path=path,
+        format=about.get("format", "unknown"),
+        runtime=about.get("runtime", "unknown"),
+        reference="",
+        batches=tuple(sorted({stop - start for start, stop in plan})),
+        agreement=agreement,
+        checks=tuple(checks),
+        unchecked=UNCHECKED,
+        notes=about.get("notes", {}),
+    )

@@ -1,0 +1,93 @@
+"""Proof that an artefact is the network it was made from: `verify([path], weights, dataset)`.
+
+What must hold stands in cnnkit/verdict.py; this gathers what is to be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.data.dataset import Dataset
+from cnnkit.errors import InputError
+from cnnkit.formats.registry import read_contract
+from cnnkit.graph.architecture import PIXEL_SCALE
+from cnnkit.graph.weights import Weights
+from cnnkit.runs.find import find_run, find_weights
+from cnnkit.runtimes.isolated import ask, plan_batches
+from cnnkit.runtimes.native import network
+from cnnkit.verify.report import Report, judge
+
+
+def verify(
+    paths: Sequence[Path], weights: Weights | None, dataset: Dataset, allow_near_ties: bool = False
+) -> list[Report]:
+    """Hold artefacts against the weights they were made from, over all test images.
+
+    Args:
+        paths: the artefacts.
+        weights: the network; None finds it in the runs, by the digest in each artefact.
+        dataset: its test images are the ones to agree on.
+        allow_near_ties: let another label pass where the reference's two best logits are so close
+            that rounding decides.
+
+    Raises:
+        InputError: a file is not ours, no run has its weights, or the data does not fit them.
+        StorageError: a file cannot be read.
+        MissingError: its runtime is not installed.
+    """
+    images, truth = dataset.test.images, dataset.test.labels
+    plan = plan_batches(len(images))
+    references: dict[str, tuple[NDArray[np.float32], str]] = {}
+    reports = []
+    for path in paths:
+        metadata = read_contract(find_weights(path))
+        own = weights or find_run(path, metadata["cnnkit.weights_sha256"])
+        check_fit(own, dataset)
+        answers = ask(path, images, plan)
+        if own.sha256 not in references:
+            references[own.sha256] = reference_logits(own, images)
+        logits, name = references[own.sha256]
+        report = judge(path, answers, own, logits, truth, plan, allow_near_ties)
+        reports.append(replace(report, reference=name))
+    return reports
+
+
+def reference_logits(
+    weights: Weights, images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], str]:
+    """Return logits float32 [N, K] of uint8 [N, C, H, W], and what computed them.
+
+    That is PyTorch where it is installed, else cnnkit's own kernels.
+    """
+    parts = np.array_split(images, max(1, len(images) // 1000))
+    try:
+        import torch
+    except ImportError:
+        answer = network(weights)
+        logits = [answer(part).logits for part in parts]
+        return np.concatenate(logits), "cnnkit's own kernels (PyTorch is not installed)"
+    from cnnkit.nn.network import network_from
+
+    model = network_from(weights)
+    with torch.inference_mode():
+        scaled = (torch.from_numpy(part).float() * PIXEL_SCALE for part in parts)
+        return np.concatenate(
+            [model.logits(x).numpy() for x in scaled]
+        ), f"PyTorch {torch.__version__}"
+
+
+def check_fit(weights: Weights, dataset: Dataset) -> None:
+    """Raise InputError unless a network takes the test images of a data set, and there are some."""
+    found = dataset.test.images.shape[1:]
+    if found != weights.architecture.input or not len(dataset.test.images):
+        raise InputError(
+            dataset.name,
+            f"has {len(dataset.test.images)} test images of {list(found)}; "
+            f"the network takes {list(weights.architecture.input)}",
+            "choose the data that the network was trained for with --dataset or --data",
+        )

@@ -1,0 +1,105 @@
+"""README's commands, taken from README itself, so that it cannot rot."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnkit.data.dataset import Dataset
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+
+
+def blocks(language: str) -> list[str]:
+    """Return README's code blocks of one language, in order."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def marked(name: str) -> list[str]:
+    """Return the lines of the block that follows a `command` marker."""
+    found = re.search(rf"<!-- command: {name} -->\n```sh\n(.*?)```", README, flags=re.DOTALL)
+    assert found, f"README has no command block {name}"
+    return found[1].splitlines()
+
+
+def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one README line in `folder` with this environment's programs."""
+    line = line.split("#")[0].strip().replace(".venv/bin/", "")
+    return subprocess.run(
+        shlex.split(line),
+        cwd=folder,
+        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, trained_run: Path, mnist: Dataset) -> Path:
+    """A person's folder after the first command: a run, its export, a picture of a digit."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(trained_run, folder / "runs" / "train" / "mnist-1")
+    picture = np.kron(255 - mnist.test.images[0, 0], np.ones((8, 8), dtype=np.uint8))
+    Image.fromarray(picture).save(folder / "my-digit.png")
+    return folder
+
+
+def test_both_commands_install_this_project_into_a_fresh_environment() -> None:
+    for name in ("train", "test"):
+        make, install, *_ = marked(name)
+        assert make == "python3 -m venv .venv"
+        assert install == f".venv/bin/pip install '.[{name}]'"
+
+
+def test_the_first_command_ends_with_a_verified_file_and_says_where(folder: Path) -> None:
+    train, export = marked("train")[2:]
+    assert train == ".venv/bin/cnnkit train", "the README promises the defaults"
+    # The defaults take minutes; the same verb with one epoch is what `folder` holds already.
+    done = run(export, folder)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "mnist.onnx").is_file()
+    assert "mnist.onnx" in done.stdout
+
+
+def test_every_cnnkit_line_of_the_shell_blocks_works(folder: Path) -> None:
+    run(marked("train")[-1], folder)
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    lines = [line for line in lines if line.startswith("cnnkit ")]
+    assert lines
+    for line in lines:
+        done = run(line, folder)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
+def test_the_python_blocks_run_as_they_stand(folder: Path) -> None:
+    run(marked("train")[-1], folder)
+    assert len(blocks("python")) >= 2
+    for block in blocks("python"):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", block],
+            cwd=folder,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stderr}"
+
+
+def test_every_verb_of_the_command_line_is_in_the_table() -> None:
+    from cnnkit.cli import app
+
+    for command in app.registered_commands:
+        name = command.name or (command.callback.__name__ if command.callback else "")
+        assert f"`cnnkit {name}" in README

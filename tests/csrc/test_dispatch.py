@@ -1,0 +1,118 @@
+"""Which instruction set runs, and that only its own files hold its instructions."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cnnkit import ops
+from cnnkit.errors import InputError
+from cnnkit.ops.cases import CASES, Case
+
+ROOT = Path(__file__).parents[2]
+ISAS = ops.available_isas()
+
+
+def ask(isa: str | None, code: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process whose CNNKIT_ISA is `isa`."""
+    environment = {name: value for name, value in os.environ.items() if name != "CNNKIT_ISA"}
+    if isa is not None:
+        environment["CNNKIT_ISA"] = isa
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+ISA_IN_USE = "import cnnkit.ops.fused as ops; print(ops.isa())"
+
+
+@pytest.mark.parametrize("unset", [None, ""])
+def test_the_best_available_instruction_set_is_used(unset: str | None) -> None:
+    assert ask(unset, ISA_IN_USE).stdout.split() == ISAS[:1]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_cnnkit_isa_forces_an_instruction_set(isa: str) -> None:
+    code = """
+import numpy as np
+from cnnkit import ops
+from cnnkit.cases import CASES
+weight = CASES[0].arrays()[1]
+print(ops.isa(), ops.ConvReLUPool(weight).isa)
+"""
+    assert ask(isa, code).stdout.split() == [isa, isa]
+
+
+@pytest.mark.parametrize("isa", ["avx", "AVX2", "best", "neon avx2"])
+def test_an_unknown_instruction_set_is_refused_by_name_when_first_used(isa: str) -> None:
+    done = ask(isa, f"import cnnkit; import cnnkit.ops.fused; print('imported')\n{ISA_IN_USE}")
+    assert done.stdout == "imported\n"
+    message = done.stderr.splitlines()[-1]
+    assert "InputError: CNNKIT_ISA" in message
+    assert f"'{isa}'" in message
+    assert ", ".join(ISAS) in message
+
+
+def test_an_instruction_set_of_another_machine_is_refused() -> None:
+    other = "avx2" if "neon" in ISAS else "neon"
+    with pytest.raises(InputError, match=other):
+        ops.ConvReLUPool(np.ones((1, 1, 1, 1), np.float32), isa=other)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_instruction_sets_agree(case: Case) -> None:
+    x, weight, bias = case.arrays()
+    answers = [ops.ConvReLUPool(weight, bias, **case.parameters, isa=isa)(x) for isa in ISAS]
+    assert answers
+    for answer in answers[1:]:
+        if answer.size:
+            atol = 2 * case.tolerance * max(1.0, float(np.abs(answers[0]).max()))
+            np.testing.assert_allclose(answer, answers[0], rtol=0, atol=atol)
+
+
+def isa_flags() -> dict[str, list[str]]:
+    """Return the flags that CMakeLists.txt gives to each ISA file that this machine compiles."""
+    given = re.findall(
+        r"SOURCE csrc/((?:net/)?isa_\w+)\.cpp APPEND PROPERTY COMPILE_OPTIONS\s+(-m[^)$]*)\)",
+        (ROOT / "CMakeLists.txt").read_text(),
+    )
+    flags = {name: words.split() for name, words in given}
+    assert {"isa_amx", "isa_avx2", "isa_avx512", "net/isa_avx2", "net/isa_avx512"} <= flags.keys()
+    return flags if "neon" not in ISAS else {"isa_neon": []}
+
+
+@pytest.mark.parametrize("name", isa_flags())
+def test_the_linker_cannot_share_an_isa_files_code_with_the_baseline(
+    name: str, tmp_path: Path
+) -> None:
+    """Such a file may define its table and nothing else: a function of a library's template would
+    be merged with the baseline's, and run on machines that do not know its instructions."""
+    compiler = next((found for found in map(shutil.which, ("c++", "g++", "clang++")) if found), "")
+    if not compiler or not shutil.which("nm"):
+        pytest.skip("needs a C++ compiler and nm")
+    compiled = tmp_path / "isa.o"
+    source = ROOT / "csrc" / f"{name}.cpp"
+    # Without optimisation nothing that would be shared is hidden by inlining.
+    subprocess.run(
+        [compiler, "-std=c++17", "-O0", "-w", *isa_flags()[name], "-c", source, "-o", compiled],
+        check=True,
+    )
+    listed = subprocess.run(
+        ["nm", "-C", "--defined-only", "--extern-only", compiled],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    symbols = [line.split(maxsplit=2)[2] for line in listed.stdout.splitlines()]
+    everything = subprocess.run(["nm", compiled], capture_output=True, text=True, check=True)
+    assert "_GLOBAL__sub_I" not in everything.stdout  # would run before anyone asks what may run
+    assert [symbol.lower() for symbol in symbols] == [
+        f"cnnkit::k{name.replace('isa_', '').replace('/', '')}"
+    ]

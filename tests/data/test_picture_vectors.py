@@ -1,0 +1,28 @@
+"""The pictures that hold the page's JavaScript to Python's preparation are what Python makes."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+from support.make_picture_vectors import VECTORS, pictures, prepared
+
+ROWS = json.loads(VECTORS.read_text())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
+def test_python_prepares_the_shared_pictures_as_they_say(row: dict[str, str]) -> None:
+    grey = np.frombuffer(base64.b64decode(row["grey"]), np.uint8).reshape(row["shape"])
+    found = prepared(grey)
+    if row["expected"] is None:
+        assert found is None
+    else:
+        expected = np.frombuffer(base64.b64decode(row["expected"]), np.uint8).reshape(1, 28, 28)
+        assert found is not None
+        assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_the_shared_pictures_are_those_of_the_script() -> None:
+    assert [row["name"] for row in ROWS] == list(pictures())

@@ -1,0 +1,283 @@
+"""ONNX files of any origin run in the own engine if they are a stack of blocks; else the node that
+is in the way is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+import cnnkit
+from cnnkit.errors import InputError, StorageError
+from cnnkit.graph.architecture import Block
+
+Spec = tuple[str, list[str], list[str], dict[str, Any]]
+RANDOM = np.random.default_rng(0)
+
+
+def drawn(*shape: int) -> NDArray[np.float32]:
+    return RANDOM.uniform(-0.3, 0.3, shape).astype(np.float32)
+
+
+CONSTANTS: dict[str, NDArray[Any]] = {
+    "w0": drawn(4, 3, 5, 5), "b0": drawn(4), "w1": drawn(6, 4, 3, 3), "w2": drawn(7, 36),
+    "w2t": drawn(36, 7), "b2": drawn(7), "flat": np.array([-1, 36]), "side": np.array([2, 18]),
+    "scale": np.float32(1 / 255), "other": np.float32(0.5), "bytes": np.float32([255]),
+    "w8": np.zeros((4, 3, 5, 5), np.int8), "w64": np.zeros((4, 3, 5, 5)),
+    "h": np.zeros(7, np.float16), "grouped": drawn(4, 1, 3, 3), "wide": drawn(6, 4, 3, 5),
+}  # fmt: skip
+
+# 3x14x18 → [4, 7, 9] → [6, 2, 3] → 7 classes
+STACK: list[Spec] = [
+    ("Cast", ["x"], ["raw"], {"to": TensorProto.FLOAT}),
+    ("Mul", ["raw", "scale"], ["pixels"], {}),
+    ("Conv", ["pixels", "w0", "b0"], ["c0"], {"pads": [2, 2, 2, 2]}),
+    ("Relu", ["c0"], ["r0"], {}),
+    ("MaxPool", ["r0"], ["p0"], {"kernel_shape": [2, 2], "strides": [2, 2]}),
+    ("Conv", ["p0", "w1"], ["c1"], {}),
+    ("MaxPool", ["c1"], ["p1"], {"kernel_shape": [2, 2], "strides": [2, 2]}),
+    ("Relu", ["p1"], ["r1"], {}),
+    ("Flatten", ["r1"], ["f"], {}),
+    ("Gemm", ["f", "w2", "b2"], ["y"], {"transB": 1}),
+]
+
+
+def write(
+    path: Path,
+    changes: dict[int, list[Spec]],
+    size: tuple[Any, ...] = ("N", 3, 14, 18),
+    dtype: int = TensorProto.UINT8,
+) -> Path:
+    """Write STACK with some of its nodes replaced, by their position in it."""
+    specs = [spec for i, old in enumerate(STACK) for spec in changes.get(i, [old])]
+    used = {name for _, inputs, *_ in specs for name in inputs}
+    nodes = [
+        helper.make_node(operator, inputs, outputs, name=f"the {outputs[0]}", **attributes)
+        for operator, inputs, outputs, attributes in specs
+    ]
+    last = specs[-1][2][0]
+    graph = helper.make_graph(
+        nodes,
+        "stack",
+        [helper.make_tensor_value_info("x", dtype, size)],
+        [helper.make_tensor_value_info(last, TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(v, name) for name, v in CONSTANTS.items() if name in used],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, path)
+    return path
+
+
+def test_a_stack_is_read_block_by_block(tmp_path: Path) -> None:
+    model = cnnkit.load(write(tmp_path / "a.onnx", {}))
+    assert model.architecture.input == (3, 14, 18)
+    assert model.architecture.blocks == (Block(4, 5, 2, 2), Block(6, 3, 0, 2))
+    assert model.architecture.classes == 7
+    assert model.names == list("0123456")
+
+
+SAME: dict[str, dict[int, list[Spec]]] = {
+    "as it stands": {},
+    "a division": {1: [("Div", ["raw", "bytes"], ["pixels"], {})]},
+    "the factor first": {1: [("Mul", ["scale", "raw"], ["pixels"], {})]},
+    "valid padding": {5: [("Conv", ["p0", "w1"], ["c1"], {"auto_pad": "VALID"})]},
+    "no pool": {
+        4: [("Identity", ["r0"], ["q"], {})],
+        5: [("Conv", ["q", "w1"], ["c1"], {"kernel_shape": [3, 3], "strides": [1, 1]})],
+        6: [("MaxPool", ["c1"], ["p1"], {"kernel_shape": [5, 5], "strides": [5, 5]})],
+        9: [("Gemm", ["f", "w2", "b2"], ["y"], {"transB": 1})],
+    },
+    "a reshape": {8: [("Reshape", ["r1", "flat"], ["f"], {})]},
+    "a matrix product": {9: [("MatMul", ["f", "w2t"], ["m"], {}), ("Add", ["m", "b2"], ["y"], {})]},
+    "the bias first": {9: [("MatMul", ["f", "w2t"], ["m"], {}), ("Add", ["b2", "m"], ["y"], {})]},
+    "no bias": {9: [("Gemm", ["f", "w2t"], ["y"], {})]},
+    "no bias of a product": {9: [("MatMul", ["f", "w2t"], ["y"], {})]},
+    "dropout": {8: [("Dropout", ["r1"], ["d"], {}), ("Flatten", ["d"], ["f"], {"axis": 1})]},
+    "a constant node": {
+        8: [
+            ("Constant", [], ["k"], {"value": helper.make_tensor("", 7, [2], [0, 36])}),
+            ("Reshape", ["r1", "k"], ["f"], {}),
+        ]
+    },
+    "floats as numbers": {
+        1: [
+            ("Constant", [], ["s"], {"value": helper.make_tensor("", 1, [1], [1 / 255])}),
+            ("Mul", ["raw", "s"], ["pixels"], {}),
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_the_same_network_in_other_words_answers_as_in_onnx_runtime(
+    what: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.onnx", SAME[what])
+    images = RANDOM.integers(0, 256, (9, 3, 14, 18), np.uint8)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    expected = session.run(None, {"x": images})[0]
+    np.testing.assert_allclose(cnnkit.load(path)(images).logits, expected, rtol=0, atol=2e-5)
+
+
+REFUSED: dict[str, tuple[dict[int, list[Spec]], str]] = {
+    "stride": (
+        {5: [("Conv", ["p0", "w1"], ["c1"], {"strides": [2, 2]})]},
+        r"node Conv the c1, which .* cannot run: its strides \[2, 2\]",
+    ),
+    "dilation": ({5: [("Conv", ["p0", "w1"], ["c1"], {"dilations": [2, 2]})]}, "it is dilated"),
+    "groups": (
+        {5: [("Conv", ["p0", "grouped"], ["c1"], {"group": 4})]},
+        "Conv the c1.*its channels are in groups",
+    ),
+    "oblong": ({5: [("Conv", ["p0", "wide"], ["c1"], {})]}, "3x5 is not square"),
+    "lopsided": ({5: [("Conv", ["p0", "w1"], ["c1"], {"pads": [1, 0, 1, 0]})]}, "from side to"),
+    "same": ({5: [("Conv", ["p0", "w1"], ["c1"], {"auto_pad": "SAME_UPPER"})]}, "SAME_UPPER"),
+    "sigmoid": ({3: [("Sigmoid", ["c0"], ["r0"], {})]}, "Sigmoid the r0.* a Relu should be"),
+    "average": (
+        {4: [("AveragePool", ["r0"], ["p0"], {"kernel_shape": [2, 2], "strides": [2, 2]})]},
+        "AveragePool the p0.* a Flatten should be",
+    ),
+    "overlap": ({4: [("MaxPool", ["r0"], ["p0"], {"kernel_shape": [2, 2]})]}, "MaxPool the p0"),
+    "padded pool": (
+        {4: [("MaxPool", ["r0"], ["p0"],
+              {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 1, 1, 1]})]},
+        "MaxPool the p0.*is not 0",
+    ),
+    "ceil": (
+        {4: [("MaxPool", ["r0"], ["p0"],
+              {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1})]},
+        "MaxPool the p0.*ceil_mode",
+    ),
+    "scale": ({1: [("Mul", ["raw", "other"], ["pixels"], {})]}, "Mul the pixels.*than 1/255"),
+    "no scale": ({1: [("Identity", ["raw"], ["pixels"], {})]}, "Conv the c0.*scaled by 1/255"),
+    "shift": ({1: [("Sub", ["raw", "other"], ["pixels"], {})]}, "Sub the pixels"),
+    "no convolution": ({2: [], 3: [("Relu", ["pixels"], ["r0"], {})]}, "Relu the r0.*a convolut"),
+    "branch": (
+        {3: [("Relu", ["c0"], ["r"], {}), ("Add", ["r", "c0"], ["r0"], {})]},
+        "Add the r0.*another node takes",
+    ),
+    "weight from a node": (
+        {2: [("Identity", ["w0"], ["w"], {}), ("Conv", ["pixels", "w"], ["c0"], {})]},
+        "Conv the c0.*input 1 is no constant",
+    ),
+    "shape": ({8: [("Reshape", ["r1", "side"], ["f"], {})]}, "Reshape the f.*36 features"),
+    "axis": ({8: [("Flatten", ["r1"], ["f"], {"axis": 2})]}, "Flatten the f.*axis is not 1"),
+    "no flatten": ({8: [("Gemm", ["r1", "w2"], ["f"], {})], 9: []}, "Gemm the f.* a Flatten"),
+    "alpha": (
+        {9: [("Gemm", ["f", "w2", "b2"], ["y"], {"transB": 1, "alpha": 0.5})]},
+        "Gemm the y.*it is scaled",
+    ),
+    "wrong way": ({9: [("Gemm", ["f", "w2", "b2"], ["y"], {})]}, "Gemm the y.*takes not 36"),
+    "two layers": (
+        {9: [STACK[9], ("Relu", ["y"], ["z"], {})]}, "Relu the z.*it follows the logits",
+    ),
+    "quantised": (
+        {2: [("DequantizeLinear", ["w8", "scale"], ["w"], {}),
+             ("Conv", ["pixels", "w", "b0"], ["c0"], {})]},
+        "Conv the c0.*input 1 is no constant",
+    ),
+    "half": (
+        {9: [("Cast", ["h"], ["b"], {"to": 1}), ("Gemm", ["f", "w2", "b"], ["y"], {"transB": 1})]},
+        "Cast the b.*nor a known constant",
+    ),
+    "double": (
+        {2: [("Conv", ["pixels", "w64"], ["c0"], {})]}, "Conv the c0.*nor a known constant",
+    ),
+    "end": ({9: []}, "ends where a Gemm should be"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_node_that_has_no_place_is_named(what: str, tmp_path: Path) -> None:
+    changes, reason = REFUSED[what]
+    with pytest.raises(InputError, match=reason + ".*Run it in ONNX Runtime"):
+        cnnkit.load(write(tmp_path / "a.onnx", changes))
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        (("N", 3, "H", "W"), "does not say how large its images are"),
+        (("N", 42), "does not say how large its images are"),
+        (("N", 3, 2, 2), "leaves nothing of its 1x1 input"),
+    ],
+)
+def test_images_of_no_size_are_refused(size: tuple[Any, ...], reason: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=reason):
+        cnnkit.load(write(tmp_path / "a.onnx", {}, size))
+
+
+class Foreign(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(
+            nn.Conv2d(3, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 8, 3, bias=False), nn.MaxPool2d(3), nn.ReLU(),
+        )  # fmt: skip
+        self.linear = nn.Linear(8 * 4 * 4, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.log_softmax(self.linear(self.blocks(x).flatten(1)), 1)
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, nn.Module]:
+    """A file by PyTorch's exporter, with its weights in a second one."""
+    network, path = Foreign().eval(), tmp_path_factory.mktemp("foreign") / "net.onnx"
+    example = torch.zeros(2, 3, 32, 32)
+    torch.onnx.export(
+        network, (example,), path, dynamo=True, verbose=False, dynamic_shapes=({0: "N"},)
+    )
+    return path, network
+
+
+def test_a_file_by_pytorchs_exporter_answers_as_pytorch_does(
+    foreign: tuple[Path, nn.Module],
+) -> None:
+    path, network = foreign
+    assert path.with_name("net.onnx.data").is_file()
+    images = RANDOM.random((7, 3, 32, 32), np.float32)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(images)).numpy()
+    found = cnnkit.load(path)(images)
+    np.testing.assert_allclose(np.log(found.probabilities), expected, rtol=0, atol=2e-6)
+    np.testing.assert_array_equal(found.label, expected.argmax(1))
+
+
+def test_weights_in_a_second_file_are_needed_and_stay_in_the_folder(
+    foreign: tuple[Path, nn.Module], tmp_path: Path
+) -> None:
+    path = foreign[0]
+    (tmp_path / "net.onnx").write_bytes(path.read_bytes())
+    with pytest.raises(StorageError, match=r"net.onnx.data: cannot be read"):
+        cnnkit.load(tmp_path / "net.onnx")
+    (tmp_path / "net.onnx.data").write_bytes(b"short")
+    with pytest.raises(InputError, match="truncated or damaged"):
+        cnnkit.load(tmp_path / "net.onnx")
+    elsewhere = path.read_bytes().replace(b"net.onnx.data", b"/etc/password")
+    (tmp_path / "net.onnx").write_bytes(elsewhere)
+    with pytest.raises(InputError, match="weights outside its folder: /etc/password"):
+        cnnkit.load(tmp_path / "net.onnx")
+
+
+def test_damage_is_refused_or_changes_the_answer_at_most(tmp_path: Path) -> None:
+    content = write(tmp_path / "a.onnx", {}).read_bytes()
+    images = np.zeros((1, 3, 14, 18), np.uint8)
+    random = np.random.default_rng(0)
+    for _ in range(400):
+        damaged = bytearray(content)
+        damaged[random.integers(len(content))] ^= 1 << int(random.integers(8))
+        (tmp_path / "b.onnx").write_bytes(damaged)
+        try:
+            model = cnnkit.load(tmp_path / "b.onnx")
+        except InputError:
+            continue
+        model(np.zeros((1, *model.architecture.input), images.dtype))

@@ -1,0 +1,87 @@
+"""`cnnkit demo` serves the drawing page, and the page works in a real browser."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cnnkit
+from cnnkit.data.dataset import Dataset
+from cnnkit.errors import InputError, StorageError
+from cnnkit.hosts.apps import host_folder, hosts
+from cnnkit.hosts.demo import Demo
+
+EXPORT = Path(__file__).parents[2] / "export"
+
+
+@pytest.fixture(scope="module")
+def demo(trained_run: Path) -> Iterator[Demo]:
+    with Demo(trained_run) as demo:
+        yield demo
+
+
+def get(url: str) -> tuple[str, bytes]:
+    with urllib.request.urlopen(url) as answer:
+        return answer.headers["Content-Type"], answer.read()
+
+
+def test_the_page_and_all_that_it_imports_are_served(demo: Demo) -> None:
+    kind, page = get(demo.url)
+    assert kind.startswith("text/html")
+    assert b"app.mjs" in page
+    for name in ("app.mjs", "pad.mjs", "picture.mjs", "paper.mjs", "runtime.mjs"):
+        kind, content = get(demo.url + name)
+        assert kind.startswith("text/javascript")
+        assert content
+    assert get(demo.url + "style.css")[0].startswith("text/css")
+
+
+def test_the_answer_is_the_models(demo: Demo, trained_run: Path, mnist: Dataset) -> None:
+    model = cnnkit.load(trained_run)
+    for image in mnist.test.images[:20]:
+        with urllib.request.urlopen(demo.url + "predict", data=image.tobytes()) as answer:
+            found = json.loads(answer.read())["probabilities"]
+        assert np.array_equal(np.float32(found), model(image[None]).probabilities[0])
+
+
+def test_a_body_of_another_length_is_refused(demo: Demo) -> None:
+    for body, path in ((b"short", "/predict"), (b"\0" * 784, "/elsewhere")):
+        connection = HTTPConnection("127.0.0.1", demo.server.server_port)
+        connection.request("POST", path, body)
+        assert connection.getresponse().status == 400
+        connection.close()
+
+
+def test_a_path_that_is_no_file_of_the_page_is_not_found(demo: Demo) -> None:
+    for path in ("/nowhere", "/../pyproject.toml"):
+        connection = HTTPConnection("127.0.0.1", demo.server.server_port)
+        connection.request("GET", path)
+        assert connection.getresponse().status == 404
+        connection.close()
+
+
+def test_a_port_that_is_taken_is_named(demo: Demo, trained_run: Path) -> None:
+    with pytest.raises(StorageError, match=f"port {demo.server.server_port}"):
+        Demo(trained_run, demo.server.server_port)
+
+
+def test_the_installed_hosts_are_those_of_the_sources() -> None:
+    assert hosts() == sorted(file.parent.parts[-2:] for file in EXPORT.glob("*/*/check.sh"))
+    with pytest.raises(InputError, match="onnx/abacus"):
+        host_folder("onnx", "abacus")
+
+
+def test_the_page_works_in_a_browser(demo: Demo, host_inputs: Path) -> None:
+    check = EXPORT / "onnx" / "web" / "check.sh"
+    done = subprocess.run(
+        [check, host_inputs, demo.url], text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1000 pictures, 0 with another label" in done.stdout

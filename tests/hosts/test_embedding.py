@@ -1,0 +1,109 @@
+"""`cnnkit embed` leaves a host with one's own network that passes its own check."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnkit.data.dataset import Dataset
+from cnnkit.errors import InputError, StorageError
+from cnnkit.graph.weights import Weights
+from cnnkit.hosts.apps import hosts
+from cnnkit.hosts.embedding import embed
+
+NAMES = ["nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+
+@pytest.mark.parametrize("host", ["python", "node"])
+def test_an_embedded_host_passes_its_own_check(
+    trained: Weights, mnist: Dataset, tmp_path: Path, host: str
+) -> None:
+    folder = tmp_path / "app"
+    named = replace(trained, metadata={**trained.metadata, "names": NAMES})
+    assert embed(named, "onnx", host, folder, mnist).passed
+    done = subprocess.run(
+        [folder / "check.sh", folder / "check"],
+        env={**os.environ, "PYTHON": sys.executable},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1000 pictures, 0 with another label" in done.stdout
+
+
+def test_an_embedded_host_speaks_the_networks_own_labels(
+    trained: Weights, few: Dataset, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    named = replace(trained, metadata={**trained.metadata, "names": NAMES})
+    embed(named, "onnx", "python", tmp_path / "app", few)
+    Image.fromarray(few.test.images[0, 0]).save(tmp_path / "digit.png")
+    program = [sys.executable, tmp_path / "app" / "classify.py", tmp_path / "app" / "mnist.onnx"]
+    said = subprocess.check_output([*program, tmp_path / "digit.png"], text=True)
+    assert said.split()[1] in NAMES
+
+
+@pytest.mark.parametrize(("format", "host"), hosts())
+def test_every_host_is_copied_whole(
+    trained: Weights, few: Dataset, tmp_path: Path, format: str, host: str
+) -> None:
+    folder = tmp_path / "app"
+    embed(trained, format, host, folder, few)
+    assert {"README.md", "check.sh", "check"} <= {file.name for file in folder.iterdir()}
+    assert not any(file.is_symlink() for file in folder.rglob("*"))
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_unknown_host_lists_the_known_ones(
+    trained: Weights, few: Dataset, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="onnx/python"):
+        embed(trained, "onnx", "abacus", tmp_path / "app", few)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_something_in_it_is_not_touched(
+    trained: Weights, few: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="is not an empty folder"):
+        embed(trained, "onnx", "python", tmp_path, few)
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_place_that_cannot_be_written_is_a_storage_error(
+    trained: Weights, few: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be written"):
+        embed(trained, "onnx", "python", tmp_path / "file" / "app", few)
+
+
+def test_the_command_line_says_how_to_check(
+    cli: Callable[..., Any], weights_file: Path, small_data: Path, tmp_path: Path
+) -> None:
+    words = (
+        "embed",
+        "--host",
+        "python",
+        "-o",
+        tmp_path / "app",
+        weights_file,
+        "--data",
+        small_data,
+    )
+    done = cli(*words)
+    assert done.exit_code == 0, done.stderr
+    assert f"{tmp_path / 'app' / 'check.sh'} {tmp_path / 'app' / 'check'}" in done.stdout
+    again = cli(*words[:4], tmp_path / "other", *words[5:], "--json")
+    assert json.loads(again.stdout)["folder"] == str(tmp_path / "other")

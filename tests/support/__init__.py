@@ -1,0 +1,1 @@
+"""Helpers of the tests: corruptions, random problems, fakes."""

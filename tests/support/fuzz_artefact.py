@@ -1,0 +1,64 @@
+"""Damage an artefact at random many times and say what became of each: for test_damaged.py.
+
+`python fuzz_artefact.py ARTEFACT WEIGHTS COUNT SEED` prints counts as JSON. "refused": it was not
+opened; "wrong": the verdict is no; "harmless": the weights, the metadata and every answer are
+bit for bit those of the whole file; "silent": anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from cnnkit.data.dataset import load_dataset
+from cnnkit.errors import CnnkitError
+from cnnkit.formats.checkpoint import read_weights
+from cnnkit.graph.weights import Weights
+from cnnkit.runtimes.isolated import answer, plan_batches
+from cnnkit.runtimes.loader import load, open_model
+from cnnkit.verify.report import judge
+from cnnkit.verify.run import reference_logits
+from support.corruptions import flip_bit
+
+
+def main(artefact: Path, weights: Weights, count: int, seed: int) -> Counter[str]:
+    content = artefact.read_bytes()
+    test = load_dataset("mnist").test
+    images, truth = test.images[:80], test.labels[:80]
+    reference, _ = reference_logits(weights, images)
+    plan = plan_batches(len(images))  # rounding depends on the size of the batch
+    whole = answer(load(artefact), images, plan).prediction
+    assert whole is not None
+    chosen = random.Random(seed)
+    found: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, artefact.name)
+        for trial in range(count):
+            if trial % 5:
+                path.write_bytes(flip_bit(content, chosen.randrange(8 * len(content))))
+            else:
+                path.write_bytes(content[: chosen.randrange(len(content))])
+            try:
+                model = open_model(path)
+            except CnnkitError:
+                found["refused"] += 1
+                continue
+            answers = answer(model, images, plan)
+            if not judge(path, answers, weights, reference, truth, plan).passed:
+                found["wrong"] += 1
+                continue
+            assert answers.prediction is not None
+            same = all(map(np.array_equal, answers.prediction, whole))
+            found["harmless" if same else "silent"] += 1
+    return found
+
+
+if __name__ == "__main__":
+    artefact, weights, count, seed = sys.argv[1:]
+    print(json.dumps(main(Path(artefact), read_weights(Path(weights)), int(count), int(seed))))

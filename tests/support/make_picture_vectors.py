@@ -1,0 +1,85 @@
+"""Write export/onnx/web/vectors.json: pictures and what `prepare_picture` makes of them.
+
+The page prepares pictures in JavaScript; these hold it to Python's answers. Run this when
+cnnkit/data/photo.py changes on purpose: `python tests/support/make_picture_vectors.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from cnnkit.data.photo import prepare_picture
+
+VECTORS = Path(__file__).parents[2] / "export" / "onnx" / "web" / "vectors.json"
+SEVEN = [(0.2, 0.2), (0.8, 0.2), (0.45, 0.85)]  # x, y as shares of the picture
+FOUR = [(0.6, 0.9), (0.6, 0.1), (0.2, 0.6), (0.85, 0.6)]
+
+Grey = NDArray[np.uint8]
+
+
+def drawn(stroke: list[tuple[float, float]], height: int, width: int, pen: int) -> Grey:
+    """White strokes on black, uint8 [H, W]."""
+    picture = Image.new("L", (4 * width, 4 * height))
+    points = [(x * 4 * width, y * 4 * height) for x, y in stroke]
+    ImageDraw.Draw(picture).line(points, fill=255, width=4 * pen, joint="curve")
+    return np.asarray(picture.resize((width, height), Image.Resampling.BOX))
+
+
+def photographed(ink: Grey, noise: float, seed: int) -> Grey:
+    """Dark ink on paper that is lit from one side, with noise and a speck."""
+    y, x = np.mgrid[: ink.shape[0], : ink.shape[1]] / max(ink.shape)
+    paper = 200 + 40 * x - 30 * y * y
+    levels = paper * (1 - 0.7 * ink / 255.0)
+    levels += np.random.default_rng(seed).normal(0, noise, ink.shape)
+    levels[2:4, 2:4] = 90
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
+def pictures() -> dict[str, Grey]:
+    """Return the pictures by what they are for."""
+    four = drawn(FOUR, 70, 56, 7)
+    return {
+        "light on dark": drawn(SEVEN, 56, 56, 5),
+        "dark on light": 255 - four,
+        "pale": 225 - four // 6,
+        "photograph": photographed(four, 4, 0),
+        "thin strokes": drawn(SEVEN, 90, 70, 1),
+        "larger than the working size": drawn(SEVEN, 290, 24, 3),
+        "tiny": drawn(FOUR, 9, 7, 1),
+        "blank": np.full((20, 30), 128, np.uint8),
+    }
+
+
+def vector(name: str, grey: Grey, expected: Grey | None) -> dict[str, Any]:
+    """Return one picture and its answer as JSON values; bytes are in base64."""
+
+    def text(array: Grey) -> str:
+        return base64.b64encode(array.tobytes()).decode()
+
+    answer = None if expected is None else text(expected)
+    return {"name": name, "shape": list(grey.shape), "grey": text(grey), "expected": answer}
+
+
+def prepared(grey: Grey) -> Grey | None:
+    """Return what `prepare_picture` makes of a grey picture; None if it is refused as blank."""
+    from cnnkit.errors import InputError
+
+    with tempfile.TemporaryDirectory() as folder:
+        Image.fromarray(grey).save(Path(folder, "grey.png"))
+        try:
+            return prepare_picture(Path(folder, "grey.png"))
+        except InputError:
+            return None
+
+
+if __name__ == "__main__":
+    rows = [vector(name, grey, prepared(grey)) for name, grey in pictures().items()]
+    VECTORS.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")

@@ -1,0 +1,286 @@
+"""Sweeps: every combination is trained, validation images choose, the same command goes on."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnkit.errors import InputError
+from cnnkit.runs.state import RECORD
+from cnnkit.sweep.axes import Range, draw, grid, label, option, read_axis, readers, words
+from cnnkit.sweep.results import Row, SweepResult
+from cnnkit.sweep.run import SweepConfig, sweep
+from cnnkit.system.signals import StopSignals
+from cnnkit.train.jobs.pool import Outcome
+from cnnkit.train.jobs.worker import Event, Job
+from cnnkit.train.trainer import TrainConfig, train
+
+Cli = Callable[..., Any]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def nothing_left(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, Event]]:
+    assert not jobs
+    yield from ()
+
+
+# Axes
+
+
+def test_every_choice_of_a_training_is_an_axis_but_seeds_and_places() -> None:
+    names = {field.name for field in fields(TrainConfig)}
+    assert set(readers()) == names - {"seed", "data", "output"}
+    for name in readers():
+        field, axis = read_axis(option(name), ["1"])
+        assert field == name
+        assert isinstance(axis, tuple)
+
+
+def test_values_have_the_fields_own_type() -> None:
+    assert read_axis("--lr", ["1e-4, 0.01"]) == ("learning_rate", (1e-4, 0.01))
+    assert read_axis("--learning-rate", ["1"]) == ("learning_rate", (1.0,))
+    assert read_axis("--batch-size", ["16,64", "8"]) == ("batch_size", (16, 64, 8))
+    assert read_axis("--engine", ["native,torch"]) == ("engine", ("native", "torch"))
+    assert read_axis("--patience", ["2,3"]) == ("patience", (2, 3))
+    assert read_axis("--lr", ["1e-5..1e-2"]) == ("learning_rate", Range(1e-5, 1e-2, False))
+
+
+def test_a_grid_has_every_combination_once_in_order() -> None:
+    settings = grid({"learning_rate": (0.1, 0.2), "batch_size": (1, 2, 3)})
+    assert len(settings) == 6
+    assert settings[:2] == [
+        {"learning_rate": 0.1, "batch_size": 1},
+        {"learning_rate": 0.1, "batch_size": 2},
+    ]
+    assert grid({}) == [{}]
+
+
+def test_drawn_settings_are_different_repeatable_and_begin_alike() -> None:
+    axes = {"learning_rate": Range(1e-5, 1e-1, False), "batch_size": Range(4, 64, True)}
+    many = draw(axes, 200)
+    assert draw(axes, 10) == many[:10]
+    assert len({label(setting) for setting in many}) == 200
+    assert all(1e-5 <= s["learning_rate"] <= 1e-1 and 4 <= s["batch_size"] <= 64 for s in many)
+    assert all(isinstance(s["batch_size"], int) for s in many)
+    for low in (1e-5, 1e-4, 1e-3, 1e-2):  # each order of magnitude gets its share
+        assert 25 <= sum(low <= s["learning_rate"] < 10 * low for s in many) <= 75
+    lists = {"learning_rate": (0.1, 0.2), "batch_size": (1, 2, 3)}
+    assert {label(s) for s in draw(lists, 6)} == {label(s) for s in grid(lists)}
+
+
+def test_options_say_again_what_was_chosen() -> None:
+    setting = {"learning_rate": 1e-3, "batch_size": 64}
+    assert words(setting) == "--lr 0.001 --batch-size 64"
+    assert words({"channels": (16, 4)}) == "--channels 16,4"
+    assert label({"channels": (16, 4), "seed": 0}) == "channels=16-4,seed=0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--lr", ""), "--lr: has no value"),
+        (("--lr", "0.1,,0.2"), "--lr: has no value"),
+        (("--lr",), "--lr: has no value"),
+        (("--lr", "--json"), "--lr: has no value"),
+        (("--lr", "1e-3,0.001"), "--lr: names 0.001 twice"),
+        (("--lr", "0.1", "--learning-rate", "0.2"), "--learning-rate: is given twice"),
+        (("--lr", "fast"), "--lr: is fast"),
+        (("--lr", "0.1,0"), "--lr: is 0.0. Make it a number above 0"),
+        (("--lr", "0.1,nan"), "--lr: is nan"),
+        (("--batch-size", "16,0"), "--batch-size: is 0"),
+        (("--batch-size", "1.5"), "--batch-size: is 1.5"),
+        (("--epochs", "0"), "--epochs: is 0"),
+        (("--momentum", "0.9"), "--momentum: is no choice of a training"),
+        (("--seed", "1,2"), "use --seeds"),
+        (("--output", "x"), "--output: is no choice of a training"),
+        (("0.1",), "0.1: stands alone"),
+        (("--val-split", "0"), "chosen on validation images"),
+        (("--val-split", "0.1,0"), "chosen on validation images"),
+        (("--seeds", "0"), "--seeds: is 0"),
+        (("--lr", "1e-4..1e-2"), "add --random N"),
+        (("--lr", "0..1", "--random", "3"), "two numbers above 0"),
+        (("--lr", "1..0.1", "--random", "3"), "two numbers above 0"),
+        (("--engine", "a..b", "--random", "3"), "two numbers above 0"),
+        (("--lr", "0.1,0.2", "--random", "3"), "--random: is 3. Make it between 1 and the 2"),
+        (("--lr", "1e-4..1e-2", "--random", "0"), "--random: is 0"),
+        (("--name", "../x"), "--name: is ../x"),
+        (("--name", ".."), "--name: is .."),
+        (("--data", "absent"), "absent: is no folder"),
+    ],
+)
+def test_what_makes_no_sweep_is_refused_before_anything_runs(
+    arguments: tuple[str, ...], message: str, cli: Cli, home: Path
+) -> None:
+    result = cli("sweep", *arguments)
+    assert result.exit_code == 2, result.stderr
+    assert message.lower() in result.stderr.lower()
+    assert result.stdout == ""
+    assert list(home.iterdir()) == []
+
+
+# A whole sweep
+
+
+def test_a_sweep_trains_ranks_and_writes_everything_and_goes_on(
+    cli: Cli, home: Path, small_data: Path
+) -> None:
+    command = ("sweep", "--lr", "1e-4,3e-3", "--batch-size", "16", "--epochs", "1", "--data")
+    result = cli(*command, small_data, "--seeds", 2)
+    assert result.exit_code == 0, result.stderr
+    folder = home / "runs" / "sweep" / "mnist,epochs=1"
+    names = [f"learning_rate={lr},seed={seed}" for lr in ("0.0001", "0.003") for seed in (0, 1)]
+    tables = ["runs.csv", "settings.csv", "sweep.json", "sweep.png", "sweep.svg"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names + tables)
+    assert "cnnkit train --lr 0.003 --data" in result.stdout
+    assert "[4/4] learning_rate=" in result.stderr
+    assert "Traceback" not in result.stderr
+
+    document = json.loads((folder / "sweep.json").read_text())
+    assert document["best"] == {"learning_rate": 0.003}
+    assert [s["setting"]["learning_rate"] for s in document["settings"]] == [0.003, 1e-4]
+    for setting in document["settings"]:
+        values = [run["validation_accuracy"] for run in setting["runs"]]
+        assert len(values) == 2
+        assert math.isclose(setting["validation_accuracy"]["mean"], statistics.fmean(values))
+        assert math.isclose(setting["validation_accuracy"]["sd"], statistics.stdev(values))
+    rows = list(csv.DictReader((folder / "settings.csv").read_text().splitlines()))
+    assert [row["learning_rate"] for row in rows] == ["0.003", "0.0001"]
+    runs = list(csv.DictReader((folder / "runs.csv").read_text().splitlines()))
+    assert [(run["learning_rate"], run["seed"]) for run in runs] == [
+        ("0.0001", "0"), ("0.0001", "1"), ("0.003", "0"), ("0.003", "1"),
+    ]  # fmt: skip
+    alone = TrainConfig(
+        data=small_data, epochs=1, learning_rate=0.003, seed=1, val_split=0.1, output=home / "alone"
+    )
+    assert (
+        train(alone).weights.read_bytes()
+        == (folder / names[3] / "weights.safetensors").read_bytes()
+    )
+
+    # The same command has nothing to do; another value and another seed join what is there.
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.name not in tables and p.is_file()}
+    again = cli(*command, small_data, "--seeds", 2, "--json")
+    assert "4 of 4 runs are done already" in again.stderr
+    document = json.loads(again.stdout)
+    assert (document["schema_version"], document["command"]) == (1, "sweep")
+    assert document["train_command"].startswith("cnnkit train --lr 0.003")
+    assert len(document["settings"]) == 2
+    more = cli("sweep", "--lr", "1e-4,3e-3,0.01", *command[3:], small_data, "--seeds", 2)
+    assert more.exit_code == 0
+    assert "4 of 6 runs are done already" in more.stderr
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_a_sweep_that_diverges_everywhere_says_no(cli: Cli, home: Path, small_data: Path) -> None:
+    result = cli("sweep", "--lr", "1e30,1e31", "--epochs", 1, "--data", small_data)
+    assert result.exit_code == 1
+    assert "every setting diverged" in result.stderr
+    assert "1 of 1 diverged" in result.stdout
+    assert "cnnkit train" not in result.stdout
+    folder = home / "runs" / "sweep" / "mnist,epochs=1"
+    assert json.loads((folder / "sweep.json").read_text())["best"] is None
+    assert (folder / "sweep.png").exists()
+
+
+def test_the_default_folder_names_the_choices_that_do_not_vary() -> None:
+    config = SweepConfig({"learning_rate": (0.1,)})
+    assert config.folder == Path("runs/sweep/mnist")
+    base = replace(config.base, epochs=5, val_split=0.2, data=Path("/x"), dataset="fashion-mnist")
+    assert replace(config, base=base).folder.name == "fashion-mnist,epochs=5,val_split=0.2"
+    assert replace(config, base=base, name="mine").folder == Path("runs/sweep/mine")
+
+
+# Choosing
+
+
+def outcome(validation: float, test: float, diverged: bool = False, seed: int = 0) -> Outcome:
+    record = {**dict.fromkeys(RECORD, 0.0), "validation_accuracy": validation}
+    record |= {"test_accuracy": test, "validation_loss": 1 - validation, "epoch": 1}
+    config = TrainConfig(seed=seed, val_split=0.1)
+    return Outcome(Path(f"r{seed}"), config, [record], 1, test, diverged)
+
+
+def make_result(*rows: tuple[float, list[Outcome]]) -> SweepResult:
+    made = [Row({"learning_rate": lr}, tuple(outcomes)) for lr, outcomes in rows]
+    return SweepResult(Path("x"), ("learning_rate",), TrainConfig(val_split=0.1), made)
+
+
+def test_the_best_is_chosen_on_validation_images_only() -> None:
+    result = make_result((0.1, [outcome(0.8, 0.99)]), (0.2, [outcome(0.9, 0.5)]))
+    assert result.best is result.rows[1]
+    assert result.command == "cnnkit train --lr 0.2"
+
+
+def test_a_setting_with_a_diverged_run_is_never_the_best() -> None:
+    result = make_result(
+        (0.1, [outcome(0.99, 0.99), outcome(0.9, 0.9, diverged=True, seed=1)]),
+        (0.2, [outcome(0.5, 0.5), outcome(0.6, 0.6, seed=1)]),
+    )
+    assert result.best is result.rows[1]
+    assert result.rows[0].values("test_accuracy") == [0.99]
+    assert result.rows[0].spread("test_accuracy") is None
+    assert result.ranked == [result.rows[1], result.rows[0]]
+
+
+def test_the_command_repeats_fixed_choices_but_those_of_the_search() -> None:
+    base = TrainConfig(
+        val_split=0.2, patience=2, epochs=3, batch_size=64, engine="torch", data=Path("my data")
+    )
+    result = replace(make_result((0.1, [outcome(0.8, 0.9)])), base=base)
+    assert result.command == (
+        "cnnkit train --batch-size 64 --engine torch --lr 0.1 --data 'my data'"
+    )
+
+
+@pytest.mark.parametrize("settings", [1, 3, 45])
+def test_pictures_are_drawn_for_any_number_of_settings(settings: int, tmp_path: Path) -> None:
+    from cnnkit.sweep.plots import draw_sweep
+
+    rows = [
+        Row(
+            {"learning_rate": 0.001 * i, "batch_size": 16 * (1 + i % 3), "engine": "native"},
+            (outcome(i / settings, 1.0), outcome(0.3, 0.0, seed=1), outcome(0.2, 0.9, i % 2 > 0)),
+        )
+        for i in range(1, settings + 1)
+    ]
+    result = SweepResult(tmp_path, ("learning_rate", "batch_size", "engine"), TrainConfig(), rows)
+    for stem in ("a", "b"):
+        draw_sweep(result, tmp_path / stem)
+    for suffix in (".png", ".svg"):
+        content = (tmp_path / f"a{suffix}").read_bytes()
+        assert content == (tmp_path / f"b{suffix}").read_bytes()
+        assert len(content) > 10_000
+
+
+def test_a_missing_matplotlib_is_named_before_anything_runs(
+    cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnkit.sweep.run.find_spec", lambda name: None)
+    result = cli("sweep", "--lr", "0.1")
+    assert result.exit_code == 3
+    assert "cnnkit[train]" in result.stderr
+    assert list(home.iterdir()) == []
+
+
+def test_a_run_of_other_choices_in_a_named_sweep_is_refused_by_name(
+    home: Path, small_data: Path
+) -> None:
+    base = TrainConfig(data=small_data, epochs=1, val_split=0.1)
+    config = SweepConfig({"learning_rate": (0.01,)}, base=base, name="mine")
+    sweep(config)
+    with pytest.raises(InputError, match=r"learning_rate=0.01,seed=0: holds .* epochs 1, not 2"):
+        sweep(replace(config, base=replace(base, epochs=2)))
+    assert sweep(config, runner=nothing_left).best is not None

@@ -1,0 +1,197 @@
+"""torchrun: two processes train as one with the same batches, and none is left hanging."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnnkit.errors import InputError
+from cnnkit.formats.checkpoint import read_weights
+from cnnkit.runs.state import STATE_FILE, read_state
+from cnnkit.train.trainer import TrainConfig, resume, train
+
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
+# 1,000 images: the last batch of an epoch is one image, and the second process has none of it.
+BATCH = 37
+PATIENCE = 300  # seconds; a busy machine takes a minute to import PyTorch three times
+MARK = "CNNKIT_TEST_DISTRIBUTED"
+
+
+@contextmanager
+def launched(*words: object, mark: str = "") -> Iterator[subprocess.Popen[str]]:
+    """Start two processes of `cnnkit train`; none is left when the block ends."""
+    command = [*TORCHRUN, "--nproc-per-node", 2, "--standalone", "-m", "cnnkit", "train"]
+    process = subprocess.Popen(
+        [str(word) for word in (*command, *words)], env={**os.environ, MARK: mark or "none"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate(timeout=PATIENCE)
+
+
+def finish(*words: object) -> tuple[int, str, str]:
+    with launched(*words) as process:
+        out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+def ranks(mark: str) -> dict[int, int]:
+    """Return the process numbers of the two trainings, by rank."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            values = dict(
+                line.split("=", 1)
+                for line in (folder / "environ").read_text().split("\0")
+                if "=" in line
+            )
+            alive = (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            continue
+        if alive and values.get(MARK) == mark and "RANK" in values:
+            found[int(values["RANK"])] = int(folder.name)
+    return found
+
+
+def wait_for_an_epoch(process: subprocess.Popen[str], folder: Path, after: int = 0) -> None:
+    deadline = time.monotonic() + PATIENCE
+    log = folder / "metrics.jsonl"
+    while not log.exists() or len(measured(folder)) <= after:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def measured(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_close(folder: Path, reference: Path) -> None:
+    for ours, theirs in zip(measured(folder), measured(reference), strict=False):
+        for key in ("train_loss", "validation_loss"):
+            assert ours[key] == pytest.approx(theirs[key], rel=1e-5), (key, ours["epoch"])
+        for key in ("train_accuracy", "validation_accuracy", "test_accuracy"):
+            assert ours[key] == pytest.approx(theirs[key], abs=2e-3), (key, ours["epoch"])
+
+
+def test_two_processes_give_what_one_gives_stop_at_a_signal_and_go_on(
+    tmp_path: Path, small_data: Path
+) -> None:
+    run, one = tmp_path / "run", tmp_path / "one"
+    words = ("--data", small_data, "--batch-size", BATCH, "--lr", "1e-3", "--val-split", "0.1")
+    code, out, err = finish(*words, "--epochs", 2, "--output", run, "--json")
+    assert code == 0, err
+    assert json.loads(out)["run"] == str(run)
+    assert err.count("epoch 2/2: loss") == 1
+    assert json.loads((run / "config.json").read_text())["engine"] == "torch"
+    alone = TrainConfig(
+        data=small_data, epochs=2, batch_size=BATCH, learning_rate=1e-3, val_split=0.1,
+        engine="torch", output=one,
+    )  # fmt: skip
+    train(alone)
+    assert_close(run, one)
+    both = [read_weights(folder / "weights.safetensors").tensors for folder in (run, one)]
+    for name, values in both[0].items():
+        np.testing.assert_allclose(values, both[1][name], atol=2e-5, err_msg=name)
+    assert sorted(path.name for path in run.iterdir()) == sorted(p.name for p in one.iterdir())
+
+    with launched("--resume", run, "--epochs", 10_000, mark=str(tmp_path)) as process:
+        wait_for_an_epoch(process, run, after=2)
+        assert sorted(ranks(str(tmp_path))) == [0, 1]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
+    assert out == ""
+    assert err.count("cnnkit: stopped: ") == 1
+    assert f"cnnkit train --resume {run}" in err
+    assert ranks(str(tmp_path)) == {}
+    assert json.loads((run / "manifest.json").read_text())["status"] == "interrupted"
+    done = len(read_state(run).history)
+    assert resume(run, epochs=done + 1, pictures=False).history[-1]["epoch"] == done + 1
+    assert [session["processes"] for session in read_state(run).sessions] == [2, 2, 1]
+    resume(one, epochs=3, pictures=False)
+    assert_close(run, one)
+    assert "processes was 2, is 1" in (run / "train.log").read_text()
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "one"}
+
+
+def test_a_process_that_dies_takes_the_others_with_it_and_epochs_are_whole(
+    tmp_path: Path, small_data: Path
+) -> None:
+    run = tmp_path / "run"
+    words = ("--data", small_data, "--engine", "torch", "--epochs", 10_000, "--output", run)
+    with launched(*words, mark=str(tmp_path)) as process:
+        wait_for_an_epoch(process, run)
+        os.kill(ranks(str(tmp_path))[1], signal.SIGKILL)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
+    assert "this is a bug in cnnkit" not in err
+    assert ranks(str(tmp_path)) == {}
+    assert len(read_state(run).history) >= 1
+    assert (run / STATE_FILE).exists()
+
+
+def test_what_all_processes_know_only_the_first_one_says(tmp_path: Path, small_data: Path) -> None:
+    run = tmp_path / "run"
+    code, out, err = finish("--data", small_data, "--lr", "1e30", "--output", run)
+    assert code != 0
+    assert out == ""
+    assert err.count("cnnkit: ") == 1
+    assert "0 complete epochs of 30 kept" in err
+    assert json.loads((run / "manifest.json").read_text())["status"] == "diverged"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"device": "cuda"}, "--device cuda: cannot be used with torchrun"),
+        ({"batch_size": 1}, "--batch-size: is 1, fewer than the 2 processes"),
+        ({"engine": "native"}, "--engine native: trains in one process"),
+        ({"epochs": 0}, "--epochs: is 0"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused_by_name(
+    change: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cnnkit.train import distributed
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    config = replace(TrainConfig(), **change)
+    with pytest.raises(InputError, match=message):
+        distributed._check(0, config)
+    with pytest.raises(distributed._RefusedError):
+        distributed._check(1, config)
+
+
+def test_torchrun_is_the_module_that_these_tests_run() -> None:
+    [script] = entry_points(group="console_scripts", name="torchrun")
+    assert script.value == f"{TORCHRUN[-1]}:main"
+
+
+def test_without_torchrun_nothing_is_distributed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cnnkit.train import distributed
+
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    assert not distributed.launched()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert not distributed.launched()
+    monkeypatch.setenv("RANK", "0")
+    assert distributed.launched()

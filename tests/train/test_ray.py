@@ -1,0 +1,150 @@
+"""Runs on a Ray cluster, started here: the bits of local ones, and nothing left when stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnkit.errors import MissingError, NetworkError
+from cnnkit.runs.folder import publish
+from cnnkit.runs.state import STATE_FILE, read_state, write_state
+from cnnkit.train.jobs.pool import run_jobs
+from cnnkit.train.jobs.ray_cluster import on_ray, train_here
+from cnnkit.train.trainer import TrainConfig, resume, train
+
+Cli = Callable[..., Any]
+
+
+def sweep(folder: Path, data: Path, *words: object) -> subprocess.Popen[str]:
+    """Start a sweep on Ray in a process of its own, as a person would."""
+    command = [sys.executable, "-m", "cnnkit", "sweep", "--ray", "local", "--data", data, "--name"]
+    return subprocess.Popen(
+        [*map(str, command), "s", *map(str, words)], cwd=folder, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+
+
+def processes_of(session: int) -> list[str]:
+    """Return the command lines of what still runs in a session and of all cnnkit workers in it."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (folder / "stat").read_text().rpartition(")")[2].split()
+            environment = (folder / "environ").read_bytes()
+            words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if status[0] != "Z" and f"CNNKIT_TEST_SESSION={session}".encode() in environment:
+            found.append(words)
+    return found
+
+
+def test_runs_have_the_bits_of_local_ones_and_an_interrupted_one_goes_on(
+    tmp_path: Path, small_data: Path
+) -> None:
+    home = tmp_path / "runs" / "sweep" / "s"
+    base = TrainConfig(data=small_data, epochs=2, val_split=0.1)
+    half = home / "learning_rate=0.001,seed=0"
+    train(replace(base, epochs=1, learning_rate=1e-3, output=half))
+    state = read_state(half)
+    state.config["epochs"] = 2  # what an interruption after the first epoch leaves
+    write_state(half, state)
+    publish(half, state, "interrupted")
+
+    done = sweep(tmp_path, small_data, "--lr", "1e-3,1e30", "--seeds", 2, "--epochs", 2)
+    out, err = done.communicate(timeout=120)
+    assert done.returncode == 0, err
+    assert "cnnkit train --lr 0.001" in out
+    assert len(err.splitlines()) == 4  # nothing of Ray's own
+    for seed in (0, 1):
+        folder = home / f"learning_rate=0.001,seed={seed}"
+        alone = replace(base, learning_rate=1e-3, seed=seed, output=tmp_path / f"alone-{seed}")
+        assert train(alone).weights.read_bytes() == (folder / "weights.safetensors").read_bytes()
+        config = json.loads((folder / "config.json").read_text())
+        assert (config["output"], config["data"]) == (
+            str(folder.relative_to(tmp_path)), str(small_data),
+        )  # fmt: skip
+        assert (folder / "train.log").read_text().count("epoch ") == 2
+    assert [len(s) for s in (read_state(half).sessions, read_state(half).history)] == [2, 2]
+    diverged = json.loads((home / "learning_rate=1e+30,seed=1" / "manifest.json").read_text())
+    assert diverged["status"] == "diverged"
+
+
+def test_a_stop_leaves_no_process_and_no_file_and_another_machine_goes_on(
+    tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("RAY_TMPDIR", tempfile.gettempdir())  # its sockets need a short path
+    monkeypatch.setenv("CNNKIT_TEST_SESSION", str(os.getpid()))
+    process = sweep(tmp_path, small_data, "--lr", "1e-3,1e-2", "--epochs", 100_000)
+    home = tmp_path / "runs" / "sweep" / "s"
+    deadline = time.monotonic() + 120
+    while not any(home.glob("*/metrics.jsonl")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "stopped: 0 of 2 runs are done" in err
+    assert "Traceback" not in err
+    while left := processes_of(os.getpid()):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+    assert not list(temporary.glob("cnnkit-*"))
+    for folder in home.glob("*/"):
+        if (folder / STATE_FILE).exists():
+            done = len(read_state(folder).history)
+            resumed = resume(folder, epochs=done + 1)
+            whole = train(replace(resumed.config, output=tmp_path / f"whole-{folder.name}"))
+            assert whole.weights.read_bytes() == resumed.weights.read_bytes()
+
+
+def test_a_task_tells_each_epochs_state_and_every_line_of_the_log_once(
+    tmp_path: Path, small_data: Path
+) -> None:
+    config = TrainConfig(data=Path("somewhere else"), epochs=2, output=Path("elsewhere"))
+    data = {path.name: path.read_bytes() for path in small_data.iterdir()}
+    news = list(train_here(config.to_json(), None, data))
+    assert news[-1][0] == {"event": "finished"}
+    states = [state for event, state, _ in news if event.get("complete")]
+    assert len(states) == 2
+    assert "".join(log for *_, log in news).count("epoch ") == 2
+    (tmp_path / STATE_FILE).write_bytes(news[-1][1] or b"")
+    assert len(read_state(tmp_path).history) == 2
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "127.0.0.1:99999"])
+def test_a_cluster_that_is_not_there_is_named_at_once(
+    address: str, tmp_path: Path, small_data: Path
+) -> None:
+    config = TrainConfig(data=small_data, epochs=1, output=tmp_path / "run")
+    with pytest.raises(NetworkError, match=f"--ray {address}"):
+        run_jobs([config], runner=on_ray(address))
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_ray_the_message_names_the_extra(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnkit.train.jobs.ray_cluster.find_spec", lambda name: None)
+    monkeypatch.chdir(tmp_path)
+    result = cli("sweep", "--lr", "0.1", "--ray", "local")
+    assert result.exit_code == 3
+    assert "cnnkit[ray]" in result.stderr
+    with pytest.raises(MissingError):
+        on_ray("local")

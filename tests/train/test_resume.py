@@ -1,0 +1,203 @@
+"""A run that was killed, stopped or extended ends with the bits of one that never stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cnnkit.errors import EXIT_INTERRUPTED
+from cnnkit.formats.checkpoint import read_tensors, read_weights
+from cnnkit.runs.state import STATE_FILE, read_state
+from cnnkit.train.trainer import TrainConfig, resume, train
+
+EPOCHS = 3
+TIMES = {"seconds", "images_per_second"}  # what two runs may differ in
+# Kills itself before the n-th file gets its final name.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from cnnkit.train import TrainConfig, train
+left, rename = int(sys.argv[1]), Path.replace
+def replace(self, target):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+Path.replace = replace
+data, output, epochs, engine = sys.argv[2:]
+train(TrainConfig(data=Path(data), output=Path(output), epochs=int(epochs), engine=engine))
+"""
+
+
+@pytest.fixture(scope="module", params=["native", "torch"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory: pytest.TempPathFactory, small_data: Path, engine: str) -> Path:
+    """The run that nothing disturbs."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    train(TrainConfig(data=small_data, epochs=EPOCHS, engine=engine, output=folder))
+    return folder
+
+
+def measured(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in TIMES} for line in lines]
+
+
+def assert_same_run(folder: Path, reference: Path) -> None:
+    for name in ("weights.safetensors", "confusion.png", "confusion.svg"):
+        assert (folder / name).read_bytes() == (reference / name).read_bytes(), name
+    assert measured(folder) == measured(reference)
+    first, second = (read_tensors(run / STATE_FILE)[0] for run in (folder, reference))
+    assert sorted(first) == sorted(second)
+    for name, array in first.items():
+        assert array.tobytes() == second[name].tobytes(), name
+    assert sorted(file.name for file in folder.iterdir()) == sorted(
+        file.name for file in reference.iterdir()
+    )
+
+
+def assert_every_file_is_whole(folder: Path) -> None:
+    """Whatever stands there can be read, and tells of at most the state's epochs."""
+    done = len(read_state(folder).history)
+    for name in ("config.json", "manifest.json"):
+        if (folder / name).exists():
+            json.loads((folder / name).read_text())
+    if (folder / "weights.safetensors").exists():
+        assert read_weights(folder / "weights.safetensors").metadata["training"]["epochs"] <= done
+        assert done - 1 <= len(measured(folder)) <= done
+
+
+def start(small_data: Path, folder: Path, epochs: int, engine: str) -> subprocess.Popen[str]:
+    """Start a training in a process of its own, as a person would."""
+    command = [sys.executable, "-m", "cnnkit", "train", "--data", small_data, "--output", folder]
+    return subprocess.Popen(
+        [*map(str, command), "--epochs", str(epochs), "--engine", engine],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+# The names of a run's files appear in this order: state twice, config, manifest; then per epoch
+# state, config, metrics.jsonl, metrics.csv, weights, manifest; at the end pictures and manifest.
+@pytest.mark.parametrize("renames", [2, 5, 8, 11, 16, 29])
+def test_a_kill_at_any_rename_loses_nothing_that_was_complete(
+    renames: int, tmp_path: Path, small_data: Path, whole_run: Path, engine: str
+) -> None:
+    folder = tmp_path / "run"
+    words = [sys.executable, "-c", KILLED, renames, small_data, folder, EPOCHS, engine]
+    killed = subprocess.run([str(word) for word in words], capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert_every_file_is_whole(folder)
+    resume(folder)
+    assert_same_run(folder, whole_run)
+
+
+@pytest.mark.parametrize("epochs_before", [0, 2])
+def test_a_process_killed_from_outside_resumes_to_the_same_bits(
+    epochs_before: int, tmp_path: Path, small_data: Path, engine: str
+) -> None:
+    folder, total = tmp_path / "run", 200
+    process = start(small_data, folder, total, engine)
+    log = folder / "metrics.jsonl"
+    if epochs_before:
+        wait_until(lambda: log.exists() and len(measured(folder)) >= epochs_before, process)
+    else:
+        wait_until(lambda: (folder / STATE_FILE).exists(), process)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert_every_file_is_whole(folder)
+    done = len(read_state(folder).history)
+    assert epochs_before <= done < total
+    resume(folder, epochs=done + 2)
+    reference = tmp_path / "reference"
+    train(TrainConfig(data=small_data, epochs=done + 2, engine=engine, output=reference))
+    assert_same_run(folder, tmp_path / "reference")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_cleanly_and_names_the_way_on(
+    number: signal.Signals, tmp_path: Path, small_data: Path, engine: str
+) -> None:
+    folder = tmp_path / "run"
+    process = start(small_data, folder, 1000, engine)
+    wait_until((folder / "metrics.jsonl").exists, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == EXIT_INTERRUPTED, err
+    assert out == ""
+    assert "Traceback" not in err
+    assert f"cnnkit train --resume {folder}" in err
+    done = len(read_state(folder).history)
+    assert f"{folder} keeps {done} complete epoch" in err
+    assert len(measured(folder)) == done >= 1
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["status"] == "interrupted"
+    assert (folder / "loss.png").exists()
+    resume(folder, epochs=done + 1)
+    reference = tmp_path / "reference"
+    train(TrainConfig(data=small_data, epochs=done + 1, engine=engine, output=reference))
+    assert_same_run(folder, tmp_path / "reference")
+
+
+def test_more_epochs_extend_a_finished_run_as_if_asked_for_at_once(
+    short_run: Path, whole_run: Path, cli: Callable[..., Any]
+) -> None:
+    result = cli("train", "--resume", short_run, "--epochs", EPOCHS, "--quiet")
+    assert result.exit_code == 0
+    assert_same_run(short_run, whole_run)
+    assert json.loads((short_run / "config.json").read_text())["epochs"] == EPOCHS
+    sessions = json.loads((short_run / "manifest.json").read_text())["sessions"]
+    assert [session["first_epoch"] for session in sessions] == [1, 2]
+
+
+def test_a_run_goes_on_where_it_was_moved_to(
+    short_run: Path, tmp_path: Path, small_data: Path, whole_run: Path
+) -> None:
+    moved, data = tmp_path / "elsewhere", tmp_path / "data"
+    short_run.rename(moved)
+    shutil.copytree(small_data, data)
+    assert resume(moved, epochs=EPOCHS, data_folder=data).folder == moved
+    assert_same_run(moved, whole_run)
+
+
+def test_a_machine_that_differs_is_mentioned(
+    short_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnkit.runs.state.cpu_name", lambda: "another CPU")
+    resume(short_run, epochs=2)
+    log = (short_run / "train.log").read_text()
+    assert "is another CPU: the last bits may differ" in log
+
+
+def test_leftovers_of_a_kill_are_removed(short_run: Path) -> None:
+    leftover = short_run / ".weights.0123abcd.safetensors"
+    leftover.write_bytes(b"part")
+    own = short_run / ".gitignore"
+    own.write_text("*")
+    resume(short_run, epochs=2)
+    assert not leftover.exists()
+    assert own.exists()
+    assert os.listdir(short_run).count("weights.safetensors") == 1
