@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cnnkit.bench.measure.environment
-import cnnkit.bench.run
 import numpy as np
 import pytest
 from support.bench_fakes import PLAN, FakeClock, peer, results, work
 
+import cnnkit.bench.measure.environment
+import cnnkit.bench.run
 from cnnkit.bench.case import run_case
 from cnnkit.bench.measure.roofline import measure_limits
 from cnnkit.bench.report.results import Results

@@ -22,7 +22,7 @@ import pytest
 from rich.progress import Progress
 
 from cnnkit.data import download as fetch
-from cnnkit.data import sources
+from cnnkit.data import registry, sources
 from cnnkit.data.dataset import Dataset, load_dataset
 from cnnkit.data.idx import format_idx
 from cnnkit.data.registry import DATASETS, FILES
@@ -320,13 +320,15 @@ def test_a_full_disk_leaves_only_whole_files(tmp_path: Path, mnist: Dataset) -> 
 import sys
 from pathlib import Path
 import platformdirs
-from cnnkit import cli, fetch
-from cnnkit.data import FILES, cache_folder
+from cnnkit import cli
+from cnnkit.data import download
+from cnnkit.data.dataset import cache_folder
+from cnnkit.data.registry import FILES
 
 real = cache_folder("mnist")
 platformdirs.user_cache_path = lambda _: Path(sys.argv[1])
 copy = lambda names, progress: ((name, (real / name).read_bytes()) for name in reversed(FILES))
-fetch.sources = lambda published: [("a copy", copy)]
+download.sources = lambda published: [("a copy", copy)]
 cli.main(["data", "--fetch"])
 """
     limit = 8_000_000  # takes the test set, not the 47 million bytes of the training images

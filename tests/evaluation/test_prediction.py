@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnkit import runtimes
 from cnnkit.data.dataset import Dataset
 from cnnkit.evaluation.prediction import predict, sketch
 from cnnkit.graph.architecture import Architecture
+from cnnkit.runtimes import loader
 
 
 class Fake:
@@ -47,7 +47,7 @@ def pictures(tmp_path: Path, mnist: Dataset) -> list[Path]:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(runtimes, "load", lambda _: Fake())
+    monkeypatch.setattr(loader, "load", lambda _: Fake())
     return "fake.onnx"
 
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import cnnkit.ops.torch_op  # noqa: F401 (registers what is tested)
 import numpy as np
 import pytest
 import torch
@@ -17,6 +16,7 @@ from hypothesis import given, settings
 from support.problems import problems
 from torch import Tensor
 
+import cnnkit.ops.torch_op  # noqa: F401 (registers what is tested)
 from cnnkit import ops
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import Architecture
