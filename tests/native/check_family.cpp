@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "../../csrc/dispatch.h"
-#include "../../csrc/net/engine.h"
+#include "cpu/dispatch.h"
+#include "runtime/engine.h"
 
 namespace {
 

@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "../../csrc/dispatch.h"
-#include "../../csrc/plan.h"
+#include "cpu/dispatch.h"
+#include "runtime/conv_op.h"
 #include "random_case.h"
 
 #if defined(__SSE__)

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "../../csrc/dispatch.h"
-#include "../../csrc/net/net.h"
-#include "../../csrc/plan.h"
+#include "cpu/dispatch.h"
+#include "mnist/mnist.h"
+#include "runtime/conv_op.h"
 
 namespace {
 

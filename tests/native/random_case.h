@@ -6,7 +6,7 @@
 #include <random>
 #include <vector>
 
-#include "../../csrc/plan.h"
+#include "runtime/conv_op.h"
 
 namespace {
 

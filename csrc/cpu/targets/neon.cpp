@@ -1,0 +1,23 @@
+#if defined(__aarch64__)
+#include <arm_neon.h>
+
+#include "kernels.h"
+#include "cpu/features.h"
+
+namespace cnnkit {
+namespace {
+#include "integers.inl.h"
+#include "cpu/simd/neon.inl.h"
+#include "conv/pool.inl.h"
+#include "conv/direct.inl.h"
+#include "conv/winograd_f2x2/conv.inl.h"
+#include "conv_backward/table.inl.h"
+#include "ops/linear.inl.h"
+#include "conv/table.inl.h"
+#include "roofline/roofline.inl.h"
+}  // namespace
+
+extern const Isa kNeon = {"neon",     kLanes, has_neon, kAlgorithms, kAlgorithmCount,
+                          kGradients, kDense, kLimits,  nullptr};
+}  // namespace cnnkit
+#endif
