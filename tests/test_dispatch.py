@@ -116,5 +116,5 @@ def test_the_linker_cannot_share_an_isa_files_code_with_the_baseline(
     symbols = [line.split(maxsplit=2)[2] for line in listed.stdout.splitlines()]
     everything = subprocess.run(["nm", compiled], capture_output=True, text=True, check=True)
     assert "_GLOBAL__sub_I" not in everything.stdout  # would run before anyone asks what may run
-    table = {"cpu": isa, "mnist": f"net{isa}"}[engine]
+    table = {"cpu": isa, "mnist": f"mnist{isa}"}[engine]
     assert [symbol.lower() for symbol in symbols] == [f"cnnkit::k{table}"]

@@ -20,7 +20,7 @@ struct Plan {
     long line;      // floats of a pool line
 };
 
-inline Plan plan(const Shape& s) {
+inline Plan plan(const ConvShape& s) {
     Plan p;
     p.padded_h = (s.conv.h - 1) * s.stride.h + s.kernel.h;
     p.conv_row = round_up(s.conv.w, kLanes);
@@ -31,13 +31,13 @@ inline Plan plan(const Shape& s) {
     return p;
 }
 
-inline size_t prepared_bytes(const Shape& s) {
+inline size_t prepared_bytes(const ConvShape& s) {
     return sizeof(float) *
            (s.channels_out * s.channels_in * s.kernel.h * s.kernel.w + s.channels_out);
 }
 
 // The bias, then the weights, as they came.
-inline bool prepare(const Shape& s, const float* weight, const float* bias, void* prepared) {
+inline bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     float* to = static_cast<float*>(prepared);
     for (long o = 0; o < s.channels_out; ++o) *to++ = bias ? bias[o] : 0.0f;
     const long count = s.channels_out * s.channels_in * s.kernel.h * s.kernel.w;
@@ -45,14 +45,14 @@ inline bool prepare(const Shape& s, const float* weight, const float* bias, void
     return true;
 }
 
-inline size_t workspace_bytes(const Shape& s) {
+inline size_t workspace_bytes(const ConvShape& s) {
     const Plan p = plan(s);
     return sizeof(float) * (round_up(s.channels_in * p.plane, 16) +
                             round_up(s.pool_kernel.h * kChannels * p.conv_row, 16) + p.line);
 }
 
 // Copies the padded rows first <= row < last of every channel to x.
-inline void pad(const Shape& s, const Plan& p, const float* image, long first, long last,
+inline void pad(const ConvShape& s, const Plan& p, const float* image, long first, long last,
                 float* x) {
     for (long c = 0; c < s.channels_in; ++c) {
         for (long r = first; r < last; ++r) {
@@ -79,7 +79,7 @@ inline void pad(const Shape& s, const Plan& p, const float* image, long first, l
 // Sums `vectors` vectors of one convolution row of `channels` output channels. x points at the
 // row's first padded input row and first column, weight at the first output channel.
 template <int channels, int vectors>
-inline void sum(const Shape& s, const Plan& p, const float* x, const float* weight,
+inline void sum(const ConvShape& s, const Plan& p, const float* x, const float* weight,
                 const float* bias, float* to, long to_channel) {
     Vec total[channels][vectors];
     for (int o = 0; o < channels; ++o) {
@@ -110,7 +110,7 @@ inline void sum(const Shape& s, const Plan& p, const float* x, const float* weig
 }
 
 template <int channels>
-inline void conv_row(const Shape& s, const Plan& p, const float* x, const float* weight,
+inline void conv_row(const ConvShape& s, const Plan& p, const float* x, const float* weight,
                      const float* bias, float* to) {
     long j = 0;
     for (; j + kVectors * kLanes <= p.conv_row; j += kVectors * kLanes) {
@@ -123,47 +123,47 @@ inline void conv_row(const Shape& s, const Plan& p, const float* x, const float*
         sum<channels, 1>(s, p, x + j, weight, bias, to + j, p.conv_row);
 }
 
-// The winners of one output row; see Algorithm::run.
-inline void winners_row(const Shape& s, const Plan& p, const float* ring, long top, long first,
-                        long last, unsigned char* winners) {
+// The max-pool indices of one output row; see ConvKernel::run.
+inline void indices_row(const ConvShape& s, const Plan& p, const float* ring, long top, long first,
+                        long last, unsigned char* indices) {
     for (long j = 0; j < s.output.w; ++j) {
         const long left = j * s.pool_stride.w - s.pool_padding.w;
         const long start = max(0, left), end = min(s.conv.w, left + s.pool_kernel.w);
         float most = -__builtin_inff();
-        long winner = (first - top) * s.pool_kernel.w + start - left;
+        long index = (first - top) * s.pool_kernel.w + start - left;
         for (long r = first; r < last; ++r) {
             const float* row = ring + r % s.pool_kernel.h * kChannels * p.conv_row;
             for (long c = start; c < end; ++c) {
                 if (row[c] > most || row[c] != row[c]) {
-                    most = row[c], winner = (r - top) * s.pool_kernel.w + c - left;
+                    most = row[c], index = (r - top) * s.pool_kernel.w + c - left;
                 }
             }
         }
         // NaN passes its gradient on.
-        winners[j] = most <= 0.0f ? kNoWinner : static_cast<unsigned char>(winner);
+        indices[j] = most <= 0.0f ? kNoIndex : static_cast<unsigned char>(index);
     }
 }
 
 // The same where no window hangs into padding and none holds NaN: branches would be mispredicted,
 // so every window's taps are compared, also of those windows that the stride leaves out.
-inline void winners_row_inside(const Shape& s, const Plan& p, const float* ring, long first,
-                               long last, float* line, unsigned char* winners) {
+inline void indices_row_inside(const ConvShape& s, const Plan& p, const float* ring, long first,
+                               long last, float* line, unsigned char* indices) {
     const long reach = (s.output.w - 1) * s.pool_stride.w + 1;
     for (long j = 0; j < reach; j += kLanes) {
-        Vec most = set1(-__builtin_inff()), winner = zero();
+        Vec most = set1(-__builtin_inff()), index = zero();
         float tap = 0.0f;
         for (long r = first; r < last; ++r) {
             const float* row = ring + r % s.pool_kernel.h * kChannels * p.conv_row + j;
             for (long k = 0; k < s.pool_kernel.w; ++k, tap += 1.0f) {
                 const Vec value = load(row + k);
-                winner = select_greater(value, most, set1(tap), winner);
+                index = select_greater(value, most, set1(tap), index);
                 most = max(most, value);
             }
         }
-        store(line + j, select_greater(most, zero(), winner, set1(kNoWinner)));
+        store(line + j, select_greater(most, zero(), index, set1(kNoIndex)));
     }
     for (long j = 0; j < s.output.w; ++j)
-        winners[j] = static_cast<unsigned char>(line[j * s.pool_stride.w]);
+        indices[j] = static_cast<unsigned char>(line[j * s.pool_stride.w]);
 }
 
 inline bool any_nan(const float* y, long count) {
@@ -172,8 +172,8 @@ inline bool any_nan(const float* y, long count) {
     return found;
 }
 
-inline bool run(const Shape& s, const float* image, const void* prepared, float* y,
-                unsigned char* winners, long row0, long row1, void* workspace) {
+inline bool run(const ConvShape& s, const float* image, const void* prepared, float* y,
+                unsigned char* indices, long row0, long row1, void* workspace) {
     const Plan p = plan(s);
     float* x = static_cast<float*>(workspace);
     float* ring = x + round_up(s.channels_in * p.plane, 16);
@@ -220,11 +220,11 @@ inline bool run(const Shape& s, const float* image, const void* prepared, float*
                     return rows + n % s.pool_kernel.h * kChannels * p.conv_row;
                 };
                 pool::pool_row(s, row, p.conv_row, first, last, line, y + to);
-                if (!winners) continue;
+                if (!indices) continue;
                 if (inside && !any_nan(y + to, s.output.w)) {
-                    winners_row_inside(s, p, rows, first, last, line, winners + to);
+                    indices_row_inside(s, p, rows, first, last, line, indices + to);
                 } else {
-                    winners_row(s, p, rows, top, first, last, winners + to);
+                    indices_row(s, p, rows, top, first, last, indices + to);
                 }
             }
         }
@@ -232,9 +232,9 @@ inline bool run(const Shape& s, const float* image, const void* prepared, float*
     return true;
 }
 
-inline bool fits(const Shape&, Precision) { return true; }
+inline bool fits(const ConvShape&, Precision) { return true; }
 
-constexpr Algorithm kAlgorithm = {"direct",        true, fits, prepared_bytes, prepare,
-                                  workspace_bytes, run};
+constexpr ConvKernel kConvKernel = {"direct",        true, fits, prepared_bytes, prepare,
+                                    workspace_bytes, run};
 
 }  // namespace direct

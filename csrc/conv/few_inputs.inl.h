@@ -14,7 +14,7 @@
 
 #include "conv/few_inputs_pack.inl.h"
 
-namespace stem {
+namespace few_inputs {
 
 // ---- product ----
 
@@ -152,7 +152,7 @@ inline Vec window(const Plan& p, const float* const* rows, long step, long left)
 template <int kHeight, int kWidth>
 void pool_row(const Plan& p, const float* const* rows, long step, Vec bias, long channels,
               float* y) {
-    const Shape& s = p.s;
+    const ConvShape& s = p.s;
     for (long x0 = 0; x0 < s.output.w; x0 += kLanes) {
         const long count = min(kLanes, s.output.w - x0);
         Vec out[kLanes];
@@ -176,7 +176,7 @@ void pool_row(const Plan& p, const float* const* rows, long step, Vec bias, long
 // rows.
 inline void pool_panel(const Plan& p, const float* ring, const float* bias, long r, long c,
                        long vectors, float* y) {
-    const Shape& s = p.s;
+    const ConvShape& s = p.s;
     const long top = r * s.pool_stride.h - s.pool_padding.h, step = vectors * kLanes;
     const float* rows[kPoolMost];
     for (long v = 0; v < vectors; ++v, c += kLanes) {
@@ -199,7 +199,7 @@ inline void pool_panel(const Plan& p, const float* ring, const float* bias, long
 // 2^60 up: y is then undefined.
 inline bool run(const float* x, const float* prepared, const Plan& p, long row0, long row1,
                 float* y, float* workspace) {
-    const Shape& s = p.s;
+    const ConvShape& s = p.s;
     if (row0 >= row1) return true;
     float* v = workspace;
     float* m = v + p.all_rows * p.width;
@@ -241,25 +241,29 @@ inline bool run(const float* x, const float* prepared, const Plan& p, long row0,
 
 // ---- as an algorithm ----
 
-inline bool fits(const Shape& s, Precision) {
+inline bool fits(const ConvShape& s, Precision) {
     return s.channels_in <= kMostIn && s.channels_out >= kLanes && s.stride.w <= 4 &&
            s.pool_kernel.h <= kPoolMost;
 }
 
-inline size_t prepared_bytes(const Shape& s) { return sizeof(float) * prepared_floats(plan(s)); }
-inline size_t workspace_bytes(const Shape& s) { return sizeof(float) * workspace_floats(plan(s)); }
+inline size_t prepared_bytes(const ConvShape& s) {
+    return sizeof(float) * prepared_floats(plan(s));
+}
+inline size_t workspace_bytes(const ConvShape& s) {
+    return sizeof(float) * workspace_floats(plan(s));
+}
 
-inline bool prepare(const Shape& s, const float* weight, const float* bias, void* prepared) {
+inline bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     return prepare(weight, bias, plan(s), static_cast<float*>(prepared));
 }
 
-inline bool run(const Shape& s, const float* x, const void* prepared, float* y, unsigned char*,
+inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y, unsigned char*,
                 long row0, long row1, void* workspace) {
     return run(x, static_cast<const float*>(prepared), plan(s), row0, row1, y,
                static_cast<float*>(workspace));
 }
 
-constexpr Algorithm kAlgorithm = {"stem",  false,           fits, prepared_bytes,
-                                  prepare, workspace_bytes, run};
+constexpr ConvKernel kConvKernel = {"stem",  false,           fits, prepared_bytes,
+                                    prepare, workspace_bytes, run};
 
-}  // namespace stem
+}  // namespace few_inputs

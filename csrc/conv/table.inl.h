@@ -1,20 +1,20 @@
-// The algorithms of one instruction set, best first. Included last inside an ISA file's anonymous
-// namespace.
+// The convolution kernels of one instruction set, best first. Included last inside an ISA file's
+// anonymous namespace.
 
-constexpr Algorithm kAlgorithms[] = {
+constexpr ConvKernel kConvKernels[] = {
 #if defined(__AVX2__)
     winograd::kFast,
 #endif
 #if defined(__AVX512F__)
-    winograd_few::kAlgorithm,
+    winograd_f2x1::kConvKernel,
 #endif
-    winograd_small::kAlgorithm,
+    winograd_f2x2::kConvKernel,
 #if defined(__AVX2__)
     winograd::kMany,
     winograd::k5x5,
     winograd::kSome,
-    stem::kAlgorithm,
+    few_inputs::kConvKernel,
 #endif
-    direct::kAlgorithm,
+    direct::kConvKernel,
 };
-constexpr int kAlgorithmCount = sizeof(kAlgorithms) / sizeof(kAlgorithms[0]);
+constexpr int kConvKernelCount = sizeof(kConvKernels) / sizeof(kConvKernels[0]);

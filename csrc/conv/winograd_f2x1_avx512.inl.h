@@ -6,13 +6,13 @@
 // the convolution's columns 4l + p, and needs the columns 4l + p + k of the input for the taps k =
 // 0, 1, 2: six vectors of four floats serve all twelve products, each by a load that repeats it for
 // every output channel. Columns 4 and 5 of the six are columns 0 and 1 a lane further on: what they
-// read in the last lane, only the convolution's columns 14 and 15 would need, which are nobody's.
+// read in the last lane, only the convolution's columns 14 and 15 would need, which are unused.
 //
 // A tile row's V is D[Cin][tile row][4][column % 4][column / 4], numbered in kOrder so that the
 // sums of V2 and V3 start from M0 + M1 and M0 - M1. A few tile rows at a time keep D, the weights
 // and the pixels in the first-level cache: with all rows of 16 channels they would not fit.
 
-namespace winograd_few {
+namespace winograd_f2x1 {
 
 constexpr int kMostIn = 16;
 constexpr int kMostOut = 64;
@@ -26,32 +26,32 @@ constexpr long kChannel = kStack * kRow;
 // Whether at least three lanes of four are needed.
 inline bool fills(long count, long at_once) { return 4 * count >= 3 * round_up(count, at_once); }
 
-inline bool fits(const Shape& s, Precision) {
+inline bool fits(const ConvShape& s, Precision) {
     return is_block3x3(s) && s.channels_in > 1 && s.channels_in <= kMostIn &&
            s.channels_out <= kMostOut && fills(s.channels_out, kChannels);
 }
 
 // Of the weights of kChannels output channels: the bias, then U[half of V][Cin][2][tap], every one
 // a vector.
-inline long group_floats(const Shape& s) { return kLanes * (1 + 12 * s.channels_in); }
+inline long group_floats(const ConvShape& s) { return kLanes * (1 + 12 * s.channels_in); }
 
-inline size_t own_bytes(const Shape& s) {
+inline size_t own_bytes(const ConvShape& s) {
     return sizeof(float) * group_floats(s) * (round_up(s.channels_out, kChannels) / kChannels);
 }
 
-// Rows that do not fill their vectors are winograd_small's, whose weights follow.
-inline size_t prepared_bytes(const Shape& s) {
-    return own_bytes(s) + winograd_small::prepared_bytes(s);
+// Rows that do not fill their vectors are winograd_f2x2's, whose weights follow.
+inline size_t prepared_bytes(const ConvShape& s) {
+    return own_bytes(s) + winograd_f2x2::prepared_bytes(s);
 }
 
-inline size_t workspace_bytes(const Shape& s) {
-    if (!fills(s.output.w, kTiles)) return winograd_small::workspace_bytes(s);
+inline size_t workspace_bytes(const ConvShape& s) {
+    if (!fills(s.output.w, kTiles)) return winograd_f2x2::workspace_bytes(s);
     return sizeof(float) * s.channels_in * kChannel;
 }
 
-inline bool prepare(const Shape& s, const float* weight, const float* bias, void* prepared) {
+inline bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     float* group = static_cast<float*>(prepared);
-    if (!winograd_small::prepare(s, weight, bias, static_cast<char*>(prepared) + own_bytes(s)))
+    if (!winograd_f2x2::prepare(s, weight, bias, static_cast<char*>(prepared) + own_bytes(s)))
         return false;
     __builtin_memset(group, 0, own_bytes(s));
     for (long o = 0; o < s.channels_out; ++o) {
@@ -63,7 +63,7 @@ inline bool prepare(const Shape& s, const float* weight, const float* bias, void
         for (long c = 0; c < s.channels_in; ++c, weight += 9)
             for (int k = 0; k < 3; ++k) {
                 double u[4];
-                winograd_small::transform(weight[k], weight[3 + k], weight[6 + k], u);
+                winograd_f2x2::transform(weight[k], weight[3 + k], weight[6 + k], u);
                 for (int j = 0; j < 4; ++j)
                     repeat(1 + (j / 2 * s.channels_in + c) * 6 + j % 2 * 3 + k,
                            static_cast<float>(u[kOrder[j]]));
@@ -74,7 +74,7 @@ inline bool prepare(const Shape& s, const float* weight, const float* bias, void
 
 // Tile rows from top on of every channel, 16 columns from `left` on.
 template <int rows>
-inline Magnitude input(const Shape& s, const float* x, long top, long left, float* to,
+inline Magnitude input(const ConvShape& s, const float* x, long top, long left, float* to,
                        Magnitude most) {
     constexpr int kColumns[kLanes] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
     const Index columns = load_index(kColumns);
@@ -129,10 +129,10 @@ inline __attribute__((always_inline)) void products(long channels, const float* 
     }
 }
 
-// Where results go; winners may be null.
+// Where results go; indices may be null.
 struct Output {
     float* y;
-    unsigned char* winners;
+    unsigned char* indices;
     long channel;  // floats from channel to channel
     long channels, tiles;
 };
@@ -159,22 +159,22 @@ inline __attribute__((always_inline)) void finish(const Output& out, long at,
     channel(1, _mm512_extractf32x4_ps(low, 1), _mm512_extractf32x4_ps(high, 1));
     channel(2, _mm512_extractf32x4_ps(low, 2), _mm512_extractf32x4_ps(high, 2));
     channel(3, _mm512_extractf32x4_ps(low, 3), _mm512_extractf32x4_ps(high, 3));
-    if (!out.winners) return;
+    if (!out.indices) return;
 #pragma GCC unroll 2
     for (int odd = 0; odd < 2; ++odd) {
         float lanes[kLanes];
-        winograd_small::name_winners(
+        winograd_f2x2::find_indices(
             {y[0][2 * odd], y[0][2 * odd + 1], y[1][2 * odd], y[1][2 * odd + 1]}, lanes);
         for (long o = 0; o < out.channels; ++o)
             for (long t = odd; t < out.tiles; t += 2)
-                out.winners[o * out.channel + at + t] =
+                out.indices[o * out.channel + at + t] =
                     static_cast<unsigned char>(lanes[o * 4 + t / 2]);
     }
 }
 
 // Tile rows of one group of output channels, whose weights begin at u.
 template <int rows>
-__attribute__((noinline)) void block(const Shape& s, const float* d, const float* u,
+__attribute__((noinline)) void block(const ConvShape& s, const float* d, const float* u,
                                      const Output& out) {
     Vec sum[rows][2][4];
 #pragma GCC unroll 3
@@ -197,23 +197,23 @@ __attribute__((noinline)) void block(const Shape& s, const float* d, const float
 
 // Tile rows from top on of all output channels, kTiles windows from `tile` on.
 template <int rows>
-inline void stack(const Shape& s, const float* x, const float* prepared, float* y,
-                  unsigned char* winners, long top, long tile, float* d, Magnitude& most) {
+inline void stack(const ConvShape& s, const float* x, const float* prepared, float* y,
+                  unsigned char* indices, long top, long tile, float* d, Magnitude& most) {
     most = input<rows>(s, x, top, 2 * tile - 1, d, most);
     const long plane = s.output.h * s.output.w;
     for (long o = 0; o < s.channels_out; o += kChannels, prepared += group_floats(s)) {
         const long at = o * plane + top * s.output.w + tile;
         block<rows>(s, d, prepared,
-                    {y + at, winners ? winners + at : nullptr, plane,
+                    {y + at, indices ? indices + at : nullptr, plane,
                      min(kChannels, s.channels_out - o), min(kTiles, s.output.w - tile)});
     }
 }
 
-inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
-                unsigned char* winners, long row0, long row1, void* workspace) {
+inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
+                unsigned char* indices, long row0, long row1, void* workspace) {
     if (!fills(s.output.w, kTiles)) {
         const char* others = static_cast<const char*>(prepared) + own_bytes(s);
-        return winograd_small::run(s, x, others, y, winners, row0, row1, workspace);
+        return winograd_f2x2::run(s, x, others, y, indices, row0, row1, workspace);
     }
     float* d = static_cast<float*>(workspace);
     const float* u = static_cast<const float*>(prepared);
@@ -221,17 +221,17 @@ inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
     for (long tile = 0; tile < s.output.w; tile += kTiles) {
         for (long top = row0; top < row1;) {
             const long left = row1 - top, rows = left == 4 ? 2 : min(left, kStack);
-            if (rows == 3) stack<3>(s, x, u, y, winners, top, tile, d, most);
-            if (rows == 2) stack<2>(s, x, u, y, winners, top, tile, d, most);
-            if (rows == 1) stack<1>(s, x, u, y, winners, top, tile, d, most);
+            if (rows == 3) stack<3>(s, x, u, y, indices, top, tile, d, most);
+            if (rows == 2) stack<2>(s, x, u, y, indices, top, tile, d, most);
+            if (rows == 1) stack<1>(s, x, u, y, indices, top, tile, d, most);
             top += rows;
         }
-        if (!below(most, winograd_small::kInputLimit)) return false;
+        if (!below(most, winograd_f2x2::kInputLimit)) return false;
     }
     return true;
 }
 
-constexpr Algorithm kAlgorithm = {"winograd-2x1",  true, fits, prepared_bytes, prepare,
-                                  workspace_bytes, run};
+constexpr ConvKernel kConvKernel = {"winograd-2x1",  true, fits, prepared_bytes, prepare,
+                                    workspace_bytes, run};
 
-}  // namespace winograd_few
+}  // namespace winograd_f2x1

@@ -1,10 +1,10 @@
-// The pooled pixels that carry a gradient, as a list: only where somebody won.
+// The pooled pixels that carry a gradient, as a list: only where a maximum is above zero.
 
 // The pooled pixels of one output channel that carry a gradient, in an image whose rows and columns
 // are `Steps` floats apart.
 struct Active {
     int* base;  // of each pooled pixel: where its window's first tap finds its first pixel
-    int* at;    // of each active one: where the winner does
+    int* at;    // of each active one: where the maximum does
     float* value;
     long count;
 };
@@ -24,7 +24,7 @@ inline Active list_in(float* memory, long pixels) {
     return {base, base + length, memory, 0};
 }
 
-inline void find_windows(const Shape& s, const Steps& step, long rows, Active& active) {
+inline void find_windows(const ConvShape& s, const Steps& step, long rows, Active& active) {
     int* base = active.base;
     for (long r = 0; r < rows; ++r) {
         const long row = (r * s.pool_stride.h - s.pool_padding.h) * s.stride.h;
@@ -35,20 +35,20 @@ inline void find_windows(const Shape& s, const Steps& step, long rows, Active& a
     }
 }
 
-inline void gather(const Shape& s, const Steps& step, const float* grad,
-                   const unsigned char* winners, long pixels, Active& active) {
+inline void gather(const ConvShape& s, const Steps& step, const float* grad,
+                   const unsigned char* indices, long pixels, Active& active) {
     const int width = static_cast<int>(s.pool_kernel.w);
     const int column_step = static_cast<int>(s.stride.w * step.column),
               row_step = static_cast<int>(s.stride.h * step.row);
     const int reciprocal = 65535 / width + 1;  // tap / width, by a multiplication
     long n = 0;
 #if defined(__AVX512F__)
-    const __m128i none = _mm_set1_epi8(static_cast<char>(kNoWinner));
+    const __m128i none = _mm_set1_epi8(static_cast<char>(kNoIndex));
     for (long i = 0; i < pixels; i += kLanes) {
         const Mask inside = mask_lanes(0, pixels - i);
-        const __m128i won = _mm_maskz_loadu_epi8(inside, winners + i);
-        const Mask some = _mm_mask_cmpneq_epi8_mask(inside, won, none);
-        const __m512i tap = _mm512_cvtepu8_epi32(won);
+        const __m128i index = _mm_maskz_loadu_epi8(inside, indices + i);
+        const Mask some = _mm_mask_cmpneq_epi8_mask(inside, index, none);
+        const __m512i tap = _mm512_cvtepu8_epi32(index);
         const __m512i row =
             _mm512_srli_epi32(_mm512_mullo_epi32(tap, _mm512_set1_epi32(reciprocal)), 16);
         const __m512i first = _mm512_maskz_loadu_epi32(inside, active.base + i);
@@ -62,10 +62,10 @@ inline void gather(const Shape& s, const Steps& step, const float* grad,
     }
 #else
     for (long i = 0; i < pixels; ++i) {
-        const int tap = winners[i], row = tap * reciprocal >> 16;
+        const int tap = indices[i], row = tap * reciprocal >> 16;
         active.at[n] = active.base[i] + row * row_step + (tap - row * width) * column_step;
         active.value[n] = grad[i];
-        n += tap != kNoWinner;
+        n += tap != kNoIndex;
     }
 #endif
     active.count = n;

@@ -1,10 +1,10 @@
 // The gradients of a 3x3 block (is_block3x3) of several input channels. The lanes are input
 // channels, a vector of them at a time: x[row][column][kLanes], padded with zeros.
 //
-// Winner by winner: its nine pixels, times its gradient, go to nine sums in registers (dw); nine
+// Maximum by maximum: its nine pixels, times its gradient, go to nine sums in registers (dw); nine
 // weights, times its gradient, go to the nine pixels of dx.
 
-namespace gradient_block {
+namespace backward_block3x3 {
 
 constexpr long kCache = 10 * 1024;  // bytes of a strip of x or dx, which leave room in a cache
 
@@ -15,7 +15,7 @@ struct Plan {
     long floats;   // of a strip's padded input, and a square beyond
 };
 
-inline Plan plan(const Shape& s) {
+inline Plan plan(const ConvShape& s) {
     Plan p;
     p.blocks = (s.channels_in + kLanes - 1) / kLanes;
     p.columns = s.input.w + 2;
@@ -26,23 +26,25 @@ inline Plan plan(const Shape& s) {
 }
 
 // Lanes half empty are still worth it.
-inline bool fits(const Shape& s) { return is_block3x3(s) && 2 * s.channels_in >= kLanes; }
+inline bool fits(const ConvShape& s) { return is_block3x3(s) && 2 * s.channels_in >= kLanes; }
 
 // [block][Cout][3][3][kLanes]
-inline long weights(const Shape& s) { return plan(s).blocks * s.channels_out * 9 * kLanes; }
+inline long weights(const ConvShape& s) { return plan(s).blocks * s.channels_out * 9 * kLanes; }
 
-inline size_t weight_bytes(const Shape& s) { return sizeof(float) * weights(s); }
+inline size_t weight_bytes(const ConvShape& s) { return sizeof(float) * weights(s); }
 
 // dw in our order, then db.
-inline size_t sum_bytes(const Shape& s) { return sizeof(float) * (weights(s) + s.channels_out); }
+inline size_t sum_bytes(const ConvShape& s) {
+    return sizeof(float) * (weights(s) + s.channels_out);
+}
 
 // x, dx, and a list of a strip's active pixels.
-inline size_t workspace_bytes(const Shape& s) {
+inline size_t workspace_bytes(const ConvShape& s) {
     const Plan p = plan(s);
     return sizeof(float) * 2 * p.floats + list_bytes(p.strip * s.output.w);
 }
 
-inline void pack_weights(const Shape& s, const float* weight, float* packed) {
+inline void pack_weights(const ConvShape& s, const float* weight, float* packed) {
     for (long i = 0; i < weights(s); ++i) packed[i] = 0.0f;
     for (long o = 0; o < s.channels_out; ++o) {
         for (long c = 0; c < s.channels_in; ++c) {
@@ -52,7 +54,7 @@ inline void pack_weights(const Shape& s, const float* weight, float* packed) {
     }
 }
 
-inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
+inline void add_sums(const ConvShape& s, const float* sums, float* dw, float* db) {
     for (long o = 0; o < s.channels_out; ++o) {
         for (long c = 0; c < s.channels_in; ++c) {
             const float* from = sums + (c / kLanes * s.channels_out + o) * 9 * kLanes + c % kLanes;
@@ -75,7 +77,7 @@ inline void carry(const Plan& p, float* padded) {
 // A square of pixels and channels at a time. `count` channels; the others become zero. So do pixels
 // beyond a row's end, which are border, or overwritten by the next row.
 template <bool whole>
-inline void pad(const Shape& s, const float* x, long rows, long count, float* padded) {
+inline void pad(const ConvShape& s, const float* x, long rows, long count, float* padded) {
     const long plane = s.input.h * s.input.w;
     for (long r = 0; r < rows; ++r, x += s.input.w, padded += (s.input.w + 2) * kLanes) {
         store(padded, zero());
@@ -94,7 +96,7 @@ inline void pad(const Shape& s, const float* x, long rows, long count, float* pa
 }
 
 template <bool whole>
-inline void unpad(const Shape& s, const float* padded, long rows, long count, float* x) {
+inline void unpad(const ConvShape& s, const float* padded, long rows, long count, float* x) {
     const long plane = s.input.h * s.input.w;
     for (long r = 0; r < rows; ++r, x += s.input.w, padded += (s.input.w + 2) * kLanes) {
         for (long j = 0; j < s.input.w; j += kLanes) {
@@ -111,10 +113,10 @@ inline void unpad(const Shape& s, const float* padded, long rows, long count, fl
     }
 }
 
-// Adds one output channel's winners to its sums and, where it is wanted, to dx.
+// Adds one output channel's active pixels to its sums and, where it is wanted, to dx.
 template <bool want_dx>
-inline void add_winners(const Plan& p, const Active& a, const float* x, const float* weight,
-                        float* sums, float* dx) {
+inline void add_active(const Plan& p, const Active& a, const float* x, const float* weight,
+                       float* sums, float* dx) {
     const long row = p.columns * kLanes;
     Vec w[9], sum[9];
 #pragma GCC unroll 9
@@ -151,7 +153,7 @@ struct Strip {
     bool last;
 };
 
-inline Strip strip_at(const Shape& s, const Plan& p, long block, long first) {
+inline Strip strip_at(const ConvShape& s, const Plan& p, long block, long first) {
     const long rows = min(p.strip, s.output.h - first), top = 2 * first - 1;
     const long channels = min(kLanes, s.channels_in - block * kLanes);
     return {block,         channels,
@@ -161,11 +163,11 @@ inline Strip strip_at(const Shape& s, const Plan& p, long block, long first) {
 }
 
 // Pixel row `row` of the strip's first channel.
-inline long pixel_row(const Shape& s, const Strip& strip, long row) {
+inline long pixel_row(const ConvShape& s, const Strip& strip, long row) {
     return (strip.block * kLanes * s.input.h + row) * s.input.w;
 }
 
-inline void load_strip(const Shape& s, const Plan& p, const Strip& strip, const float* x,
+inline void load_strip(const ConvShape& s, const Plan& p, const Strip& strip, const float* x,
                        float* padded) {
     if (strip.kept) {
         carry(p, padded);
@@ -181,7 +183,7 @@ inline void load_strip(const Shape& s, const Plan& p, const Strip& strip, const 
 }
 
 // What store_strip writes to may be far away.
-inline void prefetch_strip(const Shape& s, const Strip& strip, const float* dx) {
+inline void prefetch_strip(const ConvShape& s, const Strip& strip, const float* dx) {
     for (long k = 0; k < strip.channels; ++k) {
         const float* to = dx + pixel_row(s, strip, max(strip.top, 0)) + k * s.input.h * s.input.w;
         for (long i = 0; i < 2 * strip.rows * s.input.w; i += 16) __builtin_prefetch(to + i, 1, 2);
@@ -189,7 +191,7 @@ inline void prefetch_strip(const Shape& s, const Strip& strip, const float* dx) 
 }
 
 // All rows but the two that the next strip adds to.
-inline void store_strip(const Shape& s, const Plan& p, const Strip& strip, const float* padded,
+inline void store_strip(const ConvShape& s, const Plan& p, const Strip& strip, const float* padded,
                         float* dx) {
     const long begin = max(strip.top, 0);
     const long count = (strip.last ? strip.bottom : strip.top + 2 * strip.rows) - begin;
@@ -199,8 +201,8 @@ inline void store_strip(const Shape& s, const Plan& p, const Strip& strip, const
                              : unpad<false>(s, from, count, strip.channels, to);
 }
 
-inline void run(const Shape& s, const float* x, const float* weight, const float* grad,
-                const unsigned char* winners, float* sums, float* dx, void* workspace) {
+inline void run(const ConvShape& s, const float* x, const float* weight, const float* grad,
+                const unsigned char* indices, float* sums, float* dx, void* workspace) {
     const Plan p = plan(s);
     const Steps step = {p.columns * kLanes, kLanes};
     float* padded = static_cast<float*>(workspace);
@@ -219,19 +221,19 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
         for (long o = 0; o < s.channels_out; ++o) {
             const long at = (o * s.output.h + strip.first) * s.output.w;
             const long of = (strip.block * s.channels_out + o) * 9 * kLanes;
-            gather(s, step, grad + at, winners + at, strip.rows * s.output.w, active);
+            gather(s, step, grad + at, indices + at, strip.rows * s.output.w, active);
             if (strip.block == 0) sums[weights(s) + o] += sum(active);
             if (dx) {
-                add_winners<true>(p, active, padded, weight + of, sums + of, dpadded);
+                add_active<true>(p, active, padded, weight + of, sums + of, dpadded);
             } else {
-                add_winners<false>(p, active, padded, nullptr, sums + of, nullptr);
+                add_active<false>(p, active, padded, nullptr, sums + of, nullptr);
             }
         }
         if (dx) store_strip(s, p, strip, dpadded, dx);
     }
 }
 
-constexpr Gradient kGradient = {fits,         weight_bytes, sum_bytes, workspace_bytes,
-                                pack_weights, add_sums,     run};
+constexpr ConvBackwardKernel kConvBackwardKernel = {
+    fits, weight_bytes, sum_bytes, workspace_bytes, pack_weights, add_sums, run};
 
-}  // namespace gradient_block
+}  // namespace backward_block3x3

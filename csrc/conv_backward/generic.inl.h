@@ -1,10 +1,10 @@
-// The gradients of conv → ReLU → max-pool for every shape: the taps of each winner, one by one.
+// The gradients of conv → ReLU → max-pool for every shape: the taps of each maximum, one by one.
 //
 // Channels stand last, so that the taps of one kernel row are neighbouring floats:
 // x[row][column][Cin], padded with zeros, and weights[Cout][kernel row][kernel column][Cin], each
 // kernel row filled up to whole vectors.
 
-namespace gradient_sparse {
+namespace backward_generic {
 
 struct Plan {
     long columns;  // floats of a padded row
@@ -14,7 +14,7 @@ struct Plan {
     long kernel;   // floats of one output channel's weights
 };
 
-inline Plan plan(const Shape& s) {
+inline Plan plan(const ConvShape& s) {
     Plan p;
     p.columns = (s.input.w + 2 * s.padding.w) * s.channels_in;
     p.padded = round_up((s.input.h + 2 * s.padding.h) * p.columns + kLanes, kLanes);
@@ -24,21 +24,23 @@ inline Plan plan(const Shape& s) {
     return p;
 }
 
-inline bool fits(const Shape&) { return true; }
+inline bool fits(const ConvShape&) { return true; }
 
-inline size_t weight_bytes(const Shape& s) {
+inline size_t weight_bytes(const ConvShape& s) {
     return sizeof(float) * s.channels_out * plan(s).kernel;
 }
 
 // dw in our order, then db.
-inline size_t sum_bytes(const Shape& s) { return weight_bytes(s) + sizeof(float) * s.channels_out; }
+inline size_t sum_bytes(const ConvShape& s) {
+    return weight_bytes(s) + sizeof(float) * s.channels_out;
+}
 
-inline size_t workspace_bytes(const Shape& s) {
+inline size_t workspace_bytes(const ConvShape& s) {
     return 2 * sizeof(float) * plan(s).padded + list_bytes(s.output.h * s.output.w);
 }
 
 // [Cout][Cin][kernel rows][kernel columns] -> our order, zero where a kernel row is filled up.
-inline void pack_weights(const Shape& s, const float* weight, float* packed) {
+inline void pack_weights(const ConvShape& s, const float* weight, float* packed) {
     const Plan p = plan(s);
     for (long i = 0; i < s.channels_out * p.kernel; ++i) packed[i] = 0.0f;
     for (long o = 0; o < s.channels_out; ++o) {
@@ -53,7 +55,7 @@ inline void pack_weights(const Shape& s, const float* weight, float* packed) {
     }
 }
 
-inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
+inline void add_sums(const ConvShape& s, const float* sums, float* dw, float* db) {
     const Plan p = plan(s);
     for (long o = 0; o < s.channels_out; ++o) {
         db[o] += sums[s.channels_out * p.kernel + o];
@@ -69,7 +71,7 @@ inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
 
 // Channels go over in whole vectors, a square of pixels and channels at a time, and the rest one by
 // one.
-inline void pad(const Shape& s, const Plan& p, const float* x, float* padded) {
+inline void pad(const ConvShape& s, const Plan& p, const float* x, float* padded) {
     for (long i = 0; i < p.padded; ++i) padded[i] = 0.0f;
     const long plane = s.input.h * s.input.w, whole = s.channels_in / kLanes * kLanes;
     for (long r = 0; r < s.input.h; ++r, x += s.input.w) {
@@ -93,7 +95,7 @@ inline void pad(const Shape& s, const Plan& p, const float* x, float* padded) {
     }
 }
 
-inline void unpad(const Shape& s, const Plan& p, const float* padded, float* x) {
+inline void unpad(const ConvShape& s, const Plan& p, const float* padded, float* x) {
     const long plane = s.input.h * s.input.w, whole = s.channels_in / kLanes * kLanes;
     for (long r = 0; r < s.input.h; ++r, x += s.input.w) {
         const float* row = padded + (r + s.padding.h) * p.columns + s.padding.w * s.channels_in;
@@ -139,7 +141,8 @@ inline void add_weights_short(const Plan& p, const float* x, const Active& a, fl
     for (int i = 0; i < rows; ++i, dw += kLanes) store(dw, add(load(dw), add(even[i], odd[i])));
 }
 
-inline void add_weights(const Shape& s, const Plan& p, const float* x, const Active& a, float* dw) {
+inline void add_weights(const ConvShape& s, const Plan& p, const float* x, const Active& a,
+                        float* dw) {
     for (long i = 0; i < s.kernel.h; ++i) {
         for (long v = 0; v < p.vectors; ++v, dw += kLanes) {
             const float* from = x + i * p.columns + v * kLanes;
@@ -156,7 +159,7 @@ inline void add_weights(const Shape& s, const Plan& p, const float* x, const Act
 }
 
 // Adds the kernel, times the gradient, to the input's gradient at every active pixel.
-inline void add_input(const Shape& s, const Plan& p, const float* weight, const Active& a,
+inline void add_input(const ConvShape& s, const Plan& p, const float* weight, const Active& a,
                       float* dx) {
     const long whole = p.reach / kLanes * kLanes;
     const Mask rest = mask_lanes(0, p.reach - whole);
@@ -175,8 +178,8 @@ inline void add_input(const Shape& s, const Plan& p, const float* weight, const 
     }
 }
 
-inline void run(const Shape& s, const float* x, const float* weight, const float* grad,
-                const unsigned char* winners, float* sums, float* dx, void* workspace) {
+inline void run(const ConvShape& s, const float* x, const float* weight, const float* grad,
+                const unsigned char* indices, float* sums, float* dx, void* workspace) {
     const Plan p = plan(s);
     float *dw = sums, *db = sums + s.channels_out * p.kernel;
     float* padded = static_cast<float*>(workspace);
@@ -189,8 +192,8 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
     if (dx) {
         for (long i = 0; i < p.padded; ++i) dpadded[i] = 0.0f;
     }
-    for (long o = 0; o < s.channels_out; ++o, grad += pixels, winners += pixels) {
-        gather(s, step, grad, winners, pixels, active);
+    for (long o = 0; o < s.channels_out; ++o, grad += pixels, indices += pixels) {
+        gather(s, step, grad, indices, pixels, active);
         db[o] += sum(active);
         if (p.vectors == 1 && s.kernel.h == 3) {
             add_weights_short<3>(p, padded, active, dw + o * p.kernel);
@@ -202,7 +205,7 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
     if (dx) unpad(s, p, dpadded, dx);
 }
 
-constexpr Gradient kGradient = {fits,         weight_bytes, sum_bytes, workspace_bytes,
-                                pack_weights, add_sums,     run};
+constexpr ConvBackwardKernel kConvBackwardKernel = {
+    fits, weight_bytes, sum_bytes, workspace_bytes, pack_weights, add_sums, run};
 
-}  // namespace gradient_sparse
+}  // namespace backward_generic

@@ -1,11 +1,11 @@
 // The gradients of a 3x3 block (is_block3x3) of one input channel. The lanes are tiles, that is
 // pooled pixels of a row.
 //
-// dw: of the tile's window of 4x4 pixels each lane takes the 3x3 that its winner saw, to nine sums
+// dw: of the tile's window of 4x4 pixels each lane takes the 3x3 that its maximum saw, to nine sums
 // in registers. dx: the four positions of the pool window and the nine taps meet in that window, 36
 // times; it stays in registers for all output channels.
 
-namespace gradient_one {
+namespace backward_single_channel {
 
 constexpr int kSums = 10;  // vectors of one output channel's sums: nine taps and the bias
 
@@ -15,28 +15,30 @@ struct Plan {
     long rows;   // of the tiles' windows
 };
 
-inline Plan plan(const Shape& s) {
+inline Plan plan(const ConvShape& s) {
     const long width = round_up(s.output.w, kLanes);
     return {4 * width, width + 2 * kLanes, 2 * s.output.h + 2};
 }
 
-inline bool fits(const Shape& s) { return is_block3x3(s) && s.channels_in == 1; }
+inline bool fits(const ConvShape& s) { return is_block3x3(s) && s.channels_in == 1; }
 
-inline size_t weight_bytes(const Shape& s) { return sizeof(float) * s.channels_out * 9; }
+inline size_t weight_bytes(const ConvShape& s) { return sizeof(float) * s.channels_out * 9; }
 
-inline size_t sum_bytes(const Shape& s) { return sizeof(float) * s.channels_out * kSums * kLanes; }
+inline size_t sum_bytes(const ConvShape& s) {
+    return sizeof(float) * s.channels_out * kSums * kLanes;
+}
 
 // By column of the window, pixels [row][vectors of tiles][4][kLanes], then dx [row][4][parts].
-inline size_t workspace_bytes(const Shape& s) {
+inline size_t workspace_bytes(const ConvShape& s) {
     const Plan p = plan(s);
     return sizeof(float) * p.rows * (p.pitch + 4 * p.parts);
 }
 
-inline void pack_weights(const Shape& s, const float* weight, float* packed) {
+inline void pack_weights(const ConvShape& s, const float* weight, float* packed) {
     for (long i = 0; i < s.channels_out * 9; ++i) packed[i] = weight[i];
 }
 
-inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
+inline void add_sums(const ConvShape& s, const float* sums, float* dw, float* db) {
     for (long o = 0; o < s.channels_out; ++o, sums += kSums * kLanes) {
         for (int k = 0; k < 9; ++k) *dw++ += lane_sum(sums + k * kLanes);
         db[o] += lane_sum(sums + 9 * kLanes);
@@ -45,14 +47,14 @@ inline void add_sums(const Shape& s, const float* sums, float* dw, float* db) {
 
 // Lanes take every second padded pixel from `column` on, an even and an odd column at once. An
 // image row's first pixel is the padded row's second.
-inline void split_columns(const Shape& s, const float* row, long column, Vec& even, Vec& odd) {
+inline void split_columns(const ConvShape& s, const float* row, long column, Vec& even, Vec& odd) {
     const float* from = row + column - 1;
     const long left = s.input.w + 1 - column;
     deinterleave(load_mask(from, mask_lanes(1 - column, left)),
                  load_mask(from + kLanes, mask_lanes(0, left - kLanes)), even, odd);
 }
 
-inline void split(const Shape& s, const Plan& p, const float* x, float* pixels) {
+inline void split(const ConvShape& s, const Plan& p, const float* x, float* pixels) {
     for (long r = 0; r < p.rows; ++r) {
         const bool border = r == 0 || r > s.input.h;
         const float* row = x + (r - 1) * s.input.w;
@@ -70,8 +72,8 @@ inline void split(const Shape& s, const Plan& p, const float* x, float* pixels) 
 
 // Adds one column of vectors of tiles to the sums of one output channel. With many registers the
 // lower half of a window stays there to be the next one's upper half.
-inline void add_weights(const Shape& s, const Plan& p, const float* pixels, const float* grad,
-                        const unsigned char* winners, long count, float* sums) {
+inline void add_weights(const ConvShape& s, const Plan& p, const float* pixels, const float* grad,
+                        const unsigned char* indices, long count, float* sums) {
     const Mask inside = mask_lanes(0, count);
     Vec sum[kSums];
 #pragma GCC unroll 10
@@ -81,8 +83,8 @@ inline void add_weights(const Shape& s, const Plan& p, const float* pixels, cons
 #pragma GCC unroll 8
     for (int k = 0; k < 8; ++k) kept[k / 4][k % 4] = pixel_at(k / 4, k % 4);
     for (long r = 0; r < s.output.h; ++r) {
-        const Winners winner = load_winners(winners, count);
-        const Vec g = won(winner, load_mask(grad, inside));
+        const PoolIndices index = load_indices(indices, count);
+        const Vec g = where_active(index, load_mask(grad, inside));
         Vec above[3];
 #pragma GCC unroll 4
         for (int i = 0; i < 4; ++i) {
@@ -94,16 +96,16 @@ inline void add_weights(const Shape& s, const Plan& p, const float* pixels, cons
             }
 #pragma GCC unroll 3
             for (int j = 0; j < 3; ++j) {
-                row[j] = choose(winner, 1, pixel[j + 1], pixel[j]);
+                row[j] = select_bit(index, 1, pixel[j + 1], pixel[j]);
                 if (i > 0) {
                     Vec& total = sum[3 * (i - 1) + j];
-                    total = fma(g, choose(winner, 2, row[j], above[j]), total);
+                    total = fma(g, select_bit(index, 2, row[j], above[j]), total);
                 }
                 above[j] = row[j];
             }
         }
         sum[9] = add(sum[9], g);
-        pixels += 2 * p.pitch, grad += s.output.w, winners += s.output.w;
+        pixels += 2 * p.pitch, grad += s.output.w, indices += s.output.w;
     }
 #pragma GCC unroll 10
     for (int k = 0; k < kSums; ++k) store(sums + k * kLanes, sum[k]);
@@ -112,8 +114,8 @@ inline void add_weights(const Shape& s, const Plan& p, const float* pixels, cons
 // Adds what all output channels give to one vector of windows to dx, by position in the window.
 // With few registers the window's upper and lower half come one after the other.
 template <int first, int last>
-inline void add_input(const Shape& s, const Plan& p, const float* weight, const float* grad,
-                      const unsigned char* winners, long count, float* dx) {
+inline void add_input(const ConvShape& s, const Plan& p, const float* weight, const float* grad,
+                      const unsigned char* indices, long count, float* dx) {
     const long plane = s.output.h * s.output.w;
     const Mask inside = mask_lanes(0, count);
     Vec window[last - first][4];
@@ -123,8 +125,9 @@ inline void add_input(const Shape& s, const Plan& p, const float* weight, const 
         for (int j = 0; j < 4; ++j) window[i][j] = zero();
     for (long o = 0; o < s.channels_out; ++o, weight += 9) {
         const Vec g = load_mask(grad + o * plane, inside);
-        const Winners won = load_winners(winners + o * plane, count);
-        const Vec of[4] = {where(won, 0, g), where(won, 1, g), where(won, 2, g), where(won, 3, g)};
+        const PoolIndices index = load_indices(indices + o * plane, count);
+        const Vec of[4] = {where_index(index, 0, g), where_index(index, 1, g),
+                           where_index(index, 2, g), where_index(index, 3, g)};
 #pragma GCC unroll 9
         for (int tap = 0; tap < 9; ++tap) {
             const Vec w = set1(weight[tap]);
@@ -147,7 +150,7 @@ inline void add_input(const Shape& s, const Plan& p, const float* weight, const 
 }
 
 // Puts the positions together: window column j of tile t is padded column 2t + j.
-inline void join(const Shape& s, const Plan& p, const float* parts, float* dx) {
+inline void join(const ConvShape& s, const Plan& p, const float* parts, float* dx) {
     for (long y = 0; y < s.input.h; ++y) {
         const float* part = parts + (y + 1) * 4 * p.parts + kLanes;
         for (long c = 0; 2 * c < s.input.w; c += kLanes) {
@@ -160,8 +163,8 @@ inline void join(const Shape& s, const Plan& p, const float* parts, float* dx) {
     }
 }
 
-inline void run(const Shape& s, const float* x, const float* weight, const float* grad,
-                const unsigned char* winners, float* sums, float* dx, void* workspace) {
+inline void run(const ConvShape& s, const float* x, const float* weight, const float* grad,
+                const unsigned char* indices, float* sums, float* dx, void* workspace) {
     const Plan p = plan(s);
     float* pixels = static_cast<float*>(workspace);
     float* parts = pixels + p.rows * p.pitch;
@@ -169,7 +172,7 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
     for (long o = 0; o < s.channels_out; ++o) {
         for (long c = 0; c < s.output.w; c += kLanes) {
             const long at = o * s.output.h * s.output.w + c;
-            add_weights(s, p, pixels + 4 * c, grad + at, winners + at, s.output.w - c,
+            add_weights(s, p, pixels + 4 * c, grad + at, indices + at, s.output.w - c,
                         sums + o * kSums * kLanes);
         }
     }
@@ -180,17 +183,17 @@ inline void run(const Shape& s, const float* x, const float* weight, const float
             const long at = r * s.output.w + c, count = min(kLanes, s.output.w - c);
             float* to = parts + r * 8 * p.parts + kLanes + c;
             if (kRegisters >= 32) {
-                add_input<0, 4>(s, p, weight, grad + at, winners + at, count, to);
+                add_input<0, 4>(s, p, weight, grad + at, indices + at, count, to);
             } else {
-                add_input<0, 2>(s, p, weight, grad + at, winners + at, count, to);
-                add_input<2, 4>(s, p, weight, grad + at, winners + at, count, to);
+                add_input<0, 2>(s, p, weight, grad + at, indices + at, count, to);
+                add_input<2, 4>(s, p, weight, grad + at, indices + at, count, to);
             }
         }
     }
     join(s, p, parts, dx);
 }
 
-constexpr Gradient kGradient = {fits,         weight_bytes, sum_bytes, workspace_bytes,
-                                pack_weights, add_sums,     run};
+constexpr ConvBackwardKernel kConvBackwardKernel = {
+    fits, weight_bytes, sum_bytes, workspace_bytes, pack_weights, add_sums, run};
 
-}  // namespace gradient_one
+}  // namespace backward_single_channel

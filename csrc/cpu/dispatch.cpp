@@ -5,50 +5,50 @@
 namespace cnnkit {
 
 #if defined(__x86_64__) || defined(_M_X64)
-extern const Isa kAvx512, kAvx2;
+extern const KernelTable kAvx512, kAvx2;
 #endif
 #if defined(CNNKIT_AMX)
-extern const Addition kAmx;
+extern const KernelTableExtension kAmx;
 #endif
 #if defined(__aarch64__)
-extern const Isa kNeon;
+extern const KernelTable kNeon;
 #endif
-extern const Isa kScalar;
+extern const KernelTable kScalar;
 
 namespace {
 
 #if defined(CNNKIT_AMX)
 // Put together here, because no code of an ISA file may run before it was asked for.
-const Isa& amx() {
-    static const std::vector<Algorithm> algorithms = [] {
-        std::vector<Algorithm> all(kAmx.algorithms, kAmx.algorithms + kAmx.algorithm_count);
-        all.insert(all.end(), kAvx512.algorithms, kAvx512.algorithms + kAvx512.algorithm_count);
+const KernelTable& amx() {
+    static const std::vector<ConvKernel> conv = [] {
+        std::vector<ConvKernel> all(kAmx.conv, kAmx.conv + kAmx.conv_count);
+        all.insert(all.end(), kAvx512.conv, kAvx512.conv + kAvx512.conv_count);
         return all;
     }();
-    static const Isa isa = [] {
-        Isa joined = kAvx512;
+    static const KernelTable kernels = [] {
+        KernelTable joined = kAvx512;
         joined.name = kAmx.name, joined.supported = kAmx.supported;
-        joined.algorithms = algorithms.data();
-        joined.algorithm_count = static_cast<int>(algorithms.size());
+        joined.conv = conv.data();
+        joined.conv_count = static_cast<int>(conv.size());
         return joined;
     }();
-    return isa;
+    return kernels;
 }
 #endif
 
 std::string names() {
     std::string joined;
-    for (const Isa* isa : available_isas())
-        joined += (joined.empty() ? "" : ", ") + std::string(isa->name);
+    for (const KernelTable* kernels : available_kernels())
+        joined += (joined.empty() ? "" : ", ") + std::string(kernels->name);
     return joined;
 }
 
 }  // namespace
 
-const std::vector<const Isa*>& available_isas() {
-    static const std::vector<const Isa*> available = [] {
+const std::vector<const KernelTable*>& available_kernels() {
+    static const std::vector<const KernelTable*> available = [] {
         // Best first, the fallback last.
-        const Isa* const table[] = {
+        const KernelTable* const table[] = {
 #if defined(CNNKIT_AMX)
             &amx(),
 #endif
@@ -60,27 +60,27 @@ const std::vector<const Isa*>& available_isas() {
 #endif
             &kScalar,
         };
-        std::vector<const Isa*> found;
-        for (const Isa* isa : table) {
-            if (isa->supported()) found.push_back(isa);
+        std::vector<const KernelTable*> found;
+        for (const KernelTable* kernels : table) {
+            if (kernels->supported()) found.push_back(kernels);
         }
         return found;
     }();
     return available;
 }
 
-const Isa& find_isa(const std::string& name) {
-    for (const Isa* isa : available_isas()) {
-        if (name == isa->name) return *isa;
+const KernelTable& find_kernels(const std::string& name) {
+    for (const KernelTable* kernels : available_kernels()) {
+        if (name == kernels->name) return *kernels;
     }
     throw IsaError("'" + name + "' is not one of the instruction sets that this machine can run (" +
                    names() + ")");
 }
 
-const Isa& current_isa() {
-    static const Isa& chosen = [&]() -> const Isa& {
+const KernelTable& current_kernels() {
+    static const KernelTable& chosen = [&]() -> const KernelTable& {
         const char* forced = std::getenv("CNNKIT_ISA");
-        return forced && *forced ? find_isa(forced) : *available_isas().front();
+        return forced && *forced ? find_kernels(forced) : *available_kernels().front();
     }();
     return chosen;
 }

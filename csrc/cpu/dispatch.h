@@ -16,13 +16,13 @@ struct IsaError : std::runtime_error {
 };
 
 // Those that this machine can run, best first.
-const std::vector<const Isa*>& available_isas();
+const std::vector<const KernelTable*>& available_kernels();
 
 // By name, among those available; throws IsaError.
-const Isa& find_isa(const std::string& name);
+const KernelTable& find_kernels(const std::string& name);
 
 // The best one, or the one that the environment variable CNNKIT_ISA forces. Resolved once; throws
 // IsaError.
-const Isa& current_isa();
+const KernelTable& current_kernels();
 
 }  // namespace cnnkit

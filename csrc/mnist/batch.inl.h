@@ -2,7 +2,7 @@
 // gradients: find_active, block2_gradient, block1_gradient.
 
 inline void prefetch_image(const uint8_t* image) {
-    for (int byte = 0; byte < kNetPixels; byte += 64) __builtin_prefetch(image + byte);
+    for (int byte = 0; byte < kMnistPixels; byte += 64) __builtin_prefetch(image + byte);
 }
 
 constexpr int kForwardParts = 3, kParts = 6;
@@ -13,9 +13,9 @@ inline float image_gradient(State& s, const uint8_t* image, int label, float sca
     alignas(64) float dfeatures[kFeatures];
     Active active;
     Activations& a = s.activations;
-    block1<true>(s.weights, image, a, &s.winners);
+    block1<true>(s.weights, image, a, &s.indices);
     if (parts < 2) return 0.0f;
-    block2(s.weights, a, s.winners.place2);
+    block2(s.weights, a, s.indices.place2);
     if (parts < kForwardParts) return 0.0f;
     Answer answer = softmax(linear(s.weights, a.pooled2));
     *correct += answer.label == label;
@@ -24,7 +24,7 @@ inline float image_gradient(State& s, const uint8_t* image, int label, float sca
     features_gradient(s.weights, s.dlogits[waiting], a.pooled2, dfeatures);
     __builtin_memcpy(s.features[waiting], a.pooled2, sizeof a.pooled2);
     if (parts < 5) return loss;
-    find_active(dfeatures, s.winners.place2, active);
+    find_active(dfeatures, s.indices.place2, active);
     block2_gradient(s, active);
     if (parts < kParts) return loss;
     block1_gradient(s);
@@ -43,9 +43,9 @@ inline float batch_gradient(State& s, const NetBatches& data, int64_t first, int
     __builtin_memset(s.dtiles, 0, sizeof s.dtiles);
     for (int64_t i = first; i < first + n; ++i) {
         if (i + ahead < data.count)
-            prefetch_image(data.images + data.order[i + ahead] * kNetPixels);
+            prefetch_image(data.images + data.order[i + ahead] * kMnistPixels);
         int64_t at = data.order[i];
-        loss += image_gradient(s, data.images + at * kNetPixels, data.labels[at], scale, waiting,
+        loss += image_gradient(s, data.images + at * kMnistPixels, data.labels[at], scale, waiting,
                                correct);
         if (++waiting == kBlock || i + 1 == first + n) {
             linear_gradient(s, waiting);
@@ -70,7 +70,7 @@ void run_parts(void* state, const NetBatches& data, int parts, bool learning) {
     int64_t correct = 0;
     make_weights(s.parameters, s.weights);
     for (int64_t i = 0, waiting = 0; i < data.count; ++i) {
-        const uint8_t* image = data.images + data.order[i] * kNetPixels;
+        const uint8_t* image = data.images + data.order[i] * kMnistPixels;
         if (!learning) {
             infer_parts(s, image, parts);
             continue;

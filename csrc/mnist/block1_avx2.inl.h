@@ -5,9 +5,9 @@
 
 constexpr int kWindows = 2;  // of block 2 at once: 8 sums leave half of the registers to pixels
 
-// Which pixel of its 2x2 window won each maximum: forward for training leaves it to backward.
-struct alignas(64) Winners {
-    int32_t place2[kFeatures];     // offset of the winner's 3x3 input from pooled1, in bytes
+// Which pixel of its 2x2 window each maximum is: forward for training leaves it to backward.
+struct alignas(64) PoolIndices {
+    int32_t place2[kFeatures];     // offset of the maximum's 3x3 input from pooled1, in bytes
     int32_t corner1[14 * 16][16];  // [lit tile][channel]: bit 31, it is in the second row; bit 30,
                                    // second column
 };
@@ -124,7 +124,7 @@ inline void store_corner(M lower, M right, int32_t* out) {
 }
 
 template <bool training, class Pixel>
-inline void block1(const Weights& w, const Pixel* image, Activations& a, Winners* winners) {
+inline void block1(const Weights& w, const Pixel* image, Activations& a, PoolIndices* indices) {
     transform_image(image, a);
     for (int at = 0; at < 16; at += 8) {
         F unlit = max(zero(), load(w.bias1 + at));
@@ -138,7 +138,7 @@ inline void block1(const Weights& w, const Pixel* image, Activations& a, Winners
             Window window = block1_window(u, w.bias1 + at, tile_input(a, tile));
             M lower, right;
             F pooled = training ? pool(window, &lower, &right) : pool(window);
-            if (training) store_corner(lower, right, winners->corner1[tile] + at);
+            if (training) store_corner(lower, right, indices->corner1[tile] + at);
             store(pixel_at(a.pooled1, tile + kInside) + at, pooled);
         }
     }

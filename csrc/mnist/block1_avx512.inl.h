@@ -7,11 +7,11 @@
 
 constexpr int kWindows = 3;  // of block 2 at once: 12 sums, 9 taps and a few pixels
 
-// Which pixel of its 2x2 window won each maximum: forward for training leaves it to backward.
-struct alignas(64) Winners {
-    int32_t place2[kFeatures];  // offset of the winner's 3x3 input from pooled1, in bytes
-    M lower1[14 * 16];  // [lit tile], lanes = channels: the winner is in the window's second row
-    M right1[14 * 16];  // the winner is in its second column
+// Which pixel of its 2x2 window each maximum is: forward for training leaves it to backward.
+struct alignas(64) PoolIndices {
+    int32_t place2[kFeatures];  // offset of the maximum's 3x3 input from pooled1, in bytes
+    M lower1[14 * 16];  // [lit tile], lanes = channels: the maximum is in the window's second row
+    M right1[14 * 16];  // the maximum is in its second column
 };
 
 // 28 pixels as floats in [0, 1]; lanes 12 to 15 of `right` are zero.
@@ -115,7 +115,7 @@ inline Window block1_window(const F u[16], F bias, const float (*v)[16]) {
 // Training needs all transformed tiles again; inference takes half of the image at a time, so that
 // they stay in the first-level cache.
 template <bool training, class Pixel>
-inline void block1(const Weights& w, const Pixel* image, Activations& a, Winners* winners) {
+inline void block1(const Weights& w, const Pixel* image, Activations& a, PoolIndices* indices) {
     constexpr int rows = training ? 14 : 7;
     F u[16], bias = load(w.bias1);
     for (int first = 0; first < 14; first += rows) {
@@ -126,7 +126,7 @@ inline void block1(const Weights& w, const Pixel* image, Activations& a, Winners
             int tile = a.lit[i];
             Window window = block1_window(u, bias, tile_input(a, tile));
             store(pooled + tile * kColumn,
-                  training ? pool(window, &winners->lower1[tile], &winners->right1[tile])
+                  training ? pool(window, &indices->lower1[tile], &indices->right1[tile])
                            : pool(window));
         }
     }

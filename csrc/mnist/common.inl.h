@@ -13,7 +13,7 @@ struct alignas(64) Weights {
     float conv2[4][9][16];            // [quarter of the input channels][tap][lane of block 2]
     float bias2[16];                  // in the first of each output channel's lanes, else zero
     float unlit2[kPadding2 + 1][16];  // block 2's windows over no lit tile, then the padding's
-    float linear[kChunks][kNetClasses][16];
+    float linear[kChunks][kMnistClasses][16];
     float bias3[16];
 };
 
@@ -78,7 +78,7 @@ struct Window {
     F y00, y01, y10, y11;
 };
 
-// ReLU of the maximum; with `lower` and `right` also which row and column won, the first of equals.
+// ReLU of the maximum; with `lower` and `right` also its row and column, the first of equals.
 inline F pool(const Window& w) { return max(zero(), max(max(w.y00, w.y01), max(w.y10, w.y11))); }
 
 inline F pool(const Window& w, M* lower, M* right) {
@@ -119,7 +119,7 @@ struct Places {
 constexpr Places kPlaces;
 
 // Pools block 2's windows [place][channel][output]; `place2` (null: not wanted) gets the byte
-// offset of each winner's 3x3 input from pooled1.
+// offset of each maximum's 3x3 input from pooled1.
 inline void pool_windows(const float (*windows)[16], float* pooled, int32_t* place2) {
     for (int chunk = 0; chunk < kChunks; ++chunk)
         for (int at = 0; at < 16; at += kLanes) {
@@ -148,7 +148,7 @@ inline Wide linear(const Weights& w, const float* features) {
         for (int at = 0; at < 16; at += kLanes) {
             F f = load(features + chunk * 16 + at);
 #pragma GCC unroll 10
-            for (int k = 0; k < kNetClasses; ++k)
+            for (int k = 0; k < kMnistClasses; ++k)
                 sum[k] = fma(f, load(w.linear[chunk][k] + at), sum[k]);
         }
     Wide logits = sum_of_lanes(sum_in_lanes(sum[0], sum[1], sum[2], sum[3]),
@@ -193,10 +193,10 @@ struct Answer {
 inline Answer softmax(Wide logits) {
     Wide top = broadcast_max(logits), shifted = sub(logits, top);
     Wide powers = in_classes(exponential(shifted), 0.0f), total = broadcast_sum(powers);
-    unsigned best =
-        equal_bits(logits, top) | 1u << kNetClasses;  // the extra bit: logits that are not numbers
+    unsigned best = equal_bits(logits, top) |
+                    1u << kMnistClasses;  // the extra bit: logits that are not numbers
     return {logits, div(powers, total), sub(shifted, logarithm(total)),
-            __builtin_ctz(best) % kNetClasses};
+            __builtin_ctz(best) % kMnistClasses};
 }
 
 // Zeroes what the kernels never write.

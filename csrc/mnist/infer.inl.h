@@ -7,14 +7,14 @@ constexpr float kOrdinary = 1 << 20;
 
 struct alignas(64) Packed {
     Weights weights;
-    float parameters[kNetParameters];
+    float parameters[kMnistParameters];
     bool ordinary;
 };
 
 inline bool is_ordinary(const float* image) {
     I largest[7];  // of the bits without the sign, which order as the floats do
     for (int k = 0; k < 7; ++k) largest[k] = splat(0);
-    for (int i = 0; i < kNetPixels; i += 7 * kLanes)
+    for (int i = 0; i < kMnistPixels; i += 7 * kLanes)
         for (int k = 0; k < 7; ++k)
             largest[k] = larger(largest[k], without_sign(image + i + k * kLanes));
     for (int k = 1; k < 7; ++k) largest[0] = larger(largest[0], largest[k]);
@@ -30,7 +30,7 @@ inline bool is_ordinary(const float* image) {
 inline bool is_ordinary(const uint8_t*) { return true; }
 
 inline NetOutputs from_image(const NetOutputs& out, int64_t i) {
-    int64_t at = i * kNetClasses;
+    int64_t at = i * kMnistClasses;
     return {out.logits ? out.logits + at : nullptr,
             out.probabilities ? out.probabilities + at : nullptr,
             out.log_probabilities ? out.log_probabilities + at : nullptr,
@@ -38,21 +38,22 @@ inline NetOutputs from_image(const NetOutputs& out, int64_t i) {
 }
 
 inline void store_answer(const Answer& answer, const NetOutputs& out, int64_t i) {
-    if (out.logits) store_classes(out.logits + i * kNetClasses, answer.logits);
-    if (out.probabilities) store_classes(out.probabilities + i * kNetClasses, answer.probabilities);
+    if (out.logits) store_classes(out.logits + i * kMnistClasses, answer.logits);
+    if (out.probabilities)
+        store_classes(out.probabilities + i * kMnistClasses, answer.probabilities);
     if (out.log_probabilities)
-        store_classes(out.log_probabilities + i * kNetClasses, answer.log_probabilities);
+        store_classes(out.log_probabilities + i * kMnistClasses, answer.log_probabilities);
     if (out.label) out.label[i] = answer.label;
 }
 
 inline void infer_reference(const Packed& p, const uint8_t* image, const NetOutputs& out,
                             void* workspace) {
-    kNetScalar.infer_u8(p.parameters, image, 1, out, workspace);
+    kMnistScalar.infer_u8(p.parameters, image, 1, out, workspace);
 }
 
 inline void infer_reference(const Packed& p, const float* image, const NetOutputs& out,
                             void* workspace) {
-    kNetScalar.infer_f32(p.parameters, image, 1, out, workspace);
+    kMnistScalar.infer_f32(p.parameters, image, 1, out, workspace);
 }
 
 template <class Pixel>
@@ -63,7 +64,7 @@ inline void infer(const void* weights, const Pixel* images, int64_t n, const Net
     char* beside = static_cast<char*>(workspace) + sizeof(Activations);
     clear_border(a);
     for (int64_t i = 0; i < n; ++i) {
-        const Pixel* image = images + i * kNetPixels;
+        const Pixel* image = images + i * kMnistPixels;
         if (!p.ordinary || !is_ordinary(image)) {
             infer_reference(p, image, from_image(out, i), beside);
             continue;
@@ -75,7 +76,7 @@ inline void infer(const void* weights, const Pixel* images, int64_t n, const Net
 }
 
 size_t weights_bytes() { return sizeof(Packed); }
-size_t workspace_bytes() { return sizeof(Activations) + kNetScalar.workspace_bytes(); }
+size_t workspace_bytes() { return sizeof(Activations) + kMnistScalar.workspace_bytes(); }
 
 void pack(const float* parameters, void* weights) {
     Packed& packed = *static_cast<Packed*>(weights);
@@ -84,7 +85,7 @@ void pack(const float* parameters, void* weights) {
     make_weights(p, packed.weights);
     __builtin_memcpy(packed.parameters, parameters, sizeof packed.parameters);
     packed.ordinary = true;
-    for (int i = 0; i < kNetParameters; ++i)
+    for (int i = 0; i < kMnistParameters; ++i)
         if (!(__builtin_fabsf(parameters[i]) <= kOrdinary)) packed.ordinary = false;
 }
 

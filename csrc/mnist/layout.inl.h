@@ -14,12 +14,12 @@ constexpr int place_of(int y, int x) {
 
 // One flat array of floats as far as Adam is concerned; the padding stays zero.
 struct alignas(64) Parameters {
-    float conv1[9][16];                      // [tap][output channel]
-    float bias1[16];                         // [output channel]
-    float conv2[4][9][16];                   // [output channel][tap][input channel]
-    float bias2[16];                         // [output channel], then padding
-    float linear[kChunks][kNetClasses][16];  // [chunk][class][channel * 4 + place]
-    float bias3[16];                         // [class], then padding
+    float conv1[9][16];                        // [tap][output channel]
+    float bias1[16];                           // [output channel]
+    float conv2[4][9][16];                     // [output channel][tap][input channel]
+    float bias2[16];                           // [output channel], then padding
+    float linear[kChunks][kMnistClasses][16];  // [chunk][class][channel * 4 + place]
+    float bias3[16];                           // [class], then padding
 };
 constexpr int kFlat = sizeof(Parameters) / sizeof(float);
 
@@ -38,13 +38,13 @@ inline void for_each_parameter(const Parameters& p, Visit visit) {
         for (int i = 0; i < 16; ++i)
             for (int tap = 0; tap < 9; ++tap) visit(&p.conv2[o][tap][i] - start, index++);
     for (int o = 0; o < 4; ++o) visit(&p.bias2[o] - start, index++);
-    for (int k = 0; k < kNetClasses; ++k)
+    for (int k = 0; k < kMnistClasses; ++k)
         for (int o = 0; o < 4; ++o)
             for (int pixel = 0; pixel < 49; ++pixel) {
                 int place = place_of(pixel / 7, pixel % 7);
                 visit(&p.linear[place / 4][k][o * 4 + place % 4] - start, index++);
             }
-    for (int k = 0; k < kNetClasses; ++k) visit(&p.bias3[k] - start, index++);
+    for (int k = 0; k < kMnistClasses; ++k) visit(&p.bias3[k] - start, index++);
 }
 
 inline void to_layout(const float* from, Parameters& to) {

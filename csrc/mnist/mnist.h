@@ -1,7 +1,7 @@
 // The published network (Conv 1->16 3x3, ReLU, MaxPool 2, Conv 16->4 3x3, ReLU, MaxPool 2,
 // Linear 196->10, log-softmax) as one engine: what a caller may do with it.
 //
-// Every function comes once per instruction set, in a table (NetKernels). None allocates: the
+// Every function comes once per instruction set, in a table (MnistKernels). None allocates: the
 // caller owns every buffer. A `void*` must be aligned to 64 bytes and have the size that its
 // `_bytes` tells.
 #pragma once
@@ -9,52 +9,17 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/types.h"
+
 namespace cnnkit {
 
-constexpr int kNetPixels = 28 * 28;
-constexpr int kNetClasses = 10;
+constexpr int kMnistPixels = 28 * 28;
+constexpr int kMnistClasses = 10;
 // convs.0.weight [16,1,3,3], .bias [16], convs.1.weight [4,16,3,3], .bias [4], linear.weight
 // [10,196], .bias [10]: one after another in this order, as PyTorch lays each out.
-constexpr int kNetParameters = 144 + 16 + 576 + 4 + 1960 + 10;
+constexpr int kMnistParameters = 144 + 16 + 576 + 4 + 1960 + 10;
 
-// Where the answers for N images go; a null pointer leaves one out.
-struct NetOutputs {
-    float* logits;             // [N, 10]
-    float* probabilities;      // [N, 10]
-    float* log_probabilities;  // [N, 10]
-    int64_t* label;            // [N], the first of equal maxima
-};
-
-// Adam with PyTorch's formula; `weight_decay` is decoupled (AdamW), 0 gives plain Adam.
-struct NetAdam {
-    double learning_rate = 1e-3;
-    double beta1 = 0.9;
-    double beta2 = 0.999;
-    double epsilon = 1e-8;
-    double weight_decay = 0.0;
-};
-
-// Images to learn from: uint8 [M, 28, 28] raw pixels and uint8 [M] labels below 10, visited in
-// `order`.
-struct NetBatches {
-    const uint8_t* images;
-    const uint8_t* labels;
-    const int64_t*
-        order;  // [count] indices into images; the caller has checked that they are in range
-    int64_t count;
-    int64_t batch_size;  // the last batch may be smaller; its loss is the mean over what it has
-};
-
-enum NetStatus : int32_t { kNetDone = 0, kNetStopped = 1, kNetNotFinite = 2 };
-
-// Shared with other threads while an epoch runs: they read the counters and may set `stop`.
-struct NetProgress {
-    int64_t steps;    // batches finished
-    int64_t correct;  // images among them that the weights of their own step answered rightly
-    int32_t stop;     // set to non-zero: the epoch ends after the batch under way
-};
-
-struct NetKernels {
+struct MnistKernels {
     // Inference: pack the parameters once, then call from any number of threads, each with its own
     // workspace.
     size_t (*weights_bytes)();
@@ -88,8 +53,8 @@ struct NetKernels {
     void (*run_parts)(void* state, const NetBatches& data, int parts, bool learning);
 };
 
-// kNetScalar is the slow and obvious twin of the others. Machines without AVX run the general
+// kMnistScalar is the slow and obvious twin of the others. Machines without AVX run the general
 // kernels (runtime/convnet.cpp), which are two to three times as fast there.
-extern const NetKernels kNetAvx512, kNetAvx2, kNetScalar;
+extern const MnistKernels kMnistAvx512, kMnistAvx2, kMnistScalar;
 
 }  // namespace cnnkit

@@ -5,9 +5,9 @@
 struct alignas(64) Parameters {
     float conv1[16][3][3], bias1[16];
     float conv2[4][16][3][3], bias2[4];
-    float linear[kNetClasses][4 * 7 * 7], bias3[kNetClasses];
+    float linear[kMnistClasses][4 * 7 * 7], bias3[kMnistClasses];
 };
-constexpr int kFlat = kNetParameters;
+constexpr int kFlat = kMnistParameters;
 
 inline float* flat(Parameters& p) { return reinterpret_cast<float*>(&p); }
 inline void to_layout(const float* from, Parameters& to) {
@@ -21,14 +21,14 @@ inline void from_layout(const Parameters& from, float* to) {
 template <int C, int S>
 struct Map {
     float value[C][S][S];
-    uint8_t winner[C][S][S];  // row * 2 + column
+    uint8_t index[C][S][S];  // row * 2 + column
 };
 
 struct alignas(64) Activations {
     Map<1, 28> image;
     Map<16, 14> pooled1;
     Map<4, 7> pooled2;
-    float logits[kNetClasses], probabilities[kNetClasses], log_probabilities[kNetClasses];
+    float logits[kMnistClasses], probabilities[kMnistClasses], log_probabilities[kMnistClasses];
     int label;
 };
 
@@ -67,7 +67,7 @@ inline void block(const Map<C, S>& in, const float (*w)[C][3][3], const float* b
                 for (int k = 0; k < 4; ++k) {
                     float value = convolve(in, w[o], bias[o], y * 2 + k / 2, x * 2 + k % 2);
                     if (k == 0 || value > best || is_nan(value))
-                        best = value, out.winner[o][y][x] = k;
+                        best = value, out.index[o][y][x] = k;
                 }
                 out.value[o][y][x] = best > 0 || is_nan(best) ? best : 0;
             }
@@ -83,7 +83,7 @@ inline void block_gradient(const Map<C, S>& in, const float (*w)[C][3][3], const
             for (int x = 0; x < S / 2; ++x) {
                 if (!(out.value[o][y][x] > 0)) continue;
                 float d = dout.value[o][y][x];
-                int top = y * 2 + out.winner[o][y][x] / 2, left = x * 2 + out.winner[o][y][x] % 2;
+                int top = y * 2 + out.index[o][y][x] / 2, left = x * 2 + out.index[o][y][x] % 2;
                 dbias[o] += d;
                 for (int c = 0; c < C; ++c)
                     for (int i = 0; i < 3; ++i)
@@ -98,11 +98,11 @@ inline void block_gradient(const Map<C, S>& in, const float (*w)[C][3][3], const
 
 inline void softmax(Activations& a) {
     a.label = 0;
-    for (int k = 1; k < kNetClasses; ++k)
+    for (int k = 1; k < kMnistClasses; ++k)
         if (a.logits[k] > a.logits[a.label]) a.label = k;
     float top = a.logits[a.label], total = 0;
-    for (int k = 0; k < kNetClasses; ++k) total += a.probabilities[k] = expf(a.logits[k] - top);
-    for (int k = 0; k < kNetClasses; ++k) {
+    for (int k = 0; k < kMnistClasses; ++k) total += a.probabilities[k] = expf(a.logits[k] - top);
+    for (int k = 0; k < kMnistClasses; ++k) {
         a.probabilities[k] /= total;
         a.log_probabilities[k] = a.logits[k] - top - logf(total);
     }
@@ -113,7 +113,7 @@ inline void forward(const Parameters& p, Activations& a) {
                      a.pooled1);
     block<16, 4, 14>(a.pooled1, p.conv2, p.bias2, a.pooled2);
     const float* features = reinterpret_cast<const float*>(a.pooled2.value);
-    for (int k = 0; k < kNetClasses; ++k) {
+    for (int k = 0; k < kMnistClasses; ++k) {
         a.logits[k] = p.bias3[k];
         for (int f = 0; f < 196; ++f) a.logits[k] += p.linear[k][f] * features[f];
     }
@@ -122,7 +122,8 @@ inline void forward(const Parameters& p, Activations& a) {
 
 inline void read_image(const uint8_t* image, Activations& a) {
     float* pixels = reinterpret_cast<float*>(a.image.value);
-    for (int i = 0; i < kNetPixels; ++i) pixels[i] = static_cast<float>(image[i]) * (1.0f / 255.0f);
+    for (int i = 0; i < kMnistPixels; ++i)
+        pixels[i] = static_cast<float>(image[i]) * (1.0f / 255.0f);
 }
 
 inline void read_image(const float* image, Activations& a) {
@@ -145,14 +146,14 @@ inline void infer(const void* weights, const Pixel* images, int64_t n, const Net
     Parameters p;
     to_layout(static_cast<const float*>(weights), p);
     for (int64_t i = 0; i < n; ++i) {
-        read_image(images + i * kNetPixels, a);
+        read_image(images + i * kMnistPixels, a);
         forward(p, a);
         const size_t bytes = sizeof a.logits;
-        if (out.logits) __builtin_memcpy(out.logits + i * kNetClasses, a.logits, bytes);
+        if (out.logits) __builtin_memcpy(out.logits + i * kMnistClasses, a.logits, bytes);
         if (out.probabilities)
-            __builtin_memcpy(out.probabilities + i * kNetClasses, a.probabilities, bytes);
+            __builtin_memcpy(out.probabilities + i * kMnistClasses, a.probabilities, bytes);
         if (out.log_probabilities)
-            __builtin_memcpy(out.log_probabilities + i * kNetClasses, a.log_probabilities, bytes);
+            __builtin_memcpy(out.log_probabilities + i * kMnistClasses, a.log_probabilities, bytes);
         if (out.label) out.label[i] = a.label;
     }
 }
@@ -180,7 +181,7 @@ inline float image_gradient(State& s, int label, float scale) {
     float* dfeatures = reinterpret_cast<float*>(s.dpooled2.value);
     __builtin_memset(&s.dpooled1, 0, sizeof s.dpooled1);
     __builtin_memset(&s.dpooled2, 0, sizeof s.dpooled2);
-    for (int k = 0; k < kNetClasses; ++k) {
+    for (int k = 0; k < kMnistClasses; ++k) {
         float dlogit = (a.probabilities[k] - (k == label ? 1.0f : 0.0f)) * scale;
         d.bias3[k] += dlogit;
         for (int f = 0; f < 196; ++f) {
@@ -202,7 +203,7 @@ inline float batch_gradient(State& s, const NetBatches& data, int64_t first, int
     __builtin_memset(&s.gradient, 0, sizeof s.gradient);
     for (int64_t i = first; i < first + n; ++i) {
         int label = data.labels[data.order[i]];
-        read_image(data.images + data.order[i] * kNetPixels, s.activations);
+        read_image(data.images + data.order[i] * kMnistPixels, s.activations);
         loss += image_gradient(s, label, 1.0f / static_cast<float>(n));
         *correct += s.activations.label == label;
     }

@@ -58,7 +58,7 @@ inline Wide wide(float x) { return splat(x); }
 inline Wide load_wide(const float* p) { return load(p); }
 inline void store_wide(float* p, Wide x) { store(p, x); }
 
-constexpr M kClassLanes = (1 << kNetClasses) - 1;
+constexpr M kClassLanes = (1 << kMnistClasses) - 1;
 
 // x in the lanes of the classes, `other` in the rest.
 inline Wide in_classes(Wide x, float other) {

@@ -50,7 +50,7 @@ inline void block2_gradient(State& s, const Active& active) {
 // ---- block 1
 // ---------------------------------------------------------------------------------------
 
-// Row `row` of A dY A^T for dY with one entry per window: the winner's row of A times its column,
+// Row `row` of A dY A^T for dY with one entry per window: the maximum's row of A times its column,
 // where row i of A is (1, 0), (1, 1), (1, -1), (0, -1). The signs of row 3 and of column 3 are left
 // out.
 template <int row>
@@ -76,8 +76,8 @@ inline void row_gradient(State& s) {
     for (int i = 0; i < a.lit_count; ++i) {
         int tile = a.lit[i];
         const float* g = pixel_at(s.dpooled1, tile + kInside);
-        tile_gradient<row>(load(g), load(s.winners.corner1[tile]), tile_input(a, tile), low);
-        tile_gradient<row>(load(g + 8), load(s.winners.corner1[tile] + 8), tile_input(a, tile),
+        tile_gradient<row>(load(g), load(s.indices.corner1[tile]), tile_input(a, tile), low);
+        tile_gradient<row>(load(g + 8), load(s.indices.corner1[tile] + 8), tile_input(a, tile),
                            high);
     }
     for (int j = 0; j < 4; ++j) {

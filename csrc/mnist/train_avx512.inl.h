@@ -68,7 +68,7 @@ inline void block2_gradient(State& s, const Active& active) {
 // ---------------------------------------------------------------------------------------
 
 // Adds to `sum` the transformed input times A dY A^T, for dY with one entry per window: the
-// winner's row of A times its column. Row i of A is (1, 0), (1, 1), (1, -1), (0, -1); the last
+// maximum's row of A times its column. Row i of A is (1, 0), (1, 1), (1, -1), (0, -1); the last
 // one's sign is in the products.
 inline void tile_gradient(F g, const float (*v)[16], M lower, M right, F sum[16]) {
     const F sign = splat(-0.0f);
@@ -98,7 +98,7 @@ inline void block1_gradient(State& s) {
         int tile = a.lit[i];
         int pixel = tile + kInside;
         F g = through_relu(pixel_at(a.pooled1, pixel), pixel_at(s.dpooled1, pixel));
-        tile_gradient(g, tile_input(a, tile), s.winners.lower1[tile], s.winners.right1[tile], sum);
+        tile_gradient(g, tile_input(a, tile), s.indices.lower1[tile], s.indices.right1[tile], sum);
     }
     for (int k = 0; k < 16; ++k) store(s.dtiles[k], sum[k]);
     for (int i = 0; i < 4; ++i) bias[i] = zero();

@@ -1,6 +1,7 @@
-// What the vector kernels of training share. Needs common.inl.h and the Winners of a forward pass.
+// What the vector kernels of training share. Needs common.inl.h and the PoolIndices of a forward
+// pass.
 //
-// Backward is sparse: of every pooling window only the winner has a gradient, and only where ReLU
+// Backward is sparse: of every pooling window only the maximum has a gradient, and only where ReLU
 // let it through. Images go through forward and backward one by one, so that what forward leaves
 // stays in cache.
 
@@ -11,7 +12,7 @@ struct alignas(64) State {
     int64_t steps;
     Weights weights;  // of `parameters`, renewed before every batch
     Activations activations;
-    Winners winners;
+    PoolIndices indices;
     float dpooled1[16][16][16];  // as pooled1; zero between images
     float dtiles[16][16];        // gradient of conv1's transformed weights
     float features[kBlock][kFeatures];
@@ -19,7 +20,7 @@ struct alignas(64) State {
 };
 
 // For each output channel of block 2 the windows that have a gradient: where the input of the
-// winner lies (bytes from pooled1), and how much.
+// maximum lies (bytes from pooled1), and how much.
 struct alignas(64) Active {
     float gradient[4][kChunks * 4 + 28];
     int32_t place[4][kChunks * 4 + 28];
@@ -46,14 +47,14 @@ inline float loss_gradient(const Answer& answer, int label, float scale, float* 
 // d(features) where ReLU let them through.
 inline void features_gradient(const Weights& w, const float* dlogits, const float* features,
                               float* dfeatures) {
-    F d[kNetClasses];
-    for (int k = 0; k < kNetClasses; ++k) d[k] = splat(dlogits[k]);
+    F d[kMnistClasses];
+    for (int k = 0; k < kMnistClasses; ++k) d[k] = splat(dlogits[k]);
     for (int chunk = 0; chunk < kChunks; ++chunk)
         for (int at = 0; at < 16; at += kLanes) {
             const float (*weight)[16] = w.linear[chunk];
             F even = mul(d[0], load(weight[0] + at)), odd = mul(d[1], load(weight[1] + at));
 #pragma GCC unroll 4
-            for (int k = 2; k < kNetClasses; k += 2) {
+            for (int k = 2; k < kMnistClasses; k += 2) {
                 even = fma(d[k], load(weight[k] + at), even);
                 odd = fma(d[k + 1], load(weight[k + 1] + at), odd);
             }
@@ -72,15 +73,15 @@ inline void linear_gradient(State& s, int n) {
     for (int chunk = 0; chunk < kChunks; ++chunk)
         for (int at = 0; at < 16; at += kLanes) {
             float (*out)[16] = s.gradient.linear[chunk];
-            F sum[kNetClasses];
-            for (int k = 0; k < kNetClasses; ++k) sum[k] = load(out[k] + at);
+            F sum[kMnistClasses];
+            for (int k = 0; k < kMnistClasses; ++k) sum[k] = load(out[k] + at);
             for (int i = 0; i < n; ++i) {
                 F f = load(s.features[i] + chunk * 16 + at);
 #pragma GCC unroll 10
-                for (int k = 0; k < kNetClasses; ++k)
+                for (int k = 0; k < kMnistClasses; ++k)
                     sum[k] = fma(f, splat(s.dlogits[i][k]), sum[k]);
             }
-            for (int k = 0; k < kNetClasses; ++k) store(out[k] + at, sum[k]);
+            for (int k = 0; k < kMnistClasses; ++k) store(out[k] + at, sum[k]);
         }
 }
 

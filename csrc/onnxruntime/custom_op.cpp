@@ -36,12 +36,12 @@ Ort::ConstValue constant(const Ort::ConstKernelInfo& info, size_t index, size_t 
     return value;
 }
 
-Plan plan(const Ort::ConstKernelInfo& info) {
+ConvOp make_op(const Ort::ConstKernelInfo& info) {
     const auto weight = constant(info, 1, 4), bias = constant(info, 2, 1);
     const auto sizes = weight.GetTensorTypeAndShapeInfo().GetShape();
     if (bias.GetTensorTypeAndShapeInfo().GetElementCount() != static_cast<size_t>(sizes[0]))
         throw std::invalid_argument("bias must have a value for each output channel");
-    Shape shape = {};
+    ConvShape shape = {};
     shape.channels_out = static_cast<long>(sizes[0]);
     shape.channels_in = static_cast<long>(sizes[1]);
     shape.kernel = {static_cast<long>(sizes[2]), static_cast<long>(sizes[3])};
@@ -52,20 +52,20 @@ Plan plan(const Ort::ConstKernelInfo& info) {
     shape.pool_padding = pair(info, "pool_pads");
     for (const Pair& p : {shape.stride, shape.pool_kernel, shape.pool_stride})
         if (p.h < 1 || p.w < 1) throw std::invalid_argument("a stride or pool is below 1");
-    return Plan(current_isa(), shape, Precision::kDefault, weight.GetTensorData<float>(),
-                bias.GetTensorData<float>());
+    return ConvOp(current_kernels(), shape, Precision::kDefault, weight.GetTensorData<float>(),
+                  bias.GetTensorData<float>());
 }
 
 class Kernel {
   public:
-    explicit Kernel(const OrtKernelInfo* info) : plan_(plan(Ort::ConstKernelInfo(info))) {}
+    explicit Kernel(const OrtKernelInfo* info) : op_(make_op(Ort::ConstKernelInfo(info))) {}
 
     OrtStatusPtr ComputeV2(OrtKernelContext* raw) {
         try {
             const Ort::KernelContext context(raw);
             const auto input = context.GetInput(0);
             const auto sizes = input.GetTensorTypeAndShapeInfo().GetShape();
-            Shape shape = plan_.shape();
+            ConvShape shape = op_.shape();
             if (sizes.size() != 4 || sizes[1] != shape.channels_in)
                 throw std::invalid_argument("x does not have the weight's channels");
             shape.input = {static_cast<long>(sizes[2]), static_cast<long>(sizes[3])};
@@ -74,11 +74,8 @@ class Kernel {
                 throw std::invalid_argument("x is too small for kernel and pool");
             auto output = context.GetOutput(
                 0, {sizes[0], shape.channels_out, shape.output.h, shape.output.w});
-            Call call = {plan_,
-                         shape,
-                         input.GetTensorData<float>(),
-                         output.GetTensorMutableData<float>(),
-                         {}};
+            Call call = {
+                op_, shape, input.GetTensorData<float>(), output.GetTensorMutableData<float>(), {}};
             // The session's own threads, one image after another.
             if (sizes[0] > 0)
                 context.ParallelFor(run_image, static_cast<size_t>(sizes[0]), 0, &call);
@@ -91,8 +88,8 @@ class Kernel {
 
   private:
     struct Call {
-        const Plan& plan;
-        const Shape& shape;
+        const ConvOp& op;
+        const ConvShape& shape;
         const float* x;
         float* y;
         std::atomic<bool> failed;
@@ -100,17 +97,17 @@ class Kernel {
 
     static void run_image(void* context, size_t image) {
         Call& c = *static_cast<Call*>(context);
-        const Shape& s = c.shape;
+        const ConvShape& s = c.shape;
         const auto index = static_cast<long>(image);
         try {
-            c.plan.run(s, c.x + index * s.channels_in * s.input.h * s.input.w, 1,
-                       c.y + index * s.channels_out * s.output.h * s.output.w, nullptr, 1);
+            c.op.run(s, c.x + index * s.channels_in * s.input.h * s.input.w, 1,
+                     c.y + index * s.channels_out * s.output.h * s.output.w, nullptr, 1);
         } catch (const std::bad_alloc&) {
             c.failed = true;
         }
     }
 
-    Plan plan_;
+    ConvOp op_;
 };
 
 struct ConvReluPool : Ort::CustomOpBase<ConvReluPool, Kernel, true> {

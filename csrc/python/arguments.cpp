@@ -34,7 +34,7 @@ long whole(const py::handle& item, const py::handle& value, const char* name, lo
 
 // Whether the padded input and the rows that a pool window needs could be held at all: beyond this,
 // sizes in bytes overflow. The factor is what algorithms may add to either (phases, whole vectors).
-bool holdable(const Shape& s) {
+bool holdable(const ConvShape& s) {
     constexpr double kMostFloats = 1e15;
     const double factor = 64.0 + s.kernel.w;
     const double rows = s.input.h + 2.0 * s.padding.h, columns = s.input.w + 2.0 * s.padding.w;
@@ -111,10 +111,10 @@ Pair pair(const py::handle& value, const char* name, long least) {
     return {both, both};
 }
 
-Shape parameters(const std::array<long, 4>& weight, const py::object& stride,
-                 const py::object& padding, const py::object& pool_kernel,
-                 const py::object& pool_stride, const py::object& pool_padding) {
-    Shape s = {};
+ConvShape parameters(const std::array<long, 4>& weight, const py::object& stride,
+                     const py::object& padding, const py::object& pool_kernel,
+                     const py::object& pool_stride, const py::object& pool_padding) {
+    ConvShape s = {};
     s.channels_out = weight[0], s.channels_in = weight[1];
     s.kernel = {weight[2], weight[3]};
     if (s.channels_out < 1 || s.channels_in < 1 || s.kernel.h < 1 || s.kernel.w < 1) {
@@ -134,7 +134,7 @@ Shape parameters(const std::array<long, 4>& weight, const py::object& stride,
     return s;
 }
 
-Shape with_input(Shape s, long channels, long height, long width) {
+ConvShape with_input(ConvShape s, long channels, long height, long width) {
     if (channels != s.channels_in) {
         refuse("x", "has " + std::to_string(channels) + " channels",
                "give the " + std::to_string(s.channels_in) + " that weight expects");

@@ -41,12 +41,12 @@ struct QuickArray {
 Pair pair(const pybind11::handle& value, const char* name, long least);
 
 // The shape of everything but the input's size, for a weight of these sizes.
-Shape parameters(const std::array<long, 4>& weight, const pybind11::object& stride,
-                 const pybind11::object& padding, const pybind11::object& pool_kernel,
-                 const pybind11::object& pool_stride, const pybind11::object& pool_padding);
+ConvShape parameters(const std::array<long, 4>& weight, const pybind11::object& stride,
+                     const pybind11::object& padding, const pybind11::object& pool_kernel,
+                     const pybind11::object& pool_stride, const pybind11::object& pool_padding);
 
 // The whole shape for an input of these sizes; refuses what would leave an empty output.
-Shape with_input(Shape shape, long channels, long height, long width);
+ConvShape with_input(ConvShape shape, long channels, long height, long width);
 
 Precision precision(const std::string& name);
 

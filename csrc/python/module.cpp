@@ -25,8 +25,8 @@ class ConvReluPool {
                  const py::object& pool_stride, const py::object& pool_padding,
                  const std::string& precision_name, const std::optional<std::string>& isa) {
         const Floats w = floats(weight, "weight", 4, "[C_out, C_in, kernel rows, kernel columns]");
-        const Shape shape = parameters({w.shape(0), w.shape(1), w.shape(2), w.shape(3)}, stride,
-                                       padding, pool_kernel, pool_stride, pool_padding);
+        const ConvShape shape = parameters({w.shape(0), w.shape(1), w.shape(2), w.shape(3)}, stride,
+                                           padding, pool_kernel, pool_stride, pool_padding);
         Floats b;
         if (!bias.is_none()) {
             b = floats(bias, "bias", 1, "[C_out]");
@@ -35,10 +35,10 @@ class ConvReluPool {
                        "give the " + std::to_string(shape.channels_out) + " that weight expects");
             }
         }
-        plan_ = std::make_unique<Plan>(isa ? find_isa(*isa) : current_isa(), shape,
+        op_ = std::make_unique<ConvOp>(isa ? find_kernels(*isa) : current_kernels(), shape,
                                        precision(precision_name), w.data(),
                                        bias.is_none() ? nullptr : b.data());
-        plan_->make_ready();
+        op_->prepack();
     }
 
     // Of weights in memory, contiguous: weight of these sizes, and bias [C_out] or null.
@@ -47,16 +47,16 @@ class ConvReluPool {
         const py::object& stride, const py::object& padding, const py::object& pool_kernel,
         const py::object& pool_stride, const py::object& pool_padding,
         const std::string& precision_name) {
-        const Shape shape =
+        const ConvShape shape =
             parameters(sizes, stride, padding, pool_kernel, pool_stride, pool_padding);
         return std::unique_ptr<ConvReluPool>(new ConvReluPool(
-            std::make_unique<Plan>(current_isa(), shape, precision(precision_name),
-                                   at<const float>(weight), at<const float>(bias))));
+            std::make_unique<ConvOp>(current_kernels(), shape, precision(precision_name),
+                                     at<const float>(weight), at<const float>(bias))));
     }
 
     Floats run_array(const py::object& x, int threads, const py::object& out) const {
         const Floats in = floats(x, "x", 4, "[N, C_in, H, W]");
-        const Shape shape = with_input(plan_->shape(), in.shape(1), in.shape(2), in.shape(3));
+        const ConvShape shape = with_input(op_->shape(), in.shape(1), in.shape(2), in.shape(3));
         Floats y = output(out, {static_cast<long>(in.shape(0)), shape.channels_out, shape.output.h,
                                 shape.output.w});
         run(shape, in.data(), in.shape(0), y.mutable_data(), threads);
@@ -68,9 +68,10 @@ class ConvReluPool {
     PyObject* quick(PyObject* x, std::optional<long> threads, PyObject* out) const {
         const QuickArray from(x);
         if (!from || threads.value_or(1) < 1 || threads.value_or(1) > INT_MAX) return nullptr;
-        const Shape shape = with_input(plan_->shape(), from.sizes[1], from.sizes[2], from.sizes[3]);
+        const ConvShape shape =
+            with_input(op_->shape(), from.sizes[1], from.sizes[2], from.sizes[3]);
         const long images = from.sizes[0];
-        const bool brief = Plan::is_brief(shape, images);
+        const bool brief = ConvOp::is_brief(shape, images);
         if (!brief && !threads) return nullptr;  // Python chooses how many
         py::object made;
         if (out == Py_None) {
@@ -83,7 +84,7 @@ class ConvReluPool {
             return nullptr;
         }
         if (brief) {
-            plan_->run(shape, from.data, images, to.data, nullptr, 1);
+            op_->run(shape, from.data, images, to.data, nullptr, 1);
         } else {
             run(shape, from.data, images, to.data, static_cast<int>(*threads));
         }
@@ -91,37 +92,37 @@ class ConvReluPool {
     }
 
     void run_at(std::uintptr_t x, long images, long channels, long height, long width,
-                std::uintptr_t y, int threads, std::uintptr_t winners) const {
-        const Shape shape = with_input(plan_->shape(), channels, height, width);
-        if (winners && shape.pool_kernel.h * shape.pool_kernel.w > kMostTaps) {
+                std::uintptr_t y, int threads, std::uintptr_t indices) const {
+        const ConvShape shape = with_input(op_->shape(), channels, height, width);
+        if (indices && shape.pool_kernel.h * shape.pool_kernel.w > kMostTaps) {
             refuse("pool_kernel",
                    "has more than " + std::to_string(kMostTaps) + " taps, too many for a gradient",
                    "give a smaller one, or no tensor that requires a gradient");
         }
-        run(shape, at<const float>(x), images, at<float>(y), threads, at<unsigned char>(winners));
+        run(shape, at<const float>(x), images, at<float>(y), threads, at<unsigned char>(indices));
     }
 
-    void gradient_at(std::uintptr_t x, std::uintptr_t grad, std::uintptr_t winners, long images,
+    void gradient_at(std::uintptr_t x, std::uintptr_t grad, std::uintptr_t indices, long images,
                      long channels, long height, long width, std::uintptr_t dw, std::uintptr_t db,
                      std::uintptr_t dx, int threads) const {
-        const Shape shape = with_input(plan_->shape(), channels, height, width);
+        const ConvShape shape = with_input(op_->shape(), channels, height, width);
         check_threads(threads);
         const py::gil_scoped_release released;
-        plan_->gradient(shape, at<const float>(x), at<const float>(grad),
-                        at<const unsigned char>(winners), images, at<float>(dw), at<float>(db),
-                        at<float>(dx), threads);
+        op_->backward(shape, at<const float>(x), at<const float>(grad),
+                      at<const unsigned char>(indices), images, at<float>(dw), at<float>(db),
+                      at<float>(dx), threads);
     }
 
     std::array<long, 2> output_size(long height, long width) const {
-        const Shape s = with_input(plan_->shape(), plan_->shape().channels_in, height, width);
+        const ConvShape s = with_input(op_->shape(), op_->shape().channels_in, height, width);
         return {s.output.h, s.output.w};
     }
 
-    std::string algorithm() const { return plan_->algorithm(); }
-    std::string isa() const { return plan_->isa().name; }
+    std::string algorithm() const { return op_->algorithm(); }
+    std::string isa() const { return op_->kernels().name; }
 
   private:
-    explicit ConvReluPool(std::unique_ptr<Plan> plan) : plan_(std::move(plan)) {}
+    explicit ConvReluPool(std::unique_ptr<ConvOp> op) : op_(std::move(op)) {}
 
     template <typename T>
     static T* at(std::uintptr_t address) {
@@ -132,14 +133,14 @@ class ConvReluPool {
         if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
     }
 
-    void run(const Shape& shape, const float* x, long images, float* y, int threads,
-             unsigned char* winners = nullptr) const {
+    void run(const ConvShape& shape, const float* x, long images, float* y, int threads,
+             unsigned char* indices = nullptr) const {
         check_threads(threads);
         const py::gil_scoped_release released;
-        plan_->run(shape, x, images, y, winners, threads);
+        op_->run(shape, x, images, y, indices, threads);
     }
 
-    std::unique_ptr<Plan> plan_;
+    std::unique_ptr<ConvOp> op_;
 };
 
 // Python's `operation(x, *, threads=None, out=None)`, past the building of argument lists, which
@@ -195,24 +196,25 @@ PYBIND11_MODULE(_core, m) {
         }
     });
 
-    m.def("isa", [] { return std::string(current_isa().name); }, "The instruction set in use.");
+    m.def("isa", [] { return std::string(current_kernels().name); }, "The instruction set in use.");
     m.def(
         "available_isas",
         [] {
             std::vector<std::string> names;
-            for (const Isa* isa : available_isas()) names.push_back(isa->name);
+            for (const KernelTable* kernels : available_kernels()) names.push_back(kernels->name);
             return names;
         },
         "The instruction sets that this machine can run, best first.");
 
     m.def(
-        "measure_fma_peak", [](double seconds) { return measure_fma_peak(current_isa(), seconds); },
+        "measure_fma_peak",
+        [](double seconds) { return measure_fma_peak(current_kernels(), seconds); },
         py::arg("seconds"), py::call_guard<py::gil_scoped_release>(),
         "FLOP per second of independent multiply-adds on one core.");
     m.def(
         "measure_bandwidth",
         [](double seconds, size_t bytes) {
-            return measure_bandwidth(current_isa(), seconds, bytes);
+            return measure_bandwidth(current_kernels(), seconds, bytes);
         },
         py::arg("seconds"), py::arg("bytes"), py::call_guard<py::gil_scoped_release>(),
         "Bytes per second of reading so many bytes again and again on one core.");

@@ -1,4 +1,4 @@
-// `_core.Network` answers, `_core.NetworkTrainer` learns: arrays checked here, work without the
+// `_core.Network` infers, `_core.NetworkTrainer` trains: arrays checked here, work without the
 // GIL.
 #include "python/network.h"
 
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cpu/dispatch.h"
+#include "mnist/mnist.h"
 #include "python/arguments.h"
 #include "runtime/engine.h"
 #include "runtime/thread_pool.h"
@@ -27,8 +28,8 @@ namespace {
 using Bytes = py::array_t<uint8_t, py::array::c_style>;
 using Longs = py::array_t<int64_t, py::array::c_style>;
 
-const Isa& isa_of(const std::optional<std::string>& name) {
-    return name ? find_isa(*name) : current_isa();
+const KernelTable& kernels_of(const std::optional<std::string>& name) {
+    return name ? find_kernels(*name) : current_kernels();
 }
 
 std::string text(const py::handle& value) { return py::str(value); }
@@ -69,7 +70,7 @@ constexpr Block kFirst = {16, 3, 1, 2}, kSecond = {4, 3, 1, 2};
 // ((C, H, W), ((channels, kernel, padding, pool), ...), classes); None means the published network.
 // cnnkit.architecture has checked what it gives; this guards the memory.
 Architecture architecture_of(const py::object& value) {
-    if (value.is_none()) return {1, 28, 28, {kFirst, kSecond}, kNetClasses};
+    if (value.is_none()) return {1, 28, 28, {kFirst, kSecond}, kMnistClasses};
     using Sizes = std::tuple<std::array<long, 3>, std::vector<std::array<long, 4>>, long>;
     Architecture a = {};
     bool good = false;
@@ -86,7 +87,7 @@ Architecture architecture_of(const py::object& value) {
                    pool * pool <= kMostTaps;
         }
         if (good) {
-            for (const Shape& s : a.shapes()) {
+            for (const ConvShape& s : a.shapes()) {
                 const long rows = s.input.h + 2 * s.padding.h,
                            columns = s.input.w + 2 * s.padding.w;
                 good = good && s.output.h >= 1 && s.output.w >= 1 &&
@@ -144,8 +145,8 @@ class Network {
             const py::object& architecture)
         : architecture_(architecture_of(architecture)) {
         const long count = Layout(architecture_).count;
-        answerer_ = make_answerer(isa_of(isa), architecture_,
-                                  parameters(values, "parameters", count).data());
+        session_ = make_session(kernels_of(isa), architecture_,
+                                parameters(values, "parameters", count).data());
     }
 
     py::tuple answer(const py::object& images, int threads, const py::object& out) const {
@@ -202,11 +203,11 @@ class Network {
                                 o.probabilities ? o.probabilities + at : nullptr,
                                 o.log_probabilities ? o.log_probabilities + at : nullptr,
                                 o.label ? o.label + first : nullptr};
-        const Answerer& answerer = *c.network.answerer_;
+        const InferenceSession& session = *c.network.session_;
         if (c.images.bytes) {
-            answerer.infer(static_cast<const uint8_t*>(c.data) + first * a.pixels(), count, out);
+            session.infer(static_cast<const uint8_t*>(c.data) + first * a.pixels(), count, out);
         } else {
-            answerer.infer(static_cast<const float*>(c.data) + first * a.pixels(), count, out);
+            session.infer(static_cast<const float*>(c.data) + first * a.pixels(), count, out);
         }
     }
 
@@ -222,7 +223,7 @@ class Network {
     }
 
     const Architecture architecture_;
-    std::unique_ptr<Answerer> answerer_;
+    std::unique_ptr<InferenceSession> session_;
 };
 
 // Holds the training images, so that each call checks only its order. Not for two threads at once.
@@ -243,7 +244,7 @@ class NetworkTrainer {
             refuse("labels", "holds a label above " + last, "give classes from 0 to " + last);
         }
         if (steps < 0) refuse("steps", "is " + std::to_string(steps), "give at least 0");
-        learner_ = make_learner(isa_of(isa), a, parameters(values, "parameters", count_).data(),
+        trainer_ = make_trainer(kernels_of(isa), a, parameters(values, "parameters", count_).data(),
                                 parameters(mean, "mean", count_).data(),
                                 parameters(square, "square", count_).data(), steps);
     }
@@ -266,7 +267,7 @@ class NetworkTrainer {
         NetStatus status;
         {
             const py::gil_scoped_release released;
-            status = learner_->train(data, adam, to, &progress);
+            status = trainer_->train(data, adam, to, &progress);
         }
         const int64_t written = progress.steps + (status == kNetNotFinite);
         return py::make_tuple(losses[py::slice(0, written, 1)], progress.correct);
@@ -277,7 +278,7 @@ class NetworkTrainer {
         if (!indices.size()) refuse("order", "is empty", "give at least one image");
         Floats values(count_);
         int64_t correct;
-        const float loss = learner_->gradients(
+        const float loss = trainer_->gradients(
             {images_.data(), labels_.data(), indices.data(), indices.size(), indices.size()},
             values.mutable_data(), &correct);
         return py::make_tuple(loss, values, correct);
@@ -287,7 +288,7 @@ class NetworkTrainer {
     void run_parts(const py::object& order, int parts, bool learning) {
         const Longs indices = checked(order);
         constexpr int64_t kBatch = 16;
-        const bool has_parts = learner_->run_parts(
+        const bool has_parts = trainer_->run_parts(
             {images_.data(), labels_.data(), indices.data(), indices.size(), kBatch}, parts,
             learning);
         if (!has_parts) refuse("isa", "has an engine without parts", "use avx512 or avx2");
@@ -296,7 +297,7 @@ class NetworkTrainer {
     py::tuple state() const {
         Floats values(count_), mean(count_), square(count_);
         int64_t steps;
-        learner_->export_state(values.mutable_data(), mean.mutable_data(), square.mutable_data(),
+        trainer_->export_state(values.mutable_data(), mean.mutable_data(), square.mutable_data(),
                                &steps);
         return py::make_tuple(values, mean, square, steps);
     }
@@ -321,7 +322,7 @@ class NetworkTrainer {
 
     long count_ = 0;  // of parameters
     Bytes images_, labels_;
-    std::unique_ptr<Learner> learner_;
+    std::unique_ptr<Trainer> trainer_;
 };
 
 }  // namespace

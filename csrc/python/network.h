@@ -1,4 +1,4 @@
-// The published network as one engine, for Python.
+// Whole networks, for Python.
 #pragma once
 
 #include <pybind11/pybind11.h>

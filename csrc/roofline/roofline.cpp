@@ -32,17 +32,19 @@ double least_seconds(double seconds, Burst burst) {
 
 }  // namespace
 
-double measure_fma_peak(const Isa& isa, double seconds) {
+double measure_fma_peak(const KernelTable& kernels, double seconds) {
     constexpr double kBurst =
         1e-3;  // seconds: long beside the clock's resolution, short beside a time slice
     long turns = 1 << 10;
-    while (least_seconds(0.0, [&] { return isa.limits.multiply_add(turns); }) < kBurst) turns *= 2;
-    const double least = least_seconds(seconds, [&] { return isa.limits.multiply_add(turns); });
-    return static_cast<double>(turns) * static_cast<double>(isa.limits.flop_per_turn) / least;
+    while (least_seconds(0.0, [&] { return kernels.roofline.multiply_add(turns); }) < kBurst)
+        turns *= 2;
+    const double least =
+        least_seconds(seconds, [&] { return kernels.roofline.multiply_add(turns); });
+    return static_cast<double>(turns) * static_cast<double>(kernels.roofline.flop_per_turn) / least;
 }
 
-double measure_bandwidth(const Isa& isa, double seconds, size_t bytes) {
-    const long step = isa.limits.read_step;
+double measure_bandwidth(const KernelTable& kernels, double seconds, size_t bytes) {
+    const long step = kernels.roofline.read_step;
     const long count = std::max<long>(static_cast<long>(bytes / sizeof(float)) / step, 1) * step;
     std::vector<float> memory(static_cast<size_t>(count) + kAlignment / sizeof(float), 1.0f);
     const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(memory.data());
@@ -52,7 +54,7 @@ double measure_bandwidth(const Isa& isa, double seconds, size_t bytes) {
         1 << 22;  // small sets are read many times between two looks at the clock
     const long passes = std::max<long>(kFloatsAPass / count, 1);
     const double least =
-        least_seconds(seconds, [&] { return isa.limits.read(from, count, passes); });
+        least_seconds(seconds, [&] { return kernels.roofline.read(from, count, passes); });
     return static_cast<double>(passes) * static_cast<double>(count) * sizeof(float) / least;
 }
 

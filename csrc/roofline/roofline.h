@@ -8,10 +8,10 @@
 namespace cnnkit {
 
 // FLOP per second of independent multiply-adds: the best burst within about `seconds`.
-double measure_fma_peak(const Isa& isa, double seconds);
+double measure_fma_peak(const KernelTable& kernels, double seconds);
 
 // Bytes per second of reading `bytes` again and again: the best pass within about `seconds`.
 // Throws std::bad_alloc where there is no such memory.
-double measure_bandwidth(const Isa& isa, double seconds, size_t bytes);
+double measure_bandwidth(const KernelTable& kernels, double seconds, size_t bytes);
 
 }  // namespace cnnkit

@@ -1,7 +1,7 @@
 // What one core can do at most, in bursts that roofline.cpp times: independent multiply-adds, and
 // reading. Included inside an ISA file's anonymous namespace, after its SIMD wrappers.
 
-namespace limits {
+namespace roofline {
 
 // More chains than latency x pipes of any processor so far (4 x 2), and they fit the registers.
 constexpr int kChains = kRegisters >= 32 ? 16 : 12;
@@ -50,7 +50,7 @@ inline float read(const float* from, long count, long passes) {
     return total(chains);
 }
 
-}  // namespace limits
+}  // namespace roofline
 
-constexpr Limits kLimits = {limits::kFlopPerTurn, limits::multiply_add, limits::kChains * kLanes,
-                            limits::read};
+constexpr Roofline kRoofline = {roofline::kFlopPerTurn, roofline::multiply_add,
+                                roofline::kChains * kLanes, roofline::read};

@@ -1,5 +1,5 @@
-// Any network of the family on the general kernels: answers, and learning image by image, so that
-// an image's activations stay in cache.
+// Any convnet on the general kernels: inference, and training image by image, so that an image's
+// activations stay in cache.
 #include <algorithm>
 #include <cmath>
 
@@ -12,24 +12,25 @@ namespace {
 
 constexpr float kPixelScale = 1.0f / 255.0f;
 
-long outputs(const Shape& s) { return s.channels_out * s.output.h * s.output.w; }
+long outputs(const ConvShape& s) { return s.channels_out * s.output.h * s.output.w; }
 
 void scale(const uint8_t* raw, long pixels, float* to) {
     for (long i = 0; i < pixels; ++i) to[i] = static_cast<float>(raw[i]) * kPixelScale;
 }
 
-class FamilyAnswerer : public Answerer {
+class ConvnetSession : public InferenceSession {
   public:
-    FamilyAnswerer(const Isa& isa, const Architecture& architecture, const float* parameters)
-        : dense_(isa.dense),
+    ConvnetSession(const KernelTable& kernels, const Architecture& architecture,
+                   const float* parameters)
+        : kernels_(kernels),
           layout_(architecture),
           pixels_(architecture.pixels()),
           linear_(parameters + layout_.linear, parameters + layout_.count) {
         for (size_t i = 0; i < layout_.shapes.size(); ++i) {
-            plans_.push_back(std::make_unique<Plan>(isa, layout_.shapes[i], Precision::kDefault,
+            ops_.push_back(std::make_unique<ConvOp>(kernels, layout_.shapes[i], Precision::kDefault,
                                                     parameters + layout_.weight[i],
                                                     parameters + layout_.bias[i]));
-            plans_.back()->make_ready();
+            ops_.back()->prepack();
             largest_ = std::max(largest_, outputs(layout_.shapes[i]));
         }
     }
@@ -54,20 +55,20 @@ class FamilyAnswerer : public Answerer {
     }
 
     void answer(const float* image, int64_t at, const NetOutputs& out) const {
-        // The maps before and after a block by turns, then the three answers.
+        // The maps before and after a block by turns, then the three outputs.
         thread_local std::vector<float> memory;
         const long classes = layout_.classes;
         memory.resize(2 * largest_ + 3 * classes);
         float *from = memory.data(), *to = from + largest_, *logits = to + largest_;
         float *log_p = logits + classes, *probabilities = log_p + classes;
         const float* x = image;
-        for (size_t i = 0; i < plans_.size(); ++i) {
-            plans_[i]->run(layout_.shapes[i], x, 1, to, nullptr, 1);
+        for (size_t i = 0; i < ops_.size(); ++i) {
+            ops_[i]->run(layout_.shapes[i], x, 1, to, nullptr, 1);
             x = to;
             std::swap(from, to);
         }
-        dense_.forward(linear_.data(), linear_.data() + classes * layout_.features, x,
-                       layout_.features, classes, logits);
+        kernels_.linear.forward(linear_.data(), linear_.data() + classes * layout_.features, x,
+                                layout_.features, classes, logits);
         softmax(logits, classes, log_p, probabilities);
         const auto write = [&](float* where, const float* values) {
             if (where) std::copy_n(values, classes, where + at * classes);
@@ -78,38 +79,38 @@ class FamilyAnswerer : public Answerer {
         if (out.label) out.label[at] = best_class(logits, classes);
     }
 
-    const Dense& dense_;
+    const KernelTable& kernels_;
     const Layout layout_;
     const long pixels_;
     const std::vector<float> linear_;
-    std::vector<std::unique_ptr<Plan>> plans_;
+    std::vector<std::unique_ptr<ConvOp>> ops_;
     long largest_ = 0;  // floats of a block's output
 };
 
-// One block while it learns: its kernels, and what they made of the weights and of an image.
-class BlockLearner {
+// One block in training: its kernels, and what they made of the weights and of an image.
+class BlockTrainer {
   public:
-    BlockLearner(const Isa& isa, const Shape& shape)
+    BlockTrainer(const KernelTable& kernels, const ConvShape& shape)
         : shape_(shape),
-          gradient_(gradient_of(isa, shape)),
-          direct_(isa.algorithms[isa.algorithm_count - 1]),
+          backward_(find_conv_backward(kernels, shape)),
+          direct_(kernels.conv[kernels.conv_count - 1]),
           prepared_direct_(allocate(direct_.prepared_bytes(shape))),
-          packed_(allocate(gradient_.weight_bytes(shape))),
-          sums_(allocate(gradient_.sum_bytes(shape))),
+          packed_(allocate(backward_.weight_bytes(shape))),
+          sums_(allocate(backward_.sum_bytes(shape))),
           activations_(outputs(shape)),
-          winners_(outputs(shape)),
+          indices_(outputs(shape)),
           dactivations_(outputs(shape)),
           workspace_bytes_(
-              std::max(direct_.workspace_bytes(shape), gradient_.workspace_bytes(shape))) {
-        choose(isa);
+              std::max(direct_.workspace_bytes(shape), backward_.workspace_bytes(shape))) {
+        choose(kernels);
     }
 
     void prepare(const float* weight, const float* bias) {
         fast_ready_ = fast_ && fast_->prepare(shape_, weight, bias, prepared_fast_.get());
         direct_ready_ = false;
         weight_ = weight, bias_ = bias;
-        gradient_.pack_weights(shape_, weight, static_cast<float*>(packed_.get()));
-        std::fill_n(static_cast<float*>(sums_.get()), gradient_.sum_bytes(shape_) / sizeof(float),
+        backward_.pack_weights(shape_, weight, static_cast<float*>(packed_.get()));
+        std::fill_n(static_cast<float*>(sums_.get()), backward_.sum_bytes(shape_) / sizeof(float),
                     0.0f);
     }
 
@@ -118,12 +119,12 @@ class BlockLearner {
         x_ = x;
         const long rows = shape_.output.h;
         if (fast_ready_ && fast_->run(shape_, x, prepared_fast_.get(), activations_.data(),
-                                      winners_.data(), 0, rows, workspace)) {
+                                      indices_.data(), 0, rows, workspace)) {
             return activations_.data();
         }
         if (!direct_ready_) direct_.prepare(shape_, weight_, bias_, prepared_direct_.get());
         direct_ready_ = true;
-        direct_.run(shape_, x, prepared_direct_.get(), activations_.data(), winners_.data(), 0,
+        direct_.run(shape_, x, prepared_direct_.get(), activations_.data(), indices_.data(), 0,
                     rows, workspace);
         return activations_.data();
     }
@@ -132,45 +133,45 @@ class BlockLearner {
 
     // Given dactivations; dx may be null.
     void backward(float* dx, void* workspace) {
-        gradient_.run(shape_, x_, static_cast<const float*>(packed_.get()), dactivations_.data(),
-                      winners_.data(), static_cast<float*>(sums_.get()), dx, workspace);
+        backward_.run(shape_, x_, static_cast<const float*>(packed_.get()), dactivations_.data(),
+                      indices_.data(), static_cast<float*>(sums_.get()), dx, workspace);
     }
 
     // Adds the sums over the images since `prepare`.
     void add_gradients(float* dweight, float* dbias) const {
-        gradient_.add_sums(shape_, static_cast<const float*>(sums_.get()), dweight, dbias);
+        backward_.add_sums(shape_, static_cast<const float*>(sums_.get()), dweight, dbias);
     }
 
     size_t workspace_bytes() const { return workspace_bytes_; }
 
   private:
-    // The best algorithm that can name its winners.
-    void choose(const Isa& isa) {
-        for (const Algorithm* a = isa.algorithms; a != &direct_ && !fast_; ++a)
-            if (a->names_winners && a->fits(shape_, Precision::kDefault)) fast_ = a;
+    // The best kernel that can return its max-pool indices.
+    void choose(const KernelTable& kernels) {
+        for (const ConvKernel* a = kernels.conv; a != &direct_ && !fast_; ++a)
+            if (a->returns_indices && a->fits(shape_, Precision::kDefault)) fast_ = a;
         if (!fast_) return;
         prepared_fast_ = allocate(fast_->prepared_bytes(shape_));
         workspace_bytes_ = std::max(workspace_bytes_, fast_->workspace_bytes(shape_));
     }
 
-    const Shape shape_;
-    const Gradient& gradient_;
-    const Algorithm& direct_;
-    const Algorithm* fast_ = nullptr;
+    const ConvShape shape_;
+    const ConvBackwardKernel& backward_;
+    const ConvKernel& direct_;
+    const ConvKernel* fast_ = nullptr;
     bool fast_ready_ = false, direct_ready_ = false;
     Buffer prepared_fast_, prepared_direct_, packed_, sums_;
     std::vector<float> activations_;
-    std::vector<unsigned char> winners_;
+    std::vector<unsigned char> indices_;
     std::vector<float> dactivations_;
     size_t workspace_bytes_;
     const float *weight_ = nullptr, *bias_ = nullptr, *x_ = nullptr;
 };
 
-class FamilyLearner : public Learner {
+class ConvnetTrainer : public Trainer {
   public:
-    FamilyLearner(const Isa& isa, const Architecture& architecture, const float* parameters,
-                  const float* mean, const float* square, int64_t steps)
-        : dense_(isa.dense),
+    ConvnetTrainer(const KernelTable& kernels, const Architecture& architecture,
+                   const float* parameters, const float* mean, const float* square, int64_t steps)
+        : kernels_(kernels),
           layout_(architecture),
           parameters_(parameters, parameters + layout_.count),
           mean_(mean, mean + layout_.count),
@@ -185,8 +186,8 @@ class FamilyLearner : public Learner {
           probabilities_(layout_.classes) {
         size_t bytes = 0;
         blocks_.reserve(layout_.shapes.size());
-        for (const Shape& shape : layout_.shapes) {
-            blocks_.emplace_back(isa, shape);
+        for (const ConvShape& shape : layout_.shapes) {
+            blocks_.emplace_back(kernels, shape);
             bytes = std::max(bytes, blocks_.back().workspace_bytes());
         }
         workspace_ = allocate(bytes);
@@ -251,10 +252,10 @@ class FamilyLearner : public Learner {
     float image_gradient(long label, float share, long waiting, int64_t* correct) {
         const long classes = layout_.classes;
         const float* x = image_.data();
-        for (BlockLearner& block : blocks_) x = block.forward(x, workspace_.get());
+        for (BlockTrainer& block : blocks_) x = block.forward(x, workspace_.get());
         const float* weight = &parameters_[layout_.linear];
-        dense_.forward(weight, &parameters_[layout_.linear_bias], x, layout_.features, classes,
-                       logits_.data());
+        kernels_.linear.forward(weight, &parameters_[layout_.linear_bias], x, layout_.features,
+                                classes, logits_.data());
         softmax(logits_.data(), classes, log_p_.data(), probabilities_.data());
         *correct += best_class(logits_.data(), classes) == label;
 
@@ -269,8 +270,8 @@ class FamilyLearner : public Learner {
         dlogits[label] = -others * share;
         std::copy_n(x, layout_.features, &features_[waiting * layout_.features]);
 
-        dense_.input_gradient(weight, dlogits, layout_.features, classes,
-                              blocks_.back().dactivations());
+        kernels_.linear.input_gradient(weight, dlogits, layout_.features, classes,
+                                       blocks_.back().dactivations());
         for (size_t i = blocks_.size(); i-- > 0;) {
             blocks_[i].backward(i ? blocks_[i - 1].dactivations() : nullptr, workspace_.get());
         }
@@ -282,8 +283,8 @@ class FamilyLearner : public Learner {
             for (long k = 0; k < layout_.classes; ++k)
                 gradient_[layout_.linear_bias + k] += dlogits_[i * layout_.classes + k];
         }
-        dense_.weight_gradient(features_.data(), dlogits_.data(), n, layout_.features,
-                               layout_.classes, &gradient_[layout_.linear]);
+        kernels_.linear.weight_gradient(features_.data(), dlogits_.data(), n, layout_.features,
+                                        layout_.classes, &gradient_[layout_.linear]);
     }
 
     void update(const NetAdam& adam) {
@@ -296,30 +297,32 @@ class FamilyLearner : public Learner {
         s.take1 = static_cast<float>(1.0 - adam.beta1);
         s.keep2 = static_cast<float>(adam.beta2);
         s.take2 = static_cast<float>(1.0 - adam.beta2);
-        dense_.adam(s, gradient_.data(), layout_.count, parameters_.data(), mean_.data(),
-                    square_.data());
+        kernels_.adam(s, gradient_.data(), layout_.count, parameters_.data(), mean_.data(),
+                      square_.data());
     }
 
-    const Dense& dense_;
+    const KernelTable& kernels_;
     const Layout layout_;
     std::vector<float> parameters_, mean_, square_, gradient_;
     int64_t steps_;
-    std::vector<BlockLearner> blocks_;
+    std::vector<BlockTrainer> blocks_;
     std::vector<float> image_, features_, dlogits_, logits_, log_p_, probabilities_;
     Buffer workspace_;
 };
 
 }  // namespace
 
-std::unique_ptr<Answerer> make_family_answerer(const Isa& isa, const Architecture& architecture,
-                                               const float* parameters) {
-    return std::make_unique<FamilyAnswerer>(isa, architecture, parameters);
+std::unique_ptr<InferenceSession> make_convnet_session(const KernelTable& kernels,
+                                                       const Architecture& architecture,
+                                                       const float* parameters) {
+    return std::make_unique<ConvnetSession>(kernels, architecture, parameters);
 }
 
-std::unique_ptr<Learner> make_family_learner(const Isa& isa, const Architecture& architecture,
-                                             const float* parameters, const float* mean,
-                                             const float* square, int64_t steps) {
-    return std::make_unique<FamilyLearner>(isa, architecture, parameters, mean, square, steps);
+std::unique_ptr<Trainer> make_convnet_trainer(const KernelTable& kernels,
+                                              const Architecture& architecture,
+                                              const float* parameters, const float* mean,
+                                              const float* square, int64_t steps) {
+    return std::make_unique<ConvnetTrainer>(kernels, architecture, parameters, mean, square, steps);
 }
 
 }  // namespace cnnkit

@@ -1,14 +1,15 @@
 #include "runtime/engine.h"
 
+#include "mnist/mnist.h"
 #include "runtime/conv_op.h"
 
 namespace cnnkit {
 namespace {
 
 // The published network by an instruction set's own table of functions.
-class PublishedAnswerer : public Answerer {
+class MnistSession : public InferenceSession {
   public:
-    PublishedAnswerer(const NetKernels& kernels, const float* parameters)
+    MnistSession(const MnistKernels& kernels, const float* parameters)
         : kernels_(kernels), weights_(allocate(kernels.weights_bytes())) {
         kernels_.pack(parameters, weights_.get());
     }
@@ -30,14 +31,14 @@ class PublishedAnswerer : public Answerer {
         return memory.get();
     }
 
-    const NetKernels& kernels_;
+    const MnistKernels& kernels_;
     Buffer weights_;
 };
 
-class PublishedLearner : public Learner {
+class MnistTrainer : public Trainer {
   public:
-    PublishedLearner(const NetKernels& kernels, const float* parameters, const float* mean,
-                     const float* square, int64_t steps)
+    MnistTrainer(const MnistKernels& kernels, const float* parameters, const float* mean,
+                 const float* square, int64_t steps)
         : kernels_(kernels), state_(allocate(kernels.state_bytes())) {
         kernels_.import_state(state_.get(), parameters, mean, square, steps);
     }
@@ -62,7 +63,7 @@ class PublishedLearner : public Learner {
     }
 
   private:
-    const NetKernels& kernels_;
+    const MnistKernels& kernels_;
     Buffer state_;
 };
 
@@ -72,16 +73,16 @@ bool Architecture::is_published() const {
     const auto is = [](const Block& b, long channels) {
         return b.channels == channels && b.kernel == 3 && b.padding == 1 && b.pool == 2;
     };
-    return channels == 1 && height == 28 && width == 28 && classes == kNetClasses &&
+    return channels == 1 && height == 28 && width == 28 && classes == kMnistClasses &&
            blocks.size() == 2 && is(blocks[0], 16) && is(blocks[1], 4);
 }
 
-std::vector<Shape> Architecture::shapes() const {
-    std::vector<Shape> shapes;
+std::vector<ConvShape> Architecture::shapes() const {
+    std::vector<ConvShape> shapes;
     long channels_in = channels;
     Pair input = {height, width};
     for (const Block& b : blocks) {
-        Shape s = {};
+        ConvShape s = {};
         s.channels_in = channels_in, s.channels_out = b.channels, s.input = input;
         s.kernel = {b.kernel, b.kernel}, s.stride = {1, 1}, s.padding = {b.padding, b.padding};
         s.pool_kernel = s.pool_stride = {b.pool, b.pool};
@@ -94,7 +95,7 @@ std::vector<Shape> Architecture::shapes() const {
 
 Layout::Layout(const Architecture& a) : shapes(a.shapes()), classes(a.classes), count(0) {
     features = a.pixels();
-    for (const Shape& s : shapes) {
+    for (const ConvShape& s : shapes) {
         weight.push_back(count);
         count += s.channels_out * s.channels_in * s.kernel.h * s.kernel.w;
         bias.push_back(count);
@@ -106,19 +107,20 @@ Layout::Layout(const Architecture& a) : shapes(a.shapes()), classes(a.classes), 
     count = linear_bias + classes;
 }
 
-std::unique_ptr<Answerer> make_answerer(const Isa& isa, const Architecture& architecture,
-                                        const float* parameters) {
-    if (isa.net && architecture.is_published())
-        return std::make_unique<PublishedAnswerer>(*isa.net, parameters);
-    return make_family_answerer(isa, architecture, parameters);
+std::unique_ptr<InferenceSession> make_session(const KernelTable& kernels,
+                                               const Architecture& architecture,
+                                               const float* parameters) {
+    if (kernels.mnist && architecture.is_published())
+        return std::make_unique<MnistSession>(*kernels.mnist, parameters);
+    return make_convnet_session(kernels, architecture, parameters);
 }
 
-std::unique_ptr<Learner> make_learner(const Isa& isa, const Architecture& architecture,
+std::unique_ptr<Trainer> make_trainer(const KernelTable& kernels, const Architecture& architecture,
                                       const float* parameters, const float* mean,
                                       const float* square, int64_t steps) {
-    if (isa.net && architecture.is_published())
-        return std::make_unique<PublishedLearner>(*isa.net, parameters, mean, square, steps);
-    return make_family_learner(isa, architecture, parameters, mean, square, steps);
+    if (kernels.mnist && architecture.is_published())
+        return std::make_unique<MnistTrainer>(*kernels.mnist, parameters, mean, square, steps);
+    return make_convnet_trainer(kernels, architecture, parameters, mean, square, steps);
 }
 
 }  // namespace cnnkit

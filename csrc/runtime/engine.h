@@ -1,14 +1,13 @@
-// A network of the family as an engine: blocks of conv (stride 1) → ReLU → max-pool (window =
-// stride), then linear and log-softmax. The published one has kernels of its own
-// (mnist/mnist.h) where the instruction set has them; the others run on the general kernels
-// (convnet.cpp).
+// A convnet as an engine: blocks of conv (stride 1) → ReLU → max-pool (window = stride), then
+// linear and log-softmax. The published one has kernels of its own (mnist/mnist.h) where the
+// instruction set has them; the others run on the general kernels (convnet.cpp).
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "kernels.h"
-#include "mnist/mnist.h"
+#include "runtime/types.h"
 
 namespace cnnkit {
 
@@ -24,7 +23,8 @@ struct Architecture {
 
     long pixels() const { return channels * height * width; }
     bool is_published() const;
-    std::vector<Shape> shapes() const;  // of every block; a size below 1 leaves nothing to compute
+    // Of every block; a size below 1 leaves nothing to compute.
+    std::vector<ConvShape> shapes() const;
 };
 
 // Where the parameters stand in one vector, as PyTorch lays each out: every block's weight
@@ -33,26 +33,26 @@ struct Architecture {
 struct Layout {
     explicit Layout(const Architecture& architecture);
 
-    std::vector<Shape> shapes;
+    std::vector<ConvShape> shapes;
     std::vector<long> weight, bias;  // of every block
     long features, classes;
     long linear, linear_bias;
     long count;
 };
 
-// Answers images [N][pixels]; const and free of locks: several threads may use one.
-class Answerer {
+// Infers images [N][pixels]; const and free of locks: several threads may use one.
+class InferenceSession {
   public:
-    virtual ~Answerer() = default;
+    virtual ~InferenceSession() = default;
     virtual void infer(const uint8_t* raw, int64_t n, const NetOutputs& out) const = 0;
     virtual void infer(const float* scaled, int64_t n, const NetOutputs& out) const = 0;
 };
 
-// Holds parameters and Adam's moments while they learn. Functions as in NetKernels; vectors have
+// Holds parameters and Adam's moments during training. Functions as in MnistKernels; vectors have
 // the order of `Layout`. Not for two threads at once.
-class Learner {
+class Trainer {
   public:
-    virtual ~Learner() = default;
+    virtual ~Trainer() = default;
     virtual void export_state(float* parameters, float* mean, float* square,
                               int64_t* steps) const = 0;
     virtual NetStatus train(const NetBatches& data, const NetAdam& adam, float* losses,
@@ -62,17 +62,20 @@ class Learner {
     virtual bool run_parts(const NetBatches&, int /*parts*/, bool /*learning*/) { return false; }
 };
 
-std::unique_ptr<Answerer> make_answerer(const Isa& isa, const Architecture& architecture,
-                                        const float* parameters);
-std::unique_ptr<Learner> make_learner(const Isa& isa, const Architecture& architecture,
+std::unique_ptr<InferenceSession> make_session(const KernelTable& kernels,
+                                               const Architecture& architecture,
+                                               const float* parameters);
+std::unique_ptr<Trainer> make_trainer(const KernelTable& kernels, const Architecture& architecture,
                                       const float* parameters, const float* mean,
                                       const float* square, int64_t steps);
 
 // Those of the general kernels, for any network.
-std::unique_ptr<Answerer> make_family_answerer(const Isa& isa, const Architecture& architecture,
-                                               const float* parameters);
-std::unique_ptr<Learner> make_family_learner(const Isa& isa, const Architecture& architecture,
-                                             const float* parameters, const float* mean,
-                                             const float* square, int64_t steps);
+std::unique_ptr<InferenceSession> make_convnet_session(const KernelTable& kernels,
+                                                       const Architecture& architecture,
+                                                       const float* parameters);
+std::unique_ptr<Trainer> make_convnet_trainer(const KernelTable& kernels,
+                                              const Architecture& architecture,
+                                              const float* parameters, const float* mean,
+                                              const float* square, int64_t steps);
 
 }  // namespace cnnkit

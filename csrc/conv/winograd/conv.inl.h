@@ -103,7 +103,7 @@ bool run_pooled(const Plan& p, const float* x, const float* prepared, float* y, 
 template <typename F, typename P>
 bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, long row0,
                 long row1, const Memory& at) {
-    const Shape& s = p.s;
+    const ConvShape& s = p.s;
     const long floats = round_up(s.conv.w, kLanes);
     for (long top = row0; top < row1; top += p.strip) {
         const long bottom = min(row1, top + p.strip);
@@ -130,8 +130,8 @@ bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, 
 // ---- as an algorithm ----
 
 template <typename F, typename P>
-bool run(const Shape& s, const float* x, const void* prepared, float* y, unsigned char*, long row0,
-         long row1, void* workspace) {
+bool run(const ConvShape& s, const float* x, const void* prepared, float* y, unsigned char*,
+         long row0, long row1, void* workspace) {
     const Plan p = plan<F, P>(s);
     if (most_runs(p.tiles_w) * F::kMore > kLanes) return false;
     const float* u = static_cast<const float*>(prepared);
@@ -143,32 +143,32 @@ bool run(const Shape& s, const float* x, const void* prepared, float* y, unsigne
     return done;
 }
 
-inline bool takes(const Shape& s, long kernel) {
+inline bool takes(const ConvShape& s, long kernel) {
     return s.kernel.h == kernel && s.kernel.w == kernel && s.stride.h == 1 && s.stride.w == 1 &&
            s.padding.h < kernel && s.padding.w < kernel;
 }
 // Below 5 channels the transforms cost more than they save.
-inline bool fits_some(const Shape& s, Precision) {
+inline bool fits_some(const ConvShape& s, Precision) {
     return takes(s, 3) && min(s.channels_in, s.channels_out) >= 5;
 }
-inline bool fits_many(const Shape& s, Precision) {
+inline bool fits_many(const ConvShape& s, Precision) {
     return takes(s, 3) && min(s.channels_in, s.channels_out) >= 16;
 }
-inline bool fits_fast(const Shape& s, Precision precision) {
+inline bool fits_fast(const ConvShape& s, Precision precision) {
     return fits_many(s, precision) && precision == Precision::kFast;
 }
-inline bool fits_5x5(const Shape& s, Precision) {
+inline bool fits_5x5(const ConvShape& s, Precision) {
     return takes(s, 5) && min(s.channels_in, s.channels_out) >= 8;
 }
 
 template <typename F, typename P = VectorProduct>
-constexpr Algorithm algorithm(const char* name, bool (*fits)(const Shape&, Precision)) {
+constexpr ConvKernel algorithm(const char* name, bool (*fits)(const ConvShape&, Precision)) {
     return {name,     false, fits, prepared_bytes<F, P>, prepare<F, P>, workspace_bytes<F, P>,
             run<F, P>};
 }
-constexpr Algorithm kFast = algorithm<Form<4, 4, 3>>("winograd-4x4", fits_fast);
-constexpr Algorithm kMany = algorithm<Form<4, 2, 3>>("winograd-4x2", fits_many);
-constexpr Algorithm kSome = algorithm<Form<2, 2, 3>>("winograd-2x2", fits_some);
-constexpr Algorithm k5x5 = algorithm<Form<2, 2, 5>>("winograd-5x5", fits_5x5);
+constexpr ConvKernel kFast = algorithm<Form<4, 4, 3>>("winograd-4x4", fits_fast);
+constexpr ConvKernel kMany = algorithm<Form<4, 2, 3>>("winograd-4x2", fits_many);
+constexpr ConvKernel kSome = algorithm<Form<2, 2, 3>>("winograd-2x2", fits_some);
+constexpr ConvKernel k5x5 = algorithm<Form<2, 2, 5>>("winograd-5x5", fits_5x5);
 
 }  // namespace winograd

@@ -101,10 +101,10 @@ struct TileProduct {
     static constexpr long kRows = 2 * kTileRows, kRowsAtLeast = kTileRows;
     static constexpr float kLeast = 8.673617379884035e-19f;  // 2^-60: no part is a denormal number
 
-    static long steps(const Shape& s) { return round_up(s.channels_in, kInputs) / kInputs; }
-    static long block_floats(const Shape& s) { return steps(s) * kParts * kTile; }
-    static long input_floats(const Shape& s) { return kGroup * block_floats(s); }
-    static long weight_floats(const Shape& s) {
+    static long steps(const ConvShape& s) { return round_up(s.channels_in, kInputs) / kInputs; }
+    static long block_floats(const ConvShape& s) { return steps(s) * kParts * kTile; }
+    static long input_floats(const ConvShape& s) { return kGroup * block_floats(s); }
+    static long weight_floats(const ConvShape& s) {
         return round_up(s.channels_out, kTileRows) / kTileRows * block_floats(s);
     }
 
@@ -114,7 +114,7 @@ struct TileProduct {
     static void end() { _tile_release(); }
 
     template <typename F>
-    static void put_weights(const Shape& s, const float* weight, float* u) {
+    static void put_weights(const ConvShape& s, const float* weight, float* u) {
         constexpr long kCount = F::kTaps * F::kTaps;
         const long cin = s.channels_in, cout = s.channels_out;
         for (long co = 0; co < round_up(cout, kTileRows); ++co)
@@ -159,8 +159,8 @@ struct TileProduct {
         return most;
     }
 
-    static void multiply(const Shape& s, const float* u, int k, long co, long rows, long vectors,
-                         const float* v, float* m) {
+    static void multiply(const ConvShape& s, const float* u, int k, long co, long rows,
+                         long vectors, const float* v, float* m) {
         const long block = block_floats(s), step = vectors * kParts * kTile;
         u += k * weight_floats(s) + co / kTileRows * block;
         if (rows > kTileRows && vectors > 1)
@@ -176,17 +176,20 @@ struct TileProduct {
 
 // Below 32 channels, or where register tiles would stay too empty, vectors are as fast: what is
 // multiplied may be a quarter more than needed for six products, twice as much for three.
-inline bool fills_tiles(const Shape& s, long most_quarters) {
+inline bool fills_tiles(const ConvShape& s, long most_quarters) {
     const long padded = round_up(s.channels_in, kInputs) * round_up(s.channels_out, kTileRows);
     return min(s.channels_in, s.channels_out) >= kInputs &&
            4 * padded <= most_quarters * s.channels_in * s.channels_out;
 }
-inline bool fits_two_parts(const Shape& s, Precision precision) {
+inline bool fits_two_parts(const ConvShape& s, Precision precision) {
     return fits_fast(s, precision) && fills_tiles(s, 8);
 }
-inline bool fits_three_parts(const Shape& s, Precision) { return takes(s, 3) && fills_tiles(s, 5); }
-constexpr Algorithm kTwoParts = algorithm<Form<4, 4, 3>, TileProduct<2>>("amx-4x4", fits_two_parts);
-constexpr Algorithm kThreeParts =
+inline bool fits_three_parts(const ConvShape& s, Precision) {
+    return takes(s, 3) && fills_tiles(s, 5);
+}
+constexpr ConvKernel kTwoParts =
+    algorithm<Form<4, 4, 3>, TileProduct<2>>("amx-4x4", fits_two_parts);
+constexpr ConvKernel kThreeParts =
     algorithm<Form<4, 2, 3>, TileProduct<3>>("amx-4x2", fits_three_parts);
 
 }  // namespace winograd

@@ -67,7 +67,7 @@ inline bool in_range(Magnitude most, float limit) {
 // weight [Cout][Cin][kTaps][kTaps], bias [Cout] or null -> U [k] in the order of P, bias; false
 // where a weight is too large or not finite, or all those of a channel are too small.
 template <typename F, typename P>
-bool prepare(const Shape& s, const float* weight, const float* bias, void* prepared) {
+bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     constexpr int kCount = F::kTaps * F::kTaps;
     const long cin = s.channels_in, cout = s.channels_out;
     float* u = static_cast<float*>(prepared);

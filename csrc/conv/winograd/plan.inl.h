@@ -8,7 +8,7 @@ constexpr float kWeightLimit = 1099511627776.0f;  // 2^40
 constexpr long kConvBytes = 1 << 20;  // of convolution rows that wait for their pool windows
 
 struct Plan {
-    Shape s;
+    ConvShape s;
     bool pooled;            // a tile's outputs are whole 2x2 pool windows, which end in registers
     long tiles_w;           // tiles in a row
     long groups;            // groups of tiles that share one pass over the weights
@@ -21,22 +21,22 @@ struct Plan {
     long line;              // floats of a pool line
 };
 
-inline bool is_2x2_pool(const Shape& s) {
+inline bool is_2x2_pool(const ConvShape& s) {
     return s.pool_kernel.h == 2 && s.pool_kernel.w == 2 && s.pool_stride.h == 2 &&
            s.pool_stride.w == 2 && s.pool_padding.h == 0 && s.pool_padding.w == 0;
 }
 
 // Convolution rows that pooled rows row0 <= row < row1 are made of.
-inline long first_conv_row(const Shape& s, long row0) {
+inline long first_conv_row(const ConvShape& s, long row0) {
     return max(0, row0 * s.pool_stride.h - s.pool_padding.h);
 }
-inline long end_conv_row(const Shape& s, long row1) {
+inline long end_conv_row(const ConvShape& s, long row1) {
     return min(s.conv.h, (row1 - 1) * s.pool_stride.h - s.pool_padding.h + s.pool_kernel.h);
 }
 
 // P is the product that M is computed with: gemm_simd.inl.h's or gemm_amx.inl.h's.
 template <typename F, typename P>
-Plan plan(const Shape& s) {
+Plan plan(const ConvShape& s) {
     Plan p;
     p.s = s;
     p.pooled = is_2x2_pool(s);
@@ -75,14 +75,14 @@ long line_floats(const Plan& p) {  // outputs of one group, side by side
 }
 
 template <typename F, typename P>
-size_t workspace_bytes(const Shape& s) {
+size_t workspace_bytes(const ConvShape& s) {
     const Plan p = plan<F, P>(s);
     return sizeof(float) * (p.groups * (p.v_group + p.m_group) + line_floats<F, P>(p) +
                             s.channels_out * p.conv_rows * p.conv_row + kLanes + p.line);
 }
 
 template <typename F, typename P>
-size_t prepared_bytes(const Shape& s) {
+size_t prepared_bytes(const ConvShape& s) {
     return sizeof(float) * (F::kPlanes * P::weight_floats(s) + s.channels_out);
 }
 

@@ -1,5 +1,5 @@
 // The forms of Winograd's algorithm that conv.inl.h computes with, each a pair of
-// one-dimensional transforms. After the vector words.
+// one-dimensional transforms. After the SIMD wrappers.
 
 namespace winograd {
 

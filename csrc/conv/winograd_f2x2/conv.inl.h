@@ -18,11 +18,12 @@
 #include "conv/winograd_f2x2/single_channel_gemm.inl.h"
 #include "conv/winograd_f2x2/single_channel.inl.h"
 
-namespace winograd_small {
+namespace winograd_f2x2 {
 
-inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
-                unsigned char* winners, long row0, long row1, void* workspace) {
-    if (s.channels_in == 1) return one::run(s, x, prepared, y, winners, row0, row1, workspace);
+inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
+                unsigned char* indices, long row0, long row1, void* workspace) {
+    if (s.channels_in == 1)
+        return single_channel::run(s, x, prepared, y, indices, row0, row1, workspace);
     const Plan p = plan(s, row1 - row0);
     float* planes = static_cast<float*>(workspace);
     const float* biases = static_cast<const float*>(prepared);
@@ -30,18 +31,18 @@ inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
     for (long top = row0; top < row1; top += p.strip) {
         const long bottom = min(row1, top + p.strip);
         if (!below(input(s, p, x, top, bottom, planes), kInputLimit)) return false;
-        const Output out = {y + top * p.tiles, winners ? winners + top * p.tiles : nullptr,
+        const Output out = {y + top * p.tiles, indices ? indices + top * p.tiles : nullptr,
                             s.output.h * s.output.w, bottom - top};
         many_channels(s, p, planes, biases, out);
     }
     return true;
 }
 
-inline size_t workspace_needed(const Shape& s) {
-    return s.channels_in == 1 ? one::workspace_bytes(s) : workspace_bytes(s);
+inline size_t workspace_needed(const ConvShape& s) {
+    return s.channels_in == 1 ? single_channel::workspace_bytes(s) : workspace_bytes(s);
 }
 
-constexpr Algorithm kAlgorithm = {"winograd-small", true, fits, prepared_bytes, prepare,
-                                  workspace_needed, run};
+constexpr ConvKernel kConvKernel = {"winograd-small", true, fits, prepared_bytes, prepare,
+                                    workspace_needed, run};
 
-}  // namespace winograd_small
+}  // namespace winograd_f2x2

@@ -1,6 +1,6 @@
 // Few channels by Winograd's F(2x2, 3x3): the input's transform along x. After plan.inl.h.
 
-namespace winograd_small {
+namespace winograd_f2x2 {
 
 // The input transform along x of columns a b c d, the last one with its sign turned, to the four
 // planes at `to`.
@@ -15,7 +15,7 @@ inline void put(const Plan& p, Vec a, Vec b, Vec c, Vec d, float* to) {
 // belongs to the next row, so the vectors at the rows' ends come first. `inner` vectors need no
 // masks.
 template <bool inner>
-inline Magnitude vectors_of_rows(const Shape& s, const Plan& p, const float* x, long top,
+inline Magnitude vectors_of_rows(const ConvShape& s, const Plan& p, const float* x, long top,
                                  long bottom, long t, float* planes, Magnitude most) {
     const long left = 2 * t - 1, width = s.input.w;
     const Mask l0 = mask_lanes(-left, width - left), l1 = mask_lanes(0, width - left - kLanes),
@@ -45,7 +45,7 @@ inline Magnitude vectors_of_rows(const Shape& s, const Plan& p, const float* x, 
     return most;
 }
 
-inline Magnitude wide_rows(const Shape& s, const Plan& p, const float* x, long top, long bottom,
+inline Magnitude wide_rows(const ConvShape& s, const Plan& p, const float* x, long top, long bottom,
                            float* planes) {
     Magnitude most = no_magnitude();
     for (long t = round_up(p.tiles, kLanes) - kLanes; t >= 0; t -= kLanes) {
@@ -61,9 +61,9 @@ inline Magnitude wide_rows(const Shape& s, const Plan& p, const float* x, long t
 #if defined(__AVX512F__)
 // Up to kLanes + 14 pixels and the padding left of them fit two vectors, from which any pixels can
 // be permuted together: two rows of up to 7 tiles, or one of up to 15.
-inline Magnitude narrow_rows(const Shape& s, const Plan& p, const float* x, long top, long bottom,
-                             float* planes) {
-    const bool pairs = winograd_small::pairs(p.tiles);
+inline Magnitude narrow_rows(const ConvShape& s, const Plan& p, const float* x, long top,
+                             long bottom, float* planes) {
+    const bool pairs = winograd_f2x2::pairs(p.tiles);
     const long width = s.input.w;
     const long apart = p.fold ? p.fold : 1;  // tile rows between the two
     const long step = pairs && !p.fold ? 2 : 1, end = p.fold ? top + p.fold : bottom + 1;
@@ -104,7 +104,7 @@ inline Magnitude narrow_rows(const Shape& s, const Plan& p, const float* x, long
 
 // What is read but never written becomes zero: whatever stood there reaches no result, but were it
 // denormal, every multiplication with it would cost an Intel processor 150 cycles.
-inline void clear_ends(const Shape& s, const Plan& p, float* planes) {
+inline void clear_ends(const ConvShape& s, const Plan& p, float* planes) {
     const long last = s.channels_in * 8;
     if (p.written < p.plane) {
         for (long i = 1; i <= last; ++i)
@@ -116,7 +116,7 @@ inline void clear_ends(const Shape& s, const Plan& p, float* planes) {
 
 // Tile rows top <= r <= bottom of every channel; the last one for its first two rows, which the one
 // above it shares.
-inline Magnitude input(const Shape& s, const Plan& p, const float* x, long top, long bottom,
+inline Magnitude input(const ConvShape& s, const Plan& p, const float* x, long top, long bottom,
                        float* planes) {
 #if defined(__AVX512F__)
     if (p.tiles < kLanes) return narrow_rows(s, p, x, top, bottom, planes);
@@ -124,4 +124,4 @@ inline Magnitude input(const Shape& s, const Plan& p, const float* x, long top, 
     return wide_rows(s, p, x, top, bottom, planes);
 }
 
-}  // namespace winograd_small
+}  // namespace winograd_f2x2

@@ -2,7 +2,7 @@
 // kChannels output channels x kVectors vectors of tiles x kRows rows of V. After
 // output.inl.h.
 
-namespace winograd_small {
+namespace winograd_f2x2 {
 
 // How many floats beyond the vector of tiles at t the tiles below them stand.
 inline long next_row(const Plan& p, long t) {
@@ -13,8 +13,9 @@ inline long next_row(const Plan& p, long t) {
 // Adds kRows rows of V, the first of which is kOrder[first], of one column to the sums; v at the
 // column's first plane, u at these rows. A vector's next tile row stands next[i] floats further on.
 template <int channels, int vectors, int first>
-inline __attribute__((always_inline)) void accumulate(const Shape& s, const Plan& p, const float* v,
-                                                      const float* u, const long (&next)[vectors],
+inline __attribute__((always_inline)) void accumulate(const ConvShape& s, const Plan& p,
+                                                      const float* v, const float* u,
+                                                      const long (&next)[vectors],
                                                       Vec (&sum)[kRows][channels][vectors]) {
     const float* odd = v + 4 * p.plane;
     for (long c = 0; c < s.channels_in; ++c) {
@@ -72,7 +73,7 @@ inline __attribute__((always_inline)) void each(F f) {
 
 // One column's t0 and t1, which start from start(row, o, i), to finish(o, i, t0, t1).
 template <int channels, int vectors, typename Start, typename Finish>
-inline __attribute__((always_inline)) void column(const Shape& s, const Plan& p, const float* v,
+inline __attribute__((always_inline)) void column(const ConvShape& s, const Plan& p, const float* v,
                                                   const float* u, const long (&next)[vectors],
                                                   Waiting<channels, vectors>& wait, Start start,
                                                   Finish finish) {
@@ -115,7 +116,7 @@ inline __attribute__((always_inline)) void column(const Shape& s, const Plan& p,
 
 // Vectors of tiles from t on, of output channels o and following; u at those channels.
 template <int channels, int vectors>
-__attribute__((noinline)) void block(const Shape& s, const Plan& p, const float* planes,
+__attribute__((noinline)) void block(const ConvShape& s, const Plan& p, const float* planes,
                                      const float* u, const float* biases, const Output& out, long o,
                                      long t) {
     alignas(64) Waiting<channels, vectors> wait;
@@ -157,7 +158,7 @@ __attribute__((noinline)) void block(const Shape& s, const Plan& p, const float*
 }
 
 template <int channels>
-inline void all_tiles(const Shape& s, const Plan& p, const float* planes, const float* u,
+inline void all_tiles(const ConvShape& s, const Plan& p, const float* planes, const float* u,
                       const float* biases, const Output& out, long o) {
     const long vectors = p.fold ? p.fold : round_up(out.rows * p.pitch, kLanes) / kLanes;
     for (long t = 0; t < vectors;) {
@@ -175,8 +176,8 @@ inline void all_tiles(const Shape& s, const Plan& p, const float* planes, const 
     }
 }
 
-inline void many_channels(const Shape& s, const Plan& p, const float* planes, const float* biases,
-                          const Output& out) {
+inline void many_channels(const ConvShape& s, const Plan& p, const float* planes,
+                          const float* biases, const Output& out) {
     for (long o = 0; o < s.channels_out; o += kChannels) {
         const Place at = place(s, o);
         const float* u = biases + s.channels_out + at.group;
@@ -196,4 +197,4 @@ inline void many_channels(const Shape& s, const Plan& p, const float* planes, co
     }
 }
 
-}  // namespace winograd_small
+}  // namespace winograd_f2x2

@@ -1,12 +1,12 @@
 // Few channels by Winograd's F(2x2, 3x3): pool, ReLU and where results go. After
 // plan.inl.h.
 
-namespace winograd_small {
+namespace winograd_f2x2 {
 
-// Where the results of one strip go; winners may be null.
+// Where the results of one strip go; indices may be null.
 struct Output {
     float* y;
-    unsigned char* winners;
+    unsigned char* indices;
     long channel;  // floats from channel to channel
     long rows;     // tile rows
 };
@@ -36,14 +36,14 @@ inline Segment segment(const Plan& p, const Output& out, long t) {
     return to;
 }
 
-// Which of a tile's four outputs won. The first one does where several are equal.
-inline void name_winners(const Vec (&y)[4], float (&lanes)[kLanes]) {
-    Vec winner = zero(), most = y[0];
+// Which of a tile's four outputs is the largest: the first one where several are equal.
+inline void find_indices(const Vec (&y)[4], float (&lanes)[kLanes]) {
+    Vec index = zero(), most = y[0];
     for (int k = 1; k < 4; ++k) {
-        winner = select_greater(y[k], most, set1(static_cast<float>(k)), winner);
+        index = select_greater(y[k], most, set1(static_cast<float>(k)), index);
         most = max(y[k], most);
     }
-    store(lanes, select_greater(most, zero(), winner, set1(kNoWinner)));
+    store(lanes, select_greater(most, zero(), index, set1(kNoIndex)));
 }
 
 // ReLU and the largest of a tile's four outputs (row by row), to output channel o.
@@ -57,12 +57,12 @@ inline void finish(const Plan& p, const Output& out, const Segment& to, long o, 
         store_mask(out.y + at, to.lanes, most);
         if (to.two) store_mask(out.y + beside, to.second, most);
     }
-    if (!out.winners) return;
+    if (!out.indices) return;
     float lanes[kLanes];
-    name_winners(y, lanes);
-    for (long i = 0; i < to.count; ++i) out.winners[at + i] = static_cast<unsigned char>(lanes[i]);
+    find_indices(y, lanes);
+    for (long i = 0; i < to.count; ++i) out.indices[at + i] = static_cast<unsigned char>(lanes[i]);
     for (long i = p.pitch; to.two && i < p.pitch + p.tiles; ++i)
-        out.winners[beside + i] = static_cast<unsigned char>(lanes[i]);
+        out.indices[beside + i] = static_cast<unsigned char>(lanes[i]);
 }
 
-}  // namespace winograd_small
+}  // namespace winograd_f2x2

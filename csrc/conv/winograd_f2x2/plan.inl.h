@@ -1,6 +1,6 @@
 // Few channels by Winograd's F(2x2, 3x3): sizes, and the transformed weights.
 
-namespace winograd_small {
+namespace winograd_f2x2 {
 
 constexpr int kMostIn = 16;
 constexpr int kMostOut = 64;
@@ -35,7 +35,7 @@ inline long aligned_pitch(long tiles, long rows) {
 inline bool pairs(long tiles) { return kLanes >= 16 && 2 * tiles + 2 <= kLanes; }
 
 // For `rows` tile rows of the output.
-inline Plan plan(const Shape& s, long rows) {
+inline Plan plan(const ConvShape& s, long rows) {
     Plan p;
     p.tiles = s.output.w;
     // One channel's results follow each other without a gap; its V, twice the planes, stands beside
@@ -59,18 +59,18 @@ inline Plan plan(const Shape& s, long rows) {
     return p;
 }
 
-inline bool fits(const Shape& s, Precision) {
+inline bool fits(const ConvShape& s, Precision) {
     return is_block3x3(s) && s.channels_in <= kMostIn && s.channels_out <= kMostOut;
 }
 
-inline size_t prepared_bytes(const Shape& s) {
+inline size_t prepared_bytes(const ConvShape& s) {
     return sizeof(float) * s.channels_out * (16 * s.channels_in + 1);
 }
 
 // What the last vectors read beyond the last plane, in whole cache lines. No result needs it.
 inline long slack(const Plan& p) { return round_up(p.pitch + kLanes, 16); }
 
-inline size_t workspace_bytes(const Shape& s) {
+inline size_t workspace_bytes(const ConvShape& s) {
     const Plan p = plan(s, s.output.h);
     return sizeof(float) * (s.channels_in * 8 * p.plane + slack(p));
 }
@@ -86,13 +86,13 @@ struct Place {
     long group, width, channel;  // first float and channels of the group, number in it
 };
 
-inline Place place(const Shape& s, long o) {
+inline Place place(const ConvShape& s, long o) {
     const long first = o / kChannels * kChannels;
     return {first * 16 * s.channels_in, min(kChannels, s.channels_out - first), o - first};
 }
 
 // The biases, then U = G w G'.
-inline bool prepare(const Shape& s, const float* weight, const float* bias, void* prepared) {
+inline bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     float* biases = static_cast<float*>(prepared);
     bool tame = true;
     for (long o = 0; o < s.channels_out; ++o) {
@@ -120,4 +120,4 @@ inline bool prepare(const Shape& s, const float* weight, const float* bias, void
     return tame;
 }
 
-}  // namespace winograd_small
+}  // namespace winograd_f2x2

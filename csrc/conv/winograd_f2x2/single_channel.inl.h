@@ -2,17 +2,17 @@
 // other without a gap, so that results do as well. After single_channel_gemm.inl.h,
 // input.inl.h and output.inl.h.
 
-namespace winograd_small::one {
+namespace winograd_f2x2::single_channel {
 
-// Where the results of one strip go; winners may be null.
+// Where the results of one strip go; indices may be null.
 struct Target {
     float* y;
-    unsigned char* winners;
+    unsigned char* indices;
     long channel;  // floats from channel to channel
 };
 
 // ReLU and the largest of the four outputs (row by row) of `count` tiles. `plain` is known to be a
-// full vector without winners.
+// full vector without indices.
 template <bool plain>
 inline void finish(const Target& to, long at, long count, const Vec (&y)[4]) {
     // The right column is the last to be ready.
@@ -22,10 +22,10 @@ inline void finish(const Target& to, long at, long count, const Vec (&y)[4]) {
     } else {
         store_mask(to.y + at, mask_lanes(0, count), most);
     }
-    if (plain || !to.winners) return;
+    if (plain || !to.indices) return;
     float lanes[kLanes];
-    name_winners(y, lanes);
-    store_bytes(to.winners + at, load(lanes), count);
+    find_indices(y, lanes);
+    store_bytes(to.indices + at, load(lanes), count);
 }
 
 // `width` output channels; the last vector has `count` tiles.
@@ -45,7 +45,7 @@ inline __attribute__((always_inline)) void channels(const Tiles& tiles, const fl
 
 // All output channels.
 template <bool plain, typename Tiles>
-inline __attribute__((always_inline)) void products(const Shape& s, const float* v,
+inline __attribute__((always_inline)) void products(const ConvShape& s, const float* v,
                                                     const float* biases, const Target target,
                                                     long at, long count) {
     const Tiles tiles(v);
@@ -67,9 +67,9 @@ inline __attribute__((always_inline)) void products(const Shape& s, const float*
 }
 
 template <typename Tiles>
-inline void tiles(const Shape& s, const float* v, const float* biases, const Target& target,
+inline void tiles(const ConvShape& s, const float* v, const float* biases, const Target& target,
                   long at, long count) {
-    if (count == kLanes && !target.winners) {
+    if (count == kLanes && !target.indices) {
         products<true, Tiles>(s, v, biases, target, at, count);
     } else {
         products<false, Tiles>(s, v, biases, target, at, count);
@@ -78,7 +78,7 @@ inline void tiles(const Shape& s, const float* v, const float* biases, const Tar
 
 #if defined(__AVX512F__)
 // Four tiles of four output channels at a time: lane 4 i + o is tile i of channel o.
-inline void last_tiles(const Shape& s, const float* v, const float* biases, const Target target,
+inline void last_tiles(const ConvShape& s, const float* v, const float* biases, const Target target,
                        long at) {
     const __m512i spread = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     const __m512i gather = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
@@ -104,11 +104,11 @@ inline void last_tiles(const Shape& s, const float* v, const float* biases, cons
 }
 #endif
 
-inline void all_tiles(const Shape& s, const float* v, const float* biases, const Target& target,
+inline void all_tiles(const ConvShape& s, const float* v, const float* biases, const Target& target,
                       long count) {
     for (long at = 0; at < count; v += kGroup) {
         if constexpr (kVectors == 2) {
-            if (at + 2 * kLanes <= count && !target.winners) {
+            if (at + 2 * kLanes <= count && !target.indices) {
                 products<true, InMemory<2>>(s, v, biases, target, at, kLanes);
                 at += 2 * kLanes;
             } else {
@@ -118,7 +118,7 @@ inline void all_tiles(const Shape& s, const float* v, const float* biases, const
             }
         } else {
 #if defined(__AVX512F__)
-            if (count - at == 4 && s.channels_out % kChannels == 0 && !target.winners) {
+            if (count - at == 4 && s.channels_out % kChannels == 0 && !target.indices) {
                 last_tiles(s, v, biases, target, at);
                 return;
             }
@@ -129,8 +129,8 @@ inline void all_tiles(const Shape& s, const float* v, const float* biases, const
     }
 }
 
-inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
-                unsigned char* winners, long row0, long row1, void* workspace) {
+inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
+                unsigned char* indices, long row0, long row1, void* workspace) {
     const Plan p = plan(s, row1 - row0);
     float* v = static_cast<float*>(workspace);  // [16 tiles_of_v]
     float* planes = v + 16 * tiles_of_v(p);
@@ -141,9 +141,9 @@ inline bool run(const Shape& s, const float* x, const void* prepared, float* y,
         if (!below(input(s, p, x, top, bottom, planes), kInputLimit)) return false;
         transform(p, planes, count, v);
         all_tiles(s, v, static_cast<const float*>(prepared),
-                  {y + at, winners ? winners + at : nullptr, s.output.h * s.output.w}, count);
+                  {y + at, indices ? indices + at : nullptr, s.output.h * s.output.w}, count);
     }
     return true;
 }
 
-}  // namespace winograd_small::one
+}  // namespace winograd_f2x2::single_channel

@@ -1,7 +1,7 @@
 // One channel by Winograd's F(2x2, 3x3): V of all tiles, and the sums of its products. After
 // plan.inl.h.
 
-namespace winograd_small::one {
+namespace winograd_f2x2::single_channel {
 
 // Vectors of tiles whose products are summed at once: with few registers two, which share the
 // weights.
@@ -10,9 +10,8 @@ constexpr long kGroup = 16 * kVectors * kLanes;  // floats of their V: [16][kVec
 
 inline long tiles_of_v(const Plan& p) { return round_up(p.strip * p.tiles, kVectors * kLanes); }
 
-inline size_t workspace_bytes(const Shape& s) {
-    return winograd_small::workspace_bytes(s) +
-           sizeof(float) * 16 * tiles_of_v(plan(s, s.output.h));
+inline size_t workspace_bytes(const ConvShape& s) {
+    return winograd_f2x2::workspace_bytes(s) + sizeof(float) * 16 * tiles_of_v(plan(s, s.output.h));
 }
 
 // The transform along y of `count` tiles.
@@ -121,4 +120,4 @@ struct InMemory {
     }
 };
 
-}  // namespace winograd_small::one
+}  // namespace winograd_f2x2::single_channel

@@ -1,4 +1,4 @@
-// The vector words that the kernels are written in, for AVX2 with FMA: 8 floats.
+// The SIMD wrappers that the kernels are written in, for AVX2 with FMA: 8 floats.
 // Included inside an ISA file's anonymous namespace, after <immintrin.h>.
 
 using Vec = __m256;
@@ -121,4 +121,28 @@ inline bool below(Magnitude most, float limit) {
     const __m256i bits = _mm256_castps_si256(_mm256_set1_ps(limit));
     // No sign bit is set on either side, so the signed comparison serves.
     return _mm256_movemask_epi8(_mm256_cmpgt_epi32(bits, most)) == -1;
+}
+
+// ---- max-pool indices, as in scalar.inl.h ----
+
+using PoolIndices = __m256i;
+inline PoolIndices load_indices(const unsigned char* from, long count) {
+    unsigned char few[8];
+    if (count < kLanes) {
+        for (long lane = 0; lane < kLanes; ++lane) few[lane] = lane < count ? from[lane] : kNoIndex;
+        from = few;
+    }
+    return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+}
+inline Vec where_index(PoolIndices i, int k, Vec v) {
+    return _mm256_and_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(i, _mm256_set1_epi32(k))), v);
+}
+inline Vec where_active(PoolIndices i, Vec v) {
+    const __m256i none = _mm256_cmpeq_epi32(i, _mm256_set1_epi32(kNoIndex));
+    return _mm256_andnot_ps(_mm256_castsi256_ps(none), v);
+}
+inline Vec select_bit(PoolIndices i, int bit, Vec a, Vec b) {
+    const __m256i set = _mm256_and_si256(i, _mm256_set1_epi32(bit));
+    const __m256i unset = _mm256_cmpeq_epi32(set, _mm256_setzero_si256());
+    return _mm256_blendv_ps(a, b, _mm256_castsi256_ps(unset));
 }

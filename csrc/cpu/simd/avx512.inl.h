@@ -1,4 +1,4 @@
-// The vector words that the kernels are written in, for AVX-512 (F, BW, DQ, VL): 16 floats.
+// The SIMD wrappers that the kernels are written in, for AVX-512 (F, BW, DQ, VL): 16 floats.
 // Included inside an ISA file's anonymous namespace, after <immintrin.h>.
 
 using Vec = __m512;
@@ -111,4 +111,22 @@ inline Magnitude magnitude(Magnitude most, Vec v) {
 inline bool below(Magnitude most, float limit) {
     const __m512i bits = _mm512_castps_si512(_mm512_set1_ps(limit));
     return _mm512_cmpge_epu32_mask(most, bits) == 0;
+}
+
+// ---- max-pool indices, as in scalar.inl.h ----
+
+using PoolIndices = __m128i;
+inline PoolIndices load_indices(const unsigned char* from, long count) {
+    const PoolIndices none = _mm_set1_epi8(static_cast<char>(kNoIndex));
+    return _mm_mask_loadu_epi8(none, mask_lanes(0, count), from);
+}
+inline Vec where_index(PoolIndices i, int k, Vec v) {
+    return _mm512_maskz_mov_ps(_mm_cmpeq_epi8_mask(i, _mm_set1_epi8(static_cast<char>(k))), v);
+}
+inline Vec where_active(PoolIndices i, Vec v) {
+    const __m128i none = _mm_set1_epi8(static_cast<char>(kNoIndex));
+    return _mm512_maskz_mov_ps(_mm_cmpneq_epi8_mask(i, none), v);
+}
+inline Vec select_bit(PoolIndices i, int bit, Vec a, Vec b) {
+    return _mm512_mask_blend_ps(_mm_test_epi8_mask(i, _mm_set1_epi8(static_cast<char>(bit))), b, a);
 }

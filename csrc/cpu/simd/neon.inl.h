@@ -1,4 +1,4 @@
-// The vector words that the kernels are written in, for NEON on AArch64: 4 floats.
+// The SIMD wrappers that the kernels are written in, for NEON on AArch64: 4 floats.
 // Included inside an ISA file's anonymous namespace, after <arm_neon.h>.
 
 #define CNNKIT_NEON  // __ARM_NEON is defined for every file of AArch64, the plain ones too
@@ -69,4 +69,27 @@ inline Magnitude magnitude(Magnitude most, Vec v) {
 }
 inline bool below(Magnitude most, float limit) {
     return vminvq_u32(vcgtq_u32(vreinterpretq_u32_f32(vdupq_n_f32(limit)), most)) != 0;
+}
+
+// ---- max-pool indices, as in scalar.inl.h ----
+
+using PoolIndices = uint32x4_t;
+inline void copy_indices(const unsigned char* from, long count, unsigned char (&to)[8]) {
+    for (long i = 0; i < kLanes; ++i) to[i] = i < count ? from[i] : kNoIndex;
+}
+inline PoolIndices load_indices(const unsigned char* from, long count) {
+    unsigned char few[8] = {};
+    copy_indices(from, count, few);
+    return vmovl_u16(vget_low_u16(vmovl_u8(vld1_u8(few))));
+}
+inline Vec where_index(PoolIndices i, int k, Vec v) {
+    const uint32x4_t same = vceqq_u32(i, vdupq_n_u32(static_cast<unsigned>(k)));
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(v), same));
+}
+inline Vec where_active(PoolIndices i, Vec v) {
+    const uint32x4_t none = vceqq_u32(i, vdupq_n_u32(kNoIndex));
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(v), none));
+}
+inline Vec select_bit(PoolIndices i, int bit, Vec a, Vec b) {
+    return vbslq_f32(vtstq_u32(i, vdupq_n_u32(static_cast<unsigned>(bit))), a, b);
 }

@@ -1,4 +1,4 @@
-// The vector words that the kernels are written in, for one lane: plain C++.
+// The SIMD wrappers that the kernels are written in, for one lane: plain C++.
 // Included inside an ISA file's anonymous namespace.
 
 using Vec = float;
@@ -49,3 +49,14 @@ inline Magnitude magnitude(Magnitude most, Vec v) {
     return bits > most ? bits : most;
 }
 inline bool below(Magnitude most, float limit) { return most < magnitude_bits(limit); }
+
+// ---- max-pool indices ----
+
+// where_index(i, k, v) is v where the index is k, else 0; where_active(i, v) where it is any, not
+// kNoIndex; select_bit(i, bit, a, b) is a where the index has this bit, b where it has not (and
+// either, where it is kNoIndex).
+using PoolIndices = int;
+inline PoolIndices load_indices(const unsigned char* from, long) { return *from; }
+inline Vec where_index(PoolIndices i, int k, Vec v) { return i == k ? v : 0.0f; }
+inline Vec where_active(PoolIndices i, Vec v) { return i == kNoIndex ? 0.0f : v; }
+inline Vec select_bit(PoolIndices i, int bit, Vec a, Vec b) { return i & bit ? a : b; }

@@ -13,10 +13,10 @@ namespace {
 #include "conv/winograd/conv.inl.h"
 #include "conv/winograd/gemm_amx.inl.h"
 
-constexpr Algorithm kAlgorithms[] = {winograd::kTwoParts, winograd::kThreeParts};
+constexpr ConvKernel kConvKernels[] = {winograd::kTwoParts, winograd::kThreeParts};
 }  // namespace
 
-extern const Addition kAmx = {"amx", has_amx, kAlgorithms,
-                              sizeof(kAlgorithms) / sizeof(kAlgorithms[0])};
+extern const KernelTableExtension kAmx = {"amx", has_amx, kConvKernels,
+                                          sizeof(kConvKernels) / sizeof(kConvKernels[0])};
 }  // namespace cnnkit
 #endif

@@ -9,6 +9,7 @@ namespace cnnkit {
 namespace {
 #include "integers.inl.h"
 #include "cpu/simd/avx2.inl.h"
+#include "conv/block3x3.inl.h"
 #include "conv/pool.inl.h"
 #include "conv/direct.inl.h"
 #include "conv/winograd_f2x2/conv.inl.h"
@@ -16,11 +17,13 @@ namespace {
 #include "conv/few_inputs.inl.h"
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
+#include "ops/adam.inl.h"
 #include "conv/table.inl.h"
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const Isa kAvx2 = {"avx2",     kLanes, has_avx2, kAlgorithms, kAlgorithmCount,
-                          kGradients, kDense, kLimits,  &kNetAvx2};
+extern const KernelTable kAvx2 = {
+    "avx2",         kLanes,       has_avx2,  kConvKernels, kConvKernelCount, kConvBackwardKernels,
+    kLinearKernels, adam::update, kRoofline, &kMnistAvx2};
 }  // namespace cnnkit
 #endif

@@ -9,6 +9,7 @@ namespace cnnkit {
 namespace {
 #include "integers.inl.h"
 #include "cpu/simd/avx512.inl.h"
+#include "conv/block3x3.inl.h"
 #include "conv/pool.inl.h"
 #include "conv/direct.inl.h"
 #include "conv/winograd_f2x2/conv.inl.h"
@@ -17,11 +18,13 @@ namespace {
 #include "conv/few_inputs.inl.h"
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
+#include "ops/adam.inl.h"
 #include "conv/table.inl.h"
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const Isa kAvx512 = {"avx512",   kLanes, has_avx512, kAlgorithms, kAlgorithmCount,
-                            kGradients, kDense, kLimits,    &kNetAvx512};
+extern const KernelTable kAvx512 = {
+    "avx512",       kLanes,       has_avx512, kConvKernels, kConvKernelCount, kConvBackwardKernels,
+    kLinearKernels, adam::update, kRoofline,  &kMnistAvx512};
 }  // namespace cnnkit
 #endif

@@ -18,8 +18,8 @@ namespace {
 #include "mnist/epoch.inl.h"
 }  // namespace
 
-const NetKernels kNetAvx2 = {weights_bytes, workspace_bytes, pack,         infer_u8,
-                             infer_f32,     state_bytes,     import_state, export_state,
-                             train,         gradients,       run_parts};
+const MnistKernels kMnistAvx2 = {weights_bytes, workspace_bytes, pack,         infer_u8,
+                                 infer_f32,     state_bytes,     import_state, export_state,
+                                 train,         gradients,       run_parts};
 }  // namespace cnnkit
 #endif

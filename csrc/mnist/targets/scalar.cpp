@@ -9,7 +9,7 @@ namespace {
 #include "mnist/epoch.inl.h"
 }  // namespace
 
-const NetKernels kNetScalar = {weights_bytes, workspace_bytes, pack,         infer_u8,
-                               infer_f32,     state_bytes,     import_state, export_state,
-                               train,         gradients,       nullptr};
+const MnistKernels kMnistScalar = {weights_bytes, workspace_bytes, pack,         infer_u8,
+                                   infer_f32,     state_bytes,     import_state, export_state,
+                                   train,         gradients,       nullptr};
 }  // namespace cnnkit
