@@ -1,7 +1,7 @@
 """The fused operation inside ONNX Runtime: `options.register_custom_ops_library(ort_custom_ops())`.
 
 The library is built where ONNX Runtime's C++ headers are named to the build, which pip's default
-build does not do: csrc/ort_ops.cpp.
+build does not do: csrc/onnxruntime/custom_op.cpp.
 """
 
 from __future__ import annotations

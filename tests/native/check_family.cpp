@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "../../csrc/dispatch.h"
-#include "../../csrc/net/engine.h"
+#include "cpu/dispatch.h"
+#include "runtime/engine.h"
 
 namespace {
 
@@ -50,7 +50,7 @@ Case random_case(std::mt19937& random, bool first) {
         }
         if (first) c.architecture = {1, 28, 28, {{16, 3, 1, 2}, {4, 3, 1, 2}}, 10};
         bool good = true;
-        for (const Shape& s : c.architecture.shapes())
+        for (const ConvShape& s : c.architecture.shapes())
             good = good && s.output.h >= 1 && s.output.w >= 1;
         if (good) break;
     }
@@ -81,7 +81,7 @@ Trace forward(const Case& c, const Layout& layout, int image) {
     for (long i = 0; i < pixels; ++i)
         t.maps[0].push_back(c.images[image * pixels + i] * static_cast<double>(1.0f / 255.0f));
     for (size_t b = 0; b < layout.shapes.size(); ++b) {
-        const Shape& s = layout.shapes[b];
+        const ConvShape& s = layout.shapes[b];
         const Doubles in = t.maps.back();
         Doubles out;
         t.row.emplace_back(), t.column.emplace_back();
@@ -140,7 +140,7 @@ double backward(const Case& c, const Layout& layout, int image, Doubles& gradien
         }
     }
     for (size_t b = layout.shapes.size(); b-- > 0;) {
-        const Shape& s = layout.shapes[b];
+        const ConvShape& s = layout.shapes[b];
         Doubles dx(s.channels_in * s.input.h * s.input.w);
         const long plane = s.output.h * s.output.w;
         for (long n = 0; n < s.channels_out * plane; ++n) {
@@ -196,13 +196,13 @@ Wanted exact(const Case& c, const Layout& layout) {
     return w;
 }
 
-bool check(const Isa& isa, const Case& c, const Layout& layout, const Wanted& wanted) {
+bool check(const KernelTable& kernels, const Case& c, const Layout& layout, const Wanted& wanted) {
     std::vector<float> log_p(kImages * layout.classes), floats(log_p);
-    make_family_answerer(isa, c.architecture, c.parameters.data())
+    make_convnet_session(kernels, c.architecture, c.parameters.data())
         ->infer(c.images.data(), kImages, {nullptr, nullptr, log_p.data(), nullptr});
     std::vector<float> scaled;
     for (const uint8_t pixel : c.images) scaled.push_back(pixel * (1.0f / 255.0f));
-    make_family_answerer(isa, c.architecture, c.parameters.data())
+    make_convnet_session(kernels, c.architecture, c.parameters.data())
         ->infer(scaled.data(), kImages, {nullptr, nullptr, floats.data(), nullptr});
     bool good = log_p == floats;
     good &= near("log-probabilities", log_p.data(), wanted.log_p.data(), log_p.size(), 5e-6);
@@ -210,10 +210,10 @@ bool check(const Isa& isa, const Case& c, const Layout& layout, const Wanted& wa
     const std::vector<float> zero(layout.count);
     std::vector<float> gradient(layout.count), losses(3), trained(layout.count), mean(zero),
         square(zero);
-    const auto learner =
-        make_family_learner(isa, c.architecture, c.parameters.data(), zero.data(), zero.data(), 0);
+    const auto trainer = make_convnet_trainer(kernels, c.architecture, c.parameters.data(),
+                                              zero.data(), zero.data(), 0);
     int64_t correct, steps;
-    const float loss = learner->gradients(c.batches(kImages), gradient.data(), &correct);
+    const float loss = trainer->gradients(c.batches(kImages), gradient.data(), &correct);
     double scale = 0.0;
     for (const double value : wanted.gradient) scale = std::fmax(scale, std::fabs(value));
     good &= near("loss", &loss, &wanted.loss, 1, 5e-6);
@@ -230,8 +230,8 @@ bool check(const Isa& isa, const Case& c, const Layout& layout, const Wanted& wa
                  layout.classes, 1e-5, scale);
 
     NetProgress progress = {};
-    const NetStatus status = learner->train(c.batches(kBatch), NetAdam(), losses.data(), &progress);
-    learner->export_state(trained.data(), mean.data(), square.data(), &steps);
+    const NetStatus status = trainer->train(c.batches(kBatch), NetAdam(), losses.data(), &progress);
+    trainer->export_state(trained.data(), mean.data(), square.data(), &steps);
     good &= status == kNetDone && steps == 3 && progress.steps == 3;
     for (const float value : trained) good &= std::isfinite(value);
     return good && trained != c.parameters;
@@ -249,13 +249,13 @@ int main(int count, char** words) {
         const Wanted wanted = exact(c, layout);
         if (wanted.closest < 2e-6) continue;
         ++i;
-        for (const Isa* isa : available_isas()) {
-            if (check(*isa, c, layout, wanted)) continue;
-            std::printf("%s: case %d is WRONG\n", isa->name, i);
+        for (const KernelTable* kernels : available_kernels()) {
+            if (check(*kernels, c, layout, wanted)) continue;
+            std::printf("%s: case %d is WRONG\n", kernels->name, i);
             ++wrong;
         }
     }
-    std::printf("%d cases on %zu instruction sets, %d wrong\n", cases, available_isas().size(),
+    std::printf("%d cases on %zu instruction sets, %d wrong\n", cases, available_kernels().size(),
                 wrong);
     return wrong || cases < 1 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "../../csrc/dispatch.h"
-#include "../../csrc/plan.h"
+#include "cpu/dispatch.h"
+#include "runtime/conv_op.h"
 #include "random_case.h"
 
 #if defined(__SSE__)
@@ -23,8 +23,8 @@
 
 namespace {
 
-using cnnkit::Algorithm;
-using cnnkit::Isa;
+using cnnkit::ConvKernel;
+using cnnkit::KernelTable;
 using cnnkit::Precision;
 
 // How far off an algorithm may be, as a share of the largest sum of magnitudes.
@@ -70,7 +70,7 @@ bool meets_denormals(Work work) {
 
 // Memory comes from malloc full of small integers, which are denormal numbers: none may be reckoned
 // with, not even where no result needs it.
-bool check_leftovers(const Case& c, const Algorithm& a) {
+bool check_leftovers(const Case& c, const ConvKernel& a) {
     const size_t bytes = a.workspace_bytes(c.shape);
     const cnnkit::Buffer prepared = poisoned(a.prepared_bytes(c.shape));
     const cnnkit::Buffer workspace = cnnkit::allocate(bytes);
@@ -93,7 +93,7 @@ bool check_leftovers(const Case& c, const Algorithm& a) {
 
 // One algorithm, image by image, in row ranges. It may decline special values, and images of a few
 // tiles a row.
-bool check_algorithm(const Case& c, const Algorithm& a, Precision precision, bool special) {
+bool check_algorithm(const Case& c, const ConvKernel& a, Precision precision, bool special) {
     const cnnkit::Buffer prepared = poisoned(a.prepared_bytes(c.shape));
     const cnnkit::Buffer workspace = poisoned(a.workspace_bytes(c.shape));
     if (!a.prepare(c.shape, c.weight.data(), c.bias_or_null(), prepared.get())) return special;
@@ -116,18 +116,18 @@ bool same(const std::vector<float>& a, const std::vector<float>& b) {
     return a.size() == b.size() && !std::memcmp(a.data(), b.data(), a.size() * sizeof(float));
 }
 
-// The winners are those of the largest values, or nobody's where ReLU gave zero.
-bool winners_right(const Case& c, const std::vector<float>& y,
-                   const std::vector<unsigned char>& winners, double share) {
-    const Shape& s = c.shape;
+// The indices are those of the largest values, or kNoIndex where ReLU gave zero.
+bool indices_right(const Case& c, const std::vector<float>& y,
+                   const std::vector<unsigned char>& indices, double share) {
+    const ConvShape& s = c.shape;
     for (size_t i = 0; i < y.size(); ++i) {
-        if ((winners[i] == cnnkit::kNoWinner) != (y[i] == 0.0f)) return false;
-        if (winners[i] == cnnkit::kNoWinner) continue;
+        if ((indices[i] == cnnkit::kNoIndex) != (y[i] == 0.0f)) return false;
+        if (indices[i] == cnnkit::kNoIndex) continue;
         const long at = static_cast<long>(i), plane = at / (s.output.h * s.output.w);
         const long row = at / s.output.w % s.output.h * s.pool_stride.h - s.pool_padding.h +
-                         winners[i] / s.pool_kernel.w;
+                         indices[i] / s.pool_kernel.w;
         const long column =
-            at % s.output.w * s.pool_stride.w - s.pool_padding.w + winners[i] % s.pool_kernel.w;
+            at % s.output.w * s.pool_stride.w - s.pool_padding.w + indices[i] % s.pool_kernel.w;
         if (row < 0 || row >= s.conv.h || column < 0 || column >= s.conv.w) return false;
         const long o = plane % s.channels_out;
         double magnitude;
@@ -149,25 +149,26 @@ bool near(const std::vector<float>& got, const std::vector<double>& wanted, size
     return error <= 5e-6 * largest;
 }
 
-// The gradients that belong to the plan's own winners, the same bits for any number of threads.
-bool check_gradient(const Case& c, const cnnkit::Plan& plan, double share) {
+// The gradients that belong to the operation's own indices, the same bits for any number of
+// threads.
+bool check_gradient(const Case& c, const cnnkit::ConvOp& op, double share) {
     std::vector<float> y(c.y.size()), grad(c.y.size());
-    std::vector<unsigned char> winners(c.y.size(), 254);
-    plan.run(c.shape, c.x.data(), c.images, y.data(), winners.data(), 2);
+    std::vector<unsigned char> indices(c.y.size(), 254);
+    op.run(c.shape, c.x.data(), c.images, y.data(), indices.data(), 2);
     if (!right(c, y.data(), 0, static_cast<long>(y.size()), share)) return false;
-    if (!winners_right(c, y, winners, share)) {
-        std::puts("wrong winners");
+    if (!indices_right(c, y, indices, share)) {
+        std::puts("wrong indices");
         return false;
     }
     for (float& value : grad) value = uniform();
-    const Gradients wanted = differentiate(c, grad, winners);
+    const Gradients wanted = differentiate(c, grad, indices);
     const auto run = [&](std::vector<float>& dw, std::vector<float>& db, std::vector<float>& dx,
                          int threads) {
         dw.assign(c.weight.size(), NAN), db.assign(c.bias.size(), NAN), dx.assign(c.x.size(), NAN);
-        plan.gradient(c.shape, c.x.data(), grad.data(), winners.data(), c.images, dw.data(),
-                      db.data(), dx.data(), threads);
+        op.backward(c.shape, c.x.data(), grad.data(), indices.data(), c.images, dw.data(),
+                    db.data(), dx.data(), threads);
     };
-    const size_t terms = winners.size();
+    const size_t terms = indices.size();
     std::vector<float> dw, db, dx, dw3, db3, dx3;
     run(dw, db, dx, 1);
     run(dw3, db3, dx3, 3);
@@ -182,10 +183,10 @@ bool check_gradient(const Case& c, const cnnkit::Plan& plan, double share) {
 // The whole: choice of an algorithm, fallback where it declines, threads of its own and of the
 // caller. Bits do not depend on the number of threads, unless special values make an algorithm
 // decline: then only the row range that holds them falls back.
-bool check_plan(const Case& c, const Isa& isa, Precision precision, bool special) {
-    const cnnkit::Plan plan(isa, c.shape, precision, c.weight.data(), c.bias_or_null());
+bool check_conv_op(const Case& c, const KernelTable& kernels, Precision precision, bool special) {
+    const cnnkit::ConvOp op(kernels, c.shape, precision, c.weight.data(), c.bias_or_null());
     const auto run = [&](std::vector<float>& y, int threads) {
-        plan.run(c.shape, c.x.data(), c.images, y.data(), nullptr, threads);
+        op.run(c.shape, c.x.data(), c.images, y.data(), nullptr, threads);
     };
     const auto answers_right = [&](const std::vector<float>& y) {
         return right(c, y.data(), 0, static_cast<long>(y.size()), tolerance(precision));
@@ -197,10 +198,10 @@ bool check_plan(const Case& c, const Isa& isa, Precision precision, bool special
     beside.join();
     if (!answers_right(alone) || !answers_right(y) || !answers_right(other)) return false;
     if (special) return true;
-    return same(alone, y) && same(alone, other) && check_gradient(c, plan, tolerance(precision));
+    return same(alone, y) && same(alone, other) && check_gradient(c, op, tolerance(precision));
 }
 
-void print(const Shape& s) {
+void print(const ConvShape& s) {
     std::printf("channels %ld to %ld, input %ldx%ld, kernel %ldx%ld, stride %ldx%ld, ",
                 s.channels_in, s.channels_out, s.input.h, s.input.w, s.kernel.h, s.kernel.w,
                 s.stride.h, s.stride.w);
@@ -214,17 +215,18 @@ bool check_round(long round, std::vector<long>& runs) {
     const Case c = draw_case(special);
     size_t counter = 0;
     bool good = true;
-    for (const Isa* isa : cnnkit::available_isas()) {
+    for (const KernelTable* kernels : cnnkit::available_kernels()) {
         for (const Precision precision : {Precision::kDefault, Precision::kFast}) {
-            const char* failed = check_plan(c, *isa, precision, special) ? nullptr : "plan";
-            for (int i = 0; i < isa->algorithm_count; ++i) {
-                const Algorithm& a = isa->algorithms[i];
+            const char* failed =
+                check_conv_op(c, *kernels, precision, special) ? nullptr : "ConvOp";
+            for (int i = 0; i < kernels->conv_count; ++i) {
+                const ConvKernel& a = kernels->conv[i];
                 if (!a.fits(c.shape, precision)) continue;
                 if (!check_algorithm(c, a, precision, special)) failed = a.name;
                 if (!special && !check_leftovers(c, a)) failed = a.name;
             }
             if (failed) {
-                std::printf("round %ld: %s on %s is wrong: ", round, failed, isa->name);
+                std::printf("round %ld: %s on %s is wrong: ", round, failed, kernels->name);
                 print(c.shape);
                 good = false;
             }
@@ -239,13 +241,14 @@ bool check_round(long round, std::vector<long>& runs) {
 int main(int count, char** words) {
     const long rounds = count > 1 ? std::atol(words[1]) : 400;
     std::string found, wanted;
-    for (const Isa* isa : cnnkit::available_isas()) found += std::string(" ") + isa->name;
+    for (const KernelTable* kernels : cnnkit::available_kernels())
+        found += std::string(" ") + kernels->name;
     for (int i = 2; i < count; ++i) wanted += std::string(" ") + words[i];
     if (count > 2 && found != wanted) {
         std::printf("this machine runs%s, not%s\n", found.c_str(), wanted.c_str());
         return 1;
     }
-    std::vector<long> runs(cnnkit::available_isas().size());
+    std::vector<long> runs(cnnkit::available_kernels().size());
     long wrong = 0;
     for (long round = 0; round < rounds; ++round) wrong += !check_round(round, runs);
     for (const long n : runs) wrong += n == 0;

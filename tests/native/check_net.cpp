@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "../../csrc/dispatch.h"
-#include "../../csrc/net/net.h"
-#include "../../csrc/plan.h"
+#include "cpu/dispatch.h"
+#include "mnist/mnist.h"
+#include "runtime/conv_op.h"
 
 namespace {
 
@@ -24,8 +24,8 @@ constexpr int kImages = 70, kBatch = 33;
 
 // What is learnt from and answered: sparse images, as digits are.
 struct Data {
-    std::vector<float> parameters = std::vector<float>(kNetParameters), floats;
-    std::vector<uint8_t> images = std::vector<uint8_t>(kImages * kNetPixels), labels;
+    std::vector<float> parameters = std::vector<float>(kMnistParameters), floats;
+    std::vector<uint8_t> images = std::vector<uint8_t>(kImages * kMnistPixels), labels;
     std::vector<int64_t> order;
 
     Data() {
@@ -33,11 +33,11 @@ struct Data {
         for (float& p : parameters) p = (static_cast<int>(random() % 2001) - 1000) / 4000.0f;
         for (uint8_t& pixel : images) pixel = random() % 3 ? 0 : random() % 256;
         for (int i = 0; i < kImages; ++i) {
-            labels.push_back(random() % kNetClasses);
+            labels.push_back(random() % kMnistClasses);
             order.push_back(kImages - 1 - i);
         }
         for (const uint8_t pixel : images) floats.push_back(pixel * (1.0f / 255.0f));
-        floats[kNetPixels * 3] = 1e30f;  // an image that only the reference takes
+        floats[kMnistPixels * 3] = 1e30f;  // an image that only the reference takes
     }
 
     NetBatches batches(int64_t batch_size) const {
@@ -46,9 +46,9 @@ struct Data {
 };
 
 struct Result {
-    std::vector<float> logits = std::vector<float>(kImages * kNetClasses), floats = logits,
+    std::vector<float> logits = std::vector<float>(kImages * kMnistClasses), floats = logits,
                        log_probabilities = logits, probabilities = logits;
-    std::vector<float> gradients = std::vector<float>(kNetParameters), trained = gradients,
+    std::vector<float> gradients = std::vector<float>(kMnistParameters), trained = gradients,
                        mean = gradients, square = gradients, losses = std::vector<float>(3);
     std::vector<int64_t> label = std::vector<int64_t>(kImages);
     int64_t steps = 0, correct = 0;
@@ -62,7 +62,7 @@ Buffer poisoned(size_t bytes) {
     return buffer;
 }
 
-Result run(const NetKernels& k, const Data& data) {
+Result run(const MnistKernels& k, const Data& data) {
     Result r;
     const Buffer weights = poisoned(k.weights_bytes()), memory = poisoned(k.workspace_bytes()),
                  state = poisoned(k.state_bytes());
@@ -73,7 +73,7 @@ Result run(const NetKernels& k, const Data& data) {
         weights.get(), data.images.data(), kImages,
         {r.logits.data(), r.probabilities.data(), r.log_probabilities.data(), r.label.data()},
         memory.get());
-    const std::vector<float> zero(kNetParameters);
+    const std::vector<float> zero(kMnistParameters);
     k.import_state(state.get(), data.parameters.data(), zero.data(), zero.data(), 0);
     k.gradients(state.get(), data.batches(kImages), r.gradients.data(), &r.correct);
     NetProgress progress = {};
@@ -113,15 +113,15 @@ bool agree(const Result& r, const Result& wanted) {
 
 int main(int count, char** words) {
     const Data data;
-    const Result wanted = run(kNetScalar, data);
-    bool good = count == 1 || available_isas().size() == static_cast<size_t>(count - 1);
+    const Result wanted = run(kMnistScalar, data);
+    bool good = count == 1 || available_kernels().size() == static_cast<size_t>(count - 1);
     for (int i = 1; good && i < count; ++i)
-        good = available_isas()[i - 1]->name == std::string(words[i]);
+        good = available_kernels()[i - 1]->name == std::string(words[i]);
     if (!good) std::printf("other instruction sets than those named\n");
-    for (const Isa* isa : available_isas()) {
-        if (!isa->net) continue;
-        const bool right = agree(run(*isa->net, data), wanted);
-        std::printf("%s: %s\n", isa->name, right ? "good" : "WRONG");
+    for (const KernelTable* kernels : available_kernels()) {
+        if (!kernels->mnist) continue;
+        const bool right = agree(run(*kernels->mnist, data), wanted);
+        std::printf("%s: %s\n", kernels->name, right ? "good" : "WRONG");
         good &= right;
     }
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -6,12 +6,12 @@
 #include <random>
 #include <vector>
 
-#include "../../csrc/plan.h"
+#include "runtime/conv_op.h"
 
 namespace {
 
+using cnnkit::ConvShape;
 using cnnkit::Pair;
-using cnnkit::Shape;
 
 std::mt19937 generator(20200513);
 
@@ -23,9 +23,9 @@ Pair draw_pair(long least, long most) { return {draw(least, most), draw(least, m
 bool one_in(long n) { return draw(1, n) == 1; }
 float uniform() { return static_cast<float>(generator()) / 2147483648.0f - 1.0f; }
 
-Shape draw_shape() {
+ConvShape draw_shape() {
     for (;;) {
-        Shape s = {};
+        ConvShape s = {};
         s.channels_in = one_in(8) ? draw(16, 40) : draw(1, 9);
         s.channels_out = one_in(8) ? draw(16, 40) : draw(1, 11);
         s.input = {draw(1, 24), draw(1, 70)};
@@ -54,7 +54,7 @@ Shape draw_shape() {
 }
 
 struct Case {
-    Shape shape;
+    ConvShape shape;
     long images;
     std::vector<float> x, weight, bias;
     bool has_bias;
@@ -74,7 +74,7 @@ void spoil(std::vector<float>& values) {
 
 // One convolution value; adds to `magnitude` what its finite terms weigh.
 double convolve(const Case& c, long image, long o, long row, long column, double& magnitude) {
-    const Shape& s = c.shape;
+    const ConvShape& s = c.shape;
     double sum = c.has_bias ? c.bias[o] : 0.0;
     magnitude = std::isfinite(sum) ? std::fabs(sum) : 0.0;
     for (long i = 0; i < s.channels_in * s.kernel.h * s.kernel.w; ++i) {
@@ -92,7 +92,7 @@ double convolve(const Case& c, long image, long o, long row, long column, double
 }
 
 void solve(Case& c) {
-    const Shape& s = c.shape;
+    const ConvShape& s = c.shape;
     c.scale.assign(s.channels_out, 0.0);
     std::vector<double> conv(s.conv.h * s.conv.w);
     for (long plane = 0; plane < c.images * s.channels_out; ++plane) {
@@ -121,7 +121,7 @@ void solve(Case& c) {
 
 Case draw_case(bool special) {
     Case c = {draw_shape(), draw(1, 3), {}, {}, {}, !one_in(4), {}, {}};
-    const Shape& s = c.shape;
+    const ConvShape& s = c.shape;
     c.x.resize(c.images * c.pixels());
     c.weight.resize(s.channels_out * s.channels_in * s.kernel.h * s.kernel.w);
     c.bias.resize(s.channels_out);
@@ -141,20 +141,20 @@ struct Gradients {
     std::vector<double> dw, db, dx;
 };
 
-// The gradients of all images when `winners` are the pool's. Its caller judges the winners.
+// The gradients of all images when `indices` are the pool's. Its caller judges the indices.
 Gradients differentiate(const Case& c, const std::vector<float>& grad,
-                        const std::vector<unsigned char>& winners) {
-    const Shape& s = c.shape;
+                        const std::vector<unsigned char>& indices) {
+    const ConvShape& s = c.shape;
     Gradients g = {std::vector<double>(c.weight.size()), std::vector<double>(s.channels_out),
                    std::vector<double>(c.x.size())};
-    for (size_t at = 0; at < winners.size(); ++at) {
-        if (winners[at] == cnnkit::kNoWinner) continue;
+    for (size_t at = 0; at < indices.size(); ++at) {
+        if (indices[at] == cnnkit::kNoIndex) continue;
         const long i = static_cast<long>(at), plane = i / (s.output.h * s.output.w);
         const long image = plane / s.channels_out, o = plane % s.channels_out;
         const long row = i / s.output.w % s.output.h * s.pool_stride.h - s.pool_padding.h +
-                         winners[at] / s.pool_kernel.w;
+                         indices[at] / s.pool_kernel.w;
         const long column =
-            i % s.output.w * s.pool_stride.w - s.pool_padding.w + winners[at] % s.pool_kernel.w;
+            i % s.output.w * s.pool_stride.w - s.pool_padding.w + indices[at] % s.pool_kernel.w;
         g.db[o] += grad[at];
         const long taps = s.kernel.h * s.kernel.w;
         for (long k = 0; k < s.channels_in * taps; ++k) {

@@ -1,6 +1,6 @@
 """The published network's engine under the lens: executed FLOP and time of each of its parts.
 
-The counts are those of the vector engine's algorithms (`csrc/net/`): Winograd F(2x2, 3x3) on the
+The counts are those of the vector engine's algorithms (`csrc/mnist/`): Winograd F(2x2, 3x3) on the
 tiles that hold a stroke, a direct convolution under the windows that do, gradients that visit only
 the winners of max-pools. So they depend on the images, and are means over those of the workload.
 """

@@ -11,7 +11,7 @@ import math
 
 from cnnkit.bench.workloads.base import Layer
 
-# Outputs of a tile (rows, columns) and taps of the kernel, by algorithm (`csrc/winograd*.inl.h`).
+# Outputs of a tile (rows, columns) and taps of the kernel, by algorithm (`csrc/conv/`).
 # Where pool windows fill less than 3/4 of its vectors of 7, winograd-2x1 runs winograd-small.
 FORMS = {
     "winograd-small": (2, 2, 3),

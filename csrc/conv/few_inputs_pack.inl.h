@@ -1,0 +1,194 @@
+// Sizes, weights and input of few_inputs.inl.h, which says what they are for.
+
+namespace few_inputs {
+
+constexpr int kPoints = 5;
+constexpr long kMostIn = 4;                            // input channels
+constexpr int kPoolMost = 16;                          // rows of a pool window
+constexpr float kInputLimit = 1152921504606846976.0f;  // 2^60
+constexpr float kWeightLimit = 1099511627776.0f;       // 2^40
+
+// Vectors of output channels in a register block, and pixels: kPixels x kVectors accumulators.
+constexpr int pixels(int vectors) {
+    return kRegisters >= 32 ? (vectors == 3 ? 9 : 14) : (vectors == 3 ? 4 : vectors == 2 ? 6 : 12);
+}
+
+constexpr bool uses(long taps, int point) {
+    return point == 0 || point == kPoints - 1 || point < taps;
+}
+
+struct Plan {
+    ConvShape s;
+    long conv_h, conv_w;
+    bool pairs;  // two rows at a time, else one, directly
+    long phases;
+    long width;               // floats in a transformed row
+    long channels;            // Cout rounded up to vectors
+    long rows[kPoints];       // transformed rows that a point sums over
+    long first_row[kPoints];  // where they start
+    long all_rows;
+    long ring;  // conv rows kept
+};
+
+constexpr int kStripe = 28;  // pixels whose products for all points are held at once
+
+inline long taps(const ConvShape& s, long phase) {
+    return (s.kernel.h - phase + s.stride.h - 1) / s.stride.h;
+}
+inline long phase_taps(const Plan& p, long phase) { return p.pairs ? taps(p.s, phase) : 1; }
+
+inline Plan plan(const ConvShape& s) {
+    Plan p;
+    p.s = s;
+    p.conv_h = (s.input.h + 2 * s.padding.h - s.kernel.h) / s.stride.h + 1;
+    p.conv_w = (s.input.w + 2 * s.padding.w - s.kernel.w) / s.stride.w + 1;
+    p.pairs = taps(s, 0) < kPoints;
+    p.phases = p.pairs ? min(s.stride.h, s.kernel.h) : s.kernel.h;
+    p.channels = round_up(s.channels_out, kLanes);
+    const long blocks = p.channels / kLanes % 3 == 0
+                            ? round_up(p.conv_w, pixels(3))
+                            : max(round_up(p.conv_w, pixels(2)), round_up(p.conv_w, pixels(1)));
+    p.width = round_up((blocks - 1) * s.stride.w + s.kernel.w, kLanes);
+    p.all_rows = 0;
+    for (int point = 0; point < kPoints; ++point) {
+        p.rows[point] = 0;
+        p.first_row[point] = p.all_rows;
+        for (long f = 0; f < p.phases; ++f)
+            if (p.pairs ? uses(taps(s, f), point) : point == 0) p.rows[point] += s.channels_in;
+        p.all_rows += p.rows[point];
+    }
+    p.ring = s.pool_kernel.h + 1;
+    return p;
+}
+
+inline long prepared_floats(const Plan& p) { return (p.all_rows * p.s.kernel.w + 1) * p.channels; }
+inline long workspace_floats(const Plan& p) {
+    return p.all_rows * p.width + kPoints * kStripe * 3 * kLanes + p.ring * p.conv_w * p.channels;
+}
+
+// Input side: transformed row = sum over i of kInput[taps - 1][point][i] (i-th input row of the
+// phase). Filter side: the polynomial of the taps at the point, divided by kScale. Columns: 0, 1,
+// -1, 2, infinity.
+constexpr float kInput[4][kPoints][5] = {
+    {{1}, {}, {}, {}, {0, 1}},
+    {{1, -1}, {0, 1}, {}, {}, {0, -1, 1}},
+    {{-1, 0, 1}, {0, 1, 1}, {0, -1, 1}, {}, {0, -1, 0, 1}},
+    {{2, -1, -2, 1}, {0, -2, -1, 1}, {0, 2, -3, 1}, {0, -1, 0, 1}, {0, 2, -1, -2, 1}}};
+constexpr double kScale[4][kPoints] = {
+    {1, 1, 1, 1, 1}, {1, 1, 1, 1, 1}, {-1, 2, 2, 1, 1}, {2, -2, -6, 6, 1}};
+constexpr double kAt[kPoints] = {0, 1, -1, 2, 0};
+
+// ---- weights ----
+
+// Vectors in the panel that starts at vector v of n.
+inline long panel_vectors(long v, long n) { return n % 3 == 0 ? 3 : min(2, n - v); }
+
+// weight [Cout][Cin][kh][kw], bias [Cout] or null -> prepared
+// [panel][point][phase][Cin][kw][channels of the panel], bias; false where a weight is too large or
+// not finite.
+inline bool prepare(const float* weight, const float* bias, const Plan& p, float* prepared) {
+    const ConvShape& s = p.s;
+    bool tame = true;
+    for (long i = 0; i < s.channels_out * s.channels_in * s.kernel.h * s.kernel.w; ++i)
+        tame &= weight[i] < kWeightLimit && weight[i] > -kWeightLimit;
+    float* to = prepared;
+    const long vectors = p.channels / kLanes;
+    for (long v = 0; v < vectors; v += panel_vectors(v, vectors))
+        for (int point = 0; point < kPoints; ++point)
+            for (long f = 0; f < p.phases; ++f) {
+                const long t = phase_taps(p, f);
+                if (p.pairs ? !uses(t, point) : point > 0) continue;
+                for (long ci = 0; ci < s.channels_in; ++ci)
+                    for (long kx = 0; kx < s.kernel.w; ++kx)
+                        for (long lane = 0; lane < panel_vectors(v, vectors) * kLanes; ++lane) {
+                            const long co = v * kLanes + lane;
+                            double sum = 0;
+                            if (co < s.channels_out) {
+                                const float* w =
+                                    weight + (co * s.channels_in + ci) * s.kernel.h * s.kernel.w +
+                                    kx;
+                                double power = 1;
+                                for (long i = 0; i < t; ++i, power *= kAt[point])
+                                    sum +=
+                                        (point == kPoints - 1 ? i == t - 1 : power) *
+                                        static_cast<double>(w[(f + i * s.stride.h) * s.kernel.w]);
+                            }
+                            *to++ = static_cast<float>(sum / kScale[t - 1][point]);
+                        }
+            }
+    for (long co = 0; co < p.channels; ++co) {
+        const float b = bias && co < s.channels_out ? bias[co] : 0.0f;
+        tame &= b < kInputLimit && b > -kInputLimit;
+        *to++ = b;
+    }
+    return tame;
+}
+
+// ---- input ----
+
+// All transformed rows of one phase for conv rows y and y + 1, one input channel: `row` is the
+// first input row.
+template <int kTaps>
+void input_rows(const float* x, const Plan& p, long row, float* const (&to)[kPoints]) {
+    const ConvShape& s = p.s;
+    for (long c = 0; c < p.width; c += kLanes) {
+        const Mask inside = mask_lanes(s.padding.w - c, s.input.w + s.padding.w - c);
+        Vec d[kTaps + 1];
+#pragma GCC unroll 5
+        for (int i = 0; i <= kTaps; ++i) {
+            const long y = row + i * s.stride.h;
+            d[i] = y >= 0 && y < s.input.h ? load_mask(x + y * s.input.w + c - s.padding.w, inside)
+                                           : zero();
+        }
+#pragma GCC unroll 5
+        for (int point = 0; point < kPoints; ++point) {
+            if (!uses(kTaps, point) || !to[point]) continue;
+            const float* factor = kInput[kTaps - 1][point];
+            Vec sum = zero();
+#pragma GCC unroll 5
+            for (int i = 0; i <= kTaps; ++i) {
+                if (factor[i] == 1)
+                    sum = add(sum, d[i]);
+                else if (factor[i] == -1)
+                    sum = sub(sum, d[i]);
+                else if (factor[i] != 0)
+                    sum = fma(set1(factor[i]), d[i], sum);
+            }
+            store(to[point] + c, sum);
+        }
+    }
+}
+
+inline void input_pair(const float* x, const Plan& p, long y, float* v) {
+    const ConvShape& s = p.s;
+    long at[kPoints];
+    for (int point = 0; point < kPoints; ++point) at[point] = p.first_row[point];
+    for (long f = 0; f < p.phases; ++f) {
+        const long t = phase_taps(p, f);
+        for (long ci = 0; ci < s.channels_in; ++ci) {
+            const float* from = x + ci * s.input.h * s.input.w;
+            const long row = y * s.stride.h - s.padding.h + f;
+            float* to[kPoints] = {};
+            for (int point = 0; point < (p.pairs ? kPoints : 1); ++point)
+                if (uses(t, point)) to[point] = v + at[point]++ * p.width;
+            if (t == 1) input_rows<1>(from, p, row, to);
+            if (t == 2) input_rows<2>(from, p, row, to);
+            if (t == 3) input_rows<3>(from, p, row, to);
+            if (t == 4) input_rows<4>(from, p, row, to);
+        }
+    }
+}
+
+inline bool tame(const float* x, const ConvShape& s, long first, long last) {
+    Magnitude most = no_magnitude();
+    for (long ci = 0; ci < s.channels_in; ++ci) {
+        const float* from = x + (ci * s.input.h + first) * s.input.w;
+        const long count = (last - first) * s.input.w;
+        long i = 0;
+        for (; i + kLanes <= count; i += kLanes) most = magnitude(most, load(from + i));
+        if (i < count) most = magnitude(most, load_mask(from + i, mask_lanes(0, count - i)));
+    }
+    return below(most, kInputLimit);
+}
+
+}  // namespace few_inputs

@@ -1,0 +1,22 @@
+#include "kernels.h"
+#include "cpu/features.h"
+
+namespace cnnkit {
+namespace {
+#include "integers.inl.h"
+#include "cpu/simd/scalar.inl.h"
+#include "conv/block3x3.inl.h"
+#include "conv/pool.inl.h"
+#include "conv/direct.inl.h"
+#include "conv/winograd_f2x2/conv.inl.h"
+#include "conv_backward/table.inl.h"
+#include "ops/linear.inl.h"
+#include "ops/adam.inl.h"
+#include "conv/table.inl.h"
+#include "roofline/roofline.inl.h"
+}  // namespace
+
+extern const KernelTable kScalar = {
+    "scalar",       kLanes,       has_scalar, kConvKernels, kConvKernelCount, kConvBackwardKernels,
+    kLinearKernels, adam::update, kRoofline,  nullptr};
+}  // namespace cnnkit

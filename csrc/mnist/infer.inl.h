@@ -1,0 +1,100 @@
+// Inference over N images: the same for every vector instruction set. Needs the kernels and
+// common.inl.h.
+
+// Beyond this the transforms may overflow where the convolution itself would not, and what is not a
+// number would not spread as it does in PyTorch: such images and weights go to the reference.
+constexpr float kOrdinary = 1 << 20;
+
+struct alignas(64) Packed {
+    Weights weights;
+    float parameters[kMnistParameters];
+    bool ordinary;
+};
+
+inline bool is_ordinary(const float* image) {
+    I largest[7];  // of the bits without the sign, which order as the floats do
+    for (int k = 0; k < 7; ++k) largest[k] = splat(0);
+    for (int i = 0; i < kMnistPixels; i += 7 * kLanes)
+        for (int k = 0; k < 7; ++k)
+            largest[k] = larger(largest[k], without_sign(image + i + k * kLanes));
+    for (int k = 1; k < 7; ++k) largest[0] = larger(largest[0], largest[k]);
+    alignas(64) int32_t lanes[kLanes];
+    store(lanes, largest[0]);
+    int32_t top = 0;
+    for (int k = 0; k < kLanes; ++k) top = lanes[k] > top ? lanes[k] : top;
+    float value;
+    __builtin_memcpy(&value, &top, sizeof value);
+    return value <= kOrdinary;
+}
+
+inline bool is_ordinary(const uint8_t*) { return true; }
+
+inline NetOutputs from_image(const NetOutputs& out, int64_t i) {
+    int64_t at = i * kMnistClasses;
+    return {out.logits ? out.logits + at : nullptr,
+            out.probabilities ? out.probabilities + at : nullptr,
+            out.log_probabilities ? out.log_probabilities + at : nullptr,
+            out.label ? out.label + i : nullptr};
+}
+
+inline void store_answer(const Answer& answer, const NetOutputs& out, int64_t i) {
+    if (out.logits) store_classes(out.logits + i * kMnistClasses, answer.logits);
+    if (out.probabilities)
+        store_classes(out.probabilities + i * kMnistClasses, answer.probabilities);
+    if (out.log_probabilities)
+        store_classes(out.log_probabilities + i * kMnistClasses, answer.log_probabilities);
+    if (out.label) out.label[i] = answer.label;
+}
+
+inline void infer_reference(const Packed& p, const uint8_t* image, const NetOutputs& out,
+                            void* workspace) {
+    kMnistScalar.infer_u8(p.parameters, image, 1, out, workspace);
+}
+
+inline void infer_reference(const Packed& p, const float* image, const NetOutputs& out,
+                            void* workspace) {
+    kMnistScalar.infer_f32(p.parameters, image, 1, out, workspace);
+}
+
+template <class Pixel>
+inline void infer(const void* weights, const Pixel* images, int64_t n, const NetOutputs& out,
+                  void* workspace) {
+    const Packed& p = *static_cast<const Packed*>(weights);
+    Activations& a = *static_cast<Activations*>(workspace);
+    char* beside = static_cast<char*>(workspace) + sizeof(Activations);
+    clear_border(a);
+    for (int64_t i = 0; i < n; ++i) {
+        const Pixel* image = images + i * kMnistPixels;
+        if (!p.ordinary || !is_ordinary(image)) {
+            infer_reference(p, image, from_image(out, i), beside);
+            continue;
+        }
+        block1<false>(p.weights, image, a, nullptr);
+        block2(p.weights, a, nullptr);
+        store_answer(softmax(linear(p.weights, a.pooled2)), out, i);
+    }
+}
+
+size_t weights_bytes() { return sizeof(Packed); }
+size_t workspace_bytes() { return sizeof(Activations) + kMnistScalar.workspace_bytes(); }
+
+void pack(const float* parameters, void* weights) {
+    Packed& packed = *static_cast<Packed*>(weights);
+    Parameters p;
+    to_layout(parameters, p);
+    make_weights(p, packed.weights);
+    __builtin_memcpy(packed.parameters, parameters, sizeof packed.parameters);
+    packed.ordinary = true;
+    for (int i = 0; i < kMnistParameters; ++i)
+        if (!(__builtin_fabsf(parameters[i]) <= kOrdinary)) packed.ordinary = false;
+}
+
+void infer_u8(const void* weights, const uint8_t* images, int64_t n, const NetOutputs& out,
+              void* workspace) {
+    infer(weights, images, n, out, workspace);
+}
+
+void infer_f32(const void* weights, const float* images, int64_t n, const NetOutputs& out,
+               void* workspace) {
+    infer(weights, images, n, out, workspace);
+}

@@ -1,0 +1,25 @@
+// The network engine for AVX2 with FMA.
+#if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+
+#include "mnist/mnist.h"
+
+namespace cnnkit {
+namespace {
+#include "mnist/layout.inl.h"
+#include "mnist/simd_avx2.inl.h"
+#include "mnist/common.inl.h"
+#include "mnist/block1_avx2.inl.h"
+#include "mnist/block2.inl.h"
+#include "mnist/infer.inl.h"
+#include "mnist/train_common.inl.h"
+#include "mnist/train_avx2.inl.h"
+#include "mnist/batch.inl.h"
+#include "mnist/epoch.inl.h"
+}  // namespace
+
+const MnistKernels kMnistAvx2 = {weights_bytes, workspace_bytes, pack,         infer_u8,
+                                 infer_f32,     state_bytes,     import_state, export_state,
+                                 train,         gradients,       run_parts};
+}  // namespace cnnkit
+#endif

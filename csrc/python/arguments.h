@@ -1,0 +1,53 @@
+// From Python's arguments to the kernels' shapes, or to an InputError that names argument, value
+// and expectation.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <array>
+#include <string>
+
+#include "kernels.h"
+
+namespace cnnkit {
+
+using Floats = pybind11::array_t<float, pybind11::array::c_style>;
+
+// Raises cnnkit.errors.InputError(subject, reason, remedy).
+[[noreturn]] void refuse(const std::string& subject, const std::string& reason,
+                         const std::string& remedy);
+
+// A contiguous float32 array of the given rank; other layouts are copied, other dtypes and ranks
+// refused. `axes` says the meaning of the dimensions, such as "[N, C, H, W]".
+Floats floats(const pybind11::handle& value, const char* name, int rank, const char* axes);
+
+// The array to write: `value`, which must be contiguous, or a new one where it is None.
+Floats output(const pybind11::handle& value, const std::array<long, 4>& sizes);
+
+// What nearly every call gives: an array of exactly NumPy's type, float32, contiguous, of 4
+// dimensions. Anything else is for `floats` and `output` to judge, which takes as long as a small
+// kernel.
+struct QuickArray {
+    explicit QuickArray(PyObject* value);
+    explicit operator bool() const { return data; }
+
+    float* data = nullptr;  // null where it is something else
+    const ssize_t* sizes = nullptr;
+    bool writeable = false;
+};
+
+// An int or a pair of ints, each at least `least`.
+Pair pair(const pybind11::handle& value, const char* name, long least);
+
+// The shape of everything but the input's size, for a weight of these sizes.
+ConvShape parameters(const std::array<long, 4>& weight, const pybind11::object& stride,
+                     const pybind11::object& padding, const pybind11::object& pool_kernel,
+                     const pybind11::object& pool_stride, const pybind11::object& pool_padding);
+
+// The whole shape for an input of these sizes; refuses what would leave an empty output.
+ConvShape with_input(ConvShape shape, long channels, long height, long width);
+
+Precision precision(const std::string& name);
+
+}  // namespace cnnkit

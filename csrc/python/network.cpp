@@ -1,0 +1,355 @@
+// `_core.Network` infers, `_core.NetworkTrainer` trains: arrays checked here, work without the
+// GIL.
+#include "python/network.h"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "cpu/dispatch.h"
+#include "mnist/mnist.h"
+#include "python/arguments.h"
+#include "runtime/engine.h"
+#include "runtime/thread_pool.h"
+
+namespace py = pybind11;
+
+namespace cnnkit {
+namespace {
+
+using Bytes = py::array_t<uint8_t, py::array::c_style>;
+using Longs = py::array_t<int64_t, py::array::c_style>;
+
+const KernelTable& kernels_of(const std::optional<std::string>& name) {
+    return name ? find_kernels(*name) : current_kernels();
+}
+
+std::string text(const py::handle& value) { return py::str(value); }
+
+// A contiguous array of exactly this type and shape; -1 leaves a size open.
+template <typename Array>
+Array array(const py::handle& value, const char* name, std::initializer_list<long> sizes,
+            const std::string& wanted) {
+    if (!py::isinstance<py::array>(value)) {
+        refuse(name, "is a " + text(py::type::of(value).attr("__name__")),
+               "give a NumPy array, " + wanted);
+    }
+    const auto given = py::reinterpret_borrow<py::array>(value);
+    bool fits = given.ndim() == static_cast<long>(sizes.size());
+    long axis = 0;
+    for (const long size : sizes) {
+        fits = fits && (size < 0 || given.shape(axis) == size);
+        ++axis;
+    }
+    if (!fits || !py::isinstance<Array>(value)) {
+        const bool right = fits && given.dtype().is(py::dtype::of<typename Array::value_type>());
+        refuse(name,
+               "is " + text(given.dtype()) + text(given.attr("shape")) +
+                   (right ? ", but not contiguous" : ""),
+               "give contiguous " + wanted);
+    }
+    return py::reinterpret_borrow<Array>(value);
+}
+
+Floats parameters(const py::handle& value, const char* name, long count) {
+    return array<Floats>(value, name, {count}, "float32 [" + std::to_string(count) + "]");
+}
+
+constexpr long kMostSize = 4096, kMostClasses = 256;  // labels are bytes
+constexpr long kMostFloats = 1l << 30;                // of a padded image: its places are ints
+constexpr Block kFirst = {16, 3, 1, 2}, kSecond = {4, 3, 1, 2};
+
+// ((C, H, W), ((channels, kernel, padding, pool), ...), classes); None means the published network.
+// cnnkit.architecture has checked what it gives; this guards the memory.
+Architecture architecture_of(const py::object& value) {
+    if (value.is_none()) return {1, 28, 28, {kFirst, kSecond}, kMnistClasses};
+    using Sizes = std::tuple<std::array<long, 3>, std::vector<std::array<long, 4>>, long>;
+    Architecture a = {};
+    bool good = false;
+    try {
+        const auto [input, blocks, classes] = py::cast<Sizes>(value);
+        a = {input[0], input[1], input[2], {}, classes};
+        good = !blocks.empty() && classes <= kMostClasses;
+        for (const long size : {a.channels, a.height, a.width, classes})
+            good = good && size >= 1 && size <= kMostSize;
+        for (const auto& [channels, kernel, padding, pool] : blocks) {
+            a.blocks.push_back({channels, kernel, padding, pool});
+            good = good && channels >= 1 && channels <= kMostSize && kernel >= 1 &&
+                   kernel <= kMostSize && padding >= 0 && padding <= kMostSize && pool >= 1 &&
+                   pool * pool <= kMostTaps;
+        }
+        if (good) {
+            for (const ConvShape& s : a.shapes()) {
+                const long rows = s.input.h + 2 * s.padding.h,
+                           columns = s.input.w + 2 * s.padding.w;
+                good = good && s.output.h >= 1 && s.output.w >= 1 &&
+                       rows * columns < kMostFloats / s.channels_in &&
+                       s.conv.h * s.conv.w < kMostFloats / s.channels_out;
+            }
+        }
+    } catch (const py::cast_error&) {
+    }
+    if (!good) {
+        refuse("architecture", "is " + text(py::repr(value)),
+               "give ((C, H, W), ((channels, kernel, padding, pool), ...), classes) of a network "
+               "that leaves something of its input");
+    }
+    return a;
+}
+
+// Images [N, C, H, W] or [C, H, W] and, of one channel, [N, H, W] or [H, W]; contiguous, uint8 or
+// float32.
+struct Images {
+    Images(const py::handle& value, const Architecture& a) {
+        if (!py::isinstance<py::array>(value)) {
+            refuse("images", "is a " + text(py::type::of(value).attr("__name__")), wanted(a));
+        }
+        array = py::reinterpret_borrow<py::array>(value);
+        const long rank = array.ndim();
+        const auto size = [&](long from_end) { return array.shape(rank - from_end); };
+        const bool plane = rank >= 2 && size(2) == a.height && size(1) == a.width;
+        const bool whole = plane && rank >= 3 && size(3) == a.channels;
+        bytes = py::isinstance<Bytes>(value);
+        const bool fits = (whole && (rank == 3 || rank == 4)) ||
+                          (plane && a.channels == 1 && (rank == 2 || rank == 3));
+        if (!fits || !(bytes || py::isinstance<Floats>(value))) {
+            refuse("images", "is " + text(array.dtype()) + text(array.attr("shape")), wanted(a));
+        }
+        const bool single = rank == 2 || (rank == 3 && a.channels > 1);
+        count = single ? 1 : array.shape(0);
+    }
+
+    static std::string wanted(const Architecture& a) {
+        const std::string plane = std::to_string(a.height) + ", " + std::to_string(a.width) + "]";
+        const std::string whole = std::to_string(a.channels) + ", " + plane;
+        return "give contiguous uint8 or float32 [N, " + whole +
+               (a.channels == 1 ? ", [N, " + plane + " or [" + plane : " or [" + whole);
+    }
+
+    py::array array;
+    bool bytes;
+    long count;
+};
+
+class Network {
+  public:
+    Network(const py::object& values, const std::optional<std::string>& isa,
+            const py::object& architecture)
+        : architecture_(architecture_of(architecture)) {
+        const long count = Layout(architecture_).count;
+        session_ = make_session(kernels_of(isa), architecture_,
+                                parameters(values, "parameters", count).data());
+    }
+
+    py::tuple answer(const py::object& images, int threads, const py::object& out) const {
+        const Images in(images, architecture_);
+        const long classes = architecture_.classes;
+        Floats logits, probabilities;
+        Longs label;
+        if (out.is_none()) {
+            logits = Floats({in.count, classes});
+            probabilities = Floats({in.count, classes});
+            label = Longs(in.count);
+        } else {
+            if (!py::isinstance<py::tuple>(out) || py::len(out) != 3) {
+                refuse("out", "is no tuple of three", "give (logits, probabilities, label)");
+            }
+            const auto three = py::reinterpret_borrow<py::tuple>(out);
+            const std::string wanted = "float32 [N, " + std::to_string(classes) + "]";
+            logits = array<Floats>(three[0], "out[0]", {in.count, classes}, wanted);
+            probabilities = array<Floats>(three[1], "out[1]", {in.count, classes}, wanted);
+            label = array<Longs>(three[2], "out[2]", {in.count}, "int64 [N]");
+            if (!logits.writeable() || !probabilities.writeable() || !label.writeable()) {
+                refuse("out", "is read-only", "give arrays that can be written");
+            }
+        }
+        run(in,
+            {logits.mutable_data(), probabilities.mutable_data(), nullptr, label.mutable_data()},
+            threads);
+        return py::make_tuple(logits, probabilities, label);
+    }
+
+    Floats log_probabilities(const py::object& images, int threads) const {
+        const Images in(images, architecture_);
+        Floats log_p({in.count, architecture_.classes});
+        run(in, {nullptr, nullptr, log_p.mutable_data(), nullptr}, threads);
+        return log_p;
+    }
+
+  private:
+    struct Call {
+        const Network& network;
+        const Images& images;
+        const NetOutputs& out;
+        const void* data;
+        long parts;
+    };
+
+    static void run_part(const Call& c, long part) {
+        const Architecture& a = c.network.architecture_;
+        const long first = part * c.images.count / c.parts;
+        const long count = (part + 1) * c.images.count / c.parts - first;
+        const long at = first * a.classes;
+        const NetOutputs& o = c.out;
+        const NetOutputs out = {o.logits ? o.logits + at : nullptr,
+                                o.probabilities ? o.probabilities + at : nullptr,
+                                o.log_probabilities ? o.log_probabilities + at : nullptr,
+                                o.label ? o.label + first : nullptr};
+        const InferenceSession& session = *c.network.session_;
+        if (c.images.bytes) {
+            session.infer(static_cast<const uint8_t*>(c.data) + first * a.pixels(), count, out);
+        } else {
+            session.infer(static_cast<const float*>(c.data) + first * a.pixels(), count, out);
+        }
+    }
+
+    void run(const Images& images, const NetOutputs& out, int threads) const {
+        if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
+        constexpr long kFewest = 8;  // images that are worth another thread
+        const long parts = std::clamp(images.count / kFewest, 1L, long{threads});
+        Call call = {*this, images, out, images.array.data(), parts};
+        const py::gil_scoped_release released;
+        parallel_for(
+            threads, parts,
+            [](void* context, long part) { run_part(*static_cast<Call*>(context), part); }, &call);
+    }
+
+    const Architecture architecture_;
+    std::unique_ptr<InferenceSession> session_;
+};
+
+// Holds the training images, so that each call checks only its order. Not for two threads at once.
+class NetworkTrainer {
+  public:
+    NetworkTrainer(const py::object& images, const py::object& labels, const py::object& values,
+                   const py::object& mean, const py::object& square, int64_t steps,
+                   const std::optional<std::string>& isa, const py::object& architecture) {
+        const Architecture a = architecture_of(architecture);
+        count_ = Layout(a).count;
+        images_ = array<Bytes>(images, "images", {-1, a.channels, a.height, a.width},
+                               "uint8 " + shape_text(a));
+        labels_ = array<Bytes>(labels, "labels", {images_.shape(0)}, "uint8 [N], as images")
+                      .attr("copy")();  // so that they stay as checked
+        const uint8_t* label = labels_.data();
+        if (std::any_of(label, label + labels_.size(), [&](int l) { return l >= a.classes; })) {
+            const std::string last = std::to_string(a.classes - 1);
+            refuse("labels", "holds a label above " + last, "give classes from 0 to " + last);
+        }
+        if (steps < 0) refuse("steps", "is " + std::to_string(steps), "give at least 0");
+        trainer_ = make_trainer(kernels_of(isa), a, parameters(values, "parameters", count_).data(),
+                                parameters(mean, "mean", count_).data(),
+                                parameters(square, "square", count_).data(), steps);
+    }
+
+    // The losses float32 [S] of the steps made, and how many images they answered rightly. A loss
+    // that is not finite is the last one, and its step was not made.
+    py::tuple train(const py::object& order, int64_t batch_size, double learning_rate,
+                    double weight_decay) {
+        if (batch_size < 1)
+            refuse("batch_size", "is " + std::to_string(batch_size), "give 1 or more");
+        const Longs indices = checked(order);
+        NetAdam adam;
+        adam.learning_rate = learning_rate;
+        adam.weight_decay = weight_decay;
+        const int64_t count = indices.size();
+        Floats losses(count / batch_size + (count % batch_size != 0));
+        const NetBatches data = {images_.data(), labels_.data(), indices.data(), count, batch_size};
+        float* to = losses.mutable_data();
+        NetProgress progress = {};
+        NetStatus status;
+        {
+            const py::gil_scoped_release released;
+            status = trainer_->train(data, adam, to, &progress);
+        }
+        const int64_t written = progress.steps + (status == kNetNotFinite);
+        return py::make_tuple(losses[py::slice(0, written, 1)], progress.correct);
+    }
+
+    py::tuple gradients(const py::object& order) {
+        const Longs indices = checked(order);
+        if (!indices.size()) refuse("order", "is empty", "give at least one image");
+        Floats values(count_);
+        int64_t correct;
+        const float loss = trainer_->gradients(
+            {images_.data(), labels_.data(), indices.data(), indices.size(), indices.size()},
+            values.mutable_data(), &correct);
+        return py::make_tuple(loss, values, correct);
+    }
+
+    // For benchmarks: the first `parts` of the work on each image (mnist.h), without effect.
+    void run_parts(const py::object& order, int parts, bool learning) {
+        const Longs indices = checked(order);
+        constexpr int64_t kBatch = 16;
+        const bool has_parts = trainer_->run_parts(
+            {images_.data(), labels_.data(), indices.data(), indices.size(), kBatch}, parts,
+            learning);
+        if (!has_parts) refuse("isa", "has an engine without parts", "use avx512 or avx2");
+    }
+
+    py::tuple state() const {
+        Floats values(count_), mean(count_), square(count_);
+        int64_t steps;
+        trainer_->export_state(values.mutable_data(), mean.mutable_data(), square.mutable_data(),
+                               &steps);
+        return py::make_tuple(values, mean, square, steps);
+    }
+
+  private:
+    static std::string shape_text(const Architecture& a) {
+        return "[N, " + std::to_string(a.channels) + ", " + std::to_string(a.height) + ", " +
+               std::to_string(a.width) + "]";
+    }
+
+    Longs checked(const py::object& order) const {
+        const Longs indices = array<Longs>(order, "order", {-1}, "int64 [N]");
+        const long images = images_.shape(0);
+        const int64_t* index = indices.data();
+        if (std::any_of(index, index + indices.size(),
+                        [=](int64_t i) { return i < 0 || i >= images; })) {
+            refuse("order", "names an image that is not there",
+                   "give indices from 0 to " + std::to_string(images - 1));
+        }
+        return indices;
+    }
+
+    long count_ = 0;  // of parameters
+    Bytes images_, labels_;
+    std::unique_ptr<Trainer> trainer_;
+};
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+    py::class_<Network>(m, "Network", "A network's answers; the published one's by default.")
+        .def(py::init<const py::object&, const std::optional<std::string>&, const py::object&>(),
+             py::arg("parameters"), py::arg("isa") = py::none(),
+             py::arg("architecture") = py::none())
+        .def("__call__", &Network::answer, py::arg("images"), py::arg("threads") = 1,
+             py::arg("out") = py::none())
+        .def("log_probabilities", &Network::log_probabilities, py::arg("images"),
+             py::arg("threads") = 1);
+    py::class_<NetworkTrainer>(m, "NetworkTrainer",
+                               "A network while it learns; the published one by default.")
+        .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
+                      const py::object&, int64_t, const std::optional<std::string>&,
+                      const py::object&>(),
+             py::arg("images"), py::arg("labels"), py::arg("parameters"), py::arg("mean"),
+             py::arg("square"), py::arg("steps"), py::arg("isa") = py::none(),
+             py::arg("architecture") = py::none())
+        .def("train", &NetworkTrainer::train, py::arg("order"), py::arg("batch_size"),
+             py::arg("learning_rate"), py::arg("weight_decay") = 0.0)
+        .def("gradients", &NetworkTrainer::gradients, py::arg("order"))
+        .def("run_parts", &NetworkTrainer::run_parts, py::arg("order"), py::arg("parts"),
+             py::arg("learning"))
+        .def("state", &NetworkTrainer::state);
+}
+
+}  // namespace cnnkit

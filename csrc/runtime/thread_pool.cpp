@@ -1,0 +1,202 @@
+#include "runtime/thread_pool.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace cnnkit {
+namespace {
+
+constexpr int kMostThreads = 256;
+// Waking a thread that sleeps takes as long as many a call; one that looks for work answers at
+// once.
+constexpr std::chrono::microseconds kPatience{50};
+
+inline void relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+// Looks whether ready() holds until patience ends.
+template <typename Ready>
+bool look(Ready ready) {
+    const auto end = std::chrono::steady_clock::now() + kPatience;
+    do {
+        for (int i = 0; i < 16; ++i) {
+            if (ready()) return true;
+            relax();
+        }
+    } while (std::chrono::steady_clock::now() < end);
+    return ready();
+}
+
+class Pool {
+  public:
+    void run(int threads, long count, void (*work)(void*, long), void* context) {
+        start(threads);
+        threads_ = std::min(threads, started_);
+        work_ = work, context_ = context;
+        for (long i = 0; i < threads_; ++i) {
+            seats_[i].next = i * count / threads_, seats_[i].end = (i + 1) * count / threads_;
+        }
+        members_ = 0;
+        for (int i = 1; i < threads_; ++i) call(seats_[i]);
+        take(0);
+        // A helper that has not come yet is not waited for: there is nothing left for it.
+        const auto close = [this] {
+            int nobody = 0;
+            return members_.compare_exchange_strong(nobody, kClosed);
+        };
+        if (!look(close)) {
+            std::unique_lock<std::mutex> lock(mutex_);
+            waiting_ = true;
+            done_.wait(lock, close);
+            waiting_ = false;
+        }
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+
+  private:
+    static constexpr int kClosed = -1;
+
+    // A thread's place, the caller's first. Everyone begins with a range of its own, so that an
+    // image of one call is likely to be where it was in the last one, and then helps the others.
+    struct alignas(64) Seat {
+        std::atomic<long> next{0};
+        long end = 0;
+        alignas(64) std::atomic<unsigned> calls{0};
+        std::atomic<bool> asleep{false};
+        std::condition_variable wake;
+    };
+
+    void start(int threads) {
+        try {
+            for (; started_ < threads; ++started_) {
+                const unsigned seen = seats_[started_].calls;
+                std::thread(&Pool::serve, this, started_, seen).detach();
+            }
+        } catch (const std::system_error&) {
+            // The system gives no more threads: those that there are do the work.
+        }
+    }
+
+    void call(Seat& seat) {
+        ++seat.calls;
+        if (!seat.asleep) return;
+        {
+            const std::lock_guard<std::mutex> until_it_waits(mutex_);
+        }
+        seat.wake.notify_one();
+    }
+
+    // The first failure ends the round and is thrown to the caller once nobody uses its work any
+    // more.
+    void take(int index) {
+        try {
+            for (int k = 0; k < threads_; ++k) {
+                Seat& seat = seats_[(index + k) % threads_];
+                for (long i; (i = seat.next.fetch_add(1)) < seat.end;) work_(context_, i);
+            }
+        } catch (...) {
+            for (int i = 0; i < threads_; ++i)
+                seats_[i].next = std::numeric_limits<long>::max() / 2;
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (!failure_) failure_ = std::current_exception();
+        }
+    }
+
+    void serve(int index, unsigned seen) {
+        Seat& seat = seats_[index];
+        const auto called = [&] { return seat.calls != seen; };
+        for (;;) {
+            if (!look(called)) {
+                std::unique_lock<std::mutex> lock(mutex_);
+                seat.asleep = true;
+                seat.wake.wait(lock, called);
+                seat.asleep = false;
+            }
+            seen = seat.calls;
+            if (!join()) continue;
+            if (index < threads_) take(index);  // else it came late, to another round
+            if (--members_ == 0 && waiting_) {
+                {
+                    const std::lock_guard<std::mutex> until_it_waits(mutex_);
+                }
+                done_.notify_one();
+            }
+        }
+    }
+
+    bool join() {
+        int members = members_;
+        while (members != kClosed) {
+            if (members_.compare_exchange_weak(members, members + 1)) return true;
+        }
+        return false;
+    }
+
+    std::mutex mutex_;
+    std::condition_variable done_;
+    std::atomic<bool> waiting_{false};
+    std::atomic<int> members_{kClosed};  // helpers at work; none may join a closed round
+    int started_ = 1, threads_ = 1;      // the caller among them
+    void (*work_)(void*, long) = nullptr;
+    void* context_ = nullptr;
+    std::exception_ptr failure_;
+    Seat seats_[kMostThreads];
+};
+
+// A pool is never destroyed: its threads wait on it until the process ends.
+std::atomic<Pool*> current{nullptr};
+std::atomic<bool> taken{false};
+
+// Threads do not survive a fork, and whoever had the pool may be one of them: a child process gets
+// a pool of its own.
+Pool& pool() {
+    static const int prepared =
+        pthread_atfork(nullptr, nullptr, [] { current = nullptr, taken = false; });
+    (void)prepared;
+    if (!current) current = new Pool;
+    return *current;
+}
+
+// While it lives, the pool is this caller's; unless another one has it.
+class Turn {
+  public:
+    Turn() : mine_(!taken.exchange(true)) {}
+    ~Turn() {
+        if (mine_) taken = false;
+    }
+    Turn(const Turn&) = delete;
+    explicit operator bool() const { return mine_; }
+
+  private:
+    const bool mine_;
+};
+
+}  // namespace
+
+void parallel_for(int threads, long count, void (*work)(void*, long), void* context) {
+    if (threads > 1 && count > 1) {
+        if (const Turn turn; turn) {
+            const long most = std::min<long>(count, kMostThreads);
+            pool().run(static_cast<int>(std::min<long>(threads, most)), count, work, context);
+            return;
+        }
+    }
+    for (long i = 0; i < count; ++i) work(context, i);
+}
+
+}  // namespace cnnkit
