@@ -43,7 +43,7 @@ def test_cnnkit_isa_forces_an_instruction_set(isa: str) -> None:
     code = """
 import numpy as np
 from cnnkit import ops
-from cnnkit.cases import CASES
+from cnnkit.ops.cases import CASES
 weight = CASES[0].arrays()[1]
 print(ops.isa(), ops.ConvReLUPool(weight).isa)
 """

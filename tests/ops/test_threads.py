@@ -101,7 +101,7 @@ def test_one_thread_means_no_other() -> None:
 import os
 import numpy as np
 from cnnkit import ops
-from cnnkit.cases import CASES, LARGE_CASES
+from cnnkit.ops.cases import CASES, LARGE_CASES
 before = len(os.listdir("/proc/self/task"))
 for case in (*CASES, *LARGE_CASES):
     x, weight, bias = case.arrays()

@@ -48,7 +48,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from cnnkit.reproduce.plan import ReproduceConfig
-from cnnkit.reproduce.reproduction import reproduce
+from cnnkit.reproduce.run import reproduce
 data, output = map(Path, sys.argv[1:])
 reproduce(ReproduceConfig(data=data, output=output, epochs=6, engine="native"))
 """

@@ -30,8 +30,8 @@ from cnnkit.train.trainer import TrainConfig, resume, train
 PROGRAM = """
 import sys
 from pathlib import Path
-from cnnkit.jobs import run_jobs
-from cnnkit.loop import TrainingInterruptedError
+from cnnkit.train.jobs.pool import run_jobs
+from cnnkit.train.loop import TrainingInterruptedError
 from cnnkit.train import TrainConfig
 data, home, epochs = sys.argv[1:]
 try:
