@@ -1,0 +1,1 @@
+"""ONNX: reading any file into a graph."""
