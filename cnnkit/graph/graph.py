@@ -46,7 +46,7 @@ class Node:
     def __post_init__(self) -> None:
         row = OPERATORS.get(self.operator)
         if row is None or self.domain not in ("", row.domain):
-            raise self.refused("its operator is unknown", "use another operator in the model")
+            raise self.refused("cnnkit does not know this operator", "use another one in the model")
         inputs = self.inputs
         while inputs and not inputs[-1]:
             inputs = inputs[:-1]

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.graph.graph import Graph, Node
-from cnnkit.graph.operators import OPERATORS
 from cnnkit.graph.shapes import infer_node
 from cnnkit.graph.types import TensorType
 
@@ -135,9 +134,6 @@ class Draft:
         attributes: Mapping[str, Any],
     ) -> None:
         """Add a node to the graph and infer its types."""
-        row = OPERATORS.get(operator)
-        if row is None or row.domain:
-            raise NodeRefusedError("its operator is unknown to cnnkit")
         node = Node(operator, tuple(inputs), tuple(outputs), attributes, self.name)
         self.types.update(infer_node(node, self.types, self.tensors))
         self.nodes.append(node)

@@ -26,11 +26,12 @@ SOFTMAX_ALONG_AXIS = 13  # before it, over all axes from `axis` on
 def read_plain(draft: Draft, **attributes: Any) -> None:
     """Add the node as it stands, with attributes that a rule has found."""
     row = OPERATORS.get(draft.operator)
-    kinds = {} if row is None else row.defaults
+    if row is None or row.domain:  # operators of ours have no place in files
+        raise NodeRefusedError("cnnkit does not know this operator")
     for name, raw in draft.attributes.items():
-        default = kinds.get(name)
+        default = row.defaults.get(name)
         if default is None:
-            raise NodeRefusedError(f"its {'attribute ' + name if row else 'operator'} is unknown")
+            raise NodeRefusedError(f"its attribute {name} is unknown")
         attributes[name] = _value(
             name, raw, default if isinstance(default, type) else type(default)
         )
