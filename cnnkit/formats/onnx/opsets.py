@@ -100,9 +100,12 @@ def _automatic(mode: str, window: Window, sizes: tuple[int, ...]) -> tuple[int, 
 def read_batch_norm(draft: Draft) -> None:
     """Statistics per channel, those of training."""
     if draft.opset < 7 and draft.integer("is_test", 0) == 0:
-        raise NodeRefusedError("is in training mode (is_test is 0)")
+        raise NodeRefusedError("it is in training mode (is_test is 0)")
     if draft.opset < 9 and draft.integer("spatial", 1) != 1:
-        raise NodeRefusedError("normalises each pixel by itself (spatial is 0)")
+        raise NodeRefusedError("it normalises each pixel by itself (spatial is 0)")
+    if draft.integer("training_mode", 0) != 0:
+        raise NodeRefusedError("it is in training mode")
+    draft.attributes.pop("momentum", None)  # of training
     read_plain(draft)
 
 
@@ -174,9 +177,9 @@ def read_dropout(draft: Draft) -> None:
     if draft.opset >= DROPOUT_INPUTS:
         training = draft.constant(2)
         if training is not None and training.any():
-            raise NodeRefusedError("is in training mode")
+            raise NodeRefusedError("it is in training mode")
     if draft.opset < 7 and draft.integer("is_test", 0) == 0:
-        raise NodeRefusedError("is in training mode (is_test is 0)")
+        raise NodeRefusedError("it is in training mode (is_test is 0)")
     draft.attributes.pop("ratio", None)
     draft.attributes.pop("seed", None)
     draft.inputs = draft.inputs[:1]

@@ -76,7 +76,9 @@ def _read(draft: Draft, node: FileNode, wanted: set[str]) -> None:
 
 def _input(path: Path, name: str, dtype: str, sizes: tuple[int, ...]) -> TensorType:
     if not dtype:
-        raise InputError(path, f"has the input {name}, which is no tensor of a type that NumPy has", REMEDY)
+        raise InputError(
+            path, f"has the input {name}, which is no tensor of a type that NumPy has", REMEDY
+        )
     if 0 in sizes[1:]:
         raise InputError(
             path,

@@ -69,7 +69,6 @@ def infer_batch_norm(
     """Return the type of x [N, C, ...] normalised by four arrays [C]."""
     x = floating(types, 0)
     need(len(x.shape) >= 2, f"its input is {x}, without channels")
-    need(attributes["training_mode"] == 0, "is in training mode", "export the model after eval()")
     channels: Shape = x.shape[1:2]
     for index in range(1, 5):
         found = floating(types, index)
@@ -92,7 +91,7 @@ def per_channel(values: Array, rank: int) -> Array:
 OPERATORS = {
     "Conv": Operator({**DEFAULTS, "group": 1}, infer_conv, evaluate_conv, (2, 3)),
     "BatchNormalization": Operator(
-        {"epsilon": 1e-5, "momentum": 0.9, "training_mode": 0},
+        {"epsilon": 1e-5},
         infer_batch_norm,
         evaluate_batch_norm,
         (5, 5),
