@@ -22,6 +22,7 @@ from cnnkit.graph.weights import Weights
 
 ANSWERS = ("Softmax", "LogSoftmax", "ArgMax")  # of the logits, which the engine has its own way for
 NOTHING = ("Identity", "Dropout")  # what answers an image as if it were not there
+KNOWN = ("float32", "uint8", "int8", "int32", "int64")  # types of constants that it may meet
 REMEDY = "run it in ONNX Runtime"
 
 
@@ -52,7 +53,9 @@ class Stack:
 
     def __init__(self, path: Path, file: OnnxFile) -> None:
         self.path, self.file = path, file
-        self.constants: dict[str, NDArray[Any]] = dict(file.tensors)
+        self.constants: dict[str, NDArray[Any]] = {
+            name: tensor for name, tensor in file.tensors.items() if tensor.dtype.name in KNOWN
+        }
         for node in file.nodes:
             value = node.attributes.get("value")
             if node.operator == "Constant" and isinstance(value, np.ndarray):

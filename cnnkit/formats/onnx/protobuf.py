@@ -20,7 +20,12 @@ from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8"}  # NumPy's, by TensorProto.DataType
+# NumPy's types by TensorProto.DataType, and the fields of values that are not raw
+TYPES = {
+    **{1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8"},
+    **{9: "?", 10: "<f2", 11: "<f8", 12: "<u4", 13: "<u8"},
+}
+FIELDS = {"<f4": 4, "<f8": 10, "<i8": 7, "<u4": 11, "<u8": 11}  # for the others, 5
 EXTERNAL = 1  # TensorProto.DataLocation.EXTERNAL
 
 Message = dict[int, list[int | bytes]]  # fields by number
@@ -36,7 +41,8 @@ class Node:
         name: its own, often empty.
         inputs: names of values; an empty one is left out.
         outputs: names of values.
-        attributes: numbers (integers as lists of one), texts, lists of integers and tensors.
+        attributes: numbers (integers as lists of one), texts, lists of integers and tensors (lists
+            of floats too).
     """
 
     operator: str
@@ -58,6 +64,7 @@ class OnnxFile:
         inputs: NumPy's name of the type ("" if it is none in TYPES) and sizes (0 where one is free)
             by name, without those that have a default.
         tensors: initialisers of the types in TYPES, by name.
+        outputs: their names.
         external: whether a tensor lies in another file.
         notes: whether a doc string or a node's metadata is there (some exporters' source lines).
     """
@@ -68,6 +75,7 @@ class OnnxFile:
     nodes: tuple[Node, ...]
     inputs: dict[str, tuple[str, tuple[int, ...]]]
     tensors: dict[str, NDArray[Any]]
+    outputs: tuple[str, ...]
     external: bool
     notes: bool
 
@@ -123,6 +131,7 @@ def _model(content: bytes, folder: Path) -> OnnxFile:
             for tensor in tensors
             if _int(tensor.get(2, [0])[0]) in TYPES
         },
+        outputs=tuple(_text(_group(_bytes(value)), 1) for value in graph.get(12, [])),
         external=any(tensor.get(14) == [EXTERNAL] or 13 in tensor for tensor in tensors),
         notes=bool(
             _text(model, 6)
@@ -153,6 +162,8 @@ def _attribute(attribute: Message, folder: Path) -> Attribute:
     if 5 in attribute:
         tensor = _group(_bytes(attribute[5][0]))
         return _array(tensor, folder)
+    if 7 in attribute:
+        return _floats(attribute, 7, "<f4")
     return _numbers(attribute, 3) + _numbers(attribute, 8)
 
 
@@ -174,11 +185,18 @@ def _array(tensor: Message, folder: Path) -> NDArray[Any]:
         values = np.frombuffer(_external(tensor, folder), dtype)
     elif 9 in tensor:
         values = np.frombuffer(_bytes(tensor[9][0]), dtype)
-    elif dtype.kind == "f":
-        values = np.frombuffer(b"".join(_bytes(value) for value in tensor.get(4, [])), dtype)
+    elif dtype.str in ("<f4", "<f8"):
+        values = _floats(tensor, FIELDS[dtype.str], dtype)
+    elif dtype.str == "<f2":  # the bits of each as a number
+        values = np.array(_numbers(tensor, 5), "<u2").view(dtype)
     else:
-        values = np.array(_numbers(tensor, 7 if dtype.itemsize == 8 else 5), dtype)
+        values = np.array(_numbers(tensor, FIELDS.get(dtype.str, 5))).astype(dtype)
     return values.reshape(_numbers(tensor, 1)).astype(dtype.newbyteorder("="))
+
+
+def _floats(message: Message, number: int, dtype: Any) -> NDArray[Any]:
+    """Return a repeated field of floats, packed or not."""
+    return np.frombuffer(b"".join(_bytes(value) for value in message.get(number, [])), dtype)
 
 
 def _external(tensor: Message, folder: Path) -> bytes:

@@ -1,0 +1,255 @@
+"""How nodes of older opsets read in the newest one's form, a rule an operator: `RULES["Clip"]`.
+
+A rule takes from a draft what has changed since opset 6; `read_plain` does the rest by the operator
+table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from cnnkit.formats.onnx.draft import Draft, NodeRefusedError, Raw, as_integers
+from cnnkit.formats.onnx.protobuf import TYPES
+from cnnkit.graph.operators import OPERATORS
+from cnnkit.graph.operators.windows import Window, fixed
+from cnnkit.graph.types import FREE, LARGEST, count
+
+# From this opset on, what was an attribute is an input.
+CLIP_INPUTS, PAD_INPUTS, DROPOUT_INPUTS, AXES_INPUT, MEAN_AXES_INPUT = 11, 11, 12, 13, 18
+SOFTMAX_ALONG_AXIS = 13  # before it, over all axes from `axis` on
+
+
+def read_plain(draft: Draft, **attributes: Any) -> None:
+    """Add the node as it stands, with attributes that a rule has found."""
+    row = OPERATORS.get(draft.operator)
+    if row is None or row.domain:  # operators of ours have no place in files
+        raise NodeRefusedError("cnnkit does not know this operator")
+    for name, raw in draft.attributes.items():
+        default = row.defaults.get(name)
+        if default is None:
+            raise NodeRefusedError(f"its attribute {name} is unknown")
+        attributes[name] = _value(
+            name, raw, default if isinstance(default, type) else type(default)
+        )
+    draft.add(draft.operator, draft.inputs, draft.outputs, attributes)
+
+
+def _value(name: str, raw: Raw, kind: type) -> Any:
+    if kind is int and isinstance(raw, list) and len(raw) == 1:
+        return raw[0]
+    if kind is tuple and isinstance(raw, list):
+        return tuple(raw)
+    if type(raw) is kind:
+        return raw
+    raise NodeRefusedError(f"its attribute {name} is no {kind.__name__}")
+
+
+def read_arithmetic(draft: Draft) -> None:
+    """Before opset 7, a node said by attributes how its second input is broadcast."""
+    if draft.opset < 7:
+        draft.integer("broadcast", 0)
+        if "axis" in draft.attributes:
+            raise NodeRefusedError("it broadcasts along an axis, as only opsets before 7 do")
+    read_plain(draft)
+
+
+def read_window(draft: Draft) -> None:
+    """Fill in sizes by the number of axes, and compute padding that is automatic."""
+    x, weighted = draft.type_of(0), draft.operator == "Conv"
+    kernel = draft.integers("kernel_shape")
+    if kernel is None and weighted:
+        kernel = [int(size) for size in fixed(draft.type_of(1).shape[2:])]
+    rank = len(x.shape) - 2
+    if not kernel or len(kernel) != rank:
+        raise NodeRefusedError(f"its kernel_shape is {kernel}, and its input {x}")
+    strides = draft.integers("strides") or [1] * rank
+    dilations = draft.integers("dilations") or [1] * rank
+    pads = draft.integers("pads") or [0] * (2 * rank)
+    if draft.operator == "MaxPool":
+        draft.integer("storage_order", 0)  # of the indices, which are not read
+    automatic = draft.text("auto_pad", "NOTSET")
+    window = Window(tuple(kernel), tuple(strides), tuple(pads), tuple(dilations))
+    if automatic != "NOTSET":
+        draft.attributes.pop("ceil_mode", None)  # ONNX: sizes are those of the mode
+        window = window._replace(pads=_automatic(automatic, window, fixed(x.shape[2:])))
+    found = window._asdict()
+    del found["ceil"]
+    read_plain(draft, kernel_shape=found.pop("kernel"), **found)
+
+
+def _automatic(mode: str, window: Window, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the padding with which the output is as large as the input by the stride."""
+    rank = len(window.kernel)
+    if not len(window.strides) == len(window.dilations) == rank or min(window.strides) < 1:
+        raise NodeRefusedError(f"its strides are {window.strides}, dilations {window.dilations}")
+    if mode == "VALID":
+        return (0,) * (2 * rank)
+    if mode not in ("SAME_UPPER", "SAME_LOWER"):
+        raise NodeRefusedError(f"its auto_pad {mode!r} is unknown")
+    sides = zip(sizes, window.strides, window.extents, strict=True)
+    totals = [max(0, (-(-s // stride) - 1) * stride + extent - s) for s, stride, extent in sides]
+    smaller = [total // 2 for total in totals]
+    larger = [total - total // 2 for total in totals]
+    return tuple(smaller + larger if mode == "SAME_UPPER" else larger + smaller)
+
+
+def read_batch_norm(draft: Draft) -> None:
+    """Statistics per channel, those of training."""
+    if draft.opset < 7 and draft.integer("is_test", 0) == 0:
+        raise NodeRefusedError("it is in training mode (is_test is 0)")
+    if draft.opset < 9 and draft.integer("spatial", 1) != 1:
+        raise NodeRefusedError("it normalises each pixel by itself (spatial is 0)")
+    if draft.integer("training_mode", 0) != 0:
+        raise NodeRefusedError("it is in training mode")
+    draft.attributes.pop("momentum", None)  # of training
+    read_plain(draft)
+
+
+def read_clip(draft: Draft) -> None:
+    """Limits as inputs, of the input's type."""
+    if draft.opset < CLIP_INPUTS:
+        limits = {name: draft.number(name) for name in ("min", "max")}
+        draft.inputs = draft.inputs[:1]
+        for name, limit in limits.items():
+            known = limit is not None
+            draft.inputs.append(draft.add_tensor(name, _scalar(draft, limit)) if known else "")
+    read_plain(draft)
+
+
+def _scalar(draft: Draft, value: float | None) -> np.ndarray[Any, Any]:
+    """Return a number as the node's first input has them."""
+    x = draft.type_of(0)
+    if not x.is_float:
+        raise NodeRefusedError(f"its input is {x}, which no opset before 11 takes")
+    with np.errstate(over="ignore"):
+        return np.asarray(np.float64(value or 0.0).astype(x.dtype))
+
+
+def read_cast(draft: Draft) -> None:
+    """The type by NumPy's name."""
+    number = draft.integer("to", 0)
+    if number not in TYPES:
+        raise NodeRefusedError(f"it casts to ONNX's type {number}, which NumPy has not")
+    draft.attributes.pop("saturate", None)  # both are about 8-bit floats
+    draft.attributes.pop("round_mode", None)
+    read_plain(draft, to=np.dtype(TYPES[number]).name)
+
+
+def read_constant(draft: Draft) -> None:
+    """A tensor instead of a node."""
+    if len(draft.attributes) != 1:
+        raise NodeRefusedError("it has not one value")
+    ((name, raw),) = draft.attributes.items()
+    makers: dict[str, Callable[[Any], Any]] = {
+        "value": lambda value: value if isinstance(value, np.ndarray) else None,
+        "value_float": np.float32,
+        "value_floats": np.float32,
+        "value_int": lambda value: np.int64(value[0]),
+        "value_ints": np.int64,
+    }
+    try:
+        array = makers[name](raw)
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
+        array = None
+    if array is None:
+        raise NodeRefusedError(f"its {name} is no tensor of numbers")
+    draft.know(np.asarray(array))
+
+
+def read_constant_of_shape(draft: Draft) -> None:
+    """A tensor that repeats one number, which takes no memory."""
+    shape, value = draft.constant(0), draft.attributes.pop("value", np.zeros(1, np.float32))
+    fits = shape is not None and shape.dtype == np.int64 and shape.ndim == 1
+    if shape is None or not fits or min(shape.tolist(), default=0) < 0:
+        raise NodeRefusedError("its shape is no list of sizes")
+    sizes = tuple(shape.tolist())
+    if not isinstance(value, np.ndarray) or value.size != 1 or count(sizes) > LARGEST:
+        raise NodeRefusedError(f"it gives {list(sizes)} of other than one number, or too many")
+    draft.know(np.broadcast_to(value.reshape(()), sizes))
+
+
+def read_dropout(draft: Draft) -> None:
+    """Nothing, as long as it does not train."""
+    if draft.opset >= DROPOUT_INPUTS:
+        training = draft.constant(2)
+        if training is not None and training.any():
+            raise NodeRefusedError("it is in training mode")
+    if draft.opset < 7 and draft.integer("is_test", 0) == 0:
+        raise NodeRefusedError("it is in training mode (is_test is 0)")
+    draft.attributes.pop("ratio", None)
+    draft.attributes.pop("seed", None)
+    draft.inputs = draft.inputs[:1]
+    read_plain(draft)
+
+
+def read_axes(draft: Draft) -> None:
+    """Squeeze, Unsqueeze and ReduceMean: axes as an input."""
+    since = MEAN_AXES_INPUT if draft.operator == "ReduceMean" else AXES_INPUT
+    axes = draft.integers("axes") if draft.opset < since else None
+    if axes is not None:
+        draft.inputs = [*draft.inputs[:1], draft.add_tensor("axes", as_integers(axes))]
+    read_plain(draft)
+
+
+def read_pad(draft: Draft) -> None:
+    """Pads of all axes, as an input; and the number to fill them with."""
+    rank = len(draft.type_of(0).shape)
+    if draft.opset < PAD_INPUTS:
+        pads, value = draft.integers("pads"), draft.number("value")
+        if pads is None:
+            raise NodeRefusedError("it has no pads")
+        draft.inputs = [draft.inputs[0], draft.add_tensor("pads", as_integers(pads))]
+        if value:
+            draft.inputs.append(draft.add_tensor("value", _scalar(draft, value)))
+    axes = draft.constant(3)
+    if axes is not None:
+        pads_given = draft.constant(1)
+        listed = axes.ravel().tolist()
+        good = pads_given is not None and pads_given.size == 2 * len(listed)
+        if pads_given is None or not good or not all(-rank <= axis < rank for axis in listed):
+            raise NodeRefusedError(f"its axes {listed} and its pads do not fit")
+        spread = np.zeros((2, rank), np.int64)
+        spread[:, listed] = pads_given.reshape(2, -1)
+        draft.inputs = [draft.inputs[0], draft.add_tensor("pads", spread.ravel()), draft.inputs[2]]
+    read_plain(draft)
+
+
+def read_softmax(draft: Draft) -> None:
+    """Along one axis; before opset 13, over all axes from `axis` on, which are joined and split."""
+    if draft.opset >= SOFTMAX_ALONG_AXIS:
+        return read_plain(draft)
+    shape = draft.type_of(0).shape
+    axis, rank = draft.integer("axis", 1), len(shape)
+    if not -rank <= axis <= rank:
+        raise NodeRefusedError(f"its axis {axis} is none of {rank}")
+    axis = axis + rank if axis < 0 else axis
+    if axis < rank and all(size == 1 for size in shape[axis + 1 :]):
+        return read_plain(draft, axis=axis)
+    flat, result, output = f"{draft.outputs[0]}.flat", f"{draft.outputs[0]}.rows", draft.outputs
+    sizes = [-1 if size == FREE else int(size) for size in shape]
+    back = draft.add_tensor("shape", as_integers(sizes))
+    if {flat, result} & draft.types.keys():
+        raise NodeRefusedError(f"the names {flat} and {result} are taken")
+    draft.add("Flatten", draft.inputs, [flat], {"axis": axis})
+    draft.add(draft.operator, [flat], [result], {"axis": -1})
+    draft.add("Reshape", [result, back], output, {"allowzero": int(math.prod(sizes) == 0)})
+    return None
+
+
+RULES: dict[str, Callable[[Draft], None]] = {
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Gemm"), read_arithmetic),
+    **dict.fromkeys(("Conv", "MaxPool", "AveragePool"), read_window),
+    **dict.fromkeys(("Squeeze", "Unsqueeze", "ReduceMean"), read_axes),
+    **dict.fromkeys(("Softmax", "LogSoftmax"), read_softmax),
+    "BatchNormalization": read_batch_norm,
+    "Clip": read_clip,
+    "Cast": read_cast,
+    "Constant": read_constant,
+    "ConstantOfShape": read_constant_of_shape,
+    "Dropout": read_dropout,
+    "Pad": read_pad,
+}

@@ -1,0 +1,91 @@
+"""An ONNX file as a graph: `read_graph(Path("net.onnx")).nodes`.
+
+Without the onnx package, and nothing is run. Opsets from 6 on are brought to the newest one's form
+by `cnnkit.formats.onnx.opsets`; Constant nodes become tensors, and automatic padding becomes
+numbers. What cnnkit does not know is refused by node and reason.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnnkit.errors import InputError
+from cnnkit.formats.onnx.draft import Draft, NodeRefusedError
+from cnnkit.formats.onnx.opsets import RULES, read_plain
+from cnnkit.formats.onnx.protobuf import Node as FileNode
+from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.types import FREE, LARGEST, TensorType, count
+
+OLDEST, NEWEST = 6, 28  # opsets
+REMEDY = "run it in ONNX Runtime"
+
+
+def read_graph(path: Path) -> Graph:
+    """Read an ONNX file.
+
+    Raises:
+        StorageError: the file, or one with its weights, cannot be read.
+        InputError: it is damaged, or has a node that cnnkit does not know, which is named.
+    """
+    return to_graph(path, read_onnx(path))
+
+
+def to_graph(path: Path, file: OnnxFile) -> Graph:
+    """Return what a file computes as a graph whose shapes have been inferred.
+
+    Raises:
+        InputError: as `read_graph`.
+    """
+    opset = file.opsets.get("", file.opsets.get("ai.onnx", 0))
+    if not OLDEST <= opset <= NEWEST:
+        raise InputError(
+            path,
+            f"uses opset {opset}, which is too {'old' if opset < OLDEST else 'new'}: "
+            f"cnnkit reads {OLDEST} to {NEWEST}",
+            "export it again with another opset, or run it in ONNX Runtime",
+        )
+    inputs = {name: _input(path, name, *stated) for name, stated in file.inputs.items()}
+    wanted = {name for node in file.nodes for name in node.inputs} | set(file.outputs)
+    draft = Draft(opset, inputs, file.tensors)
+    try:
+        for node in file.nodes:
+            _read(draft, node, wanted)
+        return draft.finish(file.outputs)
+    except InputError as error:
+        has = "has the " if error.subject.startswith("node ") else ""
+        raise InputError(
+            path, f"{has}{error.subject}: {error.reason}", f"{error.remedy}, or {REMEDY}"
+        ) from error
+
+
+def _read(draft: Draft, node: FileNode, wanted: set[str]) -> None:
+    outputs = list(node.outputs)
+    while len(outputs) > 1 and outputs[-1] not in wanted:  # an optional one that nobody asks for
+        outputs.pop()
+    inputs = list(node.inputs)
+    while inputs and not inputs[-1]:
+        inputs.pop()
+    try:
+        draft.begin(node.operator, node.name, inputs, outputs, node.attributes)
+        RULES.get(node.operator, read_plain)(draft)
+    except NodeRefusedError as error:
+        title = f"{node.operator} {node.name or outputs[0]}".rstrip()
+        raise InputError(f"node {title}", str(error), "change the model") from error
+
+
+def _input(path: Path, name: str, dtype: str, sizes: tuple[int, ...]) -> TensorType:
+    if not dtype:
+        raise InputError(
+            path, f"has the input {name}, which is no tensor of a type that NumPy has", REMEDY
+        )
+    if 0 in sizes[1:]:
+        raise InputError(
+            path,
+            f"does not say how large its images are: axis {sizes.index(0, 1)} of {name} is free",
+            "export it with a fixed image size, or run it in ONNX Runtime",
+        )
+    shape = tuple(size or FREE for size in sizes)
+    if count(shape) > LARGEST:
+        raise InputError(path, f"has the input {name} of {list(shape)}: too large", REMEDY)
+    return TensorType(dtype, shape)

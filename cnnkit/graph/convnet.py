@@ -1,0 +1,78 @@
+"""The family of Conv-ReLU-MaxPool stacks as graphs: `build(architecture, tensors)`, `match(graph)`.
+
+Blocks of Conv (stride 1, square kernel), ReLU and MaxPool (window = stride), then Flatten and one
+linear layer. `match` takes what other tools write for the same network, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.convnet_match import Match
+from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.types import Array, TensorType
+
+INPUT, OUTPUTS = "input", ("logits", "probabilities", "label")
+
+
+def build(
+    architecture: Architecture, tensors: Mapping[str, NDArray[np.float32]], input: str = "uint8"
+) -> Graph:
+    """Return the graph of a network: images [N, C, H, W] in; logits, probabilities and label out.
+
+    Args:
+        architecture: its shapes.
+        tensors: float32 arrays by the names of `architecture.parameter_shapes()`.
+        input: "uint8" for raw pixels, scaled by the graph, or "float32" for pixels from 0 to 1.
+    """
+    constants: dict[str, Array] = {name: tensors[name] for name in architecture.parameter_shapes()}
+    nodes: list[Node] = []
+    value = INPUT
+    if input == "uint8":
+        constants = {"pixel_scale": np.array(PIXEL_SCALE), **constants}
+        nodes += [
+            _node("Cast", [INPUT], "raw", to="float32"),
+            _node("Mul", ["raw", "pixel_scale"], "scaled"),
+        ]
+        value = "scaled"
+    for i, block in enumerate(architecture.blocks):
+        kernel, pads, pool = (block.kernel,) * 2, (block.padding,) * 4, (block.pool,) * 2
+        parameters = [f"convs.{i}.weight", f"convs.{i}.bias"]
+        nodes += [
+            _node("Conv", [value, *parameters], f"conv{i}", kernel_shape=kernel, pads=pads),
+            _node("Relu", [f"conv{i}"], f"relu{i}"),
+            _node("MaxPool", [f"relu{i}"], f"pool{i}", kernel_shape=pool, strides=pool),
+        ]
+        value = f"pool{i}"
+    nodes += [
+        _node("Flatten", [value], "features", axis=1),
+        _node("Gemm", ["features", "linear.weight", "linear.bias"], "logits", transB=1),
+        _node("Softmax", ["logits"], "probabilities", axis=1),
+        _node("ArgMax", ["logits"], "label", axis=1, keepdims=0),
+    ]
+    images = TensorType(input, ("N", *architecture.input))
+    return Graph({INPUT: images}, tuple(nodes), OUTPUTS, constants)
+
+
+def match(
+    graph: Graph, source: object = "the graph"
+) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
+    """Return the architecture and the parameters of a graph of the family.
+
+    Args:
+        graph: any one.
+        source: the file that errors shall name.
+
+    Raises:
+        InputError: a node has no place in the family; it is named with the reason.
+    """
+    return Match(graph, source).read()
+
+
+def _node(operator: str, inputs: list[str], output: str, **attributes: Any) -> Node:
+    return Node(operator, tuple(inputs), (output,), attributes, output)

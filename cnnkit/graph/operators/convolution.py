@@ -1,0 +1,99 @@
+"""Conv and BatchNormalization (inference), of any number of spatial axes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnkit.graph.operators.base import (
+    Arrays,
+    Attributes,
+    Constants,
+    Einsum,
+    Operator,
+    Types,
+    at,
+    floating,
+    need,
+    tensor,
+)
+from cnnkit.graph.operators.windows import DEFAULTS, Window, output_sizes, padded, view
+from cnnkit.graph.types import Array, Shape, TensorType
+
+
+def infer_conv(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:
+    """Return the type of x [N, C, H, W] convolved with w [O, C/group, kernel H, kernel W]."""
+    x, w = floating(types, 0), floating(types, 1)
+    window, group = Window.of(attributes), attributes["group"]
+    sizes = output_sizes(window, x)
+    need(w.dtype == x.dtype, f"its weight is {w}, and its input {x}")
+    need(
+        w.shape[2:] == window.kernel and len(w.shape) == len(x.shape),
+        f"its weight is {w}, and its kernel_shape {list(window.kernel)}",
+    )
+    channels, outputs = x.shape[1], w.shape[0]
+    need(
+        isinstance(channels, int) and isinstance(outputs, int) and outputs > 0 and group > 0,
+        f"its input {x} and its weight {w} in {group} groups are no convolution",
+    )
+    assert isinstance(channels, int)
+    assert isinstance(outputs, int)
+    need(outputs % group == 0, f"its {outputs} output channels do not divide into {group} groups")
+    need(
+        w.shape[1] == channels // group and channels % group == 0,
+        f"its weight takes {w.shape[1]} channels in each of {group} groups, its input has "
+        f"{channels}",
+    )
+    if len(types) > 2 and types[2] is not None:
+        bias = floating(types, 2)
+        need(bias == TensorType(x.dtype, (outputs,)), f"its bias is {bias}, not [{outputs}]")
+    return [tensor(x.dtype, (x.shape[0], outputs, *sizes))]
+
+
+def evaluate_conv(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+    """Cross-correlate, group by group, and add the bias."""
+    window = Window.of(attributes)
+    x, weight = view(padded(at(inputs, 0), window, 0), window), at(inputs, 1)
+    space, kernel = "hwd"[: len(window.kernel)], "ijk"[: len(window.kernel)]
+    subscripts = f"nc{space}{kernel},oc{kernel}->no{space}"
+    group = attributes["group"]
+    parts = zip(np.split(x, group, 1), np.split(weight, group), strict=True)
+    y = np.concatenate([einsum(subscripts, *part) for part in parts], axis=1)
+    if len(inputs) > 2 and inputs[2] is not None:
+        y = y + per_channel(at(inputs, 2), y.ndim)
+    return [y]
+
+
+def infer_batch_norm(
+    attributes: Attributes, types: Types, constants: Constants
+) -> list[TensorType]:
+    """Return the type of x [N, C, ...] normalised by four arrays [C]."""
+    x = floating(types, 0)
+    need(len(x.shape) >= 2, f"its input is {x}, without channels")
+    channels: Shape = x.shape[1:2]
+    for index in range(1, 5):
+        found = floating(types, index)
+        need(found.shape == channels, f"its input {index} is {found}, not {list(channels)}")
+    return [x]
+
+
+def evaluate_batch_norm(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+    """Return (x - mean) / √(variance + ε) * scale + shift."""
+    x = at(inputs, 0)
+    scale, shift, mean, variance = (per_channel(at(inputs, i), x.ndim) for i in range(1, 5))
+    return [(x - mean) / np.sqrt(variance + attributes["epsilon"]) * scale + shift]
+
+
+def per_channel(values: Array, rank: int) -> Array:
+    """Return values [C] as they are broadcast over [N, C, ...]."""
+    return values.reshape(-1, *[1] * (rank - 2))
+
+
+OPERATORS = {
+    "Conv": Operator({**DEFAULTS, "group": 1}, infer_conv, evaluate_conv, (2, 3)),
+    "BatchNormalization": Operator(
+        {"epsilon": 1e-5},
+        infer_batch_norm,
+        evaluate_batch_norm,
+        (5, 5),
+    ),
+}

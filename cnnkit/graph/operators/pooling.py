@@ -1,0 +1,94 @@
+"""MaxPool, AveragePool and GlobalAveragePool, of any number of spatial axes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnkit.graph.operators.base import (
+    Arrays,
+    Attributes,
+    Constants,
+    Einsum,
+    Operator,
+    Types,
+    at,
+    floating,
+    given,
+    need,
+    tensor,
+)
+from cnnkit.graph.operators.windows import DEFAULTS, Window, fixed, output_sizes, padded, view
+from cnnkit.graph.types import Array, TensorType
+
+
+def infer_pool(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:
+    """Return the type of windows over x [N, C, H, W]."""
+    x, window = given(types, 0), Window.of(attributes)
+    need(x.dtype != "bool", f"its input is {x}")
+    sizes = output_sizes(window, x)
+    pads = zip(window.pads, 2 * window.extents, strict=True)
+    need(all(pad < extent for pad, extent in pads), "a window lies in its padding entirely")
+    return [tensor(x.dtype, (*x.shape[:2], *sizes))]
+
+
+def infer_average(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:
+    """Return the type of the averages, which only floating-point numbers have."""
+    floating(types, 0)
+    return infer_pool(attributes, types, constants)
+
+
+def evaluate_max(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+    """Return the largest of each window; padding is smaller than any number."""
+    return [max_pool(at(inputs, 0), Window.of(attributes))]
+
+
+def max_pool(x: Array, window: Window) -> Array:
+    """Return the largest element of each window of x [N, C, H, W]."""
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    found: Array = view(padded(x, window, lowest), window).max(axis=_kernel(window))
+    return found
+
+
+def evaluate_average(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+    """Return each window's sum by its number of elements, those of the padding counted or not.
+
+    What a last window reaches beyond the padding (ceil_mode) never counts.
+    """
+    x, window = at(inputs, 0), Window.of(attributes)
+    full, rank = padded(x, window, 0), len(window.kernel)
+    sides = zip(window.pads[:rank], window.pads[rank:], strict=True)
+    counted = np.pad(
+        np.ones((1, 1, *x.shape[2:])),
+        [(0, 0), (0, 0), *sides],
+        constant_values=attributes["count_include_pad"],
+    )
+    beyond = zip(full.shape[2:], counted.shape[2:], strict=True)
+    counted = np.pad(counted, [(0, 0), (0, 0), *((0, want - has) for want, has in beyond)])
+    sums, counts = (view(array, window).sum(axis=_kernel(window)) for array in (full, counted))
+    return [sums / counts]
+
+
+def _kernel(window: Window) -> tuple[int, ...]:
+    """Return the axes of a view that lie within a window."""
+    return tuple(range(-len(window.kernel), 0))
+
+
+def infer_global(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:
+    """Return [N, C, 1, 1] for x [N, C, H, W]."""
+    x = floating(types, 0)
+    need(len(x.shape) > 2, f"its input is {x}, without spatial axes")
+    return [tensor(x.dtype, (*x.shape[:2], *[1] * len(fixed(x.shape[2:]))))]
+
+
+def evaluate_global(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+    """Return the mean of each channel."""
+    x = at(inputs, 0)
+    return [x.mean(axis=tuple(range(2, x.ndim)), keepdims=True)]
+
+
+POOL = {**DEFAULTS, "ceil_mode": 0}
+OPERATORS = {
+    "MaxPool": Operator(POOL, infer_pool, evaluate_max),
+    "AveragePool": Operator({**POOL, "count_include_pad": 0}, infer_average, evaluate_average),
+    "GlobalAveragePool": Operator({}, infer_global, evaluate_global),
+}

@@ -1,0 +1,93 @@
+"""What a graph computes, in float64 and NumPy: `evaluate(graph, {"x": images})["logits"]`.
+
+It is the oracle for every other executor, so it is plain: one operator after another, each as its
+definition says. Integers stay integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from cnnkit.errors import InputError
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.operators import OPERATORS
+from cnnkit.graph.operators.base import Einsum
+from cnnkit.graph.shapes import infer_types
+from cnnkit.graph.types import FREE, Array, TensorType, fits
+
+
+def evaluate(
+    graph: Graph,
+    inputs: Mapping[str, Array],
+    wanted: Sequence[str] | None = None,
+    *,
+    reproducible: bool = True,
+) -> dict[str, Array]:
+    """Return values by name, floating-point ones as float64.
+
+    Args:
+        graph: the network.
+        inputs: an array for each input; floating-point ones may be wider than they are declared.
+        wanted: names of any values in the graph; its outputs where none are named.
+        reproducible: sum in NumPy's own order, the same on each processor. False leaves products to
+            BLAS, which is twenty times as fast and rounds otherwise on other processors.
+
+    Raises:
+        InputError: an input does not fit, or the graph's shapes do not.
+    """
+    infer_types(graph)
+    _check_inputs(graph, inputs)
+    names = graph.outputs if wanted is None else wanted
+    values = {name: _wide(array) for name, array in inputs.items()}
+    last = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
+    einsum: Einsum = partial(np.einsum, optimize=False) if reproducible else _blas_einsum
+    for i, node in enumerate(graph.nodes):
+        arrays = [_value(graph, values, name) if name else None for name in node.inputs]
+        with np.errstate(all="ignore"):  # infinities and NaN are results like any other
+            results = OPERATORS[node.operator].evaluate(node.attributes, arrays, einsum)
+        values.update(zip(node.outputs, results, strict=False))
+        for name in {*node.inputs, *node.outputs} & values.keys():
+            if last.get(name, i) == i and name not in names:
+                del values[name]
+    return {name: _value(graph, values, name) for name in names}
+
+
+def _blas_einsum(subscripts: str, a: Array, b: Array) -> Array:
+    """Return np.einsum's result by BLAS; the second operand first, whose copy is the cheaper one."""
+    inputs, _, output = subscripts.partition("->")
+    first, _, second = inputs.partition(",")
+    product: Array = np.einsum(f"{second},{first}->{output}", b, a, optimize=True)
+    return product
+
+
+def _value(graph: Graph, values: Mapping[str, Array], name: str) -> Array:
+    if name in values:
+        return values[name]
+    if name in graph.tensors:
+        return _wide(graph.tensors[name])
+    raise InputError(f"value {name}", "is none of the graph's", "name a node's output")
+
+
+def _wide(array: Array) -> Array:
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def _check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:
+    batches = set()
+    for name in inputs.keys() | graph.inputs.keys():
+        expected = graph.inputs.get(name)
+        found = TensorType.of(inputs[name]) if name in inputs else None
+        if expected is None or found is None:
+            has = ", ".join(graph.inputs)
+            raise InputError(f"input {name}", f"is missing, or none of {has}", "give an array each")
+        images = fits(expected.shape, inputs[name].shape)
+        same = found.dtype == expected.dtype or (found.is_float and expected.is_float)
+        if images is None or not same:
+            raise InputError(f"input {name}", f"is {found}, not {expected}", "give what it takes")
+        if FREE in expected.shape:
+            batches.add(images)
+    if len(batches) > 1:
+        raise InputError("the inputs", f"hold {sorted(batches)} images", "give as many to each")
