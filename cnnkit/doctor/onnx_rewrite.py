@@ -14,8 +14,9 @@ import numpy as np
 
 from cnnkit.doctor.compatibility import TOLERANCE, largest_difference, random_feeds
 from cnnkit.errors import InputError, MissingError, VerdictError
+from cnnkit.formats.onnx.model import LOWEST_OPSET
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
-from cnnkit.formats.onnx.writer import LOWEST_OPSET, OPSET
+from cnnkit.formats.onnx.writer import OPSET
 from cnnkit.runtimes.third_party import Arrays, trials
 from cnnkit.system.files import write_bytes
 from cnnkit.system.subprocesses import exchange_folder

@@ -16,11 +16,11 @@ from cnnkit.errors import InputError
 from cnnkit.formats.golden import KEY, Golden, choose, vectors
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.convnet import INPUT as INPUT
+from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
 from cnnkit.graph.weights import Weights
 
 CONTRACT_VERSION = 1
-INPUT = "image"
-OUTPUTS = ("logits", "probabilities", "label")
 QUANTISATION = "cnnkit.quantization"
 MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import INPUT, LOGITS
+from cnnkit.graph.reference import evaluate
 from cnnkit.graph.weights import Weights
 from cnnkit.metrics import LOGIT_TOLERANCE
 
@@ -106,26 +107,8 @@ def vectors(weights: Weights, images: NDArray[np.uint8]) -> Golden:
 
 
 def exact_logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return logits [N, K] of uint8 [N, C, H, W], computed in float64 with NumPy."""
-    parameters = {name: array.astype(np.float64) for name, array in weights.tensors.items()}
-    x = images * PIXEL_SCALE
-    for i, block in enumerate(weights.architecture.blocks):
-        around = [(0, 0), (0, 0), *[(block.padding, block.padding)] * 2]
-        windows = sliding_window_view(np.pad(x, around), (block.kernel, block.kernel), (2, 3))
-        # einsum's own loops, not BLAS, whose order of summation is another on each processor
-        x = np.einsum("nchwij,ocij->nohw", windows, parameters[f"convs.{i}.weight"])
-        x = np.maximum(x + parameters[f"convs.{i}.bias"][:, None, None], 0)
-        rows, columns = (side // block.pool * block.pool for side in x.shape[2:])
-        n, c = x.shape[:2]
-        cells = x[:, :, :rows, :columns].reshape(
-            n, c, rows // block.pool, block.pool, columns // block.pool, block.pool
-        )
-        x = cells.max(axis=(3, 5))
-    features = x.reshape(len(x), -1)
-    logits: NDArray[np.float64] = (
-        np.einsum("nf,kf->nk", features, parameters["linear.weight"]) + parameters["linear.bias"]
-    )
-    return logits
+    """Return logits [N, K] of uint8 [N, C, H, W] in float64, the same bits on every processor."""
+    return evaluate(weights.graph(), {INPUT: images}, [LOGITS])[LOGITS]
 
 
 def _shortest(array: NDArray[np.float32]) -> list[list[float]]:

@@ -17,7 +17,8 @@ from cnnkit.graph.convnet_match import Match
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.types import Array, TensorType
 
-INPUT, OUTPUTS = "input", ("logits", "probabilities", "label")
+INPUT = "image"
+LOGITS, PROBABILITIES, LABEL = OUTPUTS = ("logits", "probabilities", "label")
 
 
 def build(

@@ -56,7 +56,7 @@ def evaluate(
 
 
 def _blas_einsum(subscripts: str, a: Array, b: Array) -> Array:
-    """Return np.einsum's result by BLAS; the second operand first, whose copy is the cheaper one."""
+    """Return np.einsum's result by BLAS; the second operand first: its copy is the cheaper one."""
     inputs, _, output = subscripts.partition("->")
     first, _, second = inputs.partition(",")
     product: Array = np.einsum(f"{second},{first}->{output}", b, a, optimize=True)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import build
+from cnnkit.graph.graph import Graph
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,15 @@ class Weights:
         for name in self.architecture.parameter_shapes():
             digest.update(np.ascontiguousarray(self.tensors[name], dtype="<f4").tobytes())
         return digest.hexdigest()
+
+    def graph(self, input: str = "uint8") -> Graph:
+        """Return the network as a graph.
+
+        Args:
+            input: "uint8" for raw pixels, which the graph scales, or "float32" for pixels that are
+                scaled to [0, 1] already.
+        """
+        return build(self.architecture, self.tensors, input)
 
     @property
     def names(self) -> list[str]:

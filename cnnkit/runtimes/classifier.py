@@ -123,9 +123,9 @@ def load(
 
 
 def _read_onnx(path: Path) -> Weights:
-    from cnnkit.formats.onnx.convnet import read_stack
+    from cnnkit.formats.onnx.convnet import read_convnet
 
-    return read_stack(path)
+    return read_convnet(path)
 
 
 def _read_c(path: Path) -> Weights:

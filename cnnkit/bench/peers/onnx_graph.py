@@ -2,92 +2,77 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.bench.workloads.inference import RawWorkload
+from cnnkit.formats.onnx.model import to_model
 from cnnkit.graph.architecture import PIXEL_SCALE
+from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.passes.fusion import fuse_convolutions
+from cnnkit.graph.types import Array, TensorType
 
-OPSET, IR_VERSION = 17, 8
+OPSET = 17
 
 
-def onnx_model(work: Workload) -> bytes:
+def onnx_model(work: Workload, fused: bool = False) -> bytes:
     """Return the serialised model: `x` [N, C, H, W] in, `y` float32 out, N fixed.
 
     For raw pixels it is the graph that `cnnkit export` writes: x is uint8, y the logits, and there
     are two more outputs, `probabilities` and `label`. Shapes are fixed because the benchmark's are:
-    runtimes that specialise on them may.
+    runtimes that specialise on them may. Where `fused` is given, blocks are cnnkit's own operator.
     """
-    nodes, weights, value = [], [], "x"
+    graph = fuse_convolutions(to_graph(work)) if fused else to_graph(work)
+    return bytes(to_model(graph, OPSET).SerializeToString())
+
+
+def to_graph(work: Workload) -> Graph:
+    """Return a workload as a graph."""
+    tensors: dict[str, Array] = {}
+    nodes: list[Node] = []
+
+    def add(operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        nodes.append(Node(operator, tuple(inputs), (output,), attributes, output))
+        return output
+
     raw = isinstance(work, RawWorkload)
+    value = "x"
     if raw:
-        weights.append(numpy_helper.from_array(np.asarray(PIXEL_SCALE, np.float32), "scale"))
-        nodes += [
-            helper.make_node("Cast", ["x"], ["pixels"], to=TensorProto.FLOAT),
-            helper.make_node("Mul", ["pixels", "scale"], ["scaled"]),
-        ]
-        value = "scaled"
+        tensors["scale"] = np.asarray(PIXEL_SCALE, np.float32)
+        value = add("Mul", [add("Cast", ["x"], "pixels", to="float32"), "scale"], "scaled")
+    last = len(work.layers) - 1
     for i, layer in enumerate(work.layers):
         arrays = {f"weight{i}": layer.weight}
         if layer.bias is not None:
             arrays[f"bias{i}"] = layer.bias
-        weights += [numpy_helper.from_array(array, name) for name, array in arrays.items()]
-        nodes += [
-            helper.make_node(
-                "Conv",
-                [value, *arrays],
-                [f"conv{i}"],
-                kernel_shape=layer.weight.shape[2:],
-                strides=layer.stride,
-                pads=layer.padding * 2,
-            ),
-            helper.make_node("Relu", [f"conv{i}"], [f"relu{i}"]),
-            helper.make_node(
-                "MaxPool",
-                [f"relu{i}"],
-                [f"pool{i}"],
-                kernel_shape=layer.pool_kernel,
-                strides=layer.pool_stride,
-                pads=layer.pool_padding * 2,
-            ),
-        ]
-        value = f"pool{i}"
+        tensors |= arrays
+        value = add(
+            "Conv",
+            [value, *arrays],
+            f"conv{i}",
+            kernel_shape=layer.weight.shape[2:],
+            strides=layer.stride,
+            pads=layer.padding * 2,
+        )
+        value = add(
+            "MaxPool",
+            [add("Relu", [value], f"relu{i}")],
+            "y" if i == last and not work.head else f"pool{i}",
+            kernel_shape=layer.pool_kernel,
+            strides=layer.pool_stride,
+            pads=layer.pool_padding * 2,
+        )
+    outputs = ["y"]
     if work.head:
-        weights += [
-            numpy_helper.from_array(work.head.weight, "weight"),
-            numpy_helper.from_array(work.head.bias, "bias"),
-        ]
-        scores = "y" if raw else "logits"
-        nodes += [
-            helper.make_node("Flatten", [value], ["features"]),
-            helper.make_node("Gemm", ["features", "weight", "bias"], [scores], transB=1),
-        ]
+        tensors |= {"weight": work.head.weight, "bias": work.head.bias}
+        features = add("Flatten", [value], "features")
+        scores = add("Gemm", [features, "weight", "bias"], "y" if raw else "logits", transB=1)
         if raw:
-            nodes += [
-                helper.make_node("Softmax", ["y"], ["probabilities"], axis=1),
-                helper.make_node("ArgMax", ["y"], ["label"], axis=1, keepdims=0),
-            ]
+            outputs.append(add("Softmax", [scores], "probabilities", axis=1))
+            outputs.append(add("ArgMax", [scores], "label", axis=1, keepdims=0))
         else:
-            nodes.append(helper.make_node("LogSoftmax", ["logits"], ["y"], axis=1))
-    else:
-        nodes[-1].output[0] = "y"
-    element = helper.np_dtype_to_tensor_dtype(work.x.dtype)
-    outputs: dict[str, tuple[int, tuple[int, ...]]] = {"y": (TensorProto.FLOAT, work.output_shape)}
-    if raw:
-        outputs["probabilities"] = outputs["y"]
-        outputs["label"] = (TensorProto.INT64, work.output_shape[:1])
-    graph = helper.make_graph(
-        nodes,
-        "workload",
-        [helper.make_tensor_value_info("x", element, work.x.shape)],
-        [helper.make_tensor_value_info(name, *value) for name, value in outputs.items()],
-        weights,
-    )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
-    )
-    onnx.checker.check_model(model)
-    content: bytes = model.SerializeToString()
-    return content
+            add("LogSoftmax", [scores], "y", axis=1)
+    images = TensorType(work.x.dtype.name, work.x.shape)
+    return Graph({"x": images}, tuple(nodes), tuple(outputs), tensors)

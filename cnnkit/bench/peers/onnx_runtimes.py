@@ -24,10 +24,9 @@ def onnxruntime_fused(work: Workload, threads: int) -> Ready:
         MissingError: its library was not built.
     """
     from cnnkit.bench.peers.onnx_graph import onnx_model
-    from cnnkit.formats.onnx.fused import fuse_blocks
     from cnnkit.ops.ort_op import ort_custom_ops
 
-    return _session(fuse_blocks(onnx_model(work)), work, threads, ort_custom_ops())
+    return _session(onnx_model(work, fused=True), work, threads, ort_custom_ops())
 
 
 def _session(model: bytes, work: Workload, threads: int, library: str | None = None) -> Ready:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.golden import choose, exact_logits, vectors
-from cnnkit.formats.onnx.writer import write_onnx
+from cnnkit.formats.onnx.writer import set_metadata, write_onnx
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.weights import Weights
@@ -50,7 +50,7 @@ def write_onnx_int8(weights: Weights, options: Options) -> dict[str, bytes]:
         )
     content = write_onnx(weights, options)[".onnx"]
     import onnx
-    from onnx import helper, numpy_helper
+    from onnx import numpy_helper
 
     model = _quantise(onnx.load_from_string(content), _calibration(weights, options))
     for tensor in model.graph.initializer:  # raw, as cnnkit's own reader takes them
@@ -65,9 +65,7 @@ def write_onnx_int8(weights: Weights, options: Options) -> dict[str, bytes]:
         "tensors_sha256": digest(tensors),
     }
     values |= _golden(weights, options, model.SerializeToString())
-    model.producer_name, model.producer_version = "cnnkit", values["version"]
-    del model.metadata_props[:]
-    helper.set_model_props(model, contract.encode(dict(sorted(values.items()))))
+    set_metadata(model, dict(sorted(values.items())))
     onnx.checker.check_model(model, full_check=True)
     return {".int8.onnx": bytes(model.SerializeToString(deterministic=True))}
 
