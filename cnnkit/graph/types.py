@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FREE = "N"  # the number of images, the only size that may be left open
-LARGEST = 2**28  # elements of a tensor of one image: more is damage, or beyond these machines
+LARGEST = 2**27  # elements of a tensor of one image: more is damage, or beyond these machines
 
 FLOATS = ("float16", "float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cnnkit.graph.operators.base import (
@@ -18,7 +20,9 @@ from cnnkit.graph.operators.base import (
     tensor,
 )
 from cnnkit.graph.operators.windows import DEFAULTS, Window, fixed, output_sizes, padded, view
-from cnnkit.graph.types import Array, TensorType
+from cnnkit.graph.types import Array, TensorType, count
+
+MOST_WORK = 2**28  # elements of all windows of one image
 
 
 def infer_pool(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:
@@ -28,7 +32,10 @@ def infer_pool(attributes: Attributes, types: Types, constants: Constants) -> li
     sizes = output_sizes(window, x)
     pads = zip(window.pads, 2 * window.extents, strict=True)
     need(all(pad < extent for pad, extent in pads), "a window lies in its padding entirely")
-    return [tensor(x.dtype, (*x.shape[:2], *sizes))]
+    found = tensor(x.dtype, (*x.shape[:2], *sizes))
+    work = count(found.shape) * math.prod(window.kernel)  # no weights in the file bound the kernel
+    need(work <= MOST_WORK, f"its window {list(window.kernel)} is too large", "use a smaller one")
+    return [found]
 
 
 def infer_average(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:
