@@ -23,6 +23,7 @@ from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats.onnx.reader import read_graph
 from cnnkit.graph.passes import fuse_convolutions, simplify
 from cnnkit.graph.reference import evaluate
+from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import count
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
@@ -361,7 +362,8 @@ def test_a_damaged_file_raises_nothing_but_our_errors(part: int, tmp_path: Path)
         start = time.process_time()
         try:
             graph = read_graph(path)
-            if all(count(type.shape) < 10_000 for type in graph.inputs.values()):
+            # Larger ones are legal, and only slow.
+            if all(count(type.shape) < 2**18 for type in infer_types(graph).values()):
                 feeds = {
                     name: np.ones([2 if s == "N" else int(s) for s in type.shape], type.dtype)
                     for name, type in graph.inputs.items()
