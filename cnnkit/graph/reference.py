@@ -16,7 +16,7 @@ from cnnkit.graph.graph import Graph
 from cnnkit.graph.operators import OPERATORS
 from cnnkit.graph.operators.base import Einsum
 from cnnkit.graph.shapes import infer_types
-from cnnkit.graph.types import FREE, Array, TensorType, fits
+from cnnkit.graph.types import FREE, Array, TensorType, fits, widen
 
 
 def evaluate(
@@ -41,7 +41,7 @@ def evaluate(
     infer_types(graph)
     _check_inputs(graph, inputs)
     names = graph.outputs if wanted is None else wanted
-    values = {name: _wide(array) for name, array in inputs.items()}
+    values = {name: widen(array) for name, array in inputs.items()}
     last = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
     einsum: Einsum = partial(np.einsum, optimize=False) if reproducible else _blas_einsum
     for i, node in enumerate(graph.nodes):
@@ -56,7 +56,7 @@ def evaluate(
 
 
 def _blas_einsum(subscripts: str, a: Array, b: Array) -> Array:
-    """Return np.einsum's result by BLAS; the second operand first: its copy is the cheaper one."""
+    """Return np.einsum's result by BLAS; the second operand first, whose copy is cheaper."""
     inputs, _, output = subscripts.partition("->")
     first, _, second = inputs.partition(",")
     product: Array = np.einsum(f"{second},{first}->{output}", b, a, optimize=True)
@@ -67,12 +67,8 @@ def _value(graph: Graph, values: Mapping[str, Array], name: str) -> Array:
     if name in values:
         return values[name]
     if name in graph.tensors:
-        return _wide(graph.tensors[name])
+        return widen(graph.tensors[name])
     raise InputError(f"value {name}", "is none of the graph's", "name a node's output")
-
-
-def _wide(array: Array) -> Array:
-    return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
 def _check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FREE = "N"  # the number of images, the only size that may be left open
-LARGEST = 2**28  # elements of a tensor of one image: more is damage, or beyond these machines
+LARGEST = 2**27  # elements of a tensor of one image: more is damage, or beyond these machines
 
 FLOATS = ("float16", "float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -63,6 +63,15 @@ def fits(expected: Shape, found: tuple[int, ...]) -> int | None:
     return free.pop() if free else 1
 
 
-def zeros(type: TensorType, images: int) -> Array:
-    """Return an array of this type for a number of images."""
-    return np.zeros([images if size == FREE else int(size) for size in type.shape], type.dtype)
+def widen(array: Array) -> Array:
+    """Return floating-point numbers as float64, others as they are."""
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+        return array.astype(np.float64)
+
+
+def narrow(array: Array, dtype: str) -> Array:
+    """Return numbers as their own type; what it cannot hold becomes infinite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.astype(dtype)

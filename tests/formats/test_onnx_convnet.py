@@ -149,7 +149,7 @@ REFUSED: dict[str, tuple[dict[int, list[Spec]], str]] = {
     "oblong": ({5: [("Conv", ["p0", "wide"], ["c1"], {})]}, "3x5 is not square"),
     "lopsided": ({5: [("Conv", ["p0", "w1"], ["c1"], {"pads": [1, 0, 1, 0]})]}, "from side to"),
     "same": (
-        {5: [("Conv", ["p0", "w0"], ["c1"], {"auto_pad": "SAME_UPPER"})]}, "Conv the c1.*takes 3 ch",
+        {5: [("Conv", ["p0", "w0"], ["c1"], {"auto_pad": "SAME_UPPER"})]}, "Conv the c1.*takes 3",
     ),
     "sigmoid": ({3: [("Sigmoid", ["c0"], ["r0"], {})]}, "Sigmoid the r0.*not know this operator"),
     "average": (
@@ -182,8 +182,8 @@ REFUSED: dict[str, tuple[dict[int, list[Spec]], str]] = {
         {2: [("Identity", ["w0"], ["w"], {}), ("Conv", ["pixels", "w"], ["c0"], {})]},
         "Conv the c0.*input 1 is no constant",
     ),
-    "shape": ({8: [("Reshape", ["r1", "side"], ["f"], {})]}, "Reshape the f.*fixed number of images"),
-    "axis": ({8: [("Flatten", ["r1"], ["f"], {"axis": 2})]}, "Flatten the f.*elements of several images"),
+    "shape": ({8: [("Reshape", ["r1", "side"], ["f"], {})]}, "Reshape the f.*number of images"),
+    "axis": ({8: [("Flatten", ["r1"], ["f"], {"axis": 2})]}, "Flatten the f.*of several images"),
     "no flatten": ({8: [("Gemm", ["r1", "w2"], ["f"], {})], 9: []}, "Gemm the f.*not two matrices"),
     "alpha": (
         {9: [("Gemm", ["f", "w2", "b2"], ["y"], {"transB": 1, "alpha": 0.5})]},

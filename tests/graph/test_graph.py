@@ -115,6 +115,9 @@ BAD_SHAPES = {
     "strides": (shaped("Conv", "w", **KERNEL, strides=(0, 1)), "not positive"),
     "pads": (shaped("Conv", "w", **KERNEL, pads=(-1, 0, 0, 0)), "are negative"),
     "huge pads": (shaped("Conv", "w", **KERNEL, pads=(2**40, 0, 0, 0)), "too large"),
+    "huge window": (
+        shaped("AveragePool", kernel_shape=(2**21, 3), pads=(2**20, 1) * 2), "is too large"
+    ),
     "huge output": (
         const("Conv", np.ones((2**12, 3, 1, 1), F4), kernel_shape=(1, 1), pads=(2**9,) * 4),
         "too large",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
 from cnnkit.graph.operators.base import (
@@ -18,7 +21,11 @@ from cnnkit.graph.operators.base import (
     tensor,
 )
 from cnnkit.graph.operators.windows import DEFAULTS, Window, fixed, output_sizes, padded, view
-from cnnkit.graph.types import Array, TensorType
+from cnnkit.graph.types import Array, TensorType, count
+
+# Weights in a file bound a convolution's work; only these bound that of a damaged pool.
+LARGEST_WINDOW = 2**16  # elements
+MOST_WORK = 2**28  # elements of all windows of one image
 
 
 def infer_pool(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:
@@ -28,7 +35,11 @@ def infer_pool(attributes: Attributes, types: Types, constants: Constants) -> li
     sizes = output_sizes(window, x)
     pads = zip(window.pads, 2 * window.extents, strict=True)
     need(all(pad < extent for pad, extent in pads), "a window lies in its padding entirely")
-    return [tensor(x.dtype, (*x.shape[:2], *sizes))]
+    found = tensor(x.dtype, (*x.shape[:2], *sizes))
+    area = math.prod(window.kernel)
+    small = area <= LARGEST_WINDOW and count(found.shape) * area <= MOST_WORK
+    need(small, f"its window {list(window.kernel)} is too large", "use a smaller one")
+    return [found]
 
 
 def infer_average(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:
@@ -45,8 +56,7 @@ def evaluate_max(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list
 def max_pool(x: Array, window: Window) -> Array:
     """Return the largest element of each window of x [N, C, H, W]."""
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    found: Array = view(padded(x, window, lowest), window).max(axis=_kernel(window))
-    return found
+    return over_windows(np.maximum, view(padded(x, window, lowest), window), window)
 
 
 def evaluate_average(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
@@ -64,13 +74,17 @@ def evaluate_average(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> 
     )
     beyond = zip(full.shape[2:], counted.shape[2:], strict=True)
     counted = np.pad(counted, [(0, 0), (0, 0), *((0, want - has) for want, has in beyond)])
-    sums, counts = (view(array, window).sum(axis=_kernel(window)) for array in (full, counted))
+    sums, counts = (over_windows(np.add, view(a, window), window) for a in (full, counted))
     return [sums / counts]
 
 
-def _kernel(window: Window) -> tuple[int, ...]:
-    """Return the axes of a view that lie within a window."""
-    return tuple(range(-len(window.kernel), 0))
+def over_windows(function: Any, windows: Array, window: Window) -> Array:
+    """Return a binary function of all elements of each window, one position after another."""
+    positions = np.ndindex(window.kernel)
+    found: Array = windows[(..., *next(positions))].copy()
+    for position in positions:
+        function(found, windows[(..., *position)], out=found)
+    return found
 
 
 def infer_global(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from cnnkit.graph.operators.base import need
-from cnnkit.graph.types import LARGEST, Array, Shape, TensorType
+from cnnkit.graph.types import LARGEST, Array, Shape, TensorType, count
 
 # Two axes are the rule; a node of one or three gives its own.
 DEFAULTS: dict[str, Any] = {
@@ -70,14 +71,21 @@ def output_sizes(window: Window, input: TensorType) -> tuple[int, ...]:
     need(min(window.dilations) > 0, f"its dilations {list(window.dilations)} are not positive")
     need(min(window.pads) >= 0, f"its pads {list(window.pads)} are negative")
     inputs = fixed(input.shape[2:])
-    return tuple(_output_size(window, axis, size) for axis, size in enumerate(inputs))
+    sizes = tuple(_output_size(window, axis, size) for axis, size in enumerate(inputs))
+    pads = zip(inputs, window.pads[:rank], window.pads[rank:], strict=True)
+    channels = count(input.shape[1:2])
+    need(
+        channels * math.prod(map(sum, pads)) <= LARGEST,
+        f"its window {list(window.kernel)} with pads {list(window.pads)} is too large",
+        "use a smaller one",
+    )
+    return sizes
 
 
 def _output_size(window: Window, axis: int, size: int) -> int:
     rank = len(window.kernel)
     stride, before, after = window.strides[axis], window.pads[axis], window.pads[axis + rank]
     span = size + before + after
-    need(span <= LARGEST, f"its pads make {span} of {size}, which is too large", "use fewer")
     free = span - window.extents[axis]
     need(free >= 0, f"its window of {window.extents[axis]} is larger than its input of {span}")
     if not window.ceil:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.passes.rewriting import consumers, single_consumer, with_nodes
-from cnnkit.graph.types import Array
+from cnnkit.graph.types import Array, narrow, widen
 
 
 def fold_batch_norm(graph: Graph) -> Graph:
@@ -44,9 +44,10 @@ def fold_batch_norm(graph: Graph) -> Graph:
 def _fold(graph: Graph, conv: Node, norm: Node) -> tuple[Array, Array]:
     """Return weight and bias of both, of the weight's type."""
     weight = graph.tensors[conv.inputs[1]]
-    scale, shift, mean, variance = (graph.tensors[n].astype(np.float64) for n in norm.inputs[1:])
-    bias = graph.tensors[conv.inputs[2]].astype(np.float64) if len(conv.inputs) > 2 else 0.0
-    factor = scale / np.sqrt(variance + norm.attributes["epsilon"])
-    column = factor.reshape(-1, *[1] * (weight.ndim - 1))
-    wide = weight.astype(np.float64) * column, (bias - mean) * factor + shift
-    return wide[0].astype(weight.dtype), wide[1].astype(weight.dtype)
+    scale, shift, mean, variance = (widen(graph.tensors[name]) for name in norm.inputs[1:])
+    bias = widen(graph.tensors[conv.inputs[2]]) if len(conv.inputs) > 2 else np.zeros(len(weight))
+    with np.errstate(all="ignore"):  # a variance below zero gives NaN, as in the node itself
+        factor = scale / np.sqrt(variance + norm.attributes["epsilon"])
+        column = factor.reshape(-1, *[1] * (weight.ndim - 1))
+        both = widen(weight) * column, (bias - mean) * factor + shift
+    return narrow(both[0], weight.dtype.name), narrow(both[1], weight.dtype.name)

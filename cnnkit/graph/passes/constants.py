@@ -10,7 +10,7 @@ from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.operators import OPERATORS
 from cnnkit.graph.passes.rewriting import with_nodes
 from cnnkit.graph.shapes import infer_types
-from cnnkit.graph.types import Array, count
+from cnnkit.graph.types import Array, count, narrow, widen
 
 LARGEST_FOLDED = 2**24  # elements; what is larger stays a node
 
@@ -33,9 +33,9 @@ def fold_constants(graph: Graph) -> Graph:
         ):
             nodes.append(node)
             continue
-        known |= {n: _wide(graph.tensors[n]) for n in names if n in graph.tensors}
+        known |= {n: widen(graph.tensors[n]) for n in names if n in graph.tensors}
         known |= zip(node.outputs, _evaluate(node, known), strict=False)
-    made = {n: a.astype(types[n].dtype) for n, a in known.items() if n not in graph.tensors}
+    made = {n: narrow(a, types[n].dtype) for n, a in known.items() if n not in graph.tensors}
     return with_nodes(graph, nodes, made)
 
 
@@ -44,7 +44,3 @@ def _evaluate(node: Node, known: dict[str, Array]) -> list[Array]:
     einsum = partial(np.einsum, optimize=False)
     with np.errstate(all="ignore"):  # infinities and NaN are results like any other
         return OPERATORS[node.operator].evaluate(node.attributes, arrays, einsum)
-
-
-def _wide(array: Array) -> Array:
-    return array.astype(np.float64) if array.dtype.kind == "f" else array
