@@ -9,10 +9,10 @@ import numpy as np
 import onnxruntime
 import torch
 import torch.nn.functional as F
-from cases import Net
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from to_onnx import to_onnx
+from support.graph_cases import Net
+from support.graph_to_onnx import to_onnx
 
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.reference import evaluate
