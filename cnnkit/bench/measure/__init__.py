@@ -1,1 +1,1 @@
-"""How time, FLOP, the machine's limits and whole processes are measured."""
+"""Measuring: time, FLOP, the machine's limits, cnnkit's parts and whole processes."""

@@ -1,1 +1,1 @@
-"""What cnnkit is timed beside: one factory for each way to compute a workload."""
+"""Peers: the runtimes that cnnkit is timed beside, and cnnkit itself; a factory prepares each."""

@@ -1,1 +1,1 @@
-"""Results as tables, charts and regressions."""
+"""What becomes of the measurements: results, tables, plots, comparisons with earlier runs."""

@@ -1,1 +1,1 @@
-"""What is timed, with its float64 reference."""
+"""What is timed: inputs, weights and the float64 reference that every output is compared with."""
