@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cnnkit.bench.peers.registry import select_peers
 from cnnkit.bench.suites import make_suites
+from cnnkit.system.subprocesses import module_command
 
 PROCESSES = 3
 TIMEOUT = 300.0  # seconds; torch.compile starts a C++ compiler
@@ -34,7 +35,7 @@ def cold_seconds(
         weights: as in BenchConfig.
     """
     arguments = [suite, index, peer, threads, batch or "", weights or ""]
-    command = [sys.executable, "-m", "cnnkit.bench.cold_start", *map(str, arguments)]
+    command = module_command("cnnkit.bench.cold_start", *arguments)
     seconds = []
     for _ in range(PROCESSES):
         try:

@@ -86,7 +86,7 @@ def find_data(path: Path | None) -> BenchData:
         draw, classes = np.random.default_rng(0), weights.architecture.classes
         images = draw.integers(0, 256, (IMAGES, *shape), np.uint8)
         labels = draw.integers(0, classes, IMAGES)
-        return BenchData(weights, images, labels, f"{about}, drawn images (no data set found)")
+        return BenchData(weights, images, labels, f"{about}, random images (no data set found)")
 
 
 def initial_weights(architecture: Architecture) -> Weights:
@@ -107,7 +107,7 @@ def kernel_suite(data: BenchData, batch: int | None) -> list[Workload]:
             else:
                 x, weight, bias = replace(case, x=(size, *case.x[1:])).arrays()
                 block = ConvBlock(weight, bias, *sizes_of(case), precision=case.precision)
-                about = "drawn input and weights"
+                about = "random input and weights"
             works.append(Workload(case.name, x, (block,), None, case.tolerance, about))
     return works
 

@@ -102,7 +102,7 @@ def test_cnnkit_itself_is_held_to_the_tolerance_of_the_case() -> None:
 
 def test_a_peer_that_fails_or_is_missing_is_listed_with_the_reason() -> None:
     clock = FakeClock()
-    absent = Peer(peer(clock, 1.0).factory, ("no-such-package",), "made up")
+    absent = Peer(peer(clock, 1.0).factory, ("no-such-package",), "fake")
     case = run(
         clock,
         cnnkit=peer(clock, 1000.0),
@@ -128,7 +128,7 @@ def measured() -> Results:
         "slow": peer(clock, 3000.0),
         "wrong": peer(clock, 1.0, off=1.0),
         "broken": failing(OSError("boom")),
-        "absent": Peer(peer(clock, 1.0).factory, ("no-such-package",), "made up"),
+        "absent": Peer(peer(clock, 1.0).factory, ("no-such-package",), "fake"),
     }
     return results(
         tuple(run_case("kernel", work(name), peers, 1, PLAN, clock) for name in ("one", "two"))
@@ -141,7 +141,8 @@ def test_tables_name_every_peer_and_fit_eighty_columns(measured: Results) -> Non
     for word in ("kernel/one N=2", "faster", "noise floor", "wrong: wrong", "OSError: boom"):
         assert word in text.getvalue()
     assert "…" not in text.getvalue().replace(" … ", "")  # nothing cut off
-    assert text.getvalue().count("pip install no-such-package") == 1, "once, not in every case"
+    unwrapped = " ".join(text.getvalue().split())
+    assert unwrapped.count("pip install no-such-package") == 1, "once, not in every case"
 
 
 def test_csv_has_a_line_for_every_case_and_peer(measured: Results) -> None:

@@ -28,7 +28,7 @@ def odd_block() -> Workload:
     x = draw.random((3, 2, 19, 16), np.float32) - np.float32(0.5)
     weight = draw.standard_normal((5, 2, 3, 5), np.float32)
     sizes = ((2, 1), (1, 2), (3, 2), (2, 1), (1, 0))
-    return Workload("odd", x, (ConvBlock(weight, None, *sizes),), None, 1e-6, "drawn")
+    return Workload("odd", x, (ConvBlock(weight, None, *sizes),), None, 1e-6, "random")
 
 
 def small_net() -> Workload:
@@ -44,7 +44,7 @@ def small_net() -> Workload:
         for shape in shapes
     )
     head = Head(draw.standard_normal((7, 3 * 3 * 2), np.float32), draw.random(7, np.float32))
-    return Workload("net", x, blocks, head, 1e-6, "drawn")
+    return Workload("net", x, blocks, head, 1e-6, "random")
 
 
 # torch.compile takes many seconds a workload: one has to do.

@@ -1,4 +1,4 @@
-"""Intervals and comparisons of made-up times; nothing here depends on the machine's speed."""
+"""Intervals and comparisons of fake times; nothing here depends on the machine's speed."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def work(name: str = "small", batch: int = 2) -> Workload:
     generator = np.random.default_rng(0)
     x = generator.random((batch, 2, 6, 6), np.float32)
     block = ConvBlock(generator.standard_normal((3, 2, 3, 3), np.float32), None, padding=(1, 1))
-    return Workload(name, x, (block,), None, 1e-6, "drawn")
+    return Workload(name, x, (block,), None, 1e-6, "random")
 
 
 def peer(clock: FakeClock, cost: float, off: float = 0.0, calls: list[str] | None = None) -> Peer:
@@ -53,19 +53,19 @@ def peer(clock: FakeClock, cost: float, off: float = 0.0, calls: list[str] | Non
 
         return PreparedCall(run)
 
-    return Peer(factory, ("numpy",), "made up")
+    return Peer(factory, ("numpy",), "fake")
 
 
 def failing(error: Exception) -> Peer:
     def factory(work: Workload, threads: int) -> PreparedCall:
         raise error
 
-    return Peer(factory, ("numpy",), "made up")
+    return Peer(factory, ("numpy",), "fake")
 
 
 def results(cases: tuple[CaseResult, ...]) -> Results:
     """Wrap cases as the results of a whole run."""
     environment = {"cpu": "fake", "isa": "scalar", "threads": 1, "pinned_cores": [0]}
     limits = Limits(100.0, {"L1": 400.0, "memory": 20.0})
-    settings = {f"{case.suite}/{row.peer}": "made up" for case in cases for row in case.rows}
+    settings = {f"{case.suite}/{row.peer}": "fake" for case in cases for row in case.rows}
     return Results(environment, {"rounds": 21}, limits, settings, cases)

@@ -1,4 +1,4 @@
-"""The peers of each type of workload, with the settings they run in, so that anyone can judge them.
+"""The peers of each type of workload, with their settings, so that anyone can judge their fairness.
 
 A factory takes a workload and a number of threads and returns a `PreparedCall`. To add a peer,
 write its factory in a module here and add a row to the table of each type of workload it can run.
@@ -46,7 +46,9 @@ class Peer:
         if lacking:
             raise MissingError(
                 self.packages[0],
-                f"needs {' and '.join(lacking)}, not installed",
+                "is not installed"
+                if lacking == [self.packages[0]]
+                else f"needs {' and '.join(lacking)}",
                 f"get it with `python -m pip install {' '.join(lacking)}`",
             )
         return importlib.metadata.version(self.packages[0])

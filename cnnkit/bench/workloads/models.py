@@ -86,7 +86,7 @@ class ModelWorkload(Workload):
 
 
 def fuse_suite(batch: int | None) -> list[Workload]:
-    """Models with drawn weights on drawn images, 224×224: each whole, then its fused blocks.
+    """Models with random weights on random images, 224×224: each whole, then its fused blocks.
 
     Raises:
         MissingError: torchvision is not installed.
@@ -117,7 +117,7 @@ def model_works(
     Args:
         name: for the tables.
         model: in eval mode.
-        shape: [N, C, H, W] of the input, which is drawn from U(-1, 1).
+        shape: [N, C, H, W] of the input, drawn from U(-1, 1).
         channels_last: whether the fused model's weights are channels-last, so that the layers that
             PyTorch still runs are too.
     """
@@ -128,7 +128,7 @@ def model_works(
     x = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     fused, report = fuse(model)
     about = (
-        f"drawn weights and images; cnnkit is torch{'-channels-last' * channels_last} after "
+        f"random weights and images; cnnkit is torch{'-channels-last' * channels_last} after "
         f"cnnkit.fuse: {len(report.fused)} of {len(report.candidates)} max-pools"
     )
     blocks = [
