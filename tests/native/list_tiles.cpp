@@ -16,9 +16,13 @@ namespace {
 
 using namespace cnnkit;
 
+// Training's last argument of block1: where it leaves the max-pool indices.
+template <class Indices>
+Indices indices_of(void (*)(const Weights&, const uint8_t*, Activations&, Indices*));
+
 Weights weights;
 Activations activations;
-Winners winners;
+decltype(indices_of(block1<true, uint8_t>)) indices;
 
 void fill(float* values, size_t bytes, float value) {
     for (size_t i = 0; i < bytes / sizeof(float); ++i) values[i] = value;
@@ -27,7 +31,7 @@ void fill(float* values, size_t bytes, float value) {
 template <bool training>
 void list_tiles(const uint8_t* image) {
     fill(weights.conv1[0], sizeof weights.conv1, NAN);
-    block1<training>(weights, image, activations, training ? &winners : nullptr);
+    block1<training>(weights, image, activations, training ? &indices : nullptr);
     for (int y = 1; y < 15; ++y)
         for (int x = 1; x < 15; ++x)
             std::putchar(std::isnan(activations.pooled1[y][x][0]) ? '1' : '0');
