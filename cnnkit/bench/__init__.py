@@ -1,6 +1,8 @@
-"""Benchmarks that can be believed: `run_benchmark(BenchConfig())`, or `cnnkit bench`.
+"""Benchmarks that verify before they time: `run_benchmark(BenchConfig())`, or `cnnkit bench`.
 
-Data flows one way: suites -> workloads -> peers -> case (verify, then measure) -> report.
+Data flows one way: suites make workloads (inputs, weights, float64 reference); for each, peers
+prepare a call; `case` verifies its output and measures its time; report makes tables, plots and
+comparisons with earlier runs of the results.
 """
 
 from __future__ import annotations

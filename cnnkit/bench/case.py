@@ -1,4 +1,4 @@
-"""One case: prepare every peer, check its answer against float64, time those that are right."""
+"""One case: prepare every peer, compare its output with float64, time those that are right."""
 
 from __future__ import annotations
 
@@ -7,50 +7,57 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cnnkit.bench.measure.statistics import median_interval, noise_floor, paired_ratio, verdict
-from cnnkit.bench.measure.timing import Clock, Plan, time_interleaved
-from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.measure.breakdown import time_parts
+from cnnkit.bench.measure.statistics import (
+    compare_speed,
+    median_interval,
+    noise_floor,
+    paired_ratio,
+)
+from cnnkit.bench.measure.timing import Clock, TimingPlan, time_interleaved
+from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.peers.registry import SUBJECT, Peer
 from cnnkit.bench.report.results import CaseResult, Row
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.errors import MissingError
 
-# Above float32 by any algorithm (Winograd's F(6x6) was seen to err by 3e-6), below weights in
-# float16 (2e-5 and more) or bfloat16 (2e-4): a peer that errs more computes something else.
+# Above float32's error by any algorithm (Winograd's F(6x6) was seen to err by 3e-6), below that of
+# weights in float16 (2e-5 and more) or bfloat16 (2e-4): a peer with a larger error computes
+# something else.
 PEER_TOLERANCE = 1e-5
-TWIN = "cnnkit again"
+CONTROL = "cnnkit again"
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A peer on a workload after verification; `ready` only if its answer was right."""
+class VerifiedPeer:
+    """A peer on a workload after verification; `prepared` only if its output was right."""
 
     row: Row
-    ready: Ready | None = None
+    prepared: PreparedCall | None = None
 
 
-def check_peer(name: str, peer: Peer, work: Workload, threads: int) -> Checked:
-    """Prepare a peer and hold its first answer against float64; whatever happens is in the row."""
+def verify_peer(name: str, peer: Peer, work: Workload, threads: int) -> VerifiedPeer:
+    """Prepare a peer and compare its first output with float64; a failure is noted in the row."""
     try:
         version = peer.version
         start = time.perf_counter()
-        ready = peer.factory(work, threads)
-        answer = ready.call()
+        prepared = peer.factory(work, threads)
+        output = prepared.run()
         seconds = time.perf_counter() - start
-        error = work.error_of(ready.read(answer))
+        error = work.error_of(prepared.to_array(output))
     except (MissingError, ImportError) as missing:
-        return Checked(Row(name, "missing", str(missing)))
+        return VerifiedPeer(Row(name, "missing", str(missing)))
     except Exception as failure:  # a peer may raise anything; it is reported, never dropped
-        words = next(iter(str(failure).strip().splitlines()), "")
-        return Checked(Row(name, "failed", f"{type(failure).__name__}: {words}"))
+        message = next(iter(str(failure).strip().splitlines()), "")
+        return VerifiedPeer(Row(name, "failed", f"{type(failure).__name__}: {message}"))
     row = Row(name, "timed", version=version, error=error, prepare_seconds=seconds)
     tolerance = work.tolerance if name == SUBJECT else PEER_TOLERANCE
     if not error <= tolerance:
         reason = (
-            f"its answer is off by {error:.1e} of the largest output; {tolerance:.0e} is allowed"
+            f"its output is off by {error:.1e} of the largest value; {tolerance:.0e} is allowed"
         )
-        return Checked(replace(row, status="wrong", reason=reason))
-    return Checked(row, ready)
+        return VerifiedPeer(replace(row, status="wrong", reason=reason))
+    return VerifiedPeer(row, prepared)
 
 
 def run_case(
@@ -58,33 +65,33 @@ def run_case(
     work: Workload,
     peers: Mapping[str, Peer],
     threads: int,
-    plan: Plan,
+    plan: TimingPlan,
     clock: Clock = time.perf_counter_ns,
     on_round: Callable[[], None] = lambda: None,
 ) -> CaseResult:
     """Verify all peers on a workload and time the right ones against each other.
 
-    Two separately prepared calls of cnnkit run in every round: what their times differ by, other
-    than cnnkit itself, is the noise floor (where buffers lie in memory included).
+    Two separately prepared calls of cnnkit run in every round: the difference between their times,
+    which can only come from elsewhere (where buffers lie in memory included), is the noise floor.
     """
-    checked = {name: check_peer(name, peer, work, threads) for name, peer in peers.items()}
+    verified = {name: verify_peer(name, peer, work, threads) for name, peer in peers.items()}
     calls: dict[str, Callable[[], Any]] = {
-        name: peer.ready.call for name, peer in checked.items() if peer.ready
+        name: peer.prepared.run for name, peer in verified.items() if peer.prepared
     }
     if SUBJECT in calls:
-        calls[TWIN] = peers[SUBJECT].factory(work, threads).call
+        calls[CONTROL] = peers[SUBJECT].factory(work, threads).run
     samples = time_interleaved(calls, plan, clock, on_round) if calls else {}
-    noise = noise_floor(samples[TWIN], samples[SUBJECT]) if TWIN in samples else None
-    ours = checked[SUBJECT].ready if SUBJECT in checked else None
+    noise = noise_floor(samples[CONTROL], samples[SUBJECT]) if CONTROL in samples else None
+    ours = verified[SUBJECT].prepared if SUBJECT in verified else None
     flop = ours.flop if ours else None
     rows = []
-    for name, peer in checked.items():
+    for name, peer in verified.items():
         row = peer.row
         if name in samples:
             row = replace(row, seconds=median_interval(samples[name]).scaled(1 / work.images))
         if name in samples and noise is not None and name != SUBJECT:
             ratio = paired_ratio(samples[name], samples[SUBJECT])
-            row = replace(row, ratio=ratio, verdict=verdict(ratio, noise))
+            row = replace(row, ratio=ratio, verdict=compare_speed(ratio, noise))
         rows.append(row)
     return CaseResult(
         f"{suite}/{work.name}",
@@ -98,5 +105,5 @@ def run_case(
         work.data,
         noise,
         tuple(rows),
-        work.parts() if SUBJECT in calls else (),
+        time_parts(work) if SUBJECT in calls else (),
     )

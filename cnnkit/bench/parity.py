@@ -1,8 +1,8 @@
-"""Both engines' losses from the same weights, step by step: `cnnkit bench --parity FILE`.
+"""The losses of both engines from the same weights, step by step: `cnnkit bench --parity FILE`.
 
-Rounding differs between any two programs, and training amplifies it: a pool window whose two
-largest values are equal but for rounding sends its gradient to either. How far PyTorch drifts from
-itself, with oneDNN's convolutions and without, is the measure of how far two engines may.
+Rounding differs between any two programs, and training amplifies it: where a max-pool's two largest
+values are equal but for rounding, either may get the gradient. The drift of PyTorch from itself,
+with oneDNN's convolutions and without, shows how much drift is normal.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BATCH, EPOCHS = 16, 5  # the published batch; PyTorch takes minutes for so many epochs
-FIRST = 200  # steps in which rounding has not yet decided anything else
-BINS = 150  # of steps, evenly on a logarithmic axis
+FIRST = 200  # steps in which rounding has not yet sent a gradient elsewhere
+BINS = 150  # of steps, evenly spaced on a logarithmic axis
 Losses = NDArray[np.float64]  # [steps]
 
 
 @dataclass(frozen=True)
 class Parity:
-    """The losses float64 [steps] of one training, made three times.
+    """The losses float64 [steps] of the same training in three implementations.
 
     Attributes:
-        native: by cnnkit's engine.
-        torch: by PyTorch as cnnkit drives it.
-        plain: by PyTorch without oneDNN.
-        epoch: steps of one epoch.
+        native: cnnkit's native engine.
+        torch: cnnkit's PyTorch engine.
+        plain: the PyTorch engine without oneDNN.
+        epoch: the number of steps in an epoch.
     """
 
     native: Losses
@@ -52,11 +52,11 @@ class Parity:
     epoch: int
 
     def drift(self, losses: Losses) -> Losses:
-        """Return how far losses are from PyTorch's, step by step, as a share."""
+        """Return the relative difference of losses to PyTorch's, step by step."""
         return np.asarray(np.abs(losses - self.torch) / self.torch)
 
     def epoch_drift(self, losses: Losses) -> Losses:
-        """Return the same of the mean loss of each epoch [epochs]."""
+        """Return the relative difference of the mean loss of each epoch [epochs]."""
         ours, theirs = (self.means(x) for x in (losses, self.torch))
         return np.asarray(np.abs(ours - theirs) / theirs)
 
@@ -83,7 +83,7 @@ class Parity:
         }
 
     def __str__(self) -> str:
-        """Tell the largest drifts."""
+        """Describe the largest drifts in words."""
         return "\n".join(
             f"Losses of {name} against PyTorch's: the first {FIRST} steps within "
             f"{drift['first_steps']:.1e}, the means of epochs within {drift['epochs']:.1e}"
@@ -94,12 +94,12 @@ class Parity:
 def run_parity(
     split: Split, epochs: int = EPOCHS, on_epoch: Callable[[str, int], None] = lambda name, n: None
 ) -> Parity:
-    """Train the published network three times on whole batches of `split`.
+    """Train the published network three times, on the full batches of `split`.
 
     Args:
         split: the training images.
-        epochs: how many.
-        on_epoch: called with an engine's name and the epoch's number before each.
+        epochs: the number of epochs.
+        on_epoch: called before each epoch with the engine's name and the epoch's number.
 
     Raises:
         MissingError: PyTorch is not installed.
@@ -135,7 +135,7 @@ def run_parity(
 
 
 def draw_parity(parity: Parity, path: Path) -> None:
-    """Draw the mean loss of every epoch, and how far the steps are from PyTorch's.
+    """Draw the mean loss of every epoch, and the drift of the steps from PyTorch's.
 
     Raises:
         InputError, MissingError, StorageError: as `cnnkit.bench.report.plots` raises them.

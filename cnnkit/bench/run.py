@@ -1,4 +1,4 @@
-"""Verify, then time: `results = run_benchmark(BenchConfig(suites=("kernel",)))`."""
+"""The whole benchmark: `results = run_benchmark(BenchConfig(suites=("kernel",)))`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from cnnkit.bench.case import run_case
-from cnnkit.bench.measure.cold_start import cold_seconds
+from cnnkit.bench.cold_start import cold_seconds
 from cnnkit.bench.measure.environment import describe, passive_waiting
 from cnnkit.bench.measure.processes import ProcessFigure, process_figures
 from cnnkit.bench.measure.roofline import measure_limits
-from cnnkit.bench.measure.timing import Plan
-from cnnkit.bench.peers.registry import check_names, choose
+from cnnkit.bench.measure.timing import TimingPlan
+from cnnkit.bench.peers.registry import check_names, select_peers
 from cnnkit.bench.report.results import CaseResult, Results
 from cnnkit.bench.suites import SUITES, make_suites
 from cnnkit.system.cpu import pinned
@@ -24,12 +24,12 @@ class BenchConfig:
 
     Attributes:
         suites: keys of SUITES or MORE_SUITES.
-        peers: names in the tables of peers; None for all.
-        threads: of every peer alike; as many cores are pinned.
-        batch: N of every case instead of its own.
+        peers: names of peers; None for all.
+        threads: the same number for every peer; as many cores are pinned.
+        batch: N of every case; None for each case's own.
         weights: a weights file or run folder; None for the newest run.
-        cold: also measure first answers in fresh processes, on the first case of each suite, and
-            the whole processes of starting (infer) and training (train).
+        cold: whether to measure also the first output in fresh processes, on the first case of each
+            suite, and whole processes that start (suite infer) or train (suite train).
         plan: rounds, seconds, seed.
     """
 
@@ -39,7 +39,7 @@ class BenchConfig:
     batch: int | None = None
     weights: Path | None = None
     cold: bool = False
-    plan: Plan = field(default_factory=Plan)
+    plan: TimingPlan = field(default_factory=TimingPlan)
 
 
 def run_benchmark(
@@ -51,7 +51,7 @@ def run_benchmark(
 
     Args:
         config: what to measure.
-        on_start: called once with the number of rounds to come.
+        on_start: called once with the number of rounds that will run.
         on_round: called with the case's name before it starts and after each of its rounds.
 
     Raises:
@@ -73,9 +73,9 @@ def run_benchmark(
                     on_round(name)
 
                 step()
-                runners = choose(config.peers, work.peers)
-                settings |= {f"{suite}/{name}": peer.setting for name, peer in runners.items()}
-                case = run_case(suite, work, runners, config.threads, config.plan, on_round=step)
+                peers = select_peers(work, config.peers)
+                settings |= {f"{suite}/{name}": peer.setting for name, peer in peers.items()}
+                case = run_case(suite, work, peers, config.threads, config.plan, on_round=step)
                 if config.cold and index == 0:
                     case = _with_cold_starts(case, suite, index, config)
                 cases.append(case)

@@ -1,4 +1,4 @@
-"""What is timed: `make_suites(["kernel"])`. A new suite is one function and one row of SUITES."""
+"""The suites: `make_suites(["kernel"])`. A new suite is one function and one row of SUITES."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.bench.workloads.base import Float32, Head, Layer, Pair, Workload
-from cnnkit.bench.workloads.inference import RawWorkload
+from cnnkit.bench.workloads.base import ConvBlock, Float32, Pair, Workload
+from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.models import fuse_suite
-from cnnkit.bench.workloads.training import STEPS, TrainWorkload
+from cnnkit.bench.workloads.network import blocks_of, head_of
+from cnnkit.bench.workloads.training import STEPS, TrainingWorkload
 from cnnkit.data.dataset import load_dataset
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError, MissingError, NetworkError
@@ -32,14 +33,14 @@ IMAGES = 1024
 
 
 @dataclass(frozen=True)
-class Material:
-    """A network and images for it.
+class BenchData:
+    """The network that is timed, and images for it.
 
     Attributes:
-        weights: trained if there are any, else drawn.
+        weights: trained ones if there are any, else initial ones.
         images: raw pixels uint8 [n, C, H, W].
         labels: int64 [n].
-        about: which weights and which images, in words.
+        about: where weights and images come from, in words.
     """
 
     weights: Weights
@@ -48,38 +49,19 @@ class Material:
     about: str
 
     def raw(self, count: int) -> NDArray[np.uint8]:
-        """Return the pixels of `count` images, from the start again where there are fewer."""
+        """Return the pixels of `count` images, repeated from the first where there are fewer."""
         return np.resize(self.images, (count, *self.images.shape[1:]))
 
     def batch(self, count: int) -> Float32:
         """Return `count` images as float32 in [0, 1]."""
         return self.raw(count).astype(np.float32) * np.float32(PIXEL_SCALE)
 
-    def layers(self) -> tuple[Layer, ...]:
-        """Return the network's blocks."""
-        tensors = self.weights.tensors
-        return tuple(
-            Layer(
-                tensors[f"convs.{i}.weight"],
-                tensors[f"convs.{i}.bias"],
-                padding=(block.padding, block.padding),
-                pool_kernel=(block.pool, block.pool),
-                pool_stride=(block.pool, block.pool),
-            )
-            for i, block in enumerate(self.weights.architecture.blocks)
-        )
 
-    def head(self) -> Head:
-        """Return the network's classifier."""
-        tensors = self.weights.tensors
-        return Head(tensors["linear.weight"], tensors["linear.bias"])
-
-
-def gather(path: Path | None) -> Material:
-    """Find trained weights and real images; say so where something else has to do.
+def find_data(path: Path | None) -> BenchData:
+    """Find trained weights and real images, or draw them and say so.
 
     Args:
-        path: a weights file or run folder; None for the newest run, or drawn weights.
+        path: a weights file or run folder; None for the newest run, or initial weights.
 
     Raises:
         InputError, StorageError: `path` is given and cannot be used.
@@ -98,92 +80,92 @@ def gather(path: Path | None) -> Material:
         test = load_dataset(name if name in DATASETS else "mnist", quiet=True).test
         images, labels = test.images[:IMAGES], test.labels[:IMAGES]
         if images.shape[1:] != shape:
-            raise InputError(name, f"has no images of {shape}", "name other weights")
-        return Material(weights, images, labels, f"{about}, {name} test images")
+            raise InputError(name, f"has no images of shape {shape}", "name other weights")
+        return BenchData(weights, images, labels, f"{about}, {name} test images")
     except (NetworkError, InputError):
         draw, classes = np.random.default_rng(0), weights.architecture.classes
         images = draw.integers(0, 256, (IMAGES, *shape), np.uint8)
         labels = draw.integers(0, classes, IMAGES)
-        return Material(weights, images, labels, f"{about}, drawn images (no data set at hand)")
+        return BenchData(weights, images, labels, f"{about}, random images (no data set found)")
 
 
 def initial_weights(architecture: Architecture) -> Weights:
-    """Return a network before its first step, as seed 0 draws it."""
+    """Return an untrained network with the initial parameters of seed 0."""
     return Weights(architecture, architecture.initial_parameters(seed=0))
 
 
-def kernel_suite(material: Material, batch: int | None) -> list[Workload]:
-    """The fused operation alone, on the cases that the tests use too."""
-    real = real_blocks(material, max(16, batch or 0))
+def kernel_suite(data: BenchData, batch: int | None) -> list[Workload]:
+    """The fused operation alone, on the cases that the tests also use."""
+    real = real_blocks(data, max(16, batch or 0))
     works = []
     fast = replace(CONV64, name="conv64_fast", precision="fast", tolerance=5e-5)
     for case in (*REFERENCE_BLOCKS, *LARGE_CASES, fast):
         found = real.get((case.x[1:], case.weight))
         for size in dict.fromkeys((case.x[0], 1)) if batch is None else (batch,):
             if found:
-                x, layer, about = found[0][:size], found[1], material.about
+                x, block, about = found[0][:size], found[1], data.about
             else:
                 x, weight, bias = replace(case, x=(size, *case.x[1:])).arrays()
-                layer = Layer(weight, bias, *parameters(case), precision=case.precision)
-                about = "drawn input and weights"
-            works.append(Workload(case.name, x, (layer,), None, case.tolerance, about))
+                block = ConvBlock(weight, bias, *sizes_of(case), precision=case.precision)
+                about = "random input and weights"
+            works.append(Workload(case.name, x, (block,), None, case.tolerance, about))
     return works
 
 
-def real_blocks(material: Material, count: int) -> dict[Key, tuple[Float32, Layer]]:
-    """Return each block of the network with its real input, by input and weight shape."""
-    blocks: dict[Key, tuple[Float32, Layer]] = {}
-    x = material.batch(count)
-    for layer in material.layers():
-        blocks[x.shape[1:], layer.weight.shape] = x, layer
-        x = conv_relu_pool_ref(x, layer.weight, layer.bias, *layer.parameters).astype(np.float32)
-    return blocks
+def real_blocks(data: BenchData, count: int) -> dict[Key, tuple[Float32, ConvBlock]]:
+    """Return each block of the network and its real input, by the shapes of input and weight."""
+    found: dict[Key, tuple[Float32, ConvBlock]] = {}
+    x = data.batch(count)
+    for block in blocks_of(data.weights):
+        found[x.shape[1:], block.weight.shape] = x, block
+        x = conv_relu_pool_ref(x, block.weight, block.bias, *block.parameters).astype(np.float32)
+    return found
 
 
-def parameters(case: Case) -> tuple[Pair, ...]:
-    """Return a case's parameters as pairs, in the order of `Layer`."""
+def sizes_of(case: Case) -> tuple[Pair, ...]:
+    """Return a case's strides, paddings and pool sizes as pairs, in the order of `ConvBlock`."""
     stride = case.pool_kernel if case.pool_stride is None else case.pool_stride
     sizes = (case.stride, case.padding, case.pool_kernel, stride, case.pool_padding)
     pairs = ((s, s) if isinstance(s, int) else tuple(s) for s in sizes)
     return tuple((rows, columns) for rows, columns in pairs)
 
 
-def net_suite(material: Material, batch: int | None) -> list[Workload]:
+def net_suite(data: BenchData, batch: int | None) -> list[Workload]:
     """The whole network block by block: float32 images in, log-probabilities out."""
-    layers, head, about = material.layers(), material.head(), material.about
+    blocks, head, about = blocks_of(data.weights), head_of(data.weights), data.about
     return [
-        Workload("mnist", material.batch(n), layers, head, NET_TOLERANCE, about)
+        Workload("mnist", data.batch(n), blocks, head, NET_TOLERANCE, about)
         for n in ((16, 1) if batch is None else (batch,))
     ]
 
 
-def infer_suite(material: Material, batch: int | None) -> list[Workload]:
-    """The whole network as `cnnkit.load` gives it: raw pixels in, an app's answers out."""
-    layers, head, about = material.layers(), material.head(), material.about
+def infer_suite(data: BenchData, batch: int | None) -> list[Workload]:
+    """The whole network as `cnnkit.load` gives it: raw pixels in, outputs for an app out."""
+    blocks, head, about = blocks_of(data.weights), head_of(data.weights), data.about
     return [
-        RawWorkload("mnist", material.raw(n), layers, head, NET_TOLERANCE, about)
+        InferenceWorkload("mnist", data.raw(n), blocks, head, NET_TOLERANCE, about)
         for n in ((16, 1, 256) if batch is None else (batch,))
     ]
 
 
-def train_suite(material: Material, batch: int | None) -> list[Workload]:
-    """Training steps from the network's initial weights, whatever has been trained since.
+def train_suite(data: BenchData, batch: int | None) -> list[Workload]:
+    """Training steps from the network's initial weights, even where trained ones were found.
 
     Raises:
-        MissingError: PyTorch is not installed: its autograd in float64 is what is right.
+        MissingError: PyTorch is not installed; its autograd in float64 computes the reference.
     """
     if find_spec("torch") is None:
-        raise MissingError.package("torch", "the suite train, which is held against it,")
-    material = replace(material, weights=initial_weights(material.weights.architecture))
+        raise MissingError.package("torch", "the reference of the suite train")
+    data = replace(data, weights=initial_weights(data.weights.architecture))
     size = batch or 16
-    labels = np.resize(material.labels, STEPS * size)
-    about = f"{STEPS} steps from initial weights, {material.about.split(', ')[-1]}"
+    labels = np.resize(data.labels, STEPS * size)
+    about = f"{STEPS} steps from initial weights, {data.about.split(', ')[-1]}"
     return [
-        TrainWorkload(
+        TrainingWorkload(
             "mnist",
-            material.raw(STEPS * size),
-            material.layers(),
-            material.head(),
+            data.raw(STEPS * size),
+            blocks_of(data.weights),
+            head_of(data.weights),
             TRAIN_TOLERANCE,
             about,
             labels=labels,
@@ -191,22 +173,22 @@ def train_suite(material: Material, batch: int | None) -> list[Workload]:
     ]
 
 
-SUITES: dict[str, Callable[[Material, int | None], list[Workload]]] = {
+SUITES: dict[str, Callable[[BenchData, int | None], list[Workload]]] = {
     "kernel": kernel_suite,
     "infer": infer_suite,
 }
-# Only when asked for: they need PyTorch, take minutes, or tell less of the network than `infer`.
-MORE_SUITES: dict[str, Callable[[Material, int | None], list[Workload]]] = {
+# Only on request: they need PyTorch, take minutes, or say less about the network than `infer`.
+MORE_SUITES: dict[str, Callable[[BenchData, int | None], list[Workload]]] = {
     "net": net_suite,
     "train": train_suite,
-    "fuse": lambda material, batch: fuse_suite(batch),
+    "fuse": lambda data, batch: fuse_suite(batch),
 }
 
 
 def make_suites(
     names: Sequence[str], weights: Path | None = None, batch: int | None = None
 ) -> dict[str, list[Workload]]:
-    """Return the cases of suites.
+    """Return the workloads of each suite.
 
     Args:
         names: keys of SUITES or MORE_SUITES.
@@ -214,15 +196,15 @@ def make_suites(
         batch: N of every case; None for each case's own.
 
     Raises:
-        InputError: no such suite, a batch below 1, or weights that cannot be used.
+        InputError: an unknown suite, a batch below 1, or weights that cannot be used.
         StorageError: weights that cannot be read.
     """
     known = {**SUITES, **MORE_SUITES}
     for name in names:
         if name not in known:
             remedy = f"choose among {', '.join(known)}"
-            raise InputError("--suite", f"{name!r} is no suite", remedy)
+            raise InputError("--suite", f"{name!r} is not a suite", remedy)
     if batch is not None and batch < 1:
         raise InputError("--batch", f"{batch} is below 1", "ask for 1 image or more")
-    material = gather(weights)
-    return {name: known[name](material, batch) for name in names}
+    data = find_data(weights)
+    return {name: known[name](data, batch) for name in names}

@@ -1,4 +1,4 @@
-"""`cnnkit bench`: every answer is verified, then timed beside the peers."""
+"""`cnnkit bench`: verifies the outputs of cnnkit and its peers, then times them together."""
 
 from __future__ import annotations
 
@@ -39,36 +39,39 @@ def bench(
     ] = None,
     peers: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help="Only these beside cnnkit; 'none' for cnnkit alone."),
+        typer.Option(metavar="A,B", help="Time only these peers; 'none' for cnnkit alone."),
     ] = None,
     threads: Annotated[
-        int, typer.Option(help="For every peer alike; as many cores are pinned.")
+        int, typer.Option(help="Threads of every peer; as many cores are pinned.")
     ] = 1,
     batch: Annotated[
-        int | None, typer.Option(help="Images a call, instead of each case's own.")
+        int | None, typer.Option(help="Images of a call, instead of each case's own number.")
     ] = None,
     isa: Annotated[
-        str | None, typer.Option(metavar="NAME", help="cnnkit's instruction set: see doctor.")
+        str | None,
+        typer.Option(metavar="NAME", help="cnnkit's instruction set; `cnnkit doctor` lists them."),
     ] = None,
     rounds: Annotated[int, typer.Option(help="Interleaved rounds of each case.")] = 41,
     seconds: Annotated[
-        float, typer.Option(help="Timed seconds of each peer and case, over all rounds.")
+        float, typer.Option(help="Timed seconds of each peer in each case, over all rounds.")
     ] = 0.4,
-    seed: Annotated[int, typer.Option(help="Of the random order within rounds.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed for the random order within rounds.")] = 0,
     cold: Annotated[
         bool,
         typer.Option(
             "--cold",
-            help="Also fresh processes: first answers, start-up (infer), memory and 30 epochs "
-            "(train); takes minutes.",
+            help="Measure fresh processes too: first outputs, start-up (infer), memory and 30 "
+            "epochs (train); takes minutes.",
         ),
     ] = False,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a row a peer.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a row for each case and peer.")
+    ] = None,
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw bars, .png or .svg.")
+        Path | None, typer.Option(metavar="FILE", help="Draw the times as bars, .png or .svg.")
     ] = None,
     roofline: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw speeds under the measured limits.")
+        Path | None, typer.Option(metavar="FILE", help="Draw the speeds under the measured limits.")
     ] = None,
     parity: Annotated[
         Path | None,
@@ -79,29 +82,28 @@ def bench(
     ] = None,
     compare: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="An earlier --json; exit 1 if cnnkit became slower."),
+        typer.Option(metavar="FILE", help="Compare with an earlier --json; exit 1 if slower."),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Time cnnkit beside other runtimes: one operation, answers, training steps, fused models.
+    """Time cnnkit beside other runtimes: operations, inference, training steps, fused models.
 
-    kernel is conv + ReLU + max-pool alone; infer the whole network as cnnkit.load gives it, from
-    raw pixels to labels; train whole training steps; net the network block by block, as any other
-    network runs; fuse models of torchvision with drawn weights, before and after cnnkit.fuse.
+    kernel is conv + ReLU + max-pool alone; infer the whole network as cnnkit.load runs it, from raw
+    pixels to labels; train whole training steps; net the network block by block, as any other
+    network runs; fuse models of torchvision with random weights, before and after cnnkit.fuse.
 
-    Every answer is checked against float64 first; a wrong one is reported, not timed. All run in
-    one process on the same pinned cores, interleaved in random order. cnnkit is also timed against
-    itself: a difference within that noise is called none. A peer that is not installed is listed
-    with the command that installs it.
+    Every output is first compared with a float64 reference; a wrong one is reported, not timed. All
+    peers run in one process on the same pinned cores, interleaved in random order. cnnkit is also
+    timed against itself: a difference within that noise counts as none. A peer that is not
+    installed is listed with the command that installs it.
     """
     if isa is not None:
         os.environ["CNNKIT_ISA"] = isa  # read when the extension is first used
     from cnnkit.bench.measure.environment import describe
-    from cnnkit.bench.measure.timing import Plan
+    from cnnkit.bench.measure.timing import TimingPlan
     from cnnkit.bench.report.plots import check_picture, draw_bars, draw_roofline
-    from cnnkit.bench.report.regressions import compare as hold_against
-    from cnnkit.bench.report.regressions import read_baseline, regressions
+    from cnnkit.bench.report.regressions import changes_since, read_baseline, slower_cases
     from cnnkit.bench.report.tables import csv_text
     from cnnkit.bench.run import BenchConfig, run_benchmark
     from cnnkit.system.files import write_text
@@ -112,7 +114,7 @@ def bench(
         weights=weights,
         cold=cold,
         peers=None if peers is None else tuple(set(peers.split(",")) - {"none"}),
-        plan=Plan(rounds, seconds, seed),
+        plan=TimingPlan(rounds, seconds, seed),
     )
     if suite:
         config = replace(config, suites=tuple(suite))
@@ -125,9 +127,9 @@ def bench(
         )
     baseline = read_baseline(compare, here) if compare else None
     messages = stderr(quiet or json)
-    with following(messages) as (on_start, on_round):
+    with progress_bar(messages) as (on_start, on_round):
         results = run_benchmark(config, on_start, on_round)
-    changes = hold_against(results, baseline) if baseline else []
+    changes = changes_since(baseline, results) if baseline else []
     if csv:
         write_text(csv, csv_text(results))
     if picture:
@@ -144,18 +146,18 @@ def bench(
             stdout().print(str(drift), highlight=False)
     if results.wrong:
         raise VerdictError(
-            ", ".join(results.wrong), "cnnkit's own answer is wrong or missing", "report it"
+            ", ".join(results.wrong), "cnnkit's own output is wrong or missing", "report it"
         )
-    if regressions(changes):
+    if slower_cases(changes):
         raise VerdictError(
-            ", ".join(regressions(changes)),
-            f"slower than in {compare}, beyond the noise",
-            "look for what changed, or measure again on a quiet machine",
+            ", ".join(slower_cases(changes)),
+            f"slower than in {compare} by more than the noise",
+            "find what changed, or measure again on a quiet machine",
         )
 
 
 def train_in_both(path: Path, console: Console) -> Parity:
-    """Train MNIST in both engines and draw what they differ by."""
+    """Train on MNIST in both engines and draw the drift between them."""
     from cnnkit.bench.parity import draw_parity, run_parity
     from cnnkit.data.dataset import load_dataset
 
@@ -181,13 +183,13 @@ def show(results: Results, changes: list[Change]) -> None:
 
 
 @contextmanager
-def following(console: Console) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
-    """Show a bar on a terminal; yield what to call with the number of rounds and after each."""
+def progress_bar(console: Console) -> Iterator[tuple[Callable[[int], None], Callable[[str], None]]]:
+    """Show a progress bar on a terminal; yield its `on_start(rounds)` and `on_round(case)`."""
     bar = Progress(
         *(BarColumn(), TaskProgressColumn(), TextColumn("{task.description}")),
         console=console,
         transient=True,
-        auto_refresh=False,  # its thread would take time from what is timed
+        auto_refresh=False,  # its thread would disturb the timing
         disable=not console.is_terminal,
     )
     task = bar.add_task("preparing", total=None)

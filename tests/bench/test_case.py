@@ -1,4 +1,4 @@
-"""The benchmark's method on a made-up machine: who is timed, what is concluded, what is written."""
+"""The benchmark's method on a fake machine: what is timed, concluded and written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.bench_fakes import PLAN, FakeClock, failing, peer, results, work
 from cnnkit.bench.case import PEER_TOLERANCE, run_case
 from cnnkit.bench.peers.registry import SUBJECT, Peer
 from cnnkit.bench.report.plots import draw_bars, draw_roofline
-from cnnkit.bench.report.regressions import change_table, compare, read_baseline, regressions
+from cnnkit.bench.report.regressions import change_table, changes_since, read_baseline, slower_cases
 from cnnkit.bench.report.results import CaseResult, Results
 from cnnkit.bench.report.tables import COLUMNS, csv_text, tables
 from cnnkit.errors import InputError, MissingError, StorageError
@@ -54,7 +54,7 @@ def test_a_peer_of_twice_the_time_is_found_with_its_ratio() -> None:
     assert row.seconds.median == pytest.approx(2e-6 / 2, rel=0.1)  # per image, and there are 2
 
 
-def test_a_quicker_peer_is_told_as_plainly() -> None:
+def test_a_faster_peer_is_reported_too() -> None:
     clock = FakeClock(noise=0.05)
     case = run(clock, cnnkit=peer(clock, 1000.0), quick=peer(clock, 250.0))
     assert rows(case)["quick"].verdict == "slower"
@@ -76,13 +76,13 @@ def test_a_wrong_peer_is_reported_and_not_timed() -> None:
 
 def test_the_precision_of_bfloat16_is_wrong() -> None:
     small = work()
-    reduced = (small.answer.astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)
+    reduced = (small.reference.astype(np.float32).view(np.uint32) & 0xFFFF0000).view(np.float32)
     assert small.error_of(reduced) > PEER_TOLERANCE
 
 
-def test_an_answer_that_is_not_finite_or_of_another_shape_is_wrong() -> None:
+def test_an_output_that_is_not_finite_or_of_another_shape_is_wrong() -> None:
     small = work()
-    right = small.answer.astype(np.float32)
+    right = small.reference.astype(np.float32)
     spoilt = right.copy()
     spoilt[0, 0, 0, 0] = np.nan
     assert small.error_of(right) < 1e-7
@@ -100,22 +100,22 @@ def test_cnnkit_itself_is_held_to_the_tolerance_of_the_case() -> None:
     assert results((case,)).wrong == ["kernel/small N=2"]
 
 
-def test_a_peer_that_fails_or_is_missing_is_listed_with_its_reason() -> None:
+def test_a_peer_that_fails_or_is_missing_is_listed_with_the_reason() -> None:
     clock = FakeClock()
-    absent = Peer(peer(clock, 1.0).factory, ("no-such-package",), "made up")
+    absent = Peer(peer(clock, 1.0).factory, ("no-such-package",), "fake")
     case = run(
         clock,
         cnnkit=peer(clock, 1000.0),
         absent=absent,
         broken=failing(RuntimeError("boom\nmore")),
-        unready=failing(MissingError("it", "finds no compiler", "install one")),
+        unprepared=failing(MissingError("it", "finds no compiler", "install one")),
     )
     found = {name: (row.status, row.reason) for name, row in rows(case).items()}
     status, reason = found["absent"]
     assert status == "missing"
     assert "`python -m pip install no-such-package`" in reason
     assert found["broken"] == ("failed", "RuntimeError: boom")
-    assert found["unready"][0] == "missing"
+    assert found["unprepared"][0] == "missing"
     assert found[SUBJECT][0] == "timed"
 
 
@@ -128,7 +128,7 @@ def measured() -> Results:
         "slow": peer(clock, 3000.0),
         "wrong": peer(clock, 1.0, off=1.0),
         "broken": failing(OSError("boom")),
-        "absent": Peer(peer(clock, 1.0).factory, ("no-such-package",), "made up"),
+        "absent": Peer(peer(clock, 1.0).factory, ("no-such-package",), "fake"),
     }
     return results(
         tuple(run_case("kernel", work(name), peers, 1, PLAN, clock) for name in ("one", "two"))
@@ -141,7 +141,8 @@ def test_tables_name_every_peer_and_fit_eighty_columns(measured: Results) -> Non
     for word in ("kernel/one N=2", "faster", "noise floor", "wrong: wrong", "OSError: boom"):
         assert word in text.getvalue()
     assert "…" not in text.getvalue().replace(" … ", "")  # nothing cut off
-    assert text.getvalue().count("pip install no-such-package") == 1, "once, not in every case"
+    unwrapped = " ".join(text.getvalue().split())
+    assert unwrapped.count("pip install no-such-package") == 1, "once, not in every case"
 
 
 def test_csv_has_a_line_for_every_case_and_peer(measured: Results) -> None:
@@ -190,21 +191,21 @@ def written(measured: Results, path: Path, factor: float = 1.0) -> Path:
 
 def test_a_run_is_no_regression_of_itself(measured: Results, tmp_path: Path) -> None:
     baseline = read_baseline(written(measured, tmp_path / "a.json"), measured.environment)
-    changes = compare(measured, baseline)
+    changes = changes_since(baseline, measured)
     assert [change.verdict for change in changes] == ["no difference"] * 2
-    assert regressions(changes) == []
+    assert slower_cases(changes) == []
 
 
-def test_half_the_speed_is_a_regression_and_twice_the_speed_is_none(
+def test_half_the_speed_is_a_regression_and_twice_the_speed_is_not(
     measured: Results, tmp_path: Path
 ) -> None:
     quick = read_baseline(written(measured, tmp_path / "a.json", 0.5), measured.environment)
-    changes = compare(measured, quick)
-    assert regressions(changes) == ["kernel/one N=2", "kernel/two N=2"]
+    changes = changes_since(quick, measured)
+    assert slower_cases(changes) == ["kernel/one N=2", "kernel/two N=2"]
     assert changes[0].speedup.median == pytest.approx(0.5)
     Console(file=io.StringIO()).print(change_table(changes))
     slow = read_baseline(written(measured, tmp_path / "b.json", 2.0), measured.environment)
-    assert {change.verdict for change in compare(measured, slow)} == {"faster"}
+    assert {change.verdict for change in changes_since(slow, measured)} == {"faster"}
 
 
 def test_a_machine_whose_clock_was_halved_is_no_regression(
@@ -212,27 +213,25 @@ def test_a_machine_whose_clock_was_halved_is_no_regression(
 ) -> None:
     quick = read_baseline(written(measured, tmp_path / "a.json", 0.5), measured.environment)
     doubled = replace(quick, fma_gflops=2.0 * quick.fma_gflops)
-    assert regressions(compare(measured, doubled)) == []
+    assert slower_cases(changes_since(doubled, measured)) == []
 
 
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "{}", '{"environment": {}, "cases": []}', '{"cases": 3}']
 )
-def test_a_baseline_that_is_none_is_refused(
+def test_a_file_that_is_not_a_baseline_is_refused(
     content: str, measured: Results, tmp_path: Path
 ) -> None:
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(InputError, match="is no result of `cnnkit bench --json`"):
+    with pytest.raises(InputError, match="is not a result of `cnnkit bench --json`"):
         read_baseline(tmp_path / "a.json", measured.environment)
 
 
-def test_a_baseline_of_elsewhere_or_of_nothing_common_is_refused(
-    measured: Results, tmp_path: Path
-) -> None:
+def test_a_baseline_that_cannot_be_compared_is_refused(measured: Results, tmp_path: Path) -> None:
     path = written(measured, tmp_path / "a.json")
     with pytest.raises(InputError, match="isa was scalar, is avx2"):
         read_baseline(path, {**measured.environment, "isa": "avx2"})
-    with pytest.raises(InputError, match="none of it measured now"):
-        compare(results(()), read_baseline(path, measured.environment))
+    with pytest.raises(InputError, match="none of this run's cases"):
+        changes_since(read_baseline(path, measured.environment), results(()))
     with pytest.raises(StorageError, match="cannot be read"):
         read_baseline(tmp_path / "absent.json", measured.environment)

@@ -8,14 +8,14 @@ import torch
 from torch import nn
 
 from cnnkit.bench.case import run_case
-from cnnkit.bench.measure.timing import Plan
-from cnnkit.bench.peers.registry import PEERS, choose
+from cnnkit.bench.measure.timing import TimingPlan
+from cnnkit.bench.peers.registry import PEERS, select_peers
 from cnnkit.bench.suites import MORE_SUITES, SUITES
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.bench.workloads.models import BlockWorkload, ModelWorkload, model_works
 from cnnkit.ops.reference import conv_relu_pool_ref
 
-PLAN = Plan(rounds=8, seconds=0.01)
+PLAN = TimingPlan(rounds=8, seconds=0.01)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["nchw", "channels-last"])
@@ -36,15 +36,15 @@ def test_a_model_gives_itself_and_each_of_its_fused_blocks(works: list[Workload]
     assert works[0].output_shape == (2, 10)
 
 
-def test_blocks_have_the_input_of_their_model_and_the_answer_of_the_plainest_algorithm(
+def test_blocks_have_their_models_input_and_the_right_reference(
     works: list[Workload],
 ) -> None:
     _, first, second = works
     for work in (first, second):
-        (layer,) = work.layers
-        expected = conv_relu_pool_ref(work.x, layer.weight, layer.bias, *layer.parameters)
-        np.testing.assert_allclose(work.answer, expected, atol=1e-12)
-    np.testing.assert_allclose(second.x, first.answer, atol=1e-5)
+        (block,) = work.blocks
+        expected = conv_relu_pool_ref(work.x, block.weight, block.bias, *block.parameters)
+        np.testing.assert_allclose(work.reference, expected, atol=1e-12)
+    np.testing.assert_allclose(second.x, first.reference, atol=1e-5)
 
 
 def test_flop_of_a_model_are_those_of_its_blocks_and_its_linear_layers(
@@ -54,19 +54,22 @@ def test_flop_of_a_model_are_those_of_its_blocks_and_its_linear_layers(
     assert whole.flop == sum(block.flop for block in blocks) + 2 * 2 * 96 * 10
 
 
-def test_only_pytorch_runs_a_whole_model_and_everyone_a_block(works: list[Workload]) -> None:
+def test_only_pytorch_runs_a_whole_model_and_all_peers_a_block(works: list[Workload]) -> None:
     whole, block, _ = works
-    assert set(block.peers) == set(PEERS)
-    assert set(whole.peers) == {"cnnkit", *(name for name in PEERS if name.startswith("torch"))}
+    assert set(select_peers(block)) == set(PEERS)
+    assert set(select_peers(whole)) == {
+        "cnnkit",
+        *(name for name in PEERS if name.startswith("torch")),
+    }
 
 
 def test_before_and_after_are_verified_and_timed(works: list[Workload]) -> None:
     for work in works:
-        peers = choose(("torch", "torch-channels-last"), work.peers)
+        peers = select_peers(work, ("torch", "torch-channels-last"))
         case = run_case("fuse", work, peers, 1, PLAN)
         assert [row.status for row in case.rows] == ["timed"] * 3, case.rows
 
 
-def test_it_is_run_only_when_asked_for() -> None:
+def test_it_runs_only_on_request() -> None:
     assert "fuse" in MORE_SUITES
     assert "fuse" not in SUITES

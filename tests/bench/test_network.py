@@ -1,4 +1,4 @@
-"""The suites `infer` and `train`: same answers, same losses, and what is really computed."""
+"""The suites `infer` and `train`: same outputs, same losses, and the FLOP that are executed."""
 
 from __future__ import annotations
 
@@ -6,62 +6,70 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from cnnkit import _core, ops
-from cnnkit.bench.case import check_peer
-from cnnkit.bench.measure import breakdown as engine
+from cnnkit.bench.case import verify_peer
+from cnnkit.bench.measure import native_flop
+from cnnkit.bench.measure.breakdown import new_trainer, time_parts
 from cnnkit.bench.measure.flop import executed_flop
 from cnnkit.bench.measure.processes import measure, process_figures
-from cnnkit.bench.peers.registry import RAW_PEERS, TRAINERS
+from cnnkit.bench.peers.onnx_graph import OPSET, onnx_model
+from cnnkit.bench.peers.registry import INFERENCE_PEERS, TRAINING_PEERS
 from cnnkit.bench.suites import (
     NET_TOLERANCE,
     TRAIN_TOLERANCE,
-    Material,
+    BenchData,
     infer_suite,
     initial_weights,
     make_suites,
     train_suite,
 )
-from cnnkit.bench.workloads.base import Layer
-from cnnkit.bench.workloads.inference import RawWorkload, lit
-from cnnkit.bench.workloads.training import STEPS, TrainWorkload
+from cnnkit.bench.workloads.base import ConvBlock
+from cnnkit.bench.workloads.inference import InferenceWorkload
+from cnnkit.bench.workloads.training import STEPS, TrainingWorkload
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
+from cnnkit.formats.onnx.writer import write_onnx
+from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
 
 VECTOR = pytest.mark.skipif(
-    ops.isa() not in engine.VECTOR_ISAS, reason=f"the engine has no parts on {ops.isa()}"
+    ops.isa() not in native_flop.VECTOR_ISAS, reason=f"the engine has no parts on {ops.isa()}"
 )
 
 
 @pytest.fixture(scope="module")
-def material(trained: Weights, mnist: Dataset) -> Material:
-    return Material(trained, mnist.test.images[:256], mnist.test.labels[:256], "trained, MNIST")
+def data(trained: Weights, mnist: Dataset) -> BenchData:
+    return BenchData(trained, mnist.test.images[:256], mnist.test.labels[:256], "trained, MNIST")
 
 
 @pytest.fixture(scope="module")
-def raw(material: Material) -> RawWorkload:
-    (work,) = infer_suite(material, 16)
-    assert isinstance(work, RawWorkload)
+def inference(data: BenchData) -> InferenceWorkload:
+    (work,) = infer_suite(data, 16)
+    assert isinstance(work, InferenceWorkload)
     return work
 
 
 @pytest.fixture(scope="module")
-def training(material: Material) -> TrainWorkload:
-    (work,) = train_suite(material, None)
-    assert isinstance(work, TrainWorkload)
+def training(data: BenchData) -> TrainingWorkload:
+    (work,) = train_suite(data, None)
+    assert isinstance(work, TrainingWorkload)
     return work
 
 
-# The same answers
+# The same outputs
 
 
 # torch.compile takes many seconds a workload.
-@pytest.mark.parametrize("name", [name for name in RAW_PEERS if name != "torch-compile"])
-def test_a_peer_gives_the_logits_of_raw_pixels_or_is_missing(name: str, raw: RawWorkload) -> None:
-    row = check_peer(name, RAW_PEERS[name], raw, threads=1).row
+@pytest.mark.parametrize("name", [name for name in INFERENCE_PEERS if name != "torch-compile"])
+def test_a_peer_returns_the_logits_of_raw_pixels_or_is_missing(
+    name: str, inference: InferenceWorkload
+) -> None:
+    row = verify_peer(name, INFERENCE_PEERS[name], inference, threads=1).row
     if row.status == "missing":
         assert name in ("openvino", "jax", "onnxruntime-fused"), row.reason
     else:
@@ -70,38 +78,62 @@ def test_a_peer_gives_the_logits_of_raw_pixels_or_is_missing(name: str, raw: Raw
         assert row.error <= NET_TOLERANCE
 
 
-@pytest.mark.parametrize("name", [name for name in TRAINERS if name != "torch-compile"])
-def test_a_peer_makes_the_steps_of_float64_and_begins_anew_each_time(
-    name: str, training: TrainWorkload
+def graph_of(content: bytes) -> list[tuple[str, dict[str, object], list[bytes]]]:
+    """Return each node's operator, attributes with their defaults, and parameters."""
+    model = onnx.load_from_string(content)
+    tensors = {t.name: numpy_helper.to_array(t).tobytes() for t in model.graph.initializer}
+    nodes = []
+    for node in model.graph.node:
+        schema = onnx.defs.get_schema(node.op_type, OPSET)
+        defaults = [a.default_value for a in schema.attributes.values() if a.default_value.name]
+        values = {a.name: helper.get_attribute_value(a) for a in (*defaults, *node.attribute)}
+        if node.op_type in ("Conv", "MaxPool"):  # defaults that the schema states in words
+            values = {"strides": [1, 1], "pads": [0, 0, 0, 0], **values}
+        nodes.append((node.op_type, values, [tensors[i] for i in node.input if i in tensors]))
+    return nodes
+
+
+def test_onnx_runtimes_run_the_graph_that_export_writes(
+    inference: InferenceWorkload, trained: Weights, mnist: Dataset
 ) -> None:
-    checked = check_peer(name, TRAINERS[name], training, threads=1)
-    assert checked.row.status == "timed", checked.row.reason
-    assert checked.ready is not None
-    first, second = (checked.ready.read(checked.ready.call()) for _ in range(2))
+    exported = graph_of(write_onnx(trained, Options(mnist))[".onnx"])
+    assert graph_of(onnx_model(inference)) == exported
+    assert len(exported) == 12
+
+
+@pytest.mark.parametrize("name", [name for name in TRAINING_PEERS if name != "torch-compile"])
+def test_a_peer_takes_the_steps_of_float64_and_starts_again_each_time(
+    name: str, training: TrainingWorkload
+) -> None:
+    verified = verify_peer(name, TRAINING_PEERS[name], training, threads=1)
+    assert verified.row.status == "timed", verified.row.reason
+    prepared = verified.prepared
+    assert prepared is not None
+    first, second = (prepared.to_array(prepared.run()) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert training.error_of(first) <= TRAIN_TOLERANCE
     assert first[-1] < first[0], "it learns"
 
 
-def test_training_begins_at_the_initial_weights_whatever_was_trained(
-    training: TrainWorkload, material: Material
+def test_training_starts_from_the_initial_weights(
+    training: TrainingWorkload, data: BenchData
 ) -> None:
-    assert training.answer[0] == pytest.approx(np.log(10), abs=0.1)
+    assert training.reference[0] == pytest.approx(np.log(10), abs=0.1)
     assert training.batch == 16
     assert training.images == 16 * STEPS
-    assert train_suite(material, 4)[0].batch == 4
+    assert train_suite(data, 4)[0].batch == 4
 
 
-def test_another_network_is_timed_too_without_parts(material: Material) -> None:
+def test_another_network_is_timed_too_without_parts(data: BenchData) -> None:
     architecture = Architecture(blocks=(Block(8, 5, 2), Block(3)), classes=10)
-    other = replace(material, weights=initial_weights(architecture))
+    other = replace(data, weights=initial_weights(architecture))
     work = infer_suite(other, 2)[0]
-    checked = check_peer("cnnkit", RAW_PEERS["cnnkit"], work, 1)
-    assert checked.row.status == "timed", checked.row.reason
-    assert checked.ready is not None
-    assert checked.ready.flop is None
-    assert work.parts() == ()
-    assert check_peer("cnnkit", TRAINERS["cnnkit"], train_suite(other, 2)[0], 1).ready
+    verified = verify_peer("cnnkit", INFERENCE_PEERS["cnnkit"], work, 1)
+    assert verified.row.status == "timed", verified.row.reason
+    assert verified.prepared is not None
+    assert verified.prepared.flop is None
+    assert time_parts(work) == ()
+    assert verify_peer("cnnkit", TRAINING_PEERS["cnnkit"], train_suite(other, 2)[0], 1).prepared
 
 
 def test_every_suite_that_is_documented_is_known() -> None:
@@ -110,49 +142,51 @@ def test_every_suite_that_is_documented_is_known() -> None:
         make_suites(["speed"])
 
 
-# What is computed
+# What is executed
 
 
-def test_lit_tiles_and_windows_are_those_that_a_stroke_reaches() -> None:
+def test_tiles_and_windows_that_a_stroke_reaches_are_not_blank() -> None:
     images = np.zeros((3, 1, 28, 28), np.uint8)
     images[1, 0, 13, 14] = 1  # one pixel is in the input of four tiles
     images[2] = 255
-    tiles, windows = lit(images)
+    tiles, windows = native_flop.non_blank(images)
     assert tiles.sum((1, 2)).tolist() == [0, 4, 196]
     assert windows.sum((1, 2)).tolist() == [0, 9, 49]  # each tile is under two by two
     assert np.argwhere(tiles[1]).tolist() == [[6, 6], [6, 7], [7, 6], [7, 7]]
 
 
 @VECTOR
-def test_what_is_not_lit_is_answered_without_being_computed(raw: RawWorkload) -> None:
-    """An image without a stroke costs what is left, and has the float64 answer all the same."""
-    blank = replace(raw, x=np.zeros_like(raw.x))
-    counts, ordinary = engine.inference_flop(blank), engine.inference_flop(raw)
-    assert counts[engine.BLOCK2] == 0
-    assert 0 < counts[engine.BLOCK1] < ordinary[engine.BLOCK1] / 2
-    assert check_peer("cnnkit", RAW_PEERS["cnnkit"], blank, 1).row.status == "timed"
+def test_blank_images_execute_less_and_have_the_right_output(inference: InferenceWorkload) -> None:
+    blank = replace(inference, x=np.zeros_like(inference.x))
+    counts, ordinary = native_flop.inference_flop(blank), native_flop.inference_flop(inference)
+    assert counts[native_flop.BLOCK2] == 0
+    assert 0 < counts[native_flop.BLOCK1] < ordinary[native_flop.BLOCK1] / 2
+    assert verify_peer("cnnkit", INFERENCE_PEERS["cnnkit"], blank, 1).row.status == "timed"
 
 
 @VECTOR
-def test_an_image_that_is_all_ink_executes_less_than_direct_convolution(raw: RawWorkload) -> None:
-    inked = replace(raw, x=np.full_like(raw.x, 255))
-    executed = sum(engine.inference_flop(inked).values())
-    first, second = raw.layer_flop()
-    assert 0.5 * first + second < executed * len(raw.x) < raw.flop
+def test_images_without_blank_tiles_execute_less_than_direct_convolution(
+    inference: InferenceWorkload,
+) -> None:
+    white = replace(inference, x=np.full_like(inference.x, 255))
+    executed = sum(native_flop.inference_flop(white).values())
+    first, second = inference.block_flop()
+    assert 0.5 * first + second < executed * len(inference.x) < inference.flop
 
 
 @VECTOR
-def test_the_parts_of_a_step_are_all_timed_and_add_up(training: TrainWorkload) -> None:
-    parts = training.parts()
-    assert [part.name for part in parts] == [*engine.LEARNING, engine.STEP]
+def test_the_parts_of_a_step_are_all_timed_and_add_up(training: TrainingWorkload) -> None:
+    parts = time_parts(training)
+    names = [*native_flop.FORWARD, *native_flop.BACKWARD, native_flop.STEP]
+    assert [part.name for part in parts] == names
     assert all(part.seconds > 0 for part in parts)
     assert sum(part.executed_flop for part in parts) < training.flop / training.images
 
 
 @VECTOR
-def test_timing_parts_leaves_the_trainer_as_it_was(training: TrainWorkload) -> None:
+def test_timing_parts_leaves_the_trainer_as_it_was(training: TrainingWorkload) -> None:
     def trainer() -> _core.NetworkTrainer:
-        return engine.new_trainer(training, training.labels.astype(np.uint8))
+        return new_trainer(training, training.labels.astype(np.uint8))
 
     order = np.arange(len(training.x))
     timed, other = trainer(), trainer()
@@ -163,31 +197,31 @@ def test_timing_parts_leaves_the_trainer_as_it_was(training: TrainWorkload) -> N
     assert losses[0] == losses[1]
 
 
-def layer(cout: int, cin: int, kernel: int, stride: int = 1) -> Layer:
+def block(cout: int, cin: int, kernel: int, stride: int = 1) -> ConvBlock:
     weight = np.zeros((cout, cin, kernel, kernel), np.float32)
-    return Layer(weight, None, (stride, stride), (kernel // 2, kernel // 2))
+    return ConvBlock(weight, None, (stride, stride), (kernel // 2, kernel // 2))
 
 
 def test_executed_flop_are_those_of_the_algorithm() -> None:
     shape = (1, 64, 56, 56)
-    direct = executed_flop("direct", layer(64, 64, 3), shape)
+    direct = executed_flop("direct", block(64, 64, 3), shape)
     assert direct == 2 * 56 * 56 * 64 * 64 * 9
     two, four = (
-        executed_flop(name, layer(64, 64, 3), shape) for name in ("winograd-2x2", "winograd-4x4")
+        executed_flop(name, block(64, 64, 3), shape) for name in ("winograd-2x2", "winograd-4x4")
     )
     assert two is not None
     assert four is not None
     # The products fall to 16/36 and 36/144; the transforms add a little.
     assert 16 / 36 < two / direct < 16 / 36 + 0.05
     assert 36 / 144 < four / direct < 36 / 144 + 0.05
-    stem = executed_flop("stem", layer(64, 3, 7, 2), (1, 3, 224, 224))
+    stem = executed_flop("stem", block(64, 3, 7, 2), (1, 3, 224, 224))
     assert stem == 2 * 112 * 112 * 64 * 3 * 49 * 9 / 14
-    plain = executed_flop("stem", layer(64, 3, 5), (1, 3, 32, 32))
+    plain = executed_flop("stem", block(64, 3, 5), (1, 3, 32, 32))
     assert plain == 2 * 32 * 32 * 64 * 3 * 25
-    assert executed_flop("magic", layer(1, 1, 3), shape) is None
+    assert executed_flop("magic", block(1, 1, 3), shape) is None
 
 
-def test_every_algorithm_of_the_kernel_has_its_count() -> None:
+def test_every_algorithm_of_the_kernel_has_its_flop_count() -> None:
     generator = np.random.default_rng(0)
     shapes = [((16, 1, 3, 3), 1), ((64, 64, 3, 3), 1), ((64, 3, 7, 7), 2), ((5, 64, 5, 5), 1)]
     found = set()
@@ -197,15 +231,15 @@ def test_every_algorithm_of_the_kernel_has_its_count() -> None:
             weight, stride=stride, padding=1, precision=precision
         ).algorithm
         found.add(algorithm)
-        assert executed_flop(algorithm, layer(shape[0], shape[1], shape[2]), (1, shape[1], 32, 32))
+        assert executed_flop(algorithm, block(shape[0], shape[1], shape[2]), (1, shape[1], 32, 32))
     assert "direct" in found
 
 
 # Whole processes
 
 
-def test_a_process_is_measured_by_the_system() -> None:
-    figure = measure("a second's work", ["-c", "x = bytearray(200_000_000)"], processes=1)
+def test_a_process_is_measured_by_the_operating_system() -> None:
+    figure = measure("an allocation", ["-c", "x = bytearray(200_000_000)"], processes=1)
     assert figure is not None
     assert 200e6 < figure.resident_bytes < 400e6
     assert figure.processor_seconds > 0
@@ -214,7 +248,7 @@ def test_a_process_is_measured_by_the_system() -> None:
     assert measure("nothing", ["-c", "raise SystemExit(1)"], processes=1) is None
 
 
-def test_starting_is_told_beside_onnx_runtimes_own_start() -> None:
+def test_the_start_is_measured_beside_onnx_runtimes() -> None:
     alone, ours, theirs = process_figures("infer", None, processes=1)
     assert "cnnkit" in ours.name
     assert "ONNX Runtime" in theirs.name

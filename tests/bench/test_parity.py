@@ -1,4 +1,4 @@
-"""The engines' drift, drawn; and how exact answers are beside PyTorch's own rounding."""
+"""The drift between the engines, and the error of outputs beside PyTorch's own rounding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from cnnkit import _core, ops
-from cnnkit.bench.measure.breakdown import VECTOR_ISAS
+from cnnkit.bench.measure.native_flop import VECTOR_ISAS
 from cnnkit.bench.parity import BATCH, FIRST, Parity, draw_parity, run_parity
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError
@@ -25,7 +25,7 @@ IMAGES = 1000
 
 @pytest.fixture(scope="module")
 def parity(mnist: Dataset) -> Parity:
-    count = 40 * BATCH + 3  # what is left over makes no step
+    count = 40 * BATCH + 3  # the last 3 images make no step
     return run_parity(Split(mnist.train.images[:count], mnist.train.labels[:count]), epochs=2)
 
 
@@ -37,7 +37,7 @@ def test_all_three_trainings_make_the_same_steps(parity: Parity) -> None:
     assert parity.drift(parity.plain).max() <= 1e-5
 
 
-def test_the_drift_is_told_and_drawn(parity: Parity, tmp_path: Path) -> None:
+def test_the_drift_is_described_and_drawn(parity: Parity, tmp_path: Path) -> None:
     found = json.loads(json.dumps(parity.to_json(), allow_nan=False))
     assert len(found["losses"]["native"]) == 2
     assert found["drift"]["native"]["first_steps"] == parity.drift(parity.native).max()

@@ -1,4 +1,4 @@
-"""Intervals and verdicts on made-up times; nothing here depends on how fast the machine is."""
+"""Intervals and comparisons of fake times; nothing here depends on the machine's speed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cnnkit.bench.measure.statistics import (
     CONFIDENCE,
     FEWEST_ROUNDS,
     Interval,
+    compare_speed,
     interval_rank,
     median_interval,
     noise_floor,
     paired_ratio,
-    verdict,
 )
-from cnnkit.bench.measure.timing import Plan, time_interleaved
+from cnnkit.bench.measure.timing import TimingPlan, time_interleaved
 from cnnkit.errors import InputError
 
 
@@ -26,9 +26,9 @@ def test_interval_ranks_are_those_of_the_published_tables(samples: int, rank: in
     assert interval_rank(samples) == rank
 
 
-def test_interval_holds_the_median_as_often_as_it_says_whatever_the_distribution() -> None:
+def test_intervals_hold_the_median_as_often_as_they_say() -> None:
     draw = np.random.default_rng(0)
-    true = np.log(2.0)  # of the exponential distribution: skewed, as times are
+    true = np.log(2.0)  # of the exponential distribution, skewed as times are
     hits = 0
     for _ in range(2000):
         _, low, high = median_interval(draw.standard_exponential(31))
@@ -41,13 +41,13 @@ def test_too_few_rounds_are_refused() -> None:
     with pytest.raises(ValueError, match="fewer than 6"):
         median_interval(np.ones(5))
     with pytest.raises(InputError, match="--rounds: 5 rounds give no interval"):
-        Plan(rounds=5)
+        TimingPlan(rounds=5)
     for seconds in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(InputError, match="--seconds"):
-            Plan(seconds=seconds)
+            TimingPlan(seconds=seconds)
 
 
-def test_what_slows_a_whole_round_cancels_in_the_ratio() -> None:
+def test_a_slow_round_cancels_out_in_the_ratio() -> None:
     slow = np.linspace(1.0, 5.0, 21)
     ratio = paired_ratio(2.0 * slow, slow)
     assert ratio == Interval(2.0, 2.0, 2.0)
@@ -67,7 +67,7 @@ def test_what_slows_a_whole_round_cancels_in_the_ratio() -> None:
 def test_a_difference_must_lie_beyond_interval_and_noise(
     ratio: Interval, noise: float, expected: str
 ) -> None:
-    assert verdict(ratio, noise) == expected
+    assert compare_speed(ratio, noise) == expected
 
 
 def test_noise_floor_counts_both_directions() -> None:
@@ -77,16 +77,16 @@ def test_noise_floor_counts_both_directions() -> None:
     assert noise_floor(ones * 1.25, ones) == pytest.approx(0.25)
 
 
-def test_every_round_times_everyone_once_in_an_order_of_its_own() -> None:
+def test_every_round_times_every_call_once_in_its_own_order() -> None:
     clock, calls = FakeClock(noise=0.0), []
 
-    def contestant(name: str) -> None:
+    def call(name: str) -> None:
         calls.append(name)
         clock.spend(PLAN.sample_ns)  # one call makes a sample
 
     rounds: list[int] = []
     seconds = time_interleaved(
-        {name: lambda name=name: contestant(name) for name in "abc"},  # type: ignore[misc]
+        {name: lambda name=name: call(name) for name in "abc"},  # type: ignore[misc]
         PLAN,
         clock,
         lambda: rounds.append(len(calls)),
@@ -104,12 +104,12 @@ def test_the_same_seed_gives_the_same_order() -> None:
     def order(seed: int) -> str:
         clock, calls = FakeClock(), []
 
-        def contestant(name: str) -> None:
+        def call(name: str) -> None:
             calls.append(name)
             clock.spend(1e6)
 
-        contestants = {name: lambda name=name: contestant(name) for name in "abc"}  # type: ignore[misc]
-        time_interleaved(contestants, Plan(21, 0.001, seed), clock)
+        named = {name: lambda name=name: call(name) for name in "abc"}  # type: ignore[misc]
+        time_interleaved(named, TimingPlan(21, 0.001, seed), clock)
         return "".join(calls)
 
     assert order(1) == order(1) != order(2)

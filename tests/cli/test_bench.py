@@ -1,4 +1,4 @@
-"""`cnnkit bench` as a person meets it; made-up results wherever an exit code depends on times."""
+"""`cnnkit bench` as a user runs it; fake results wherever an exit code depends on times."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cnnkit.system.cpu import usable_cores
 QUICK = ("bench", "--suite", "net", "--rounds", 6, "--seconds", 0.006, "--batch", 2)
 
 
-def test_limits_are_measured_in_an_order_that_memory_obeys() -> None:
+def test_measured_limits_are_positive_and_the_best_is_kept() -> None:
     limits = measure_limits(seconds=0.01)
     assert all(rate > 0.1 for rate in limits.bandwidth.values())
     doubled = limits.best(measure_limits(seconds=0.01))
@@ -77,7 +77,7 @@ def test_the_table_says_where_weights_and_images_come_from(
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (("--suite", "speed"), 2, "'speed' is no suite"),
+        (("--suite", "speed"), 2, "'speed' is not a suite"),
         (("--peers", "keras"), 2, "'keras' is not a peer"),
         (("--threads", "0"), 2, "--threads"),
         (("--threads", "100000"), 2, "--threads"),
@@ -90,7 +90,7 @@ def test_the_table_says_where_weights_and_images_come_from(
         (("absent.safetensors",), 5, "absent.safetensors"),
     ],
 )
-def test_bad_usage_is_told_before_anything_is_timed(
+def test_bad_usage_is_refused_before_anything_is_timed(
     cli: Callable[..., Any], options: tuple[str, ...], code: int, message: str
 ) -> None:
     done = cli("bench", *options)
@@ -128,8 +128,8 @@ def test_a_run_of_infer_is_a_baseline_for_the_next(cli: Callable[..., Any], tmp_
 
 
 @pytest.fixture
-def made_up(monkeypatch: pytest.MonkeyPatch) -> Results:
-    """Put made-up results in the place of a run."""
+def fake_results(monkeypatch: pytest.MonkeyPatch) -> Results:
+    """Replace a run by fake results."""
     clock = FakeClock()
     case = run_case("net", work(), {"cnnkit": peer(clock, 1000.0)}, 1, PLAN, clock)
     made = results((case,))
@@ -140,7 +140,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Results:
 
 @pytest.mark.parametrize(("factor", "code"), [(0.5, 1), (1.0, 0), (2.0, 0)])
 def test_only_a_regression_exits_with_one(
-    cli: Callable[..., Any], made_up: Results, tmp_path: Path, factor: float, code: int
+    cli: Callable[..., Any], fake_results: Results, tmp_path: Path, factor: float, code: int
 ) -> None:
     first = cli("bench", "--json")
     assert first.exit_code == 0
@@ -154,7 +154,7 @@ def test_only_a_regression_exits_with_one(
     assert ("slower than in" in done.stderr) == (code == 1)
 
 
-def test_a_wrong_answer_of_ours_exits_with_one(
+def test_a_wrong_output_of_ours_exits_with_one(
     cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
@@ -163,4 +163,4 @@ def test_a_wrong_answer_of_ours_exits_with_one(
     done = cli("bench")
     assert done.exit_code == 1
     assert "cnnkit: wrong" in done.stdout
-    assert "cnnkit's own answer is wrong" in done.stderr
+    assert "cnnkit's own output is wrong" in done.stderr

@@ -12,9 +12,9 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from cnnkit.bench.case import check_peer
-from cnnkit.bench.peers.registry import RAW_PEERS
-from cnnkit.bench.suites import Material, infer_suite
+from cnnkit.bench.case import verify_peer
+from cnnkit.bench.peers.registry import INFERENCE_PEERS
+from cnnkit.bench.suites import BenchData, infer_suite
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import MissingError
 from cnnkit.export.pipeline import export
@@ -145,7 +145,8 @@ def test_a_changed_weight_does_not_verify(trained: Weights, few: Dataset, tmp_pa
 
 @pytest.mark.usefixtures("operators")
 def test_the_bench_times_it_beside_the_standard_file(trained: Weights, few: Dataset) -> None:
-    material = Material(trained, few.test.images, few.test.labels, "trained, MNIST")
-    (work,) = infer_suite(material, 16)
-    row = check_peer("onnxruntime-fused", RAW_PEERS["onnxruntime-fused"], work, threads=1).row
+    data = BenchData(trained, few.test.images, few.test.labels, "trained, MNIST")
+    (work,) = infer_suite(data, 16)
+    peer = INFERENCE_PEERS["onnxruntime-fused"]
+    row = verify_peer("onnxruntime-fused", peer, work, threads=1).row
     assert row.status == "timed", row.reason

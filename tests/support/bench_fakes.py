@@ -1,4 +1,4 @@
-"""A made-up machine for tests of the benchmark: time passes only when a fake peer says so."""
+"""A fake machine for tests of the benchmark: time passes only when a fake peer says so."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cnnkit.bench.measure.roofline import Limits
-from cnnkit.bench.measure.timing import Plan
-from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.measure.timing import TimingPlan
+from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.peers.registry import Peer
 from cnnkit.bench.report.results import CaseResult, Results
-from cnnkit.bench.workloads.base import Float32, Layer, Workload
+from cnnkit.bench.workloads.base import ConvBlock, Float32, Workload
 
-PLAN = Plan(rounds=21, seconds=0.001)
+PLAN = TimingPlan(rounds=21, seconds=0.001)
 
 
 @dataclass
@@ -32,40 +32,40 @@ class FakeClock:
 
 
 def work(name: str = "small", batch: int = 2) -> Workload:
-    """A small block with drawn weights."""
+    """A small block with random weights."""
     generator = np.random.default_rng(0)
     x = generator.random((batch, 2, 6, 6), np.float32)
-    layer = Layer(generator.standard_normal((3, 2, 3, 3), np.float32), None, padding=(1, 1))
-    return Workload(name, x, (layer,), None, 1e-6, "drawn")
+    block = ConvBlock(generator.standard_normal((3, 2, 3, 3), np.float32), None, padding=(1, 1))
+    return Workload(name, x, (block,), None, 1e-6, "random")
 
 
 def peer(clock: FakeClock, cost: float, off: float = 0.0, calls: list[str] | None = None) -> Peer:
-    """A peer that answers right, or `off` by a share of the largest output, at `cost` ns a call."""
+    """A peer whose output is right, or `off` by a share of the largest value; `cost` ns a call."""
 
-    def factory(work: Workload, threads: int) -> Ready:
-        answer: Float32 = (work.answer + off * np.abs(work.answer).max()).astype(np.float32)
+    def factory(work: Workload, threads: int) -> PreparedCall:
+        output: Float32 = (work.reference + off * np.abs(work.reference).max()).astype(np.float32)
 
-        def call() -> Float32:
+        def run() -> Float32:
             clock.spend(cost)
             if calls is not None:
                 calls.append(work.name)
-            return answer
+            return output
 
-        return Ready(call)
+        return PreparedCall(run)
 
-    return Peer(factory, ("numpy",), "made up")
+    return Peer(factory, ("numpy",), "fake")
 
 
 def failing(error: Exception) -> Peer:
-    def factory(work: Workload, threads: int) -> Ready:
+    def factory(work: Workload, threads: int) -> PreparedCall:
         raise error
 
-    return Peer(factory, ("numpy",), "made up")
+    return Peer(factory, ("numpy",), "fake")
 
 
 def results(cases: tuple[CaseResult, ...]) -> Results:
     """Wrap cases as the results of a whole run."""
     environment = {"cpu": "fake", "isa": "scalar", "threads": 1, "pinned_cores": [0]}
     limits = Limits(100.0, {"L1": 400.0, "memory": 20.0})
-    settings = {f"{case.suite}/{row.peer}": "made up" for case in cases for row in case.rows}
+    settings = {f"{case.suite}/{row.peer}": "fake" for case in cases for row in case.rows}
     return Results(environment, {"rounds": 21}, limits, settings, cases)

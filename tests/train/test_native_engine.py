@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cnnkit import _core, load, ops
-from cnnkit.bench.measure.breakdown import VECTOR_ISAS
+from cnnkit.bench.measure.native_flop import VECTOR_ISAS
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.data.sampling import epoch_order
 from cnnkit.errors import InputError

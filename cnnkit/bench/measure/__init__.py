@@ -1,4 +1,4 @@
-"""How time, FLOP, the machine's limits and whole processes are measured."""
+"""Measuring: time, FLOP, the machine's limits, cnnkit's parts and whole processes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Where a benchmark ran: `describe(threads)`.
 
-It is what a reader needs to judge the figures, and a baseline to be comparable.
+A reader needs it to judge the figures, and `--compare` to tell whether two runs are comparable.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from cnnkit.system.cpu import cpu_name
 
-COMPARABLE = ("cpu", "isa", "threads")  # two runs' times mean the same only if these are equal
+COMPARABLE = ("cpu", "isa", "threads")  # two runs' times can be compared only if these are equal
 WAIT_POLICY = "OMP_WAIT_POLICY"
 
 
@@ -30,16 +30,16 @@ def describe(threads: int) -> dict[str, Any]:
         "numpy": version("numpy"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        # Others at work on the machine widen every interval.
+        # Other work on the machine widens every interval.
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
 
 
 @contextmanager
 def passive_waiting() -> Iterator[None]:
-    """Let OpenMP's threads sleep between calls: a pool that spins steals its neighbour's core.
+    """Let OpenMP's threads sleep between calls: a spinning pool takes another peer's core.
 
-    Only runtimes that are loaded inside see it.
+    Only runtimes that are loaded inside the block obey it.
     """
     before = os.environ.get(WAIT_POLICY)
     os.environ[WAIT_POLICY] = before or "PASSIVE"

@@ -1,7 +1,7 @@
 """Figures of whole processes, from start to exit: `process_figures("infer", weights)`.
 
-A child is measured by the operating system, which tells its processor time and its resident memory
-however it was started; nothing inside it has to count.
+The operating system reports the processor time and resident memory of a child, however it was
+started; nothing inside the child has to measure itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cnnkit.bench.measure import spawn
 
-PROCESSES = 3  # the least of so many counts: the first one reads from the disk
+PROCESSES = 3  # the lowest figures of these count: the first process reads from the disk
 
 LOAD = """
 import numpy as np, cnnkit
@@ -31,13 +31,13 @@ print(session.run(["label"], {{"image": np.zeros((1, {shape}), np.uint8)}}))
 
 @dataclass(frozen=True)
 class ProcessFigure:
-    """One command in fresh processes, the least of each figure.
+    """One command in fresh processes, the lowest value of each figure.
 
     Attributes:
-        name: what it does, in words.
+        name: what the command does, in words.
         processor_seconds: user and system time.
         seconds: from start to exit.
-        resident_bytes: the most memory that it held at once.
+        resident_bytes: the largest resident memory.
     """
 
     name: str
@@ -52,17 +52,19 @@ class ProcessFigure:
         )
 
 
-def measure(name: str, words: Sequence[str], processes: int = PROCESSES) -> ProcessFigure | None:
-    """Run Python with these arguments; None if it fails, or where the system does not tell.
+def measure(
+    name: str, arguments: Sequence[str], processes: int = PROCESSES
+) -> ProcessFigure | None:
+    """Run Python with these arguments; None if it fails, or if the system reports no figures.
 
-    The child inherits this process's cores.
+    The child inherits this process's CPU affinity.
     """
     if not hasattr(os, "wait4"):
         return None
     figures = []
     for _ in range(processes):
         child = subprocess.run(
-            [sys.executable, spawn.__file__, sys.executable, "-P", *words],
+            [sys.executable, spawn.__file__, sys.executable, "-P", *arguments],
             capture_output=True,
             text=True,
             check=False,
@@ -78,7 +80,7 @@ def measure(name: str, words: Sequence[str], processes: int = PROCESSES) -> Proc
 def process_figures(
     suite: str, weights: Path | None, processes: int = PROCESSES
 ) -> list[ProcessFigure]:
-    """Return the figures that belong to a suite: none but for `infer` and `train`."""
+    """Return the figures of a suite; only `infer` and `train` have any."""
     with tempfile.TemporaryDirectory(prefix="cnnkit-bench-") as folder:
         if suite == "infer":
             figures = _starts(Path(folder), weights, processes)
@@ -90,27 +92,27 @@ def process_figures(
 
 
 def _starts(folder: Path, weights: Path | None, processes: int) -> list[ProcessFigure | None]:
-    """From nothing to the first answer: an interpreter alone, cnnkit, ONNX Runtime."""
-    from cnnkit.bench.suites import gather
+    """Measure the start of an interpreter alone, and cnnkit's and ONNX Runtime's first output."""
+    from cnnkit.bench.suites import find_data
     from cnnkit.data.dataset import load_dataset
     from cnnkit.formats.options import Options
     from cnnkit.formats.registry import FORMATS
 
-    material = gather(weights)
+    data = find_data(weights)
     path = folder / "net.onnx"
-    options = Options(load_dataset(str(material.weights.metadata.get("dataset", "mnist"))))
-    path.write_bytes(FORMATS["onnx"].write(material.weights, options)[".onnx"])
-    shape = ", ".join(map(str, material.weights.architecture.input))
+    options = Options(load_dataset(str(data.weights.metadata.get("dataset", "mnist"))))
+    path.write_bytes(FORMATS["onnx"].write(data.weights, options)[".onnx"])
+    shape = ", ".join(map(str, data.weights.architecture.input))
     where = {"path": str(path), "shape": shape}
     commands = {
         "Python and NumPy alone": "import numpy",
-        "import cnnkit, load an ONNX file, first answer": LOAD.format(**where),
+        "import cnnkit, load an ONNX file, first output": LOAD.format(**where),
         "the same in ONNX Runtime": SESSION.format(**where),
     }
     return [measure(name, ["-c", code], processes) for name, code in commands.items()]
 
 
 def _training(folder: Path) -> ProcessFigure | None:
-    """Train as the command line does, pictures and evaluation included."""
-    words = ["-m", "cnnkit", "train", "--quiet", "--output", str(folder / "run")]
-    return measure("cnnkit train, 30 epochs of MNIST", words, processes=1)
+    """Measure a training as the command line runs it, pictures and evaluation included."""
+    arguments = ["-m", "cnnkit", "train", "--quiet", "--output", str(folder / "run")]
+    return measure("cnnkit train, 30 epochs of MNIST", arguments, processes=1)

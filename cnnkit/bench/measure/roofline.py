@@ -1,6 +1,7 @@
-"""What this machine can do at most, measured: `measure_limits()` before the kernels are timed.
+"""The machine's measured limits: `measure_limits()`, before and after the kernels are timed.
 
-A kernel's speed means something only as a share of a limit; a data sheet's clock is not this run's.
+A kernel's speed means something only as a share of a limit, and a data sheet's clock rate is not
+that of this run.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# Working sets that sit well inside a first-level cache, a second-level cache, and none at all.
+# Working sets that fit well into the first-level cache, the second-level cache, and no cache.
 WORKING_SETS = {"L1": 16 << 10, "L2": 256 << 10, "memory": 256 << 20}
 
 
@@ -19,7 +20,7 @@ class Limits:
     """Measured limits of the cores in use.
 
     Attributes:
-        fma_gflops: 10^9 FLOP/s of independent multiply-adds in the instruction set in use.
+        fma_gflops: 10^9 FLOP/s of independent multiply-adds with the instruction set in use.
         bandwidth: 10^9 bytes/s of reading, by the name of the working set.
     """
 
@@ -39,9 +40,9 @@ class Limits:
 
 
 def measure_limits(threads: int = 1, seconds: float = 0.2) -> Limits:
-    """Measure each limit for `seconds` on so many threads at once, and add them up.
+    """Measure each limit for `seconds` on `threads` threads at once, and add them up.
 
-    The best of many short bursts counts: a limit is what is possible.
+    The best of many short bursts counts, because a limit is what is possible.
     """
     from cnnkit import _core
 

@@ -1,8 +1,8 @@
-"""Measure one child process: `python spawn.py COMMAND…` prints what the system says of it.
+"""Measure one child process: `python spawn.py COMMAND…` prints the operating system's figures.
 
-Seconds of processor time, seconds from start to exit, kilobytes of memory at most. A script of its
-own that imports next to nothing, because Linux counts to a child's memory what the process that
-forked it held.
+Seconds of processor time, seconds from start to exit, and the largest resident memory. It is a
+script of its own that imports very little, because Linux counts the memory of the process that
+forked the child towards the child's.
 """
 
 import os

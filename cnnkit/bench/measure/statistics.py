@@ -1,4 +1,4 @@
-"""Medians with intervals that assume nothing of the noise; `verdict(ratio, noise)`."""
+"""Medians with distribution-free intervals, and what follows: `compare_speed(ratio, noise)`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
-Verdict = Literal["faster", "slower", "no difference"]
+Comparison = Literal["faster", "slower", "no difference"]
 
 
 class Interval(NamedTuple):
-    """A median and the interval that holds the true one with `CONFIDENCE`."""
+    """A median and the interval that contains the true median with `CONFIDENCE`."""
 
     median: float
     low: float
@@ -25,10 +25,10 @@ class Interval(NamedTuple):
 
 
 def interval_rank(samples: int) -> int:
-    """Return the k for which [k-th smallest, k-th largest] holds the median with `CONFIDENCE`.
+    """Return the k for which [k-th smallest, k-th largest] contains the median with `CONFIDENCE`.
 
     The number of samples below the median is Binomial(samples, 1/2), whatever their distribution
-    (Conover, Practical Nonparametric Statistics, section 3.2). 0 means that there are too few.
+    (Conover, Practical Nonparametric Statistics, section 3.2). 0 means too few samples.
     """
     below, rank = 0.0, 0
     for k in range(samples):
@@ -56,23 +56,23 @@ def median_interval(samples: NDArray[np.float64]) -> Interval:
 
 
 def paired_ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> Interval:
-    """Return the median of the round-by-round ratios: what slows a whole round cancels."""
+    """Return the median of the ratios of each round, in which a slow round cancels out."""
     return median_interval(numerator / denominator)
 
 
-def noise_floor(twin: NDArray[np.float64], subject: NDArray[np.float64]) -> float:
-    """Return how far from 1 a ratio may lie although the same code was timed against itself.
+def noise_floor(control: NDArray[np.float64], subject: NDArray[np.float64]) -> float:
+    """Return how far from 1 a ratio may lie when the same code is timed against itself.
 
-    0.02 means that ratios between 1/1.02 and 1.02 say nothing.
+    0.02 means that ratios between 1/1.02 and 1.02 show no difference.
     """
-    ratio = paired_ratio(twin, subject)
+    ratio = paired_ratio(control, subject)
     return max(ratio.high, 1.0 / ratio.low, 1.0) - 1.0
 
 
-def verdict(ratio: Interval, noise: float) -> Verdict:
-    """Judge the subject by `ratio` = other's time / subject's time.
+def compare_speed(ratio: Interval, noise: float) -> Comparison:
+    """Return what the subject is, given `ratio` = the other's time / the subject's time.
 
-    The whole interval must lie beyond the noise floor for a difference to be called one.
+    There is a difference only if the whole interval lies beyond the noise floor.
     """
     if ratio.low > 1.0 + noise:
         return "faster"

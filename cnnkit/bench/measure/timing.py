@@ -1,7 +1,7 @@
-"""Interleaved timing: `samples = time_interleaved({"a": f, "b": g}, Plan())`.
+"""Interleaved timing: `samples = time_interleaved({"a": f, "b": g}, TimingPlan())`.
 
-Every round times every contestant once, in a random order, so that heat, clock changes and
-neighbours fall on all alike; only differences within a round are compared.
+Every round times every call once, in a random order, so that heat, clock changes and other
+processes affect all of them alike; only times of the same round are compared.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +20,17 @@ from cnnkit.bench.measure.statistics import FEWEST_ROUNDS
 from cnnkit.errors import InputError
 
 Call = Callable[[], object]
-Clock = Callable[[], int]  # nanoseconds, never going back
+Clock = Callable[[], int]  # nanoseconds, monotonic
 
 
 @dataclass(frozen=True)
-class Plan:
+class TimingPlan:
     """How long to measure.
 
     Attributes:
-        rounds: samples of each contestant.
-        seconds: timed seconds of each contestant, over all rounds.
-        seed: of the random order.
+        rounds: samples of each call.
+        seconds: timed seconds of each call, over all rounds.
+        seed: for the random order within rounds.
     """
 
     rounds: int = 41
@@ -52,8 +53,16 @@ class Plan:
         return max(1, round(self.seconds * 1e9 / self.rounds))
 
 
+class PartTime(NamedTuple):
+    """One part of cnnkit's work on a case: seconds and executed FLOP of an image."""
+
+    name: str
+    seconds: float
+    executed_flop: float
+
+
 def time_calls(call: Call, calls: int, clock: Clock) -> int:
-    """Return the nanoseconds that `calls` calls take, one after another."""
+    """Return the nanoseconds that `calls` calls take, one after the other."""
     start = clock()
     for _ in repeat(None, calls):
         call()
@@ -61,7 +70,7 @@ def time_calls(call: Call, calls: int, clock: Clock) -> int:
 
 
 def calibrate(call: Call, sample_ns: int, clock: Clock) -> int:
-    """Return how many calls make a sample; on the way the contestant warms up."""
+    """Return how many calls one sample needs; finding out warms the call up."""
     calls = 1
     while (elapsed := time_calls(call, calls, clock)) < sample_ns / 2:
         calls *= 2
@@ -69,25 +78,25 @@ def calibrate(call: Call, sample_ns: int, clock: Clock) -> int:
 
 
 def time_interleaved(
-    contestants: Mapping[str, Call],
-    plan: Plan,
+    calls: Mapping[str, Call],
+    plan: TimingPlan,
     clock: Clock = time.perf_counter_ns,
     on_round: Callable[[], None] = lambda: None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Time all contestants against each other in this process.
+    """Time all calls against each other in this process.
 
     Args:
-        contestants: calls that are ready to run; their answers were checked before.
+        calls: what to time, by name; verified before.
         plan: rounds, seconds, seed.
-        clock: nanoseconds; tests put a made-up one here.
+        clock: returns nanoseconds; tests pass a fake one.
         on_round: called after every round, outside the timed part.
 
     Returns:
-        Seconds per call, float64 [rounds], by contestant; index i of all is the same round.
+        Seconds per call, float64 [rounds], by name; the same index is the same round in all.
     """
     order = np.random.default_rng(plan.seed)
-    names = list(contestants)
-    calls = {name: calibrate(contestants[name], plan.sample_ns, clock) for name in names}
+    names = list(calls)
+    repeats = {name: calibrate(calls[name], plan.sample_ns, clock) for name in names}
     seconds = {name: np.empty(plan.rounds) for name in names}
     collecting = gc.isenabled()
     gc.collect()
@@ -96,9 +105,9 @@ def time_interleaved(
         for round_ in range(plan.rounds):
             for index in order.permutation(len(names)):
                 name = names[index]
-                contestants[name]()  # untimed: the one before it has filled the caches
-                elapsed = time_calls(contestants[name], calls[name], clock)
-                seconds[name][round_] = elapsed * 1e-9 / calls[name]
+                calls[name]()  # untimed: the call before it has filled the caches with its own data
+                elapsed = time_calls(calls[name], repeats[name], clock)
+                seconds[name][round_] = elapsed * 1e-9 / repeats[name]
             on_round()
     finally:
         if collecting:

@@ -1,4 +1,4 @@
-"""What cnnkit is timed beside: one factory for each way to compute a workload."""
+"""Peers: the runtimes that cnnkit is timed beside, and cnnkit itself; a factory prepares each."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from cnnkit.lazy import attach
 if TYPE_CHECKING:
     from cnnkit.bench.peers.registry import PEERS as PEERS
     from cnnkit.bench.peers.registry import Peer as Peer
-    from cnnkit.bench.peers.registry import choose as choose
+    from cnnkit.bench.peers.registry import select_peers as select_peers
 
-__all__ = ["PEERS", "Peer", "choose"]
+__all__ = ["PEERS", "Peer", "select_peers"]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
         "PEERS": ".registry",
         "Peer": ".registry",
-        "choose": ".registry",
+        "select_peers": ".registry",
     },
 )

@@ -8,33 +8,33 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, block_until_ready, device_put, jit, lax, nn
 
-from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Workload
-from cnnkit.bench.workloads.inference import RawWorkload
+from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.graph.architecture import PIXEL_SCALE
 
 
-def jax(work: Workload, threads: int) -> Ready:
-    """Compile the workload with XLA; its thread pool follows the cores of this process."""
+def jax(work: Workload, threads: int) -> PreparedCall:
+    """Compile the workload with XLA, whose thread pool follows this process's CPU affinity."""
     del threads
 
-    raw = isinstance(work, RawWorkload)
+    raw = isinstance(work, InferenceWorkload)
 
     def forward(x: Array) -> Any:
         if raw:
             x = x.astype(jnp.float32) * PIXEL_SCALE
-        for layer in work.layers:
-            padding = [(side, side) for side in layer.padding]
-            x = lax.conv_general_dilated(x, layer.weight, layer.stride, padding)
-            if layer.bias is not None:
-                x = x + layer.bias[:, None, None]
+        for block in work.blocks:
+            padding = [(side, side) for side in block.padding]
+            x = lax.conv_general_dilated(x, block.weight, block.stride, padding)
+            if block.bias is not None:
+                x = x + block.bias[:, None, None]
             x = lax.reduce_window(
                 nn.relu(x),
                 -jnp.inf,
                 lax.max,
-                (1, 1, *layer.pool_kernel),
-                (1, 1, *layer.pool_stride),
-                [(0, 0), (0, 0), *((side, side) for side in layer.pool_padding)],
+                (1, 1, *block.pool_kernel),
+                (1, 1, *block.pool_stride),
+                [(0, 0), (0, 0), *((side, side) for side in block.pool_padding)],
             )
         if work.head:
             logits = x.reshape(work.batch, -1) @ work.head.weight.T + work.head.bias
@@ -45,7 +45,7 @@ def jax(work: Workload, threads: int) -> Ready:
 
     compiled: Any = jit(forward)
     x = device_put(work.x)
-    return Ready(
+    return PreparedCall(
         lambda: block_until_ready(compiled(x)),
-        lambda answer: np.asarray(answer[0] if raw else answer),
+        lambda output: np.asarray(output[0] if raw else output),
     )

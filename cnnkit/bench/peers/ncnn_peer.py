@@ -1,4 +1,4 @@
-"""ncnn as a peer: its text graph and weights are written here, as its converters write them."""
+"""ncnn as a peer; its text graph and weights are written here, as its converters write them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.bench.peers.ready import Ready
-from cnnkit.bench.workloads.base import Float32, Layer, Workload
+from cnnkit.bench.peers.prepared import PreparedCall
+from cnnkit.bench.workloads.base import ConvBlock, Float32, Workload
 
 MAGIC = 7767517
 PLAIN_FLOAT32 = struct.pack("<I", 0)  # the tag before a weight array: neither packed nor quantised
 
 
-def ncnn(work: Workload, threads: int) -> Ready:
+def ncnn(work: Workload, threads: int) -> PreparedCall:
     """Load the workload into ncnn in float32; it has no batch axis, so Python loops over images."""
     import ncnn as runtime
 
@@ -35,18 +35,18 @@ def ncnn(work: Workload, threads: int) -> Ready:
         net.load_model(str(weights))
     images = [runtime.Mat(image) for image in work.x]
 
-    def call() -> Any:
-        answers = []
+    def run() -> Any:
+        outputs = []
         for image in images:
             extractor = net.create_extractor()
             extractor.input("x", image)
-            answers.append(extractor.extract("y")[1])
-        return answers
+            outputs.append(extractor.extract("y")[1])
+        return outputs
 
-    def read(answers: Any) -> Float32:
-        return np.stack([np.array(answer) for answer in answers])
+    def to_array(outputs: Any) -> Float32:
+        return np.stack([np.array(output) for output in outputs])
 
-    return Ready(call, read)
+    return PreparedCall(run, to_array)
 
 
 def _graph(work: Workload) -> str:
@@ -54,10 +54,10 @@ def _graph(work: Workload) -> str:
     _, channels, height, width = work.x.shape
     lines = [f"Input x 0 1 x 0={width} 1={height} 2={channels}"]
     value = "x"
-    for i, layer in enumerate(work.layers):
+    for i, block in enumerate(work.blocks):
         lines += [
-            f"Convolution conv{i} 1 1 {value} conv{i} {_convolution(layer)}",
-            f"Pooling pool{i} 1 1 conv{i} pool{i} {_pooling(layer)}",
+            f"Convolution conv{i} 1 1 {value} conv{i} {_convolution(block)}",
+            f"Pooling pool{i} 1 1 conv{i} pool{i} {_pooling(block)}",
         ]
         value = f"pool{i}"
     if work.head:
@@ -72,32 +72,32 @@ def _graph(work: Workload) -> str:
     return "\n".join([str(MAGIC), f"{len(lines)} {len(lines)}", *lines]) + "\n"
 
 
-def _convolution(layer: Layer) -> str:
+def _convolution(block: ConvBlock) -> str:
     """Return a Convolution line's numbers, with ReLU fused as ncnn's own optimiser does."""
-    cout, _, rows, columns = layer.weight.shape
+    cout, _, rows, columns = block.weight.shape
     numbers = {
-        **{0: cout, 1: columns, 11: rows, 3: layer.stride[1], 13: layer.stride[0]},
-        **{4: layer.padding[1], 14: layer.padding[0], 5: int(layer.bias is not None)},
-        **{6: layer.weight.size, 9: 1},
+        **{0: cout, 1: columns, 11: rows, 3: block.stride[1], 13: block.stride[0]},
+        **{4: block.padding[1], 14: block.padding[0], 5: int(block.bias is not None)},
+        **{6: block.weight.size, 9: 1},
     }
     return " ".join(f"{key}={number}" for key, number in numbers.items())
 
 
-def _pooling(layer: Layer) -> str:
+def _pooling(block: ConvBlock) -> str:
     """Return a Pooling line's numbers: maximum, floor at odd sizes."""
     numbers = {
-        **{0: 0, 1: layer.pool_kernel[1], 11: layer.pool_kernel[0], 5: 1},
-        **{2: layer.pool_stride[1], 12: layer.pool_stride[0]},
-        **{3: layer.pool_padding[1], 13: layer.pool_padding[0]},
+        **{0: 0, 1: block.pool_kernel[1], 11: block.pool_kernel[0], 5: 1},
+        **{2: block.pool_stride[1], 12: block.pool_stride[0]},
+        **{3: block.pool_padding[1], 13: block.pool_padding[0]},
     }
     return " ".join(f"{key}={number}" for key, number in numbers.items())
 
 
 def _weights(work: Workload) -> bytes:
     parts = []
-    for layer in work.layers:
-        parts += [PLAIN_FLOAT32, layer.weight.tobytes()]
-        parts += [layer.bias.tobytes()] if layer.bias is not None else []
+    for block in work.blocks:
+        parts += [PLAIN_FLOAT32, block.weight.tobytes()]
+        parts += [block.bias.tobytes()] if block.bias is not None else []
     if work.head:
         parts += [PLAIN_FLOAT32, work.head.weight.tobytes(), work.head.bias.tobytes()]
     return b"".join(parts)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnkit.bench.workloads.base import Workload
-from cnnkit.bench.workloads.inference import RawWorkload
+from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.formats.onnx.model import to_model
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.graph import Graph, Node
@@ -37,32 +37,32 @@ def to_graph(work: Workload) -> Graph:
         nodes.append(Node(operator, tuple(inputs), (output,), attributes, output))
         return output
 
-    raw = isinstance(work, RawWorkload)
+    raw = isinstance(work, InferenceWorkload)
     value = "x"
     if raw:
         tensors["scale"] = np.asarray(PIXEL_SCALE, np.float32)
         value = add("Mul", [add("Cast", ["x"], "pixels", to="float32"), "scale"], "scaled")
-    last = len(work.layers) - 1
-    for i, layer in enumerate(work.layers):
-        arrays = {f"weight{i}": layer.weight}
-        if layer.bias is not None:
-            arrays[f"bias{i}"] = layer.bias
+    last = len(work.blocks) - 1
+    for i, block in enumerate(work.blocks):
+        arrays = {f"weight{i}": block.weight}
+        if block.bias is not None:
+            arrays[f"bias{i}"] = block.bias
         tensors |= arrays
         value = add(
             "Conv",
             [value, *arrays],
             f"conv{i}",
-            kernel_shape=layer.weight.shape[2:],
-            strides=layer.stride,
-            pads=layer.padding * 2,
+            kernel_shape=block.weight.shape[2:],
+            strides=block.stride,
+            pads=block.padding * 2,
         )
         value = add(
             "MaxPool",
             [add("Relu", [value], f"relu{i}")],
             "y" if i == last and not work.head else f"pool{i}",
-            kernel_shape=layer.pool_kernel,
-            strides=layer.pool_stride,
-            pads=layer.pool_padding * 2,
+            kernel_shape=block.pool_kernel,
+            strides=block.pool_stride,
+            pads=block.pool_padding * 2,
         )
     outputs = ["y"]
     if work.head:

@@ -1,4 +1,4 @@
-"""Peers that read a model file: ONNX Runtime, OpenVINO, ncnn."""
+"""Peers that read an ONNX model: ONNX Runtime, OpenVINO."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Workload
 
 
-def onnxruntime(work: Workload, threads: int) -> Ready:
-    """Build an ONNX Runtime session with input and output bound once."""
+def onnxruntime(work: Workload, threads: int) -> PreparedCall:
+    """Create an ONNX Runtime session with input and outputs bound once."""
     from cnnkit.bench.peers.onnx_graph import onnx_model
 
     return _session(onnx_model(work), work, threads)
 
 
-def onnxruntime_fused(work: Workload, threads: int) -> Ready:
-    """Build the same session on cnnkit's operator.
+def onnxruntime_fused(work: Workload, threads: int) -> PreparedCall:
+    """Create the same session with cnnkit's operator in it.
 
     Raises:
-        MissingError: its library was not built.
+        MissingError: the operator's library was not built.
     """
     from cnnkit.bench.peers.onnx_graph import onnx_model
     from cnnkit.ops.ort_op import ort_custom_ops
@@ -29,7 +29,9 @@ def onnxruntime_fused(work: Workload, threads: int) -> Ready:
     return _session(onnx_model(work, fused=True), work, threads, ort_custom_ops())
 
 
-def _session(model: bytes, work: Workload, threads: int, library: str | None = None) -> Ready:
+def _session(
+    model: bytes, work: Workload, threads: int, library: str | None = None
+) -> PreparedCall:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -48,14 +50,14 @@ def _session(model: bytes, work: Workload, threads: int, library: str | None = N
     for name, y in outputs.items():
         binding.bind_output(name, "cpu", 0, y.dtype.type, y.shape, y.ctypes.data)
 
-    def call() -> Any:
+    def run() -> Any:
         session.run_with_iobinding(binding)
         return outputs["y"]
 
-    return Ready(call)
+    return PreparedCall(run)
 
 
-def openvino(work: Workload, threads: int) -> Ready:
+def openvino(work: Workload, threads: int) -> PreparedCall:
     """Compile the same ONNX model with OpenVINO, in float32."""
     import openvino as ov
 
@@ -69,15 +71,15 @@ def openvino(work: Workload, threads: int) -> Ready:
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
-            "ENABLE_CPU_PINNING": False,  # the benchmark pins, all alike
+            "ENABLE_CPU_PINNING": False,  # the benchmark pins all peers alike
         },
     )
     request = compiled.create_infer_request()
     request.set_input_tensor(ov.Tensor(work.x, shared_memory=True))
     output = request.get_tensor("y")
 
-    def call() -> Any:
+    def run() -> Any:
         request.infer()
         return output
 
-    return Ready(call, lambda tensor: np.array(tensor.data))
+    return PreparedCall(run, lambda tensor: np.array(tensor.data))

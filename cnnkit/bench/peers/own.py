@@ -8,76 +8,74 @@ from typing import Any
 import numpy as np
 
 from cnnkit import _core
-from cnnkit.bench.measure.breakdown import (
-    inference_flop,
-    new_trainer,
-    parameter_vector,
-    sizes,
-    training_flop,
-)
+from cnnkit.bench.measure.breakdown import new_trainer
 from cnnkit.bench.measure.flop import executed_flop
-from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.measure.native_flop import inference_flop, training_flop
+from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Float32, Workload
-from cnnkit.bench.workloads.training import LEARNING_RATE, TrainWorkload
+from cnnkit.bench.workloads.network import weights_of
+from cnnkit.bench.workloads.training import LEARNING_RATE, TrainingWorkload
 from cnnkit.ops.fused import ConvReLUPool
 
 
-def cnnkit(work: Workload, threads: int) -> Ready:
-    """Make the weights of every block ready once; the head is NumPy's."""
-    blocks = [
-        ConvReLUPool(layer.weight, layer.bias, *layer.parameters, precision=layer.precision)
-        for layer in work.layers
+def operations(work: Workload, threads: int) -> PreparedCall:
+    """Run every block as one fused operation with packed weights, and the head in NumPy."""
+    fused = [
+        ConvReLUPool(block.weight, block.bias, *block.parameters, precision=block.precision)
+        for block in work.blocks
     ]
     x, head = work.x, work.head
-    flop = _flop_of_blocks(work, blocks)
-    if head is None and len(blocks) == 1:
-        block = blocks[0]
-        return Ready(partial(block, x, threads=threads, out=block(x)), flop=flop)
+    flop = _flop_of(work, fused)
+    if head is None and len(fused) == 1:
+        (only,) = fused
+        return PreparedCall(partial(only, x, threads=threads, out=only(x)), flop=flop)
 
-    between = [blocks[0](x)]  # written to by every call
-    for block in blocks[1:]:
-        between.append(block(between[-1]))
+    outputs = [fused[0](x)]  # every call writes to these
+    for operation in fused[1:]:
+        outputs.append(operation(outputs[-1]))
 
-    def call() -> Any:
+    def run() -> Any:
         y = x
-        for block, out in zip(blocks, between, strict=True):
-            y = block(y, threads=threads, out=out)
+        for operation, out in zip(fused, outputs, strict=True):
+            y = operation(y, threads=threads, out=out)
         return y if head is None else log_probabilities(y, head.weight, head.bias)
 
-    return Ready(call, flop=flop)
+    return PreparedCall(run, flop=flop)
 
 
-def _flop_of_blocks(work: Workload, blocks: list[ConvReLUPool]) -> float | None:
+def _flop_of(work: Workload, fused: list[ConvReLUPool]) -> float | None:
     total = 2.0 * len(work.x) * work.head.weight.size if work.head else 0.0
-    for block, layer, shape in zip(blocks, work.layers, work.shapes(), strict=False):
-        flop = executed_flop(block.algorithm, layer, shape)
+    for operation, block, shape in zip(fused, work.blocks, work.shapes(), strict=False):
+        flop = executed_flop(operation.algorithm, block, shape)
         if flop is None:
             return None
         total += flop
     return total
 
 
-def engine(work: Workload, threads: int) -> Ready:
-    """Answer in the compiled engine: what `cnnkit.load` gives."""
-    network = _core.Network(parameter_vector(work), None, sizes(work))
+def inference(work: Workload, threads: int) -> PreparedCall:
+    """Run the native engine, which `cnnkit.load` returns."""
+    weights = weights_of(work)
+    architecture = weights.architecture
+    network = _core.Network(architecture.join(weights.tensors), None, architecture.sizes)
     out = network(work.x, threads)
-    return Ready(
+    return PreparedCall(
         partial(network, work.x, threads, out),
-        lambda answer: np.array(answer[0]),
+        lambda output: np.array(output[0]),
         flop=sum(inference_flop(work).values()) * len(work.x) or None,
     )
 
 
-def training(work: Workload, threads: int) -> Ready:
-    """Train in the compiled engine, from the workload's weights in every call."""
-    del threads  # it has one
-    assert isinstance(work, TrainWorkload)
+def training(work: Workload, threads: int) -> PreparedCall:
+    """Train in the native engine, from the workload's weights in every call."""
+    del threads  # it trains on one
+    assert isinstance(work, TrainingWorkload)
     order, labels = np.arange(len(work.x)), work.labels.astype(np.uint8)
 
-    def call() -> Any:
+    def run() -> Any:
         return new_trainer(work, labels).train(order, work.batch, LEARNING_RATE)[0]
 
-    return Ready(call, flop=sum(training_flop(work).values()) * len(work.x) or None)
+    return PreparedCall(run, flop=sum(training_flop(work).values()) * len(work.x) or None)
 
 
 def log_probabilities(y: Float32, weight: Float32, bias: Float32) -> Float32:

@@ -1,21 +1,24 @@
-"""The peers: one row each, with the setting it runs in, so that anyone can judge its fairness.
+"""The peers of each type of workload, with their settings, so that anyone can judge their fairness.
 
-A factory takes a workload and a number of threads and returns a `Ready` call. To add a peer, write
-its factory in a module here and add a row to the table of each kind of workload that it can run.
+A factory takes a workload and a number of threads and returns a `PreparedCall`. To add a peer,
+write its factory in a module here and add a row to the table of each type of workload it can run.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Workload
+from cnnkit.bench.workloads.inference import InferenceWorkload
+from cnnkit.bench.workloads.models import BlockWorkload, ModelWorkload
+from cnnkit.bench.workloads.training import TrainingWorkload
 from cnnkit.errors import InputError, MissingError
 
-Factory = Callable[[Workload, int], Ready]
+Factory = Callable[[Workload, int], PreparedCall]
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,8 @@ class Peer:
     """One way to compute a workload.
 
     Attributes:
-        factory: prepares it; imports its runtime only when it is called.
-        packages: what it needs from the package index, the runtime itself first.
+        factory: prepares a workload; imports the peer's runtime only when it is called.
+        packages: the packages it needs, by their names on PyPI, the runtime itself first.
         setting: how it is run, in words.
     """
 
@@ -43,7 +46,9 @@ class Peer:
         if lacking:
             raise MissingError(
                 self.packages[0],
-                f"needs {' and '.join(lacking)}, not installed",
+                "is not installed"
+                if lacking == [self.packages[0]]
+                else f"needs {' and '.join(lacking)}",
                 f"get it with `python -m pip install {' '.join(lacking)}`",
             )
         return importlib.metadata.version(self.packages[0])
@@ -57,12 +62,12 @@ def _installed(package: str) -> bool:
     return True
 
 
-def _from(place: str) -> Factory:
-    """Return a factory that is imported, with its runtime, when it is first called."""
+def _lazy(name: str) -> Factory:
+    """Return the factory "module:function", imported with its runtime when it is first called."""
 
-    def factory(work: Workload, threads: int) -> Ready:
-        ready: Ready = pkgutil.resolve_name(f"cnnkit.bench.peers.{place}")(work, threads)
-        return ready
+    def factory(work: Workload, threads: int) -> PreparedCall:
+        prepare: Factory = pkgutil.resolve_name(f"cnnkit.bench.peers.{name}")
+        return prepare(work, threads)
 
     return factory
 
@@ -70,65 +75,70 @@ def _from(place: str) -> Factory:
 SUBJECT = "cnnkit"
 PEERS: dict[str, Peer] = {
     SUBJECT: Peer(
-        _from("own:cnnkit"),
+        _lazy("own:operations"),
         ("cnnkit",),
-        "from Python with NumPy arrays, weights made ready once, the output array given",
+        "from Python with NumPy arrays, weights packed once, the output array given",
     ),
     "torch": Peer(
-        _from("torch_inference:eager"),
+        _lazy("torch_inference:eager"),
         ("torch",),
         "eager modules, inference mode, tensors in memory, contiguous NCHW",
     ),
     "torch-channels-last": Peer(
-        _from("torch_inference:channels_last"),
+        _lazy("torch_inference:channels_last"),
         ("torch",),
-        "as torch, with input and weights in channels-last order beforehand",
+        "as torch, with input and weights converted to channels-last beforehand",
     ),
     "torch-compile": Peer(
-        _from("torch_inference:compiled"),
+        _lazy("torch_inference:compiled"),
         ("torch",),
         "torch.compile, static shapes, one graph, weights frozen (Inductor, C++)",
     ),
     "torchscript": Peer(
-        _from("torch_inference:torchscript"),
+        _lazy("torch_inference:torchscript"),
         ("torch",),
         "traced and frozen",
     ),
     "torchscript-optimised": Peer(
-        _from("torch_inference:torchscript_optimised"),
+        _lazy("torch_inference:torchscript_optimised"),
         ("torch",),
         "as torchscript, then torch.jit.optimize_for_inference",
     ),
     "onnxruntime": Peer(
-        _from("onnx_runtimes:onnxruntime"),
+        _lazy("onnx_runtimes:onnxruntime"),
         ("onnxruntime", "onnx"),
         "CPU provider, all graph optimisations, input and output bound once, spinning off",
     ),
     "openvino": Peer(
-        _from("onnx_runtimes:openvino"),
+        _lazy("onnx_runtimes:openvino"),
         ("openvino", "onnx"),
         "precision hint f32, one stream, one request reused, tensors shared",
     ),
     "ncnn": Peer(
-        _from("ncnn_peer:ncnn"),
+        _lazy("ncnn_peer:ncnn"),
         ("ncnn",),
         "fp16 and bf16 off, ReLU fused; no batch axis, so a Python loop over the images",
     ),
     "jax": Peer(
-        _from("jax_peer:jax"),
+        _lazy("jax_peer:jax"),
         ("jax",),
         "jit with the weights as constants, input on the device, block_until_ready",
     ),
 }
 
+# Whole models run in PyTorch alone; in cnnkit's place stands the model after `cnnkit.fuse`.
+MODEL_PEERS: dict[str, Peer] = {
+    SUBJECT: replace(PEERS[SUBJECT], factory=_lazy("torch_inference:fused_model")),
+    **{name: peer for name, peer in PEERS.items() if name.startswith("torch")},
+}
 
-# Of raw pixels; ncnn has no tensors of bytes.
-RAW_PEERS: dict[str, Peer] = {
+# These take raw pixels; ncnn has no uint8 tensors.
+INFERENCE_PEERS: dict[str, Peer] = {
     **{name: peer for name, peer in PEERS.items() if name != "ncnn"},
     SUBJECT: Peer(
-        _from("own:engine"),
+        _lazy("own:inference"),
         ("cnnkit",),
-        "the engine that cnnkit.load gives, from Python with NumPy arrays, the output arrays given",
+        "the engine of cnnkit.load, from Python with NumPy arrays, the output arrays given",
     ),
     "onnxruntime": replace(
         PEERS["onnxruntime"],
@@ -136,44 +146,53 @@ RAW_PEERS: dict[str, Peer] = {
         "and outputs bound once, spinning off",
     ),
     "onnxruntime-fused": Peer(
-        _from("onnx_runtimes:onnxruntime_fused"),
+        _lazy("onnx_runtimes:onnxruntime_fused"),
         ("onnxruntime", "onnx"),
-        "as onnxruntime, on what --format onnx-fused writes: cnnkit's kernel in its session",
+        "as onnxruntime, with the graph of --format onnx-fused: cnnkit's kernel in its session",
     ),
 }
 
-TRAINERS: dict[str, Peer] = {
+TRAINING_PEERS: dict[str, Peer] = {
     SUBJECT: Peer(
-        _from("own:training"),
+        _lazy("own:training"),
         ("cnnkit",),
         "the native engine, raw pixels in memory, all steps in one call from Python",
     ),
     "torch": Peer(
-        _from("torch_training:eager"),
+        _lazy("torch_training:eager"),
         ("torch",),
         "eager modules, default Adam, batches as float tensors in memory, contiguous NCHW",
     ),
     "torch-channels-last": Peer(
-        _from("torch_training:channels_last"),
+        _lazy("torch_training:channels_last"),
         ("torch",),
-        "as torch, in channels-last order and with the fused Adam",
+        "as torch, in channels-last memory format and with the fused Adam",
     ),
     "torch-compile": Peer(
-        _from("torch_training:compiled"),
+        _lazy("torch_training:compiled"),
         ("torch",),
         "as torch, network and loss compiled with their gradients (Inductor, C++), fused Adam",
     ),
     "torch-loop": Peer(
-        _from("torch_training:report_loop"),
+        _lazy("torch_training:script_loop"),
         ("torch", "torchvision", "pillow"),
-        "the loop of a course report: DataLoader over pictures with ToTensor, loss.item() a step",
+        "the loop of a simple script: DataLoader over PIL images with ToTensor, loss.item() a step",
     ),
+}
+
+
+PEERS_OF: dict[type[Workload], dict[str, Peer]] = {
+    Workload: PEERS,
+    BlockWorkload: PEERS,
+    ModelWorkload: MODEL_PEERS,
+    InferenceWorkload: INFERENCE_PEERS,
+    TrainingWorkload: TRAINING_PEERS,
 }
 
 
 def check_names(names: Sequence[str] | None) -> None:
     """Raise InputError for a name that is in no table."""
-    known = list({**PEERS, **RAW_PEERS, **TRAINERS})
+    known = list(dict.fromkeys(name for peers in PEERS_OF.values() for name in peers))
     for name in names or ():
         if name not in known:
             raise InputError(
@@ -181,10 +200,10 @@ def check_names(names: Sequence[str] | None) -> None:
             )
 
 
-def choose(names: Sequence[str] | None, peers: Mapping[str, Peer]) -> dict[str, Peer]:
-    """Return cnnkit and the named ones of `peers`, all of them for None, in the table's order."""
+def select_peers(work: Workload, names: Sequence[str] | None = None) -> dict[str, Peer]:
+    """Return cnnkit and the named peers of a workload, or all for None, in the table's order."""
     return {
         name: peer
-        for name, peer in peers.items()
+        for name, peer in PEERS_OF[type(work)].items()
         if names is None or name in names or name == SUBJECT
     }

@@ -1,4 +1,4 @@
-"""PyTorch as a peer, in four forms: eager, channels-last, torch.compile, frozen TorchScript."""
+"""PyTorch as a peer: eager, channels-last, torch.compile, TorchScript, and after cnnkit.fuse."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cnnkit.bench.peers.ready import Ready
+from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Float32, Workload
-from cnnkit.bench.workloads.inference import RawWorkload
+from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.models import ModelWorkload
 from cnnkit.errors import MissingError
 from cnnkit.formats.pytorch.archive import deprecation_known
@@ -29,40 +28,40 @@ class Scale(nn.Module):
         return raw.to(torch.float32) * PIXEL_SCALE
 
 
-class Answers(nn.Module):
-    """What an app asks of a model."""
+class Outputs(nn.Module):
+    """The outputs that an app asks a model for."""
 
     def forward(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute [N, K] → logits, probabilities [N, K] and labels [N]."""
         return logits, logits.softmax(1), logits.argmax(1)
 
 
-class Stack(nn.Module):
-    """A workload as the module that a user of PyTorch would write."""
+class WorkloadModule(nn.Module):
+    """A workload as a user of PyTorch would write it."""
 
     def __init__(self, work: Workload) -> None:
         super().__init__()
-        raw = isinstance(work, RawWorkload)
+        raw = isinstance(work, InferenceWorkload)
         modules: list[nn.Module] = [Scale()] if raw else []
-        for layer in work.layers:
-            cout, cin, rows, columns = layer.weight.shape
+        for block in work.blocks:
+            cout, cin, rows, columns = block.weight.shape
             conv = nn.Conv2d(
-                cin, cout, (rows, columns), layer.stride, layer.padding, bias=layer.bias is not None
+                cin, cout, (rows, columns), block.stride, block.padding, bias=block.bias is not None
             )
-            pool = nn.MaxPool2d(layer.pool_kernel, layer.pool_stride, layer.pool_padding)
-            _fill(conv, layer.weight, layer.bias)
+            pool = nn.MaxPool2d(block.pool_kernel, block.pool_stride, block.pool_padding)
+            _fill(conv, block.weight, block.bias)
             modules += [conv, nn.ReLU(), pool]
         if work.head:
             classes, features = work.head.weight.shape
             linear = nn.Linear(features, classes)
             _fill(linear, work.head.weight, work.head.bias)
-            modules += [nn.Flatten(), linear, Answers() if raw else nn.LogSoftmax(1)]
+            modules += [nn.Flatten(), linear, Outputs() if raw else nn.LogSoftmax(1)]
         self.layers = nn.Sequential(*modules)
         self.requires_grad_(False)
         self.eval()
 
     def forward(self, x: Tensor) -> Any:
-        """Compute [N, C, H, W] → [N, C', H', W'] or [N, K], or what `Answers` gives."""
+        """Compute [N, C, H, W] → [N, C', H', W'] or [N, K], or what `Outputs` returns."""
         return self.layers(x)
 
 
@@ -73,76 +72,77 @@ def _fill(module: nn.Conv2d | nn.Linear, weight: Float32, bias: Float32 | None) 
 
 
 def module_of(work: Workload) -> nn.Module:
-    """Return a workload as a module of its own, which a peer may change."""
-    return copy.deepcopy(work.model) if isinstance(work, ModelWorkload) else Stack(work)
+    """Return a workload as a module of its own, which the peer may change."""
+    return copy.deepcopy(work.model) if isinstance(work, ModelWorkload) else WorkloadModule(work)
 
 
-def ready_module(module: nn.Module, x: NDArray[Any], threads: int) -> Ready:
-    """Run a module in inference mode."""
-    return _ready(module, torch.from_numpy(x), threads)
-
-
-def _read(answer: Any) -> Float32:
-    """Return the only tensor of an answer, or its first: the logits."""
-    tensor = answer[0] if isinstance(answer, tuple) else answer
-    return np.ascontiguousarray(tensor.numpy())
-
-
-def _ready(module: Any, x: Tensor, threads: int) -> Ready:
+def _prepared(module: Any, x: Tensor, threads: int) -> PreparedCall:
+    """Return the call of a module in inference mode."""
     torch.set_num_threads(threads)
 
-    def call() -> Any:
+    def run() -> Any:
         with torch.inference_mode():
             return module(x)
 
-    return Ready(call, _read)
+    return PreparedCall(run, _to_array)
 
 
-def eager(work: Workload, threads: int) -> Ready:
+def _to_array(output: Any) -> Float32:
+    """Return the only tensor of an output, or its first, the logits."""
+    tensor = output[0] if isinstance(output, tuple) else output
+    return np.ascontiguousarray(tensor.numpy())
+
+
+def fused_model(work: Workload, threads: int) -> PreparedCall:
+    """Run a model after `cnnkit.fuse`, in the same way as `eager`."""
+    assert isinstance(work, ModelWorkload)
+    return _prepared(work.fused, torch.from_numpy(work.x), threads)
+
+
+def eager(work: Workload, threads: int) -> PreparedCall:
     """Run the modules as they are."""
-    return _ready(module_of(work), torch.from_numpy(work.x), threads)
+    return _prepared(module_of(work), torch.from_numpy(work.x), threads)
 
 
-def channels_last(work: Workload, threads: int) -> Ready:
-    """Run the modules with input and weights in channels-last order."""
-    order = torch.channels_last
-    x = torch.from_numpy(work.x).contiguous(memory_format=order)
-    return _ready(module_of(work).to(memory_format=order), x, threads)
+def channels_last(work: Workload, threads: int) -> PreparedCall:
+    """Run the modules with input and weights in channels-last memory format."""
+    x = torch.from_numpy(work.x).contiguous(memory_format=torch.channels_last)
+    return _prepared(module_of(work).to(memory_format=torch.channels_last), x, threads)
 
 
 def check_compiler() -> None:
-    """Raise MissingError if torch.compile would find no C++ compiler."""
+    """Raise MissingError if there is no C++ compiler for torch.compile."""
     compilers = (os.environ.get("CXX", "c++"), "g++", "clang++", "cl")
     if not any(map(shutil.which, compilers)):
         raise MissingError("torch.compile", "finds no C++ compiler", "install g++ or clang++")
 
 
-def compiled(work: Workload, threads: int) -> Ready:
+def compiled(work: Workload, threads: int) -> PreparedCall:
     """Compile with Inductor for exactly these shapes.
 
     Raises:
         MissingError: there is no C++ compiler.
     """
     check_compiler()
-    torch.compiler.reset()  # no guard of an earlier case stays in this one's way
+    torch.compiler.reset()  # drops the guards of earlier cases
     module = torch.compile(
         module_of(work), dynamic=False, fullgraph=True, options={"freezing": True}
     )
-    return _ready(module, torch.from_numpy(work.x), threads)
+    return _prepared(module, torch.from_numpy(work.x), threads)
 
 
-def torchscript(work: Workload, threads: int, optimise: bool = False) -> Ready:
+def torchscript(work: Workload, threads: int, optimise: bool = False) -> PreparedCall:
     """Trace and freeze."""
     x = torch.from_numpy(work.x)
     with deprecation_known():
-        # PyTorch left the deprecated function untyped.
+        # PyTorch has no types for the deprecated function.
         traced = torch.jit.trace(module_of(work), x)  # type: ignore[no-untyped-call]
         module = torch.jit.freeze(traced)
         if optimise:
             module = torch.jit.optimize_for_inference(module)
-    return _ready(module, x, threads)
+    return _prepared(module, x, threads)
 
 
-def torchscript_optimised(work: Workload, threads: int) -> Ready:
+def torchscript_optimised(work: Workload, threads: int) -> PreparedCall:
     """Trace, freeze, optimise for inference: better with many images, worse with one."""
     return torchscript(work, threads, optimise=True)

@@ -1,4 +1,4 @@
-"""Results as PNG or SVG: `draw_bars(results, path)` and `draw_roofline(results, path)`."""
+"""Results as PNG or SVG images: `draw_bars(results, path)` and `draw_roofline(results, path)`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg")
-# Okabe and Ito's colours: told apart with any colour vision, and in grey.
+# Okabe and Ito's colours, distinguishable with any colour vision and in grey.
 OURS, PEER, DARK = "#0072B2", "#BBBBBB", "#333333"
 COLOURS = ("#D55E00", "#009E73", "#CC79A7", "#56B4E9")
 
 
 def check_picture(path: Path) -> None:
-    """Refuse, before anything is timed, a picture that could not be drawn.
+    """Refuse a picture that could not be drawn, before anything is timed.
 
     Raises:
         InputError: the suffix is not one of `SUFFIXES`.
@@ -51,7 +51,7 @@ def save_picture(path: Path, size: tuple[float, float], draw: Callable[[Figure],
         "axes.spines.right": False,
         "legend.frameon": False,
         "svg.hashsalt": "cnnkit",  # else the ids inside an SVG are random
-        "svg.fonttype": "none",  # text as text: a fifth of the size, and it can be searched
+        "svg.fonttype": "none",  # text as text: a fifth of the size, and searchable
     }
     with mpl.rc_context(style), replacing(path) as beside:
         figure = Figure(size, layout="constrained")
@@ -66,7 +66,7 @@ def _title(results: Results, what: str) -> str:
 
 
 def draw_bars(results: Results, path: Path) -> None:
-    """Draw one panel a case, one bar a peer: µs per image, with interval and error.
+    """Draw a panel for each case and a bar for each peer: µs per image, with interval and error.
 
     Raises:
         InputError, MissingError: as `check_picture`.
@@ -84,8 +84,8 @@ def draw_bars(results: Results, path: Path) -> None:
         for axes in panels[len(cases) :]:
             axes.set_axis_off()
         figure.supxlabel(
-            "µs per image (less is better): median with 95 % interval, times cnnkit's, (error "
-            "against float64)",
+            "µs per image (less is better): median with 95 % interval, multiple of cnnkit's, "
+            "(error against float64)",
             fontsize=9,
         )
         figure.suptitle(_title(results, "cnnkit and its peers: verified, then timed"), fontsize=11)
@@ -118,7 +118,7 @@ def _draw_case(axes: Any, case: CaseResult) -> None:
 
 
 def draw_roofline(results: Results, path: Path) -> None:
-    """Draw speed over arithmetic intensity under the limits that were measured in the same run.
+    """Draw speed over arithmetic intensity, under the limits measured in the same run.
 
     Raises:
         InputError, MissingError: as `check_picture`.

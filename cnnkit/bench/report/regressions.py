@@ -1,6 +1,6 @@
-"""Against an earlier run: `compare(results, read_baseline(path, describe(1)))` finds regressions.
+"""Comparison with an earlier run: `changes_since(read_baseline(path, describe(1)), results)`.
 
-Only cnnkit's own rows are held against each other: peers change with their versions.
+Only cnnkit's own rows are compared, because peers change with their versions.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from rich.table import Table
 from rich.text import Text
 
 from cnnkit.bench.measure.environment import COMPARABLE
-from cnnkit.bench.measure.statistics import Interval, Verdict, verdict
+from cnnkit.bench.measure.statistics import Comparison, Interval, compare_speed
 from cnnkit.bench.peers.registry import SUBJECT
 from cnnkit.bench.report.results import Results
 from cnnkit.bench.report.tables import STYLES
 from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
-# The same code in two processes: memory lies elsewhere, and neighbours do other things. Most runs
-# of the reference blocks are within 2 % of each other.
+# How much the same code may differ between two processes: its memory lies elsewhere, and the
+# machine has other work. Most runs of the reference blocks are within 2 % of each other.
 BETWEEN_PROCESSES = 0.05
 
 
 @dataclass(frozen=True)
 class Measured:
-    """cnnkit's time on one case of the baseline, seconds per image, and that run's noise floor."""
+    """cnnkit's time on a case of the baseline, seconds per image, and the case's noise floor."""
 
     seconds: Interval
     noise: float
@@ -52,8 +52,8 @@ class Change:
         before: seconds per image in the baseline.
         now: seconds per image in this run.
         speedup: before / now.
-        noise: of both runs together, and between them.
-        verdict: on this run against the baseline.
+        noise: that of both runs, and between them.
+        verdict: whether this run is faster or slower than the baseline.
     """
 
     case: str
@@ -61,7 +61,7 @@ class Change:
     now: Interval
     speedup: Interval
     noise: float
-    verdict: Verdict
+    verdict: Comparison
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -70,15 +70,16 @@ class Change:
 
 
 def read_baseline(path: Path, here: Mapping[str, Any]) -> Baseline:
-    """Read what `cnnkit bench --json` printed.
+    """Read a document that `cnnkit bench --json` printed, in this version or an earlier one.
 
     Args:
         path: the document.
-        here: what `describe` says of this run; `COMPARABLE` must be equal.
+        here: what `describe` returns in this run; the values of `COMPARABLE` must be equal.
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: it is no such document, or of another machine, instruction set or thread count.
+        InputError: it is not such a document, or from another machine, instruction set or number of
+            threads.
     """
     remedy = "name a file that `cnnkit bench --json` printed on this machine"
     try:
@@ -97,22 +98,22 @@ def read_baseline(path: Path, here: Mapping[str, Any]) -> Baseline:
         baseline = Baseline(document["limits"]["fma_gflops"], cases)
     except (ValueError, KeyError, TypeError, StopIteration) as error:
         raise InputError(
-            path, f"is no result of `cnnkit bench --json` ({error!r})", remedy
+            path, f"is not a result of `cnnkit bench --json` ({error!r})", remedy
         ) from error
     if differing:
         raise InputError(path, f"is not comparable: {'; '.join(differing)}", remedy)
     return baseline
 
 
-def compare(results: Results, baseline: Baseline) -> list[Change]:
-    """Judge every case that both runs timed.
+def changes_since(baseline: Baseline, results: Results) -> list[Change]:
+    """Compare every case that both runs timed.
 
-    The runs are not paired: the interval of the ratio is the widest that the two intervals allow.
-    To the noise floors of both runs add what two processes differ by, and what the machine itself
-    has changed by: a clock that was lowered is no change of the code.
+    The runs are not paired, so the interval of the ratio is the widest that both intervals allow.
+    The noise floors of both runs, the differences between any two processes and the change of the
+    machine's own peak add up: a lower clock rate is not a change of the code.
 
     Raises:
-        InputError: no case is in both.
+        InputError: the runs have no case in common.
     """
     peaks = sorted((baseline.fma_gflops, results.limits.fma_gflops))
     machine = (1.0 + BETWEEN_PROCESSES) * peaks[1] / peaks[0]
@@ -124,23 +125,23 @@ def compare(results: Results, baseline: Baseline) -> list[Change]:
         old = before.seconds
         speedup = Interval(old.median / now.median, old.low / now.high, old.high / now.low)
         noise = (1.0 + before.noise) * (1.0 + case.noise) * machine - 1.0
-        changes.append(Change(case.key, old, now, speedup, noise, verdict(speedup, noise)))
+        changes.append(Change(case.key, old, now, speedup, noise, compare_speed(speedup, noise)))
     if not changes:
         raise InputError(
             "--compare",
-            f"the baseline has {', '.join(baseline.cases) or 'nothing'}, none of it measured now",
+            f"has none of this run's cases, only {', '.join(baseline.cases) or 'none at all'}",
             "run the suites and batch sizes of the baseline",
         )
     return changes
 
 
-def regressions(changes: list[Change]) -> list[str]:
-    """Return the cases that have become slower beyond the noise."""
+def slower_cases(changes: list[Change]) -> list[str]:
+    """Return the cases that became slower by more than the noise."""
     return [change.case for change in changes if change.verdict == "slower"]
 
 
 def change_table(changes: list[Change]) -> Table:
-    """Return the comparison for a rich console."""
+    """Return the comparison as a table for a rich console."""
     table = Table(
         title="Against the baseline", title_justify="left", box=None, padding=(0, 2, 0, 0)
     )

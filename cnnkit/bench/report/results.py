@@ -1,4 +1,8 @@
-"""What a benchmark found: `Results` of cases of rows, as JSON values in and out of them."""
+"""The results of a benchmark: `Results` holds cases, a case holds a row for each peer.
+
+The attributes of `Row`, `CaseResult` and `PartTime` are keys of the JSON document; `--compare` must
+also read the documents of earlier versions.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from typing import Any, Literal
 
 from cnnkit.bench.measure.processes import ProcessFigure
 from cnnkit.bench.measure.roofline import Limits
-from cnnkit.bench.measure.statistics import Interval, Verdict
+from cnnkit.bench.measure.statistics import Comparison, Interval
+from cnnkit.bench.measure.timing import PartTime
 from cnnkit.bench.peers.registry import SUBJECT
-from cnnkit.bench.workloads.base import Part
 
 Status = Literal["timed", "wrong", "missing", "failed"]
 
@@ -20,15 +24,15 @@ class Row:
 
     Attributes:
         peer: its name in the table of peers.
-        status: "timed"; or why not: a wrong answer, a package missing, an exception.
+        status: "timed"; or why not: a wrong output, a missing package, an exception.
         reason: in words, unless it was timed.
-        version: of its runtime.
-        error: largest deviation from float64, as a share of the largest output.
-        prepare_seconds: from the factory's call to the first answer, compilation included.
-        cold_seconds: the same with the runtime's import, in a fresh process; if it was asked for.
+        version: its runtime's.
+        error: largest deviation from float64, as a share of the largest output value.
+        prepare_seconds: from the factory's call to the first output, compilation included.
+        cold_seconds: the same with the runtime's import, in a fresh process; only on request.
         seconds: per image.
-        ratio: its time / cnnkit's time, round by round.
-        verdict: on cnnkit against it.
+        ratio: its time / cnnkit's time, paired by round.
+        verdict: whether cnnkit is faster or slower than this peer.
     """
 
     peer: str
@@ -40,7 +44,7 @@ class Row:
     cold_seconds: float | None = None
     seconds: Interval | None = None
     ratio: Interval | None = None
-    verdict: Verdict | None = None
+    verdict: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,14 @@ class CaseResult:
         batch: N, images of one call.
         input_shape: [N, C, H, W].
         output_shape: [N, C, H, W] or [N, K].
-        flop: nominal (direct convolution), of one image.
-        executed_flop: what cnnkit's algorithm really computes for one image, where it is known.
-        bytes: least traffic of one image: input, output and its share of the weights.
-        tolerance: of cnnkit's own answer.
+        flop: nominal FLOP (direct convolution) of one image.
+        executed_flop: FLOP that cnnkit's algorithm executes for one image, where they are known.
+        bytes: least memory traffic of one image: input, output and its share of the weights.
+        tolerance: the largest error allowed to cnnkit.
         data: where input and weights come from.
-        noise: of cnnkit against a second cnnkit; None if it was not timed.
-        rows: one a peer, cnnkit first.
-        parts: what cnnkit's time goes to, where its engine can tell.
+        noise: the noise floor, cnnkit timed against itself; None if it was not timed.
+        rows: one for each peer, cnnkit first.
+        parts: the times of the parts of cnnkit's work, where its engine can run part by part.
     """
 
     name: str
@@ -73,16 +77,16 @@ class CaseResult:
     data: str
     noise: float | None
     rows: tuple[Row, ...]
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PartTime, ...] = ()
 
     @property
     def suite(self) -> str:
-        """The suite that the case is of."""
+        """The suite that the case belongs to."""
         return self.name.partition("/")[0]
 
     @property
     def key(self) -> str:
-        """Name and batch: what identifies the case in a baseline."""
+        """Name and batch, which identify the case in a baseline."""
         return f"{self.name} N={self.batch}"
 
     @property
@@ -106,12 +110,12 @@ class Results:
     """One run of the benchmark.
 
     Attributes:
-        environment: what `describe` tells, and the pinned cores.
+        environment: the values of `describe`, and the pinned cores.
         plan: rounds, seconds, seed.
-        limits: of the cores in use.
+        limits: those of the cores in use.
         settings: how a peer is run in a suite, by "suite/peer".
-        cases: of all suites.
-        processes: figures of whole processes, if they were asked for.
+        cases: those of all suites.
+        processes: figures of whole processes, on request.
     """
 
     environment: dict[str, Any]
@@ -123,7 +127,7 @@ class Results:
 
     @property
     def wrong(self) -> list[str]:
-        """The cases that cnnkit itself did not pass."""
+        """The cases in which cnnkit's own output is wrong or missing."""
         return [case.key for case in self.cases if case.subject.status != "timed"]
 
     def to_json(self) -> dict[str, Any]:
@@ -158,7 +162,7 @@ class Results:
             "parts": parts,
         }
 
-    def share(self, part: Part) -> float:
+    def share(self, part: PartTime) -> float:
         """Return a part's executed FLOP per second as a share of the measured FMA peak."""
         return part.executed_flop / part.seconds * 1e-9 / self.limits.fma_gflops
 
@@ -167,4 +171,4 @@ class Results:
         seconds = case.subject.seconds
         if case.executed_flop is None or seconds is None:
             return None
-        return self.share(Part(case.key, seconds.median, case.executed_flop))
+        return self.share(PartTime(case.key, seconds.median, case.executed_flop))

@@ -1,4 +1,4 @@
-"""Results for people and spreadsheets: `tables(results)` and `csv_text(results)`."""
+"""Results for people and for spreadsheets: `tables(results)` and `csv_text(results)`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ STYLES = {"faster": "green", "slower": "red", "no difference": "yellow"}
 
 
 def tables(results: Results) -> Group:
-    """Return one table a case, then the limits and how each peer was run."""
+    """Return a table for each case, then the limits and how each peer was run."""
     parts: list[RenderableType] = []
     for case in results.cases:
-        parts += [_heading(case), _table(results, case), *_stages(results, case)]
+        parts += [_heading(case), _table(results, case), *_parts(results, case)]
         parts += [Text(f"{row.peer}: {row.status}: {row.reason}") for row in _untimed(case)]
         parts.append(Text())
     return Group(*parts, *_notes(results))
@@ -58,13 +58,13 @@ def _table(results: Results, case: CaseResult) -> Table:
             "" if row.error is None else f"{row.error:.1e}",
             "" if speed is None else f"{speed / results.limits.fma_gflops:.0%}",
             f"{executed:.0%}" if ours and executed is not None else "",
-            _judgement(row),
+            _comparison(row),
         )
     return table
 
 
-def _stages(results: Results, case: CaseResult) -> Iterator[Table]:
-    """Yield what cnnkit's time goes to, if it is known."""
+def _parts(results: Results, case: CaseResult) -> Iterator[Table]:
+    """Yield the times of the parts of cnnkit's work, if they are known."""
     if not case.parts:
         return
     total = sum(part.seconds for part in case.parts)
@@ -84,7 +84,7 @@ def _stages(results: Results, case: CaseResult) -> Iterator[Table]:
 
 
 def _times(row: Row) -> tuple[str, str]:
-    """Return the median in µs and its interval, with digits enough for the smaller end."""
+    """Return the median in µs and its interval, with enough digits for the lower end."""
     if row.seconds is None:
         return row.status, ""
     median, low, high = row.seconds.scaled(1e6)
@@ -92,7 +92,7 @@ def _times(row: Row) -> tuple[str, str]:
     return f"{median:.{digits}f}", f"{low:.{digits}f} … {high:.{digits}f}"
 
 
-def _judgement(row: Row) -> Text:
+def _comparison(row: Row) -> Text:
     if row.verdict is None or row.ratio is None:
         return Text()
     factor = row.ratio.median if row.verdict == "faster" else 1.0 / row.ratio.median
@@ -105,7 +105,7 @@ def _untimed(case: CaseResult) -> list[Row]:
 
 
 def _notes(results: Results) -> Iterator[Text]:
-    """Yield the machine, its limits, the setting of every peer that ran, and who was missing."""
+    """Yield the machine, its limits, the setting of every peer that ran, and the missing peers."""
     about = results.environment
     rates = ", ".join(f"{name} {rate:.3g}" for name, rate in results.limits.bandwidth.items())
     cores = ",".join(map(str, about["pinned_cores"])) or "none"
@@ -114,7 +114,7 @@ def _notes(results: Results) -> Iterator[Text]:
     yield Text(
         f"Medians of {results.plan['rounds']} interleaved rounds. Error: largest deviation from "
         "float64, as a share of the largest output. Of peak: nominal FLOP (direct convolution); "
-        "executed: what cnnkit's algorithm computes, its transforms' additions included, and AMX's "
+        "executed: those of cnnkit's algorithm, including its transforms' additions and AMX's "
         "bfloat16 products, which no FMA unit computes."
     )
     ran = {
@@ -138,7 +138,7 @@ def _notes(results: Results) -> Iterator[Text]:
     }
     if cold:
         times = ", ".join(f"{name} {seconds:.3g}" for name, seconds in cold.items())
-        yield Text(f"Seconds from a fresh process's import to its first answer: {times}")
+        yield Text(f"Seconds from a fresh process's import to its first output: {times}")
 
 
 COLUMNS = (
@@ -150,7 +150,7 @@ COLUMNS = (
 
 
 def csv_text(results: Results) -> str:
-    """Return one line a case and peer, times in seconds per image; empty where not measured."""
+    """Return a line for each case and peer, in seconds per image; empty where not measured."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""What is timed, with its float64 reference."""
+"""What is timed: inputs, weights and the float64 reference that every output is compared with."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from cnnkit.lazy import attach
 
 if TYPE_CHECKING:
     from cnnkit.bench.workloads.base import Workload as Workload
-    from cnnkit.bench.workloads.inference import RawWorkload as RawWorkload
+    from cnnkit.bench.workloads.inference import InferenceWorkload as InferenceWorkload
     from cnnkit.bench.workloads.models import ModelWorkload as ModelWorkload
-    from cnnkit.bench.workloads.training import TrainWorkload as TrainWorkload
+    from cnnkit.bench.workloads.training import TrainingWorkload as TrainingWorkload
 
-__all__ = ["ModelWorkload", "RawWorkload", "TrainWorkload", "Workload"]
+__all__ = ["InferenceWorkload", "ModelWorkload", "TrainingWorkload", "Workload"]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
         "ModelWorkload": ".models",
-        "RawWorkload": ".inference",
-        "TrainWorkload": ".training",
+        "InferenceWorkload": ".inference",
+        "TrainingWorkload": ".training",
         "Workload": ".base",
     },
 )

@@ -1,23 +1,21 @@
-"""What is timed: one input through blocks of conv → ReLU → max-pool, and perhaps a linear head.
+"""A workload: one input through blocks of conv → ReLU → max-pool, and perhaps a linear classifier.
 
-`Workload.answer` is the float64 truth that every peer's answer is held against before timing.
+`Workload.reference` is the float64 output that every peer's output is compared with before timing.
+A workload does not know who runs it (`peers.registry`) nor how long that takes (`measure`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.ops.reference import conv_relu_pool_ref
-
-if TYPE_CHECKING:
-    from cnnkit.bench.peers.registry import Peer
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -25,7 +23,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Layer:
+class ConvBlock:
     """Conv2d → ReLU → MaxPool2d: weight [Cout, Cin, kernel rows, kernel columns], bias [Cout]."""
 
     weight: Float32
@@ -35,15 +33,15 @@ class Layer:
     pool_kernel: Pair = (2, 2)
     pool_stride: Pair = (2, 2)
     pool_padding: Pair = (0, 0)
-    precision: str = field(default="default", kw_only=True)  # of cnnkit's own answer
+    precision: str = field(default="default", kw_only=True)  # cnnkit's; peers compute in float32
 
     @property
     def parameters(self) -> tuple[Pair, ...]:
-        """What `conv_relu_pool` takes after x, weight and bias, in its order."""
+        """The arguments of `conv_relu_pool` after x, weight and bias, in its order."""
         return self.stride, self.padding, self.pool_kernel, self.pool_stride, self.pool_padding
 
     def conv_shape(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-        """Return the convolution's [N, C, H, W] for an input of `shape`."""
+        """Return the convolution's output shape [N, C, H, W] for an input of `shape`."""
         kernel = self.weight.shape[2:]
         rows, columns = (
             (shape[2 + i] + 2 * self.padding[i] - kernel[i]) // self.stride[i] + 1 for i in (0, 1)
@@ -69,30 +67,22 @@ class Head:
     bias: Float32
 
 
-class Part(NamedTuple):
-    """One stage of cnnkit's work on a case: seconds and executed FLOP of an image."""
-
-    name: str
-    seconds: float
-    executed_flop: float
-
-
 @dataclass(frozen=True)
 class Workload:
     """One case of the benchmark.
 
     Attributes:
-        name: what tables call it.
-        x: the input, float32 [N, C, H, W]; raw pixels uint8 where the workload says so.
-        layers: one block or several.
-        head: the classifier behind them; None for a block alone.
-        tolerance: largest error allowed, as a share of the largest float64 output.
+        name: the case's name in tables.
+        x: the input, float32 [N, C, H, W]; subclasses may take raw pixels, uint8.
+        blocks: one or several.
+        head: the classifier after the blocks; None for blocks alone.
+        tolerance: the largest error allowed to cnnkit, as a share of the largest reference value.
         data: where input and weights come from, in words.
     """
 
     name: str
     x: NDArray[Any]
-    layers: tuple[Layer, ...]
+    blocks: tuple[ConvBlock, ...]
     head: Head | None
     tolerance: float
     data: str
@@ -104,26 +94,26 @@ class Workload:
 
     @property
     def images(self) -> int:
-        """How many images a call takes: one batch."""
+        """The number of images that a call takes: one batch."""
         return self.batch
 
     @property
     def flop(self) -> int:
-        """Nominal FLOP of one call: direct convolution and the head, 2 a multiply-add."""
+        """Nominal FLOP of one call: direct convolution and the head, 2 for each multiply-add."""
         head = 2 * len(self.x) * self.head.weight.size if self.head else 0
-        return sum(self.layer_flop()) + head
+        return sum(self.block_flop()) + head
 
-    def layer_flop(self) -> list[int]:
+    def block_flop(self) -> list[int]:
         """Return each block's nominal FLOP of one call."""
         return [
-            2 * math.prod(layer.conv_shape(shape)) * math.prod(layer.weight.shape[1:])
-            for layer, shape in zip(self.layers, self.shapes(), strict=False)
+            2 * math.prod(block.conv_shape(shape)) * math.prod(block.weight.shape[1:])
+            for block, shape in zip(self.blocks, self.shapes(), strict=False)
         ]
 
     @property
     def bytes(self) -> int:
-        """Bytes that any way to compute it must move at least: input, weights and output, once."""
-        arrays = [self.x, *(a for layer in self.layers for a in (layer.weight, layer.bias))]
+        """Bytes that every implementation must move at least: input, weights and output, once."""
+        arrays = [self.x, *(a for block in self.blocks for a in (block.weight, block.bias))]
         arrays += [self.head.weight, self.head.bias] if self.head else []
         return sum(a.nbytes for a in arrays if a is not None) + 4 * math.prod(self.output_shape)
 
@@ -135,8 +125,8 @@ class Workload:
         return list(self.shapes())[-1]
 
     @cached_property
-    def answer(self) -> Float64:
-        """The answer in float64, by the plainest algorithm."""
+    def reference(self) -> Float64:
+        """The output in float64, by the simplest algorithm."""
         features = self.features(self.x)
         if self.head is None:
             return features
@@ -145,9 +135,9 @@ class Workload:
         return np.asarray(logits - np.log(np.exp(logits).sum(1, keepdims=True)))
 
     def features(self, x: NDArray[Any]) -> Float64:
-        """Return what the last block gives for x, in float64 [N, C, H, W]."""
-        for layer in self.layers:
-            x = conv_relu_pool_ref(x, layer.weight, layer.bias, *layer.parameters)
+        """Return the last block's output for x, in float64 [N, C, H, W]."""
+        for block in self.blocks:
+            x = conv_relu_pool_ref(x, block.weight, block.bias, *block.parameters)
         return x
 
     def logits(self, features: Float64) -> Float64:
@@ -156,27 +146,16 @@ class Workload:
         weight = self.head.weight.T.astype(np.float64)
         return np.asarray(features.reshape(len(features), -1) @ weight + self.head.bias)
 
-    def error_of(self, answer: Float32) -> float:
-        """Return the largest deviation from the truth, as a share of the truth's largest entry."""
-        if answer.shape != self.answer.shape or not np.isfinite(answer).all():
+    def error_of(self, output: Float32) -> float:
+        """Return the largest deviation from the reference, as a share of its largest value."""
+        if output.shape != self.reference.shape or not np.isfinite(output).all():
             return math.inf
-        return float(np.abs(answer - self.answer).max() / np.abs(self.answer).max())
-
-    @property
-    def peers(self) -> Mapping[str, Peer]:
-        """Those that can run it, cnnkit among them."""
-        from cnnkit.bench.peers.registry import PEERS
-
-        return PEERS
-
-    def parts(self) -> tuple[Part, ...]:
-        """Return what cnnkit's time goes to, where its engine can tell."""
-        return ()
+        return float(np.abs(output - self.reference).max() / np.abs(self.reference).max())
 
     def shapes(self) -> Iterator[tuple[int, ...]]:
         """Yield the input's shape and each block's output shape, [N, C, H, W]."""
         shape: tuple[int, ...] = self.x.shape
         yield shape
-        for layer in self.layers:
-            shape = layer.pool_shape(shape)
+        for block in self.blocks:
+            shape = block.pool_shape(shape)
             yield shape

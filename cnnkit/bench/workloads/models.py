@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnkit.bench.workloads.base import Float32, Float64, Layer, Workload
+from cnnkit.bench.workloads.base import ConvBlock, Float32, Float64, Workload
 from cnnkit.errors import MissingError
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from cnnkit.bench.peers.registry import Peer
-
-# Whether the fused model runs channels-last: the order in which it was measured to be quicker. For
-# PyTorch's own models each order is a peer of its own.
+# Whether the fused model runs channels-last: the memory format in which it was measured to be
+# faster. For PyTorch's own models each memory format is a peer of its own.
 MODELS = {"vgg11": False, "alexnet": False, "squeezenet1_1": True, "resnet18": True}
 SIDE = 224
 TOLERANCE = 1e-5
@@ -28,41 +26,37 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class BlockWorkload(Workload):
-    """One fused block on the input that it has in its model."""
+    """One fused block on its input in the model."""
 
     @cached_property
-    def answer(self) -> Float64:
-        """The answer in float64, by PyTorch: these are too large for the plainest algorithm."""
+    def reference(self) -> Float64:
+        """The output in float64, by PyTorch: the simple algorithm would take too long."""
         import torch
 
         from cnnkit.ops.torch_op import three_operations
 
-        (layer,) = self.layers
-        x, weight, bias = (
-            None if array is None else torch.from_numpy(array).double()
-            for array in (self.x, layer.weight, layer.bias)
-        )
-        assert x is not None
-        assert weight is not None
-        y = three_operations(x, weight, bias, *map(list, layer.parameters))
+        (block,) = self.blocks
+        x, weight = (torch.from_numpy(array).double() for array in (self.x, block.weight))
+        bias = None if block.bias is None else torch.from_numpy(block.bias).double()
+        y = three_operations(x, weight, bias, *map(list, block.parameters))
         return np.asarray(y.numpy())
 
 
 @dataclass(frozen=True)
 class ModelWorkload(Workload):
-    """A whole model; only PyTorch, in all its forms, runs it beside cnnkit.
+    """A whole model, which only PyTorch, in all its forms, runs beside cnnkit.
 
     Attributes:
         model: an nn.Module in eval mode.
-        fused: what `cnnkit.fuse` made of it.
+        fused: the model after `cnnkit.fuse`.
     """
 
     model: Any = None
     fused: Any = None
 
     @cached_property
-    def answer(self) -> Float64:
-        """The answer in float64."""
+    def reference(self) -> Float64:
+        """The output in float64."""
         import torch
 
         with torch.no_grad():
@@ -72,7 +66,7 @@ class ModelWorkload(Workload):
     @property
     def output_shape(self) -> tuple[int, ...]:
         """[N, K]."""
-        return self.answer.shape
+        return self.reference.shape
 
     @cached_property
     def flop(self) -> int:
@@ -88,37 +82,20 @@ class ModelWorkload(Workload):
     def bytes(self) -> int:
         """Bytes of input, weights and output, once."""
         weights = sum(t.numel() * t.element_size() for t in self.model.parameters())
-        return int(self.x.nbytes + weights + 4 * self.answer.size)
-
-    @property
-    def peers(self) -> Mapping[str, Peer]:
-        """The fused model in cnnkit's place, and the peers that run any model."""
-        from cnnkit.bench.peers.registry import PEERS, SUBJECT
-
-        return {
-            name: replace(peer, factory=run_fused) if name == SUBJECT else peer
-            for name, peer in PEERS.items()
-            if name == SUBJECT or name.startswith("torch")
-        }
-
-
-def run_fused(work: Workload, threads: int) -> Any:
-    """Run the model after fusion, like PyTorch's eager peer."""
-    from cnnkit.bench.peers.torch_inference import ready_module
-
-    assert isinstance(work, ModelWorkload)
-    return ready_module(work.fused, work.x, threads)
+        return int(self.x.nbytes + weights + 4 * self.reference.size)
 
 
 def fuse_suite(batch: int | None) -> list[Workload]:
-    """Models with drawn weights on drawn images, 224×224: each whole, then its fused blocks.
+    """Models with random weights on random images, 224×224: each whole, then its fused blocks.
 
     Raises:
         MissingError: torchvision is not installed.
     """
     if find_spec("torchvision") is None:
         raise MissingError(
-            "torchvision", "is not installed, and has the models", "pip install 'cnnkit[train]'"
+            "torchvision",
+            "is not installed, but provides the models",
+            "pip install 'cnnkit[train]'",
         )
     import torch
     import torchvision
@@ -135,13 +112,14 @@ def fuse_suite(batch: int | None) -> list[Workload]:
 def model_works(
     name: str, model: nn.Module, shape: tuple[int, ...], channels_last: bool = False
 ) -> list[Workload]:
-    """Return a model as a workload, then each block that was fused in it.
+    """Return a model as a workload, then each of its fused blocks as one.
 
     Args:
         name: for the tables.
         model: in eval mode.
-        shape: [N, C, H, W] of the input, which is drawn from U(-1, 1).
-        channels_last: whether the fused model's weights are, so that what stays PyTorch's is too.
+        shape: [N, C, H, W] of the input, drawn from U(-1, 1).
+        channels_last: whether the fused model's weights are channels-last, so that the layers that
+            PyTorch still runs are too.
     """
     import torch
 
@@ -150,12 +128,12 @@ def model_works(
     x = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     fused, report = fuse(model)
     about = (
-        f"drawn weights and images; cnnkit is torch{'-channels-last' * channels_last} after "
+        f"random weights and images; cnnkit is torch{'-channels-last' * channels_last} after "
         f"cnnkit.fuse: {len(report.fused)} of {len(report.candidates)} max-pools"
     )
     blocks = [
-        BlockWorkload(f"{name}.{place}", given, (layer,), None, TOLERANCE, "as in its model")
-        for place, layer, given in fused_blocks(fused, x)
+        BlockWorkload(f"{name}.{place}", given, (block,), None, TOLERANCE, "as in its model")
+        for place, block, given in fused_blocks(fused, x)
     ]
     if channels_last:
         fused = fused.to(memory_format=torch.channels_last)
@@ -163,20 +141,20 @@ def model_works(
     return [whole, *blocks]
 
 
-def fused_blocks(fused: nn.Module, x: Float32) -> list[tuple[str, Layer, Float32]]:
-    """Return each fused block's name, itself and its input when the model runs on x."""
+def fused_blocks(fused: nn.Module, x: Float32) -> list[tuple[str, ConvBlock, Float32]]:
+    """Return each fused block's name, the block, and its input when the model runs on x."""
     import torch
 
     from cnnkit.nn.conv_relu_pool import ConvReLUPool2d
 
-    found: list[tuple[str, Layer, Float32]] = []
+    found: list[tuple[str, ConvBlock, Float32]] = []
 
     def keep(name: str, module: Any, given: tuple[Any, ...]) -> None:
         weight = module.weight.detach().numpy()
         bias = None if module.bias is None else module.bias.detach().numpy()
         sizes = (module.stride, module.padding, module.pool_kernel, module.pool_stride)
-        layer = Layer(weight, bias, *sizes, module.pool_padding)
-        found.append((name, layer, given[0].contiguous().numpy()))
+        block = ConvBlock(weight, bias, *sizes, module.pool_padding)
+        found.append((name, block, given[0].contiguous().numpy()))
 
     hooks: list[Callable[[], None]] = []
     for name, module in fused.named_modules():

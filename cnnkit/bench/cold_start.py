@@ -1,7 +1,7 @@
-"""Cold start: a peer's import, preparation and first answer, in a process of its own.
+"""Cold start: a peer's import, preparation and first output, in a process of its own.
 
-The child is `python -m cnnkit.bench.measure.cold_start SUITE CASE PEER THREADS BATCH WEIGHTS`;
-NumPy and the workload are there before its clock starts, as every peer needs them.
+The child is `python -m cnnkit.bench.cold_start SUITE CASE PEER THREADS BATCH WEIGHTS`. It loads
+NumPy and the workload before its clock starts, because every peer needs them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+from cnnkit.bench.peers.registry import select_peers
 from cnnkit.bench.suites import make_suites
+from cnnkit.system.subprocesses import module_command
 
 PROCESSES = 3
 TIMEOUT = 300.0  # seconds; torch.compile starts a C++ compiler
@@ -20,20 +22,20 @@ TIMEOUT = 300.0  # seconds; torch.compile starts a C++ compiler
 def cold_seconds(
     suite: str, index: int, peer: str, threads: int, batch: int | None, weights: Path | None
 ) -> float | None:
-    """Return the least seconds of a few fresh processes, or None if one fails.
+    """Return the lowest seconds of a few fresh processes, or None if one fails.
 
-    The least, because the first of them also reads the peer's libraries from the disk.
+    The lowest, because the first process also reads the peer's libraries from the disk.
 
     Args:
-        suite: a key of SUITES.
-        index: of the case in it.
-        peer: a key of the case's table of peers.
-        threads: for the peer.
+        suite: a key of SUITES or MORE_SUITES.
+        index: the case's in the suite.
+        peer: the name of one of the case's peers.
+        threads: the peer's.
         batch: N; None for the case's own.
         weights: as in BenchConfig.
     """
-    words = [suite, index, peer, threads, batch or "", weights or ""]
-    command = [sys.executable, "-m", "cnnkit.bench.measure.cold_start", *map(str, words)]
+    arguments = [suite, index, peer, threads, batch or "", weights or ""]
+    command = module_command("cnnkit.bench.cold_start", *arguments)
     seconds = []
     for _ in range(PROCESSES):
         try:
@@ -47,12 +49,12 @@ def cold_seconds(
 
 
 def main(suite: str, index: str, peer: str, threads: str, batch: str, weights: str) -> None:
-    """Print the seconds to the first answer."""
+    """Print the seconds to the first output."""
     size, file = int(batch) if batch else None, Path(weights) if weights else None
     works = make_suites([suite], file, size)[suite]
     start = time.perf_counter()
     work = works[int(index)]
-    work.peers[peer].factory(work, int(threads)).call()
+    select_peers(work)[peer].factory(work, int(threads)).run()
     print(time.perf_counter() - start)
 
 
