@@ -9,6 +9,7 @@ import typer
 
 from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, NearTiesOption, QuietOption
 from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.formats.registry import FORMATS
 
 
 def export(
@@ -20,8 +21,7 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="onnx, onnx-int8, onnx-fused (cnnkit's kernel in ONNX Runtime), c, pt2 "
-            "(torch.export), or torchscript (deprecated by PyTorch).",
+            help="; ".join(f"{form.name}: {form.description}" for form in FORMATS.values()) + ".",
         ),
     ] = "onnx",
     output: Annotated[

@@ -16,34 +16,14 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats import contract
-from cnnkit.formats.detect import sniff
+from cnnkit.formats.detect import detect
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
-from cnnkit.formats.registry import READERS
+from cnnkit.formats.registry import TABLE
 from cnnkit.runtimes.isolated import ask
 from cnnkit.runtimes.model import feeder
+from cnnkit.runtimes.third_party import READS as THIRD_PARTY_READS
 from cnnkit.runtimes.third_party import Arrays, Trial, trials
 
-# (first release, highest opset, highest IR version) of ONNX Runtime, oldest first; the packages for
-# C, C++, C#, Java, Node and the web have the same numbers. The table ends with 1.20.
-ONNXRUNTIME = (
-    ("1.2", 11, 6),
-    ("1.3", 12, 7),
-    ("1.6", 13, 7),
-    ("1.8", 14, 7),
-    ("1.9", 15, 8),
-    ("1.11", 16, 8),
-    ("1.12", 17, 8),
-    ("1.14", 18, 8),
-    ("1.15", 19, 8),
-    ("1.16", 19, 9),
-    ("1.17", 20, 9),
-    ("1.18", 21, 10),
-)
-ONNXRUNTIME_SOURCE = "its documentation, reference/compatibility"
-# Files of these operators, opset 17 or 18, IR 8, were tried in OpenCV 4.6 (C++), and 4.14 and 5.0.
-TRIED = frozenset(
-    ("ArgMax", "Cast", "Conv", "Flatten", "Gemm", "MaxPool", "Mul", "Relu", "Softmax")
-)
 TOLERANCE = 1e-4  # of the largest number, which counts as 1 if it is smaller
 
 
@@ -71,14 +51,17 @@ def find_hosts(path: Path) -> list[Finding]:
         StorageError: the file cannot be read.
         InputError: it is no model, or damaged.
     """
-    kind = sniff(path)
-    if kind != "onnx":
-        metadata = READERS[kind](path)
-        return [_own_runtime(path, metadata), *_inferred_torch(kind)]
-    file = read_onnx(path)
-    metadata = contract.decode(path, file.metadata, "an ONNX file") if _ours(file) else {}
-    feeds = _golden_feed(path, metadata) or random_feeds(file)
-    return [*_tested(trials(path, feeds), metadata, path), *_inferred_onnx(file)]
+    kind = detect(path)
+    form = TABLE[kind]
+    if kind == THIRD_PARTY_READS:
+        file = read_onnx(path)
+        metadata = form.read_metadata(path) if contract.MARK in file.metadata else {}
+        feeds = _golden_feed(path, metadata) or random_feeds(file)
+        tested = _tested(trials(path, feeds), metadata, path)
+    else:
+        tested = [_own_runtime(path, form.read_metadata(path))]
+    inferred = [Finding(host, loads, "inferred", why) for host, loads, why in form.support(path)]
+    return [*tested, *inferred]
 
 
 def random_feeds(file: OnnxFile, batch: int = 2, seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -110,10 +93,6 @@ def largest_difference(
             error = float(np.abs(wanted - got).max()) / max(1.0, float(np.abs(wanted).max()))
             worst = max(worst, error) if np.isfinite(error) else float("inf")
     return worst
-
-
-def _ours(file: OnnxFile) -> bool:
-    return contract.MARK in file.metadata
 
 
 def _golden_feed(path: Path, metadata: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
@@ -181,44 +160,3 @@ def _judge_golden(
         f"{wrong} of {len(labels)} golden labels differ, largest logit error {off:.1e} "
         f"(tolerance {tolerance:.1e})",
     )
-
-
-def _inferred_onnx(file: OnnxFile) -> list[Finding]:
-    opset, ir_version = file.opsets.get("", 0), file.ir_version
-    need = f"opset {opset}, IR {ir_version}"
-    foreign = sorted(operator for operator in set(file.operators) if "." in operator)
-    first = next((v for v, o, ir in ONNXRUNTIME if opset <= o and ir_version <= ir), None)
-    runtime = f"ONNX Runtime {first} or newer" if first else "ONNX Runtime newer than 1.20"
-    packages = "(C, C++, C#, Java, Node, web)"
-    if foreign:
-        reason = f"operators that are not standard: {', '.join(foreign)}"
-        return [Finding("hosts other than its exporter's", None, "inferred", reason)]
-    untried = sorted(set(file.operators) - TRIED)
-    tried = not untried and opset <= 18 and ir_version <= 8 and not file.external
-    lacking = ", ".join(untried) or ("data in another file" if file.external else need)
-    return [
-        Finding(
-            f"{runtime} {packages}",
-            True if first else None,
-            "inferred",
-            f"{need}: {ONNXRUNTIME_SOURCE}" if first else f"{need}: newer than its table tells",
-        ),
-        Finding(
-            "OpenCV 4.6 or newer (C++)",
-            True if tried else None,
-            "inferred",
-            f"{need} and these operators were tried" if tried else f"not tried: {lacking}",
-        ),
-    ]
-
-
-def _inferred_torch(kind: str) -> list[Finding]:
-    if kind == "torchscript":
-        reason = "PyTorch reads what an older release wrote; others were not tried"
-        return [
-            Finding("libtorch of the release that wrote it, or newer", True, "inferred", reason)
-        ]
-    if kind == "pt2":
-        reason = "PyTorch promises to read what an older release wrote, and nothing else"
-        return [Finding("PyTorch of the release that wrote it, or newer", True, "inferred", reason)]
-    return []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cnnkit.data.dataset import Dataset, load_dataset
 from cnnkit.errors import InputError
-from cnnkit.formats.registry import read_contract
+from cnnkit.formats.detect import read_contract
 from cnnkit.runs.find import find_weights
 
 

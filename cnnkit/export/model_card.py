@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cnnkit.formats import contract
+from cnnkit.formats.description import metadata
 from cnnkit.formats.options import Options
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import sha256
@@ -54,7 +55,7 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
 
 
 def _front(weights: Weights, agreement: Agreement) -> list[tuple[str, Any]]:
-    values = contract.metadata(weights)
+    values = metadata(weights)
     name = values.get("cnnkit.dataset", "unknown")
     result = {
         "task": {"type": "image-classification"},

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cnnkit.errors import InputError, VerdictError
+from cnnkit.export.model_card import card
+from cnnkit.formats.base import Format
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import find_format
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import replacing_together
-
-if TYPE_CHECKING:
-    from cnnkit.verify.report import Report
+from cnnkit.verify.report import Report
+from cnnkit.verify.run import check_fit, verify
 
 
 def export(
@@ -40,10 +40,6 @@ def export(
         MissingError: a package that the format needs is not installed.
         StorageError: `path` cannot be written.
     """
-    # It needs the runtimes, which need this package's contract.
-    from cnnkit.export.model_card import card
-    from cnnkit.verify.run import check_fit, verify
-
     form = find_format(name)
     if path.is_dir():
         raise InputError(
@@ -70,9 +66,11 @@ def export(
         except InputError as error:  # its runtime does not even open it
             raise VerdictError(path, f"was not kept: it {error.reason}", error.remedy) from error
         if not report.passed:
-            raise VerdictError(path, f"was not kept: {_reason(report)}", _remedy(report))
-        notes = {"speed": form.speed(weights, options, named[path.name])} if form.speed else {}
-        report = replace(report, path=path, notes={**report.notes, **notes})
+            raise VerdictError(path, f"was not kept: {_reason(report)}", _remedy(report, form))
+        notes = dict(report.notes)
+        if form.compare_speed:
+            notes["speed"] = form.compare_speed(weights, options, named[path.name])
+        report = replace(report, path=path, notes=notes)
         (beside / f"{path.name}.md").write_text(
             card(weights, report, named, options), encoding="utf-8"
         )
@@ -87,11 +85,11 @@ def _reason(report: Report) -> str:
     )
 
 
-def _remedy(report: Report) -> str:
+def _remedy(report: Report, form: Format) -> str:
     failed = [check for check in report.checks if not check.passed]
     cases = report.agreement.disagreements if report.agreement else ()
     if len(failed) == 1 and cases and all(case.near_tie for case in cases):
         return "rounding decides between two labels there: --allow-near-ties keeps such a file"
-    if report.format == "onnx-int8" and len(failed) == 1:
+    if form.quantised and len(failed) == 1:
         return "use the format onnx, or allow more with --max-drop"
     return "this should not happen: please report it with the versions that `cnnkit doctor` prints"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats.checkpoint import read_weights
-from cnnkit.formats.detect import sniff
+from cnnkit.formats.detect import detect
 from cnnkit.graph.weights import Weights
 
 RUNS = Path("runs")
@@ -51,7 +51,7 @@ def find_run(path: Path, digest: str) -> Weights:
     Raises:
         InputError: no run has them.
     """
-    if sniff(path) == "weights":
+    if detect(path) == "weights":
         return read_weights(find_weights(path))
     for file in sorted(RUNS.glob(f"*/*/{WEIGHTS_FILE}")):
         try:

@@ -70,10 +70,12 @@ class Model:
     @property
     def intact(self) -> bool:
         """Whether the artefact holds the tensors that its metadata tell of."""
-        quantised = contract.quantisation(self.metadata)
-        if quantised:
-            return bool(quantised.get("tensors_sha256") == self.notes["tensors_sha256"])
-        return bool(self.weights_sha256 == self.metadata["cnnkit.weights_sha256"])
+        return self.digest == contract.stated_digest(self.metadata)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is in the artefact: of all tensors if quantised, else of the weights."""
+        return str(self.notes.get("tensors_sha256", self.weights_sha256))
 
     def __call__(self, images: NDArray[np.uint8]) -> Prediction:
         """Classify raw pixels, uint8 [N, C, H, W].

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.formats.onnx.session import open_session
 from cnnkit.system.subprocesses import (
     exchange_folder,
     exits_with_5_when_full,
@@ -26,6 +27,7 @@ from cnnkit.system.subprocesses import (
 )
 
 Arrays = dict[str, NDArray[Any]]
+READS = "onnx"  # the kind of file that all of them read
 FEEDS, OUTPUTS, ABOUT = "feeds.npz", "outputs.npz", "about.json"
 
 
@@ -78,11 +80,7 @@ def run_onnxruntime(path: Path, feeds: Arrays) -> tuple[str, Callable[[], Arrays
     import onnxruntime
 
     def run() -> Arrays:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(
-            path, options, providers=["CPUExecutionProvider"], enable_fallback=0
-        )
+        session = open_session(path, threads=None)
         names = [value.name for value in session.get_outputs()]
         return dict(zip(names, session.run(names, feeds), strict=True))
 

@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.formats import contract
+from cnnkit.formats.base import Check
+from cnnkit.formats.registry import TABLE
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.isolated import Answers, Plan, images_of
 from cnnkit.verify.checks import (
-    Check,
     accuracy_checks,
     agreement_checks,
     content_checks,
@@ -111,10 +112,11 @@ def judge(
     agreement = None
     if prediction is not None:
         agreement = compare(reference, prediction, truth, images_of(plan))
-        quantised = contract.quantisation(about["metadata"])
         checks += (
-            accuracy_checks(agreement, quantised["max_accuracy_drop"])
-            if quantised
+            accuracy_checks(
+                agreement, contract.quantisation(about["metadata"])["max_accuracy_drop"]
+            )
+            if TABLE[about["format"]].quantised
             else agreement_checks(agreement, allow_near_ties)
         )
         checks += output_checks(prediction)

@@ -1,6 +1,6 @@
 """Proof that an artefact is the network it was made from: `verify([path], weights, dataset)`.
 
-What must hold stands in cnnkit/verdict.py; this gathers what is to be compared.
+What must hold stands in cnnkit/verify/report.py; this gathers what is to be compared.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
-from cnnkit.formats.registry import read_contract
+from cnnkit.formats.detect import read_contract
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_run, find_weights

@@ -20,8 +20,9 @@ from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, MissingError, VerdictError
 from cnnkit.export.pipeline import export
 from cnnkit.formats.c.source import read_c, write_c
+from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import Options
-from cnnkit.formats.registry import FORMATS, read_contract
+from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
 from cnnkit.ops.fused import available_isas

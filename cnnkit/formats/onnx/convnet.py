@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
-from cnnkit.formats.contract import check_names
+from cnnkit.formats.contract import check_held, check_names
 from cnnkit.formats.onnx.protobuf import Node, OnnxFile, read_onnx
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture, Block
 from cnnkit.graph.weights import Weights
@@ -38,12 +38,8 @@ def read_stack(path: Path) -> Weights:
         metadata = contract.decode(path, file.metadata, "an ONNX file")
     weights = Stack(path, file).read(metadata)
     check_names(path, metadata, weights.architecture)
-    if metadata and weights.sha256 != metadata["cnnkit.weights_sha256"]:
-        raise InputError(
-            path,
-            "holds other weights than its metadata says: damaged, or changed by another tool",
-            "export it again, or use it without cnnkit",
-        )
+    if metadata:
+        check_held(path, metadata, weights.sha256)
     return weights
 
 

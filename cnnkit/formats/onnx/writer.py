@@ -13,6 +13,7 @@ import numpy as np
 
 from cnnkit.errors import InputError, MissingError
 from cnnkit.formats import contract
+from cnnkit.formats.description import describe
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.weights import Weights
@@ -58,7 +59,7 @@ def write_onnx(weights: Weights, options: Options) -> dict[str, bytes]:
             for name, tensor in tensors.items()
         ],
     )
-    metadata = contract.describe(weights, options)
+    metadata = describe(weights, options)
     opset_imports = [helper.make_opsetid("", opset)]
     model = helper.make_model(
         graph,
