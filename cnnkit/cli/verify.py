@@ -42,7 +42,7 @@ def verify(
     from cnnkit.verify.run import verify
 
     network = read_weights(find_weights(weights)) if weights else None
-    test = load_dataset_of(files, dataset, data, quiet or json)
+    test = load_dataset_of(files, dataset, data, quiet or json, weights)
     reports = verify(files, network, test, allow_near_ties)
     if json:
         passed = all(report.passed for report in reports)

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from cnnkit.formats import contract
-from cnnkit.formats.description import metadata
+from cnnkit.formats.description import metadata, preprocessing
 from cnnkit.formats.options import Options
+from cnnkit.graph.preprocessing import MNIST
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import sha256
 from cnnkit.verify.comparison import Agreement
@@ -96,7 +97,7 @@ def _interface(weights: Weights, options: Options) -> str:
         "float32": "pixels divided by 255, so from 0 to 1; nothing is scaled inside",
     }[options.input]
     meaning = {
-        contract.INPUT: f"{pixels}; light on dark",
+        contract.INPUT: f"{pixels}; {_colours(weights)}",
         "logits": "the scores",
         "probabilities": "their softmax",
         "label": "the number of the likeliest class",
@@ -139,13 +140,23 @@ def _verification(report: Report, agreement: Agreement) -> str:
     )
 
 
+def _colours(weights: Weights) -> str:
+    record = preprocessing(weights)
+    return "light on dark" if record.recipe == MNIST else record.colours
+
+
 def _use(weights: Weights, options: Options) -> str:
     _, height, width = weights.architecture.input
+    if preprocessing(weights).recipe == MNIST:
+        like = "one thing in each, light on dark, centred and scaled as there"
+        how = "`cnnkit predict` does"
+    else:
+        like, how = f"{_colours(weights)}, framed and lit as there", "that data set's were"
     return (
-        f"Pictures like those of {options.dataset.name}: {height} rows of {width} pixels, one "
-        "thing in each, light on dark, centred and scaled as there. Other pictures get one of the "
-        "same answers, with a probability that means nothing. Prepare them as `cnnkit predict` "
-        "does, and measure the accuracy on your own pictures before you rely on it.\n\n"
+        f"Pictures like those of {options.dataset.name}: {height} rows of {width} pixels, {like}. "
+        "Other pictures get one of the same answers, with a probability that means nothing. "
+        f"Prepare them as {how}, and measure the accuracy on your own pictures before you rely on "
+        "it.\n\n"
         "The file carries 16 golden images with the right answers: let your program answer them "
         "when it starts."
     )

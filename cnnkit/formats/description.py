@@ -11,10 +11,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from cnnkit.data.registry import recorded_name
 from cnnkit.formats.contract import CONTRACT_VERSION, MARK, QUANTISATION, signature
 from cnnkit.formats.golden import KEY, Golden, choose, vectors
 from cnnkit.formats.options import Options
-from cnnkit.graph.architecture import PIXEL_SCALE
+from cnnkit.graph.preprocessing import RECIPES, Preprocessing
 from cnnkit.graph.weights import Weights
 
 
@@ -37,7 +38,6 @@ def metadata(
         input: the type of the input, as `Options` has it.
     """
     architecture, known = weights.architecture, weights.metadata
-    scaled_inside = input == "uint8"
     values: dict[str, Any] = {
         "names": weights.names,
         "task": "classify",
@@ -47,15 +47,9 @@ def metadata(
         "license": known.get("license"),
         MARK: CONTRACT_VERSION,
         "cnnkit.architecture": architecture.to_json(),
-        "cnnkit.dataset": known.get("dataset"),
+        "cnnkit.dataset": dataset_name(weights),
         "cnnkit.dataset_sha256": known.get("dataset_sha256"),
-        "cnnkit.preprocessing": {
-            "colours": "white digit on black",
-            "layout": "NCHW",
-            "range": [0, 255] if scaled_inside else [0, 1],
-            "scale": PIXEL_SCALE,
-            "scaled_inside": scaled_inside,
-        },
+        "cnnkit.preprocessing": preprocessing(weights).to_json(scaled_inside=input == "uint8"),
         "cnnkit.signature": signature(architecture, input),
         "cnnkit.test_accuracy": known.get("test_accuracy"),
         "cnnkit.training": known.get("training"),
@@ -71,6 +65,19 @@ def _version() -> str:
     from cnnkit import __version__
 
     return __version__
+
+
+def dataset_name(weights: Weights) -> str | None:
+    """Return the name of the data that a network was trained on; None if it is not known."""
+    known = weights.metadata
+    name = known.get("dataset")
+    return name and recorded_name(str(name), known.get("dataset_sha256") or {})
+
+
+def preprocessing(weights: Weights) -> Preprocessing:
+    """Return what is done to images for this network: a recipe, if its data has one."""
+    name = dataset_name(weights)
+    return Preprocessing.of(weights.architecture.input, name if name in RECIPES else None)
 
 
 def without_vectors(values: Mapping[str, Any]) -> dict[str, Any]:

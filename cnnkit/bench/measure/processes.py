@@ -92,13 +92,15 @@ def process_figures(
 def _starts(folder: Path, weights: Path | None, processes: int) -> list[ProcessFigure | None]:
     """From nothing to the first answer: an interpreter alone, cnnkit, ONNX Runtime."""
     from cnnkit.bench.suites import gather
-    from cnnkit.data.dataset import load_dataset
+    from cnnkit.data.dataset import Dataset, Split
     from cnnkit.formats.options import Options
     from cnnkit.formats.registry import FORMATS
 
     material = gather(weights)
     path = folder / "net.onnx"
-    options = Options(load_dataset(str(material.weights.metadata.get("dataset", "mnist"))))
+    test = Split(material.images, material.labels)
+    names = tuple(material.weights.names)
+    options = Options(Dataset("bench", test, test, names, {}, material.about))
     path.write_bytes(FORMATS["onnx"].write(material.weights, options)[".onnx"])
     shape = ", ".join(map(str, material.weights.architecture.input))
     where = {"path": str(path), "shape": shape}
