@@ -58,7 +58,7 @@ def verify(
 
 
 def show(report: Report, console: Console) -> None:
-    """Print a report: one line a claim, then the accuracies and every disagreement."""
+    """Print a report: one line a check, then the accuracies and every disagreement."""
     verdict = "[green]verified[/]" if report.passed else "[red]NOT the network[/]"
     console.print(f"{escape(str(report.path))}: {verdict}", soft_wrap=True)
     console.print(f"  {report.runtime} against {escape(report.reference)}", soft_wrap=True)

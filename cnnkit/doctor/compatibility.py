@@ -19,10 +19,10 @@ from cnnkit.formats import contract
 from cnnkit.formats.detect import detect
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.registry import TABLE
-from cnnkit.runtimes.isolated import ask
+from cnnkit.runtimes.isolated import run_isolated
 from cnnkit.runtimes.model import feeder
 from cnnkit.runtimes.third_party import READS as THIRD_PARTY_READS
-from cnnkit.runtimes.third_party import Arrays, Trial, trials
+from cnnkit.runtimes.third_party import Arrays, ThirdPartyRun, run_all
 
 TOLERANCE = 1e-4  # of the largest number, which counts as 1 if it is smaller
 
@@ -57,7 +57,7 @@ def find_hosts(path: Path) -> list[Finding]:
         file = read_onnx(path)
         metadata = form.read_metadata(path) if contract.MARK in file.metadata else {}
         feeds = _golden_feed(path, metadata) or random_feeds(file)
-        tested = _tested(trials(path, feeds), metadata, path)
+        tested = _tested(run_all(path, feeds), metadata, path)
     else:
         tested = [_own_runtime(path, form.read_metadata(path))]
     inferred = [Finding(host, loads, "inferred", why) for host, loads, why in form.support(path)]
@@ -105,42 +105,42 @@ def _own_runtime(path: Path, metadata: Mapping[str, Any]) -> Finding:
     shape = contract.architecture(path, metadata).input
     images = golden.images if golden else np.zeros((2, *shape), np.uint8)
     try:
-        answers = ask(path, images, [(0, len(images))])
+        outputs = run_isolated(path, images, [(0, len(images))])
     except InputError as error:
         return Finding("its own runtime", False, "tested", error.reason)
     except CnnkitError as error:
         return Finding("its own runtime", None, "tested", str(error))
-    host = answers.about.get("runtime", "its own runtime")
-    if answers.prediction is None:
-        return Finding(host, False, "tested", answers.failure)
+    host = outputs.about.get("runtime", "its own runtime")
+    if outputs.prediction is None:
+        return Finding(host, False, "tested", outputs.failure)
     if golden is None:
         return Finding(host, True, "tested", "it answers")
-    given: Arrays = {"logits": answers.prediction.logits, "label": answers.prediction.label}
-    return _judge_golden(host, given, golden.logits, golden.labels, golden.tolerance)
+    given: Arrays = {"logits": outputs.prediction.logits, "label": outputs.prediction.label}
+    return _compare_golden(host, given, golden.logits, golden.labels, golden.tolerance)
 
 
-def _tested(found: dict[str, Trial], metadata: dict[str, Any], path: Path) -> list[Finding]:
+def _tested(found: dict[str, ThirdPartyRun], metadata: dict[str, Any], path: Path) -> list[Finding]:
     golden = contract.read_golden(path, metadata) if metadata else None
     reference = found["ONNX Runtime"].outputs
     findings = []
-    for name, trial in found.items():
-        host = f"{name} {trial.version}".strip()
-        if trial.outputs is None:
-            findings.append(Finding(host, False, "tested", trial.failure))
+    for name, run in found.items():
+        host = f"{name} {run.version}".strip()
+        if run.outputs is None:
+            findings.append(Finding(host, False, "tested", run.failure))
         elif golden is not None:
             findings.append(
-                _judge_golden(host, trial.outputs, golden.logits, golden.labels, golden.tolerance)
+                _compare_golden(host, run.outputs, golden.logits, golden.labels, golden.tolerance)
             )
         elif reference is None:
             findings.append(Finding(host, None, "tested", "it answers; nothing to compare with"))
         else:
-            off = largest_difference(reference, trial.outputs)
+            off = largest_difference(reference, run.outputs)
             same = f"{off:.1e} off ONNX Runtime" if name != "ONNX Runtime" else "it answers"
             findings.append(Finding(host, off <= TOLERANCE, "tested", same))
     return findings
 
 
-def _judge_golden(
+def _compare_golden(
     host: str,
     outputs: Mapping[str, NDArray[Any]],
     logits: NDArray[np.float32],

@@ -32,7 +32,7 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
         options: how it was written.
     """
     agreement = report.agreement
-    assert agreement is not None  # a report without answers does not pass
+    assert agreement is not None  # a report without outputs does not pass
     front = "\n".join(f"{key}: {json.dumps(value)}" for key, value in _front(weights, agreement))
     parts = [
         f"---\n{front}\n---",
@@ -129,11 +129,11 @@ def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
 
 def _verification(report: Report, agreement: Agreement) -> str:
     batches = ", ".join(map(str, report.batches))
-    claims = "\n".join(f"- {check.claim}: {check.found}" for check in report.checks)
+    checks = "\n".join(f"- {check.claim}: {check.found}" for check in report.checks)
     low, high = agreement.difference_interval
     return (
         f"Checked with {report.runtime} against {report.reference}, in a process of its own, on "
-        f"all {agreement.images:,} test images in batches of {batches}:\n\n{claims}\n\n"
+        f"all {agreement.images:,} test images in batches of {batches}:\n\n{checks}\n\n"
         f"Accuracy {agreement.accuracy:.2%}, reference {agreement.reference_accuracy:.2%} (exact "
         f"McNemar p = {agreement.mcnemar_p:.3g}; with 95 % confidence the difference is between "
         f"{low:+.3%} and {high:+.3%}).\n\nNot checked: {'; '.join(report.unchecked)}."
@@ -154,10 +154,10 @@ def _use(weights: Weights, options: Options) -> str:
         like, how = f"{_colours(weights)}, framed and lit as there", "that data set's were"
     return (
         f"Pictures like those of {options.dataset.name}: {height} rows of {width} pixels, {like}. "
-        "Other pictures get one of the same answers, with a probability that means nothing. "
+        "Other pictures get one of the same labels, with a probability that means nothing. "
         f"Prepare them as {how}, and measure the accuracy on your own pictures before you rely on "
         "it.\n\n"
-        "The file carries 16 golden images with the right answers: let your program answer them "
+        "The file carries 16 golden images with the right outputs: let your program run them "
         "when it starts."
     )
 

@@ -1,4 +1,4 @@
-"""Trained weights as an artefact that proved itself: `export(weights, "onnx", path, options)`.
+"""Trained weights as a verified artefact: `export(weights, "onnx", path, options)`.
 
 What a format is stands in `cnnkit.formats.registry`.
 """
@@ -31,7 +31,7 @@ def export(
         name: the format.
         path: where the main file goes, with the others beside it under the same stem; what was
             there stays if the proof fails.
-        options: the data to agree on, and what a person chose.
+        options: the data to agree on, and what the user chose.
         allow_near_ties: as `cnnkit.verify.verify` has it.
 
     Raises:
@@ -79,7 +79,7 @@ def export(
 
 def _reason(report: Report) -> str:
     return "; ".join(
-        f"it fails the claim that {check.claim} ({check.found})"
+        f"it fails the check that {check.claim} ({check.found})"
         for check in report.checks
         if not check.passed
     )

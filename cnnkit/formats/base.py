@@ -21,7 +21,7 @@ Support = tuple[str, bool | None, str]  # a runtime, whether it reads a file, an
 
 @dataclass(frozen=True)
 class Check:
-    """One statement about an artefact and whether it holds."""
+    """One check of an artefact: what must hold, whether it does, and what was found."""
 
     claim: str
     passed: bool

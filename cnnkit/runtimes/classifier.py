@@ -27,7 +27,7 @@ from cnnkit.runtimes.native import engine
 if TYPE_CHECKING:
     from cnnkit.runtimes.model import Model
 
-OTHERS = ("onnxruntime", "torch")  # the runtimes that a person may ask for instead of cnnkit's
+OTHERS = ("onnxruntime", "torch")  # what `runtime` may be instead
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Classifier:
         Args:
             images: uint8, raw pixels, or float32 in [0, 1]; [N, C, H, W] or one image [C, H, W]; of
                 one channel also [N, H, W] or [H, W]. Others than contiguous ones are copied.
-            out: an earlier answer of as many images, whose arrays are written and returned.
+            out: an earlier result of as many images, whose arrays are overwritten and returned.
 
         Raises:
             InputError: another type or shape, of images or of `out`.

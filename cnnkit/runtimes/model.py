@@ -18,7 +18,7 @@ from cnnkit.graph.weights import Weights
 
 
 class Prediction(NamedTuple):
-    """What a model answers for N images and K classes."""
+    """A model's outputs for N images and K classes."""
 
     logits: NDArray[np.float32]  # [N, K]
     probabilities: NDArray[np.float32]  # [N, K]
@@ -35,7 +35,7 @@ class Model:
     Attributes:
         path: the file.
         format: a row of `cnnkit.export.FORMATS`, or "weights".
-        runtime: what answers, with its version ("onnxruntime 1.32.0").
+        runtime: what executes it, with its version ("onnxruntime 1.32.0").
         metadata: the JSON values of the export contract.
         weights: the network as found in the artefact.
         declared: type and shape of input and outputs by name, as the runtime states them.

@@ -1,4 +1,4 @@
-"""What must hold of an artefact, claim by claim; `cnnkit.verify.report` puts them together."""
+"""The checks of an artefact, one by one; `cnnkit.verify.report` puts them together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnnkit.formats.description import metadata, without_vectors
 from cnnkit.formats.golden import vectors
 from cnnkit.formats.registry import TABLE
 from cnnkit.graph.weights import Weights
-from cnnkit.runtimes.isolated import Answers
+from cnnkit.runtimes.isolated import Outputs
 from cnnkit.runtimes.model import Prediction
 from cnnkit.verify.comparison import Agreement
 
@@ -23,7 +23,7 @@ OUTPUT_TOLERANCE = (
 
 
 def content_checks(path: Path, about: dict[str, Any], weights: Weights) -> list[Check]:
-    """Return the checks of weights, metadata and declared types; `about` as in `Answers`."""
+    """Return the checks of weights, metadata and declared types; `about` as in `Outputs`."""
     form = TABLE[about["format"]]
     stated = {**without_vectors(about["metadata"]), "version": ""}  # another cnnkit may check
     input = contract.input_type(stated)
@@ -47,7 +47,7 @@ def content_checks(path: Path, about: dict[str, Any], weights: Weights) -> list[
 
 
 def agreement_checks(agreement: Agreement, allow_near_ties: bool) -> list[Check]:
-    """Return the claims on labels and logits of a format that computes in float32."""
+    """Return the checks of labels and logits of a format that computes in float32."""
     real = len({case.image for case in agreement.disagreements if not case.near_tie})
     near = len({case.image for case in agreement.disagreements if case.near_tie})
     ties = f", {near} of them near ties" if near else ""
@@ -67,7 +67,7 @@ def agreement_checks(agreement: Agreement, allow_near_ties: bool) -> list[Check]
 
 
 def accuracy_checks(agreement: Agreement, most: float) -> list[Check]:
-    """Return the claim on a quantised format, whose accuracy may fall by `most`."""
+    """Return the check of a quantised format, whose accuracy may fall by `most`."""
     drop = agreement.reference_accuracy - agreement.accuracy
     differing = len({case.image for case in agreement.disagreements})
     return [
@@ -82,9 +82,9 @@ def accuracy_checks(agreement: Agreement, most: float) -> list[Check]:
 
 
 def output_checks(prediction: Prediction) -> list[Check]:
-    """Return the claims that the three outputs agree with each other."""
+    """Return the checks that the three outputs agree with each other."""
     logits = prediction.logits.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # infinite logits: what comes of them fails the claims
+    with np.errstate(invalid="ignore"):  # infinite logits fail the checks below
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         softmax = powers / powers.sum(axis=1, keepdims=True)
     off = float(np.abs(prediction.probabilities - softmax).max())
@@ -99,14 +99,14 @@ def output_checks(prediction: Prediction) -> list[Check]:
     ]
 
 
-def golden_checks(path: Path, answers: Answers, weights: Weights) -> list[Check]:
-    """Return the claims on an artefact's golden vectors."""
-    stated = contract.read_golden(path, answers.about["metadata"])
+def golden_checks(path: Path, outputs: Outputs, weights: Weights) -> list[Check]:
+    """Return the checks of an artefact's golden vectors."""
+    stated = contract.read_golden(path, outputs.about["metadata"])
     if stated is None:
         return [Check("it carries golden vectors", False, "none")]
     expected = vectors(weights, stated.images)
     compared = ["logits", "probabilities"]
-    if not TABLE[answers.about["format"]].quantised:
+    if not TABLE[outputs.about["format"]].quantised:
         # A quantised model's tolerance is what it was seen to need; no label hangs on it.
         compared.append("tolerance")
     same = np.array_equal(stated.labels, expected.labels) and all(
@@ -115,17 +115,17 @@ def golden_checks(path: Path, answers: Answers, weights: Weights) -> list[Check]
     )
     checks = [
         Check(
-            "its golden vectors are these weights' answers",
+            "its golden vectors are these weights' outputs",
             same,
             f"{len(stated.images)} images, tolerance {stated.tolerance:.2e}",
         )
     ]
-    if answers.golden is not None:
-        error = float(np.abs(answers.golden.logits - stated.logits).max())
-        wrong = int((answers.golden.label != stated.labels).sum())
+    if outputs.golden is not None:
+        error = float(np.abs(outputs.golden.logits - stated.logits).max())
+        wrong = int((outputs.golden.label != stated.labels).sum())
         checks.append(
             Check(
-                "it answers its golden images as they say",
+                "it reproduces its golden vectors",
                 wrong == 0 and error <= stated.tolerance,
                 f"{wrong} labels differ, largest error {error:.2e}",
             )

@@ -277,8 +277,8 @@ def test_a_wrong_golden_label_fails_verification(
     source.write_bytes(DAMAGES["c"]["another golden label"](source.read_bytes()))
     failed = [check.claim for check in verify([source], trained, few)[0].checks if not check.passed]
     assert failed == [
-        "its golden vectors are these weights' answers",
-        "it answers its golden images as they say",
+        "its golden vectors are these weights' outputs",
+        "it reproduces its golden vectors",
     ]
 
 

@@ -33,7 +33,7 @@ def support(file: OnnxFile) -> list[Support]:
     foreign = sorted(operator for operator in set(file.operators) if "." in operator)
     if foreign:
         reason = f"operators that are not standard: {', '.join(foreign)}"
-        return [("hosts other than its exporter's", None, reason)]
+        return [("runtimes other than its exporter's", None, reason)]
     return [_onnxruntime(file), _opencv(file)]
 
 

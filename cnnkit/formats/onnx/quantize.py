@@ -2,7 +2,7 @@
 
 Static quantisation by onnxruntime.quantization: QDQ nodes, one scale per output channel, activation
 ranges from training images. Weights use 7 of their 8 bits: on x86 processors without VNNI
-instructions, sums of full-range products overflow, and answers would depend on the processor.
+instructions, sums of full-range products overflow, and outputs would depend on the processor.
 """
 
 from __future__ import annotations
