@@ -77,7 +77,8 @@ def find_data(path: Path | None) -> BenchData:
     shape = weights.architecture.input
     try:
         name = str(weights.metadata.get("dataset", "mnist"))
-        test = load_dataset(name if name in DATASETS else "mnist", quiet=True).test
+        name = name if name in DATASETS else "mnist"
+        test = load_dataset(name, quiet=True).test
         images, labels = test.images[:IMAGES], test.labels[:IMAGES]
         if images.shape[1:] != shape:
             raise InputError(name, f"has no images of shape {shape}", "name other weights")

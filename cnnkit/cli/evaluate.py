@@ -32,10 +32,10 @@ def evaluate(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Let a model answer the test set, in the runtime of its format.
+    """Run a model on the test set, in the runtime of its format.
 
-    Weights and runs answer in cnnkit's own kernels, ONNX files in ONNX Runtime, TorchScript in
-    PyTorch.
+    Weights and runs are executed by cnnkit's own kernels, ONNX files by ONNX Runtime, TorchScript
+    by PyTorch.
     """
     from cnnkit.evaluation.accuracy import draw, evaluate
     from cnnkit.evaluation.dataset import load_dataset_of

@@ -9,6 +9,7 @@ import typer
 
 from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, NearTiesOption, QuietOption
 from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.formats.registry import FORMATS
 
 
 def export(
@@ -20,8 +21,7 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="onnx, onnx-int8, onnx-fused (cnnkit's kernel in ONNX Runtime), c, pt2 "
-            "(torch.export), or torchscript (deprecated by PyTorch).",
+            help="; ".join(f"{form.name}: {form.description}" for form in FORMATS.values()) + ".",
         ),
     ] = "onnx",
     output: Annotated[
@@ -54,6 +54,7 @@ def export(
     from cnnkit.evaluation.dataset import load_dataset_of
     from cnnkit.export.pipeline import export
     from cnnkit.formats.checkpoint import read_weights
+    from cnnkit.formats.description import dataset_name
     from cnnkit.formats.options import Options
     from cnnkit.formats.registry import find_format
     from cnnkit.runs.find import find_weights
@@ -63,7 +64,7 @@ def export(
     source = find_weights(weights)
     network = read_weights(source)
     test = load_dataset_of([source], dataset, data, quiet or json)
-    target = output or Path(str(network.metadata.get("dataset", "net"))).with_suffix(form.suffix)
+    target = output or Path(f"{dataset_name(network) or 'net'}{form.suffix}")
     messages = stderr(quiet or json)
     messages.print(
         f"{source} → {target}: writing, then verifying on all test images", soft_wrap=True

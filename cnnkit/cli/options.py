@@ -13,7 +13,11 @@ DatasetOption = Annotated[
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="A folder with the four IDX files, plain or .gz."),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Your own four IDX files, plain or .gz, and class names in classes.txt (one a line).",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress and no messages.")]

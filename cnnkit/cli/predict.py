@@ -11,7 +11,7 @@ from cnnkit.cli.options import JsonOption
 from cnnkit.cli.output import emit_json, fail, stdout
 
 if TYPE_CHECKING:
-    from cnnkit.evaluation.prediction import Answer
+    from cnnkit.evaluation.prediction import PicturePrediction
 
 
 def predict(
@@ -30,30 +30,30 @@ def predict(
     from cnnkit.runtimes.loader import load
 
     opened = load(model)
-    answers, failed = predict(opened, images, top)
+    predictions, failed = predict(opened, images, top)
     if json:
         about = {"model": str(model), "format": opened.format, "runtime": opened.runtime}
-        rows = [answer.to_json() for answer in answers]
+        rows = [prediction.to_json() for prediction in predictions]
         errors = [{"path": str(path), "message": str(error)} for path, error in failed.items()]
         emit_json("predict", {**about, "answers": rows, "errors": errors})
     else:
-        tabulate(answers, show)
+        tabulate(predictions, show)
     for error in failed.values():
         fail(str(error))
     if failed:
         raise typer.Exit(next(iter(failed.values())).exit_code)
 
 
-def tabulate(answers: list[Answer], show: bool) -> None:
+def tabulate(predictions: list[PicturePrediction], show: bool) -> None:
     """Print a row a picture and, where asked, what the network was given."""
     from cnnkit.evaluation.prediction import sketch
 
     console = stdout()
     if show:
-        for answer in answers:
-            console.print(f"{answer.path}\n{sketch(answer.seen)}\n", markup=False, soft_wrap=True)
-    width = max((len(str(answer.path)) for answer in answers), default=0)
-    for answer in answers:
-        cells = [f"{name} {probability:.1%}" for name, probability in answer.top]
+        for found in predictions:
+            console.print(f"{found.path}\n{sketch(found.seen)}\n", markup=False, soft_wrap=True)
+    width = max((len(str(found.path)) for found in predictions), default=0)
+    for found in predictions:
+        cells = [f"{name} {probability:.1%}" for name, probability in found.top]
         row = "".join(f"  {cell:<12}" for cell in cells)
-        console.print(f"{answer.path!s:<{width}}{row}".rstrip(), markup=False, soft_wrap=True)
+        console.print(f"{found.path!s:<{width}}{row}".rstrip(), markup=False, soft_wrap=True)

@@ -42,7 +42,7 @@ def verify(
     from cnnkit.verify.run import verify
 
     network = read_weights(find_weights(weights)) if weights else None
-    test = load_dataset_of(files, dataset, data, quiet or json)
+    test = load_dataset_of(files, dataset, data, quiet or json, weights)
     reports = verify(files, network, test, allow_near_ties)
     if json:
         passed = all(report.passed for report in reports)
@@ -58,7 +58,7 @@ def verify(
 
 
 def show(report: Report, console: Console) -> None:
-    """Print a report: one line a claim, then the accuracies and every disagreement."""
+    """Print a report: one line a check, then the accuracies and every disagreement."""
     verdict = "[green]verified[/]" if report.passed else "[red]NOT the network[/]"
     console.print(f"{escape(str(report.path))}: {verdict}", soft_wrap=True)
     console.print(f"  {report.runtime} against {escape(report.reference)}", soft_wrap=True)

@@ -13,9 +13,10 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from cnnkit.data.classes import class_names
 from cnnkit.data.download import fetch, is_whole, read_origins
 from cnnkit.data.idx import decompress, parse_idx
-from cnnkit.data.registry import DATASETS, FILES, find_published
+from cnnkit.data.registry import DATASETS, FILES, OWN, find_published, identify
 from cnnkit.errors import InputError, StorageError
 from cnnkit.system.files import read_bytes, sha256
 
@@ -33,7 +34,7 @@ class Dataset:
     """Two splits, and what is known about them.
 
     Attributes:
-        name: a key of DATASETS.
+        name: a key of DATASETS, or OWN.
         train: what to learn from.
         test: what to judge by.
         names: the K class labels.
@@ -62,8 +63,10 @@ def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = 
     images of one size, a label for each; its digests are recorded.
 
     Args:
-        name: a key of DATASETS; gives the class labels, and the files unless `folder` does.
-        folder: an IDX folder with the four standard files, plain or .gz, instead of the cache.
+        name: a key of DATASETS.
+        folder: an IDX folder with the four standard files, plain or .gz, instead. It is a person's
+            own data, whatever `name` says, unless its files are published ones by their SHA-256.
+            Its classes are named in its classes.txt, or else called by their numbers.
         quiet: show no progress.
 
     Raises:
@@ -73,12 +76,12 @@ def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = 
     """
     published = find_published(name)
     if folder is not None:
-        return read_folder(name, Path(folder), str(folder))
+        return read_folder(Path(folder), str(folder))
     cache = cache_folder(name)
     if not all(is_whole(published, cache / file) for file in published.sha256):
         fetch(published, cache, quiet)
     origins = sorted(set(read_origins(cache).values()))
-    return read_folder(name, cache, ", ".join(origins) or "cache")
+    return read_folder(cache, ", ".join(origins) or "cache")
 
 
 def find_files(folder: Path) -> dict[str, Path]:
@@ -113,10 +116,11 @@ def find_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def read_folder(name: str, folder: Path, source: str) -> Dataset:
+def read_folder(folder: Path, source: str) -> Dataset:
     """Read the four files of an IDX folder and check that they fit together."""
     paths = find_files(folder)
-    contents = {file: decompress(read_bytes(path), path) for file, path in paths.items()}
+    packed = {file: read_bytes(path) for file, path in paths.items()}
+    contents = {file: decompress(packed[file], path) for file, path in paths.items()}
     arrays = {file: parse_idx(contents[file], paths[file]) for file in FILES}
     train = pair(arrays, paths, *FILES[:2])
     test = pair(arrays, paths, *FILES[2:])
@@ -127,13 +131,13 @@ def read_folder(name: str, folder: Path, source: str) -> Dataset:
             f"has images of {sizes[1]}, {paths[FILES[0]].name} of {sizes[0]}",
             "use images of one size",
         )
-    names = DATASETS[name].names
-    largest = int(max(train.labels.max(), test.labels.max()))
-    if largest >= len(names):
-        # A person's own classes have no names here; their numbers are all there is to say.
-        names = tuple(str(label) for label in range(largest + 1))
     digests = {file: sha256(content) for file, content in contents.items()}
-    return Dataset(name, train, test, names, digests, source)
+    name = identify(digests | {f"{file}.gz": sha256(packed[file]) for file in FILES})
+    if name is not None:
+        names = DATASETS[name].names
+    else:
+        names = class_names(folder, int(max(train.labels.max(), test.labels.max())) + 1)
+    return Dataset(name or OWN, train, test, names, digests, source)
 
 
 def _size(split: Split) -> str:

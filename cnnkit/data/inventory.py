@@ -107,7 +107,7 @@ def inventory(
     if folder is not None:
         if bring:
             raise InputError("--fetch", "fills the cache, not a folder", "leave --data out")
-        read_folder(name, folder, str(folder))
+        read_folder(folder, str(folder))
         paths = find_files(folder)
         return Inventory(name, folder, False, [report(name, file, paths[file]) for file in FILES])
     cache = cache_folder(name)

@@ -71,6 +71,34 @@ DATASETS = {
 }
 
 
+OWN = "own-data"  # what every other data set is called
+
+
+def identify(sha256: Mapping[str, str]) -> str | None:
+    """Return the name of the published data set whose files have these digests; None if it is own.
+
+    Args:
+        sha256: by standard file name, and with .gz behind it where the file is a gzip file.
+    """
+    rows = ((name, row.sha256.items()) for name, row in DATASETS.items())
+    return next((name for name, files in rows if files <= sha256.items()), None)
+
+
+def recorded_name(name: str, sha256: Mapping[str, str]) -> str:
+    """Return the name of the data that a run has recorded, or OWN if its digests contradict it.
+
+    Runs of earlier versions gave a published name to any data. Where only digests of gzip files are
+    published, nothing contradicts it.
+
+    Args:
+        name: what is recorded.
+        sha256: of the uncompressed files, by standard file name; empty if nothing is known.
+    """
+    published = DATASETS[name].sha256 if name in DATASETS else {}
+    other = any(sha256.get(file, digest) != digest for file, digest in published.items())
+    return OWN if other else name
+
+
 def find_published(name: str) -> Published:
     """Return the row of DATASETS for `name`, or raise InputError."""
     if name not in DATASETS:

@@ -17,7 +17,7 @@ from cnnkit.errors import InputError, MissingError, VerdictError
 from cnnkit.formats.onnx.model import LOWEST_OPSET
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.writer import OPSET
-from cnnkit.runtimes.third_party import Arrays, trials
+from cnnkit.runtimes.third_party import Arrays, run_all
 from cnnkit.system.files import write_bytes
 from cnnkit.system.subprocesses import exchange_folder
 
@@ -123,10 +123,10 @@ def _difference(path: Path, before: OnnxFile, content: bytes) -> float:
 
 
 def _run(path: Path, feeds: Arrays) -> Arrays:
-    """Answer in ONNX Runtime, or, where that is too old for a file, in ONNX's own reference."""
-    trial = trials(path, feeds, ("ONNX Runtime",))["ONNX Runtime"]
-    if trial.outputs is not None:
-        return trial.outputs
+    """Run in ONNX Runtime, or, where that is too old for a file, in ONNX's own reference."""
+    found = run_all(path, feeds, ("ONNX Runtime",))["ONNX Runtime"]
+    if found.outputs is not None:
+        return found.outputs
     from onnx.reference import ReferenceEvaluator
 
     try:
@@ -134,6 +134,6 @@ def _run(path: Path, feeds: Arrays) -> Arrays:
         answers: Any = model.run(None, feeds)
     except Exception as error:  # whatever it raises, there is nothing to compare with
         raise InputError(
-            path, f"runs nowhere here ({trial.failure})", "export it again from its source"
+            path, f"runs nowhere here ({found.failure})", "export it again from its source"
         ) from error
     return dict(zip(model.output_names, map(np.asarray, answers), strict=True))

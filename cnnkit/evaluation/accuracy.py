@@ -16,16 +16,16 @@ from cnnkit.metrics import ClassScore, class_scores, confusion_matrix
 from cnnkit.runtimes.classifier import Classifier
 from cnnkit.runtimes.model import Model
 
-BATCH = 1000  # bounds the memory of the activations; answers do not depend on it
+BATCH = 1000  # bounds the memory of the activations; outputs do not depend on it
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's answers to a labelled set.
+    """A model's predictions for a labelled set.
 
     Attributes:
         accuracy: the share of images whose label is right, 0 to 1.
-        confusion: int64 [K, K], rows the true class, columns the answer.
+        confusion: int64 [K, K], rows the true class, columns the predicted one.
         per_class: K rows.
     """
 
@@ -44,7 +44,7 @@ class Evaluation:
 
 
 def evaluate(model: Model | Classifier, split: Split) -> Evaluation:
-    """Let a model answer a labelled set.
+    """Run a model on a labelled set.
 
     Raises:
         InputError: the set is empty, or its images or labels do not fit the model.
@@ -58,11 +58,11 @@ def evaluate(model: Model | Classifier, split: Split) -> Evaluation:
             else f"has labels beyond the model's {classes} classes",
             "choose the data that the model was trained for with --dataset or --data",
         )
-    answers = [
+    predicted = [
         model(split.images[start : start + BATCH]).label
         for start in range(0, len(split.images), BATCH)
     ]
-    confusion = confusion_matrix(split.labels, np.concatenate(answers), classes)
+    confusion = confusion_matrix(split.labels, np.concatenate(predicted), classes)
     return Evaluation(
         float(confusion.trace() / confusion.sum()), confusion, class_scores(confusion, model.names)
     )

@@ -1,38 +1,75 @@
-"""The data that artefacts were trained for: `load_dataset_of([path])`."""
+"""The data that artefacts were trained on: `load_dataset_of([path])`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.registry import OWN, recorded_name
 from cnnkit.errors import InputError
-from cnnkit.formats.registry import read_contract
-from cnnkit.runs.find import find_weights
+from cnnkit.formats.detect import read_contract
+from cnnkit.runs.find import find_data, find_weights
+
+REMEDY = "name the folder of its data with --data"
 
 
 def load_dataset_of(
-    paths: Sequence[Path], name: str | None = None, folder: Path | None = None, quiet: bool = False
+    paths: Sequence[Path],
+    name: str | None = None,
+    folder: Path | None = None,
+    quiet: bool = False,
+    run: Path | None = None,
 ) -> Dataset:
-    """Load the data that artefacts were trained for, unless `name` says which.
+    """Load the data that artefacts were trained on, unless `name` or `folder` says which.
+
+    A person's own data is looked for where the run that an artefact was made from has it.
 
     Args:
         paths: the artefacts.
         name: a key of `cnnkit.data.DATASETS`.
         folder: an IDX folder instead of the cache.
         quiet: show no progress.
+        run: the run they were made from; None finds it among the runs.
 
     Raises:
-        InputError: the artefacts were trained for different data, or one is not ours.
+        InputError: the artefacts were trained on different data, one is not ours, or its own data
+            is not where the run had it.
         NetworkError: the data is not here and no source can be reached.
     """
-    stated = {
-        str(read_contract(find_weights(path)).get("cnnkit.dataset", "mnist")) for path in paths
-    }
-    if name is None and len(stated) > 1:
-        raise InputError(
-            ", ".join(map(str, paths)),
-            f"were trained for different data ({', '.join(sorted(stated))})",
-            "name them in separate commands, or choose the data with --dataset",
-        )
-    return load_dataset(name or stated.pop(), folder, quiet)
+    contracts = {path: read_contract(find_weights(path)) for path in paths}
+    if name is None:
+        stated = {path: _stated(contract) for path, contract in contracts.items()}
+        path, (found, digests) = next(iter(stated.items()))
+        if any(other != (found, digests) for other in stated.values()):
+            names = sorted({other for other, _ in stated.values()})
+            raise InputError(
+                ", ".join(map(str, paths)),
+                f"were trained on different data ({', '.join(names)})",
+                "name them in separate commands, or choose the data with --dataset",
+            )
+        if found == OWN and folder is None:
+            return _load_own(path, contracts[path]["cnnkit.weights_sha256"], digests, run)
+        name = found if folder is None else None
+    return load_dataset(name or "mnist", folder, quiet)
+
+
+def _stated(contract: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return what metadata say of the data: its name, and its digests where that has to do."""
+    digests = dict(contract.get("cnnkit.dataset_sha256") or {})
+    name = recorded_name(str(contract.get("cnnkit.dataset", "mnist")), digests)
+    return name, digests if name == OWN else {}
+
+
+def _load_own(path: Path, weights: str, digests: dict[str, str], run: Path | None) -> Dataset:
+    """Load own data from the folder that the run of an artefact with these weights names."""
+    folder = find_data(run or path, weights)
+    if folder is None:
+        raise InputError(path, "was trained on own data, and no run tells where that is", REMEDY)
+    if not folder.is_dir():
+        raise InputError(path, f"was trained on the data in {folder}, which is not there", REMEDY)
+    data = load_dataset(folder=folder)
+    if data.sha256 != digests:
+        raise InputError(folder, f"is not the data that {path} was trained on any more", REMEDY)
+    return data

@@ -21,8 +21,8 @@ SHADES = " .:-=+*#%@"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model says of one picture.
+class PicturePrediction:
+    """What a model predicts for one picture.
 
     Attributes:
         path: the picture.
@@ -35,15 +35,15 @@ class Answer:
     top: tuple[tuple[str, float], ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the answer as JSON values."""
+        """Return the prediction as JSON values."""
         top = [{"name": name, "probability": probability} for name, probability in self.top]
         return {"path": str(self.path), "name": self.top[0][0], "top": top}
 
 
 def predict(
     model: Model | Classifier, paths: Sequence[Path], top: int = 3
-) -> tuple[list[Answer], dict[Path, CnnkitError]]:
-    """Classify pictures; one that cannot be read does not keep the others from being answered.
+) -> tuple[list[PicturePrediction], dict[Path, CnnkitError]]:
+    """Classify pictures; one that cannot be read does not stop the others.
 
     Args:
         model: from `cnnkit.load`.
@@ -51,17 +51,17 @@ def predict(
         top: how many classes to name, at most all of them.
 
     Returns:
-        The answers in the order of `paths`, and for each picture without one the reason:
-        an InputError (it is no picture, or blank) or a StorageError (it cannot be read).
+        The predictions in the order of `paths`, and for each picture without one the reason:
+        an InputError (not a picture, or a blank one) or a StorageError (it cannot be read).
 
     Raises:
-        InputError: the model looks at several channels.
+        InputError: the model takes several channels.
     """
     channels, height, width = model.architecture.input
     if channels != 1:
         raise InputError(
             model.path,
-            f"looks at {channels} channels, and pictures are made ready for one",
+            f"takes {channels} channels, but pictures are prepared for one",
             "call the model from Python, with images of your own making",
         )
     seen: dict[Path, NDArray[np.uint8]] = {}
@@ -73,14 +73,13 @@ def predict(
             failed[path] = error
     if not seen:
         return [], failed
-    answers = []
+    predictions = []
     shares = model(np.stack(list(seen.values()))).probabilities  # [N, K]
     for (path, image), row in zip(seen.items(), shares, strict=True):
         likeliest = np.argsort(-row, kind="stable")[:top]
-        answers.append(
-            Answer(path, image, tuple((model.names[k], float(row[k])) for k in likeliest))
-        )
-    return answers, failed
+        top_names = tuple((model.names[k], float(row[k])) for k in likeliest)
+        predictions.append(PicturePrediction(path, image, top_names))
+    return predictions, failed
 
 
 def sketch(image: NDArray[np.uint8]) -> str:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from cnnkit.formats import contract
+from cnnkit.formats.description import metadata, preprocessing
 from cnnkit.formats.options import Options
+from cnnkit.graph.preprocessing import MNIST
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import sha256
 from cnnkit.verify.comparison import Agreement
@@ -30,7 +32,7 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
         options: how it was written.
     """
     agreement = report.agreement
-    assert agreement is not None  # a report without answers does not pass
+    assert agreement is not None  # a report without outputs does not pass
     front = "\n".join(f"{key}: {json.dumps(value)}" for key, value in _front(weights, agreement))
     parts = [
         f"---\n{front}\n---",
@@ -54,7 +56,7 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
 
 
 def _front(weights: Weights, agreement: Agreement) -> list[tuple[str, Any]]:
-    values = contract.metadata(weights)
+    values = metadata(weights)
     name = values.get("cnnkit.dataset", "unknown")
     result = {
         "task": {"type": "image-classification"},
@@ -95,7 +97,7 @@ def _interface(weights: Weights, options: Options) -> str:
         "float32": "pixels divided by 255, so from 0 to 1; nothing is scaled inside",
     }[options.input]
     meaning = {
-        contract.INPUT: f"{pixels}; light on dark",
+        contract.INPUT: f"{pixels}; {_colours(weights)}",
         "logits": "the scores",
         "probabilities": "their softmax",
         "label": "the number of the likeliest class",
@@ -127,25 +129,35 @@ def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
 
 def _verification(report: Report, agreement: Agreement) -> str:
     batches = ", ".join(map(str, report.batches))
-    claims = "\n".join(f"- {check.claim}: {check.found}" for check in report.checks)
+    checks = "\n".join(f"- {check.claim}: {check.found}" for check in report.checks)
     low, high = agreement.difference_interval
     return (
         f"Checked with {report.runtime} against {report.reference}, in a process of its own, on "
-        f"all {agreement.images:,} test images in batches of {batches}:\n\n{claims}\n\n"
+        f"all {agreement.images:,} test images in batches of {batches}:\n\n{checks}\n\n"
         f"Accuracy {agreement.accuracy:.2%}, reference {agreement.reference_accuracy:.2%} (exact "
         f"McNemar p = {agreement.mcnemar_p:.3g}; with 95 % confidence the difference is between "
         f"{low:+.3%} and {high:+.3%}).\n\nNot checked: {'; '.join(report.unchecked)}."
     )
 
 
+def _colours(weights: Weights) -> str:
+    record = preprocessing(weights)
+    return "light on dark" if record.recipe == MNIST else record.colours
+
+
 def _use(weights: Weights, options: Options) -> str:
     _, height, width = weights.architecture.input
+    if preprocessing(weights).recipe == MNIST:
+        like = "one thing in each, light on dark, centred and scaled as there"
+        how = "`cnnkit predict` does"
+    else:
+        like, how = f"{_colours(weights)}, framed and lit as there", "that data set's were"
     return (
-        f"Pictures like those of {options.dataset.name}: {height} rows of {width} pixels, one "
-        "thing in each, light on dark, centred and scaled as there. Other pictures get one of the "
-        "same answers, with a probability that means nothing. Prepare them as `cnnkit predict` "
-        "does, and measure the accuracy on your own pictures before you rely on it.\n\n"
-        "The file carries 16 golden images with the right answers: let your program answer them "
+        f"Pictures like those of {options.dataset.name}: {height} rows of {width} pixels, {like}. "
+        "Other pictures get one of the same labels, with a probability that means nothing. "
+        f"Prepare them as {how}, and measure the accuracy on your own pictures before you rely on "
+        "it.\n\n"
+        "The file carries 16 golden images with the right outputs: let your program run them "
         "when it starts."
     )
 

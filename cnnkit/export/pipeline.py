@@ -1,4 +1,4 @@
-"""Trained weights as an artefact that proved itself: `export(weights, "onnx", path, options)`.
+"""Trained weights as a verified artefact: `export(weights, "onnx", path, options)`.
 
 What a format is stands in `cnnkit.formats.registry`.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cnnkit.errors import InputError, VerdictError
+from cnnkit.export.model_card import card
+from cnnkit.formats.base import Format
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import find_format
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import replacing_together
-
-if TYPE_CHECKING:
-    from cnnkit.verify.report import Report
+from cnnkit.verify.report import Report
+from cnnkit.verify.run import check_fit, verify
 
 
 def export(
@@ -31,7 +31,7 @@ def export(
         name: the format.
         path: where the main file goes, with the others beside it under the same stem; what was
             there stays if the proof fails.
-        options: the data to agree on, and what a person chose.
+        options: the data to agree on, and what the user chose.
         allow_near_ties: as `cnnkit.verify.verify` has it.
 
     Raises:
@@ -40,10 +40,6 @@ def export(
         MissingError: a package that the format needs is not installed.
         StorageError: `path` cannot be written.
     """
-    # It needs the runtimes, which need this package's contract.
-    from cnnkit.export.model_card import card
-    from cnnkit.verify.run import check_fit, verify
-
     form = find_format(name)
     if path.is_dir():
         raise InputError(
@@ -70,9 +66,11 @@ def export(
         except InputError as error:  # its runtime does not even open it
             raise VerdictError(path, f"was not kept: it {error.reason}", error.remedy) from error
         if not report.passed:
-            raise VerdictError(path, f"was not kept: {_reason(report)}", _remedy(report))
-        notes = {"speed": form.speed(weights, options, named[path.name])} if form.speed else {}
-        report = replace(report, path=path, notes={**report.notes, **notes})
+            raise VerdictError(path, f"was not kept: {_reason(report)}", _remedy(report, form))
+        notes = dict(report.notes)
+        if form.compare_speed:
+            notes["speed"] = form.compare_speed(weights, options, named[path.name])
+        report = replace(report, path=path, notes=notes)
         (beside / f"{path.name}.md").write_text(
             card(weights, report, named, options), encoding="utf-8"
         )
@@ -81,17 +79,17 @@ def export(
 
 def _reason(report: Report) -> str:
     return "; ".join(
-        f"it fails the claim that {check.claim} ({check.found})"
+        f"it fails the check that {check.claim} ({check.found})"
         for check in report.checks
         if not check.passed
     )
 
 
-def _remedy(report: Report) -> str:
+def _remedy(report: Report, form: Format) -> str:
     failed = [check for check in report.checks if not check.passed]
     cases = report.agreement.disagreements if report.agreement else ()
     if len(failed) == 1 and cases and all(case.near_tie for case in cases):
         return "rounding decides between two labels there: --allow-near-ties keeps such a file"
-    if report.format == "onnx-int8" and len(failed) == 1:
+    if form.quantised and len(failed) == 1:
         return "use the format onnx, or allow more with --max-drop"
     return "this should not happen: please report it with the versions that `cnnkit doctor` prints"

@@ -23,9 +23,13 @@ FORMAT_VERSION = 1
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], header: dict[str, Any]) -> None:
     """Write arrays and a JSON header as one safetensors file, whole or not at all."""
+    write_bytes(path, _encode(tensors, header))
+
+
+def _encode(tensors: Mapping[str, NDArray[Any]], header: dict[str, Any]) -> bytes:
     note = json.dumps({"format_version": FORMAT_VERSION, **header}, sort_keys=True)
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    write_bytes(path, save(arrays, metadata={"cnnkit": note}))
+    return save(arrays, metadata={"cnnkit": note})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -60,8 +64,13 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 
 def write_weights(path: Path, weights: Weights) -> None:
     """Write a network as `weights.safetensors`; the same network gives the same bytes."""
+    write_bytes(path, encode_weights(weights))
+
+
+def encode_weights(weights: Weights) -> bytes:
+    """Return the content of a network's weights file."""
     header = {"architecture": weights.architecture.to_json(), "metadata": dict(weights.metadata)}
-    write_tensors(path, weights.tensors, header)
+    return _encode(weights.tensors, header)
 
 
 def read_weights(path: Path) -> Weights:

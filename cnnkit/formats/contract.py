@@ -1,8 +1,6 @@
-"""What every artefact says about itself, whatever its format: `metadata(weights)`.
+"""The metadata contract that every artefact keeps, whatever its format: keys, names and checks.
 
-A host needs nothing but the artefact: names, shapes and types of its input and outputs, its labels,
-what was done to the pixels, and which weights are inside. Every value is JSON, and there is
-no date and no path in it, so that the same weights give the same bytes.
+`decode(path, texts, "an ONNX file")["names"]`; cnnkit.formats.description makes the values.
 """
 
 from __future__ import annotations
@@ -13,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from cnnkit.errors import InputError
-from cnnkit.formats.golden import KEY, Golden, choose, vectors
-from cnnkit.formats.options import Options
-from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.formats.golden import Golden
+from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import INPUT as INPUT
 from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
-from cnnkit.graph.weights import Weights
 
 CONTRACT_VERSION = 1
 QUANTISATION = "cnnkit.quantization"
@@ -36,66 +32,11 @@ def signature(architecture: Architecture, input: str = "uint8") -> dict[str, str
     }
 
 
-def describe(weights: Weights, options: Options) -> dict[str, Any]:
-    """Return what an artefact says of itself: `metadata` with golden vectors of the test images."""
-    return metadata(weights, vectors(weights, choose(options.dataset.test)), options.input)
-
-
-def metadata(
-    weights: Weights, golden: Golden | None = None, input: str = "uint8"
-) -> dict[str, Any]:
-    """Return the JSON values that an artefact of these weights carries, sorted by key.
-
-    `names`, `task`, `imgsz`, `channels`, `version` and `license` stand under the keys that readers
-    of other exporters' files know; the rest is `cnnkit.*`. What is not known is left out.
-
-    Args:
-        weights: the network.
-        golden: images with the answers to them; a weights file has none.
-        input: the type of the input, as `Options` has it.
-    """
-    architecture, known = weights.architecture, weights.metadata
-    scaled_inside = input == "uint8"
-    values: dict[str, Any] = {
-        "names": weights.names,
-        "task": "classify",
-        "imgsz": list(architecture.input[1:]),
-        "channels": architecture.input[0],
-        "version": _version(),
-        "license": known.get("license"),
-        MARK: CONTRACT_VERSION,
-        "cnnkit.architecture": architecture.to_json(),
-        "cnnkit.dataset": known.get("dataset"),
-        "cnnkit.dataset_sha256": known.get("dataset_sha256"),
-        "cnnkit.preprocessing": {
-            "colours": "white digit on black",
-            "layout": "NCHW",
-            "range": [0, 255] if scaled_inside else [0, 1],
-            "scale": PIXEL_SCALE,
-            "scaled_inside": scaled_inside,
-        },
-        "cnnkit.signature": signature(architecture, input),
-        "cnnkit.test_accuracy": known.get("test_accuracy"),
-        "cnnkit.training": known.get("training"),
-        "cnnkit.weights_sha256": weights.sha256,
-        **(golden.to_json() if golden else {}),
-    }
-    known_values = {key: values[key] for key in sorted(values) if values[key] is not None}
-    result: dict[str, Any] = json.loads(json.dumps(known_values))  # as a reader will see them
-    return result
-
-
 def input_type(values: Mapping[str, Any]) -> str:
     """Return "uint8" or "float32": the type of the input that an artefact states."""
     stated = values.get("cnnkit.preprocessing")
     scaled_outside = isinstance(stated, dict) and stated.get("scaled_inside") is False
     return "float32" if scaled_outside else "uint8"
-
-
-def own(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an artefact states of its weights alone: no golden vectors, no quantisation."""
-    other = (KEY, QUANTISATION)
-    return {key: value for key, value in values.items() if not key.startswith(other)}
 
 
 def quantisation(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,6 +46,33 @@ def quantisation(values: Mapping[str, Any]) -> dict[str, Any]:
     which its accuracy may be below the network's.
     """
     return dict(values.get(QUANTISATION, {}))
+
+
+def check_held(path: Path, values: Mapping[str, Any], digest: str, remedy: str = "") -> None:
+    """Raise InputError if a file's parameters are not those that its metadata state.
+
+    Args:
+        path: the artefact, for messages.
+        values: its metadata.
+        digest: of what it holds, as `stated_digest` has it.
+        remedy: what to do, where that is not to export it again in some format.
+    """
+    if digest != stated_digest(values):
+        raise InputError(
+            path,
+            "holds other weights than its metadata says: damaged, or changed by another tool",
+            remedy or "export it again, or use it without cnnkit",
+        )
+
+
+def stated_digest(values: Mapping[str, Any]) -> str:
+    """Return the SHA-256 that metadata state: of all tensors of a quantised file, else of weights.
+
+    It is empty if a quantised file states none.
+    """
+    quantised = quantisation(values)
+    digest = quantised.get("tensors_sha256") if quantised else values["cnnkit.weights_sha256"]
+    return str(digest or "")
 
 
 def encode(values: Mapping[str, Any]) -> dict[str, str]:
@@ -167,12 +135,6 @@ def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
         return Golden.from_json(values, architecture(path, values))
     except ValueError as error:
         raise InputError(path, f"has {error}", "export it again") from error
-
-
-def _version() -> str:
-    from cnnkit import __version__
-
-    return __version__
 
 
 def check_names(path: Path, metadata: Any, architecture: Architecture) -> None:

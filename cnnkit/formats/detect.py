@@ -1,12 +1,16 @@
-"""What a file is by its content, never by its name: `sniff(path) == "onnx"`."""
+"""What a file is by its content, never by its name: `detect(path) == "onnx"`."""
 
 from __future__ import annotations
 
 import io
-import zipfile
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from cnnkit.errors import InputError
+from cnnkit.formats.onnx.format import ONNX
+from cnnkit.formats.registry import TABLE
+from cnnkit.formats.weights import WEIGHTS
 from cnnkit.system.files import read_bytes
 
 PICTURES = {
@@ -18,56 +22,72 @@ PICTURES = {
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
 }
+REMEDY = "use a file from `cnnkit train` or `cnnkit export`"
 
 
-def sniff(path: Path) -> str:
-    """Return what a file seems to be; the format's own reader says what is wrong further on.
+class Start:
+    """How a file begins, which tells its format.
 
-    That is "weights" (also for a run folder), "pt2" or "torchscript" (any other zip file), "c", or
-    "onnx" (the rest).
+    Raises:
+        StorageError: it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.head = path, read_bytes(path, 16)
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """The names in a zip archive, without its root folder; none in a damaged one."""
+        import zipfile  # which loads threads and three compressors
+
+        try:
+            with zipfile.ZipFile(io.BytesIO(read_bytes(self.path))) as archive:
+                return frozenset(name.partition("/")[2] for name in archive.namelist())
+        except (zipfile.BadZipFile, NotImplementedError, ValueError):
+            return frozenset()
+
+
+def detect(path: Path) -> str:
+    """Return the format of a file by its content, never by its name; "weights" for a run folder.
+
+    Of the ONNX formats it is "onnx", whichever it is. The format's own reader says what is wrong
+    further on in a file.
 
     Raises:
         StorageError: there is no such file, or it cannot be read.
         InputError: it is empty, a picture or a pickle.
     """
     if path.is_dir():
-        return "weights"
-    head = read_bytes(path, 16)
-    remedy = "use a file from `cnnkit train` or `cnnkit export`"
-    if not head:
-        raise InputError(path, "is empty", remedy)
-    # safetensors: the length of a JSON header as eight little-endian bytes, then the header. Before
-    # all else, for the length may look like another format's first bytes.
-    if head[4:9] == b"\0\0\0\0{":
-        return "weights"
+        return WEIGHTS.name
+    start = Start(path)
+    if not start.head:
+        raise InputError(path, "is empty", REMEDY)
+    name = next(row.name for row in TABLE.values() if row.detect(start))
+    if name == ONNX.name:
+        _refuse_others(start)
+    return name
+
+
+def _refuse_others(start: Start) -> None:
+    """Raise InputError for a picture or a pickle, which no format above has taken."""
+    head = start.head
     for magic, kind in PICTURES.items():
         if head.startswith(magic):
-            raise InputError(path, f"is a {kind} picture, not a model", remedy)
-    if head[:1] == b"\x80" and b"\2" <= head[1:2] <= b"\5":
-        raise pickle_refused(path)
-    if head.startswith(b"PK"):
-        return _sniff_archive(path)
-    return "c" if head.startswith(b"/* cnnkit") else "onnx"
+            raise InputError(start.path, f"is a {kind} picture, not a model", REMEDY)
+    if head.startswith(b"PK") or (head[:1] == b"\x80" and b"\2" <= head[1:2] <= b"\5"):
+        raise InputError(
+            start.path,
+            "is a pickle (torch.save), which can run any code when it is loaded, "
+            "so cnnkit never does",
+            REMEDY,
+        )
 
 
-def _sniff_archive(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(io.BytesIO(read_bytes(path))) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        return "torchscript"
-    parts = {name.partition("/")[2] for name in names}
-    if "archive_format" in parts:
-        return "pt2"
-    if "data.pkl" in parts and "constants.pkl" not in parts:
-        raise pickle_refused(path)
-    return "torchscript"
+def read_contract(path: Path) -> dict[str, Any]:
+    """Return an artefact's metadata as JSON values; needs no runtime.
 
-
-def pickle_refused(path: Path) -> InputError:
-    """Return the error for a pickle, which runs whatever code its author put there."""
-    return InputError(
-        path,
-        "is a pickle (torch.save), which can run any code when it is loaded, so cnnkit never does",
-        "use a file from `cnnkit train` or `cnnkit export`",
-    )
+    Raises:
+        StorageError: the file cannot be read.
+        InputError: it is damaged, or not a file of ours.
+    """
+    return TABLE[detect(path)].read_metadata(path)

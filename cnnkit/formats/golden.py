@@ -1,7 +1,7 @@
-"""Golden vectors: 16 real images with the answers that any host must give to them.
+"""Golden vectors: 16 real images with the outputs that any runtime must give for them.
 
-A host answers them when it starts and knows whether it runs the network rightly, in whatever
-language and on whatever processor it is. The answers are computed in float64 and rounded to
+A host app runs them when it starts, and so tests its runtime, in whatever language and on whatever
+processor it is. The outputs are computed in float64 and rounded to
 float32, so that the same weights give the same bytes on every machine.
 """
 
@@ -30,14 +30,14 @@ KEY = "cnnkit.golden."
 
 @dataclass(frozen=True)
 class Golden:
-    """Images and the answers to them.
+    """Images and the outputs for them.
 
     Attributes:
         images: uint8 [16, C, H, W], raw pixels.
         labels: int64 [16].
         logits: float32 [16, K].
         probabilities: float32 [16, K].
-        tolerance: the largest absolute difference of a logit that a host may have.
+        tolerance: the largest absolute error of a logit that a runtime may have.
     """
 
     images: NDArray[np.uint8]

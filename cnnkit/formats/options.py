@@ -15,7 +15,7 @@ INPUTS = ("uint8", "float32")
 
 @dataclass(frozen=True)
 class Options:
-    """The data that an artefact is proven on, and what a person may choose.
+    """The data that an artefact is verified on, and what the user may choose.
 
     Attributes:
         dataset: its test images give the golden vectors, its training images calibrate.

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats.checkpoint import read_weights
-from cnnkit.formats.detect import sniff
+from cnnkit.formats.detect import detect
 from cnnkit.graph.weights import Weights
 
 RUNS = Path("runs")
-
-
-WEIGHTS_FILE = "weights.safetensors"
+WEIGHTS_FILE, CONFIG_FILE = "weights.safetensors", "config.json"
 
 
 def find_weights(path: Path | None) -> Path:
@@ -51,17 +50,46 @@ def find_run(path: Path, digest: str) -> Weights:
     Raises:
         InputError: no run has them.
     """
-    if sniff(path) == "weights":
+    if detect(path) == "weights":
         return read_weights(find_weights(path))
+    found = _search(digest)
+    if found is None:
+        raise InputError(
+            path,
+            f"was made from weights ({digest[:12]}…) that no run under {RUNS}/ has",
+            "pass them with --weights",
+        )
+    return found[1]
+
+
+def find_data(path: Path, digest: str) -> Path | None:
+    """Return the folder of own data that an artefact's run was trained on; None if none tells it.
+
+    Args:
+        path: the artefact, a weights file or a run folder.
+        digest: the weights' SHA-256 in its metadata.
+    """
+    if detect(path) == "weights":
+        file = find_weights(path)
+    else:
+        found = _search(digest)
+        if found is None:
+            return None
+        file = found[0]
+    try:
+        folder = json.loads((file.parent / CONFIG_FILE).read_text())["data"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # a weights file that was copied out of its run
+    return Path(folder) if isinstance(folder, str) else None
+
+
+def _search(digest: str) -> tuple[Path, Weights] | None:
+    """Return the weights file under RUNS that holds these weights, and them; None if none does."""
     for file in sorted(RUNS.glob(f"*/*/{WEIGHTS_FILE}")):
         try:
             weights = read_weights(file)
         except CnnkitError:
             continue  # a run that is damaged or of another version is not the one
         if weights.sha256 == digest:
-            return weights
-    raise InputError(
-        path,
-        f"was made from weights ({digest[:12]}…) that no run under {RUNS}/ has",
-        "pass them with --weights",
-    )
+            return file, weights
+    return None

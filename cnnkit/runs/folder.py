@@ -21,7 +21,7 @@ from typing import Any
 
 from cnnkit.errors import InputError, StorageError
 from cnnkit.formats.checkpoint import FORMAT_VERSION, write_weights
-from cnnkit.runs.find import WEIGHTS_FILE
+from cnnkit.runs.find import CONFIG_FILE, WEIGHTS_FILE
 from cnnkit.runs.state import RECORD, STATE_FILE, RunState
 from cnnkit.system.files import write_text
 
@@ -36,7 +36,7 @@ def publish(folder: Path, state: RunState, status: str, pictures: bool = False) 
     Raises:
         StorageError: a file cannot be written.
     """
-    _write_json(folder / "config.json", {"format_version": FORMAT_VERSION, **state.config})
+    _write_json(folder / CONFIG_FILE, {"format_version": FORMAT_VERSION, **state.config})
     if state.history:
         lines = "".join(json.dumps(record) + "\n" for record in state.history)
         write_text(folder / "metrics.jsonl", lines)

@@ -64,14 +64,14 @@ class Compiled:
     def __call__(self, images: NDArray[np.uint8]) -> Prediction:
         """Classify contiguous raw pixels, uint8 [N, C, H, W]."""
         count = len(images)
-        answer = Prediction(
+        result = Prediction(
             np.empty((count, self.classes), np.float32),
             np.empty((count, self.classes), np.float32),
             np.empty(count, np.int64),
         )
-        addresses = (ctypes.c_void_p(array.ctypes.data) for array in answer)
+        addresses = (ctypes.c_void_p(array.ctypes.data) for array in result)
         self.library.batch(ctypes.c_void_p(images.ctypes.data), ctypes.c_int64(count), *addresses)
-        return answer
+        return result
 
     @property
     def declared(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ It needs NumPy and nothing else at work; ONNX files are read without the onnx pa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from cnnkit import _core
 from cnnkit.errors import InputError
-from cnnkit.formats.checkpoint import read_weights
-from cnnkit.formats.detect import sniff
+from cnnkit.formats.detect import detect
+from cnnkit.formats.registry import TABLE
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
@@ -27,8 +27,7 @@ from cnnkit.runtimes.native import engine
 if TYPE_CHECKING:
     from cnnkit.runtimes.model import Model
 
-# What each of the other runtimes reads.
-RUNTIMES = {"onnxruntime": ("onnx",), "torch": ("torchscript", "pt2")}
+OTHERS = ("onnxruntime", "torch")  # what `runtime` may be instead
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Classifier:
         Args:
             images: uint8, raw pixels, or float32 in [0, 1]; [N, C, H, W] or one image [C, H, W]; of
                 one channel also [N, H, W] or [H, W]. Others than contiguous ones are copied.
-            out: an earlier answer of as many images, whose arrays are written and returned.
+            out: an earlier result of as many images, whose arrays are overwritten and returned.
 
         Raises:
             InputError: another type or shape, of images or of `out`.
@@ -109,53 +108,14 @@ def load(
         MissingError: the runtime is not installed.
     """
     path = Path(path)
-    form = sniff(path)
+    form = detect(path)
     if runtime == "cnnkit":
-        return Classifier(path, READERS[form](path), threads)
-    if runtime not in RUNTIMES:
-        known = ", ".join(["cnnkit", *RUNTIMES])
+        return Classifier(path, TABLE[form].read_weights(find_weights(path)), threads)
+    if runtime not in OTHERS:
+        known = ", ".join(["cnnkit", *OTHERS])
         raise InputError("runtime", f"is {runtime}", f"make it one of {known}")
-    if form not in RUNTIMES[runtime]:
+    from cnnkit.runtimes import loader
+
+    if form not in loader.RUNTIMES[runtime]:
         raise InputError(path, f"is not for {runtime} to read", "load it without runtime=")
-    from cnnkit import runtimes
-
-    return runtimes.load(path, threads)
-
-
-def _read_onnx(path: Path) -> Weights:
-    from cnnkit.formats.onnx.convnet import read_convnet
-
-    return read_convnet(path)
-
-
-def _read_c(path: Path) -> Weights:
-    from cnnkit.formats.c.source import read_c
-
-    return read_c(path).weights
-
-
-def _read_torchscript(path: Path) -> Weights:
-    from cnnkit.formats.pytorch.torchscript import read_torchscript
-
-    read_torchscript(path)  # what is no TorchScript archive at all is named first
-    raise _only_for_torch(path, "TorchScript")
-
-
-def _read_pt2(path: Path) -> Weights:
-    from cnnkit.formats.pytorch.pt2 import read_pt2
-
-    read_pt2(path)
-    raise _only_for_torch(path, "a torch.export program")
-
-
-def _only_for_torch(path: Path, kind: str) -> InputError:
-    return InputError(path, f"is {kind}, which only PyTorch runs", 'load it with runtime="torch"')
-
-
-READERS: dict[str, Callable[[Path], Weights]] = {
-    "c": _read_c,
-    "onnx": _read_onnx,
-    "pt2": _read_pt2,
-    "torchscript": _read_torchscript,
-    "weights": lambda path: read_weights(find_weights(path)),
-}
+    return loader.load(path, threads)

@@ -1,7 +1,7 @@
-"""An artefact's answers from a process of its own: `ask(path, images, plan)`.
+"""An artefact's outputs, computed in a process of its own: `run_isolated(path, images, plan)`.
 
 The child (`python -m cnnkit.runtimes.isolated ARTEFACT FOLDER PLAN`) opens the file in its runtime
-and writes its answers as .npy files. A crash of the runtime is a finding then, and not our end.
+and writes its outputs as .npy files. So a crash of the runtime is reported, and cnnkit goes on.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ Plan = Sequence[tuple[int, int]]  # start and stop of each batch
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What an artefact said.
+class Outputs:
+    """What an artefact computed.
 
     Attributes:
         about: format, runtime, metadata, declared types and shapes, notes, weights_sha256,
@@ -66,12 +66,12 @@ def plan_batches(count: int, sizes: Sequence[int] = (1, 2, 7, 64)) -> Plan:
 
 
 def images_of(plan: Plan) -> NDArray[np.int64]:
-    """Return the index of the image that each answer of `Answers.prediction` is to, int64 [M]."""
+    """Return the index of the image behind each row of `Outputs.prediction`, int64 [M]."""
     return np.concatenate([np.arange(start, stop) for start, stop in plan])
 
 
-def ask(path: Path, images: NDArray[np.uint8], plan: Plan) -> Answers:
-    """Let an artefact answer uint8 [N, C, H, W] in a fresh process, in these batches.
+def run_isolated(path: Path, images: NDArray[np.uint8], plan: Plan) -> Outputs:
+    """Run an artefact on uint8 [N, C, H, W] in a fresh process, in these batches.
 
     Raises:
         InputError: the artefact is damaged or not ours.
@@ -83,21 +83,21 @@ def ask(path: Path, images: NDArray[np.uint8], plan: Plan) -> Answers:
         child = run_module("cnnkit.runtimes.isolated", path, folder, json.dumps(plan))
         if not (folder / ABOUT).exists():
             failure = f"its runtime could not open it: {last_words(child)}"
-            return Answers({}, None, failure=failure)
+            return Outputs({}, None, failure=failure)
         about = json.loads((folder / ABOUT).read_text())
         if "error" in about:
             raise ERRORS[about["error"]](about["subject"], about["reason"], about["remedy"])
         if "failure" in about or child.returncode:
-            return Answers(about, None, failure=about.get("failure") or last_words(child))
+            return Outputs(about, None, failure=about.get("failure") or last_words(child))
         prediction = _load(folder, "test")
         golden = _load(folder, "golden") if (folder / "golden-label.npy").exists() else None
-        return Answers(about, prediction, golden)
+        return Outputs(about, prediction, golden)
 
 
-def answer(model: Model, images: NDArray[np.uint8], plan: Plan) -> Answers:
-    """Let an open model answer images in these batches, then its golden images in one.
+def run_batches(model: Model, images: NDArray[np.uint8], plan: Plan) -> Outputs:
+    """Run an open model on images in these batches, then on its golden images in one.
 
-    Types and shapes of the answers are looked at.
+    The outputs must have the contract's types and shapes.
     """
     about = {
         "format": model.format,
@@ -116,22 +116,22 @@ def answer(model: Model, images: NDArray[np.uint8], plan: Plan) -> Answers:
         size = len(batch)
         try:
             part = model(batch)
-        except Exception as error:  # whatever a runtime raises is what it answers
+        except Exception as error:  # a runtime may raise anything
             reason = next(iter(str(error).strip().splitlines()), "")
             failure = f"batch of {size}: {type(error).__name__}: {reason}"
-            return Answers(about, None, failure=failure)
+            return Outputs(about, None, failure=failure)
         found = [f"{array.dtype}{list(array.shape)}" for array in part]
         if found != [
             f"float32[{size}, {classes}]",
             f"float32[{size}, {classes}]",
             f"int64[{size}]",
         ]:
-            failure = f"batch of {size}: answers are {', '.join(found)}"
-            return Answers(about, None, failure=failure)
+            failure = f"batch of {size}: outputs are {', '.join(found)}"
+            return Outputs(about, None, failure=failure)
         parts.append(part)
     own = parts.pop() if golden else None
     joined = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return Answers(about, Prediction(*joined), own)
+    return Outputs(about, Prediction(*joined), own)
 
 
 def _save(folder: Path, kind: str, prediction: Prediction | None) -> None:
@@ -144,17 +144,17 @@ def _load(folder: Path, kind: str) -> Prediction:
 
 
 def main(path: Path, folder: Path, plan: Plan) -> None:
-    """Answer the images in `folder` and leave the answers there."""
+    """Run the artefact on the images in `folder` and leave the outputs there."""
     try:
-        answers = answer(open_model(path), np.load(folder / IMAGES), plan)
+        outputs = run_batches(open_model(path), np.load(folder / IMAGES), plan)
     except CnnkitError as error:
         names = {"error": type(error).__name__, **vars(error)}
         (folder / ABOUT).write_text(json.dumps(names))
         return
-    failure = {"failure": answers.failure} if answers.failure else {}
-    _save(folder, "test", answers.prediction)
-    _save(folder, "golden", answers.golden)
-    (folder / ABOUT).write_text(json.dumps({**answers.about, **failure}))
+    failure = {"failure": outputs.failure} if outputs.failure else {}
+    _save(folder, "test", outputs.prediction)
+    _save(folder, "golden", outputs.golden)
+    (folder / ABOUT).write_text(json.dumps({**outputs.about, **failure}))
 
 
 if __name__ == "__main__":

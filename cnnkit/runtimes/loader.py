@@ -1,8 +1,7 @@
 """Any artefact in the runtime of its users: `cnnkit.runtimes.load("mnist.onnx")(images).label`.
 
-Each format answers in the runtime that its users have: ONNX in ONNX Runtime, TorchScript and
-torch.export in PyTorch, C compiled by the C compiler, weights in cnnkit's own kernels (without
-PyTorch).
+ONNX runs in ONNX Runtime, TorchScript and torch.export in PyTorch, C compiled by the C compiler,
+weights in cnnkit's own engine (without PyTorch).
 """
 
 from __future__ import annotations
@@ -11,13 +10,24 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from cnnkit.errors import InputError
-from cnnkit.formats.detect import sniff
+from cnnkit.formats.contract import check_held
+from cnnkit.formats.detect import detect
+from cnnkit.runs.find import find_weights
 from cnnkit.runtimes.c import load_c
 from cnnkit.runtimes.model import Model
-from cnnkit.runtimes.native import load_weights
 from cnnkit.runtimes.ort import load_onnx
 from cnnkit.runtimes.pytorch import load_pt2, load_torchscript
+from cnnkit.runtimes.weights import load_weights
+
+Opener = Callable[[Path, int], Model]
+
+# What each runtime opens, by the format that `detect` finds.
+RUNTIMES: dict[str, dict[str, Opener]] = {
+    "cnnkit": {"weights": load_weights},
+    "onnxruntime": {"onnx": load_onnx},
+    "torch": {"torchscript": load_torchscript, "pt2": load_pt2},
+    "cc": {"c": load_c},
+}
 
 
 def load(path: str | os.PathLike[str], threads: int = 1) -> Model:
@@ -32,25 +42,14 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Model:
         InputError: it is damaged, or not a file of ours.
         MissingError: its runtime is not installed, or its operators were not built.
     """
-    model = open_model(Path(path), threads)
-    if not model.intact:
-        raise InputError(
-            path,
-            "holds other weights than its metadata says: damaged, or changed by another tool",
-            "export it again, or use it without cnnkit",
-        )
+    path = Path(path)
+    model = open_model(path, threads)
+    check_held(path, model.metadata, model.digest)
     return model
 
 
 def open_model(path: Path, threads: int = 1) -> Model:
-    """Open an artefact as `load` does, without holding its weights against its metadata."""
-    return LOADERS[sniff(path)](path, threads)
-
-
-LOADERS: dict[str, Callable[[Path, int], Model]] = {
-    "c": load_c,
-    "onnx": load_onnx,
-    "torchscript": load_torchscript,
-    "pt2": load_pt2,
-    "weights": load_weights,
-}
+    """Open an artefact as `load` does, without comparing its weights with its metadata."""
+    form = detect(path)
+    opener = next(formats[form] for formats in RUNTIMES.values() if form in formats)
+    return opener(find_weights(path), threads)

@@ -18,7 +18,7 @@ from cnnkit.graph.weights import Weights
 
 
 class Prediction(NamedTuple):
-    """What a model answers for N images and K classes."""
+    """A model's outputs for N images and K classes."""
 
     logits: NDArray[np.float32]  # [N, K]
     probabilities: NDArray[np.float32]  # [N, K]
@@ -35,7 +35,7 @@ class Model:
     Attributes:
         path: the file.
         format: a row of `cnnkit.export.FORMATS`, or "weights".
-        runtime: what answers, with its version ("onnxruntime 1.32.0").
+        runtime: what executes it, with its version ("onnxruntime 1.32.0").
         metadata: the JSON values of the export contract.
         weights: the network as found in the artefact.
         declared: type and shape of input and outputs by name, as the runtime states them.
@@ -70,10 +70,12 @@ class Model:
     @property
     def intact(self) -> bool:
         """Whether the artefact holds the tensors that its metadata tell of."""
-        quantised = contract.quantisation(self.metadata)
-        if quantised:
-            return bool(quantised.get("tensors_sha256") == self.notes["tensors_sha256"])
-        return bool(self.weights_sha256 == self.metadata["cnnkit.weights_sha256"])
+        return self.digest == contract.stated_digest(self.metadata)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is in the artefact: of all tensors if quantised, else of the weights."""
+        return str(self.notes.get("tensors_sha256", self.weights_sha256))
 
     def __call__(self, images: NDArray[np.uint8]) -> Prediction:
         """Classify raw pixels, uint8 [N, C, H, W].

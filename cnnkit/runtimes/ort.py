@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
+from cnnkit.formats.onnx.format import variant
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.quantize import dequantise, digest
+from cnnkit.formats.onnx.session import open_session
 from cnnkit.graph.architecture import Architecture
 from cnnkit.ops.ort_op import DOMAIN, ort_custom_ops
 from cnnkit.runtimes.model import Model, Prediction, feeder, held_weights
@@ -27,18 +29,9 @@ def load_onnx(path: Path, threads: int) -> Model:
     weights = held_weights(
         path, metadata, _parameters(path, metadata, file) if quantised else file.tensors
     )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # it raises what it would log
-    fused = DOMAIN in file.opsets
-    if fused:
-        options.register_custom_ops_library(ort_custom_ops())
+    custom_ops = ort_custom_ops() if DOMAIN in file.opsets else None
     try:
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"], enable_fallback=0
-        )  # falling back, it would print on stdout
+        session = open_session(path.read_bytes(), threads, custom_ops)
     except Exception as error:  # its errors have no common base class but this
         reason = str(error).strip().splitlines()[0]
         raise InputError(
@@ -53,7 +46,7 @@ def load_onnx(path: Path, threads: int) -> Model:
     types = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(int64)": "int64"}
     return Model(
         path,
-        "onnx-int8" if quantised else "onnx-fused" if fused else "onnx",
+        variant(file, metadata),
         f"onnxruntime {onnxruntime.__version__}",
         metadata,
         weights,

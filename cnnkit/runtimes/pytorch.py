@@ -35,7 +35,7 @@ def load_torchscript(path: Path, threads: int) -> Model:
             # PyTorch left the deprecated function untyped.
             module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         names = [argument.name for argument in module.forward.schema.arguments[1:]]
-        # Only an answer tells the names of a named tuple's fields.
+        # Only a result tells the names of a named tuple's fields.
         example = torch.zeros((1, channels, height, width))
         outputs = module(example.to(getattr(torch, contract.input_type(metadata))))
     except (RuntimeError, ValueError) as error:

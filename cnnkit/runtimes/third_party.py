@@ -1,7 +1,7 @@
-"""An ONNX file in every host that is installed here: `trials(path, feeds)["opencv"].outputs`.
+"""An ONNX file in each third-party runtime that is installed: `run_all(path, feeds)["OpenCV"]`.
 
-Each runs in a process of its own (`python -m cnnkit.runtimes.third_party HOST MODEL FOLDER`): one
-that crashes is a finding, and several of them do not share a process well.
+Each runs in a process of its own (`python -m cnnkit.runtimes.third_party NAME MODEL FOLDER`): a
+crash is reported, and several of them do not share a process well.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.formats.onnx.session import open_session
 from cnnkit.system.subprocesses import (
     exchange_folder,
     exits_with_5_when_full,
@@ -26,17 +27,18 @@ from cnnkit.system.subprocesses import (
 )
 
 Arrays = dict[str, NDArray[Any]]
+READS = "onnx"  # the format that all of them read
 FEEDS, OUTPUTS, ABOUT = "feeds.npz", "outputs.npz", "about.json"
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What a host made of a file.
+class ThirdPartyRun:
+    """What a runtime made of a file.
 
     Attributes:
-        version: the host's.
+        version: the runtime's.
         outputs: arrays by name; None if it failed.
-        failure: what it said then.
+        failure: its message then.
     """
 
     version: str
@@ -44,33 +46,33 @@ class Trial:
     failure: str = ""
 
 
-def trials(
-    path: Path, feeds: Mapping[str, NDArray[Any]], hosts: Sequence[str] = ()
-) -> dict[str, Trial]:
-    """Run an ONNX file in every installed host, or in these only, on the same inputs.
+def run_all(
+    path: Path, feeds: Mapping[str, NDArray[Any]], names: Sequence[str] = ()
+) -> dict[str, ThirdPartyRun]:
+    """Run an ONNX file in each installed runtime, or in these only, on the same inputs.
 
     Raises:
         StorageError: there is no room for temporary files.
     """
     return {
-        name: _try(name, path, feeds)
-        for name, (module, _) in HOSTS.items()
-        if name in (hosts or HOSTS) and find_spec(module)
+        name: _run_isolated(name, path, feeds)
+        for name, (module, _) in RUNTIMES.items()
+        if name in (names or RUNTIMES) and find_spec(module)
     }
 
 
-def _try(name: str, path: Path, feeds: Mapping[str, NDArray[Any]]) -> Trial:
+def _run_isolated(name: str, path: Path, feeds: Mapping[str, NDArray[Any]]) -> ThirdPartyRun:
     with exchange_folder() as folder:
         # NumPy's types take an array of any name for its option `allow_pickle`.
         np.savez(folder / FEEDS, **feeds)  # type: ignore[arg-type]
         child = run_module("cnnkit.runtimes.third_party", name, path, folder)
         if not (folder / ABOUT).exists():
-            return Trial("", None, last_words(child))
+            return ThirdPartyRun("", None, last_words(child))
         about = json.loads((folder / ABOUT).read_text())
         if about["failure"]:
-            return Trial(about["version"], None, about["failure"])
+            return ThirdPartyRun(about["version"], None, about["failure"])
         with np.load(folder / OUTPUTS) as outputs:
-            return Trial(about["version"], dict(outputs))
+            return ThirdPartyRun(about["version"], dict(outputs))
 
 
 def run_onnxruntime(path: Path, feeds: Arrays) -> tuple[str, Callable[[], Arrays]]:
@@ -78,11 +80,7 @@ def run_onnxruntime(path: Path, feeds: Arrays) -> tuple[str, Callable[[], Arrays
     import onnxruntime
 
     def run() -> Arrays:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(
-            path, options, providers=["CPUExecutionProvider"], enable_fallback=0
-        )
+        session = open_session(path, threads=None)
         names = [value.name for value in session.get_outputs()]
         return dict(zip(names, session.run(names, feeds), strict=True))
 
@@ -110,8 +108,8 @@ def run_openvino(path: Path, feeds: Arrays) -> tuple[str, Callable[[], Arrays]]:
     def run() -> Arrays:
         settings = {"INFERENCE_PRECISION_HINT": "f32"}
         model = openvino.Core().compile_model(str(path), "CPU", settings)
-        answers = model(feeds)
-        return {output.get_any_name(): np.asarray(answers[output]) for output in model.outputs}
+        outputs = model(feeds)
+        return {output.get_any_name(): np.asarray(outputs[output]) for output in model.outputs}
 
     return str(openvino.__version__).partition("-")[0], run
 
@@ -131,13 +129,13 @@ def run_tract(path: Path, feeds: Arrays) -> tuple[str, Callable[[], Arrays]]:
         model.analyse()
         names = [model.output_name(i) for i in range(model.output_count())]
         program = model.into_model().into_runnable()
-        answers = program.run([feeds[name] for name in place])
-        return {name: array.to_numpy() for name, array in zip(names, answers, strict=True)}
+        outputs = program.run([feeds[name] for name in place])
+        return {name: array.to_numpy() for name, array in zip(names, outputs, strict=True)}
 
     return str(tract.version()), run
 
 
-HOSTS: dict[str, tuple[str, Callable[[Path, Arrays], tuple[str, Callable[[], Arrays]]]]] = {
+RUNTIMES: dict[str, tuple[str, Callable[[Path, Arrays], tuple[str, Callable[[], Arrays]]]]] = {
     "ONNX Runtime": ("onnxruntime", run_onnxruntime),
     "OpenCV": ("cv2", run_opencv),
     "OpenVINO": ("openvino", run_openvino),
@@ -146,15 +144,15 @@ HOSTS: dict[str, tuple[str, Callable[[Path, Arrays], tuple[str, Callable[[], Arr
 
 
 def main(name: str, path: Path, folder: Path) -> None:
-    """Run one host and leave its answers in `folder`."""
+    """Run one runtime and leave its outputs in `folder`."""
     with np.load(io.BytesIO((folder / FEEDS).read_bytes())) as saved:
         feeds = dict(saved)
-    version, run = HOSTS[name][1](path, feeds)
+    version, run = RUNTIMES[name][1](path, feeds)
     failure = ""
     try:
         # As above.
         np.savez(folder / OUTPUTS, **run())  # type: ignore[arg-type]
-    except Exception as error:  # whatever a host raises is what it answers
+    except Exception as error:  # a runtime may raise anything
         failure = next(iter(str(error).strip().splitlines()), type(error).__name__)
     (folder / ABOUT).write_text(json.dumps({"version": version, "failure": failure}))
 

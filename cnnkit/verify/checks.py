@@ -1,49 +1,37 @@
-"""What must hold of an artefact, claim by claim; `cnnkit.verify.report` puts them together."""
+"""The checks of an artefact, one by one; `cnnkit.verify.report` puts them together."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cnnkit.formats import contract
+from cnnkit.formats.base import Check
+from cnnkit.formats.description import metadata, without_vectors
 from cnnkit.formats.golden import vectors
-from cnnkit.formats.onnx.protobuf import read_onnx
-from cnnkit.formats.onnx.quantize import dequantise, steps
+from cnnkit.formats.registry import TABLE
 from cnnkit.graph.weights import Weights
-from cnnkit.ops.ort_op import DOMAIN, OPERATOR
-from cnnkit.runtimes.isolated import Answers
+from cnnkit.runtimes.isolated import Outputs
 from cnnkit.runtimes.model import Prediction
 from cnnkit.verify.comparison import Agreement
 
 OUTPUT_TOLERANCE = (
     1e-6  # between probabilities and the softmax of the logits, and of their sum from 1
 )
-ONNX = ("onnx", "onnx-fused", "onnx-int8")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One claim and whether it holds."""
-
-    claim: str
-    passed: bool
-    found: str
 
 
 def content_checks(path: Path, about: dict[str, Any], weights: Weights) -> list[Check]:
-    """Return the claims on weights, metadata and declared types; `about` as in `Answers`."""
-    stated = {**contract.own(about["metadata"]), "version": ""}  # another cnnkit may check
+    """Return the checks of weights, metadata and declared types; `about` as in `Outputs`."""
+    form = TABLE[about["format"]]
+    stated = {**without_vectors(about["metadata"]), "version": ""}  # another cnnkit may check
     input = contract.input_type(stated)
-    expected = {**contract.metadata(weights, input=input), "version": ""}
+    expected = {**metadata(weights, input=input), "version": ""}
     differing = sorted(key for key in {*stated, *expected} if stated.get(key) != expected.get(key))
-    declared = contract.signature(weights.architecture, input)
-    if about["format"] == "torchscript":  # it knows tensors, not their types and shapes
-        declared = dict.fromkeys(declared, "Tensor")
-    checks = [
-        _rounded(path, about, weights) if about["format"] == "onnx-int8" else _held(about, weights),
+    declared = form.declared(contract.signature(weights.architecture, input))
+    return [
+        form.check_weights(path, about, weights),
         Check(
             "its metadata is that of these weights",
             not differing,
@@ -54,26 +42,12 @@ def content_checks(path: Path, about: dict[str, Any], weights: Weights) -> list[
             about["declared"] == declared,
             ", ".join(f"{name} {value}" for name, value in about["declared"].items()),
         ),
+        *form.check_content(about),
     ]
-    if about["format"] in ONNX:
-        notes = about["notes"]
-        own = {f"{DOMAIN}.{OPERATOR}"} if about["format"] == "onnx-fused" else set()
-        standard = all("." not in operator for operator in {*notes["operators"]} - own)
-        checks.append(
-            Check(
-                "one file, standard operators"
-                + (" but for cnnkit's own" if own else "")
-                + ", no source lines",
-                notes["one_file"] and standard and not notes["source_notes"],
-                f"opset {notes['opset']}, IR {notes['ir_version']}: "
-                + ", ".join(notes["operators"]),
-            )
-        )
-    return checks
 
 
 def agreement_checks(agreement: Agreement, allow_near_ties: bool) -> list[Check]:
-    """Return the claims on labels and logits of a format that computes in float32."""
+    """Return the checks of labels and logits of a format that computes in float32."""
     real = len({case.image for case in agreement.disagreements if not case.near_tie})
     near = len({case.image for case in agreement.disagreements if case.near_tie})
     ties = f", {near} of them near ties" if near else ""
@@ -93,7 +67,7 @@ def agreement_checks(agreement: Agreement, allow_near_ties: bool) -> list[Check]
 
 
 def accuracy_checks(agreement: Agreement, most: float) -> list[Check]:
-    """Return the claim on a quantised format, whose accuracy may fall by `most`."""
+    """Return the check of a quantised format, whose accuracy may fall by `most`."""
     drop = agreement.reference_accuracy - agreement.accuracy
     differing = len({case.image for case in agreement.disagreements})
     return [
@@ -108,9 +82,9 @@ def accuracy_checks(agreement: Agreement, most: float) -> list[Check]:
 
 
 def output_checks(prediction: Prediction) -> list[Check]:
-    """Return the claims that the three outputs agree with each other."""
+    """Return the checks that the three outputs agree with each other."""
     logits = prediction.logits.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # infinite logits: what comes of them fails the claims
+    with np.errstate(invalid="ignore"):  # infinite logits fail the checks below
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         softmax = powers / powers.sum(axis=1, keepdims=True)
     off = float(np.abs(prediction.probabilities - softmax).max())
@@ -125,15 +99,15 @@ def output_checks(prediction: Prediction) -> list[Check]:
     ]
 
 
-def golden_checks(path: Path, answers: Answers, weights: Weights) -> list[Check]:
-    """Return the claims on an artefact's golden vectors."""
-    stated = contract.read_golden(path, answers.about["metadata"])
+def golden_checks(path: Path, outputs: Outputs, weights: Weights) -> list[Check]:
+    """Return the checks of an artefact's golden vectors."""
+    stated = contract.read_golden(path, outputs.about["metadata"])
     if stated is None:
         return [Check("it carries golden vectors", False, "none")]
     expected = vectors(weights, stated.images)
-    # A quantised model's tolerance is what it was seen to need; no label hangs on it.
     compared = ["logits", "probabilities"]
-    if answers.about["format"] != "onnx-int8":
+    if not TABLE[outputs.about["format"]].quantised:
+        # A quantised model's tolerance is what it was seen to need; no label hangs on it.
         compared.append("tolerance")
     same = np.array_equal(stated.labels, expected.labels) and all(
         np.allclose(getattr(stated, name), getattr(expected, name), rtol=1e-6, atol=1e-7)
@@ -141,40 +115,19 @@ def golden_checks(path: Path, answers: Answers, weights: Weights) -> list[Check]
     )
     checks = [
         Check(
-            "its golden vectors are these weights' answers",
+            "its golden vectors are these weights' outputs",
             same,
             f"{len(stated.images)} images, tolerance {stated.tolerance:.2e}",
         )
     ]
-    if answers.golden is not None:
-        error = float(np.abs(answers.golden.logits - stated.logits).max())
-        wrong = int((answers.golden.label != stated.labels).sum())
+    if outputs.golden is not None:
+        error = float(np.abs(outputs.golden.logits - stated.logits).max())
+        wrong = int((outputs.golden.label != stated.labels).sum())
         checks.append(
             Check(
-                "it answers its golden images as they say",
+                "it reproduces its golden vectors",
                 wrong == 0 and error <= stated.tolerance,
                 f"{wrong} labels differ, largest error {error:.2e}",
             )
         )
     return checks
-
-
-def _held(about: dict[str, Any], weights: Weights) -> Check:
-    same = about["weights_sha256"] == weights.sha256
-    return Check("it holds exactly these weights", same, f"SHA-256 {about['weights_sha256'][:12]}…")
-
-
-def _rounded(path: Path, about: dict[str, Any], weights: Weights) -> Check:
-    tensors = read_onnx(path).tensors
-    rounded = dequantise(tensors, weights.architecture)
-    off = 0.0
-    for name, array in weights.tensors.items():
-        step = steps(tensors, name).reshape(-1, *[1] * (array.ndim - 1))
-        off = max(off, float((np.abs(rounded[name] - array) / step).max()))
-    # Half a step, and what float32 adds to it; a bias has steps so fine that this shows.
-    return Check(
-        "its weights are these, rounded to 8 bits",
-        about["intact"] and off <= 0.51,
-        f"off by {off:.2f} of a step at most"
-        + ("" if about["intact"] else ", changed after calibration"),
-    )

@@ -1,4 +1,4 @@
-"""How far two sets of answers to the same images agree: `compare(logits, answers, labels)`."""
+"""How far two sets of outputs for the same images agree: `compare(logits, outputs, labels)`."""
 
 from __future__ import annotations
 
@@ -63,30 +63,29 @@ class Agreement:
 
 def compare(
     reference: NDArray[np.float32],
-    answers: Prediction,
+    outputs: Prediction,
     truth: NDArray[np.int64],
     images: NDArray[np.int64],
 ) -> Agreement:
-    """Compare answers with a reference.
+    """Compare outputs with a reference.
 
     Args:
         reference: the reference's logits [N, K].
-        answers: the artefact's M answers.
+        outputs: the artefact's, M rows.
         truth: the right labels [N].
-        images: the index of the image that each answer is to, int64 [M]. An image that got several
-            answers (in batches of different sizes) agrees if all of them do; accuracy is by the
-            last.
+        images: the index of the image behind each row, int64 [M]. An image with several rows (in
+            batches of different sizes) agrees if all of them do; accuracy is by the last.
     """
     expected = reference.argmax(axis=1)
     label = np.empty_like(expected)
-    label[images] = answers.label
-    wrong = answers.label != expected[images]
+    label[images] = outputs.label
+    wrong = outputs.label != expected[images]
     largest = float(np.abs(reference).max())
     limit = LOGIT_TOLERANCE * max(1.0, largest)
     top = np.sort(reference.astype(np.float64), axis=1)
     margins = top[:, -1] - top[:, -2] if reference.shape[1] > 1 else np.zeros(len(top))
     with np.errstate(invalid="ignore"):
-        error = np.abs(answers.logits.astype(np.float64) - reference[images])
+        error = np.abs(outputs.logits.astype(np.float64) - reference[images])
     right, reference_right = label == truth, expected == truth
     gained, lost = int((right & ~reference_right).sum()), int((~right & reference_right).sum())
     return Agreement(
@@ -100,7 +99,7 @@ def compare(
                 float(margins[i]),
                 bool(margins[i] <= 2 * limit),
             )
-            for i, answer in sorted({*zip(images[wrong], answers.label[wrong], strict=True)})
+            for i, answer in sorted({*zip(images[wrong], outputs.label[wrong], strict=True)})
         ),
         accuracy=float(right.mean()),
         reference_accuracy=float(reference_right.mean()),

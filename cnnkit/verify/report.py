@@ -1,14 +1,14 @@
-"""The verdict on an artefact, claim by claim: `judge(path, answers, weights, reference, truth)`.
+"""The report on an artefact, check by check: `make_report(path, outputs, weights, …)`.
 
 The gate, all of it: the file holds exactly these weights and the contract's metadata; in its own
 runtime, in a fresh process, in batches of 1, 2, 7, 64 and all at once, every test image gets the
 reference's label, no logit is off by more than 1e-5 of the largest one, the three outputs agree
 with each other, and the golden vectors hold. Any other label fails, near ties included, because
-"no disagreement" is the claim that a person can repeat to others. Rounding moves a label in fewer
+"no disagreement" is what a person can repeat to others. Rounding moves a label in fewer
 than one export of a hundred (MNIST has about 250 test images per unit of margin near 0, rounding is
 3e-5): then `allow_near_ties` lets those pass that rounding decides.
 
-A quantised file has other claims in the place of these on weights, labels and logits: its weights
+A quantised file has other checks in the place of these of weights, labels and logits: its weights
 are the network's, rounded, and its accuracy is not further below than its metadata allow.
 """
 
@@ -23,10 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.formats import contract
+from cnnkit.formats.base import Check
+from cnnkit.formats.registry import TABLE
 from cnnkit.graph.weights import Weights
-from cnnkit.runtimes.isolated import Answers, Plan, images_of
+from cnnkit.runtimes.isolated import Outputs, Plan, images_of
 from cnnkit.verify.checks import (
-    Check,
     accuracy_checks,
     agreement_checks,
     content_checks,
@@ -44,16 +45,16 @@ UNCHECKED = (
 
 @dataclass(frozen=True)
 class Report:
-    """The verdict on one artefact.
+    """The report on one artefact.
 
     Attributes:
         path: the artefact.
         format: a row of `cnnkit.export.FORMATS`, or "weights".
-        runtime: what answered.
+        runtime: what executed it.
         reference: what it was compared with.
         batches: the sizes of the batches that were run.
-        agreement: the comparison; None if the artefact gave no answers.
-        checks: every claim.
+        agreement: the comparison; None if the artefact gave no outputs.
+        checks: all of them.
         unchecked: what was not looked at.
         notes: what else is known: opset and IR version of an ONNX file, a quantised one's speed.
     """
@@ -70,7 +71,7 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether every claim holds."""
+        """Whether every check passed."""
         return all(check.passed for check in self.checks)
 
     def to_json(self) -> dict[str, Any]:
@@ -82,44 +83,45 @@ class Report:
         return document
 
 
-def judge(
+def make_report(
     path: Path,
-    answers: Answers,
+    outputs: Outputs,
     weights: Weights,
     reference: NDArray[np.float32],
     truth: NDArray[np.int64],
     plan: Plan,
     allow_near_ties: bool = False,
 ) -> Report:
-    """Decide on an artefact.
+    """Return the report on an artefact.
 
     Args:
         path: the artefact.
-        answers: what it said to the batches of `plan`.
+        outputs: its own for the batches of `plan`.
         weights: the network it shall be.
         reference: the network's logits [N, K].
         truth: the right labels [N].
         plan: the batches.
         allow_near_ties: let another label pass where rounding decides.
     """
-    about, prediction = answers.about, answers.prediction
+    about, prediction = outputs.about, outputs.prediction
     checks = [
-        Check("it answers every batch size", prediction is not None, answers.failure or "yes")
+        Check("it runs at every batch size", prediction is not None, outputs.failure or "yes")
     ]
     if about:
         checks += content_checks(path, about, weights)
     agreement = None
     if prediction is not None:
         agreement = compare(reference, prediction, truth, images_of(plan))
-        quantised = contract.quantisation(about["metadata"])
         checks += (
-            accuracy_checks(agreement, quantised["max_accuracy_drop"])
-            if quantised
+            accuracy_checks(
+                agreement, contract.quantisation(about["metadata"])["max_accuracy_drop"]
+            )
+            if TABLE[about["format"]].quantised
             else agreement_checks(agreement, allow_near_ties)
         )
         checks += output_checks(prediction)
     if about and about["format"] != "weights":
-        checks += golden_checks(path, answers, weights)
+        checks += golden_checks(path, outputs, weights)
     return Report(
         path=path,
         format=about.get("format", "unknown"),

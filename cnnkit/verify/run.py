@@ -1,6 +1,6 @@
 """Proof that an artefact is the network it was made from: `verify([path], weights, dataset)`.
 
-What must hold stands in cnnkit/verdict.py; this gathers what is to be compared.
+What must hold stands in cnnkit/verify/report.py; this gathers what is to be compared.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
-from cnnkit.formats.registry import read_contract
+from cnnkit.formats.detect import read_contract
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_run, find_weights
-from cnnkit.runtimes.isolated import ask, plan_batches
+from cnnkit.runtimes.isolated import plan_batches, run_isolated
 from cnnkit.runtimes.native import network
-from cnnkit.verify.report import Report, judge
+from cnnkit.verify.report import Report, make_report
 
 
 def verify(
@@ -48,11 +48,11 @@ def verify(
         metadata = read_contract(find_weights(path))
         own = weights or find_run(path, metadata["cnnkit.weights_sha256"])
         check_fit(own, dataset)
-        answers = ask(path, images, plan)
+        outputs = run_isolated(path, images, plan)
         if own.sha256 not in references:
             references[own.sha256] = reference_logits(own, images)
         logits, name = references[own.sha256]
-        report = judge(path, answers, own, logits, truth, plan, allow_near_ties)
+        report = make_report(path, outputs, own, logits, truth, plan, allow_near_ties)
         reports.append(replace(report, reference=name))
     return reports
 
@@ -68,8 +68,8 @@ def reference_logits(
     try:
         import torch
     except ImportError:
-        answer = network(weights)
-        logits = [answer(part).logits for part in parts]
+        run = network(weights)
+        logits = [run(part).logits for part in parts]
         return np.concatenate(logits), "cnnkit's own kernels (PyTorch is not installed)"
     from cnnkit.nn.network import network_from
 

@@ -18,7 +18,7 @@ from cnnkit.errors import InputError, StorageError, VerdictError
 from cnnkit.export.pipeline import export
 from cnnkit.formats.onnx.writer import write_onnx
 from cnnkit.formats.options import Options
-from cnnkit.formats.registry import FORMATS, Format
+from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.loader import open_model
 from cnnkit.system.files import replacing_together, sha256
@@ -138,7 +138,8 @@ def twins(monkeypatch: pytest.MonkeyPatch) -> None:
         content = write_onnx(weights, options)[".onnx"]
         return {".onnx": content, ".twin": content + options.stem.encode()}
 
-    monkeypatch.setitem(FORMATS, "twins", Format(write, ".onnx", "two files"))
+    row = replace(FORMATS["onnx"], name="twins", write=write)
+    monkeypatch.setitem(FORMATS, "twins", row)
 
 
 @pytest.mark.usefixtures("twins")

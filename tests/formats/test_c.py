@@ -20,8 +20,9 @@ from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, MissingError, VerdictError
 from cnnkit.export.pipeline import export
 from cnnkit.formats.c.source import read_c, write_c
+from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import Options
-from cnnkit.formats.registry import FORMATS, read_contract
+from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
 from cnnkit.ops.fused import available_isas
@@ -276,8 +277,8 @@ def test_a_wrong_golden_label_fails_verification(
     source.write_bytes(DAMAGES["c"]["another golden label"](source.read_bytes()))
     failed = [check.claim for check in verify([source], trained, few)[0].checks if not check.passed]
     assert failed == [
-        "its golden vectors are these weights' answers",
-        "it answers its golden images as they say",
+        "its golden vectors are these weights' outputs",
+        "it reproduces its golden vectors",
     ]
 
 

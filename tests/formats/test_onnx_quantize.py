@@ -17,9 +17,9 @@ import pytest
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.export.pipeline import export
+from cnnkit.formats.detect import read_contract
 from cnnkit.formats.onnx.quantize import dequantise, write_onnx_int8
 from cnnkit.formats.options import Options
-from cnnkit.formats.registry import read_contract
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.loader import open_model
 from cnnkit.verify.run import verify

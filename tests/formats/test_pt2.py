@@ -22,9 +22,9 @@ from support.corruptions import edit_archive
 
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError
+from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import Options
 from cnnkit.formats.pytorch.pt2 import write_pt2
-from cnnkit.formats.registry import read_contract
 from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.loader import open_model

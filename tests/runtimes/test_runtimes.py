@@ -13,13 +13,15 @@ import pytest
 import cnnkit
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
-from cnnkit.formats.detect import sniff
+from cnnkit.formats.detect import detect
 from cnnkit.graph.weights import Weights
-from cnnkit.runtimes.loader import LOADERS, load
+from cnnkit.runtimes.loader import RUNTIMES, load
 from cnnkit.runtimes.model import Prediction
 
 
-@pytest.fixture(scope="module", params=sorted(LOADERS))
+@pytest.fixture(
+    scope="module", params=sorted(form for formats in RUNTIMES.values() for form in formats)
+)
 def path(request: pytest.FixtureRequest, artefacts: dict[str, Path], weights_file: Path) -> Path:
     """A file of each format in turn."""
     return {**artefacts, "weights": weights_file}[request.param]
@@ -85,7 +87,7 @@ def test_weights_are_known_whatever_their_headers_length_looks_like(
 ) -> None:
     # As the first bytes of a pickle, of a zip archive, of a picture.
     (tmp_path / "net").write_bytes(length.to_bytes(8, "little") + b'{"__metadata__": {}}')
-    assert sniff(tmp_path / "net") == "weights"
+    assert detect(tmp_path / "net") == "weights"
 
 
 def test_a_run_folder_is_a_model(trained_run: Path) -> None:

@@ -1,7 +1,7 @@
 """Damage an artefact at random many times and say what became of each: for test_damaged.py.
 
 `python fuzz_artefact.py ARTEFACT WEIGHTS COUNT SEED` prints counts as JSON. "refused": it was not
-opened; "wrong": the verdict is no; "harmless": the weights, the metadata and every answer are
+opened; "wrong": a check fails; "harmless": the weights, the metadata and every output are
 bit for bit those of the whole file; "silent": anything else.
 """
 
@@ -20,9 +20,9 @@ from cnnkit.data.dataset import load_dataset
 from cnnkit.errors import CnnkitError
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.graph.weights import Weights
-from cnnkit.runtimes.isolated import answer, plan_batches
+from cnnkit.runtimes.isolated import plan_batches, run_batches
 from cnnkit.runtimes.loader import load, open_model
-from cnnkit.verify.report import judge
+from cnnkit.verify.report import make_report
 from cnnkit.verify.run import reference_logits
 from support.corruptions import flip_bit
 
@@ -33,7 +33,7 @@ def main(artefact: Path, weights: Weights, count: int, seed: int) -> Counter[str
     images, truth = test.images[:80], test.labels[:80]
     reference, _ = reference_logits(weights, images)
     plan = plan_batches(len(images))  # rounding depends on the size of the batch
-    whole = answer(load(artefact), images, plan).prediction
+    whole = run_batches(load(artefact), images, plan).prediction
     assert whole is not None
     chosen = random.Random(seed)
     found: Counter[str] = Counter()
@@ -49,12 +49,12 @@ def main(artefact: Path, weights: Weights, count: int, seed: int) -> Counter[str
             except CnnkitError:
                 found["refused"] += 1
                 continue
-            answers = answer(model, images, plan)
-            if not judge(path, answers, weights, reference, truth, plan).passed:
+            outputs = run_batches(model, images, plan)
+            if not make_report(path, outputs, weights, reference, truth, plan).passed:
                 found["wrong"] += 1
                 continue
-            assert answers.prediction is not None
-            same = all(map(np.array_equal, answers.prediction, whole))
+            assert outputs.prediction is not None
+            same = all(map(np.array_equal, outputs.prediction, whole))
             found["harmless" if same else "silent"] += 1
     return found
 

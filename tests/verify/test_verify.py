@@ -19,11 +19,11 @@ from cnnkit.formats.onnx.writer import write_onnx
 from cnnkit.formats.options import Options
 from cnnkit.graph.weights import Weights
 from cnnkit.metrics import mcnemar_p, paired_interval
-from cnnkit.runtimes.isolated import answer, images_of, plan_batches
+from cnnkit.runtimes.isolated import images_of, plan_batches, run_batches
 from cnnkit.runtimes.loader import open_model
 from cnnkit.runtimes.model import Prediction
 from cnnkit.verify.comparison import compare
-from cnnkit.verify.report import judge
+from cnnkit.verify.report import make_report
 from cnnkit.verify.run import reference_logits, verify
 
 EVERY_DAMAGE = [
@@ -47,13 +47,13 @@ def home(trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_without_damage_the_same_judge_passes(
+def test_whole_artefacts_pass_the_same_checks(
     artefacts: dict[str, Path], trained: Weights, few: Dataset, name: str
 ) -> None:
     images, truth = few.test.images, few.test.labels
     plan, reference = plan_batches(len(images)), reference_logits(trained, images)[0]
-    answers = answer(open_model(artefacts[name]), images, plan)
-    report = judge(artefacts[name], answers, trained, reference, truth, plan)
+    outputs = run_batches(open_model(artefacts[name]), images, plan)
+    report = make_report(artefacts[name], outputs, trained, reference, truth, plan)
     assert [check for check in report.checks if not check.passed] == []
 
 
@@ -74,8 +74,8 @@ def test_every_damage_is_found(
     except InputError:
         return  # the runtime itself refuses it
     plan, reference = plan_batches(len(images)), reference_logits(trained, images)[0]
-    answers = answer(model, images, plan)
-    assert not judge(path, answers, trained, reference, truth, plan).passed
+    outputs = run_batches(model, images, plan)
+    assert not make_report(path, outputs, trained, reference, truth, plan).passed
 
 
 def test_whole_artefacts_are_verified_over_all_test_images(
@@ -112,7 +112,7 @@ def test_a_damaged_artefact_exits_with_1_and_says_what_is_wrong(
     assert "near tie" in result.stdout or "real" in result.stdout
 
 
-def test_other_weights_than_the_artefacts_own_are_a_negative_verdict(
+def test_other_weights_than_the_artefacts_own_are_not_verified(
     artefacts: dict[str, Path], trained: Weights, few: Dataset
 ) -> None:
     fresh = trained.architecture.initial_parameters(5)
@@ -149,11 +149,11 @@ def test_near_ties_fail_unless_they_are_allowed(
 ) -> None:
     images, truth = few.test.images, few.test.labels
     plan = [(0, len(images))]
-    answers = answer(open_model(artefacts["onnx"]), images, plan)
+    outputs = run_batches(open_model(artefacts["onnx"]), images, plan)
     reference, _ = reference_logits(trained, images)
     # A reference that rounding has moved to the other side of a tie.
     first, second = np.argsort(reference[0])[::-1][:2]
-    prediction = answers.prediction
+    prediction = outputs.prediction
     assert prediction is not None
     prediction.logits[0, second] = prediction.logits[0, first]
     reference[0, second] = np.nextafter(reference[0, first], np.float32(np.inf))
@@ -163,8 +163,8 @@ def test_near_ties_fail_unless_they_are_allowed(
     if prediction.label[0] == second:  # the tie went to the lower index: let the reference lose
         reference[0, second] = np.nextafter(reference[0, first], np.float32(-np.inf))
     path = artefacts["onnx"]
-    strict = judge(path, answers, trained, reference, truth, plan)
-    lenient = judge(path, answers, trained, reference, truth, plan, allow_near_ties=True)
+    strict = make_report(path, outputs, trained, reference, truth, plan)
+    lenient = make_report(path, outputs, trained, reference, truth, plan, allow_near_ties=True)
     assert strict.agreement is not None
     (case,) = strict.agreement.disagreements
     assert (case.image, case.near_tie) == (0, True)
@@ -177,8 +177,8 @@ def test_near_ties_fail_unless_they_are_allowed(
 
 def test_a_real_disagreement_is_never_allowed() -> None:
     reference = np.array([[5.0, 1.0], [0.0, 3.0]], dtype=np.float32)
-    answers = Prediction(reference, reference, np.array([1, 1]))
-    agreement = compare(reference, answers, np.array([0, 1]), np.arange(2))
+    outputs = Prediction(reference, reference, np.array([1, 1]))
+    agreement = compare(reference, outputs, np.array([0, 1]), np.arange(2))
     (case,) = agreement.disagreements
     assert (case.image, case.reference, case.answer) == (0, 0, 1)
     assert case.margin == pytest.approx(4.0)
@@ -186,11 +186,11 @@ def test_a_real_disagreement_is_never_allowed() -> None:
     assert (agreement.accuracy, agreement.reference_accuracy) == (0.5, 1.0)
 
 
-def test_answers_that_are_not_numbers_never_pass() -> None:
+def test_outputs_that_are_not_numbers_never_pass() -> None:
     reference = np.zeros((2, 3), dtype=np.float32)
     logits = np.full((2, 3), np.nan, dtype=np.float32)
-    answers = Prediction(logits, logits, np.zeros(2, np.int64))
-    agreement = compare(reference, answers, np.zeros(2, np.int64), np.arange(2))
+    outputs = Prediction(logits, logits, np.zeros(2, np.int64))
+    agreement = compare(reference, outputs, np.zeros(2, np.int64), np.arange(2))
     assert not agreement.logit_error <= agreement.logit_limit
 
 
@@ -231,8 +231,8 @@ def test_an_image_agrees_only_if_it_does_in_every_batch() -> None:
     reference = np.array([[5.0, 1.0], [0.0, 3.0]], dtype=np.float32)
     plan = [(1, 2), (0, 2)]
     logits = reference[images_of(plan)]
-    answers = Prediction(logits, logits, np.array([0, 0, 1]))  # image 1 is wrong by itself
-    agreement = compare(reference, answers, np.array([0, 1]), images_of(plan))
+    outputs = Prediction(logits, logits, np.array([0, 0, 1]))  # image 1 is wrong by itself
+    agreement = compare(reference, outputs, np.array([0, 1]), images_of(plan))
     assert [(case.image, case.answer) for case in agreement.disagreements] == [(1, 0)]
     assert agreement.accuracy == 1.0
 

@@ -94,13 +94,15 @@ def process_figures(
 def _starts(folder: Path, weights: Path | None, processes: int) -> list[ProcessFigure | None]:
     """Measure the start of an interpreter alone, and cnnkit's and ONNX Runtime's first output."""
     from cnnkit.bench.suites import find_data
-    from cnnkit.data.dataset import load_dataset
+    from cnnkit.data.dataset import Dataset, Split
     from cnnkit.formats.options import Options
     from cnnkit.formats.registry import FORMATS
 
     data = find_data(weights)
     path = folder / "net.onnx"
-    options = Options(load_dataset(str(data.weights.metadata.get("dataset", "mnist"))))
+    test = Split(data.images, data.labels)
+    names = tuple(data.weights.names)
+    options = Options(Dataset("bench", test, test, names, {}, data.about))
     path.write_bytes(FORMATS["onnx"].write(data.weights, options)[".onnx"])
     shape = ", ".join(map(str, data.weights.architecture.input))
     where = {"path": str(path), "shape": shape}

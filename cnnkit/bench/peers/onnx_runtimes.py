@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Workload
+from cnnkit.formats.onnx.session import open_session
 
 
 def onnxruntime(work: Workload, threads: int) -> PreparedCall:
@@ -34,15 +35,7 @@ def _session(
 ) -> PreparedCall:
     import onnxruntime as ort
 
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    if library:
-        options.register_custom_ops_library(library)
-    session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = open_session(model, threads, library)
     binding = session.io_binding()
     binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(work.x))
     types = {"tensor(float)": np.float32, "tensor(int64)": np.int64}

@@ -20,7 +20,8 @@ from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.c.literals import read_arrays
 from cnnkit.formats.c.templates import header_text, prefix, source_text
-from cnnkit.formats.contract import check_names
+from cnnkit.formats.contract import check_held, check_names
+from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
@@ -61,7 +62,7 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
     Raises:
         InputError: the name is not one that an #include can hold.
     """
-    return _write(contract.describe(weights, options), weights, options.stem)
+    return _write(describe(weights, options), weights, options.stem)
 
 
 def read_c(path: Path) -> Source:
@@ -88,12 +89,7 @@ def read_c(path: Path) -> Source:
             raise InputError(path, f"holds no parameter {name} of {list(shape)}", EXPORT_AGAIN)
         tensors[name] = values.reshape(shape)
     weights = Weights(architecture, tensors, metadata)
-    if weights.sha256 != metadata["cnnkit.weights_sha256"]:
-        raise InputError(
-            path,
-            "holds other weights than its metadata says: damaged, or changed by another tool",
-            EXPORT_AGAIN,
-        )
+    check_held(path, metadata, weights.sha256, EXPORT_AGAIN)
     if _write(metadata, weights, path.stem) != files:
         raise InputError(
             path,

@@ -15,6 +15,7 @@ from cnnkit.formats.c.literals import array, float_text, string
 from cnnkit.formats.c.network import network_text, stack_bytes, table_bytes
 from cnnkit.formats.golden import COUNT, Golden
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.preprocessing import MNIST, RECIPES, Preprocessing
 from cnnkit.graph.weights import Weights
 
 HEADER = Template("""\
@@ -24,7 +25,7 @@ HEADER = Template("""\
  *     int label = ${name}_predict(pixels, probabilities);
  *     puts(${name}_names[label]);
  *
- * Pixels: uint8_t [$channels][$height][$width], raw, from 0 to 255, white on black; scaled inside.
+ * Pixels: uint8_t [$channels][$height][$width], raw, from 0 to 255, $colours; scaled inside.
  * Flash:  $flash bytes of constants, and the code.
  * RAM:    no variables; $stack bytes of arrays on the stack during a call, and a few hundred more.
  * Calls:  no allocation and no state: any number of threads may call at once.
@@ -168,6 +169,7 @@ def header_text(weights: Weights, metadata: Mapping[str, Any], stem: str) -> str
     return HEADER.substitute(
         _names(architecture, stem),
         parameters=f"{_parameters(architecture):,}",
+        colours=_colours(metadata, architecture),
         channels=channels,
         height=height,
         width=width,
@@ -205,6 +207,14 @@ def source_text(weights: Weights, metadata: Mapping[str, Any], golden: Golden, s
             SOURCE_END.substitute(names, golden="".join(vectors), tolerance=tolerance, count=COUNT),
         ]
     )
+
+
+def _colours(metadata: Mapping[str, Any], architecture: Architecture) -> str:
+    """Return what the pixels show. Nothing of it is the file's own words, which might be code."""
+    stated = metadata.get("cnnkit.preprocessing")
+    if isinstance(stated, Mapping) and stated.get("colours") == RECIPES[MNIST]:
+        return "white on black"
+    return Preprocessing.of(architecture.input).colours
 
 
 def flash_bytes(architecture: Architecture, names: Sequence[str]) -> int:

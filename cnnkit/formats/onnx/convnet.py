@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cnnkit.errors import InputError
 from cnnkit.formats import contract
+from cnnkit.formats.contract import check_held, check_names
 from cnnkit.formats.onnx.protobuf import read_onnx
 from cnnkit.formats.onnx.reader import to_graph
 from cnnkit.graph.convnet import match
@@ -25,11 +25,7 @@ def read_convnet(path: Path) -> Weights:
     if contract.MARK in file.metadata:
         metadata = contract.decode(path, file.metadata, "an ONNX file")
     weights = Weights(*match(to_graph(path, file), path), metadata)
-    contract.check_names(path, metadata, weights.architecture)
-    if metadata and weights.sha256 != metadata["cnnkit.weights_sha256"]:
-        raise InputError(
-            path,
-            "holds other weights than its metadata says: damaged, or changed by another tool",
-            "export it again, or use it without cnnkit",
-        )
+    check_names(path, metadata, weights.architecture)
+    if metadata:
+        check_held(path, metadata, weights.sha256)
     return weights

@@ -6,7 +6,7 @@ node, cnnkit.ConvReluPool, which `cnnkit.ort_custom_ops()` brings. The rest is t
 
 from __future__ import annotations
 
-from cnnkit.formats import contract
+from cnnkit.formats.description import describe
 from cnnkit.formats.onnx.writer import serialise
 from cnnkit.formats.options import Options
 from cnnkit.graph.passes.fusion import fuse_convolutions
@@ -23,4 +23,4 @@ def write_onnx_fused(weights: Weights, options: Options) -> dict[str, bytes]:
     """
     ort_custom_ops()  # without it, nothing here could prove the file
     graph = fuse_convolutions(weights.graph(options.input))
-    return {".fused.onnx": serialise(graph, contract.describe(weights, options), options)}
+    return {".fused.onnx": serialise(graph, describe(weights, options), options)}

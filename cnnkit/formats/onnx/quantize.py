@@ -2,7 +2,7 @@
 
 Static quantisation by onnxruntime.quantization: QDQ nodes, one scale per output channel, activation
 ranges from training images. Weights use 7 of their 8 bits: on x86 processors without VNNI
-instructions, sums of full-range products overflow, and answers would depend on the processor.
+instructions, sums of full-range products overflow, and outputs would depend on the processor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
+from cnnkit.formats.description import describe
 from cnnkit.formats.golden import choose, exact_logits, vectors
+from cnnkit.formats.onnx.session import open_session
 from cnnkit.formats.onnx.writer import set_metadata, write_onnx
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
@@ -57,7 +59,7 @@ def write_onnx_int8(weights: Weights, options: Options) -> dict[str, bytes]:
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
     del model.graph.value_info[:]
     tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-    values = contract.describe(weights, options)
+    values = describe(weights, options)
     values[contract.QUANTISATION] = {
         "scheme": "QDQ; activations uint8; weights int8 in 7 bits, per output channel",
         "calibration_images": min(CALIBRATION, len(options.dataset.train.images)),
@@ -87,6 +89,16 @@ def dequantise(
     return parameters
 
 
+def rounding(tensors: Mapping[str, NDArray[Any]], weights: Weights) -> float:
+    """Return by how many of their steps a quantised model's parameters differ at most."""
+    rounded = dequantise(tensors, weights.architecture)
+    off = 0.0
+    for name, array in weights.tensors.items():
+        step = steps(tensors, name).reshape(-1, *[1] * (array.ndim - 1))
+        off = max(off, float((np.abs(rounded[name] - array) / step).max()))
+    return off
+
+
 def steps(tensors: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
     """Return the value of one step of a parameter, float32 [output channels]."""
     scale = tensors.get(f"{name}_scale")
@@ -105,7 +117,8 @@ def digest(tensors: Mapping[str, NDArray[Any]]) -> str:
 def speed(weights: Weights, options: Options, content: bytes) -> dict[str, Any]:
     """Time a quantised model beside the float one: microseconds per image, one thread, medians."""
     images = _feed(options, options.dataset.test.images[:64])
-    sessions = {"int8": _session(content), "float": _session(write_onnx(weights, options)[".onnx"])}
+    files = {"int8": content, "float": write_onnx(weights, options)[".onnx"]}
+    sessions = {name: open_session(file) for name, file in files.items()}
     found: dict[str, Any] = {}
     for batch in (1, len(images)):
         times: dict[str, list[float]] = {name: [] for name in sessions}
@@ -191,7 +204,7 @@ def _golden(weights: Weights, options: Options, content: bytes) -> dict[str, Any
     test = options.dataset.test
     images, truth = test.images[:GOLDEN_FROM], test.labels[:GOLDEN_FROM]
     expected = exact_logits(weights, images)
-    (logits,) = _session(content).run(["logits"], {contract.INPUT: _feed(options, images)})
+    (logits,) = open_session(content).run(["logits"], {contract.INPUT: _feed(options, images)})
     same = logits.argmax(axis=1) == expected.argmax(axis=1)
     from cnnkit.data.dataset import (
         Split,  # what downloads is not for everyone who reads an artefact
@@ -200,12 +213,3 @@ def _golden(weights: Weights, options: Options, content: bytes) -> dict[str, Any
     chosen = choose(Split(images[same], truth[same]) if same.any() else Split(images, truth))
     tolerance = float(f"{2 * float(np.abs(logits - expected).max()):.1e}")
     return {**vectors(weights, chosen).to_json(), "cnnkit.golden.tolerance": tolerance}
-
-
-def _session(content: bytes) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

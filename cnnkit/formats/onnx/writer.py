@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cnnkit.formats import contract
+from cnnkit.formats.description import describe
 from cnnkit.formats.onnx.model import to_model
 from cnnkit.formats.options import Options
 from cnnkit.graph.graph import Graph
@@ -26,7 +27,7 @@ def write_onnx(weights: Weights, options: Options) -> dict[str, bytes]:
         InputError: the opset is unknown, or too old for these operators.
         MissingError: the onnx package is not installed.
     """
-    content = serialise(weights.graph(options.input), contract.describe(weights, options), options)
+    content = serialise(weights.graph(options.input), describe(weights, options), options)
     return {".onnx": content}
 
 

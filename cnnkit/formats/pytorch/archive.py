@@ -19,6 +19,7 @@ from pathlib import Path
 from cnnkit.errors import InputError, MissingError
 from cnnkit.formats import contract
 from cnnkit.formats.checkpoint import write_weights
+from cnnkit.formats.description import describe
 from cnnkit.formats.options import Options
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
@@ -58,7 +59,7 @@ def write_archive(
         )
         if child.returncode:
             raise RuntimeError(f"{NAMES[form]} was not written: {last_words(child)}")
-        return _rewrite(read_bytes(archive), contract.describe(weights, options), edit)
+        return _rewrite(read_bytes(archive), describe(weights, options), edit)
 
 
 def read_parts(path: Path, kind: str, expected: str) -> dict[str, bytes]:

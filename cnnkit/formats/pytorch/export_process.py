@@ -57,7 +57,7 @@ class Classifier(nn.Module):
 
 
 class Named(nn.Module):
-    """The same with a dict as its answer: a named tuple would bind the reader to our class."""
+    """The same with a dict as its output: a named tuple would bind the reader to our class."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -67,8 +67,8 @@ class Named(nn.Module):
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Classify pixels [N, C, H, W]."""
         # Borrowed, not inherited: a subclass could not return another type.
-        answers: dict[str, Tensor] = Classifier.forward(self, image)._asdict()  # type: ignore[arg-type]
-        return answers
+        outputs: dict[str, Tensor] = Classifier.forward(self, image)._asdict()  # type: ignore[arg-type]
+        return outputs
 
 
 def script(classifier: Classifier) -> bytes:

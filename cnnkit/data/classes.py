@@ -1,0 +1,55 @@
+"""Names of the classes in a person's own data: `class_names(folder, count)`.
+
+They stand in the folder's classes.txt, UTF-8, one name a line in the order of the labels from 0 on.
+Without that file the classes are called by their numbers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cnnkit.errors import InputError
+from cnnkit.system.files import read_bytes
+
+CLASSES_FILE = "classes.txt"
+REMEDY = "write one name a line, in the order of the labels from 0 on"
+
+
+def class_names(folder: Path, count: int) -> tuple[str, ...]:
+    """Return the names of `count` classes.
+
+    Raises:
+        InputError: classes.txt is not UTF-8, or does not give each class one name of its own.
+        StorageError: it cannot be read.
+    """
+    path = folder / CLASSES_FILE
+    if not path.exists():
+        return tuple(map(str, range(count)))
+    names = _read(path)
+    if len(names) != count:
+        raise InputError(
+            path,
+            f"has {len(names)} names, but the labels go up to {count - 1}: {count} classes",
+            REMEDY,
+        )
+    return tuple(names)
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        text = read_bytes(path).decode("utf-8-sig")  # Windows' editors mark UTF-8 at its start
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"is not UTF-8 text ({error.reason})", "save it as UTF-8") from error
+    names = [line.strip() for line in text.replace("\r\n", "\n").removesuffix("\n").split("\n")]
+    lines: dict[str, int] = {}
+    for number, name in enumerate(names, 1):
+        if not name:
+            raise InputError(path, f"has no name in line {number}", REMEDY)
+        if not name.isprintable():
+            raise InputError(path, f"has control characters in line {number}", REMEDY)
+        if name in lines:
+            raise InputError(
+                path, f"has the name {name} in lines {lines[name]} and {number}", REMEDY
+            )
+        lines[name] = number
+    return names

@@ -1,0 +1,86 @@
+"""What cnnkit knows of a format: `Format` is a row of the table in `cnnkit.formats.registry`.
+
+Each format's own module fills in its row, with functions that import their code when they are
+called: opening one file does not load the readers and writers of every format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnkit.formats.detect import Start
+    from cnnkit.formats.options import Options
+    from cnnkit.graph.weights import Weights
+
+Support = tuple[str, bool | None, str]  # a runtime, whether it reads a file, and why
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of an artefact: what must hold, whether it does, and what was found."""
+
+    claim: str
+    passed: bool
+    found: str
+
+
+def holds_exactly(path: Path, about: Mapping[str, Any], weights: Weights) -> Check:
+    """Check that a file holds these very parameters."""
+    held = about["weights_sha256"]
+    return Check("it holds exactly these weights", held == weights.sha256, f"SHA-256 {held[:12]}…")
+
+
+def _as_agreed(signature: dict[str, str]) -> dict[str, str]:
+    return signature
+
+
+def _nothing(about: Mapping[str, Any]) -> list[Check]:
+    return []
+
+
+def _unknown(path: Path) -> list[Support]:
+    return []
+
+
+@dataclass(frozen=True)
+class Format:
+    """One row of the table of formats.
+
+    In `about` are the facts that a runtime states of an artefact: `cnnkit.runtimes.isolated`.
+
+    Attributes:
+        name: the row's key, and what `cnnkit export --format` takes.
+        description: one line of help.
+        suffix: the main file's.
+        detect: tells by its start whether a file is of this format, or of one of those that
+            follow in the same container.
+        read_metadata: returns a file's metadata as JSON values; nothing is run.
+        read_weights: returns the network in a file, for cnnkit's own engine.
+        write: returns the content of every file of the artefact by its suffix, the main file first.
+        choices: the options of `cnnkit export` that have a meaning for it.
+        quantised: its parameters are rounded, so that accuracy counts instead of labels.
+        declared: what its runtime knows of the contract's types and shapes, by name.
+        check_weights: compares the parameters in a file with a network's.
+        check_content: what else must hold of a file's content.
+        compare_speed: times an artefact beside the format that it is an alternative to.
+        support: which other runtimes read a file, as far as that can be known without them.
+    """
+
+    name: str
+    description: str
+    suffix: str
+    detect: Callable[[Start], bool]
+    read_metadata: Callable[[Path], dict[str, Any]]
+    read_weights: Callable[[Path], Weights]
+    write: Callable[[Weights, Options], Mapping[str, bytes]]
+    choices: frozenset[str] = frozenset({"--input"})
+    quantised: bool = False
+    declared: Callable[[dict[str, str]], dict[str, str]] = _as_agreed
+    check_weights: Callable[[Path, Mapping[str, Any], Weights], Check] = holds_exactly
+    check_content: Callable[[Mapping[str, Any]], list[Check]] = _nothing
+    compare_speed: Callable[[Weights, Options, bytes], dict[str, Any]] | None = None
+    support: Callable[[Path], list[Support]] = _unknown

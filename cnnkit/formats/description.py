@@ -1,0 +1,86 @@
+"""What every artefact says of itself, whatever its format: `describe(weights, options)`.
+
+Who runs it needs nothing but the artefact: names, shapes and types of its input and outputs, its
+labels, what was done to the pixels, and which weights are inside. Every value is JSON, and there is
+no date and no path in it, so that the same weights give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cnnkit.data.registry import recorded_name
+from cnnkit.formats.contract import CONTRACT_VERSION, MARK, QUANTISATION, signature
+from cnnkit.formats.golden import KEY, Golden, choose, vectors
+from cnnkit.formats.options import Options
+from cnnkit.graph.preprocessing import RECIPES, Preprocessing
+from cnnkit.graph.weights import Weights
+
+
+def describe(weights: Weights, options: Options) -> dict[str, Any]:
+    """Return the metadata of an artefact, with golden vectors of the test images."""
+    return metadata(weights, vectors(weights, choose(options.dataset.test)), options.input)
+
+
+def metadata(
+    weights: Weights, golden: Golden | None = None, input: str = "uint8"
+) -> dict[str, Any]:
+    """Return the JSON values that an artefact of these weights carries, sorted by key.
+
+    `names`, `task`, `imgsz`, `channels`, `version` and `license` stand under the keys that readers
+    of other exporters' files know; the rest is `cnnkit.*`. What is not known is left out.
+
+    Args:
+        weights: the network.
+        golden: images with the outputs for them; a weights file has none.
+        input: the type of the input, as `Options` has it.
+    """
+    architecture, known = weights.architecture, weights.metadata
+    values: dict[str, Any] = {
+        "names": weights.names,
+        "task": "classify",
+        "imgsz": list(architecture.input[1:]),
+        "channels": architecture.input[0],
+        "version": _version(),
+        "license": known.get("license"),
+        MARK: CONTRACT_VERSION,
+        "cnnkit.architecture": architecture.to_json(),
+        "cnnkit.dataset": dataset_name(weights),
+        "cnnkit.dataset_sha256": known.get("dataset_sha256"),
+        "cnnkit.preprocessing": preprocessing(weights).to_json(scaled_inside=input == "uint8"),
+        "cnnkit.signature": signature(architecture, input),
+        "cnnkit.test_accuracy": known.get("test_accuracy"),
+        "cnnkit.training": known.get("training"),
+        "cnnkit.weights_sha256": weights.sha256,
+        **(golden.to_json() if golden else {}),
+    }
+    known_values = {key: values[key] for key in sorted(values) if values[key] is not None}
+    result: dict[str, Any] = json.loads(json.dumps(known_values))  # as a reader will see them
+    return result
+
+
+def _version() -> str:
+    from cnnkit import __version__
+
+    return __version__
+
+
+def dataset_name(weights: Weights) -> str | None:
+    """Return the name of the data that a network was trained on; None if it is not known."""
+    known = weights.metadata
+    name = known.get("dataset")
+    return name and recorded_name(str(name), known.get("dataset_sha256") or {})
+
+
+def preprocessing(weights: Weights) -> Preprocessing:
+    """Return what is done to images for this network: a recipe, if its data has one."""
+    name = dataset_name(weights)
+    return Preprocessing.of(weights.architecture.input, name if name in RECIPES else None)
+
+
+def without_vectors(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an artefact states of its weights alone: no golden vectors, no quantisation."""
+    other = (KEY, QUANTISATION)
+    return {key: value for key, value in values.items() if not key.startswith(other)}

@@ -1,0 +1,151 @@
+"""ONNX, ONNX with cnnkit's operator and ONNX in 8 bits as rows of the table of formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnkit.formats.base import Check, Format, Support
+
+if TYPE_CHECKING:
+    from cnnkit.formats.detect import Start
+    from cnnkit.formats.onnx.protobuf import OnnxFile
+    from cnnkit.formats.options import Options
+    from cnnkit.graph.weights import Weights
+
+
+def variant(file: OnnxFile, metadata: Mapping[str, Any]) -> str:
+    """Return which of the rows below a file of ours belongs to."""
+    from cnnkit.formats.contract import quantisation
+    from cnnkit.ops.ort_op import DOMAIN
+
+    if quantisation(metadata):
+        return ONNX_INT8.name
+    return ONNX_FUSED.name if DOMAIN in file.opsets else ONNX.name
+
+
+def _detect(start: Start) -> bool:
+    return True  # protobuf has no magic number: the reader says what is wrong with a file
+
+
+def _is_variant(start: Start) -> bool:
+    return False  # `variant` tells it from ONNX by what is in the file
+
+
+def _read_metadata(path: Path) -> dict[str, Any]:
+    from cnnkit.formats.contract import decode
+    from cnnkit.formats.onnx.protobuf import read_onnx
+
+    return decode(path, read_onnx(path).metadata, "an ONNX file")
+
+
+def _read_weights(path: Path) -> Weights:
+    from cnnkit.formats.onnx.convnet import read_convnet
+
+    return read_convnet(path)
+
+
+def _write(weights: Weights, options: Options) -> dict[str, bytes]:
+    from cnnkit.formats.onnx.writer import write_onnx
+
+    return write_onnx(weights, options)
+
+
+def _write_fused(weights: Weights, options: Options) -> dict[str, bytes]:
+    from cnnkit.formats.onnx.fused import write_onnx_fused
+
+    return write_onnx_fused(weights, options)
+
+
+def _write_int8(weights: Weights, options: Options) -> dict[str, bytes]:
+    from cnnkit.formats.onnx.quantize import write_onnx_int8
+
+    return write_onnx_int8(weights, options)
+
+
+def _check_rounding(path: Path, about: Mapping[str, Any], weights: Weights) -> Check:
+    from cnnkit.formats.onnx.protobuf import read_onnx
+    from cnnkit.formats.onnx.quantize import rounding
+
+    off = rounding(read_onnx(path).tensors, weights)
+    # Half a step, and what float32 adds to it; a bias has steps so fine that this shows.
+    return Check(
+        "its weights are these, rounded to 8 bits",
+        about["intact"] and off <= 0.51,
+        f"off by {off:.2f} of a step at most"
+        + ("" if about["intact"] else ", changed after calibration"),
+    )
+
+
+def _check_standard(about: Mapping[str, Any]) -> list[Check]:
+    return [_check_operators(about, "one file, standard operators, no source lines")]
+
+
+def _check_fused(about: Mapping[str, Any]) -> list[Check]:
+    from cnnkit.ops.ort_op import DOMAIN, OPERATOR
+
+    claim = "one file, standard operators but for cnnkit's own, no source lines"
+    return [_check_operators(about, claim, frozenset({f"{DOMAIN}.{OPERATOR}"}))]
+
+
+def _check_operators(
+    about: Mapping[str, Any], claim: str, own: frozenset[str] = frozenset()
+) -> Check:
+    notes = about["notes"]
+    operators = notes["operators"]
+    standard = not any("." in operator for operator in {*operators} - own)
+    return Check(
+        claim,
+        notes["one_file"] and standard and not notes["source_notes"],
+        f"opset {notes['opset']}, IR {notes['ir_version']}: " + ", ".join(operators),
+    )
+
+
+def _compare_speed(weights: Weights, options: Options, content: bytes) -> dict[str, Any]:
+    from cnnkit.formats.onnx.quantize import speed
+
+    return speed(weights, options, content)
+
+
+def _support(path: Path) -> list[Support]:
+    from cnnkit.formats.onnx.compatibility import support
+    from cnnkit.formats.onnx.protobuf import read_onnx
+
+    return support(read_onnx(path))
+
+
+ONNX = Format(
+    name="onnx",
+    description="for ONNX Runtime, OpenCV, browsers, OpenVINO",
+    suffix=".onnx",
+    detect=_detect,
+    read_metadata=_read_metadata,
+    read_weights=_read_weights,
+    write=_write,
+    choices=frozenset({"--input", "--opset"}),
+    check_content=_check_standard,
+    support=_support,
+)
+ONNX_FUSED = replace(
+    ONNX,
+    name="onnx-fused",
+    description="ONNX with cnnkit's own operator, for ONNX Runtime with its library",
+    suffix=".fused.onnx",
+    detect=_is_variant,
+    write=_write_fused,
+    check_content=_check_fused,
+)
+ONNX_INT8 = replace(
+    ONNX,
+    name="onnx-int8",
+    description="ONNX with 8-bit weights and activations",
+    suffix=".int8.onnx",
+    detect=_is_variant,
+    write=_write_int8,
+    choices=frozenset({"--input", "--opset", "--max-drop"}),
+    quantised=True,
+    check_weights=_check_rounding,
+    compare_speed=_compare_speed,
+)

@@ -1,0 +1,106 @@
+"""TorchScript and torch.export as rows of the table of formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cnnkit.errors import InputError
+from cnnkit.formats.base import Format, Support
+
+if TYPE_CHECKING:
+    from cnnkit.formats.detect import Start
+    from cnnkit.formats.options import Options
+    from cnnkit.graph.weights import Weights
+
+
+def _detect_pt2(start: Start) -> bool:
+    return start.head.startswith(b"PK") and "archive_format" in start.parts
+
+
+def _detect_torchscript(start: Start) -> bool:
+    """Tell whether a zip archive may be TorchScript's: any other than a pickle, damaged or not."""
+    is_pickle = "data.pkl" in start.parts and "constants.pkl" not in start.parts
+    return start.head.startswith(b"PK") and not is_pickle
+
+
+def _read_torchscript(path: Path) -> dict[str, Any]:
+    from cnnkit.formats.contract import decode
+    from cnnkit.formats.pytorch.torchscript import read_torchscript
+
+    return decode(path, read_torchscript(path), "a TorchScript archive")
+
+
+def _read_pt2(path: Path) -> dict[str, Any]:
+    from cnnkit.formats.contract import decode
+    from cnnkit.formats.pytorch.pt2 import read_pt2
+
+    return decode(path, read_pt2(path)[0], "a torch.export archive")
+
+
+def _torchscript_weights(path: Path) -> Weights:
+    from cnnkit.formats.pytorch.torchscript import read_torchscript
+
+    read_torchscript(path)  # a file that is no TorchScript archive at all is refused as that
+    raise _only_for_torch(path, "TorchScript")
+
+
+def _pt2_weights(path: Path) -> Weights:
+    from cnnkit.formats.pytorch.pt2 import read_pt2
+
+    read_pt2(path)
+    raise _only_for_torch(path, "a torch.export program")
+
+
+def _only_for_torch(path: Path, kind: str) -> InputError:
+    return InputError(path, f"is {kind}, which only PyTorch runs", 'load it with runtime="torch"')
+
+
+def _write_torchscript(weights: Weights, options: Options) -> dict[str, bytes]:
+    from cnnkit.formats.pytorch.torchscript import write_torchscript
+
+    return write_torchscript(weights, options)
+
+
+def _write_pt2(weights: Weights, options: Options) -> dict[str, bytes]:
+    from cnnkit.formats.pytorch.pt2 import write_pt2
+
+    return write_pt2(weights, options)
+
+
+def _tensors(signature: dict[str, str]) -> dict[str, str]:
+    """TorchScript declares tensors, without types and shapes."""
+    return dict.fromkeys(signature, "Tensor")
+
+
+def _libtorch(path: Path) -> list[Support]:
+    reason = "PyTorch reads what an older release wrote; others were not tried"
+    return [("libtorch of the release that wrote it, or newer", True, reason)]
+
+
+def _pytorch(path: Path) -> list[Support]:
+    reason = "PyTorch promises to read what an older release wrote, and nothing else"
+    return [("PyTorch of the release that wrote it, or newer", True, reason)]
+
+
+PT2 = Format(
+    name="pt2",
+    description="for torch.export.load",
+    suffix=".pt2",
+    detect=_detect_pt2,
+    read_metadata=_read_pt2,
+    read_weights=_pt2_weights,
+    write=_write_pt2,
+    support=_pytorch,
+)
+TORCHSCRIPT = Format(
+    name="torchscript",
+    description="for libtorch (deprecated by PyTorch; it works)",
+    suffix=".pt",
+    detect=_detect_torchscript,
+    read_metadata=_read_torchscript,
+    read_weights=_torchscript_weights,
+    write=_write_torchscript,
+    declared=_tensors,
+    support=_libtorch,
+)

@@ -1,0 +1,112 @@
+"""A person's own classes are named by classes.txt or numbered, never called by MNIST's names."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cnnkit.data.dataset import load_dataset
+from cnnkit.data.idx import format_idx, write_idx
+from cnnkit.data.registry import DATASETS, FILES, OWN, Published, recorded_name
+from cnnkit.errors import InputError
+from cnnkit.system.files import sha256
+
+
+def write_folder(folder: Path, classes: int, shape: tuple[int, ...] = (28, 28)) -> Path:
+    """Write a small IDX folder of random images."""
+    generator = np.random.default_rng(classes)
+    for images, labels, count in ((*FILES[:2], 30), (*FILES[2:], 12)):
+        write_idx(folder / images, generator.integers(0, 256, (count, *shape), np.uint8))
+        write_idx(folder / labels, (np.arange(count) % classes).astype(np.uint8))
+    return folder
+
+
+@pytest.mark.parametrize("classes", [3, 10, 12])
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_own_classes_are_called_by_their_numbers(tmp_path: Path, name: str, classes: int) -> None:
+    found = load_dataset(name, write_folder(tmp_path, classes))
+    assert found.names == tuple(map(str, range(classes)))
+    assert found.name == OWN
+
+
+@pytest.mark.parametrize(
+    "text", ["cat\ndog\nemu\n", "cat\r\ndog\r\nemu", "\ufeffcat\n dog \nemu\n"]
+)
+def test_own_classes_are_named_by_classes_txt(tmp_path: Path, text: str) -> None:
+    (write_folder(tmp_path, 3) / "classes.txt").write_bytes(text.encode())
+    assert load_dataset(folder=tmp_path).names == ("cat", "dog", "emu")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "classes.txt: has no name in line 1"),
+        (b"cat\n\nemu\n", "classes.txt: has no name in line 2"),
+        (b"cat\ndog\nemu\n\n", "classes.txt: has no name in line 4"),
+        (b"cat\ndog\n", "has 2 names, but the labels go up to 2: 3 classes"),
+        (b"cat\ndog\nemu\nfox\n", "has 4 names, but the labels go up to 2: 3 classes"),
+        (b"cat\ndog\ncat\n", "has the name cat in lines 1 and 3"),
+        (b"cat\nd\x1b[31mg\nemu\n", "has control characters in line 2"),
+        ("Käfer\nHund\nEmu\n".encode("latin-1"), "is not UTF-8 text"),
+        ("cat\ndog\nemu\n".encode("utf-16"), "is not UTF-8 text"),
+    ],
+)
+def test_each_fault_of_classes_txt_exits_with_2(
+    tmp_path: Path, cli: Callable[..., Any], content: bytes, message: str
+) -> None:
+    (write_folder(tmp_path, 3) / "classes.txt").write_bytes(content)
+    result = cli("data", "--data", tmp_path)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_folder_of_the_published_files_is_that_data_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_folder(tmp_path, 3)
+    (folder / "classes.txt").write_text("these\nare not\nits names\n")
+    digests = {file: sha256((folder / file).read_bytes()) for file in FILES}
+    monkeypatch.setitem(DATASETS, "tiny", Published(("a", "b", "c"), digests, "Tiny"))
+    for file in FILES[:2]:  # packed by anyone, it is still that file
+        (folder / f"{file}.gz").write_bytes(gzip.compress((folder / file).read_bytes()))
+        (folder / file).unlink()
+    found = load_dataset("mnist", folder)
+    assert (found.name, found.names) == ("tiny", ("a", "b", "c"))
+    write_idx(folder / FILES[3], np.arange(12, dtype=np.uint8) % 2)
+    assert load_dataset("mnist", folder).name == OWN
+
+
+def test_gzip_files_are_known_where_only_their_digests_are_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, plain = write_folder(tmp_path / "packed", 3), tmp_path / "plain"
+    shutil.copytree(folder, plain)
+    digests = {}
+    for file in FILES:
+        packed = gzip.compress((folder / file).read_bytes(), mtime=0)
+        (folder / f"{file}.gz").write_bytes(packed)
+        (folder / file).unlink()
+        digests[f"{file}.gz"] = sha256(packed)
+    monkeypatch.setitem(DATASETS, "tiny", Published(("a", "b", "c"), digests, "Tiny"))
+    assert load_dataset("tiny", folder).names == ("a", "b", "c")
+    assert load_dataset("tiny", plain).names == ("0", "1", "2")  # it cannot be told
+
+
+def test_a_name_that_digests_contradict_is_not_believed() -> None:
+    published = dict(DATASETS["mnist"].sha256)
+    other = published | {FILES[0]: sha256(format_idx(np.zeros((1, 28, 28), np.uint8)))}
+    assert recorded_name("mnist", published) == recorded_name("mnist", {}) == "mnist"
+    assert recorded_name("mnist", other) == recorded_name(OWN, other) == OWN
+    assert recorded_name("fashion-mnist", other) == "fashion-mnist"  # no plain digest is known
+
+
+def test_an_unknown_name_is_refused_beside_a_folder_too(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cifar"):
+        load_dataset("cifar", write_folder(tmp_path, 3))
