@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -264,3 +266,15 @@ def test_the_package_exports_what_it_lists() -> None:
         assert getattr(cnnkit.graph, name) is not None
     assert set(cnnkit.graph.__all__) <= set(dir(cnnkit.graph))
     assert all(re.fullmatch(r"[A-Z]\w+", name) for name in OPERATORS)
+
+
+def test_graphs_need_numpy_alone() -> None:
+    code = (
+        "import sys, cnnkit.graph.convnet, cnnkit.graph.passes, cnnkit.graph.identity;"
+        "print({'torch', 'onnx', 'onnxruntime', 'matplotlib', 'safetensors', 'rich'}"
+        " & set(sys.modules))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "set()"
