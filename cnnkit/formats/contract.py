@@ -64,7 +64,7 @@ def metadata(
         "version": _version(),
         "license": known.get("license"),
         MARK: CONTRACT_VERSION,
-        "cnnkit.graph.architecture": architecture.to_json(),
+        "cnnkit.architecture": architecture.to_json(),
         "cnnkit.dataset": known.get("dataset"),
         "cnnkit.dataset_sha256": known.get("dataset_sha256"),
         "cnnkit.preprocessing": {
@@ -154,7 +154,7 @@ def decode(path: Path, texts: Mapping[str, str], kind: str) -> dict[str, Any]:
 
 def architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
     """Return the architecture that an artefact states, or raise InputError."""
-    return Architecture.from_json(values.get("cnnkit.graph.architecture"), path)
+    return Architecture.from_json(values.get("cnnkit.architecture"), path)
 
 
 def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:

@@ -104,7 +104,7 @@ def held_weights(path: Path, metadata: dict[str, Any], arrays: dict[str, NDArray
     Raises:
         InputError: a parameter is missing or has another type or shape, or a class has no name.
     """
-    architecture = Architecture.from_json(metadata.get("cnnkit.graph.architecture"), path)
+    architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
     check_names(path, metadata, architecture)
     shapes = architecture.parameter_shapes()
     for name, shape in shapes.items():

@@ -75,7 +75,7 @@ def load_onnx(path: Path, threads: int) -> Model:
 
 def _parameters(path: Path, metadata: dict[str, Any], file: OnnxFile) -> dict[str, NDArray[Any]]:
     """Return the parameters that a quantised file's tensors stand for."""
-    architecture = Architecture.from_json(metadata.get("cnnkit.graph.architecture"), path)
+    architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
     try:
         return dequantise(file.tensors, architecture)
     except (KeyError, ValueError) as error:

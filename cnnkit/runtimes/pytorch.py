@@ -28,7 +28,7 @@ def load_torchscript(path: Path, threads: int) -> Model:
     import torch
 
     channels, height, width = Architecture.from_json(
-        metadata.get("cnnkit.graph.architecture"), path
+        metadata.get("cnnkit.architecture"), path
     ).input
     try:
         with deprecation_known():

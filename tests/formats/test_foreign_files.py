@@ -132,11 +132,11 @@ def test_a_file_of_a_later_contract_is_refused(artefacts: dict[str, Path], tmp_p
         ("names", '["a"]', "without a name for each of its 10 classes"),
         ("names", '"0123456789"', "without a name for each of its 10 classes"),
         (
-            "cnnkit.graph.architecture",
+            "cnnkit.architecture",
             '{"input": [1, 28, 28], "blocks": [], "classes": 1e999}',
             "stack",
         ),
-        ("cnnkit.graph.architecture", "[]", "stack"),
+        ("cnnkit.architecture", "[]", "stack"),
     ],
 )
 def test_metadata_that_describes_no_network_is_refused(

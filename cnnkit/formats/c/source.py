@@ -79,7 +79,7 @@ def read_c(path: Path) -> Source:
     except (ValueError, KeyError) as error:
         raise InputError(path, f"is damaged ({error})", EXPORT_AGAIN) from error
     metadata = contract.decode(path, texts, "a C file")
-    architecture = Architecture.from_json(metadata.get("cnnkit.graph.architecture"), path)
+    architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
     check_names(path, metadata, architecture)
     tensors = {}
     for name, shape in architecture.parameter_shapes().items():
