@@ -5,9 +5,33 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
-from cnnkit.lazy import attach
+
+def _become_the_installed_package() -> None:
+    """Hand over to the cnnkit that was built and installed, if there is one further down the path.
+
+    In a checkout, `python -m` finds these sources first, which lack the extension. All of the
+    installed package is taken, this file too: no sources of today with an extension of yesterday.
+    """
+    from importlib.util import module_from_spec
+
+    for folder in sys.path:
+        spec = PathFinder.find_spec(__name__, [folder])
+        if spec is None or spec.loader is None:
+            continue
+        if PathFinder.find_spec(f"{__name__}._core", spec.submodule_search_locations):
+            sys.modules[__name__] = module_from_spec(spec)  # what `import` returns then
+            spec.loader.exec_module(sys.modules[__name__])
+            return
+
+
+if not PathFinder.find_spec(f"{__name__}._core", __path__):
+    _become_the_installed_package()
+
+from cnnkit.lazy import attach  # noqa: E402 - only now is it known whose
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import load_dataset as load_dataset

@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cnnkit import _core
-from cnnkit.errors import InputError
+import cnnkit
+from cnnkit.errors import InputError, MissingError
 
-HOSTS = Path(_core.__file__).parent / "_hosts"
+
+def _installed() -> Path:
+    """Return the folder of all hosts, in the one of a package's folders that holds compiled files.
+
+    Raises:
+        MissingError: cnnkit is not installed.
+    """
+    for folder in cnnkit.__path__:
+        if (found := Path(folder, "_hosts")).is_dir():
+            return found
+    raise MissingError("the host apps", "are not installed", "install cnnkit with `pip install .`")
 
 
 def hosts() -> list[tuple[str, str]]:
     """Return (format, host) of every host, sorted."""
-    return sorted((file.parts[-3], file.parts[-2]) for file in HOSTS.glob("*/*/check.sh"))
+    return sorted((file.parts[-3], file.parts[-2]) for file in _installed().glob("*/*/check.sh"))
 
 
 def host_folder(format: str, host: str) -> Path:
@@ -27,4 +37,4 @@ def host_folder(format: str, host: str) -> Path:
     if (format, host) not in hosts():
         known = ", ".join(f"{form}/{name}" for form, name in hosts())
         raise InputError(f"{format}/{host}", "is no host", f"choose one of {known}")
-    return HOSTS / format / host
+    return _installed() / format / host

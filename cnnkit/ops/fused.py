@@ -21,7 +21,7 @@ except ImportError as error:
     raise MissingError(
         "cnnkit._core",
         f"cannot be loaded ({error})",
-        "install cnnkit with `pip install .`, and leave the folder of its sources to use it",
+        "install cnnkit with `pip install .`",
     ) from error
 
 if TYPE_CHECKING:
