@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "fuse", "load", "load_dataset", "ort_custom_ops"]
 
-_find, _ = attach(
+_find, _names = attach(
     __name__,
     {
         "fuse": ".nn.fusion",
@@ -51,6 +51,7 @@ _find, _ = attach(
         "load_dataset": ".data.dataset",
         "ort_custom_ops": ".ops.ort_op",
     },
+    needs={"fuse": "torch"},
 )
 
 
@@ -63,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(["__version__", *_names()])

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cnnkit import ops
 from cnnkit.data.dataset import cache_folder
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError, MissingError
@@ -115,8 +116,6 @@ def examine() -> Diagnosis:
 def _kernels() -> Kernels:
     forced = os.environ.get("CNNKIT_ISA") or None
     try:
-        from cnnkit import ops
-
         available = list(ops.available_isas())
     except Exception as error:  # whatever it is, doctor is here to say so
         return Kernels(None, [], forced, f"the compiled extension cannot be loaded ({error})")

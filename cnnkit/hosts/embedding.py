@@ -17,6 +17,7 @@ from cnnkit.formats.registry import find_format
 from cnnkit.graph.weights import Weights
 from cnnkit.hosts.apps import host_folder
 from cnnkit.runs.folder import check_free
+from cnnkit.verify.run import reference_logits
 
 if TYPE_CHECKING:
     from cnnkit.verify.report import Report
@@ -45,8 +46,6 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
         VerdictError, MissingError: as `cnnkit.export.export`.
         StorageError: `folder` cannot be written.
     """
-    from cnnkit.verify.run import reference_logits
-
     form, source = find_format(format), host_folder(format, host)
     channels = weights.architecture.input[0]
     if channels != 1:

@@ -20,4 +20,5 @@ __getattr__, __dir__ = attach(
         "Network": ".network",
         "fuse": ".fusion",
     },
+    needs=dict.fromkeys(__all__, "torch"),
 )

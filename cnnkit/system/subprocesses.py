@@ -1,4 +1,4 @@
-"""Run a module of cnnkit in a fresh Python process: `run_module("cnnkit.cli", "doctor")`.
+"""Run a module of cnnkit in a fresh Python process: `run_module("cnnkit", "doctor")`.
 
 A fresh process has no state of this one (classes already scripted, thread pools, a model that never
 left memory), and a crash there is a result here.

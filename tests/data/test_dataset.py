@@ -84,7 +84,7 @@ def test_an_own_folder_never_touches_cache_or_network(folder: Path, empty_cache:
     assert not empty_cache.exists()
 
 
-def test_other_sizes_and_more_classes_are_taken_with_their_numbers_as_names(folder: Path) -> None:
+def test_other_sizes_and_more_classes_get_numbers_as_names(folder: Path) -> None:
     for images, labels, count in ((*FILES[:2], 26), (*FILES[2:], 26)):
         write_idx(folder / images, np.zeros((count, 12, 9), np.uint8))
         write_idx(folder / labels, np.arange(count, dtype=np.uint8))

@@ -330,7 +330,7 @@ def test_half_precision_and_other_devices_are_left() -> None:
         assert "the convolution's weight is" in report.left[0].reason
 
 
-def test_the_state_dict_keeps_its_names_and_the_result_can_be_trained_and_fused_again() -> None:
+def test_a_fused_model_keeps_its_state_names_and_can_be_trained() -> None:
     model = stack().train()
     fused, report = check(model, torch.rand(2, 4, 16, 16))
     assert report.fused

@@ -1,1 +1,21 @@
 """Many trainings at once: on the cores of this machine, or on a Ray cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnnkit.lazy import attach
+
+if TYPE_CHECKING:
+    from cnnkit.train.jobs.pool import Outcome as Outcome
+    from cnnkit.train.jobs.pool import run_jobs as run_jobs
+
+__all__ = ["Outcome", "run_jobs"]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "Outcome": ".pool",
+        "run_jobs": ".pool",
+    },
+)

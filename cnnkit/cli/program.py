@@ -1,0 +1,100 @@
+"""The program `cnnkit`: its verbs, its exit codes, and what becomes of errors.
+
+Results go to stdout (`--json`: one document), progress and messages to stderr. Verbs import what
+they need when they run, so that `cnnkit --help` does not wait for PyTorch.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from cnnkit.cli import (
+    bench,
+    data,
+    demo,
+    doctor,
+    embed,
+    evaluate,
+    export,
+    predict,
+    reproduce,
+    sweep,
+    train,
+    verify,
+)
+from cnnkit.cli.output import fail
+from cnnkit.errors import EXIT_BUG, EXIT_INTERRUPTED, CnnkitError
+
+DEBUG = "--debug"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 good, 1 a verification or gate said no, 2 bad usage or input, "
+    "3 a package or hardware is missing, 4 network, 5 reading or writing failed, "
+    "70 a bug of ours, 130 interrupted.",
+)
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        from cnnkit import __version__
+
+        typer.echo(f"cnnkit {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def root(
+    # Only declared for --help: `main` takes it out of the arguments, wherever it stands.
+    debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Train a small CNN, export it, prove the export equal, and run it fast on a CPU."""
+
+
+app.command()(train.train)
+app.command()(reproduce.reproduce)
+app.command(context_settings=sweep.EXTRA)(sweep.sweep)
+app.command("eval")(evaluate.evaluate)
+app.command()(predict.predict)
+app.command()(export.export)
+app.command()(embed.embed)
+app.command()(verify.verify)
+app.command()(bench.bench)
+app.command()(demo.demo)
+app.command()(data.data)
+app.command()(doctor.doctor)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; every error becomes a message and an exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(args=[word for word in words if word != DEBUG], prog_name="cnnkit")
+    except KeyboardInterrupt:
+        fail("interrupted")
+        sys.exit(EXIT_INTERRUPTED)
+    except CnnkitError as error:
+        if DEBUG in words:
+            raise
+        fail(str(error))
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if DEBUG in words:
+            raise
+        fail(
+            f"this is a bug in cnnkit ({type(error).__name__}: {error}). Run it again with {DEBUG}"
+            " and report what that prints."
+        )
+        sys.exit(EXIT_BUG)
