@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,10 +20,6 @@ from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
-
-# Processes that tests start must take the installed package, not the sources that lie in the
-# current folder without their extension.
-os.environ["PYTHONSAFEPATH"] = "1"
 
 
 @dataclass(frozen=True)

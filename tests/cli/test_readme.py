@@ -1,4 +1,8 @@
-"""README's commands, taken from README itself, so that it cannot rot."""
+"""README's commands, taken from README itself, so that it cannot rot.
+
+They run in a folder like that of a person who follows README: a checkout, whose sources lie in
+Python's way to the installed package, with a run in it.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,14 @@ def marked(name: str) -> list[str]:
     return found[1].splitlines()
 
 
+def python(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run Python in `folder`, which is first on its search path unless a word forbids it."""
+    return subprocess.run(
+        [sys.executable, *map(str, words)],
+        cwd=folder, text=True, capture_output=True, check=False,
+    )  # fmt: skip
+
+
 def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run one README line in `folder` with this environment's programs."""
     line = line.split("#")[0].strip().replace(".venv/bin/", "")
@@ -46,10 +58,16 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def copy_sources(folder: Path) -> None:
+    compiled = shutil.ignore_patterns("__pycache__", "_core.*.so", "_core*.pyd", "_hosts")
+    shutil.copytree(ROOT / "cnnkit", folder / "cnnkit", ignore=compiled)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, trained_run: Path, mnist: Dataset) -> Path:
-    """A person's folder after the first command: a run, its export, a picture of a digit."""
+    """A person's folder after the first command: the sources, a run, a picture of a digit."""
     folder = tmp_path_factory.mktemp("readme")
+    copy_sources(folder)
     shutil.copytree(trained_run, folder / "runs" / "train" / "mnist-1")
     picture = np.kron(255 - mnist.test.images[0, 0], np.ones((8, 8), dtype=np.uint8))
     Image.fromarray(picture).save(folder / "my-digit.png")
@@ -87,13 +105,7 @@ def test_the_python_blocks_run_as_they_stand(folder: Path) -> None:
     run(marked("train")[-1], folder)
     assert len(blocks("python")) >= 2
     for block in blocks("python"):
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", block],
-            cwd=folder,
-            text=True,
-            capture_output=True,
-            check=False,
-        )
+        done = python(folder, "-W", "error", "-c", block)
         assert done.returncode == 0, f"{block}\n{done.stderr}"
 
 
@@ -103,3 +115,48 @@ def test_every_verb_of_the_command_line_is_in_the_table() -> None:
     for command in app.registered_commands:
         name = command.name or (command.callback.__name__ if command.callback else "")
         assert f"`cnnkit {name}" in README
+
+
+def test_in_a_checkout_the_module_is_the_installed_program(folder: Path) -> None:
+    for words in (["--help"], ["doctor"], ["eval", "runs/train/mnist-1"]):
+        done = python(folder, "-m", "cnnkit", *words)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == run(shlex.join(["cnnkit", *words]), folder).stdout
+
+
+def test_in_a_checkout_the_embedded_app_is_the_installed_one(folder: Path) -> None:
+    words = ("--format", "onnx", "--host", "python", "-o", "app", "runs/train/mnist-1")
+    done = python(folder, "-m", "cnnkit", "embed", *words)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "app" / "check.sh").is_file()
+
+
+def test_in_a_checkout_torchrun_trains(folder: Path, small_data: Path) -> None:
+    assert "`torchrun --nproc-per-node 2 -m cnnkit train --engine torch`" in README
+    done = python(
+        folder, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2,
+        "-m", "cnnkit", "train", "--engine", "torch",
+        "--epochs", 1, "--data", small_data, "-o", "runs/distributed",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (folder / "runs" / "distributed" / "weights.safetensors").is_file()
+
+
+def test_sources_and_installed_modules_are_never_mixed(tmp_path: Path) -> None:
+    copy_sources(tmp_path)
+    for file in tmp_path.glob("cnnkit/**/*.py"):
+        if file != tmp_path / "cnnkit" / "__init__.py":
+            file.write_text("raise RuntimeError('a module of the sources')")
+    place = "import cnnkit.ops; print(cnnkit.__file__, cnnkit.ops.__file__, cnnkit.ops.isa())"
+    in_checkout, elsewhere = python(tmp_path, "-c", place), python(tmp_path, "-P", "-c", place)
+    assert elsewhere.returncode == 0, elsewhere.stderr
+    assert in_checkout.stdout == elsewhere.stdout, in_checkout.stderr
+
+
+def test_sources_that_were_never_installed_say_so(tmp_path: Path) -> None:
+    copy_sources(tmp_path)
+    (tmp_path / "numpy").symlink_to(Path(np.__file__).parent)
+    # Without site-packages (-S) there is no other cnnkit; `numpy` is taken from this folder.
+    done = python(tmp_path, "-S", "-c", "import cnnkit.ops; cnnkit.ops.isa()")
+    assert "cnnkit._core: cannot be loaded" in done.stderr
+    assert "Install cnnkit with `pip install .`." in done.stderr
