@@ -146,9 +146,9 @@ FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
     (_missing, "own", f"holds no {TEST_LABELS} "),
     (_short, TRAIN_IMAGES, "is too short: its header says 30x28x28"),
     (_long, TRAIN_IMAGES, "is too long"),
-    (_cut_gzip, TEST_IMAGES, "is a gzip file that was cut off"),
+    (_cut_gzip, TEST_IMAGES, "is a truncated gzip file"),
     (_corrupt_gzip, TEST_IMAGES, "is a damaged gzip file"),
-    (_wrong_magic, TRAIN_LABELS, "is no IDX file: it starts with 0x89504e47"),
+    (_wrong_magic, TRAIN_LABELS, "is not an IDX file: it starts with 0x89504e47"),
     (_floats, TRAIN_LABELS, "holds float32 values"),
     (_fewer_labels, TRAIN_LABELS, "has 29 labels for 30 images"),
     (_swapped, TEST_IMAGES, "holds an array of shape [12], not images"),
@@ -175,7 +175,7 @@ def test_each_fault_of_a_folder_is_exit_code_2_naming_the_file(
 def test_what_is_no_folder_is_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for path in (tmp_path / "nowhere", tmp_path / "file"):
-        with pytest.raises(InputError, match="is no folder"):
+        with pytest.raises(InputError, match="is not a folder"):
             load_dataset("mnist", path)
 
 

@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 from support.corruptions import DAMAGES
 
 from cnnkit.data.dataset import Dataset
-from cnnkit.doctor import onnx_rewrite as onnx_fix
+from cnnkit.doctor import onnx_rewrite
 from cnnkit.doctor.compatibility import find_hosts
 from cnnkit.doctor.onnx_rewrite import fix
 from cnnkit.errors import InputError, StorageError, VerdictError
@@ -154,7 +154,7 @@ def test_a_conversion_that_changes_the_answers_is_not_kept(
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * 2, tensor.name))
         return model
 
-    monkeypatch.setattr(onnx_fix, "_convert", wrong)
+    monkeypatch.setattr(onnx_rewrite, "_convert", wrong)
     with pytest.raises(VerdictError, match="answers otherwise after the change"):
         fix(tmp_path / "other.onnx")
 

@@ -21,7 +21,7 @@ from cnnkit import ops
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import Architecture
 from cnnkit.nn.network import Network
-from cnnkit.ops import torch_weights as torch_prepared
+from cnnkit.ops import torch_weights
 from cnnkit.ops.cases import CASES, REFERENCE_BLOCKS, Case
 
 op = torch.ops.cnnkit.conv_relu_pool
@@ -257,12 +257,12 @@ def test_large_weights_are_made_ready_once_and_no_change_is_missed(grad: bool) -
 
 def test_kept_weights_are_dropped_with_their_tensor() -> None:
     weight = torch.rand(32, 32, 3, 3)
-    before = len(torch_prepared._kept)
+    before = len(torch_weights._kept)
     op(torch.rand(1, 32, 8, 8), weight)
-    assert len(torch_prepared._kept) == before + 1
+    assert len(torch_weights._kept) == before + 1
     del weight
     gc.collect()
-    assert len(torch_prepared._kept) <= before
+    assert len(torch_weights._kept) <= before
 
 
 def test_a_training_step_of_the_network_is_the_same() -> None:
