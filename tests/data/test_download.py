@@ -21,8 +21,7 @@ import platformdirs
 import pytest
 from rich.progress import Progress
 
-from cnnkit.data import download
-from cnnkit.data import registry, sources
+from cnnkit.data import download, registry, sources
 from cnnkit.data.dataset import Dataset, load_dataset
 from cnnkit.data.idx import format_idx
 from cnnkit.data.registry import DATASETS, FILES
@@ -349,4 +348,6 @@ cli.main(["data", "--fetch"])
     assert left(tmp_path / "mnist") == sorted(FILES[1:])
     published = DATASETS["mnist"]
     assert all(download.is_published(published, tmp_path / "mnist" / name) for name in FILES[1:])
-    assert set(json.loads((tmp_path / "mnist" / download.SOURCES_FILE).read_text())) == set(FILES[1:])
+    assert set(json.loads((tmp_path / "mnist" / download.SOURCES_FILE).read_text())) == set(
+        FILES[1:]
+    )

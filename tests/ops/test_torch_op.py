@@ -186,7 +186,7 @@ def test_forward_mode_is_not_dropped_in_silence() -> None:
 
 @opcheck_warns
 @pytest.mark.parametrize("grad", [False, True])
-@pytest.mark.parametrize("name", ["conv_relu_pool", "conv_relu_pool_with_winners"])
+@pytest.mark.parametrize("name", ["conv_relu_pool", "conv_relu_pool_with_indices"])
 @pytest.mark.parametrize("case", [REFERENCE_BLOCKS[1], CASES[10]], ids=lambda case: case.name)
 def test_pytorch_finds_no_fault_with_the_operations(case: Case, name: str, grad: bool) -> None:
     x, weight, bias = tensors(case, grad)
@@ -199,8 +199,8 @@ def test_pytorch_finds_no_fault_with_the_operations(case: Case, name: str, grad:
 @pytest.mark.parametrize("want_dx", [False, True])
 def test_pytorch_finds_no_fault_with_the_backward_operation(want_dx: bool) -> None:
     x, weight, bias = tensors(REFERENCE_BLOCKS[1])
-    y, winners = torch.ops.cnnkit.conv_relu_pool_with_winners(x, weight, bias, *SIZES)
-    arguments = (torch.rand_like(y), x, winners, weight, *SIZES, want_dx)
+    y, indices = torch.ops.cnnkit.conv_relu_pool_with_indices(x, weight, bias, *SIZES)
+    arguments = (torch.rand_like(y), x, indices, weight, *SIZES, want_dx)
     torch.library.opcheck(torch.ops.cnnkit.conv_relu_pool_backward, arguments)
 
 
@@ -257,12 +257,12 @@ def test_large_weights_are_made_ready_once_and_no_change_is_missed(grad: bool) -
 
 def test_kept_weights_are_dropped_with_their_tensor() -> None:
     weight = torch.rand(32, 32, 3, 3)
-    before = len(torch_weights._kept)
+    before = len(torch_weights._cache)
     op(torch.rand(1, 32, 8, 8), weight)
-    assert len(torch_weights._kept) == before + 1
+    assert len(torch_weights._cache) == before + 1
     del weight
     gc.collect()
-    assert len(torch_weights._kept) <= before
+    assert len(torch_weights._cache) <= before
 
 
 def test_a_training_step_of_the_network_is_the_same() -> None:
