@@ -229,7 +229,7 @@ def test_an_empty_cache_is_told_with_the_way_to_fill_it(
 ) -> None:
     result = cli("data")
     assert result.exit_code == 0
-    assert result.stdout.count("not here yet") == 4
+    assert result.stdout.count("missing") == 4
     assert "--fetch" in result.stdout
     assert not empty_cache.exists()
 
