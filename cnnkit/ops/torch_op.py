@@ -22,13 +22,14 @@ from cnnkit.ops.torch_autograd import indices_fit, is_plain, is_supported, needs
 from cnnkit.ops.torch_weights import Sizes, pack, pack_for_gradient
 
 # As with PyTorch's max_pool2d and max_pool2d_with_indices, the public operator computes no indices;
-# the internal one does, for the gradient.
+# the internal one ("winners" are indices) does, for the gradient. Its name cannot change: compiled
+# graphs in torch.compile's cache on disk call it.
 PARAMETERS = (
     "int[2] stride=1, int[2] padding=0, int[2] pool_kernel=2, int[2] pool_stride=[], "
     "int[2] pool_padding=0, *, str precision='default'"
 )
 FORWARD = "cnnkit::conv_relu_pool"
-WITH_INDICES = "cnnkit::conv_relu_pool_with_indices"
+WITH_INDICES = "cnnkit::conv_relu_pool_with_winners"
 BACKWARD = "cnnkit::conv_relu_pool_backward"
 SCHEMAS = {
     FORWARD: f"(Tensor x, Tensor weight, Tensor? bias=None, {PARAMETERS}) -> Tensor",
@@ -145,7 +146,7 @@ def _autograd(
             return three_operations(x, weight, bias, *parameters)
         if is_plain(x, weight, bias):
             return torch_autograd.differentiable(x, weight, bias, parameters, precision)
-        y: Tensor = torch.ops.cnnkit.conv_relu_pool_with_indices(
+        y: Tensor = torch.ops.cnnkit.conv_relu_pool_with_winners(
             x, weight, bias, *parameters, precision=precision
         )[0]
         return y

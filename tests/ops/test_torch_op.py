@@ -186,7 +186,7 @@ def test_forward_mode_is_not_dropped_in_silence() -> None:
 
 @opcheck_warns
 @pytest.mark.parametrize("grad", [False, True])
-@pytest.mark.parametrize("name", ["conv_relu_pool", "conv_relu_pool_with_indices"])
+@pytest.mark.parametrize("name", ["conv_relu_pool", "conv_relu_pool_with_winners"])
 @pytest.mark.parametrize("case", [REFERENCE_BLOCKS[1], CASES[10]], ids=lambda case: case.name)
 def test_pytorch_finds_no_fault_with_the_operations(case: Case, name: str, grad: bool) -> None:
     x, weight, bias = tensors(case, grad)
@@ -199,7 +199,7 @@ def test_pytorch_finds_no_fault_with_the_operations(case: Case, name: str, grad:
 @pytest.mark.parametrize("want_dx", [False, True])
 def test_pytorch_finds_no_fault_with_the_backward_operation(want_dx: bool) -> None:
     x, weight, bias = tensors(REFERENCE_BLOCKS[1])
-    y, indices = torch.ops.cnnkit.conv_relu_pool_with_indices(x, weight, bias, *SIZES)
+    y, indices = torch.ops.cnnkit.conv_relu_pool_with_winners(x, weight, bias, *SIZES)
     arguments = (torch.rand_like(y), x, indices, weight, *SIZES, want_dx)
     torch.library.opcheck(torch.ops.cnnkit.conv_relu_pool_backward, arguments)
 
