@@ -64,8 +64,8 @@ def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = 
 
     Args:
         name: a key of DATASETS.
-        folder: an IDX folder with the four standard files, plain or .gz, instead of the cache. It is
-            the user's own data, whatever `name` says, unless its files have the SHA-256 of a
+        folder: an IDX folder with the four standard files, plain or .gz, instead of the cache. It
+            is the user's own data, whatever `name` says, unless its files have the SHA-256 of a
             published data set. Its class names are those in its classes.txt, or else numbers.
         quiet: show no progress.
 

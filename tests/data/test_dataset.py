@@ -221,7 +221,7 @@ def test_plain_fashion_files_are_whole_but_cannot_be_compared(
 ) -> None:
     result = cli("data", "--dataset", "fashion-mnist", "--data", folder)
     assert result.exit_code == 0
-    assert result.stdout.count("only hashes of gzip files were published") == 4
+    assert result.stdout.count("only hashes of the gzip files were published") == 4
 
 
 def test_an_empty_cache_is_told_with_the_way_to_fill_it(
