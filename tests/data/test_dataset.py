@@ -1,4 +1,4 @@
-"""A person's own folder is checked file by file; `cnnkit data` tells what lies where."""
+"""A user's own folder is checked file by file; `cnnkit data` reports on every file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A small whole data set of random 28x28 images."""
+    """A small complete data set of random 28x28 images."""
     folder = tmp_path / "own"
     generator = np.random.default_rng(0)
     for images, labels, count in ((*FILES[:2], 30), (*FILES[2:], 12)):

@@ -1,4 +1,4 @@
-"""Whatever mirrors, package index, disk and network do: the cache holds whole verified files."""
+"""The cache holds only complete, verified files, even if mirrors, disk or network fail."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def mirrors(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Make a published data set `tiny`; torchvision knows it, with these mirrors."""
+    """Register a published data set `tiny`, for which torchvision lists these mirrors."""
 
     def publish(*bases: str, package: str | None = None) -> None:
         digests = {name: sha256(content) for name, content in TINY.items()}

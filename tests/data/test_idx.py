@@ -1,4 +1,4 @@
-"""The IDX reader takes exactly what the format says, and names everything else."""
+"""The IDX reader accepts exactly the format, and names every fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cnnkit doctor MODEL` says which hosts load a file; `--fix` makes one that more of them load."""
+"""`cnnkit doctor MODEL` shows which runtimes load a file; `--fix` rewrites it for more of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cnnkit.graph.weights import Weights
 
 
 def foreign(path: Path, opset: int = 21, ir_version: int = 10, external: bool = False) -> None:
-    """A model of another exporter: Clip and Split have other inputs or attributes in old opsets."""
+    """A model of another exporter; its operators have other inputs or attributes in old opsets."""
     weight = np.random.default_rng(0).random((6, 3), dtype=np.float32)
     graph = helper.make_graph(
         [

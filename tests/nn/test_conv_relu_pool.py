@@ -1,4 +1,4 @@
-"""`ConvReLUPool2d` is Conv2d → ReLU → MaxPool2d in one module, whatever is done with it."""
+"""`ConvReLUPool2d` behaves like Conv2d → ReLU → MaxPool2d in every use of a module."""
 
 from __future__ import annotations
 

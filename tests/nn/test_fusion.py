@@ -1,4 +1,4 @@
-"""`cnnkit.fuse` replaces what is safe in any model, leaves the rest, and says which and why."""
+"""`cnnkit.fuse` replaces what is safe in any model, leaves the rest, and reports why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Report = Any
 
 
 def check(model: nn.Module, x: Tensor, tolerance: float = 1e-5) -> tuple[nn.Module, Report]:
-    """Fuse; the answers must be equal and the model untouched."""
+    """Fuse a model; the outputs must be equal and the model unchanged."""
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     kinds = [type(module) for module in model.modules()]
     fused, report = cnnkit.fuse(model)
@@ -269,7 +269,7 @@ def test_relu_and_pool_modules_may_be_shared() -> None:
 
 
 class Branching(nn.Module):
-    """What torch.fx cannot follow: the data decide. Its Sequential is indexed besides."""
+    """Control flow that depends on data, which torch.fx cannot trace; it indexes a Sequential."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The fused operation is a PyTorch operation: gradients, fakes, torch.compile, torch.export."""
+"""The fused operator in PyTorch: gradients, fake tensors, torch.compile, torch.export."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cnnkit.ops import torch_weights
 from cnnkit.ops.cases import CASES, REFERENCE_BLOCKS, Case
 
 op = torch.ops.cnnkit.conv_relu_pool
-SIZES = ([1, 1], [1, 1], [3, 2], [2, 2], [1, 1])  # of the operation, after the tensors
+SIZES = ([1, 1], [1, 1], [3, 2], [2, 2], [1, 1])  # the arguments after the tensors
 GRADIENT_TOLERANCE = 5e-6  # of the largest entry
 
 # torch.library.opcheck looks at .grad of tensors that it made itself.
@@ -244,7 +244,7 @@ def test_large_weights_are_made_ready_once_and_no_change_is_missed(grad: bool) -
     parameter = torch.nn.Parameter(weight, requires_grad=grad)
     p = {"stride": 1, "padding": 1, "pool_kernel": 2, "pool_stride": 2, "pool_padding": 0}
     for factor in (1, 1, -1, 2):
-        parameter.data.mul_(factor)  # which PyTorch does not count as a change
+        parameter.data.mul_(factor)  # which does not increase PyTorch's version counter
         bias.data.add_(factor)
         y, expected = ops.conv_relu_pool(x, parameter, bias, **p), three(x, parameter, bias, **p)
         torch.testing.assert_close(y, expected)
@@ -279,7 +279,7 @@ def test_a_training_step_of_the_network_is_the_same() -> None:
         return y
 
     for network, scores in ((plain, plain.logits), (fused, logits)):
-        # Not Adam, which makes a whole step of the rounding in a gradient that is almost zero.
+        # Not Adam, which turns the rounding of a gradient close to zero into a whole step.
         descent = torch.optim.SGD(network.parameters(), lr=0.1)
         for _ in range(3):
             descent.zero_grad()
