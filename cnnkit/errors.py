@@ -1,7 +1,6 @@
-"""Errors that a person can act on: `raise InputError("x.onnx", "is truncated", "export it again")`.
+"""Errors that a user can act on: `raise InputError("x.onnx", "is truncated", "export it again")`.
 
-Each class is one exit code of the command line; every message names the input, the reason
-and the way out.
+Each class is one exit code of the command line; every message has a subject, a reason and a remedy.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ class CnnkitError(Exception):
     """Base of all errors that cnnkit raises on purpose.
 
     Args:
-        subject: the input at fault, as the person wrote it (a path, an option, an argument).
+        subject: the input at fault, as the user wrote it (a path, an option, an argument).
         reason: what is wrong with it.
         remedy: what to do about it.
     """
@@ -29,31 +28,31 @@ class CnnkitError(Exception):
 
 
 class VerdictError(CnnkitError):
-    """A verification or a gate said no."""
+    """A verification or an acceptance check failed."""
 
     exit_code = 1
 
 
 class InputError(CnnkitError, ValueError):
-    """An option, an argument or a file's content is not what it must be."""
+    """An option, an argument or the content of a file is invalid."""
 
     exit_code = 2
 
 
 class MissingError(CnnkitError, ImportError):
-    """A package or the hardware that this needs is not here."""
+    """A required package or the required hardware is missing."""
 
     exit_code = 3
 
     @classmethod
     def package(cls, name: str, purpose: str, extra: str = "train") -> MissingError:
-        """Return the error for a package of an extra that `purpose` needs."""
+        """Return the error for a missing package of an extra that `purpose` needs."""
         reason = f"is not installed, and {purpose} needs it"
-        return cls(name, reason, f"get it with `python -m pip install 'cnnkit[{extra}]'`")
+        return cls(name, reason, f"install it with `python -m pip install 'cnnkit[{extra}]'`")
 
 
 class NetworkError(CnnkitError):
-    """Nothing that could be reached has the data."""
+    """No reachable source has the data."""
 
     exit_code = 4
 

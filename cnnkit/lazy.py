@@ -1,4 +1,4 @@
-"""Names that a package exports, imported when first used: importing a package costs nothing."""
+"""Lazy exports: a package's public names are imported on first use, so importing it is cheap."""
 
 from __future__ import annotations
 

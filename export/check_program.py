@@ -1,7 +1,7 @@
-"""Run a host's program on every image of a folder and compare its answers, for the checks.
+"""Run a host app on every image of a folder and compare its predictions, for the checks.
 
 `python check_program.py NAME FOLDER SUFFIX COMMAND...` writes the images as NUMBER.SUFFIX files,
-runs COMMAND with their names behind it, and expects a line `NUMBER.SUFFIX: NAME  (...` for each.
+runs COMMAND followed by their names, and expects a line `NUMBER.SUFFIX: NAME  (...` for each.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ENCODERS = {"pgm": as_pgm, "png": as_png}
 
 
 def main(name: str, folder: Path, suffix: str, command: list[str]) -> int:
-    """Return 0 if every printed label is the expected one."""
+    """Return 0 if every printed class is the expected one."""
     images, labels = np.load(folder / "images.npy"), np.load(folder / "labels.npy")
     names = (folder / "names.txt").read_text().splitlines()
     files = [f"{i}.{suffix}" for i in range(len(images))]

@@ -1,4 +1,4 @@
-// What the C++ hosts share: reading a picture, and the self-test on an artefact's own images.
+// Shared by the C++ host apps: reading a picture, and the self-test on an artefact's golden images.
 // Needs nlohmann/json (one header).
 #pragma once
 
@@ -16,7 +16,7 @@ namespace host {
 
 using Pixels = std::vector<std::uint8_t>;
 
-// Raw pixels [H * W] of a binary PGM file (P5): a white digit on black.
+// Returns the raw pixels [H * W] of a binary PGM file (P5), for MNIST a white digit on black.
 inline Pixels read_pgm(const std::string& path, int height, int width) {
     std::ifstream file(path, std::ios::binary);
     std::string magic;
@@ -50,8 +50,7 @@ inline Pixels decode_base64(const std::string& text) {
     return bytes;
 }
 
-// An artefact's metadata: names, sizes, and images with the answers that any host must give to
-// them.
+// An artefact's metadata: class names, input size, and golden images with the expected outputs.
 struct About {
     explicit About(const nlohmann::json& values)
         : names(values.at("names")),
@@ -62,8 +61,8 @@ struct About {
           logits(values.at("cnnkit.golden.logits")),
           tolerance(values.at("cnnkit.golden.tolerance")) {}
 
-    // What is wrong with a host's answers to `images`, logits [16, K] and labels [16]; "" if
-    // nothing.
+    // Compares outputs for `images`, logits [16, K] and labels [16]; returns an error message, or
+    // "" if they are right.
     std::string check(const std::vector<float>& found,
                       const std::vector<std::int64_t>& answers) const {
         int wrong = 0;
@@ -72,7 +71,7 @@ struct About {
             wrong += answers.at(i) != labels[i];
             for (std::size_t k = 0; k < names.size(); ++k) {
                 const float off = std::fabs(found.at(i * names.size() + k) - logits[i][k]);
-                error = off <= error ? error : off;  // takes NaN
+                error = off <= error ? error : off;  // NaN becomes the error
             }
         }
         if (!wrong && error <= tolerance) return "";
@@ -89,7 +88,7 @@ struct About {
     float tolerance;
 };
 
-// A line for a picture: its file, its class, and the probability of every class.
+// Prints a line for a picture: its file, its class, and the probability of every class.
 inline void print_answer(const std::string& path, const About& about, const float* probabilities) {
     const auto classes = static_cast<long>(about.names.size());
     const auto best = std::max_element(probabilities, probabilities + classes) - probabilities;

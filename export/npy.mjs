@@ -1,4 +1,4 @@
-// Reads what the checks are given: npy("images.npy") returns {shape, data}. Only for checks.
+// Reads the .npy files of the checks: npy("images.npy") returns {shape, data}.
 
 import { readFileSync } from "node:fs";
 

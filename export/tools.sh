@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what a check lacks, by Debian's names: tools.sh chromium nlohmann-json3-dev
+# Install Debian packages that a check needs: tools.sh chromium nlohmann-json3-dev
 set -eu
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "This check needs $* (the names of Debian's packages). Install them and run it again."

@@ -1,4 +1,4 @@
-"""The command line: one module a verb, each a few lines around one library function."""
+"""The command line: one module per command, each a few lines around one library function."""
 
 from __future__ import annotations
 

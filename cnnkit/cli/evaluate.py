@@ -1,4 +1,4 @@
-"""`cnnkit eval [MODEL]`: accuracy, one row a class, confusion matrix."""
+"""`cnnkit eval [MODEL]`: accuracy, per-class scores and confusion matrix on the test set."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def evaluate(
     data: DataOption = None,
     picture: Annotated[
         Path | None,
-        typer.Option(help="Draw the confusion matrix there, as .png and as .svg.", metavar="FILE"),
+        typer.Option(help="Plot the confusion matrix to FILE, as .png and .svg.", metavar="FILE"),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Run a model on the test set, in the runtime of its format.
+    """Evaluate a model on the test set, in the runtime of its format.
 
-    Weights and runs are executed by cnnkit's own kernels, ONNX files by ONNX Runtime, TorchScript
-    by PyTorch.
+    Weights and runs are executed by cnnkit's native engine, ONNX files by ONNX Runtime, TorchScript
+    and pt2 files by PyTorch, C sources after compilation.
     """
     from cnnkit.evaluation.accuracy import draw, evaluate
     from cnnkit.evaluation.dataset import load_dataset_of
@@ -53,7 +53,7 @@ def evaluate(
         return
     show(opened, test.name, result)
     for path in pictures:
-        stderr(quiet).print(f"Confusion matrix drawn in {path}", markup=False, soft_wrap=True)
+        stderr(quiet).print(f"wrote the confusion matrix to {path}", markup=False, soft_wrap=True)
 
 
 def show(model: Model, dataset: str, result: Evaluation) -> None:
@@ -62,7 +62,7 @@ def show(model: Model, dataset: str, result: Evaluation) -> None:
     images = int(result.confusion.sum())
     about = f"{model.path} in {model.runtime}, {dataset}: {images:,} test images"
     console.print(about, markup=False, soft_wrap=True)
-    console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} right)\n")
+    console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} correct)\n")
     scores = Table("class", box=None, pad_edge=False)
     for title in ("precision", "recall", "F1", "support"):
         scores.add_column(title, justify="right")
@@ -70,7 +70,7 @@ def show(model: Model, dataset: str, result: Evaluation) -> None:
         shares = [f"{share:.4f}" for share in (score.precision, score.recall, score.f1)]
         scores.add_row(score.name, *shares, str(score.support))
     console.print(scores)
-    matrix = Table("true \\ answer", box=None, pad_edge=False)
+    matrix = Table("true \\ predicted", box=None, pad_edge=False)
     for name in model.names:
         matrix.add_column(name, justify="right")
     for name, row in zip(model.names, result.confusion, strict=True):

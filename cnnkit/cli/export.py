@@ -1,4 +1,4 @@
-"""`cnnkit export --format onnx [WEIGHTS] -o FILE`: an artefact that proved itself."""
+"""`cnnkit export --format onnx [WEIGHTS] -o FILE`: write an artefact and verify it."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ def export(
     ] = "onnx",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="By default mnist.onnx here, after data and format."),
+        typer.Option("--output", "-o", help="Default: named after data and format (mnist.onnx)."),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
     input: Annotated[
         str,
-        typer.Option(help="uint8: raw pixels, scaled inside; float32: pixels already in [0, 1]."),
+        typer.Option(help="uint8: raw pixels, scaled by the model; float32: pixels in [0, 1]."),
     ] = "uint8",
     opset: Annotated[
-        int | None, typer.Option(help="ONNX operator set, with the lowest IR version it allows.")
+        int | None, typer.Option(help="ONNX opset; the IR version is the lowest that it allows.")
     ] = None,
     max_drop: Annotated[
         float,
-        typer.Option(help="onnx-int8: the share of test images by which accuracy may fall."),
+        typer.Option(help="onnx-int8: largest allowed drop of the test accuracy (0.005 is 0.5 %)."),
     ] = 0.005,
     allow_near_ties: NearTiesOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write trained weights in another format, and keep the file only if it is proven equal.
+    """Export trained weights to another format, and keep the file only if it passes verification.
 
-    The file is reloaded in its own runtime in a fresh process and must give PyTorch's label for
-    every test image. If it does not, nothing is kept and the exit code is 1.
+    The file is loaded by its own runtime in a fresh process and must predict PyTorch's class for
+    every test image. Otherwise nothing is kept and the exit code is 1.
     """
     from cnnkit.cli.verify import show, show_unchecked
     from cnnkit.evaluation.dataset import load_dataset_of
@@ -80,5 +80,5 @@ def export(
     show_unchecked(report, messages)
     console = stdout()
     console.print(f"SHA-256 {facts['sha256']}")
-    done = f"{target} ({len(content):,} bytes) is verified and ready; {card} describes it"
+    done = f"{target} ({len(content):,} bytes) passed verification; {card} describes it"
     console.print(done, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and their help."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import typer
 
 DatasetOption = Annotated[
     str | None,
-    typer.Option("--dataset", help="Data by name; the one it was trained for by default."),
+    typer.Option("--dataset", help="Name of the data set; default: the one it was trained on."),
 ]
 DataOption = Annotated[
     Path | None,
     typer.Option(
         "--data",
         metavar="DIR",
-        help="Your own four IDX files, plain or .gz, and class names in classes.txt (one a line).",
+        help="Your own four IDX files, plain or .gz, and class names in classes.txt, one per line.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="No progress and no messages.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no progress and no messages.")]
 NearTiesOption = Annotated[
     bool,
     typer.Option(
         "--allow-near-ties",
-        help="Let another label pass where the two best logits are so close that rounding decides.",
+        help="Accept another class if the two largest logits are so close that rounding decides.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""What the verbs share: the two streams and the JSON document."""
+"""Output of the commands: the two streams and the JSON document."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def stdout() -> Console:
 
 
 def stderr(quiet: bool = False) -> Console:
-    """Return the console for progress and messages; `quiet` drops them."""
+    """Return the console for progress and messages; `quiet` silences it."""
     return Console(stderr=True, highlight=False, quiet=quiet)
 
 
 def emit_json(command: str, document: dict[str, Any]) -> None:
-    """Print a verb's one JSON document."""
+    """Print a command's JSON document."""
     typer.echo(
         json.dumps({"schema_version": SCHEMA_VERSION, "command": command, **document}, indent=2)
     )

@@ -1,4 +1,4 @@
-"""`cnnkit predict MODEL IMAGE...`: the likeliest classes of a person's own pictures."""
+"""`cnnkit predict MODEL IMAGE...`: the most probable classes of a user's own pictures."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[Path, typer.Argument(help="A run, a weights file or an exported file.")],
     images: Annotated[list[Path], typer.Argument(help="Pictures, such as PNG or JPEG files.")],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
-    show: Annotated[bool, typer.Option("--show", help="Draw what the network is given.")] = False,
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to print.")] = 3,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print the network's input as text.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Name the likeliest classes of your own pictures, with their probabilities.
+    """Print the most probable classes of your own pictures, with their probabilities.
 
-    One digit a picture, of any size, dark on light or light on dark. It is cropped, scaled and
-    centred as MNIST's images were; `--show` lets you check that the right thing was found.
+    Each picture must show one digit, of any size, dark on light or light on dark. It is cropped,
+    scaled and centred like MNIST's images; `--show` prints the result.
     """
     from cnnkit.evaluation.prediction import predict
     from cnnkit.runtimes.loader import load
@@ -45,7 +47,7 @@ def predict(
 
 
 def tabulate(predictions: list[PicturePrediction], show: bool) -> None:
-    """Print a row a picture and, where asked, what the network was given."""
+    """Print a row per picture, and with `show` also the network's input."""
     from cnnkit.evaluation.prediction import sketch
 
     console = stdout()

@@ -1,7 +1,7 @@
-"""The program `cnnkit`: its verbs, its exit codes, and what becomes of errors.
+"""The program `cnnkit`: its commands, exit codes and error messages.
 
-Results go to stdout (`--json`: one document), progress and messages to stderr. Verbs import what
-they need when they run, so that `cnnkit --help` does not wait for PyTorch.
+Results go to stdout (with `--json` as one document), progress and messages to stderr. Commands
+import the library inside their function, so that `cnnkit --help` does not wait for PyTorch.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 good, 1 a verification or gate said no, 2 bad usage or input, "
-    "3 a package or hardware is missing, 4 network, 5 reading or writing failed, "
-    "70 a bug of ours, 130 interrupted.",
+    epilog="Exit codes: 0 success, 1 a verification or an acceptance check failed, 2 invalid usage "
+    "or input, 3 missing package or hardware, 4 network error, 5 read or write error, "
+    "70 a bug in cnnkit, 130 interrupted.",
 )
 
 
 def print_version(wanted: bool) -> None:
-    """Print the version and stop."""
+    """Print the version and exit."""
     if wanted:
         from cnnkit import __version__
 
@@ -53,7 +53,7 @@ def print_version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    # Only declared for --help: `main` takes it out of the arguments, wherever it stands.
+    # Declared for --help only: `main` removes it from the arguments, wherever it occurs.
     debug: Annotated[bool, typer.Option(DEBUG, help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool,
@@ -78,7 +78,7 @@ app.command()(doctor.doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit; every error becomes a message and an exit code."""
+    """Run the command line and exit; turn every error into a message and an exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         app(args=[word for word in words if word != DEBUG], prog_name="cnnkit")
@@ -95,6 +95,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         fail(
             f"this is a bug in cnnkit ({type(error).__name__}: {error}). Run it again with {DEBUG}"
-            " and report what that prints."
+            " and report the output."
         )
         sys.exit(EXIT_BUG)

@@ -1,4 +1,4 @@
-"""`cnnkit verify FILE...`: the proof that an artefact is the network it was made from."""
+"""`cnnkit verify FILE...`: verify that an artefact equals the network it was exported from."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def verify(
     files: Annotated[list[Path], typer.Argument(help="Exported files, weights files or runs.")],
     weights: Annotated[
         Path | None,
-        typer.Option(help="What to hold them against; by default the run they were made from."),
+        typer.Option(help="Weights to compare with; default: the run they were exported from."),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
@@ -31,10 +31,10 @@ def verify(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Hold artefacts against their weights, over all test images, in their own runtime.
+    """Compare artefacts with their weights on all test images, each in its own runtime.
 
-    Exits with 1 if a file is not the network: another label for any image, logits further off
-    than rounding, other weights or metadata, outputs that contradict each other.
+    Exits with 1 if an artefact differs from the network: another predicted class for any image,
+    logits that differ by more than rounding, other weights or metadata, inconsistent outputs.
     """
     from cnnkit.evaluation.dataset import load_dataset_of
     from cnnkit.formats.checkpoint import read_weights
@@ -54,12 +54,12 @@ def verify(
         show_unchecked(reports[-1], stderr(quiet))
     failed = [str(report.path) for report in reports if not report.passed]
     if failed:
-        raise VerdictError(", ".join(failed), "is not the network", "export it again")
+        raise VerdictError(", ".join(failed), "differs from the network", "export it again")
 
 
 def show(report: Report, console: Console) -> None:
-    """Print a report: one line a check, then the accuracies and every disagreement."""
-    verdict = "[green]verified[/]" if report.passed else "[red]NOT the network[/]"
+    """Print a report: one line per check, then the accuracies and every disagreement."""
+    verdict = "[green]verified[/]" if report.passed else "[red]NOT verified[/]"
     console.print(f"{escape(str(report.path))}: {verdict}", soft_wrap=True)
     console.print(f"  {report.runtime} against {escape(report.reference)}", soft_wrap=True)
     for check in report.checks:
@@ -86,7 +86,7 @@ def show_agreement(agreement: Agreement, batches: tuple[int, ...], console: Cons
         kind = "near tie" if case.near_tie else "real"
         console.print(
             f"  image {case.image}: {case.answer} instead of {case.reference} "
-            f"(truth {case.truth}; the reference's margin is {case.margin:.3g}: {kind})",
+            f"(true class {case.truth}; the reference's margin is {case.margin:.3g}: {kind})",
             soft_wrap=True,
         )
     if len(agreement.disagreements) > 20:
@@ -94,5 +94,5 @@ def show_agreement(agreement: Agreement, batches: tuple[int, ...], console: Cons
 
 
 def show_unchecked(report: Report, console: Console) -> None:
-    """Print what a verification says nothing about."""
+    """Print what a verification does not cover."""
     console.print("Not checked: " + "; ".join(report.unchecked) + ".", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Images and labels: where they come from, what they are, in which order they are used."""
+"""Images and labels: data sets, their download, IDX files, batch order, photos."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Names of the classes in a person's own data: `class_names(folder, count)`.
+"""Class names of a user's own data: `class_names(folder, count)`.
 
-They stand in the folder's classes.txt, UTF-8, one name a line in the order of the labels from 0 on.
-Without that file the classes are called by their numbers.
+They are read from the folder's classes.txt: UTF-8, one name per line, in the order of the labels.
+Without that file, the names are the labels' numbers.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
 CLASSES_FILE = "classes.txt"
-REMEDY = "write one name a line, in the order of the labels from 0 on"
+REMEDY = "write one name per line, in the order of the labels from 0"
 
 
 def class_names(folder: Path, count: int) -> tuple[str, ...]:
     """Return the names of `count` classes.
 
     Raises:
-        InputError: classes.txt is not UTF-8, or does not give each class one name of its own.
+        InputError: classes.txt is not UTF-8, or does not give each class a unique name.
         StorageError: it cannot be read.
     """
     path = folder / CLASSES_FILE
@@ -37,7 +37,7 @@ def class_names(folder: Path, count: int) -> tuple[str, ...]:
 
 def _read(path: Path) -> list[str]:
     try:
-        text = read_bytes(path).decode("utf-8-sig")  # Windows' editors mark UTF-8 at its start
+        text = read_bytes(path).decode("utf-8-sig")  # some editors write a byte-order mark
     except UnicodeDecodeError as error:
         raise InputError(path, f"is not UTF-8 text ({error.reason})", "save it as UTF-8") from error
     names = [line.strip() for line in text.replace("\r\n", "\n").removesuffix("\n").split("\n")]

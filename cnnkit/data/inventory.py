@@ -1,4 +1,4 @@
-"""What lies where, and whether it is the published data: `inventory("mnist")`."""
+"""Report on the files of a data set, compared with the published ones: `inventory("mnist")`."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from cnnkit.system.files import read_bytes, sha256
 
 
 class Verdict(StrEnum):
-    """How a file compares with the published one of that name."""
+    """How a file compares with the published file of that name."""
 
-    PUBLISHED = "published"  # equal by SHA-256
-    OTHER = "other"  # whole, but another: right in a person's own folder, wrong in the cache
-    UNCHECKED = "unchecked"  # no digest of its uncompressed form was ever published
+    PUBLISHED = "published"  # same SHA-256
+    OTHER = "other"  # valid, but different: fine in a user's own folder, wrong in the cache
+    UNCHECKED = "unchecked"  # the digest of its uncompressed form was never published
     DAMAGED = "damaged"
     MISSING = "missing"
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """One of the four files.
+    """Report on one of the four files.
 
     Attributes:
         name: its standard name.
-        verdict: how it compares with the published one.
-        path: where it is; None where it is missing.
-        source: where it came from, as far as that is known.
-        shape: [N, H, W] or [N]; empty where it cannot be read.
-        sha256: of the uncompressed IDX file; empty where it cannot be read.
-        problem: what is wrong with a damaged one.
+        verdict: how it compares with the published file.
+        path: where it is; None if it is missing.
+        source: where it came from; empty if unknown.
+        shape: [N, H, W] or [N]; empty if it cannot be read.
+        sha256: of the uncompressed IDX file; empty if it cannot be read.
+        problem: why a damaged file cannot be read.
     """
 
     name: str
@@ -54,12 +54,12 @@ class Inventory:
 
     dataset: str
     folder: Path
-    cached: bool  # the folder is ours, so only published files may be in it
+    cached: bool  # the folder is cnnkit's cache, which may hold published files only
     files: list[FileReport]
 
     @property
     def complete(self) -> bool:
-        """All four files are here and whole."""
+        """All four files are present and readable."""
         return not {file.verdict for file in self.files} & {Verdict.MISSING, Verdict.DAMAGED}
 
     def to_json(self) -> dict[str, Any]:
@@ -76,42 +76,44 @@ class Inventory:
         }
 
     def check(self) -> None:
-        """Raise InputError for the first file that must not be what it is; missing is no error."""
-        # A person's own folder was read before it was reported on: nothing in it is damaged.
+        """Raise InputError for the first damaged or wrong file in the cache; missing ones are fine.
+
+        A user's own folder needs no check: `inventory` has read it.
+        """
         for file in self.files if self.cached else ():
             if file.verdict in (Verdict.DAMAGED, Verdict.OTHER):
                 raise InputError(
                     file.path,
-                    file.problem or "is not the published file (its SHA-256)",
+                    file.problem or "is not the published file: its SHA-256 differs",
                     f"run `cnnkit data --dataset {self.dataset} --fetch`",
                 )
 
 
 def inventory(
-    name: str, folder: Path | None = None, bring: bool = False, quiet: bool = False
+    name: str, folder: Path | None = None, fetch_missing: bool = False, quiet: bool = False
 ) -> Inventory:
     """Report on the four files of a data set, in `folder` or in the cache.
 
     Args:
         name: a key of `cnnkit.data.DATASETS`.
-        folder: a person's own IDX folder; it must be whole.
-        bring: fetch into the cache what is missing or damaged there.
+        folder: a user's own IDX folder; it must be complete.
+        fetch_missing: download the files that are missing from the cache or damaged there.
         quiet: show no progress.
 
     Raises:
-        InputError: the name is unknown, or `folder` is no whole IDX folder.
-        NetworkError: `bring`, and no source delivered.
+        InputError: the name is unknown, or `folder` is not a complete IDX folder.
+        NetworkError: a file could not be downloaded.
         StorageError: a file cannot be read or written.
     """
     published = find_published(name)
     if folder is not None:
-        if bring:
+        if fetch_missing:
             raise InputError("--fetch", "fills the cache, not a folder", "leave --data out")
         read_folder(folder, str(folder))
         paths = find_files(folder)
         return Inventory(name, folder, False, [report(name, file, paths[file]) for file in FILES])
     cache = cache_folder(name)
-    if bring:
+    if fetch_missing:
         fetch(published, cache, quiet)
     kept = {file.removesuffix(".gz"): cache / file for file in published.sha256}
     return Inventory(name, cache, True, [report(name, file, kept[file]) for file in FILES])
@@ -128,7 +130,7 @@ def report(dataset: str, name: str, path: Path) -> FileReport:
         shape = parse_idx(raw, path).shape
     except InputError as error:
         return FileReport(name, Verdict.DAMAGED, path, source, problem=error.reason)
-    # What was published is a digest of the one form or of the other.
+    # The published digest is that of the plain file or that of the gzip file.
     digests = {name: sha256(raw), f"{name}.gz": sha256(content)}
     expected = find_published(dataset).sha256
     if any(expected.get(form) == digest for form, digest in digests.items()):

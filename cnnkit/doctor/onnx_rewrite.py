@@ -1,7 +1,7 @@
-"""An ONNX file that more hosts read: `fix(path, 17).content`, with what was changed.
+"""Rewrite an ONNX file so that more runtimes load it: `fix(path, 17).content`.
 
-Data that lies in other files comes in, the opset goes down to the one that is asked for, and the IR
-version to the lowest that the opset allows. The result must answer as the original does.
+External data is embedded, the opset is lowered to the requested one, and the IR version to the
+lowest that the opset allows. The new file must give the outputs of the original.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Fix:
 
     Attributes:
         content: its bytes.
-        changes: what is different now, a phrase each; none if the original was good already.
-        difference: how far its answers are from the original's, relative to the largest.
+        changes: a phrase for each change; empty if none was necessary.
+        difference: largest difference from the original's outputs, relative to the largest output.
     """
 
     content: bytes
@@ -38,12 +38,12 @@ class Fix:
 
 
 def fix(path: Path, opset: int = OPSET) -> Fix:
-    """Rewrite an ONNX file; the original stays as it is.
+    """Return a rewritten ONNX file; the original is not changed.
 
     Raises:
-        StorageError: the file, or one that holds its data, cannot be read.
-        InputError: it is no ONNX file, is damaged, or cannot be converted to this opset.
-        VerdictError: the result answers otherwise than the original.
+        StorageError: the file, or one with its external data, cannot be read.
+        InputError: it is not an ONNX file, is damaged, or cannot be converted to this opset.
+        VerdictError: the new file's outputs differ from the original's.
         MissingError: the onnx package is not installed.
     """
     try:
@@ -54,16 +54,17 @@ def fix(path: Path, opset: int = OPSET) -> Fix:
     if not LOWEST_OPSET <= opset <= onnx.defs.onnx_opset_version():
         raise InputError(
             f"--opset {opset}",
-            "is unknown",
+            "is not supported",
             f"choose one from {LOWEST_OPSET} to {onnx.defs.onnx_opset_version()}",
         )
     before = read_onnx(path)
     try:
-        model = onnx.load(path)  # with the data that lies in other files
-    except Exception as error:  # its errors have no common base class but this
+        model = onnx.load(path)  # with its external data
+    except Exception as error:  # onnx's errors have no other common base class
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InputError(path, f"cannot be read as a whole ({reason})", "bring its data") from error
-    changes = ["brought in the data of other files"] if before.external else []
+        remedy = "put the files with its external data beside it"
+        raise InputError(path, f"cannot be read completely ({reason})", remedy) from error
+    changes = ["embedded the external data"] if before.external else []
     if before.opsets.get("", 0) > opset:
         model = _convert(path, model, opset)
         changes.append(f"opset {before.opsets['']} → {opset}")
@@ -80,12 +81,12 @@ def _convert(path: Path, model: Any, opset: int) -> Any:
 
     try:
         converted = version_converter.convert_version(model, opset)
-    except Exception as error:  # the converter's errors have no common base class but this
+    except Exception as error:  # the converter's errors have no other common base class
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise InputError(
             path, f"cannot be converted to opset {opset} ({reason})", "choose another --opset"
         ) from error
-    # Shapes that it inferred say nothing new, and tract stumbles over them; the rest it forgets.
+    # The inferred shapes are redundant, and tract rejects them; the converter drops the metadata.
     del converted.graph.value_info[:]
     del converted.metadata_props[:]
     converted.metadata_props.extend(model.metadata_props)
@@ -97,7 +98,7 @@ def _convert(path: Path, model: Any, opset: int) -> Any:
 
 
 def _difference(path: Path, before: OnnxFile, content: bytes) -> float:
-    """Return how far the new answers are from the old ones, or raise if that is too far."""
+    """Return the largest difference of the new outputs from the old; raise if it is too large."""
     worst = 0.0
     with exchange_folder() as folder:
         new = folder / "model.onnx"
@@ -108,14 +109,14 @@ def _difference(path: Path, before: OnnxFile, content: bytes) -> float:
             except (TypeError, ValueError) as error:
                 raise InputError(
                     path,
-                    f"has an input that cannot be made up ({error})",
-                    "convert it by hand and compare its answers",
+                    f"has an input for which no random values can be generated ({error})",
+                    "convert it with the onnx package and compare the outputs yourself",
                 ) from error
             worst = max(worst, largest_difference(_run(path, feeds), _run(new, feeds)))
     if worst > TOLERANCE:
         raise VerdictError(
             path,
-            f"answers otherwise after the change (by {worst:.1e} of its largest output); "
+            f"gives other outputs after the rewrite (by {worst:.1e} of the largest output); "
             "nothing was kept",
             "choose another --opset, or export it again from its source",
         )
@@ -123,17 +124,19 @@ def _difference(path: Path, before: OnnxFile, content: bytes) -> float:
 
 
 def _run(path: Path, feeds: Arrays) -> Arrays:
-    """Run in ONNX Runtime, or, where that is too old for a file, in ONNX's own reference."""
-    found = run_all(path, feeds, ("ONNX Runtime",))["ONNX Runtime"]
-    if found.outputs is not None:
-        return found.outputs
+    """Run a file in ONNX Runtime, or, if that cannot load it, in ONNX's reference evaluator."""
+    run = run_all(path, feeds, ("ONNX Runtime",))["ONNX Runtime"]
+    if run.outputs is not None:
+        return run.outputs
     from onnx.reference import ReferenceEvaluator
 
     try:
         model = ReferenceEvaluator(str(path))
-        answers: Any = model.run(None, feeds)
-    except Exception as error:  # whatever it raises, there is nothing to compare with
+        outputs: Any = model.run(None, feeds)
+    except Exception as error:  # any error means that there is no reference output
         raise InputError(
-            path, f"runs nowhere here ({found.failure})", "export it again from its source"
+            path,
+            f"runs neither in ONNX Runtime nor in ONNX's reference evaluator ({run.failure})",
+            "export it again from its source",
         ) from error
-    return dict(zip(model.output_names, map(np.asarray, answers), strict=True))
+    return dict(zip(model.output_names, map(np.asarray, outputs), strict=True))

@@ -1,4 +1,4 @@
-"""Host apps that a network is embedded in, and the demo page."""
+"""Host apps (programs that embed a network), and the demo page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The host apps that came with the installation: `host_folder("onnx", "web")`.
+"""The installed host apps: `host_folder("onnx", "web")`.
 
 They are the folder export/ of the sources, installed beside the compiled extension.
 """
@@ -12,7 +12,7 @@ from cnnkit.errors import InputError, MissingError
 
 
 def _installed() -> Path:
-    """Return the folder of all hosts, in the one of a package's folders that holds compiled files.
+    """Return the folder of all host apps, which is beside the compiled extension.
 
     Raises:
         MissingError: cnnkit is not installed.
@@ -24,17 +24,17 @@ def _installed() -> Path:
 
 
 def hosts() -> list[tuple[str, str]]:
-    """Return (format, host) of every host, sorted."""
+    """Return (format, host) of every host app, sorted."""
     return sorted((file.parts[-3], file.parts[-2]) for file in _installed().glob("*/*/check.sh"))
 
 
 def host_folder(format: str, host: str) -> Path:
-    """Return the installed folder of a host.
+    """Return the installed folder of a host app.
 
     Raises:
-        InputError: there is no such host.
+        InputError: there is no such host app.
     """
     if (format, host) not in hosts():
         known = ", ".join(f"{form}/{name}" for form, name in hosts())
-        raise InputError(f"{format}/{host}", "is no host", f"choose one of {known}")
+        raise InputError(f"{format}/{host}", "is not a host app", f"choose one of {known}")
     return _installed() / format / host

@@ -1,7 +1,7 @@
-"""The drawing page on this machine: `with Demo(Path("runs/train/mnist-1")) as demo: demo.url`.
+"""A local server of the drawing page: `with Demo(Path("runs/train/mnist-1")) as demo: demo.url`.
 
-The page is the host export/onnx/web; its runtime here is this process, so that it needs no
-browser runtime and answers in cnnkit's own engine.
+The page is the host app export/onnx/web, but the network runs in this process, in cnnkit's native
+engine, instead of in the browser.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cnnkit.hosts.apps import host_folder
 from cnnkit.runtimes.loader import load
 from cnnkit.runtimes.model import Model
 
-TIMED_SECONDS = 0.002  # of repeated calls behind one figure in microseconds
+TIMED_SECONDS = 0.002  # of repeated calls for one measurement
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -33,15 +33,15 @@ TYPES = {
 
 
 class Demo:
-    """A server of the page, on this machine only; `serve` answers until it is interrupted.
+    """A server of the page, reachable from this machine only; `serve` runs until interrupted.
 
     Args:
         path: a run folder, a weights file or an artefact.
-        port: where to listen; 0 takes a free one.
+        port: the port to listen on; 0 picks a free one.
 
     Raises:
-        InputError: the file is no network of one input channel.
-        StorageError: the port is taken.
+        InputError: the file is not a network with one input channel.
+        StorageError: the port is in use.
     """
 
     def __init__(self, path: Path, port: int = 0) -> None:
@@ -49,8 +49,8 @@ class Demo:
         if model.architecture.input[0] != 1:
             raise InputError(
                 path,
-                f"takes {model.architecture.input[0]} channels; the page draws in one",
-                "use a network for grey pictures",
+                f"expects {model.architecture.input[0]} channels; the page draws grey images",
+                "use a network with one input channel",
             )
         try:
             self.server = ThreadingHTTPServer(("127.0.0.1", port), _handler(model))
@@ -62,11 +62,11 @@ class Demo:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         return f"http://127.0.0.1:{self.server.server_port}/"
 
     def serve(self) -> None:
-        """Answer until the process is interrupted."""
+        """Serve requests until the process is interrupted."""
         self.server.serve_forever()
 
     def __enter__(self) -> Demo:
@@ -84,7 +84,7 @@ class Demo:
 
 
 def page_files() -> dict[str, tuple[str, bytes]]:
-    """Return the page's files as content type and bytes, by the path that a browser asks for."""
+    """Return the page's files by URL path, as content type and bytes."""
     folder = host_folder("onnx", "web")
     files = {f"/{file.name}": file for file in (folder / "page").iterdir()}
     files |= {"/": files["/index.html"], "/runtime.mjs": folder / "runtimes" / "server.mjs"}
@@ -98,7 +98,7 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
         "name": model.runtime,
         "names": model.names,
         "size": [height, width],
-        "selfTest": "weights match their SHA-256",  # `load` has seen to it
+        "selfTest": "weights match their SHA-256",  # `load` has checked it
     }
     files["/model.json"] = ("application/json", json.dumps(about).encode())
 
@@ -106,12 +106,12 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
         return {"probabilities": model(image).probabilities[0].tolist()}
 
     def measure(image: NDArray[np.uint8]) -> dict[str, Any]:
-        started, calls, passed = time.perf_counter(), 0, 0.0
-        while passed < TIMED_SECONDS:
+        start, calls, elapsed = time.perf_counter(), 0, 0.0
+        while elapsed < TIMED_SECONDS:
             model(image)
             calls += 1
-            passed = time.perf_counter() - started
-        return {"microseconds": 1e6 * passed / calls}
+            elapsed = time.perf_counter() - start
+        return {"microseconds": 1e6 * elapsed / calls}
 
     actions: dict[str, Callable[[NDArray[np.uint8]], dict[str, Any]]] = {
         "/predict": predict,
@@ -125,27 +125,27 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
             if self.path not in files:
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
-            self.answer(*files[self.path])
+            self.send(*files[self.path])
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "")
             if self.path not in actions or length != str(height * width):
-                self.close_connection = True  # its body stays unread
+                self.close_connection = True  # because the body has not been read
                 self.send_error(HTTPStatus.BAD_REQUEST, f"POST {height * width} bytes to /predict")
                 return
             pixels = np.frombuffer(self.rfile.read(int(length)), np.uint8)
             result = actions[self.path](pixels.reshape(1, 1, height, width))
-            self.answer("application/json", json.dumps(result).encode())
+            self.send("application/json", json.dumps(result).encode())
 
-        def answer(self, kind: str, content: bytes) -> None:
+        def send(self, content_type: str, content: bytes) -> None:
             self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", kind)
+            self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(content)))
             self.send_header("Cache-Control", "no-store")
             self.end_headers()
             self.wfile.write(content)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Stay quiet: a line for every stroke tells nobody anything."""
+            """Log nothing: every stroke on the page is a request."""
 
     return Handler

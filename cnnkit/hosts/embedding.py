@@ -1,4 +1,4 @@
-"""A host app with one's own network: `embed(weights, "onnx", "node", Path("app"), dataset)`."""
+"""Embed a network in a host app: `embed(weights, "onnx", "node", Path("app"), dataset)`."""
 
 from __future__ import annotations
 
@@ -22,28 +22,29 @@ from cnnkit.verify.run import reference_logits
 if TYPE_CHECKING:
     from cnnkit.verify.report import Report
 
-CHECKED = 1000  # test images that the host's own check answers
+CHECK_IMAGES = 1000  # test images for the host app's own check
 CHECK_FOLDER = "check"
-STEM = "mnist"  # the name by which the hosts know their model
+STEM = "mnist"  # the host apps open their model by this file name
 
 
 def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Dataset) -> Report:
-    """Copy a host into `folder`, whole or not at all, with the network that it will run.
+    """Copy a host app into `folder`, atomically, together with the network.
 
-    Beside the host's own files stand the artefact (`mnist.onnx`, …), verified on all test images,
-    and `check/`: what `check.sh check` needs to hold the built host against the network's answers.
+    The folder also contains the artefact (`mnist.onnx`, …), verified on all test images, and
+    `check/`, the input of `check.sh check`, which compares the built host app with the network's
+    predictions.
 
     Args:
-        weights: the network; its input has one channel.
-        format: of the artefact, a key of `cnnkit.export.FORMATS`.
-        host: a folder under export/<format>/.
-        folder: where it goes; new or empty.
-        dataset: the network's data: its test images verify and check.
+        weights: the network; its input must have one channel.
+        format: the artefact's format, a key of `cnnkit.export.FORMATS`.
+        host: the host app, a folder under export/<format>/.
+        folder: a new or empty folder.
+        dataset: the network's data set; its test images are used for verification and the check.
 
     Raises:
-        InputError: there is no such host, `folder` is not free, or the network is not for grey
-            pictures of the data's size.
-        VerdictError, MissingError: as `cnnkit.export.export`.
+        InputError: there is no such host app, `folder` is not empty, or the network does not fit
+            the data set or has several input channels.
+        VerdictError, MissingError: as in `cnnkit.export.export`.
         StorageError: `folder` cannot be written.
     """
     form, source = find_format(format), host_folder(format, host)
@@ -51,29 +52,29 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
     if channels != 1:
         raise InputError(
             f"{format}/{host}",
-            f"reads grey pictures; the network takes {channels} channels",
-            "use a network of one input channel, or write your own host",
+            f"reads grey images; the network expects {channels} channels",
+            "use a network with one input channel, or write your own host app",
         )
     check_free(folder)
-    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     try:
-        shutil.copytree(source, beside, ignore=shutil.ignore_patterns("node_modules"))
-        report = export(weights, format, beside / f"{STEM}{form.suffix}", Options(dataset))
-        check = beside / CHECK_FOLDER
+        shutil.copytree(source, temporary, ignore=shutil.ignore_patterns("node_modules"))
+        report = export(weights, format, temporary / f"{STEM}{form.suffix}", Options(dataset))
+        check = temporary / CHECK_FOLDER
         check.mkdir()
-        for file in beside.glob(f"{STEM}.*"):
+        for file in temporary.glob(f"{STEM}.*"):
             shutil.copy(file, check)
-        images = dataset.test.images[:CHECKED]
+        images = dataset.test.images[:CHECK_IMAGES]
         np.save(check / "images.npy", images)
         np.save(check / "labels.npy", reference_logits(weights, images)[0].argmax(axis=1))
         (check / "names.txt").write_text("".join(f"{name}\n" for name in weights.names))
         if folder.is_dir():
-            folder.rmdir()  # an empty one
-        beside.rename(folder)
+            folder.rmdir()  # it is empty
+        temporary.rename(folder)
     except OSError as error:
         raise StorageError(
-            folder, f"cannot be written ({error.strerror or error})", "choose another place"
+            folder, f"cannot be written ({error.strerror or error})", "choose another folder"
         ) from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return report

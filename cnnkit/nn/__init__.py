@@ -1,4 +1,4 @@
-"""PyTorch modules: the fused block, the trained network, and `fuse` for other models."""
+"""PyTorch modules: the fused block and the network; `fuse` for other models."""
 
 from __future__ import annotations
 

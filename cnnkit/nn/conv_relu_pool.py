@@ -13,38 +13,38 @@ from torch import Tensor, nn
 from cnnkit.errors import InputError
 from cnnkit.ops.fused import ConvReLUPool
 from cnnkit.ops.reference import Size
-from cnnkit.ops.torch_autograd import differentiable, has_gradient, is_plain, needs_gradient
+from cnnkit.ops.torch_autograd import differentiable, indices_fit, is_plain, needs_gradient
 from cnnkit.ops.torch_op import three_operations
 
 PRECISIONS = ("default", "fast")
 
 
 class ConvReLUPool2d(nn.Module):
-    """`MaxPool2d(pool_kernel, …)` of `ReLU()` of `Conv2d(in_channels, out_channels, …)`.
+    """`nn.Sequential(nn.Conv2d(…), nn.ReLU(), nn.MaxPool2d(…))` as one fused module.
 
-    Parameters are named, shaped and initialised as those of `nn.Conv2d`: a state dict of one loads
-    into the other. In eval mode, where no gradient is wanted, the weights are made ready once and
-    again when they change. (A write through `weight.data` is seen after the next `train()` or
-    `eval()`, for PyTorch does not record it.) Tensors that are not float32 on the CPU are left to
-    PyTorch's three operations.
+    Parameters have the names, shapes and initialisation of `nn.Conv2d`: a state dict of one loads
+    into the other. In eval mode without gradients, the weights are packed once, and again when they
+    change. (A write through `weight.data` takes effect after the next `train()` or `eval()`,
+    because PyTorch does not record it.) Tensors that are not float32 on the CPU are computed by
+    PyTorch's conv2d, relu and max_pool2d.
 
     Args:
         in_channels: C of the input.
         out_channels: C of the output.
-        kernel_size: of the convolution, as all sizes an int or a pair (rows, columns).
-        stride: of the convolution.
-        padding: of the convolution, with zeros.
+        kernel_size: kernel of the convolution; like all sizes an int or a pair (rows, columns).
+        stride: stride of the convolution.
+        padding: zero padding of the convolution.
         pool_kernel: window of the max-pool.
-        pool_stride: of the max-pool; its kernel where None.
-        pool_padding: of the max-pool, at most half its kernel.
-        bias: whether the convolution has one.
-        precision: "default", or "fast": see `cnnkit.ops.conv_relu_pool`.
-        ceil_mode: as MaxPool2d's; where it adds a row or column, PyTorch's three operations work.
-        device: of the parameters.
-        dtype: of the parameters.
+        pool_stride: stride of the max-pool; None for `pool_kernel`.
+        pool_padding: padding of the max-pool, at most half of `pool_kernel`.
+        bias: whether the convolution has a bias.
+        precision: "default" or "fast"; see `cnnkit.ops.conv_relu_pool`.
+        ceil_mode: as in `nn.MaxPool2d`; if it adds a row or column, PyTorch computes the output.
+        device: device of the parameters.
+        dtype: dtype of the parameters.
 
     Raises:
-        InputError: an argument is not what it must be.
+        InputError: an argument is invalid.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class ConvReLUPool2d(nn.Module):
         self.kernel_size = pair(kernel_size, "kernel_size")
         self.stride, self.padding = pair(stride, "stride"), pair(padding, "padding")
         self.pool_kernel = pair(pool_kernel, "pool_kernel")
-        step = pool_kernel if pool_stride is None else pool_stride
-        self.pool_stride = pair(step, "pool_stride")
+        pool_stride = pool_kernel if pool_stride is None else pool_stride
+        self.pool_stride = pair(pool_stride, "pool_stride")
         self.pool_padding = pair(pool_padding, "pool_padding")
         self.precision, self.ceil_mode = precision, ceil_mode
         conv = nn.Conv2d(
@@ -81,23 +81,24 @@ class ConvReLUPool2d(nn.Module):
             dtype=dtype,
         )
         self.weight, self.bias = conv.weight, conv.bias
-        self._ready: tuple[object, ConvReLUPool, object] | None = None
+        self._packed: tuple[object, ConvReLUPool, object] | None = None
 
     @classmethod
     def from_modules(
         cls, conv: nn.Conv2d, pool: nn.MaxPool2d, precision: str = "default"
     ) -> ConvReLUPool2d:
-        """Return the module that does what `conv`, ReLU and `pool` do, with conv's own parameters.
+        """Return a module equal to `conv`, ReLU and `pool`, which shares the parameters of `conv`.
 
         Raises:
-            InputError: an option of theirs is not supported: groups, dilation, a padding mode other
-                than zeros, padding that differs from side to side, indices.
+            InputError: an option is not supported: groups, dilation, a padding mode other than
+                zeros, asymmetric padding, indices.
         """
-        reason = why_not(conv, pool)
+        reason = unsupported_reason(conv, pool)
         if reason:
-            raise InputError("conv" if "conv" in reason else "pool", reason, "leave it as it is")
-        padding = same_padding(conv)
-        assert padding is not None  # why_not looked
+            remedy = "keep the separate modules"
+            raise InputError("conv" if "conv" in reason else "pool", reason, remedy)
+        padding = explicit_padding(conv)
+        assert padding is not None  # unsupported_reason has checked it
         module = cls(
             *(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, padding),
             *(pool.kernel_size, pool.stride, pool.padding),
@@ -110,78 +111,78 @@ class ConvReLUPool2d(nn.Module):
         return module.train(conv.training)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Compute [N, C, H, W] → [N, C', H', W'], or the same without N."""
-        if isinstance(x, torch.fx.Proxy):  # it can be recorded, but not asked for its shape
-            return self._three(x) if self.ceil_mode else self._dispatched(x)
+        """Map [N, C_in, H, W] to [N, C_out, H', W'], or the same without N."""
+        if isinstance(x, torch.fx.Proxy):  # its shape is unknown while a graph is traced
+            return self._unfused(x) if self.ceil_mode else self._dispatch(x)
         if x.ndim == 3:
             return self.forward(x[None])[0]
-        if self.ceil_mode and self._is_cut(x):
-            return self._three(x)
-        weight, bias = self.weight, self.bias  # a module's attributes take time to look up
+        if self.ceil_mode and self._ceil_adds_window(x):
+            return self._unfused(x)
+        weight, bias = self.weight, self.bias  # attribute lookup on a module is slow
         if is_plain(x, weight, bias):
             if needs_gradient(x, weight, bias):
-                if has_gradient(sizes := self._sizes):
+                if indices_fit(sizes := self._sizes):
                     return differentiable(x, weight, bias, sizes, self.precision)
-            # PyTorch does not count the changes of what was made in inference mode.
+            # Tensors created in inference mode have no version counter.
             elif x.ndim == 4 and not self.training and not weight.is_inference():
-                return self._prepared(weight, bias).run_tensor(x, torch.get_num_threads())
-        return self._dispatched(x)
+                return self._pack(weight, bias).run_tensor(x, torch.get_num_threads())
+        return self._dispatch(x)
 
     @property
     def _sizes(self) -> tuple[tuple[int, int], ...]:
         return self.stride, self.padding, self.pool_kernel, self.pool_stride, self.pool_padding
 
-    def _dispatched(self, x: Tensor) -> Tensor:
+    def _dispatch(self, x: Tensor) -> Tensor:
         y: Tensor = torch.ops.cnnkit.conv_relu_pool(
             x, self.weight, self.bias, *self._sizes, precision=self.precision
         )
         return y
 
-    def _three(self, x: Tensor) -> Tensor:
+    def _unfused(self, x: Tensor) -> Tensor:
         lists = (list(size) for size in self._sizes)
         return three_operations(x, self.weight, self.bias, *lists, ceil_mode=self.ceil_mode)
 
-    def _is_cut(self, x: Tensor) -> bool:
-        """Tell whether `ceil_mode` gives one more row or column for this input."""
+    def _ceil_adds_window(self, x: Tensor) -> bool:
+        """Tell whether `ceil_mode` adds a row or column to the output for this input."""
         for axis in (0, 1):
             conv = (
                 x.shape[2 + axis] + 2 * self.padding[axis] - self.kernel_size[axis]
             ) // self.stride[axis] + 1
-            room = conv + 2 * self.pool_padding[axis] - self.pool_kernel[axis]
-            windows = room // self.pool_stride[axis] + 1
-            # PyTorch adds a window that begins inside the image or the padding before it.
-            begins = windows * self.pool_stride[axis] < conv + self.pool_padding[axis]
-            if room % self.pool_stride[axis] and begins:
+            span = conv + 2 * self.pool_padding[axis] - self.pool_kernel[axis]
+            windows = span // self.pool_stride[axis] + 1
+            # PyTorch adds a window that starts inside the image or in the padding before it.
+            starts_inside = windows * self.pool_stride[axis] < conv + self.pool_padding[axis]
+            if span % self.pool_stride[axis] and starts_inside:
                 return True
         return False
 
-    def _prepared(self, weight: Tensor, bias: Tensor | None) -> ConvReLUPool:
-        """Return the operation with today's weights made ready."""
+    def _pack(self, weight: Tensor, bias: Tensor | None) -> ConvReLUPool:
+        """Return the operator with the current weights packed."""
         key = (
             *(weight.data_ptr(), weight._version),
             *((None, None) if bias is None else (bias.data_ptr(), bias._version)),
             *(self.stride, self.padding, self.pool_kernel, self.pool_stride, self.pool_padding),
             self.precision,
         )
-        ready = self._ready
-        if ready is None or ready[0] != key:
+        packed = self._packed
+        if packed is None or packed[0] != key:
             weight, bias = weight.detach(), None if bias is None else bias.detach()
-            operation = ConvReLUPool(weight, bias, *self._sizes, precision=self.precision)
-            # While the tensors are held, no others can come to lie at their addresses.
-            ready = self._ready = key, operation, (weight, bias)
-        return ready[1]
+            operator = ConvReLUPool(weight, bias, *self._sizes, precision=self.precision)
+            # Holding the tensors keeps their addresses from being reused by others.
+            packed = self._packed = key, operator, (weight, bias)
+        return packed[1]
 
     def train(self, mode: bool = True) -> ConvReLUPool2d:
-        """Switch between training and eval; weights are made ready anew after it."""
-        self._ready = None
+        """Switch between training and eval mode; the weights are packed again afterwards."""
+        self._packed = None
         super().train(mode)
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_ready": None}  # the prepared weights are not to be copied
+        return {**self.__dict__, "_packed": None}  # the packed weights cannot be copied
 
     def extra_repr(self) -> str:
-        """Return the sizes, as PyTorch's modules print theirs."""
+        """Return the sizes in the form of PyTorch's modules."""
         words = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"]
         words += [f"stride={self.stride}, padding={self.padding}, pool_kernel={self.pool_kernel}"]
         words += [f"pool_stride={self.pool_stride}, pool_padding={self.pool_padding}"]
@@ -191,25 +192,25 @@ class ConvReLUPool2d(nn.Module):
         return ", ".join(words)
 
 
-def why_not(conv: nn.Conv2d, pool: nn.MaxPool2d) -> str | None:
-    """Return the option of conv or pool that stands in the way of fusing them, in words."""
+def unsupported_reason(conv: nn.Conv2d, pool: nn.MaxPool2d) -> str | None:
+    """Return why conv and pool cannot be fused; None if they can."""
     reasons = {
         f"the convolution has {conv.groups} groups": conv.groups != 1,
         f"the convolution has dilation {conv.dilation}": set(_both(conv.dilation)) != {1},
         f"the convolution pads with {conv.padding_mode!r}": conv.padding_mode != "zeros",
-        "the convolution's padding 'same' differs from side to side": same_padding(conv) is None,
+        "the convolution's padding 'same' is asymmetric": explicit_padding(conv) is None,
         f"the pool has dilation {pool.dilation}": set(_both(pool.dilation)) != {1},
         "the pool returns indices": pool.return_indices,
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
-def same_padding(conv: nn.Conv2d) -> tuple[int, int] | None:
-    """Return a convolution's padding in numbers; None where the two sides of an axis differ."""
+def explicit_padding(conv: nn.Conv2d) -> tuple[int, int] | None:
+    """Return a convolution's padding as two numbers; None if it is asymmetric."""
     if conv.padding == "valid":
         return 0, 0
     if conv.padding != "same":
-        # Both names are excluded above, which the type of `padding` cannot say.
+        # Both names are excluded above, which the type of `padding` cannot express.
         return pair(conv.padding, "padding")  # type: ignore[arg-type]
     if any(size % 2 == 0 for size in conv.kernel_size):
         return None
@@ -221,7 +222,7 @@ def pair(size: Size, name: str) -> tuple[int, int]:
     """Return (rows, columns) of an int or a pair.
 
     Raises:
-        InputError: it is neither.
+        InputError: `size` is neither.
     """
     both = _both(size)
     if len(both) != 2 or any(not isinstance(n, int) or isinstance(n, bool) for n in both):

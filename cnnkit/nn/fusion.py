@@ -1,4 +1,4 @@
-"""Make conv → (batch-norm) → ReLU → max-pool one module: `model, report = cnnkit.fuse(model)`."""
+"""Fuse conv → (batch-norm) → ReLU → max-pool in a PyTorch model: `cnnkit.fuse(model)`."""
 
 from __future__ import annotations
 
@@ -25,38 +25,39 @@ CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 
 
 class Fusion(NamedTuple):
-    """The new model, and what was done to it."""
+    """The new model, and a report of what was fused."""
 
     model: nn.Module
     report: Report
 
 
 def fuse(model: nn.Module, precision: str = "default") -> Fusion:
-    """Replace what can be replaced in a copy of a model; the model itself stays untouched.
+    """Return a copy of a model in which blocks are replaced by `ConvReLUPool2d`.
 
-    Found are Conv2d → (BatchNorm2d) → ReLU → MaxPool2d and Conv2d → (BatchNorm2d) → MaxPool2d →
-    ReLU, as modules, functions or methods, in place or not. Batch-norm is folded into the weights
-    in float64, in eval mode only: call `model.eval()` first, and do not train the result where
-    batch-norm was folded. Where torch.fx cannot follow the whole model, its parts are tried alone.
-    Blocks that only the general kernel could run stay where PyTorch was measured to be quicker.
-    What was traced behaves as the model did in the mode (training or eval) it was in.
+    The patterns are Conv2d → (BatchNorm2d) → ReLU → MaxPool2d and Conv2d → (BatchNorm2d) →
+    MaxPool2d → ReLU, as modules, functions or methods, in place or not. Batch-norm is folded into
+    the weights in float64, in eval mode only: call `model.eval()` first, and do not train a model
+    in which batch-norm was folded. If torch.fx cannot trace the whole model, its submodules are
+    traced one by one. Blocks that only the general kernel supports are left alone where PyTorch was
+    measured to be faster. A traced module keeps the behaviour of its current mode (training or
+    eval).
 
     Args:
         model: any PyTorch module.
-        precision: "default", or "fast": see `cnnkit.ops.conv_relu_pool`.
+        precision: "default" or "fast"; see `cnnkit.ops.conv_relu_pool`.
 
     Returns:
         The new model and the report: for each max-pool, whether it was fused or why not.
 
     Raises:
-        InputError: the model cannot be copied, or there is no such precision.
+        InputError: the model cannot be copied, or the precision is unknown.
     """
     if precision not in PRECISIONS:
         raise InputError("precision", f"is {precision!r}", "give 'default' or 'fast'")
     try:
         copied = copy.deepcopy(model)
     except (RuntimeError, TypeError, ValueError) as error:
-        remedy = "fuse it before it has run"
+        remedy = "fuse it before its first forward pass"
         raise InputError("model", f"cannot be copied: {error}", remedy) from error
     worker = _Worker(precision)
     return Fusion(
@@ -65,7 +66,7 @@ def fuse(model: nn.Module, precision: str = "default") -> Fusion:
 
 
 class _Tracer(fx.Tracer):
-    """Follow a model's code down to modules that are known, or whose hooks must go on working."""
+    """Trace a model down to PyTorch's own modules, fused modules and modules with hooks."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if isinstance(m, ConvReLUPool2d) or has_hooks(m):
@@ -80,7 +81,7 @@ class _Worker:
         self.untraced: list[Untraced] = []
 
     def fuse_module(self, module: nn.Module, place: str) -> nn.Module:
-        """Return the module or what takes its place."""
+        """Return the module or its replacement."""
         if isinstance(module, ConvReLUPool2d) or not any(module.children()):
             return module
         if has_hooks(module):
@@ -90,8 +91,8 @@ class _Worker:
         try:
             graph = _Tracer().trace(module)
         except Exception as error:  # the model's own code runs here
-            words = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            return self._fuse_children(module, place, words)
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            return self._fuse_children(module, place, reason)
         return self._fuse_graph(module, graph, place)
 
     def _fuse_children(self, module: nn.Module, place: str, reason: str) -> nn.Module:
@@ -104,15 +105,15 @@ class _Worker:
         return module
 
     def _fuse_graph(self, module: nn.Module, graph: fx.Graph, place: str) -> nn.Module:
-        # Whoever holds a Sequential may index it, so that a part of a model must stay one.
-        swap = bool(place) and type(module) is nn.Sequential
-        done = 0
+        # A Sequential inside a model must remain one, because other code may index it.
+        in_place = bool(place) and type(module) is nn.Sequential
+        fused = 0
         for node in list(graph.nodes):
             if kind(module, node) == "MaxPool2d":
-                done += self._fuse_pool(module, node, place, swap)
+                fused += self._fuse_pool(module, node, place, in_place)
             elif node.op == "call_module" and has_hooks(module.get_submodule(node.target)):
                 self.fuse_module(module.get_submodule(node.target), join(place, node.target))
-        if swap or not done:
+        if in_place or not fused:
             return module
         graph.lint()
         result = fx.GraphModule(module, graph, type(module).__name__)
@@ -122,8 +123,8 @@ class _Worker:
                 setattr(result, name, value)
         return result
 
-    def _fuse_pool(self, module: nn.Module, pool: fx.Node, place: str, swap: bool) -> bool:
-        """Fuse what ends in (or goes on after) a pool; write down whether it was done."""
+    def _fuse_pool(self, module: nn.Module, pool: fx.Node, place: str, in_place: bool) -> bool:
+        """Fuse the block of a pool, if possible; record the result as a candidate."""
         found = [pool]
         chain, reason = None, ""
         try:
@@ -136,7 +137,7 @@ class _Worker:
         if chain:
             try:
                 fused = make(module, chain, self.precision)
-                if swap:
+                if in_place:
                     put_identities(module, chain)
                 put(module, str(chain.conv.target), fused)
                 replace(chain)
@@ -147,28 +148,28 @@ class _Worker:
 
 
 def put_identities(module: nn.Module, chain: Chain) -> None:
-    """Let what the fused module does be done by nothing else.
+    """Replace the modules of a chain by Identity, before the fused one takes the first place.
 
     Raises:
-        LeftError: a function does a part, or a module is called elsewhere too.
+        LeftError: a part of the chain is a function, or a module that is called more than once.
     """
     targets = [node.target for node in chain.conv.graph.nodes]
     for node in chain.nodes:
         if node.op != "call_module" or targets.count(node.target) > 1:
-            raise LeftError("it stands in a Sequential of a model that could not be traced")
+            raise LeftError("it is in a Sequential of a model that could not be traced")
     for node in chain.nodes:
         put(module, str(node.target), nn.Identity())
 
 
 def put(module: nn.Module, path: str, child: nn.Module) -> None:
-    """Set the submodule of a dotted name."""
+    """Set the submodule with a dotted name."""
     parent, _, name = path.rpartition(".")
     setattr(module.get_submodule(parent), name, child)
 
 
 def replace(chain: Chain) -> None:
-    """Let the convolution's node be the fused module's, and drop the others."""
-    # Where the convolution stood its input has not yet been changed in place by others.
+    """Turn the convolution's node into the call of the fused module, and erase the others."""
+    # At the convolution's position, later in-place operations have not yet changed its input.
     chain.conv.args, chain.conv.kwargs = (source(chain.conv),), {}
     chain.last.replace_all_uses_with(chain.conv)
     for node in reversed(chain.nodes[1:]):

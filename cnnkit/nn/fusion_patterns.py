@@ -1,4 +1,4 @@
-"""What `cnnkit.fuse` looks for in a traced model: conv, batch-norm, ReLU and max-pool in a row."""
+"""The patterns of `cnnkit.fuse` in a traced model: conv, batch-norm, ReLU and max-pool in a row."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from cnnkit.errors import InputError
-from cnnkit.nn.conv_relu_pool import ConvReLUPool2d, why_not
+from cnnkit.nn.conv_relu_pool import ConvReLUPool2d, unsupported_reason
 from cnnkit.ops.fused import ConvReLUPool
 
-# Modules of exactly these types: a subclass may compute anything.
+# Modules of exactly these types: a subclass may override forward.
 MODULES: dict[type[nn.Module], str] = {
     nn.Conv2d: "Conv2d",
     nn.BatchNorm2d: "BatchNorm2d",
@@ -24,18 +24,18 @@ FUNCTIONS: dict[Any, str] = {
     **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_"), "ReLU"),
     **dict.fromkeys((F.max_pool2d, torch.max_pool2d), "MaxPool2d"),
 }
-# Input channels from which on the general kernel falls behind PyTorch, without and with a stride.
+# The general kernel is slower than PyTorch from this many input channels on: stride 1, others.
 FEW_CHANNELS, FEW_STRIDED = 16, 8
 POOL_ARGUMENTS = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 class LeftError(Exception):
-    """A candidate has to stay as it is; the message says why."""
+    """A candidate cannot be fused; the message says why."""
 
 
 class Chain(NamedTuple):
-    """The nodes of one fusion in their order; ReLU may stand before or after the pool."""
+    """The nodes of one block in order; ReLU may come before or after the pool."""
 
     conv: fx.Node
     norm: fx.Node | None
@@ -45,14 +45,14 @@ class Chain(NamedTuple):
 
 
 def kind(module: nn.Module, node: fx.Node) -> str | None:
-    """Return which of the four operations a node of the module's graph is, if it is one."""
+    """Return which of the four operators a node of the module's graph is; None for others."""
     if node.op == "call_module":
         return MODULES.get(type(module.get_submodule(str(node.target))))
     return FUNCTIONS.get(node.target) if node.op in ("call_function", "call_method") else None
 
 
 def title(module: nn.Module, node: fx.Node) -> str:
-    """Return what to call a node."""
+    """Return the operator name of a node for the report."""
     if node.op == "call_module":
         return type(module.get_submodule(str(node.target))).__name__
     known = kind(module, node)
@@ -62,7 +62,7 @@ def title(module: nn.Module, node: fx.Node) -> str:
 
 
 def has_hooks(module: nn.Module) -> bool:
-    """Tell whether someone wants to know when this module runs."""
+    """Tell whether a module has forward or backward hooks."""
     return any(getattr(module, name) for name in HOOKS)
 
 
@@ -70,12 +70,12 @@ def find_chain(module: nn.Module, pool: fx.Node, found: list[fx.Node]) -> Chain:
     """Walk back from a pool to a convolution.
 
     Args:
-        module: whose graph it is.
-        pool: where to begin.
-        found: filled with the nodes on the way, in their order, whatever comes of it.
+        module: the traced module.
+        pool: the node of the pool.
+        found: extended by the nodes of the chain, in order, even if an error is raised.
 
     Raises:
-        LeftError: it is another pattern, or a value on the way is needed elsewhere.
+        LeftError: the pattern does not match, or an intermediate value has other users.
     """
     norm = relu = None
     node = source(pool)
@@ -89,7 +89,7 @@ def find_chain(module: nn.Module, pool: fx.Node, found: list[fx.Node]) -> Chain:
         node = source(node)
     if kind(module, node) != "Conv2d":
         what = "the model's input" if node.op == "placeholder" else title(module, node)
-        raise LeftError(f"{what} stands before it, not a Conv2d")
+        raise LeftError(f"its input comes from {what}, not from a Conv2d")
     found.insert(0, node)
     if relu is None:
         following = [user for user in pool.users if kind(module, user) == "ReLU"]
@@ -98,15 +98,15 @@ def find_chain(module: nn.Module, pool: fx.Node, found: list[fx.Node]) -> Chain:
         found.append(following[0])
     for inner in found[:-1]:
         if len(inner.users) != 1:
-            raise LeftError(f"the value of {title(module, inner)} is used elsewhere too")
+            raise LeftError(f"the output of {title(module, inner)} is used elsewhere too")
     return Chain(node, norm, pool, found[-1], tuple(found))
 
 
 def source(node: fx.Node) -> fx.Node:
-    """Return the node that gives the tensor which this one works on.
+    """Return the node that computes a node's input tensor.
 
     Raises:
-        LeftError: it is not written as fx can read it.
+        LeftError: the input is not a node of the graph.
     """
     value = node.args[0] if node.args else node.kwargs.get("input")
     if not isinstance(value, fx.Node):
@@ -115,10 +115,10 @@ def source(node: fx.Node) -> fx.Node:
 
 
 def make(module: nn.Module, chain: Chain, precision: str) -> ConvReLUPool2d:
-    """Return the module that does what a chain does.
+    """Return the fused module of a chain.
 
     Raises:
-        LeftError: an option, a hook or a weight stands in the way, or PyTorch is quicker.
+        LeftError: an option, a hook or a weight prevents it, or PyTorch is faster.
     """
     for node in chain.nodes:
         if node.op == "call_module" and has_hooks(module.get_submodule(str(node.target))):
@@ -129,7 +129,7 @@ def make(module: nn.Module, chain: Chain, precision: str) -> ConvReLUPool2d:
     if sum(module.get_submodule(str(n.target)) is conv for n in calls) > 1:
         raise LeftError("Conv2d is called more than once")
     pool = pool_of(module, chain.pool)
-    reason = why_not(conv, pool) or weights_unfit(conv)
+    reason = unsupported_reason(conv, pool) or unsupported_weight(conv)
     if reason:
         raise LeftError(reason)
     if chain.norm:
@@ -147,24 +147,24 @@ def make(module: nn.Module, chain: Chain, precision: str) -> ConvReLUPool2d:
 
 
 def outpaced(fused: ConvReLUPool2d) -> str | None:
-    """Return why PyTorch's three operations are quicker, where they were measured to be."""
+    """Return why PyTorch is faster, where measurements showed that it is; None elsewhere."""
     few = FEW_CHANNELS if fused.stride == (1, 1) else FEW_STRIDED
     if fused.in_channels < few or fused.kernel_size == (1, 1):
         return None
     sizes = (fused.stride, fused.padding, fused.pool_kernel, fused.pool_stride, fused.pool_padding)
-    operation = ConvReLUPool(fused.weight.detach(), None, *sizes, precision=fused.precision)
-    if operation.algorithm != "direct":
+    operator = ConvReLUPool(fused.weight.detach(), None, *sizes, precision=fused.precision)
+    if operator.algorithm != "direct":
         return None
     return (
-        f"no kernel but the general one takes it, which is slower than PyTorch from {few} input "
+        f"only the general kernel supports it, which is slower than PyTorch from {few} input "
         "channels on"
     )
 
 
-def weights_unfit(conv: nn.Conv2d) -> str | None:
-    """Return what keeps the kernels from a convolution's weights."""
+def unsupported_weight(conv: nn.Conv2d) -> str | None:
+    """Return why the kernels cannot use a convolution's weight; None if they can."""
     if not isinstance(conv._parameters.get("weight"), nn.Parameter):
-        return "the convolution's weight is computed when it runs"
+        return "the convolution's weight is computed in its forward pass"
     weight = conv.weight
     if weight.dtype is not torch.float32 or weight.device.type != "cpu":
         return f"the convolution's weight is {weight.dtype} on {weight.device}"
@@ -172,10 +172,10 @@ def weights_unfit(conv: nn.Conv2d) -> str | None:
 
 
 def pool_of(module: nn.Module, node: fx.Node) -> nn.MaxPool2d:
-    """Return a pool's module, made of its arguments where it is a function.
+    """Return a pool's module; for a function, a new module with the same arguments.
 
     Raises:
-        LeftError: its sizes are known only when the model runs.
+        LeftError: its sizes are not constants.
     """
     if node.op == "call_module":
         pool = module.get_submodule(str(node.target))
@@ -184,23 +184,23 @@ def pool_of(module: nn.Module, node: fx.Node) -> nn.MaxPool2d:
     options = {**dict(zip(POOL_ARGUMENTS, node.args[1:], strict=False)), **node.kwargs}
     options.pop("input", None)
     if any(isinstance(value, fx.Node) for value in options.values()):
-        raise LeftError("the pool's sizes are computed when the model runs")
-    if not options.get("stride"):  # PyTorch takes None and () for the kernel
+        raise LeftError("the pool's sizes are computed in the forward pass")
+    if not options.get("stride"):  # for PyTorch, None and () mean the kernel size
         options["stride"] = None
-    # A graph's arguments have no types; torch checked them when the model was traced.
+    # The arguments of a graph are untyped; torch checked them when the model was traced.
     return nn.MaxPool2d(**options)  # type: ignore[arg-type]
 
 
 def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """Return a convolution that does both, its weights computed in float64 and rounded once.
+    """Fold a batch-norm into a convolution: weights computed in float64 and rounded once.
 
     Raises:
-        LeftError: the batch-norm depends on the batch.
+        LeftError: the batch-norm uses batch statistics.
     """
     if norm.training:
         raise LeftError("BatchNorm2d is in training mode; call model.eval() first")
     if norm.running_mean is None or norm.running_var is None:
-        raise LeftError("BatchNorm2d keeps no running statistics")
+        raise LeftError("BatchNorm2d has no running statistics")
     scale = (norm.running_var.double() + norm.eps).rsqrt()
     shift = -norm.running_mean.double() * scale
     with torch.no_grad():

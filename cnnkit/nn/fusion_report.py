@@ -1,4 +1,4 @@
-"""What `cnnkit.fuse` did, and what it left and why: `print(report)`."""
+"""The report of `cnnkit.fuse`: what was fused, and why the rest was not: `print(report)`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Candidate:
-    """A max-pool of the model, with what stands before it.
+    """A max-pool of the model and the operators before it.
 
     Attributes:
-        place: the dotted name of the convolution, or of the pool where there is none.
-        operations: what was found, "Conv2d → ReLU → MaxPool2d".
-        fused: whether one module does it now.
-        reason: why not; empty where it was fused.
+        place: the dotted name of the convolution, or of the pool if there is no convolution.
+        operations: the operators found, such as "Conv2d → ReLU → MaxPool2d".
+        fused: whether they were fused.
+        reason: why not; empty if they were fused.
     """
 
     place: str
@@ -24,11 +24,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Untraced:
-    """A part of the model whose code torch.fx cannot follow; its submodules were looked at alone.
+    """A module that torch.fx cannot trace; its submodules were traced one by one.
 
     Attributes:
-        place: its dotted name; "model" for the whole.
-        reason: in words.
+        place: its dotted name; "model" for the whole model.
+        reason: why it cannot be traced.
     """
 
     place: str
@@ -37,19 +37,19 @@ class Untraced:
 
 @dataclass(frozen=True)
 class Report:
-    """All candidates in the order in which the model runs, and what could not be followed."""
+    """All candidates in execution order, and the modules that could not be traced."""
 
     candidates: tuple[Candidate, ...]
     untraced: tuple[Untraced, ...]
 
     @property
     def fused(self) -> tuple[Candidate, ...]:
-        """What one module does now."""
+        """The candidates that were fused."""
         return tuple(c for c in self.candidates if c.fused)
 
     @property
     def left(self) -> tuple[Candidate, ...]:
-        """What stayed as it was."""
+        """The candidates that were left unchanged."""
         return tuple(c for c in self.candidates if not c.fused)
 
     def __str__(self) -> str:

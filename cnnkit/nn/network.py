@@ -1,4 +1,4 @@
-"""The network in PyTorch, driven by its `Architecture`: `log_p = Network()(images / 255)`."""
+"""The network as a PyTorch module built from its `Architecture`: `Network()(images / 255)`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cnnkit.graph.weights import Weights
 class Network(nn.Module):
     """Blocks of Conv2d → ReLU → MaxPool2d, then Linear and log-softmax.
 
-    The parameters start as `architecture.initial_parameters(seed)`: PyTorch's default distribution,
-    drawn by NumPy, so that any engine can start from the same numbers. PyTorch's own random state
-    is neither read nor moved.
+    The initial parameters are `architecture.initial_parameters(seed)`: PyTorch's default
+    distribution, drawn by NumPy, so that every engine starts from the same values. PyTorch's
+    generator is not used.
     """
 
     def __init__(self, architecture: Architecture | None = None, seed: int = 0) -> None:
@@ -36,7 +36,7 @@ class Network(nn.Module):
             )
         classes, features = shapes["linear.weight"]
         self.linear = nn.Linear(features, classes, device="meta")
-        self.to_empty(device="cpu")  # from "meta", where PyTorch draws nothing
+        self.to_empty(device="cpu")  # from "meta", where PyTorch skips its initialisation
         self.load_arrays(self.architecture.initial_parameters(seed))
 
     def logits(self, x: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class Network(nn.Module):
 
 
 def network_from(weights: Weights) -> Network:
-    """Return the network that `weights` describes, ready to answer (in eval mode)."""
+    """Return the network with these weights, in eval mode."""
     network = Network(weights.architecture)
     network.load_arrays(weights.tensors)
     return network.eval()

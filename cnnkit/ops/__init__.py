@@ -1,4 +1,4 @@
-"""Convolution, ReLU and max-pool in one pass, for NumPy arrays and PyTorch tensors."""
+"""The fused operator: convolution, ReLU and max-pool for NumPy arrays and PyTorch tensors."""
 
 from __future__ import annotations
 

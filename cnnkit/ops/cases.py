@@ -1,4 +1,4 @@
-"""The cases of `conv_relu_pool` for tests and bench: `x, weight, bias = CASES[0].arrays()`."""
+"""The test cases of `conv_relu_pool`, shared by tests and bench: `CASES[0].arrays()`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cnnkit.ops.reference import Size
 
 @dataclass(frozen=True)
 class Case:
-    """One shape of the fused operation.
+    """Shapes and parameters of one call of the fused operator.
 
     Attributes:
-        name: how tests and tables call it.
-        x: [N, C_in, H, W].
-        weight: [C_out, C_in, kernel rows, kernel columns].
-        tolerance: largest error against float64, as a share of the largest output.
-        precision: as `conv_relu_pool` takes it.
+        name: its name in tests and tables.
+        x: shape [N, C_in, H, W].
+        weight: shape [C_out, C_in, kernel rows, kernel columns].
+        tolerance: largest error against float64, relative to the largest output.
+        precision: as for `conv_relu_pool`.
     """
 
     name: str
@@ -65,7 +65,7 @@ REFERENCE_BLOCKS = (
 
 CONV64 = Case("conv64", (1, 64, 56, 56), (64, 64, 3, 3), padding=1)
 
-# What real networks spend their time on: too large to test at random, timed by bench.
+# Layers in which real networks spend their time: timed by bench, too large for random tests.
 LARGE_CASES = (
     CONV64,
     Case(
@@ -98,7 +98,7 @@ _CHANNELS = tuple(
 
 
 def _blocks(name: str, c_in: int, sizes: Iterable[tuple[int, int, int]]) -> tuple[Case, ...]:
-    """Return reference-like blocks by rows, columns and output channels."""
+    """Return 3×3 blocks like the published network's: rows, columns and output channels of each."""
     return tuple(
         Case(
             f"{name}{rows}x{columns}to{c_out}", (2, c_in, rows, columns), (c_out, c_in, 3, 3), 1, 1
@@ -107,7 +107,7 @@ def _blocks(name: str, c_in: int, sizes: Iterable[tuple[int, int, int]]) -> tupl
     )
 
 
-# Rows of one, two and three vectors of 7 pool windows, full and not; stacks of 1 to 7 tile rows.
+# Rows of one, two and three vectors of 7 pool windows, full and partial; 1 to 7 rows of tiles.
 _FEW = _blocks(
     "few",
     3,
@@ -117,7 +117,7 @@ _FEW = _blocks(
     ),
 )
 
-# One input channel, whose tiles fill vectors across rows: numbers of them and of output channels.
+# One input channel, whose tiles fill vectors across rows: various counts of tiles and channels.
 _ONE = _blocks(
     "one",
     1,

@@ -1,4 +1,4 @@
-"""Convolution, ReLU and max-pool in one pass: `y = conv_relu_pool(x, weight, bias, padding=1)`."""
+"""The fused operator as a function: `y = conv_relu_pool(x, weight, bias, padding=1)`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cnnkit.ops.reference import Size
 if TYPE_CHECKING:
     from cnnkit.ops.fused import Array
 
-Kind = TypeVar("Kind", bound="Array")  # the result is of the kind of x
+ArrayT = TypeVar("ArrayT", bound="Array")  # the output has the type of x
 
 
 def conv_relu_pool(
-    x: Kind,
+    x: ArrayT,
     weight: Array,
     bias: Array | None = None,
     stride: Size = 1,
@@ -26,39 +26,39 @@ def conv_relu_pool(
     *,
     precision: str = "default",
     threads: int | None = None,
-) -> Kind:
+) -> ArrayT:
     """Compute `max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, ...)`.
 
-    Gradients flow to tensors that require them, and torch.compile and torch.export follow it:
-    `cnnkit.ops.torch_op` then does the work. NaN, infinities, −0.0 and odd sizes are treated as
-    PyTorch treats them. Sizes are ints or pairs (rows, columns).
+    It supports autograd, torch.compile and torch.export (through `cnnkit.ops.torch_op`). NaN,
+    infinities, −0.0 and odd sizes give the same results as in PyTorch. Sizes are ints or pairs
+    (rows, columns).
 
     Args:
         x: float32 [N, C_in, H, W], a NumPy array or a PyTorch CPU tensor, of any memory layout.
         weight: float32 [C_out, C_in, kernel rows, kernel columns].
         bias: float32 [C_out].
-        stride: of the convolution.
-        padding: of the convolution, with zeros.
+        stride: stride of the convolution.
+        padding: zero padding of the convolution.
         pool_kernel: window of the max-pool.
-        pool_stride: of the max-pool; its kernel where None.
-        pool_padding: of the max-pool, at most half its kernel; padding never wins.
+        pool_stride: stride of the max-pool; None for `pool_kernel`.
+        pool_padding: padding of the max-pool with -inf, at most half of `pool_kernel`.
         precision: "default" keeps the error below 2e-6 of the largest output, up to 512 channels;
-            "fast" below 5e-5, where that pays (below 5e-6 without AMX).
-        threads: how many threads may work; None for PyTorch's setting if PyTorch is loaded, else
-            the cores that this process may use. In `cnnkit.ops.torch_op` it is always PyTorch's.
+            "fast" allows 5e-5 where that is faster (5e-6 without AMX).
+        threads: the number of threads; None for PyTorch's setting if PyTorch is loaded, else
+            the cores that this process may use. `cnnkit.ops.torch_op` always uses PyTorch's.
 
     Returns:
-        float32 [N, C_out, pooled rows, pooled columns], of the kind of x.
+        float32 [N, C_out, pooled rows, pooled columns], of the same type as x.
 
     Raises:
-        InputError: an argument is not what it must be.
+        InputError: an argument is invalid.
     """
     if needs_dispatcher(x, weight, bias):
         from cnnkit.ops.torch_op import differentiable
 
         sizes = (stride, padding, pool_kernel, pool_stride, pool_padding)
-        return cast("Kind", differentiable(x, weight, bias, sizes, precision))
-    operation = ConvReLUPool(
+        return cast("ArrayT", differentiable(x, weight, bias, sizes, precision))
+    operator = ConvReLUPool(
         weight,
         bias,
         stride,
@@ -68,11 +68,11 @@ def conv_relu_pool(
         pool_padding,
         precision=precision,
     )
-    return cast("Kind", operation(x, threads=threads))
+    return cast("ArrayT", operator(x, threads=threads))
 
 
 def needs_dispatcher(*values: object) -> bool:
-    """Tell whether PyTorch has to see the operation: for a gradient, a transform or a compiler."""
+    """Tell whether a call must go through PyTorch: for a gradient, a transform or a compiler."""
     torch = sys.modules.get("torch")
     if torch is None:
         return False
@@ -80,7 +80,7 @@ def needs_dispatcher(*values: object) -> bool:
     if not tensors:
         return False
     return bool(
-        torch.compiler.is_compiling()  # first, for a compiler cannot follow all the others
+        torch.compiler.is_compiling()  # first, because a compiler cannot trace all of the others
         or (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
         or any(type(t) not in (torch.Tensor, torch.nn.Parameter) for t in tensors)
         or torch.autograd.forward_ad._current_level >= 0

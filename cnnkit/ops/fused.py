@@ -1,4 +1,4 @@
-"""Convolution, ReLU and max-pool in one pass: `y = conv_relu_pool(x, weight, bias, padding=1)`.
+"""The fused operator with prepacked weights: `y = ConvReLUPool(weight, bias, padding=1)(x)`.
 
 Legend of shape letters: N images, C channels, H rows, W columns.
 """
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 
 def isa() -> str:
-    """Return the instruction set in use: the best that this machine has, or the one in CNNKIT_ISA.
+    """Return the instruction set in use: the best of this machine, or the value of CNNKIT_ISA.
 
     Raises:
-        InputError: CNNKIT_ISA names one that this machine cannot run.
+        InputError: this machine cannot run the one in CNNKIT_ISA.
     """
     return _core.isa()
 
@@ -45,17 +45,17 @@ def available_isas() -> list[str]:
 
 
 class ConvReLUPool(_core.ConvReluPool):
-    """The fused operation with its weights made ready once: `operation(x, threads=1)`, many times.
+    """The fused operator with prepacked weights, for repeated calls: `operator(x, threads=1)`.
 
-    The constructor's arguments are those of `conv_relu_pool`, as are a call's `x` and `threads`
-    and its result. Where x is a NumPy array, a call takes `out=` too: a contiguous float32 array
-    of the result's shape to write to and return, which must not overlap x. (A small kernel takes
-    no longer than making an array.) Instances may be called from several threads; a call that
-    takes more than a few microseconds lets other Python threads run.
+    The constructor's arguments are those of `conv_relu_pool`, and so are a call's `x`, `threads`
+    and output. If x is a NumPy array, a call also accepts `out=`: a contiguous float32 array of
+    the output's shape, which is written and returned and must not overlap x. (For small inputs,
+    allocating an array takes as long as the computation.) Instances are thread-safe; a call that
+    takes more than a few microseconds releases the GIL.
 
     Attributes:
-        algorithm: the algorithm that was chosen for these weights.
-        isa: the instruction set that it runs on.
+        algorithm: the algorithm chosen for these weights.
+        isa: the instruction set it uses.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class ConvReLUPool(_core.ConvReluPool):
         isa: str | None = None,
     ) -> None:
         super().__init__(
-            _array(weight, "weight"),
-            None if bias is None else _array(bias, "bias"),
+            _as_array(weight, "weight"),
+            None if bias is None else _as_array(bias, "bias"),
             stride,
             padding,
             pool_kernel,
@@ -87,11 +87,11 @@ class ConvReLUPool(_core.ConvReluPool):
     def _call(
         self, x: Any, *, threads: int | None = None, out: NDArray[np.float32] | None = None
     ) -> Any:
-        """Do what the base's call has not done: all but brief calls with usual arrays."""
+        """Handle the calls that the C++ fast path (brief calls with NumPy arrays) hands back."""
         count = default_threads() if threads is None else threads
         if _is_tensor(x) and x.ndim == 4 and out is None:
             return self.run_tensor(x, count)
-        return self.run(_array(x, "x"), count, out)
+        return self.run(_as_array(x, "x"), count, out)
 
     def run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
         """Run on a tensor [N, C_in, H, W]; see `conv_relu_pool`."""
@@ -103,7 +103,7 @@ class ConvReLUPool(_core.ConvReluPool):
 
 
 def default_threads() -> int:
-    """Return PyTorch's number of threads if PyTorch is loaded, else the usable cores."""
+    """Return PyTorch's number of threads if PyTorch is loaded, else the number of usable cores."""
     torch = sys.modules.get("torch")
     if torch is not None:
         return int(torch.get_num_threads())
@@ -112,19 +112,19 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
-def _array(value: Any, name: str) -> NDArray[Any]:
-    """Return a tensor's memory as an array; anything else unchanged, for the kernel to judge."""
+def _as_array(value: Any, name: str) -> NDArray[Any]:
+    """Return a tensor's memory as an array; anything else unchanged, for C++ to validate."""
     return _plain(value, name).detach().numpy() if _is_tensor(value) else value
 
 
 def _is_tensor(value: object) -> TypeGuard[torch.Tensor]:
-    """Tell without importing PyTorch: who holds a tensor has it loaded."""
+    """Tell whether a value is a tensor, without importing PyTorch."""
     loaded = sys.modules.get("torch")
     return loaded is not None and isinstance(value, loaded.Tensor)
 
 
 def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
-    """Return the tensor, if its memory holds float32 numbers that no gradient must follow."""
+    """Return the tensor, if it is dense float32 on the CPU and needs no gradient."""
     loaded = sys.modules["torch"]
     if not tensor.is_cpu:
         raise InputError(name, f"is on {tensor.device}", "move it with .cpu()")
@@ -135,7 +135,7 @@ def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
     if tensor.requires_grad and loaded.is_grad_enabled():
         raise InputError(
             name,
-            "requires a gradient, which an operation with weights made ready cannot give",
+            "requires a gradient, which an operator with prepacked weights cannot compute",
             "use cnnkit.nn.ConvReLUPool2d or conv_relu_pool, or call it under torch.no_grad()",
         )
     return tensor.resolve_neg()

@@ -1,7 +1,7 @@
-"""The fused operation inside ONNX Runtime: `options.register_custom_ops_library(ort_custom_ops())`.
+"""The fused operator in ONNX Runtime: `options.register_custom_ops_library(ort_custom_ops())`.
 
-The library is built where ONNX Runtime's C++ headers are named to the build, which pip's default
-build does not do: csrc/onnxruntime/custom_op.cpp.
+The library (csrc/onnxruntime/custom_op.cpp) is built only if the build is given the folder of ONNX
+Runtime's C++ headers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from cnnkit import _core
 from cnnkit.errors import MissingError
 
 DOMAIN, OPERATOR = "cnnkit", "ConvReluPool"
-LIBRARY = "CNNKIT_ORT_OPS"  # environment variable: a library built elsewhere
+LIBRARY = "CNNKIT_ORT_OPS"  # environment variable: the path of a library built elsewhere
 
 
 def ort_custom_ops() -> str:
@@ -27,7 +27,7 @@ def ort_custom_ops() -> str:
     if not path.is_file():
         raise MissingError(
             str(path),
-            "is not there: this cnnkit was built without ONNX Runtime's headers",
+            "does not exist: this cnnkit was built without ONNX Runtime's headers",
             "install it with `pip install . -Ccmake.define.CNNKIT_ORT_INCLUDE=DIR`, where DIR is "
             "the folder of onnxruntime_cxx_api.h",
         )

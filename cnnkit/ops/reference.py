@@ -1,4 +1,4 @@
-"""The slow, obvious twin of the fused operation, in float64."""
+"""The reference implementation of the fused operator in float64: slow and simple."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def conv_relu_pool_ref(
     pool_stride: Size | None = None,
     pool_padding: Size = 0,
 ) -> NDArray[np.float64]:
-    """Compute what `conv_relu_pool` computes: slowly, obviously, in float64."""
+    """Compute `conv_relu_pool` in float64, with NumPy alone."""
     images = np.pad(x.astype(np.float64), _margins(padding))
     windows = _windows(images, weight.shape[2:], stride)
     sums = np.einsum("nchwij,ocij->nohw", windows, weight.astype(np.float64))
     if bias is not None:
         sums += bias.astype(np.float64)[:, None, None]
     activations = np.where(sums < 0, 0.0, sums)  # NaN stays
-    ringed = np.pad(activations, _margins(pool_padding), constant_values=-np.inf)
-    step = pool_kernel if pool_stride is None else pool_stride
-    return np.asarray(_windows(ringed, _pair(pool_kernel), step).max(axis=(4, 5)))
+    padded = np.pad(activations, _margins(pool_padding), constant_values=-np.inf)
+    pool_stride = pool_kernel if pool_stride is None else pool_stride
+    return np.asarray(_windows(padded, _pair(pool_kernel), pool_stride).max(axis=(4, 5)))
 
 
 def _pair(size: Size) -> tuple[int, int]:

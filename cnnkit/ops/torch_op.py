@@ -1,4 +1,4 @@
-"""The fused operation as PyTorch's own: `torch.ops.cnnkit.conv_relu_pool(x, weight, bias, 1, 1)`.
+"""The fused operator in PyTorch: `torch.ops.cnnkit.conv_relu_pool(x, weight, bias, 1, 1)`.
 
 Importing this module registers it, with gradients and for torch.compile and torch.export. Legend of
 shape letters: N images, C channels, H rows, W columns.
@@ -16,24 +16,25 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from cnnkit.errors import InputError
-from cnnkit.ops import torch_autograd as torch_eager
+from cnnkit.ops import torch_autograd
 from cnnkit.ops.reference import Size
-from cnnkit.ops.torch_autograd import has_gradient, is_native, is_plain, needs_gradient
-from cnnkit.ops.torch_weights import Sizes, prepare, prepare_gradient
+from cnnkit.ops.torch_autograd import indices_fit, is_plain, is_supported, needs_gradient
+from cnnkit.ops.torch_weights import Sizes, pack, pack_for_gradient
 
-# Like PyTorch's max_pool2d and max_pool2d_with_indices: the public operation costs no winners, the
-# inner one carries the gradient.
+# As with PyTorch's max_pool2d and max_pool2d_with_indices, the public operator computes no indices;
+# the internal one ("winners" are indices) does, for the gradient. Its name cannot change: compiled
+# graphs in torch.compile's cache on disk call it.
 PARAMETERS = (
     "int[2] stride=1, int[2] padding=0, int[2] pool_kernel=2, int[2] pool_stride=[], "
     "int[2] pool_padding=0, *, str precision='default'"
 )
 FORWARD = "cnnkit::conv_relu_pool"
-WITH_WINNERS = "cnnkit::conv_relu_pool_with_winners"
+WITH_INDICES = "cnnkit::conv_relu_pool_with_winners"
 BACKWARD = "cnnkit::conv_relu_pool_backward"
 SCHEMAS = {
     FORWARD: f"(Tensor x, Tensor weight, Tensor? bias=None, {PARAMETERS}) -> Tensor",
-    WITH_WINNERS: f"(Tensor x, Tensor weight, Tensor? bias=None, {PARAMETERS}) -> (Tensor, Tensor)",
-    BACKWARD: "(Tensor grad, Tensor x, Tensor winners, Tensor weight, int[2] stride, "
+    WITH_INDICES: f"(Tensor x, Tensor weight, Tensor? bias=None, {PARAMETERS}) -> (Tensor, Tensor)",
+    BACKWARD: "(Tensor grad, Tensor x, Tensor indices, Tensor weight, int[2] stride, "
     "int[2] padding, int[2] pool_kernel, int[2] pool_stride, int[2] pool_padding, "
     "bool want_dx) -> (Tensor, Tensor, Tensor)",
 }
@@ -51,7 +52,7 @@ def three_operations(
     *,
     ceil_mode: bool = False,
 ) -> Tensor:
-    """Compute what the fused operation computes, by PyTorch: on any device, in any precision."""
+    """Compute the fused operator with PyTorch's operators, on any device and with any dtype."""
     activations = F.relu(F.conv2d(x, weight, bias, stride, padding))
     return F.max_pool2d(
         activations, pool_kernel, pool_stride or None, pool_padding, ceil_mode=ceil_mode
@@ -61,23 +62,23 @@ def three_operations(
 def differentiable(
     x: Any, weight: Any, bias: Any, sizes: Sequence[Size | None], precision: str
 ) -> Tensor:
-    """Call the registered operation with what `cnnkit.ops.conv_relu_pool` was given.
+    """Call the registered operator with the arguments of `cnnkit.ops.conv_relu_pool`.
 
     Raises:
-        InputError: an argument is not what it must be.
+        InputError: an argument is invalid.
     """
     x, weight, bias = (
         torch.from_numpy(value) if isinstance(value, np.ndarray) else value
         for value in (x, weight, bias)
     )
     for name, value in (("x", x), ("weight", weight), ("bias", bias)):
-        if value is not None and not is_native(value):
+        if value is not None and not is_supported(value):
             reason = f"has dtype {value.dtype} on {value.device}"
             raise InputError(name, reason, "give float32 on the CPU")
     if is_plain(x, weight, bias) and needs_gradient(x, weight, bias):
         parameters = _pairs(sizes)
-        if has_gradient(parameters):
-            return torch_eager.differentiable(x, weight, bias, parameters, precision)
+        if indices_fit(parameters):
+            return torch_autograd.differentiable(x, weight, bias, parameters, precision)
     y: Tensor = torch.ops.cnnkit.conv_relu_pool(
         x, weight, bias, *(() if s is None else s for s in sizes), precision=precision
     )
@@ -85,9 +86,10 @@ def differentiable(
 
 
 def _pairs(sizes: Sequence[Size | None]) -> list[Any]:
-    """Return what `cnnkit.ops.conv_relu_pool` was given as pairs, faulty ones as they are."""
-    stride, padding, kernel, step, ring = sizes
-    given = (stride, padding, kernel, kernel if step is None else step, ring)
+    """Return the sizes given to `cnnkit.ops.conv_relu_pool` as pairs; invalid ones unchanged."""
+    stride, padding, pool_kernel, pool_stride, pool_padding = sizes
+    pool_stride = pool_kernel if pool_stride is None else pool_stride
+    given = (stride, padding, pool_kernel, pool_stride, pool_padding)
     return [[size, size] if isinstance(size, int) else size for size in given]
 
 
@@ -97,53 +99,53 @@ def _run(
     bias: Tensor | None,
     parameters: Sequence[Sizes],
     precision: str,
-    winners_wanted: bool,
+    return_indices: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    kernel = prepare(weight, bias, parameters, precision)
+    kernel = pack(weight, bias, parameters, precision)
     x = x.resolve_neg().contiguous()
-    return torch_eager.run(kernel, x, weight.shape[0], winners_wanted)
+    return torch_autograd.run(kernel, x, weight.shape[0], return_indices)
 
 
 def _forward(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> Tensor:
     parameters = _complete(sizes)
-    if not is_native(x, weight, bias):
+    if not is_supported(x, weight, bias):
         return three_operations(x, weight, bias, *parameters)
-    return _run(x, weight, bias, parameters, precision, winners_wanted=False)[0]
+    return _run(x, weight, bias, parameters, precision, return_indices=False)[0]
 
 
-def _with_winners(
+def _with_indices(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> tuple[Tensor, Tensor]:
-    y, winners = _run(x, weight, bias, _complete(sizes), precision, winners_wanted=True)
-    assert winners is not None
-    return y, winners
+    y, indices = _run(x, weight, bias, _complete(sizes), precision, return_indices=True)
+    assert indices is not None
+    return y, indices
 
 
 def _backward(
-    grad: Tensor, x: Tensor, winners: Tensor, weight: Tensor, *rest: Any
+    grad: Tensor, x: Tensor, indices: Tensor, weight: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
     *parameters, want_dx = rest
-    kernel = prepare_gradient(weight, parameters)
-    x, winners = (tensor.resolve_neg().contiguous() for tensor in (x, winners))
-    return torch_eager.gradients(kernel, grad, x, winners, weight, want_dx)
+    kernel = pack_for_gradient(weight, parameters)
+    x, indices = (tensor.resolve_neg().contiguous() for tensor in (x, indices))
+    return torch_autograd.gradients(kernel, grad, x, indices, weight, want_dx)
 
 
 def _autograd(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> Tensor:
-    """Choose how a call that may need a gradient is computed."""
+    """Choose the implementation of a call that may need a gradient."""
     parameters = _complete(sizes)
-    # Forward mode and torch.func differentiate what PyTorch's own operations are made of.
+    # Forward-mode AD and torch.func can differentiate PyTorch's own operators only.
     transformed = forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active()
-    if transformed or not is_native(x, weight, bias):
+    if transformed or not is_supported(x, weight, bias):
         return three_operations(x, weight, bias, *parameters)
     if needs_gradient(x, weight, bias):
-        if not has_gradient(parameters):
+        if not indices_fit(parameters):
             return three_operations(x, weight, bias, *parameters)
         if is_plain(x, weight, bias):
-            return torch_eager.differentiable(x, weight, bias, parameters, precision)
+            return torch_autograd.differentiable(x, weight, bias, parameters, precision)
         y: Tensor = torch.ops.cnnkit.conv_relu_pool_with_winners(
             x, weight, bias, *parameters, precision=precision
         )[0]
@@ -156,7 +158,7 @@ def _autograd(
 
 
 def _complete(sizes: Sequence[Sizes]) -> list[Sizes]:
-    """Fill up what a caller left out: PyTorch hands defaults over only in part."""
+    """Return all five sizes as pairs: PyTorch omits trailing arguments that have their default."""
     defaults: list[Sizes] = [[1, 1], [0, 0], [2, 2], [], [0, 0]]
     given = list(sizes) + defaults[len(sizes) :]
     given[3] = given[3] or given[2]
@@ -167,20 +169,21 @@ def _fake(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> Tensor:
     parameters = _complete(sizes)
-    if not is_native(x, weight, bias) and x.device.type != "meta":
+    if not is_supported(x, weight, bias) and x.device.type != "meta":
         return three_operations(x, weight, bias, *parameters)
     torch._check(x.ndim == 4 and weight.ndim == 4, lambda: "x and weight must have 4 dimensions")
     torch._check(x.shape[1] == weight.shape[1], lambda: "x and weight differ in channels")
-    stride, padding, kernel, step, ring = parameters
+    stride, padding, pool_kernel, pool_stride, pool_padding = parameters
     size = []
     for axis in (0, 1):
         conv = (x.shape[2 + axis] + 2 * padding[axis] - weight.shape[2 + axis]) // stride[axis] + 1
-        size.append((conv + 2 * ring[axis] - kernel[axis]) // step[axis] + 1)
+        padded = conv + 2 * pool_padding[axis]
+        size.append((padded - pool_kernel[axis]) // pool_stride[axis] + 1)
         torch._check(size[-1] > 0, lambda: "x leaves an empty output")
     return x.new_empty((x.shape[0], weight.shape[0], *size))
 
 
-def _fake_with_winners(
+def _fake_with_indices(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> tuple[Tensor, Tensor]:
     y = _fake(x, weight, bias, *sizes, precision=precision)
@@ -188,9 +191,9 @@ def _fake_with_winners(
 
 
 def _fake_backward(
-    grad: Tensor, x: Tensor, winners: Tensor, weight: Tensor, *rest: Any
+    grad: Tensor, x: Tensor, indices: Tensor, weight: Tensor, *rest: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return torch_eager.rooms(x, weight, rest[-1])
+    return torch_autograd.empty_gradients(x, weight, rest[-1])
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], keyword_only_inputs: Any, output: Any) -> None:
@@ -200,10 +203,10 @@ def _save(ctx: Any, inputs: tuple[Any, ...], keyword_only_inputs: Any, output: A
 
 
 def _differentiate(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Tensor | None, ...]:
-    x, weight, winners = ctx.saved_tensors
+    x, weight, indices = ctx.saved_tensors
     want_dx, want_dw, want_db, *others = ctx.needs_input_grad
     dx, dw, db = torch.ops.cnnkit.conv_relu_pool_backward(
-        grad, x, winners, weight, *ctx.parameters, want_dx
+        grad, x, indices, weight, *ctx.parameters, want_dx
     )
     wanted = (dx if want_dx else None, dw if want_dw else None, db if want_db else None)
     return wanted + (None,) * len(others)
@@ -217,7 +220,7 @@ def _refuse_second(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
     raise InputError(
         "cnnkit::conv_relu_pool",
         "has no second derivative",
-        "use PyTorch's conv2d, relu and max_pool2d where you differentiate twice",
+        "use PyTorch's conv2d, relu and max_pool2d to differentiate twice",
     )
 
 
@@ -227,12 +230,12 @@ def _register() -> None:
     torch.library.impl(FORWARD, "CPU", _forward)
     torch.library.impl(FORWARD, "CompositeExplicitAutograd", _forward)
     torch.library.impl(FORWARD, "Autograd", _autograd)
-    torch.library.impl(WITH_WINNERS, "CPU", _with_winners)
+    torch.library.impl(WITH_INDICES, "CPU", _with_indices)
     torch.library.impl(BACKWARD, "CPU", _backward)
     torch.library.register_fake(FORWARD, _fake)
-    torch.library.register_fake(WITH_WINNERS, _fake_with_winners)
+    torch.library.register_fake(WITH_INDICES, _fake_with_indices)
     torch.library.register_fake(BACKWARD, _fake_backward)
-    torch.library.register_autograd(WITH_WINNERS, _differentiate, setup_context=_save)
+    torch.library.register_autograd(WITH_INDICES, _differentiate, setup_context=_save)
     torch.library.register_autograd(BACKWARD, _refuse_second, setup_context=_save_nothing)
 
 

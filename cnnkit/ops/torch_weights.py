@@ -1,4 +1,4 @@
-"""Weights of tensors made ready for the kernels: `prepare(weight, bias, parameters, precision)`."""
+"""Prepacked weights of tensors, with a cache: `pack(weight, bias, sizes, precision)`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cnnkit import _core
 from cnnkit.errors import InputError
 
 Sizes = list[int]
-WORTH_KEEPING = 4096  # floats of a weight
+MIN_CACHED_SIZE = 4096  # elements of a weight; smaller ones are simply packed again
 
 
-class _Kept(NamedTuple):
-    """An operation with its weights made ready, and copies of these to know them again."""
+class _CacheEntry(NamedTuple):
+    """An operator with packed weights, and copies of the weights it was packed from."""
 
     key: tuple[Any, ...]
     weight: Tensor
@@ -25,43 +25,46 @@ class _Kept(NamedTuple):
     kernel: _core.ConvReluPool
 
 
-# By the weight, as long as that lives. A graph that was compiled or exported calls with the same
-# weight again and again, and the backward operation with that of the forward one.
-_kept: MutableMapping[Tensor, _Kept] = WeakTensorKeyDictionary()
+# Keyed weakly by the weight tensor. A compiled or exported graph passes the same weight in every
+# call, and the backward operator gets the weight of the forward one.
+_cache: MutableMapping[Tensor, _CacheEntry] = WeakTensorKeyDictionary()
 
 
-def prepare(
-    weight: Tensor, bias: Tensor | None, parameters: Sequence[Sizes], precision: str
+def pack(
+    weight: Tensor, bias: Tensor | None, sizes: Sequence[Sizes], precision: str
 ) -> _core.ConvReluPool:
-    """Return the operation; comparing large weights is many times cheaper than their transform."""
-    if weight.numel() < WORTH_KEEPING:
-        return _make(weight, bias, parameters, precision)
-    key = (*map(tuple, parameters), precision)
-    kept = _kept.get(weight)
-    if kept and kept.key == key and _equal(kept.weight, weight) and _equal(kept.bias, bias):
-        return kept.kernel
-    kernel = _make(weight, bias, parameters, precision)
-    _kept[weight] = _Kept(
+    """Return an operator with packed weights; pack them only if they have changed.
+
+    Comparing large weights with the cached copy is many times cheaper than transforming them.
+    """
+    if weight.numel() < MIN_CACHED_SIZE:
+        return _pack(weight, bias, sizes, precision)
+    key = (*map(tuple, sizes), precision)
+    entry = _cache.get(weight)
+    if entry and entry.key == key and _equal(entry.weight, weight) and _equal(entry.bias, bias):
+        return entry.kernel
+    kernel = _pack(weight, bias, sizes, precision)
+    _cache[weight] = _CacheEntry(
         key, weight.detach().clone(), None if bias is None else bias.detach().clone(), kernel
     )
     return kernel
 
 
-def prepare_gradient(weight: Tensor, parameters: Sequence[Sizes]) -> _core.ConvReluPool:
-    """Return an operation for its gradient, in which the bias and the precision play no part."""
-    kept = _kept.get(weight)
-    key = tuple(map(tuple, parameters))
-    if kept and kept.key[:-1] == key and _equal(kept.weight, weight):
-        return kept.kernel
-    return _make(weight, None, parameters, "default")
+def pack_for_gradient(weight: Tensor, sizes: Sequence[Sizes]) -> _core.ConvReluPool:
+    """Return an operator for its gradient, which does not depend on bias and precision."""
+    entry = _cache.get(weight)
+    key = tuple(map(tuple, sizes))
+    if entry and entry.key[:-1] == key and _equal(entry.weight, weight):
+        return entry.kernel
+    return _pack(weight, None, sizes, "default")
 
 
 def _equal(a: Tensor | None, b: Tensor | None) -> bool:
     return a is b if a is None or b is None else torch.equal(a, b)
 
 
-def _make(
-    weight: Tensor, bias: Tensor | None, parameters: Sequence[Sizes], precision: str
+def _pack(
+    weight: Tensor, bias: Tensor | None, sizes: Sequence[Sizes], precision: str
 ) -> _core.ConvReluPool:
     if weight.ndim != 4:
         reason = f"has shape {tuple(weight.shape)}"
@@ -69,18 +72,18 @@ def _make(
     if bias is not None and bias.shape != weight.shape[:1]:
         reason = f"has {bias.numel()} values"
         raise InputError("bias", reason, f"give the {weight.shape[0]} that weight expects")
-    weight, bias = _memory(weight), None if bias is None else _memory(bias)
-    stride, padding, kernel, step, ring = parameters
+    weight, bias = _contiguous(weight), None if bias is None else _contiguous(bias)
+    stride, padding, pool_kernel, pool_stride, pool_padding = sizes
     bias_at = 0 if bias is None else bias.data_ptr()
     return _core.ConvReluPool.at(
         *(weight.data_ptr(), weight.shape, bias_at),
-        *(stride, padding, kernel, step, ring),
+        *(stride, padding, pool_kernel, pool_stride, pool_padding),
         precision,
     )
 
 
-def _memory(tensor: Tensor) -> Tensor:
-    """Return a tensor whose memory holds its values in their order."""
+def _contiguous(tensor: Tensor) -> Tensor:
+    """Return a contiguous tensor with the same values."""
     return tensor if tensor.is_contiguous() and not tensor.is_neg() else _copied(tensor)
 
 

@@ -1,4 +1,4 @@
-"""Files, processes, the CPU, signals and installed packages: what the operating system gives."""
+"""The operating system: files, subprocesses, the CPU, signals and installed packages."""
 
 from __future__ import annotations
 

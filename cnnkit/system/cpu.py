@@ -1,4 +1,4 @@
-"""What this machine is and may use: `cpu_name()`, `usable_cores()`, `with pinned(1)`."""
+"""The CPU and the cores that this process may use: `cpu_name()`, `usable_cores()`, `pinned(1)`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnnkit.errors import InputError
 CPUINFO = Path("/proc/cpuinfo")
 CGROUP = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
-# Of the hundred flags that Linux lists, those that decide which kernels can run.
+# Of the more than one hundred flags that Linux lists, those that decide which kernels can run.
 FEATURES = (
     *("sse2", "sse4_2", "avx", "f16c", "fma", "avx2", "avx_vnni"),
     *("avx512f", "avx512dq", "avx512cd", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16"),
@@ -23,7 +23,7 @@ FEATURES = (
 
 
 def _cpuinfo(key: str) -> str:
-    """Return the first value of one of Linux's /proc/cpuinfo keys, or nothing."""
+    """Return the first value of a key in Linux's /proc/cpuinfo, or an empty string."""
     try:
         lines = CPUINFO.read_text().splitlines()
     except OSError:
@@ -39,48 +39,48 @@ def _cpuinfo(key: str) -> str:
 
 
 def cpu_name() -> str:
-    """Return the CPU's name as its maker gives it, as far as the operating system tells."""
+    """Return the CPU's model name as the operating system reports it."""
     if platform.system() == "Darwin":
-        asked = subprocess.run(
+        sysctl = subprocess.run(
             ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"],
             capture_output=True,
             text=True,
             check=False,
         )
-        if asked.stdout.strip():
-            return asked.stdout.strip()
+        if sysctl.stdout.strip():
+            return sysctl.stdout.strip()
     name = _cpuinfo("model name") or platform.processor() or platform.machine()
     family, model = _cpuinfo("cpu family"), _cpuinfo("model")
-    # Cloud machines hide the product's name ("AMD EPYC"): family and model still tell the design.
+    # Cloud machines hide the product name ("AMD EPYC"); family and model identify the design.
     return f"{name} (family {family}, model {model})" if family and model else name
 
 
 def cpu_features() -> list[str]:
-    """Return those of `FEATURES` that the operating system reports; empty where it reports none."""
+    """Return the members of `FEATURES` that the operating system reports; empty if it cannot."""
     flags = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
     return [name for name in FEATURES if name in flags]
 
 
 def usable_cores() -> list[int]:
-    """Return the numbers of the cores that this process may run on (its affinity)."""
+    """Return the numbers of the cores that this process may run on (its CPU affinity)."""
     if hasattr(os, "sched_getaffinity"):
         return sorted(os.sched_getaffinity(0))
     return list(range(os.cpu_count() or 1))
 
 
 def core_quota() -> float | None:
-    """Return how many cores' worth of time the control group allows; None without a limit."""
+    """Return the control group's CPU quota in cores; None without a limit."""
     try:
         line = next(x for x in OWN_CGROUP.read_text().splitlines() if x.startswith("0::"))
         folder = CGROUP / line.removeprefix("0::").lstrip("/")
     except (OSError, StopIteration):
         folder = CGROUP
     quotas = []
-    for place in (folder, *folder.parents):  # a limit on any parent binds
-        if not place.is_relative_to(CGROUP):
+    for group in (folder, *folder.parents):  # the limits of all parents apply too
+        if not group.is_relative_to(CGROUP):
             break
         try:
-            quota, period = (place / "cpu.max").read_text().split()
+            quota, period = (group / "cpu.max").read_text().split()
             if quota != "max":
                 quotas.append(int(quota) / int(period))
         except (OSError, ValueError):
@@ -96,7 +96,7 @@ def core_quota() -> float | None:
 
 
 def process_count() -> int:
-    """Return how many busy processes this one may run at a time: affinity and quota, 1 at least."""
+    """Return how many CPU-bound processes may run at a time, by affinity and quota; at least 1."""
     quota = core_quota()
     cores = len(usable_cores())
     return max(1, cores if quota is None else min(cores, int(quota)))
@@ -104,12 +104,12 @@ def process_count() -> int:
 
 @contextmanager
 def pinned(threads: int) -> Iterator[list[int]]:
-    """Keep this process on `threads` of its cores; yield their numbers, [] where it cannot be.
+    """Pin this process to `threads` of its cores; yield their numbers, [] where it is unsupported.
 
-    The last cores are taken: operating systems put their own work on the first ones.
+    It takes the last cores, because operating systems put their own work on the first ones.
 
     Raises:
-        InputError: fewer cores than threads may be used.
+        InputError: this process may use fewer cores than `threads`.
     """
     before = usable_cores()
     if not 1 <= threads <= len(before):

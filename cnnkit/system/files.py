@@ -1,4 +1,4 @@
-"""Files that are whole or absent: `with replacing(path) as beside: beside.write_bytes(...)`."""
+"""Atomic writes: `with replacing(path) as temporary: temporary.write_bytes(...)`."""
 
 from __future__ import annotations
 
@@ -15,84 +15,84 @@ from cnnkit.errors import StorageError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path`; what was written there becomes `path` when the block ends well.
+    """Yield a temporary path beside `path`, which is renamed to `path` when the block succeeds.
 
-    The file is flushed to the disk before it is renamed, so a crash at any moment leaves the old
-    content or the new, never a part. If the block raises, nothing is left behind.
+    The file is flushed to the disk before it is renamed, so a crash at any moment leaves either
+    the old content or the new. If the block raises, nothing is left behind.
 
     Raises:
-        StorageError: the folder cannot be made or written, or the disk is full.
+        StorageError: the folder cannot be created or written, or the disk is full.
     """
     # The suffix stays last: writers such as Matplotlib choose their format by it.
-    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield beside
-        with beside.open("rb") as written:
+        yield temporary
+        with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        beside.replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
-        with suppress(OSError):  # where the folder could not be made, there is nothing to remove
-            beside.unlink(missing_ok=True)
+        with suppress(OSError):  # if the folder could not be created, there is nothing to remove
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_together(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; its files become `path`'s neighbours, all or none.
+    """Yield an empty temporary folder; its files are moved beside `path`, either all or none.
 
-    They keep their names, so that one may name another. If the block raises, or a file cannot be
-    put in its place, everything is as it was before.
+    They keep their names, so that one file may refer to another. If the block raises, or a file
+    cannot be moved, the previous files are restored.
 
     Raises:
-        StorageError: the folder cannot be made or written, or the disk is full.
+        StorageError: the folder cannot be created or written, or the disk is full.
     """
-    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
-    placed: list[tuple[Path, Path]] = []
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
+    moved: list[tuple[Path, Path]] = []
     try:
-        beside.mkdir(parents=True)
-        yield beside
-        for fresh in sorted(beside.iterdir()):
-            target, before = path.with_name(fresh.name), beside / f"{fresh.name}.before"
-            with fresh.open("rb") as written:
+        temporary.mkdir(parents=True)
+        yield temporary
+        for new in sorted(temporary.iterdir()):
+            target, backup = path.with_name(new.name), temporary / f"{new.name}.before"
+            with new.open("rb") as written:
                 os.fsync(written.fileno())
             if target.exists():
-                shutil.copyfile(target, before)
-            fresh.replace(target)
-            placed.append((target, before))
+                shutil.copyfile(target, backup)
+            new.replace(target)
+            moved.append((target, backup))
     except OSError as error:
-        for target, before in placed:
-            if before.exists():
-                before.replace(target)
+        for target, backup in moved:
+            if backup.exists():
+                backup.replace(target)
             else:
                 target.unlink()
         raise _unwritable(path, error) from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _unwritable(path: Path, error: OSError) -> StorageError:
     return StorageError(
         path,
         f"cannot be written ({error.strerror or error})",
-        "choose another place, or make room and give yourself write permission",
+        "choose another folder, or free disk space and check your write permission",
     )
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all."""
-    with replacing(path) as beside:
-        beside.write_bytes(content)
+    """Write `content` to `path` atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write `content` as UTF-8 to `path`, whole or not at all."""
+    """Write `content` as UTF-8 to `path` atomically."""
     write_bytes(path, content.encode())
 
 
 def read_bytes(path: Path, most: int = -1) -> bytes:
-    """Return a file's content, or no more than its first `most` bytes.
+    """Return a file's content, or at most its first `most` bytes.
 
     Raises:
         StorageError: it does not exist or cannot be read.
@@ -109,5 +109,5 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
 
 
 def sha256(content: bytes) -> str:
-    """Return the SHA-256 of `content` in lower-case hexadecimal digits."""
+    """Return the SHA-256 of `content` in lower-case hexadecimal."""
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""The optional parts of an installation: `extras()` says which are here and how to get the rest."""
+"""Optional dependencies: `extras()` says which are installed and how to install the others."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import importlib.metadata
 import re
 from dataclasses import dataclass
 
-# What a person gains by each extra of pyproject.toml.
+# What each extra of pyproject.toml is for.
 UNLOCKS = {
-    "train": "train, export, verify against PyTorch, run TorchScript, draw pictures",
+    "train": "training, export, verification against PyTorch, TorchScript, plots",
     "ray": "cnnkit sweep on several machines",
-    "peers": "OpenVINO, ncnn and JAX beside cnnkit in bench",
-    "test": "run the test suite",
-    "dev": "lint, type-check and format cnnkit's own code",
+    "peers": "OpenVINO, ncnn and JAX in cnnkit bench",
+    "test": "the test suite",
+    "dev": "linting, type-checking and formatting cnnkit's own code",
 }
 REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[(?P<extras>[^]]*)])?(?P<bound>[^;]*)")
 CONDITION = re.compile(r"""extra\s*==\s*['"](?P<extra>[^'"]+)['"]""")
@@ -20,13 +20,13 @@ CONDITION = re.compile(r"""extra\s*==\s*['"](?P<extra>[^'"]+)['"]""")
 
 @dataclass(frozen=True)
 class Extra:
-    """One optional part.
+    """One extra.
 
     Attributes:
         name: as in `pip install '.[name]'`.
         unlocks: what it is for.
-        installed: version by package; None for a package that is missing.
-        command: what installs the missing ones; empty if there are none.
+        installed: version by package; None for a missing package.
+        command: the command that installs the missing packages; empty if none is missing.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Extra:
 
     @property
     def complete(self) -> bool:
-        """All its packages are here."""
+        """All its packages are installed."""
         return None not in self.installed.values()
 
 
 def find_version(package: str) -> str | None:
-    """Return a package's installed version without importing it, None if it is not installed."""
+    """Return a package's installed version without importing it; None if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -49,7 +49,7 @@ def find_version(package: str) -> str | None:
 
 
 def base_requirements() -> dict[str, str]:
-    """Return what cnnkit itself needs: version bounds by package."""
+    """Return cnnkit's own requirements: version bounds by package."""
     return _requirements("")
 
 
@@ -60,21 +60,21 @@ def extras() -> list[Extra]:
     for name in declared:
         needed = _requirements(name)
         installed = {package: find_version(package) for package in needed}
-        lacking = [f"'{package}{needed[package]}'" for package, v in installed.items() if v is None]
-        command = f"python -m pip install {' '.join(lacking)}" if lacking else ""
+        missing = [f"'{package}{needed[package]}'" for package, v in installed.items() if v is None]
+        command = f"python -m pip install {' '.join(missing)}" if missing else ""
         found.append(Extra(name, UNLOCKS.get(name, ""), installed, command))
     return found
 
 
 def _requirements(extra: str) -> dict[str, str]:
-    """Return version bounds by package of one extra, of those that it includes too."""
+    """Return version bounds by package of one extra, including the extras that it names."""
     bounds: dict[str, str] = {}
     for line in importlib.metadata.requires("cnnkit") or []:
         condition = CONDITION.search(line)
         if (condition["extra"] if condition else "") != extra:
             continue
         found = REQUIREMENT.match(line)
-        assert found, line  # the installer has checked the form
+        assert found, line  # the installer has checked the syntax
         if found["name"].lower() == "cnnkit":
             for included in (found["extras"] or "").split(","):
                 bounds |= _requirements(included.strip())

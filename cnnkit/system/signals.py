@@ -1,4 +1,4 @@
-"""A polite stop: `with StopSignals() as stop: ... if stop.asked: ...`."""
+"""Graceful shutdown: `with StopSignals() as stop: ... if stop.asked: ...`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 
 class StopSignals:
-    """Turn SIGINT and SIGTERM into a flag, so that no file is left half-way.
+    """Turn SIGINT and SIGTERM into the flag `asked`, so that the program can stop between steps.
 
     A second signal raises KeyboardInterrupt at once. Outside the main thread, where Python allows
-    no signal handlers, the flag just stays down.
+    no signal handlers, the flag stays false.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)

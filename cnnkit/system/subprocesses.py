@@ -1,7 +1,7 @@
 """Run a module of cnnkit in a fresh Python process: `run_module("cnnkit", "doctor")`.
 
-A fresh process has no state of this one (classes already scripted, thread pools, a model that never
-left memory), and a crash there is a result here.
+A fresh process shares no state with this one (scripted classes, thread pools, a model that is still
+in memory), and if it crashes, this process can report it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from cnnkit.errors import StorageError
 
 @contextmanager
 def exchange_folder() -> Iterator[Path]:
-    """Yield a temporary folder for what two processes tell each other.
+    """Yield a temporary folder through which two processes exchange files.
 
     Raises:
-        StorageError: there is no room for it, or for what is written inside the block.
+        StorageError: it, or a file inside the block, cannot be written.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="cnnkit-") as folder:
@@ -31,27 +31,27 @@ def exchange_folder() -> Iterator[Path]:
         raise StorageError(
             "temporary folder",
             f"cannot be written ({error.strerror or error})",
-            "make room there, or set TMPDIR to another folder",
+            "free disk space, or set TMPDIR to another folder",
         ) from error
 
 
 def module_command(module: str, *arguments: object) -> list[str]:
-    """Return the words of `python -m module arguments...` with this interpreter."""
-    # -P: a file of the current folder that happens to be called torch.py must not be imported.
+    """Return the argument list of `python -m module arguments...` with this interpreter."""
+    # -P: a file in the current folder that happens to be called torch.py must not be imported.
     return [sys.executable, "-P", "-m", module, *map(str, arguments)]
 
 
 def module_environment() -> dict[str, str]:
-    """Return the environment in which `module_command` finds what this process finds."""
+    """Return an environment in which `module_command` has this process's import path."""
     search = os.pathsep.join(path or os.getcwd() for path in sys.path)
     return {**os.environ, "PYTHONPATH": search, "PYTHONHASHSEED": "0"}
 
 
 def run_module(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `python -m module arguments...` with this interpreter and this search path.
+    """Run `python -m module arguments...` with this interpreter and this import path.
 
     Raises:
-        OSError: the module had no room to write (see `exits_with_5_when_full`).
+        OSError: the module could not write a file (see `exits_with_5_when_full`).
     """
     child = subprocess.run(
         module_command(module, *arguments),
@@ -68,7 +68,7 @@ def run_module(module: str, *arguments: object) -> subprocess.CompletedProcess[s
 
 @contextmanager
 def exits_with_5_when_full() -> Iterator[None]:
-    """Surround the main function of a module that `run_module` runs."""
+    """Wrap the main function of a module that `run_module` runs: exit with 5 on OSError."""
     try:
         yield
     except OSError as error:
@@ -77,7 +77,7 @@ def exits_with_5_when_full() -> Iterator[None]:
 
 
 def last_words(process: subprocess.CompletedProcess[str]) -> str:
-    """Return how a process that failed ended: its last line, or the signal that stopped it."""
+    """Return why a process failed: its last line on stderr, its signal or its exit code."""
     lines = process.stderr.strip().splitlines()
     if process.returncode < 0:
         return f"stopped by signal {-process.returncode}"

@@ -1,4 +1,4 @@
-"""A person's own classes are named by classes.txt or numbered, never called by MNIST's names."""
+"""The classes of a user's own data get their names from classes.txt or numbers, never MNIST's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's own folder is checked file by file; `cnnkit data` tells what lies where."""
+"""A user's own folder is checked file by file; `cnnkit data` reports on every file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A small whole data set of random 28x28 images."""
+    """A small complete data set of random 28x28 images."""
     folder = tmp_path / "own"
     generator = np.random.default_rng(0)
     for images, labels, count in ((*FILES[:2], 30), (*FILES[2:], 12)):
@@ -146,9 +146,9 @@ FAULTS: list[tuple[Callable[[Path], None], str, str]] = [
     (_missing, "own", f"holds no {TEST_LABELS} "),
     (_short, TRAIN_IMAGES, "is too short: its header says 30x28x28"),
     (_long, TRAIN_IMAGES, "is too long"),
-    (_cut_gzip, TEST_IMAGES, "is a gzip file that was cut off"),
+    (_cut_gzip, TEST_IMAGES, "is a truncated gzip file"),
     (_corrupt_gzip, TEST_IMAGES, "is a damaged gzip file"),
-    (_wrong_magic, TRAIN_LABELS, "is no IDX file: it starts with 0x89504e47"),
+    (_wrong_magic, TRAIN_LABELS, "is not an IDX file: it starts with 0x89504e47"),
     (_floats, TRAIN_LABELS, "holds float32 values"),
     (_fewer_labels, TRAIN_LABELS, "has 29 labels for 30 images"),
     (_swapped, TEST_IMAGES, "holds an array of shape [12], not images"),
@@ -175,7 +175,7 @@ def test_each_fault_of_a_folder_is_exit_code_2_naming_the_file(
 def test_what_is_no_folder_is_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for path in (tmp_path / "nowhere", tmp_path / "file"):
-        with pytest.raises(InputError, match="is no folder"):
+        with pytest.raises(InputError, match="is not a folder"):
             load_dataset("mnist", path)
 
 
@@ -221,7 +221,7 @@ def test_plain_fashion_files_are_whole_but_cannot_be_compared(
 ) -> None:
     result = cli("data", "--dataset", "fashion-mnist", "--data", folder)
     assert result.exit_code == 0
-    assert result.stdout.count("only hashes of gzip files were published") == 4
+    assert result.stdout.count("only hashes of the gzip files were published") == 4
 
 
 def test_an_empty_cache_is_told_with_the_way_to_fill_it(
@@ -229,7 +229,7 @@ def test_an_empty_cache_is_told_with_the_way_to_fill_it(
 ) -> None:
     result = cli("data")
     assert result.exit_code == 0
-    assert result.stdout.count("not here yet") == 4
+    assert result.stdout.count("missing") == 4
     assert "--fetch" in result.stdout
     assert not empty_cache.exists()
 

@@ -1,4 +1,4 @@
-"""A person's picture becomes what MNIST would hold, whatever its size, colours and light."""
+"""A user's picture becomes an image like MNIST's, for any size, colours and lighting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pictures that hold the page's JavaScript to Python's preparation are what Python makes."""
+"""The test vectors for the page's JavaScript are what Python's preparation computes."""
 
 from __future__ import annotations
 

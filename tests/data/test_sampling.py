@@ -1,4 +1,4 @@
-"""Which images a training sees, and when, is a function of seed and epoch alone."""
+"""The order of the training images depends on seed and epoch only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cnnkit doctor MODEL` says which hosts load a file; `--fix` makes one that more of them load."""
+"""`cnnkit doctor MODEL` shows which runtimes load a file; `--fix` rewrites it for more of them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from onnx import helper, numpy_helper
 from support.corruptions import DAMAGES
 
 from cnnkit.data.dataset import Dataset
-from cnnkit.doctor import onnx_rewrite as onnx_fix
-from cnnkit.doctor.compatibility import find_hosts
+from cnnkit.doctor import onnx_rewrite
+from cnnkit.doctor.compatibility import check_compatibility
 from cnnkit.doctor.onnx_rewrite import fix
 from cnnkit.errors import InputError, StorageError, VerdictError
 from cnnkit.formats.onnx.protobuf import read_onnx
@@ -26,7 +26,7 @@ from cnnkit.graph.weights import Weights
 
 
 def foreign(path: Path, opset: int = 21, ir_version: int = 10, external: bool = False) -> None:
-    """A model of another exporter: Clip and Split have other inputs or attributes in old opsets."""
+    """A model of another exporter; its operators have other inputs or attributes in old opsets."""
     weight = np.random.default_rng(0).random((6, 3), dtype=np.float32)
     graph = helper.make_graph(
         [
@@ -55,12 +55,12 @@ def foreign(path: Path, opset: int = 21, ir_version: int = 10, external: bool = 
 
 
 def test_every_installed_host_is_tested_on_the_golden_images(artefacts: dict[str, Path]) -> None:
-    findings = find_hosts(artefacts["onnx"])
+    findings = check_compatibility(artefacts["onnx"])
     tested = [finding for finding in findings if finding.basis == "tested"]
-    assert f"ONNX Runtime {onnxruntime.__version__}" in [finding.host for finding in tested]
+    assert f"ONNX Runtime {onnxruntime.__version__}" in [finding.runtime for finding in tested]
     assert all(finding.loads for finding in tested), findings
     assert all("0 of 16 golden labels differ" in finding.reason for finding in tested)
-    inferred = {f.host: f for f in findings if f.basis == "inferred"}
+    inferred = {f.runtime: f for f in findings if f.basis == "inferred"}
     assert inferred["ONNX Runtime 1.12 or newer (C, C++, C#, Java, Node, web)"].loads
     assert inferred["OpenCV 4.6 or newer (C++)"].loads
 
@@ -69,7 +69,7 @@ def test_every_installed_host_is_tested_on_the_golden_images(artefacts: dict[str
 def test_other_formats_are_tested_in_their_own_runtime(
     artefacts: dict[str, Path], name: str
 ) -> None:
-    first = find_hosts(artefacts[name])[0]
+    first = check_compatibility(artefacts[name])[0]
     assert (first.loads, first.basis) == (True, "tested")
     assert "0 of 16 golden labels differ" in first.reason
 
@@ -82,15 +82,15 @@ def test_a_file_whose_answers_are_wrong_exits_with_1(
     result = cli("doctor", tmp_path / "net.onnx")
     assert result.exit_code == 1
     assert "✗ ONNX Runtime" in result.stdout
-    assert "is not answered rightly by ONNX Runtime" in result.stderr
+    assert "gives wrong outputs in ONNX Runtime" in result.stderr
 
 
 def test_what_is_newer_or_not_standard_is_not_promised(tmp_path: Path) -> None:
     foreign(tmp_path / "new.onnx", opset=22, ir_version=10)
-    inferred = [f for f in find_hosts(tmp_path / "new.onnx") if f.basis == "inferred"]
+    inferred = [f for f in check_compatibility(tmp_path / "new.onnx") if f.basis == "inferred"]
     assert [finding.loads for finding in inferred] == [None, None]
-    assert "newer than its table tells" in inferred[0].reason
-    assert "not tried: MatMul, ReduceMean" in inferred[1].reason
+    assert "is newer than its table" in inferred[0].reason
+    assert "not tested: MatMul, ReduceMean" in inferred[1].reason
 
 
 def test_a_foreign_file_is_compared_with_onnx_runtime(
@@ -112,7 +112,7 @@ def test_fix_lowers_opset_and_ir_and_brings_data_in(
     assert read_onnx(path).external
     result = cli("doctor", path, "--fix")
     assert result.exit_code == 0, result.stderr
-    for change in ("brought in the data of other files", "opset 21 → 17", "IR 10 → 8"):
+    for change in ("embedded the external data", "opset 21 → 17", "IR 10 → 8"):
         assert change in result.stdout
     assert path.read_bytes() == before
     fixed = read_onnx(tmp_path / "other.fixed.onnx")
@@ -132,7 +132,7 @@ def test_our_own_file_survives_fix_with_its_contract(
     path.write_bytes(write_onnx(trained, Options(few, opset=21))[".onnx"])
     (tmp_path / "fixed.onnx").write_bytes(fix(path).content)
     assert read_onnx(tmp_path / "fixed.onnx").metadata == read_onnx(path).metadata
-    tested = [f for f in find_hosts(tmp_path / "fixed.onnx") if f.basis == "tested"]
+    tested = [f for f in check_compatibility(tmp_path / "fixed.onnx") if f.basis == "tested"]
     assert all(finding.loads for finding in tested), tested
 
 
@@ -154,8 +154,8 @@ def test_a_conversion_that_changes_the_answers_is_not_kept(
         tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * 2, tensor.name))
         return model
 
-    monkeypatch.setattr(onnx_fix, "_convert", wrong)
-    with pytest.raises(VerdictError, match="answers otherwise after the change"):
+    monkeypatch.setattr(onnx_rewrite, "_convert", wrong)
+    with pytest.raises(VerdictError, match="gives other outputs after the rewrite"):
         fix(tmp_path / "other.onnx")
 
 

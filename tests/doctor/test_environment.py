@@ -1,4 +1,4 @@
-"""`cnnkit doctor` tells what is here, and fails only if the installation itself is broken."""
+"""`cnnkit doctor` diagnoses the installation, and fails only if it is broken."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_the_verb_prints_accuracy_scores_and_matrix(
     result = cli("eval", artefacts["onnx"])
     assert result.exit_code == 0, result.stderr
     assert "onnxruntime" in result.stdout
-    for word in ("accuracy", "precision", "recall", "F1", "support", "true \\ answer"):
+    for word in ("accuracy", "precision", "recall", "F1", "support", "true \\ predicted"):
         assert word in result.stdout
 
 

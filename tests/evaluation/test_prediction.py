@@ -72,7 +72,7 @@ def test_one_bad_picture_does_not_keep_the_others_from_being_answered(
     bad.write_bytes(b"no picture")
     result = cli("predict", fake, pictures[0], bad, pictures[1])
     assert result.exit_code == 2
-    assert f"{bad}: is no picture" in result.stderr
+    assert f"{bad}: is not a picture" in result.stderr
     lines = result.stdout.splitlines()
     assert [line.startswith(str(path)) for line, path in zip(lines, pictures, strict=False)] == [
         True,

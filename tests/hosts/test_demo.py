@@ -28,8 +28,8 @@ def demo(trained_run: Path) -> Iterator[Demo]:
 
 
 def get(url: str) -> tuple[str, bytes]:
-    with urllib.request.urlopen(url) as answer:
-        return answer.headers["Content-Type"], answer.read()
+    with urllib.request.urlopen(url) as response:
+        return response.headers["Content-Type"], response.read()
 
 
 def test_the_page_and_all_that_it_imports_are_served(demo: Demo) -> None:
@@ -46,8 +46,8 @@ def test_the_page_and_all_that_it_imports_are_served(demo: Demo) -> None:
 def test_the_answer_is_the_models(demo: Demo, trained_run: Path, mnist: Dataset) -> None:
     model = cnnkit.load(trained_run)
     for image in mnist.test.images[:20]:
-        with urllib.request.urlopen(demo.url + "predict", data=image.tobytes()) as answer:
-            found = json.loads(answer.read())["probabilities"]
+        with urllib.request.urlopen(demo.url + "predict", data=image.tobytes()) as response:
+            found = json.loads(response.read())["probabilities"]
         assert np.array_equal(np.float32(found), model(image[None]).probabilities[0])
 
 

@@ -1,4 +1,4 @@
-"""`cnnkit embed` leaves a host with one's own network that passes its own check."""
+"""`cnnkit embed` copies a host app with the user's network, and the app passes its own check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every host under export/ gives PyTorch's labels for 1,000 real test images."""
+"""Every host app under export/ predicts PyTorch's labels for 1,000 real test images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHECKS = sorted(EXPORT.glob("*/*/check.sh"))
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run a check on a folder; each host is built once."""
+    """Run a check on a folder; each host app is built once."""
     builds = tmp_path_factory.mktemp("builds")
 
     def run(check: Path, folder: Path) -> subprocess.CompletedProcess[str]:

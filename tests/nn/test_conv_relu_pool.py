@@ -1,4 +1,4 @@
-"""`ConvReLUPool2d` is Conv2d → ReLU → MaxPool2d in one module, whatever is done with it."""
+"""`ConvReLUPool2d` behaves like Conv2d → ReLU → MaxPool2d in every use of a module."""
 
 from __future__ import annotations
 
@@ -123,10 +123,10 @@ def test_weights_are_made_ready_once(x: Tensor) -> None:
     fused.eval()
     with torch.no_grad():
         fused(x)
-        ready = fused._ready
+        packed = fused._packed
         fused(x)
-    assert ready is not None
-    assert fused._ready is ready
+    assert packed is not None
+    assert fused._packed is packed
 
 
 def test_weights_made_in_inference_mode_are_never_stale(x: Tensor) -> None:
@@ -209,7 +209,7 @@ def test_it_is_made_of_modules_with_their_own_parameters(x: Tensor, padding: Any
         ({"groups": 2}, {}, "2 groups"),
         ({"dilation": 2}, {}, "the convolution has dilation"),
         ({"padding_mode": "reflect", "padding": 1}, {}, "pads with 'reflect'"),
-        ({"padding": "same", "kernel_size": 2}, {}, "'same' differs from side to side"),
+        ({"padding": "same", "kernel_size": 2}, {}, "'same' is asymmetric"),
         ({}, {"dilation": (1, 2)}, "the pool has dilation"),
         ({}, {"return_indices": True}, "the pool returns indices"),
     ],

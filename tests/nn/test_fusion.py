@@ -1,4 +1,4 @@
-"""`cnnkit.fuse` replaces what is safe in any model, leaves the rest, and says which and why."""
+"""`cnnkit.fuse` replaces what is safe in any model, leaves the rest, and reports why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Report = Any
 
 
 def check(model: nn.Module, x: Tensor, tolerance: float = 1e-5) -> tuple[nn.Module, Report]:
-    """Fuse; the answers must be equal and the model untouched."""
+    """Fuse a model; the outputs must be equal and the model unchanged."""
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     kinds = [type(module) for module in model.modules()]
     fused, report = cnnkit.fuse(model)
@@ -52,7 +52,7 @@ def test_the_models_of_torchvision_answer_the_same(name: str) -> None:
     model = torchvision.models.get_model(name, weights=None).eval()
     _, report = check(model, torch.rand(1, 3, side, side))
     assert [c.place for c in report.fused] == places
-    assert [c.reason for c in report.left] == ["cat stands before it, not a Conv2d"] * left
+    assert [c.reason for c in report.left] == ["its input comes from cat, not from a Conv2d"] * left
 
 
 def test_what_is_left_of_a_channels_last_model_goes_on_in_that_order() -> None:
@@ -108,18 +108,18 @@ LEFT: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "used_twice": (lambda y: F.max_pool2d(F.relu(y), 2) + y.mean(), "Conv2d is used elsewhere"),
     "relu_used_twice": (
         lambda y: (lambda r: F.max_pool2d(r, 2) + r.mean())(F.relu(y)),
-        "the value of relu is used elsewhere too",
+        "the output of relu is used elsewhere too",
     ),
     "pool_used_twice": (
         lambda y: (lambda p: F.relu(p) + p)(F.max_pool2d(y, 2)),
-        "the value of max_pool2d is used elsewhere too",
+        "the output of max_pool2d is used elsewhere too",
     ),
     "in_place_beside": (
         lambda y: (y.relu_(), F.max_pool2d(y, 2))[1],
         "there is no ReLU before or after the pool",
     ),
     "no_relu": (lambda y: F.max_pool2d(y, 2), "there is no ReLU"),
-    "another_function": (lambda y: F.max_pool2d(F.gelu(y), 2), "gelu stands before it"),
+    "another_function": (lambda y: F.max_pool2d(F.gelu(y), 2), "its input comes from gelu"),
     "dilated_pool": (lambda y: F.max_pool2d(F.relu(y), 2, dilation=2), "the pool has dilation 2"),
 }
 
@@ -144,7 +144,7 @@ def stack(**options: Any) -> nn.Sequential:
         ({"groups": 2}, "2 groups"),
         ({"dilation": 2}, "dilation (2, 2)"),
         ({"padding": 1, "padding_mode": "circular"}, "pads with 'circular'"),
-        ({"padding": "same", "kernel_size": 4}, "'same' differs from side to side"),
+        ({"padding": "same", "kernel_size": 4}, "'same' is asymmetric"),
     ],
 )
 def test_options_of_the_convolution_that_the_kernels_lack_are_named(
@@ -187,7 +187,7 @@ def test_batch_norm_without_running_statistics_is_left() -> None:
     norm = nn.BatchNorm2d(4, track_running_stats=False)
     model = nn.Sequential(nn.Conv2d(3, 4, 3), norm, nn.ReLU(), nn.MaxPool2d(2)).eval()
     _, report = check(model, torch.rand(2, 3, 8, 8), tolerance=0)
-    assert "keeps no running statistics" in report.left[0].reason
+    assert "has no running statistics" in report.left[0].reason
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -269,7 +269,7 @@ def test_relu_and_pool_modules_may_be_shared() -> None:
 
 
 class Branching(nn.Module):
-    """What torch.fx cannot follow: the data decide. Its Sequential is indexed besides."""
+    """Control flow that depends on data, which torch.fx cannot trace; it indexes a Sequential."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from cnnkit.nn.network import Network, network_from
 
 
 def published() -> nn.Sequential:
-    """The network of PAPER.md's table, row by row, in torch.nn's own modules."""
+    """The network of the published table, row by row, in torch.nn's own modules."""
     return nn.Sequential(
         nn.Conv2d(1, 16, 3, stride=1, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2),
         nn.Conv2d(16, 4, 3, stride=1, padding=1), nn.ReLU(), nn.MaxPool2d(2, 2),

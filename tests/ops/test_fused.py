@@ -20,21 +20,24 @@ BLOCK = REFERENCE_BLOCKS[0]
 every_isa = pytest.mark.parametrize("isa", ISAS)
 
 
-def torch_answer(
+def torch_output(
     x: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any] | None = None, **parameters: Any
 ) -> NDArray[Any]:
-    """The definition, in the precision of x."""
+    """Compute the definition in the precision of x."""
     tensors = [None if array is None else torch.from_numpy(array) for array in (x, weight, bias)]
     stride, padding = parameters.pop("stride", 1), parameters.pop("padding", 0)
     y = F.relu(F.conv2d(*tensors, stride, padding))  # type: ignore[arg-type]
-    kernel = parameters.pop("pool_kernel", 2)
-    step, ring = parameters.pop("pool_stride", None), parameters.pop("pool_padding", 0)
-    return F.max_pool2d(y, kernel, step, ring).numpy()
+    pool = (
+        parameters.pop("pool_kernel", 2),
+        parameters.pop("pool_stride", None),
+        parameters.pop("pool_padding", 0),
+    )
+    return F.max_pool2d(y, *pool).numpy()
 
 
-def double_answer(case: Case, seed: int = 0) -> NDArray[Any]:
+def float64_output(case: Case, seed: int = 0) -> NDArray[Any]:
     arrays = (array.astype(np.float64) for array in case.arrays(seed))
-    return torch_answer(*arrays, **case.parameters)
+    return torch_output(*arrays, **case.parameters)
 
 
 def run(
@@ -55,7 +58,7 @@ def test_every_case_is_as_exact_as_its_tolerance(case: Case, isa: str) -> None:
     if case.x[0] == 0:
         assert y.shape[0] == 0
         return
-    expected = double_answer(case)
+    expected = float64_output(case)
     assert y.shape == expected.shape
     assert y.dtype == np.float32
     assert np.abs(y - expected).max() <= case.tolerance * (np.abs(expected).max() or 1)
@@ -67,7 +70,7 @@ def test_fast_precision_errs_within_its_bound(case: Case, isa: str) -> None:
     x, weight, bias = case.arrays()
     y = ops.ConvReLUPool(weight, bias, **case.parameters, precision="fast", isa=isa)(x, threads=1)
     if case.x[0]:
-        expected = double_answer(case)
+        expected = float64_output(case)
         assert np.abs(y - expected).max() <= 5e-5 * (np.abs(expected).max() or 1)
 
 
@@ -83,7 +86,7 @@ def test_the_scale_of_values_does_not_change_the_error(
     x, weight = (
         array * np.float32(scale) for array, scale in zip(case.arrays()[:2], scales, strict=True)
     )
-    weight[5] *= np.float32(1e-4)  # a channel's error is a share of its own answers
+    weight[5] *= np.float32(1e-4)  # the error of a channel is relative to its own outputs
     y = ops.ConvReLUPool(weight, **case.parameters, precision=precision, isa=isa)(x)
     expected = ops.conv_relu_pool_ref(x, weight, **case.parameters)
     largest = expected.max((0, 2, 3))
@@ -113,7 +116,7 @@ def test_every_algorithm_is_chosen_by_a_case() -> None:
 def test_the_slow_twin_is_pytorch_in_float64(case: Case) -> None:
     if case.x[0]:
         y = ops.conv_relu_pool_ref(*case.arrays(), **case.parameters)
-        np.testing.assert_allclose(y, double_answer(case), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(y, float64_output(case), rtol=0, atol=1e-12)
 
 
 @every_isa
@@ -134,7 +137,7 @@ def test_nan_infinities_huge_and_denormal_pixels_are_as_in_pytorch(
     x, weight, bias = case.arrays()
     x[0].flat[7] = x[-1].flat[-1] = special
     y = run(isa, x, weight, bias, **case.parameters)
-    expected = torch_answer(
+    expected = torch_output(
         *(array.astype(np.float64) for array in (x, weight, bias)), **case.parameters
     )
     assert np.array_equal(np.isnan(y), np.isnan(expected))
@@ -148,10 +151,10 @@ def test_nan_infinities_huge_and_denormal_pixels_are_as_in_pytorch(
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
 def test_special_weights_are_as_in_pytorch(special: float, isa: str) -> None:
     x, weight, bias = (np.ascontiguousarray(array) for array in BLOCK.arrays())
-    x = np.abs(x) + 0.1  # so that no infinity meets a zero but the padding's
+    x = np.abs(x) + 0.1  # so that infinite weights meet no zeros except the padding
     weight[3, 0, 1, 1] = special
     y = run(isa, x, weight, bias, padding=1)
-    expected = torch_answer(x, weight, bias, padding=1)
+    expected = torch_output(x, weight, bias, padding=1)
     assert np.array_equal(np.isnan(y), np.isnan(expected))
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
@@ -173,7 +176,7 @@ def test_both_zeros_give_zero(zero: float, isa: str) -> None:
 
 @every_isa
 def test_padding_never_reaches_the_pool_window(isa: str) -> None:
-    # Bias 1 and weights 0: were the pool's padding a value, it could only lower or raise the ones.
+    # With bias 1 and weights 0 every value is 1; a padded value could only change the maximum.
     x = np.ones((1, 1, 6, 6), np.float32)
     weight = np.zeros((1, 1, 3, 3), np.float32)
     one = np.ones(1, np.float32)

@@ -1,4 +1,4 @@
-"""What the fused operation does where memory is short, or is not what it seems."""
+"""The fused operator with too little memory, and with memory that needs interpretation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_sizes_whose_bytes_would_overflow_are_refused() -> None:
 def test_memory_that_is_not_there_is_an_error_on_any_number_of_threads(threads: int) -> None:
     # 800 TB: more than a process can address.
     far = {"padding": 7_000_000, "pool_kernel": 1, "pool_stride": 2**22}
-    for _ in range(20):  # the helpers must be done with a failed call before it returns
+    for _ in range(20):  # the worker threads must have finished a failed call before it returns
         with pytest.raises(MemoryError):
             ops.conv_relu_pool(X, WEIGHT, **far, threads=threads)
     assert (ops.conv_relu_pool(X, WEIGHT, threads=threads) == 9).all()

@@ -32,5 +32,5 @@ def test_any_shape_is_as_exact_as_float32_allows(isa: str, problem: dict[str, An
     sums = F.conv2d(*tensors, p["stride"], p["padding"])  # type: ignore[arg-type]
     expected = F.max_pool2d(F.relu(sums), p["pool_kernel"], p["pool_stride"], p["pool_padding"])
     assert y.shape == tuple(expected.shape)
-    # Rounding errors are shares of the sums, also of those that ReLU and pool then drop.
+    # Rounding errors are relative to the sums, including those that ReLU and pool discard.
     assert np.abs(y - expected.numpy()).max() <= 4e-6 * max(1.0, sums.abs().max().item())

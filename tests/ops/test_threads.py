@@ -1,4 +1,4 @@
-"""Several Python threads, several of the kernels' own, and processes that fork."""
+"""Several Python threads, several threads of the kernels, and forked processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cnnkit.ops.cases import LARGE_CASES, REFERENCE_BLOCKS
 forks = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
 X, WEIGHT, BIAS = REFERENCE_BLOCKS[0].arrays()
-MANY = np.concatenate([X] * 8)  # enough for several threads to have something to do
+MANY = np.concatenate([X] * 8)  # enough work for several threads
 
 
 def operation() -> ops.ConvReLUPool:
@@ -32,7 +32,7 @@ def operation() -> ops.ConvReLUPool:
 
 
 def in_child(work: Any) -> NDArray[Any]:
-    """Return what a forked process computes; one that hangs fails."""
+    """Return what a forked process computes; fail if it hangs."""
     ours, theirs = multiprocessing.get_context("fork").Pipe()
     child = os.fork()
     if child == 0:  # nothing of pytest may run here
@@ -42,11 +42,11 @@ def in_child(work: Any) -> NDArray[Any]:
             os._exit(0)
     try:
         assert ours.poll(60), "the child process hangs"
-        answer: NDArray[Any] = ours.recv()
+        output: NDArray[Any] = ours.recv()
     finally:
         os.kill(child, 9)
         os.waitpid(child, 0)
-    return answer
+    return output
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])

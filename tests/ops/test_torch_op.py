@@ -1,4 +1,4 @@
-"""The fused operation is a PyTorch operation: gradients, fakes, torch.compile, torch.export."""
+"""The fused operator in PyTorch: gradients, fake tensors, torch.compile, torch.export."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from cnnkit import ops
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import Architecture
 from cnnkit.nn.network import Network
-from cnnkit.ops import torch_weights as torch_prepared
+from cnnkit.ops import torch_weights
 from cnnkit.ops.cases import CASES, REFERENCE_BLOCKS, Case
 
 op = torch.ops.cnnkit.conv_relu_pool
-SIZES = ([1, 1], [1, 1], [3, 2], [2, 2], [1, 1])  # of the operation, after the tensors
+SIZES = ([1, 1], [1, 1], [3, 2], [2, 2], [1, 1])  # the arguments after the tensors
 GRADIENT_TOLERANCE = 5e-6  # of the largest entry
 
 # torch.library.opcheck looks at .grad of tensors that it made itself.
@@ -199,8 +199,8 @@ def test_pytorch_finds_no_fault_with_the_operations(case: Case, name: str, grad:
 @pytest.mark.parametrize("want_dx", [False, True])
 def test_pytorch_finds_no_fault_with_the_backward_operation(want_dx: bool) -> None:
     x, weight, bias = tensors(REFERENCE_BLOCKS[1])
-    y, winners = torch.ops.cnnkit.conv_relu_pool_with_winners(x, weight, bias, *SIZES)
-    arguments = (torch.rand_like(y), x, winners, weight, *SIZES, want_dx)
+    y, indices = torch.ops.cnnkit.conv_relu_pool_with_winners(x, weight, bias, *SIZES)
+    arguments = (torch.rand_like(y), x, indices, weight, *SIZES, want_dx)
     torch.library.opcheck(torch.ops.cnnkit.conv_relu_pool_backward, arguments)
 
 
@@ -244,7 +244,7 @@ def test_large_weights_are_made_ready_once_and_no_change_is_missed(grad: bool) -
     parameter = torch.nn.Parameter(weight, requires_grad=grad)
     p = {"stride": 1, "padding": 1, "pool_kernel": 2, "pool_stride": 2, "pool_padding": 0}
     for factor in (1, 1, -1, 2):
-        parameter.data.mul_(factor)  # which PyTorch does not count as a change
+        parameter.data.mul_(factor)  # which does not increase PyTorch's version counter
         bias.data.add_(factor)
         y, expected = ops.conv_relu_pool(x, parameter, bias, **p), three(x, parameter, bias, **p)
         torch.testing.assert_close(y, expected)
@@ -257,12 +257,12 @@ def test_large_weights_are_made_ready_once_and_no_change_is_missed(grad: bool) -
 
 def test_kept_weights_are_dropped_with_their_tensor() -> None:
     weight = torch.rand(32, 32, 3, 3)
-    before = len(torch_prepared._kept)
+    before = len(torch_weights._cache)
     op(torch.rand(1, 32, 8, 8), weight)
-    assert len(torch_prepared._kept) == before + 1
+    assert len(torch_weights._cache) == before + 1
     del weight
     gc.collect()
-    assert len(torch_prepared._kept) <= before
+    assert len(torch_weights._cache) <= before
 
 
 def test_a_training_step_of_the_network_is_the_same() -> None:
@@ -279,7 +279,7 @@ def test_a_training_step_of_the_network_is_the_same() -> None:
         return y
 
     for network, scores in ((plain, plain.logits), (fused, logits)):
-        # Not Adam, which makes a whole step of the rounding in a gradient that is almost zero.
+        # Not Adam, which turns the rounding of a gradient close to zero into a whole step.
         descent = torch.optim.SGD(network.parameters(), lr=0.1)
         for _ in range(3):
             descent.zero_grad()

@@ -105,9 +105,9 @@ def test_a_damaged_artefact_exits_with_1_and_says_what_is_wrong(
     wrong.write_bytes(DAMAGES["onnx"]["missing scaling"](artefacts["onnx"].read_bytes()))
     result = cli("verify", artefacts["onnx"], wrong, "--weights", weights_file)
     assert result.exit_code == 1
-    assert f"{wrong}: is not the network" in result.stderr.replace("\n", " ")
+    assert f"{wrong}: differs from the network" in result.stderr.replace("\n", " ")
     assert str(artefacts["onnx"]) not in result.stderr
-    assert "NOT the network" in result.stdout
+    assert "NOT verified" in result.stdout
     assert "of 10000 differ" in result.stdout
     assert "near tie" in result.stdout or "real" in result.stdout
 

@@ -74,12 +74,12 @@ def _tensors(signature: dict[str, str]) -> dict[str, str]:
 
 
 def _libtorch(path: Path) -> list[Support]:
-    reason = "PyTorch reads what an older release wrote; others were not tried"
+    reason = "PyTorch reads files of older releases; older libtorch releases were not tested"
     return [("libtorch of the release that wrote it, or newer", True, reason)]
 
 
 def _pytorch(path: Path) -> list[Support]:
-    reason = "PyTorch promises to read what an older release wrote, and nothing else"
+    reason = "PyTorch guarantees to read files of older releases, but not of newer ones"
     return [("PyTorch of the release that wrote it, or newer", True, reason)]
 
 

@@ -6,7 +6,7 @@
 
 enum { HEIGHT = CNNKIT_MNIST_HEIGHT, WIDTH = CNNKIT_MNIST_WIDTH, CLASSES = CNNKIT_MNIST_CLASSES };
 
-/* Read a number of a PGM file's head, behind spaces and comments; -1 if there is none. */
+/* Read a number of a PGM header after white space and comments; -1 if there is none. */
 static int read_number(FILE* file) {
     int letter = getc(file), number = -1;
     while (isspace(letter) || letter == '#') {
@@ -19,7 +19,7 @@ static int read_number(FILE* file) {
     return number;
 }
 
-/* Read a binary PGM file (P5): a white digit on black. Return NULL, or what is wrong with it. */
+/* Read a binary PGM file (P5), for MNIST a white digit on black. Return NULL or what is wrong. */
 static const char* read_pgm(const char* path, uint8_t* pixels) {
     const char* problem = NULL;
     FILE* file = fopen(path, "rb");

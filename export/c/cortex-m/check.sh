@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compare this host's answers with PyTorch's: check.sh FOLDER (see export/README.md)
+# Compare this host app's predictions with PyTorch's: check.sh FOLDER (see export/README.md)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-$(mktemp -d)}

@@ -10,7 +10,7 @@ for picture; do
     tail -c 784 "$picture" >>"$work/pictures.raw"
 done
 cd "$work"
-# With this icount an instruction takes a nanosecond, and the clock of 25 MHz ticks every 40.
+# With this icount an instruction takes a nanosecond, and the 25 MHz clock ticks every 40 instructions.
 qemu-system-arm -M mps2-an386 -icount shift=0 -display none -semihosting-config enable=on,target=native \
     -kernel "$firmware" >answers 2>&1 || { status=$?; cat answers >&2; exit $status; }
 tail -n 1 answers >&2

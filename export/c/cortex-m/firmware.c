@@ -1,8 +1,8 @@
-/* Classify pictures on a Cortex-M4: pictures.raw holds them, one after another. */
+/* Classify pictures on a Cortex-M4: pictures.raw contains their raw pixels, one after another. */
 #include "mnist.h"
 #include "semihosting.h"
 
-/* SysTick counts down at the processor's clock. */
+/* SysTick counts down with the processor clock. */
 #define SYST_CSR (*(volatile uint32_t*)0xE000E010)
 #define SYST_RVR (*(volatile uint32_t*)0xE000E014)
 #define SYST_CVR (*(volatile uint32_t*)0xE000E018)

@@ -1,4 +1,4 @@
-/* What a debugger or an emulator does for a program on a Cortex-M: files, output, the end. */
+/* Arm semihosting: a debugger or emulator provides files, output and exit to a Cortex-M program. */
 #ifndef SEMIHOSTING_H
 #define SEMIHOSTING_H
 
@@ -14,13 +14,13 @@ static inline int semihosting(int operation, const void* argument) {
 
 static inline void print(const char* text) { semihosting(0x04, text); }
 
-/* Return a file's handle, opened for reading; -1 if it cannot be. */
+/* Open a file for reading and return its handle; -1 on failure. */
 static inline int open_file(const char* name) {
     const uint32_t block[3] = {(uint32_t)name, 1, strlen(name)};
     return semihosting(0x01, block);
 }
 
-/* Return whether so many bytes could be read. */
+/* Return whether all `size` bytes could be read. */
 static inline int read_file(int handle, void* into, uint32_t size) {
     const uint32_t block[3] = {(uint32_t)handle, (uint32_t)into, size};
     return semihosting(0x06, block) == 0;

@@ -1,4 +1,4 @@
-/* From reset to main: FPU on, variables in place. */
+/* From reset to main: enable the FPU, initialise .data and .bss. */
 #include "semihosting.h"
 
 extern uint32_t stack_top, data_from, data_start, data_end, bss_start, bss_end; /* board.ld */

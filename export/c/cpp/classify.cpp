@@ -6,7 +6,7 @@
 
 #include "network.hpp"
 
-// Skips spaces and comments before a number in the head of a PGM file.
+// Reads a number of a PGM header after white space and comments.
 int read_number(std::istream& file) {
     while ((file >> std::ws).peek() == '#')
         file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
@@ -15,7 +15,7 @@ int read_number(std::istream& file) {
     return number;
 }
 
-// Reads a binary PGM file (P5): a white digit on black.
+// Reads a binary PGM file (P5), for MNIST a white digit on black.
 mnist::Pixels read_pgm(const char* path) {
     std::ifstream file(path, std::ios::binary);
     if (!file) throw std::runtime_error("cannot be read");

@@ -14,7 +14,7 @@ namespace mnist {
 inline constexpr int kHeight = CNNKIT_MNIST_HEIGHT, kWidth = CNNKIT_MNIST_WIDTH;
 inline constexpr int kClasses = CNNKIT_MNIST_CLASSES;
 
-using Pixels = std::array<std::uint8_t, CNNKIT_MNIST_PIXELS>;  // raw, row by row: white on black
+using Pixels = std::array<std::uint8_t, CNNKIT_MNIST_PIXELS>;  // raw, row by row
 
 struct Answer {
     int label;
@@ -23,7 +23,7 @@ struct Answer {
     std::string_view name() const { return cnnkit_mnist_names[label]; }
 };
 
-// Proves on the pictures in mnist.c that it answers rightly; any number of threads may share it.
+// Runs the self-test of mnist.c when it is constructed; thread-safe.
 class Network {
   public:
     Network() {

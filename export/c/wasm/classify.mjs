@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 
 import { open, SelfTestError } from "./mnist.mjs";
 
-// A binary PGM file (P5) as raw pixels: a white digit on black.
+// Reads a binary PGM file (P5) as raw pixels, for MNIST a white digit on black.
 async function readPgm(path, { height, width }) {
   const bytes = await readFile(path);
   const head = /^P5(?:\s+|#.*\n)+(\d+)(?:\s+|#.*\n)+(\d+)(?:\s+|#.*\n)+255\s/.exec(bytes.toString("latin1"));

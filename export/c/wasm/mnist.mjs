@@ -3,10 +3,10 @@
 export class SelfTestError extends Error {}
 
 /**
- * Opens mnist.wasm, given as a Response or its bytes or a promise of one of them, and proves it on
- * the pictures that it carries, if it does; throws SelfTestError if an answer is off.
+ * Opens mnist.wasm, given as a Response, as bytes or as a promise of either, and runs its golden
+ * images, if it has any; throws SelfTestError if an output is off.
  *
- * Returns {names, height, width, classify, selfTest}; selfTest says what was proven.
+ * Returns {names, height, width, classify, selfTest}; selfTest describes the result of the test.
  */
 export async function open(source) {
   const given = await source;
@@ -35,7 +35,7 @@ export async function open(source) {
   };
 }
 
-// A string of C.
+// Reads a C string.
 function text(buffer, address) {
   const bytes = new Uint8Array(buffer, address);
   return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));

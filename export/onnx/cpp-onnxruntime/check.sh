@@ -1,12 +1,12 @@
 #!/bin/sh
-# Compare this host's answers with PyTorch's: check.sh FOLDER (see export/README.md)
+# Compare this host app's predictions with PyTorch's: check.sh FOLDER (see export/README.md)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-$(mktemp -d)}
 [ -n "${BUILD:-}" ] || trap 'rm -rf "$build"' EXIT
 echo '#include <nlohmann/json.hpp>' | c++ -E -x c++ - >/dev/null 2>&1 ||
     "$here/tools.sh" nlohmann-json3-dev >&2
-# The headers, from a package that carries them; the library, from ONNX Runtime's for Python.
+# The headers come from an npm package that contains them, the library from ONNX Runtime's Python package.
 if [ -z "${ORT_INCLUDE:-}" ]; then
     ORT_INCLUDE=$build/package/prebuilt/include/onnxruntime
     [ -d "$ORT_INCLUDE" ] ||

@@ -2,7 +2,7 @@
 // another.pgm
 #include <dlfcn.h>
 
-#define ORT_API_MANUAL_INIT  // the library is opened when the program runs
+#define ORT_API_MANUAL_INIT  // the library is opened with dlopen
 #include <onnxruntime_cxx_api.h>
 
 #include <array>
@@ -11,8 +11,8 @@
 
 #include "host.hpp"
 
-// Any ONNX Runtime whose API is at least as new as the headers. Opening it by name keeps the
-// program free of the versioned symbol that linking would ask for.
+// Opens any ONNX Runtime whose API is at least as new as the headers. Unlike linking, dlopen does
+// not require the versioned symbol of one release.
 static void open_runtime() {
     const char* given = std::getenv("ORT_LIBRARY");
     void* library = dlopen(given ? given : "libonnxruntime.so", RTLD_NOW);
@@ -37,7 +37,7 @@ class Model {
         std::vector<std::int64_t> labels;          // [N]
     };
 
-    // Raw pixels [N * H * W]; the file scales them itself.
+    // Takes raw pixels [N * H * W]; the model scales them.
     Answers answer(const host::Pixels& pixels) {
         const auto classes = about.names.size();
         const std::size_t count =

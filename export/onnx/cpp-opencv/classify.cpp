@@ -24,10 +24,10 @@ class Model {
     }
 
     struct Answers {
-        cv::Mat logits, probabilities;  // float [N, K]; the output `label` has no fixed type here
+        cv::Mat logits, probabilities;  // float [N, K]; the type of `label` depends on the version
     };
 
-    // Pictures one below the other: CV_8U, N * H rows of W raw pixels; the file scales them itself.
+    // Takes pictures stacked vertically: CV_8U, N * H rows of W raw pixels; the model scales them.
     Answers answer(const cv::Mat& pictures) {
         const int shape[] = {pictures.rows / about.height, 1, about.height, about.width};
         net_.setInput(pictures.reshape(1, 4, shape), "image");

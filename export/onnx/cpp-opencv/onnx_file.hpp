@@ -1,5 +1,5 @@
-// What an ONNX file says of itself, which OpenCV does not hand out: metadata_props (field 14 of the
-// file's protobuf), each value read as JSON.
+// The metadata of an ONNX file, which OpenCV does not expose: metadata_props (field 14 of
+// ModelProto), each value parsed as JSON.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace onnx_file {
 
-// Calls visit(field, content) for every field that has content of its own.
+// Calls visit(field, content) for every length-delimited field.
 inline void walk(std::string_view bytes,
                  const std::function<void(std::uint64_t, std::string_view)>& visit) {
     std::size_t at = 0;

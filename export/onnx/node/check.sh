@@ -1,8 +1,8 @@
 #!/bin/sh
-# Compare this host's answers with PyTorch's: check.sh FOLDER (see export/README.md)
+# Compare this host app's predictions with PyTorch's: check.sh FOLDER (see export/README.md)
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-# The variable keeps onnxruntime-node from downloading GPU libraries when it is installed.
+# The variable keeps onnxruntime-node from downloading GPU libraries during installation.
 [ -d "$here/node_modules" ] ||
     ONNXRUNTIME_NODE_INSTALL=skip npm install --prefix "$here" --no-audit --no-fund --no-package-lock >&2
 exec node "$here/check.mjs" "$1"

@@ -9,7 +9,7 @@ import { metadata } from "./onnx_file.mjs";
 
 export class SelfTestError extends Error {}
 
-/** Opens a model and proves it on the images that it carries; throws if an answer is off. */
+/** Opens a model and runs the golden images in its metadata; throws if an output is off. */
 export async function open(path) {
   const bytes = await readFile(path);
   const about = metadata(bytes);
@@ -23,7 +23,7 @@ export async function open(path) {
   return model;
 }
 
-/** Returns logits and probabilities, N rows of K, and N labels of raw pixels, Uint8Array [N * C * H * W]. */
+/** Maps raw pixels, Uint8Array [N * C * H * W], to logits and probabilities, N rows of K, and N labels. */
 export async function classify({ session, names, shape }, pixels) {
   const count = pixels.length / shape.reduce((product, side) => product * side);
   const image = new Tensor("uint8", pixels, [count, ...shape]);
@@ -37,7 +37,7 @@ export async function classify({ session, names, shape }, pixels) {
   };
 }
 
-// A wrong version of the runtime, a wrong build or a damaged file shows here, before it matters.
+// Detects an incompatible runtime, a broken build or a damaged file before the first prediction.
 async function selfTest(model, about) {
   const golden = (key) => about[`cnnkit.golden.${key}`];
   const images = new Uint8Array(Buffer.from(golden("images"), "base64"));
@@ -51,7 +51,7 @@ async function selfTest(model, about) {
   }
 }
 
-// A grey picture as raw pixels: a white digit on black.
+// Reads a grey picture as raw pixels, for MNIST a white digit on black.
 async function readPicture(path, [, height, width]) {
   const { data, ...size } = PNG.sync.read(await readFile(path));
   if (size.width !== width || size.height !== height) {

@@ -29,9 +29,9 @@ def classify(session: onnxruntime.InferenceSession, images: np.ndarray) -> tuple
 
 
 def self_test(session: onnxruntime.InferenceSession, metadata: dict) -> str:
-    """Let the model answer the golden images in its metadata; return what is wrong, "" if nothing.
+    """Run the golden images in the model's metadata; return an error message, or "" if all is well.
 
-    A wrong version of a runtime, a wrong build or a damaged file shows here, before it matters.
+    Detects an incompatible runtime, a broken build or a damaged file before the first prediction.
     """
     golden = {key: metadata[f"cnnkit.golden.{key}"] for key in ("labels", "logits", "tolerance")}
     pixels = np.frombuffer(base64.b64decode(metadata["cnnkit.golden.images"]), np.uint8)
@@ -45,7 +45,7 @@ def self_test(session: onnxruntime.InferenceSession, metadata: dict) -> str:
 
 
 def read_picture(path: str, height: int, width: int) -> np.ndarray:
-    """Return a grey picture as uint8 [1, H, W]: a white digit on black."""
+    """Return a grey picture as uint8 [1, H, W]; for MNIST a white digit on black."""
     with Image.open(path) as picture:
         if picture.size != (width, height):
             raise ValueError(f"is {picture.width}x{picture.height}, not {width}x{height} pixels")

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Make the page for any static web server:
+# Build the page for any static web server:
 #   build.sh ort mnist.onnx DIR    ONNX Runtime in the browser
-#   build.sh wasm mnist.c DIR      the network compiled from C; mnist.h lies beside mnist.c
+#   build.sh wasm mnist.c DIR      the network compiled from C; mnist.h is beside mnist.c
 set -eu
 runtime=$1 model=$2 to=$3
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,5 +1,5 @@
-// Pages in headless Chromium, each a built folder or an address: node check.mjs FOLDER PAGE...
-// SCREENSHOTS=DIR keeps a picture of each page, light, dark and on a phone.
+// Tests pages in headless Chromium, each a built folder or a URL: node check.mjs FOLDER PAGE...
+// SCREENSHOTS=DIR saves screenshots of each page: light, dark and on a phone.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const TYPES = {
   ".wasm": "application/wasm",
   ".onnx": "application/octet-stream",
 };
-// Mouse strokes as shares of the pad, [x, y] from corner to corner.
+// Mouse strokes in coordinates of the pad, [x, y] from 0 to 1.
 const DIGITS = {
   0: [circle(0.5, 0.5, 0.2, 0.3)],
   1: [[[0.5, 0.15], [0.5, 0.85]]],
@@ -63,7 +63,7 @@ function serve(folder) {
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 }
 
-// A grey picture as a BMP file, each pixel `scale` pixels wide and high.
+// Returns a grey picture as a BMP file, enlarged by the factor `scale`.
 function bmp(pixels, side, scale) {
   const full = side * scale;
   const file = Buffer.alloc(54 + 3 * full * full);
@@ -100,7 +100,7 @@ async function draw(page, strokes) {
   await rested(page);
 }
 
-// The answer stands: it is what a screen reader would speak.
+// Waits until the prediction is final, when a screen reader would announce it.
 async function rested(page) {
   await page.waitForSelector("#verdict:not([aria-busy])");
 }
@@ -137,7 +137,7 @@ async function checkPicture(page, pixels, label) {
   await page.getByText("broken.png is no picture").waitFor();
 }
 
-// The numbers of the images that get another label than expected, answered inside the page.
+// Classifies the images inside the page; returns the numbers of those with an unexpected label.
 async function wrongLabels(page, images, labels) {
   const answers = await page.evaluate(async (texts) => {
     const { open } = await import("./runtime.mjs");

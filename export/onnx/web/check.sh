@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compare the page's answers with PyTorch's, in a real browser: check.sh FOLDER (see export/README.md)
-# or those of a page that is served already: check.sh FOLDER ADDRESS
+# Compare the page's predictions with PyTorch's in a real browser: check.sh FOLDER (see export/README.md)
+# or those of a page that is already served: check.sh FOLDER URL
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 [ -d "$here/node_modules" ] ||

@@ -18,7 +18,7 @@ class Model {
         if (!failure.empty()) throw std::domain_error(failure);
     }
 
-    // Logits and probabilities, float [N, K], and labels, int64 [N], of raw pixels [N * H * W].
+    // Maps raw pixels [N * H * W] to logits and probabilities, float [N, K], and labels, int64 [N].
     std::array<at::Tensor, 3> answer(host::Pixels pixels) {
         const c10::InferenceMode no_gradients;
         const auto size = static_cast<std::int64_t>(pixels.size());
@@ -32,11 +32,11 @@ class Model {
     using Texts = torch::jit::ExtraFilesMap;
 
     static torch::jit::Module load(const std::string& path, Texts& texts) {
-        texts["metadata.json"];  // asks for it
+        texts["metadata.json"];  // load() fills the entries that exist
         return torch::jit::load(path, torch::kCPU, texts);
     }
 
-    // A JSON object whose values are JSON texts.
+    // Parses a JSON object whose values are JSON texts.
     static nlohmann::json metadata(const std::string& document) {
         nlohmann::json values = nlohmann::json::parse(document);
         for (auto& value : values) value = nlohmann::json::parse(value.get<std::string>());

@@ -1,24 +1,24 @@
-// The page: drawing or picture → 28×28 → probabilities. runtime.mjs is whichever the build chose.
+// The page: drawing or picture → 28×28 → probabilities. runtime.mjs is the runtime chosen by the build.
 
 import { Pad } from "./pad.mjs";
 import { greys, prepare } from "./picture.mjs";
 import { open } from "./runtime.mjs";
 
-const LARGEST = 1024; // pixels a side of a picture: more tells nothing about a digit
-const SPOKEN_AFTER = 500; // ms of rest before a screen reader is told
-const MEASURED = 2; // ms of repeated calls: one is too short for a browser's clock
+const LARGEST = 1024; // pixels a side of a picture; a digit needs no more
+const SPOKEN_AFTER = 500; // ms without a stroke before a screen reader announces the class
+const MEASURED = 2; // ms of repeated calls; one is too short for a browser's clock
 
 const at = (id) => document.getElementById(id);
 const pad = new Pad(at("pad"), schedule);
 let runtime = null;
-let wanted = false; // the drawing has changed since the answer under way began
+let wanted = false; // the drawing has changed since the current prediction began
 let answering = false;
 let speaking = 0;
 
-// One answer after another, so that the last one to be shown is that of the last stroke.
+// Predictions run one after another, so that the last one shown belongs to the last stroke.
 async function schedule() {
   if (!runtime) return;
-  at("verdict").setAttribute("aria-busy", "true"); // not to be spoken before the pen rests
+  at("verdict").setAttribute("aria-busy", "true"); // not announced while the pen moves
   clearTimeout(speaking);
   wanted = true;
   if (answering) return;
@@ -113,7 +113,7 @@ function showSeen(pixels) {
 
 async function openPicture(file) {
   try {
-    const bitmap = await createImageBitmap(file); // turned as its EXIF data says
+    const bitmap = await createImageBitmap(file); // applies the EXIF orientation
     const scale = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
     const [width, height] = [bitmap.width, bitmap.height].map((side) => {
       return Math.max(1, Math.round(side * scale));

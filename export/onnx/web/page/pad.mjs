@@ -1,15 +1,15 @@
 // A canvas to draw on by mouse, finger, pen or keyboard: new Pad(canvas, onChange).
 
-const PEN = 1 / 14; // of the side: as thick as MNIST's strokes are for their height
-const STEP = 1 / 28; // of the side, for an arrow key
+const PEN = 1 / 14; // of the side: like MNIST's strokes relative to their height
+const STEP = 1 / 28; // of the side, per arrow key
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const ANALYSED = 112; // pixels a side are enough to find the ink, and quick
+const ANALYSED = 112; // pixels a side: enough to find the ink, and fast
 
 export class Pad {
   #strokes = []; // lists of [x, y] from 0 to 1
-  #picture = null; // what was opened or dropped, instead of strokes
-  #pointers = new Map(); // stroke by pointer
-  #pen = { at: [0.3, 0.2], stroke: null, shown: false }; // the keyboard's
+  #picture = null; // an opened or dropped picture, instead of strokes
+  #pointers = new Map(); // from pointer to stroke
+  #pen = { at: [0.3, 0.2], stroke: null, shown: false }; // moved by the keyboard
 
   constructor(canvas, onChange) {
     this.canvas = canvas;
@@ -25,7 +25,7 @@ export class Pad {
     this.#draw();
   }
 
-  /** The drawing as a plane of grey levels, dark strokes on white; a picture as ImageData. */
+  /** Returns the drawing, dark strokes on white, or the opened picture, as ImageData. */
   read() {
     if (this.#picture) return { image: this.#picture };
     const small = new OffscreenCanvas(ANALYSED, ANALYSED);
@@ -45,7 +45,7 @@ export class Pad {
     this.#changed();
   }
 
-  /** Shows a picture, ImageData, instead of a drawing. */
+  /** Shows a picture, given as ImageData, instead of a drawing. */
   open(picture) {
     this.#strokes = [];
     this.#pen.stroke = null;

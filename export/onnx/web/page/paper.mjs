@@ -1,4 +1,4 @@
-// The paper that a picture is drawn on: fitPaper(grey), the steps of fit_paper in cnnkit/picture.py.
+// The background of a picture: fitPaper(grey), with the steps of fit_paper in cnnkit/data/photo.py.
 
 const PAPER_ROUNDS = 8;
 const NEAREST = 6; // grey levels of 255
@@ -9,7 +9,7 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-// Solves the symmetric system by Gaussian elimination with pivots.
+// Solves the symmetric system by Gaussian elimination with pivoting.
 function solve(matrix, vector) {
   const n = vector.length;
   const rows = matrix.map((row, i) => [...row, vector[i]]);
@@ -31,7 +31,7 @@ function solve(matrix, vector) {
   return result;
 }
 
-// The terms 1, x, y, xx, xy, yy of every pixel, from -1 to 1 across the picture.
+// Returns the terms 1, x, y, xx, xy, yy of every pixel; x and y run from -1 to 1.
 function quadraticTerms(height, width) {
   const terms = new Float64Array(6 * height * width);
   let at = 0;
@@ -45,7 +45,7 @@ function quadraticTerms(height, width) {
   return terms;
 }
 
-// The factors of the quadratic surface with the least squares on the paper.
+// Returns the coefficients of the quadratic surface fitted to the paper by least squares.
 function leastSquares(terms, paper, values) {
   const normal = Array.from({ length: 6 }, (_, k) => {
     return Array.from({ length: 6 }, (_, j) => (j === k ? 1e-6 : 0));
@@ -71,7 +71,7 @@ function frameOf(height, width) {
   return frame;
 }
 
-/** Returns the background as Float64Array: a quadratic surface, so that uneven light is no ink. */
+/** Returns the background, Float64Array, as a quadratic surface, so that uneven light is not ink. */
 export function fitPaper({ height, width, values }) {
   const terms = quadraticTerms(height, width);
   const frame = frameOf(height, width);
@@ -83,7 +83,7 @@ export function fitPaper({ height, width, values }) {
     const deviation = 1.4826 * median(distance.filter((_, i) => paper[i]));
     const limit = Math.max(3 * deviation, NEAREST);
     const near = frame.map((framed, i) => distance[i] <= limit && (step > 0 || framed));
-    if (step && near.every((value, i) => value === paper[i])) break; // so would be all that follow
+    if (step && near.every((value, i) => value === paper[i])) break; // it has converged
     paper = near;
     const factors = leastSquares(terms, paper, values);
     for (let i = 0; i < values.length; i++) {

@@ -1,5 +1,5 @@
-// A person's picture as MNIST would hold it: prepare(grey, [28, 28]). The same steps, numbers and
-// names as cnnkit/picture.py, which explains them; vectors.json holds both to the same results.
+// Converts a picture to an image like MNIST's: prepare(grey, [28, 28]). The steps, constants and
+// names are those of cnnkit/data/photo.py, which explains them; vectors.json tests both.
 //
 // A plane is {height, width, values: Float64Array}, row by row. Grey is 0 to 255, ink 0 to 1.
 
@@ -13,13 +13,13 @@ const FAINTEST = 0.25;
 const SPECK = 0.04;
 const THINNEST = 0.08;
 
-/** Returns the picture as Uint8Array [H * W], or null if nothing on it stands out. */
+/** Returns the prepared image as Uint8Array [H * W], or null if nothing stands out. */
 export function prepare(grey, [height, width] = [28, 28]) {
   const ink = dropSpecks(findInk(shrink(grey)));
   return ink.values.some((value) => value > 0) ? place(thicken(crop(ink)), height, width) : null;
 }
 
-/** Yields grey planes of RGBA pixels: on white and, if some are transparent, on black. */
+/** Yields the grey levels of RGBA pixels: on white and, if some are transparent, on black. */
 export function* greys({ data, width, height }) {
   let transparent = false;
   for (let i = 3; i < data.length; i += 4) transparent ||= data[i] < 255;
@@ -41,14 +41,14 @@ function plane(height, width) {
   return { height, width, values: new Float64Array(height * width) };
 }
 
-// As Python and NumPy round: halves to the even neighbour.
+// Rounds halves to even, like Python and NumPy.
 function round(value) {
   const down = Math.floor(value);
   const up = value - down > 0.5 || (value - down === 0.5 && down % 2 !== 0);
   return up ? down + 1 : down;
 }
 
-// Means over equal parts of each row; the rows of the result are the columns of `source`.
+// Averages over equal parts of each row, and transposes: rows of the result are columns of `source`.
 function averageAcross(source, width) {
   const result = plane(width, source.height);
   const step = source.width / width;
@@ -64,7 +64,7 @@ function averageAcross(source, width) {
   return result;
 }
 
-/** Resamples: each pixel of the result is the mean of the area that it covers. */
+/** Resamples: each pixel of the result is the mean of the area that it covers in `source`. */
 export function averageAreas(source, height, width) {
   return averageAcross(averageAcross(source, width), height);
 }
@@ -101,7 +101,7 @@ function dropSpecks(ink) {
     const piece = [start];
     todo[start] = 0;
     for (const at of piece) {
-      // It grows while it is walked.
+      // The list grows while the loop runs.
       const [row, column] = [Math.floor(at / width), at % width];
       for (let y = Math.max(row - 1, 0); y <= Math.min(row + 1, height - 1); y++) {
         for (let x = Math.max(column - 1, 0); x <= Math.min(column + 1, width - 1); x++) {
@@ -136,7 +136,7 @@ function crop({ height, width, values }) {
   return result;
 }
 
-// The largest value of each 3x3 neighbourhood, one pixel wider on every side.
+// Returns the maximum of each 3x3 neighbourhood, one pixel wider on every side.
 function widen({ height, width, values }) {
   const result = plane(height + 2, width + 2);
   for (let y = 0; y < height; y++) {

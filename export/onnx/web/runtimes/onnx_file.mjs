@@ -1,5 +1,5 @@
-// What an ONNX file says of itself: metadata(bytes) returns metadata_props with their JSON read.
-// onnxruntime-web does not hand it out, so this walks the file's protobuf (ModelProto field 14).
+// The metadata of an ONNX file: metadata(bytes) returns metadata_props, parsed as JSON.
+// ONNX Runtime does not expose it in JavaScript, so this reads the protobuf (ModelProto field 14).
 
 function* fields(bytes) {
   let at = 0;
@@ -27,7 +27,7 @@ function* fields(bytes) {
   }
 }
 
-/** Returns {names: [...], "cnnkit.golden.labels": [...], ...} of the bytes of an ONNX file. */
+/** Returns {names: [...], "cnnkit.golden.labels": [...], ...} from the bytes of an ONNX file. */
 export function metadata(bytes) {
   const text = new TextDecoder();
   const result = {};

@@ -1,4 +1,4 @@
-// model.onnx in onnxruntime-web: one thread, so that no special headers are needed.
+// Runs model.onnx in onnxruntime-web, with one thread, so that no cross-origin headers are needed.
 
 import * as ort from "./ort.wasm.min.mjs";
 import { metadata } from "./onnx_file.mjs";
@@ -24,7 +24,7 @@ export async function open() {
     size: [height, width],
     predict: async (pixels) => (await run(pixels)).probabilities.data,
 
-    // The images that the file carries must give the answers that it carries.
+    // Runs the golden images and compares the outputs with those in the metadata.
     async selfTest() {
       const golden = (key) => about[`cnnkit.golden.${key}`];
       const images = Uint8Array.from(atob(golden("images")), (letter) => letter.charCodeAt(0));

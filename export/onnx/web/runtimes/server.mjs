@@ -1,4 +1,4 @@
-// The network on the server that sent this page: `cnnkit demo`.
+// Runs the network on the server of this page: `cnnkit demo`.
 
 async function ask(path, body) {
   const answer = await fetch(path, body && { method: "POST", body });

@@ -1,4 +1,4 @@
-// mnist.wasm: the network compiled from C, without any runtime.
+// Runs mnist.wasm, the network compiled from C, without an inference runtime.
 
 import { open as openModule } from "./mnist.mjs";
 
@@ -9,6 +9,6 @@ export async function open() {
     names: model.names,
     size: [model.height, model.width],
     predict: async (pixels) => model.classify(pixels).probabilities,
-    selfTest: async () => model.selfTest, // done when it was opened
+    selfTest: async () => model.selfTest, // it ran when the module was opened
   };
 }
