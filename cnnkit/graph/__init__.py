@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cnnkit.graph.architecture import Block as Block
     from cnnkit.graph.graph import Graph as Graph
     from cnnkit.graph.graph import Node as Node
-    from cnnkit.graph.operators import OPERATORS as OPERATORS
+    from cnnkit.graph.operators.table import OPERATORS as OPERATORS
     from cnnkit.graph.reference import evaluate as evaluate
     from cnnkit.graph.shapes import infer_types as infer_types
     from cnnkit.graph.types import TensorType as TensorType
@@ -36,7 +36,7 @@ __getattr__, __dir__ = attach(
         "Block": ".architecture",
         "Graph": ".graph",
         "Node": ".graph",
-        "OPERATORS": ".operators",
+        "OPERATORS": ".operators.table",
         "TensorType": ".types",
         "Weights": ".weights",
         "evaluate": ".reference",

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cnnkit.errors import InputError
-from cnnkit.graph.operators import OPERATORS
+from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import DTYPES, FREE, Array, TensorType
 
 REMEDY = "correct the model and export it again"

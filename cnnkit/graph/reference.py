@@ -13,8 +13,8 @@ import numpy as np
 
 from cnnkit.errors import InputError
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.operators import OPERATORS
 from cnnkit.graph.operators.base import Einsum
+from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import FREE, Array, TensorType, fits, widen
 

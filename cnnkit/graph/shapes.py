@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cnnkit.graph.graph import Graph, Node
-from cnnkit.graph.operators import OPERATORS
 from cnnkit.graph.operators.base import NodeError
+from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import Array, TensorType
 
 

@@ -32,7 +32,11 @@ HEAVY = {
 # Modules whose functions load the rest when they are called, and why.
 LOAD_WHEN_CALLED = {
     "cnnkit.cli": "`cnnkit --help` waits for none of the verbs",
-    "cnnkit.runtimes.classifier": "a table of readers: one file is read, not every format's code",
+    "cnnkit.formats.c.format": "rows of the table of formats: one file is read, not every format's",
+    "cnnkit.formats.onnx.format": "the same",
+    "cnnkit.formats.pytorch.format": "the same",
+    "cnnkit.formats.weights": "the same",
+    "cnnkit.runtimes.classifier": "`cnnkit.load` needs none of the other runtimes",
 }
 # The version is looked up in the installation's metadata, not in a module.
 NO_MODULE = {"cnnkit"}

@@ -18,7 +18,7 @@ from support.onnx_conformance import Case, check, file_cases, node_cases
 
 from cnnkit.errors import InputError
 from cnnkit.formats.onnx.reader import NEWEST, read_graph
-from cnnkit.graph.operators import OPERATORS
+from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.reference import evaluate
 
 # Constants are no nodes of graphs, and FusedConv is no operator of files.

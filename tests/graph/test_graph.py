@@ -17,7 +17,7 @@ import cnnkit.graph
 from cnnkit.errors import InputError
 from cnnkit.graph import Graph, Node, TensorType, evaluate, infer_types
 from cnnkit.graph.identity import canonical, from_json, sha256
-from cnnkit.graph.operators import OPERATORS
+from cnnkit.graph.operators.table import OPERATORS
 
 X = TensorType("float32", ("N", 3, 8, 8))
 W = {"w": np.ones((4, 3, 3, 3), np.float32), "v": np.ones(3, np.float32)}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit import _core
 from cnnkit.bench.measure.native_flop import (
     BACKWARD,
     FORWARD,
@@ -21,9 +22,6 @@ from cnnkit.bench.workloads.base import Workload
 from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.network import weights_of
 from cnnkit.bench.workloads.training import LEARNING_RATE, TrainingWorkload
-
-if TYPE_CHECKING:
-    from cnnkit import _core
 
 FEWEST_IMAGES = 16  # with fewer, the call itself would be timed
 SHORTEST = 1e-10  # seconds; noise must not make a part's time zero or negative
@@ -68,8 +66,6 @@ def training_parts(work: TrainingWorkload) -> tuple[PartTime, ...]:
 
 def new_trainer(work: Workload, labels: NDArray[np.uint8]) -> _core.NetworkTrainer:
     """Return the engine before its first step from the workload's weights, on its images."""
-    from cnnkit import _core
-
     weights = weights_of(work)
     start = weights.architecture.join(weights.tensors)
     zeros = np.zeros_like(start)

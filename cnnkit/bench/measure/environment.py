@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
+from cnnkit.ops.fused import isa
 from cnnkit.system.cpu import cpu_name
 
 COMPARABLE = ("cpu", "isa", "threads")  # two runs' times can be compared only if these are equal
@@ -20,8 +21,6 @@ WAIT_POLICY = "OMP_WAIT_POLICY"
 
 def describe(threads: int) -> dict[str, Any]:
     """Return versions, processor, instruction set, threads and load as JSON values."""
-    from cnnkit.ops.fused import isa
-
     return {
         "cnnkit": version("cnnkit"),
         "cpu": cpu_name(),

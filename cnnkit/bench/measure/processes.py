@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnkit.bench.measure import spawn
+from cnnkit.formats.options import Options
+from cnnkit.formats.registry import FORMATS
 
 PROCESSES = 3  # the lowest figures of these count: the first process reads from the disk
 
@@ -95,8 +97,6 @@ def _starts(folder: Path, weights: Path | None, processes: int) -> list[ProcessF
     """Measure the start of an interpreter alone, and cnnkit's and ONNX Runtime's first output."""
     from cnnkit.bench.suites import find_data
     from cnnkit.data.dataset import Dataset, Split
-    from cnnkit.formats.options import Options
-    from cnnkit.formats.registry import FORMATS
 
     data = find_data(weights)
     path = folder / "net.onnx"

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cnnkit import _core
+
 # Working sets that fit well into the first-level cache, the second-level cache, and no cache.
 WORKING_SETS = {"L1": 16 << 10, "L2": 256 << 10, "memory": 256 << 20}
 
@@ -44,7 +46,6 @@ def measure_limits(threads: int = 1, seconds: float = 0.2) -> Limits:
 
     The best of many short bursts counts, because a limit is what is possible.
     """
-    from cnnkit import _core
 
     def in_parallel(measure: Callable[..., float], *arguments: float) -> float:
         with ThreadPoolExecutor(threads) as pool:  # the measurements release the GIL

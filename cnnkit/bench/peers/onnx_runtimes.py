@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from cnnkit.bench.peers.onnx_graph import onnx_model
 from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.formats.onnx.session import open_session
+from cnnkit.ops.ort_op import ort_custom_ops
 
 
 def onnxruntime(work: Workload, threads: int) -> PreparedCall:
     """Create an ONNX Runtime session with input and outputs bound once."""
-    from cnnkit.bench.peers.onnx_graph import onnx_model
-
     return _session(onnx_model(work), work, threads)
 
 
@@ -24,9 +24,6 @@ def onnxruntime_fused(work: Workload, threads: int) -> PreparedCall:
     Raises:
         MissingError: the operator's library was not built.
     """
-    from cnnkit.bench.peers.onnx_graph import onnx_model
-    from cnnkit.ops.ort_op import ort_custom_ops
-
     return _session(onnx_model(work, fused=True), work, threads, ort_custom_ops())
 
 
@@ -53,8 +50,6 @@ def _session(
 def openvino(work: Workload, threads: int) -> PreparedCall:
     """Compile the same ONNX model with OpenVINO, in float32."""
     import openvino as ov
-
-    from cnnkit.bench.peers.onnx_graph import onnx_model
 
     core = ov.Core()
     compiled = core.compile_model(

@@ -13,7 +13,7 @@ import numpy as np
 
 from cnnkit.errors import InputError, MissingError
 from cnnkit.graph.graph import Graph, Node
-from cnnkit.graph.operators import OPERATORS
+from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import Array, TensorType
 from cnnkit.ops.ort_op import DOMAIN, OPERATOR

@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnkit.formats.onnx.draft import Draft, NodeRefusedError, Raw, as_integers
 from cnnkit.formats.onnx.protobuf import TYPES
-from cnnkit.graph.operators import OPERATORS
+from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.operators.windows import Window, fixed
 from cnnkit.graph.types import FREE, LARGEST, count
 

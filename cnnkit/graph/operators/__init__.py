@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from cnnkit.graph.operators import (
-    convolution,
-    dense,
-    elementwise,
-    fused,
-    pooling,
-    reduction,
-    shaping,
-)
-from cnnkit.graph.operators.base import Operator
+from typing import TYPE_CHECKING
 
-OPERATORS: dict[str, Operator] = {
-    **convolution.OPERATORS,
-    **pooling.OPERATORS,
-    **elementwise.OPERATORS,
-    **shaping.OPERATORS,
-    **dense.OPERATORS,
-    **reduction.OPERATORS,
-    **fused.OPERATORS,
-}
+from cnnkit.lazy import attach
+
+if TYPE_CHECKING:
+    from cnnkit.graph.operators.base import Operator as Operator
+    from cnnkit.graph.operators.table import OPERATORS as OPERATORS
 
 __all__ = ["OPERATORS", "Operator"]
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "OPERATORS": ".table",
+        "Operator": ".base",
+    },
+)

@@ -1,16 +1,19 @@
-"""Rewriting graphs without changing what they compute: `simplify(graph)`, `fuse(graph)`.
-
-A pass is a function from a graph to a graph; each stands for itself, and these are their order.
-"""
+"""Passes: functions from a graph to a graph that computes the same, such as `simplify(graph)`."""
 
 from __future__ import annotations
 
-from cnnkit.graph.graph import Graph
-from cnnkit.graph.passes.batch_norm import fold_batch_norm
-from cnnkit.graph.passes.constants import fold_constants
-from cnnkit.graph.passes.fusion import fuse_convolutions
-from cnnkit.graph.passes.no_ops import cancel_transposes, drop_no_ops
-from cnnkit.graph.passes.rewriting import drop_unused
+from typing import TYPE_CHECKING
+
+from cnnkit.lazy import attach
+
+if TYPE_CHECKING:
+    from cnnkit.graph.passes.batch_norm import fold_batch_norm as fold_batch_norm
+    from cnnkit.graph.passes.constants import fold_constants as fold_constants
+    from cnnkit.graph.passes.fusion import fuse_convolutions as fuse_convolutions
+    from cnnkit.graph.passes.no_ops import cancel_transposes as cancel_transposes
+    from cnnkit.graph.passes.no_ops import drop_no_ops as drop_no_ops
+    from cnnkit.graph.passes.order import simplify as simplify
+    from cnnkit.graph.passes.rewriting import drop_unused as drop_unused
 
 __all__ = [
     "cancel_transposes",
@@ -22,8 +25,15 @@ __all__ = [
     "simplify",
 ]
 
-
-def simplify(graph: Graph) -> Graph:
-    """Return the same network with fewer nodes, all of them ONNX's."""
-    graph = drop_no_ops(drop_unused(fold_constants(graph)))
-    return drop_unused(fold_batch_norm(drop_no_ops(cancel_transposes(graph))))
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "cancel_transposes": ".no_ops",
+        "drop_no_ops": ".no_ops",
+        "drop_unused": ".rewriting",
+        "fold_batch_norm": ".batch_norm",
+        "fold_constants": ".constants",
+        "fuse_convolutions": ".fusion",
+        "simplify": ".order",
+    },
+)

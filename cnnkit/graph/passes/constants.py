@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from cnnkit.graph.graph import Graph, Node
-from cnnkit.graph.operators import OPERATORS
+from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.passes.rewriting import with_nodes
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import Array, count, narrow, widen

@@ -1,0 +1,24 @@
+"""The operators of graphs, by ONNX's names and as of its newest opset: `OPERATORS["Conv"]`."""
+
+from __future__ import annotations
+
+from cnnkit.graph.operators import (
+    convolution,
+    dense,
+    elementwise,
+    fused,
+    pooling,
+    reduction,
+    shaping,
+)
+from cnnkit.graph.operators.base import Operator
+
+OPERATORS: dict[str, Operator] = {
+    **convolution.OPERATORS,
+    **pooling.OPERATORS,
+    **elementwise.OPERATORS,
+    **shaping.OPERATORS,
+    **dense.OPERATORS,
+    **reduction.OPERATORS,
+    **fused.OPERATORS,
+}
