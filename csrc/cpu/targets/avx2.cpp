@@ -3,7 +3,6 @@
 
 #include "kernels.h"
 #include "cpu/features.h"
-#include "mnist/mnist.h"
 
 namespace cnnkit {
 namespace {
@@ -22,8 +21,8 @@ namespace {
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kAvx2 = {
-    "avx2",         kLanes,       has_avx2,  kConvKernels, kConvKernelCount, kConvBackwardKernels,
-    kLinearKernels, adam::update, kRoofline, &kMnistAvx2};
+extern const KernelTable kAvx2 = {"avx2",         kLanes,           has_avx2,
+                                  kConvKernels,   kConvKernelCount, kConvBackwardKernels,
+                                  kLinearKernels, adam::update,     kRoofline};
 }  // namespace cnnkit
 #endif

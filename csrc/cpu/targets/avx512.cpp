@@ -3,7 +3,6 @@
 
 #include "kernels.h"
 #include "cpu/features.h"
-#include "mnist/mnist.h"
 
 namespace cnnkit {
 namespace {
@@ -23,8 +22,8 @@ namespace {
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kAvx512 = {
-    "avx512",       kLanes,       has_avx512, kConvKernels, kConvKernelCount, kConvBackwardKernels,
-    kLinearKernels, adam::update, kRoofline,  &kMnistAvx512};
+extern const KernelTable kAvx512 = {"avx512",       kLanes,           has_avx512,
+                                    kConvKernels,   kConvKernelCount, kConvBackwardKernels,
+                                    kLinearKernels, adam::update,     kRoofline};
 }  // namespace cnnkit
 #endif

@@ -19,8 +19,8 @@ namespace {
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kNeon = {
-    "neon",         kLanes,       has_neon,  kConvKernels, kConvKernelCount, kConvBackwardKernels,
-    kLinearKernels, adam::update, kRoofline, nullptr};
+extern const KernelTable kNeon = {"neon",         kLanes,           has_neon,
+                                  kConvKernels,   kConvKernelCount, kConvBackwardKernels,
+                                  kLinearKernels, adam::update,     kRoofline};
 }  // namespace cnnkit
 #endif

@@ -16,7 +16,7 @@ namespace {
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kScalar = {
-    "scalar",       kLanes,       has_scalar, kConvKernels, kConvKernelCount, kConvBackwardKernels,
-    kLinearKernels, adam::update, kRoofline,  nullptr};
+extern const KernelTable kScalar = {"scalar",       kLanes,           has_scalar,
+                                    kConvKernels,   kConvKernelCount, kConvBackwardKernels,
+                                    kLinearKernels, adam::update,     kRoofline};
 }  // namespace cnnkit
