@@ -14,6 +14,7 @@ namespace {
 #include "conv/winograd_f2x2/conv.inl.h"
 #include "conv/winograd/conv.inl.h"
 #include "conv/few_inputs.inl.h"
+#include "conv_backward/gather.inl.h"
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
 #include "ops/adam.inl.h"

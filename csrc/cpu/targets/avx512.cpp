@@ -15,6 +15,7 @@ namespace {
 #include "conv/winograd_f2x1_avx512.inl.h"
 #include "conv/winograd/conv.inl.h"
 #include "conv/few_inputs.inl.h"
+#include "conv_backward/gather_avx512.inl.h"
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
 #include "ops/adam.inl.h"

@@ -12,6 +12,7 @@ namespace {
 #include "conv/pool.inl.h"
 #include "conv/direct.inl.h"
 #include "conv/winograd_f2x2/conv.inl.h"
+#include "conv_backward/gather.inl.h"
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
 #include "ops/adam.inl.h"
