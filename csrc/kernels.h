@@ -33,6 +33,7 @@ enum class Precision {
 struct ConvKernel {
     const char* name;
     bool returns_indices;
+    // Of a shape whose input size is not known yet (0): whether it takes some of these inputs.
     bool (*fits)(const ConvShape&, Precision);
     size_t (*prepared_bytes)(const ConvShape&);
     // weight is [channels_out][channels_in][kernel.h][kernel.w]; bias is [channels_out] or null.
@@ -96,8 +97,6 @@ struct LinearKernels {
                             float* dweight);
 };
 
-struct MnistKernels;  // the published network as one engine: mnist/mnist.h
-
 // The kernels of one instruction set. Those of convolutions stand best first, and the last ones fit
 // everything.
 struct KernelTable {
@@ -111,7 +110,6 @@ struct KernelTable {
     void (*adam)(const AdamStep&, const float* gradient, long count, float* parameter, float* mean,
                  float* square);
     Roofline roofline;
-    const MnistKernels* mnist;  // null where the general kernels are the faster way
 };
 
 // Kernels that an instruction set has before those of the one it builds on.

@@ -26,34 +26,40 @@ constexpr long kChannel = kStack * kRow;
 // Whether at least three lanes of four are needed.
 inline bool fills(long count, long at_once) { return 4 * count >= 3 * round_up(count, at_once); }
 
+// Rows that do not fill their vectors are left to winograd_f2x2; an output size of 0 is not known
+// yet.
 inline bool fits(const ConvShape& s, Precision) {
     return is_block3x3(s) && s.channels_in > 1 && s.channels_in <= kMostIn &&
-           s.channels_out <= kMostOut && fills(s.channels_out, kChannels);
+           s.channels_out <= kMostOut && fills(s.channels_out, kChannels) &&
+           fills(s.output.w, kTiles);
 }
 
 // Of the weights of kChannels output channels: the bias, then U[half of V][Cin][2][tap], every one
 // a vector.
 inline long group_floats(const ConvShape& s) { return kLanes * (1 + 12 * s.channels_in); }
 
-inline size_t own_bytes(const ConvShape& s) {
+inline size_t prepared_bytes(const ConvShape& s) {
     return sizeof(float) * group_floats(s) * (round_up(s.channels_out, kChannels) / kChannels);
 }
 
-// Rows that do not fill their vectors are winograd_f2x2's, whose weights follow.
-inline size_t prepared_bytes(const ConvShape& s) {
-    return own_bytes(s) + winograd_f2x2::prepared_bytes(s);
+inline size_t workspace_bytes(const ConvShape& s) {
+    return sizeof(float) * s.channels_in * kChannel;
 }
 
-inline size_t workspace_bytes(const ConvShape& s) {
-    if (!fills(s.output.w, kTiles)) return winograd_f2x2::workspace_bytes(s);
-    return sizeof(float) * s.channels_in * kChannel;
+// The limits of winograd_f2x2, whose transform this is.
+inline bool are_tame(const ConvShape& s, const float* weight, const float* bias) {
+    bool tame = true;
+    for (long i = 0; i < s.channels_out * s.channels_in * 9; ++i)
+        tame &= winograd_f2x2::is_below(weight[i], winograd_f2x2::kWeightLimit);
+    for (long o = 0; bias && o < s.channels_out; ++o)
+        tame &= winograd_f2x2::is_below(bias[o], winograd_f2x2::kInputLimit);
+    return tame;
 }
 
 inline bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     float* group = static_cast<float*>(prepared);
-    if (!winograd_f2x2::prepare(s, weight, bias, static_cast<char*>(prepared) + own_bytes(s)))
-        return false;
-    __builtin_memset(group, 0, own_bytes(s));
+    if (!are_tame(s, weight, bias)) return false;
+    __builtin_memset(group, 0, prepared_bytes(s));
     for (long o = 0; o < s.channels_out; ++o) {
         float* lanes = group + o / kChannels * group_floats(s) + o % kChannels * 4;
         const auto repeat = [&](long at, float value) {
@@ -211,10 +217,6 @@ inline void stack(const ConvShape& s, const float* x, const float* prepared, flo
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
                 unsigned char* indices, long row0, long row1, void* workspace) {
-    if (!fills(s.output.w, kTiles)) {
-        const char* others = static_cast<const char*>(prepared) + own_bytes(s);
-        return winograd_f2x2::run(s, x, others, y, indices, row0, row1, workspace);
-    }
     float* d = static_cast<float*>(workspace);
     const float* u = static_cast<const float*>(prepared);
     Magnitude most = no_magnitude();

@@ -13,21 +13,21 @@
 template <int count>
 inline void block2_windows(const Weights& w, const float* const* input, float* const* out) {
     for (int at = 0; at < 16; at += kLanes) {
-        F sum[count][2][2], bias = load(w.bias2 + at);
+        Vec sum[count][2][2], bias = load_aligned(w.bias2 + at);
 #pragma GCC unroll 4
         for (int k = 0; k < count; ++k)
             sum[k][0][0] = sum[k][0][1] = sum[k][1][0] = sum[k][1][1] = bias;
 #pragma GCC unroll 1
         for (int quarter = 0; quarter < 4; ++quarter) {
-            F tap[3][3];
+            Vec tap[3][3];
 #pragma GCC unroll 9
-            for (int t = 0; t < 9; ++t) tap[t / 3][t % 3] = load(w.conv2[quarter][t] + at);
+            for (int t = 0; t < 9; ++t) tap[t / 3][t % 3] = load_aligned(w.conv2[quarter][t] + at);
 #pragma GCC unroll 16
             for (int pixel = 0; pixel < 16; ++pixel)
 #pragma GCC unroll 4
                 for (int k = 0; k < count; ++k) {
                     const int row = pixel / 4, column = pixel % 4;
-                    F x = spread(input[k] + row * kRow + column * kColumn + quarter * 4);
+                    Vec x = set4(input[k] + row * kRow + column * kColumn + quarter * 4);
 #pragma GCC unroll 4
                     for (int o = 0; o < 4; ++o) {
                         const int y = o / 2, x0 = o % 2, dy = row - y, dx = column - x0;
@@ -38,8 +38,8 @@ inline void block2_windows(const Weights& w, const float* const* input, float* c
         }
 #pragma GCC unroll 4
         for (int k = 0; k < count; ++k)
-            store(out[k] + at,
-                  sum_in_lanes(sum[k][0][0], sum[k][0][1], sum[k][1][0], sum[k][1][1]));
+            store_aligned(out[k] + at,
+                          sum_in_lanes(sum[k][0][0], sum[k][0][1], sum[k][1][0], sum[k][1][1]));
     }
 }
 
@@ -63,7 +63,7 @@ inline void block2(const Weights& w, Activations& a, int32_t* place2) {
     float* out[49 + kWindows];
     for (int place = 0; place < kChunks * 4; ++place)
         for (int at = 0; at < 16; at += kLanes)
-            store(windows[place] + at, load(w.unlit2[kKinds.of[place]] + at));
+            store_aligned(windows[place] + at, load_aligned(w.unlit2[kKinds.of[place]] + at));
     int count = 0;
     for (int y = 0; y < 7; ++y) {
         const unsigned* rows = a.lit_rows + 2 * y;
@@ -90,7 +90,8 @@ inline void make_weights(const Parameters& p, Weights& w) {
     __builtin_memset(map, 0, sizeof map);
     for (int pixel = 0; pixel < 16; ++pixel)
         for (int at = 0; at < 16; at += kLanes)
-            store(map[1 + pixel / 4][1 + pixel % 4] + at, max(zero(), load(w.bias1 + at)));
+            store_aligned(map[1 + pixel / 4][1 + pixel % 4] + at,
+                          max(zero(), load_aligned(w.bias1 + at)));
     for (int kind = 0; kind < 9; ++kind) {
         const float* input = map[kind / 3][kind % 3];
         float* out = w.unlit2[kind];

@@ -38,8 +38,8 @@ inline const float* pixel_at(const float (*map)[16][16], int index) {
 constexpr int kInside = 17;  // index of the first pixel inside the border
 
 // G x for three rows of anything.
-inline void filter_transform(F x0, F x1, F x2, F out[4]) {
-    F half = splat(0.5f), sum = add(x0, x2);
+inline void filter_transform(Vec x0, Vec x1, Vec x2, Vec out[4]) {
+    Vec half = set1(0.5f), sum = add(x0, x2);
     out[0] = x0;
     out[1] = mul(half, add(sum, x1));
     out[2] = mul(half, sub(sum, x1));
@@ -49,13 +49,13 @@ inline void filter_transform(F x0, F x1, F x2, F out[4]) {
 // All but unlit2.
 inline void arrange_weights(const Parameters& p, Weights& w) {
     for (int at = 0; at < 16; at += kLanes) {
-        F rows[3][4], g[4];
+        Vec rows[3][4], g[4];
         for (int x = 0; x < 3; ++x)
-            filter_transform(load(p.conv1[x] + at), load(p.conv1[3 + x] + at),
-                             load(p.conv1[6 + x] + at), rows[x]);
+            filter_transform(load_aligned(p.conv1[x] + at), load_aligned(p.conv1[3 + x] + at),
+                             load_aligned(p.conv1[6 + x] + at), rows[x]);
         for (int i = 0; i < 4; ++i) {
             filter_transform(rows[0][i], rows[1][i], rows[2][i], g);
-            for (int j = 0; j < 4; ++j) store(w.conv1[i * 4 + j] + at, g[j]);
+            for (int j = 0; j < 4; ++j) store_aligned(w.conv1[i * 4 + j] + at, g[j]);
         }
     }
     __builtin_memset(w.bias2, 0, sizeof w.bias2);
@@ -75,14 +75,14 @@ inline void arrange_weights(const Parameters& p, Weights& w) {
 
 // The four conv outputs under pooling windows.
 struct Window {
-    F y00, y01, y10, y11;
+    Vec y00, y01, y10, y11;
 };
 
 // ReLU of the maximum; with `lower` and `right` also its row and column, the first of equals.
-inline F pool(const Window& w) { return max(zero(), max(max(w.y00, w.y01), max(w.y10, w.y11))); }
+inline Vec pool(const Window& w) { return max(zero(), max(max(w.y00, w.y01), max(w.y10, w.y11))); }
 
-inline F pool(const Window& w, M* lower, M* right) {
-    F above = max(w.y00, w.y01), below = max(w.y10, w.y11);
+inline Vec pool(const Window& w, Mask* lower, Mask* right) {
+    Vec above = max(w.y00, w.y01), below = max(w.y10, w.y11);
     *lower = greater(below, above);
     *right = choose(*lower, greater(w.y11, w.y10), greater(w.y01, w.y00));
     return max(zero(), max(above, below));
@@ -92,15 +92,16 @@ inline F pool(const Window& w, M* lower, M* right) {
 // --------------------------------------------------------------------------------------------
 
 // In every 128-bit lane: the sums of a, b, c and d over the lane's four elements.
-inline F sum_in_lanes(F a, F b, F c, F d) {
-    F ab = add(unpack_low(a, b), unpack_high(a, b)), cd = add(unpack_low(c, d), unpack_high(c, d));
+inline Vec sum_in_lanes(Vec a, Vec b, Vec c, Vec d) {
+    Vec ab = add(unpack_low(a, b), unpack_high(a, b)),
+        cd = add(unpack_low(c, d), unpack_high(c, d));
     return add(pairs_low(ab, cd), pairs_high(ab, cd));
 }
 
 // Four windows [channel][output] to their four outputs [channel][window].
-inline Window transpose_windows(F a, F b, F c, F d) {
-    F ab_low = unpack_low(a, b), ab_high = unpack_high(a, b);
-    F cd_low = unpack_low(c, d), cd_high = unpack_high(c, d);
+inline Window transpose_windows(Vec a, Vec b, Vec c, Vec d) {
+    Vec ab_low = unpack_low(a, b), ab_high = unpack_high(a, b);
+    Vec cd_low = unpack_low(c, d), cd_high = unpack_high(c, d);
     return {pairs_low(ab_low, cd_low), pairs_high(ab_low, cd_low), pairs_low(ab_high, cd_high),
             pairs_high(ab_high, cd_high)};
 }
@@ -124,15 +125,18 @@ inline void pool_windows(const float (*windows)[16], float* pooled, int32_t* pla
     for (int chunk = 0; chunk < kChunks; ++chunk)
         for (int at = 0; at < 16; at += kLanes) {
             const float (*four)[16] = windows + chunk * 4;
-            Window window = transpose_windows(load(four[0] + at), load(four[1] + at),
-                                              load(four[2] + at), load(four[3] + at));
+            Window window =
+                transpose_windows(load_aligned(four[0] + at), load_aligned(four[1] + at),
+                                  load_aligned(four[2] + at), load_aligned(four[3] + at));
             if (place2) {
-                M lower, right;
-                store(pooled + chunk * 16 + at, pool(window, &lower, &right));
-                I place = add(load(kPlaces.offset[chunk] + at), keep(lower, splat(kRow * 4)));
-                store(place2 + chunk * 16 + at, add(place, keep(right, splat(kColumn * 4))));
+                Mask lower, right;
+                store_aligned(pooled + chunk * 16 + at, pool(window, &lower, &right));
+                Index place =
+                    add(load_aligned(kPlaces.offset[chunk] + at), keep(lower, set1_index(kRow * 4)));
+                store_aligned(place2 + chunk * 16 + at,
+                            add(place, keep(right, set1_index(kColumn * 4))));
             } else {
-                store(pooled + chunk * 16 + at, pool(window));
+                store_aligned(pooled + chunk * 16 + at, pool(window));
             }
         }
 }
@@ -142,14 +146,14 @@ inline void pool_windows(const float (*windows)[16], float* pooled, int32_t* pla
 
 // Logits; the lanes beyond the last class are -infinity.
 inline Wide linear(const Weights& w, const float* features) {
-    F sum[12];
+    Vec sum[12];
     for (int k = 0; k < 12; ++k) sum[k] = zero();
     for (int chunk = 0; chunk < kChunks; ++chunk)
         for (int at = 0; at < 16; at += kLanes) {
-            F f = load(features + chunk * 16 + at);
+            Vec f = load_aligned(features + chunk * 16 + at);
 #pragma GCC unroll 10
             for (int k = 0; k < kMnistClasses; ++k)
-                sum[k] = fma(f, load(w.linear[chunk][k] + at), sum[k]);
+                sum[k] = fma(f, load_aligned(w.linear[chunk][k] + at), sum[k]);
         }
     Wide logits = sum_of_lanes(sum_in_lanes(sum[0], sum[1], sum[2], sum[3]),
                                sum_in_lanes(sum[4], sum[5], sum[6], sum[7]),

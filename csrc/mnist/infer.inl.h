@@ -1,9 +1,10 @@
 // Inference over N images: the same for every vector instruction set. Needs the kernels and
 // common.inl.h.
 
-// Beyond this the transforms may overflow where the convolution itself would not, and what is not a
-// number would not spread as it does in PyTorch: such images and weights go to the reference.
-constexpr float kOrdinary = 1 << 20;
+// From here on the transforms may overflow where the convolution itself would not, and NaN would
+// not spread as it does in PyTorch: such images and weights go to the reference. A whole image at
+// once, so the fallback of runtime/packed_conv.h, which knows convolutions, is not of use here.
+constexpr float kLimit = 1 << 20;
 
 struct alignas(64) Packed {
     Weights weights;
@@ -12,19 +13,12 @@ struct alignas(64) Packed {
 };
 
 inline bool is_ordinary(const float* image) {
-    I largest[7];  // of the bits without the sign, which order as the floats do
-    for (int k = 0; k < 7; ++k) largest[k] = splat(0);
+    Magnitude most[7];  // several, so that one maximum need not wait for the one before
+    for (int k = 0; k < 7; ++k) most[k] = no_magnitude();
     for (int i = 0; i < kMnistPixels; i += 7 * kLanes)
-        for (int k = 0; k < 7; ++k)
-            largest[k] = larger(largest[k], without_sign(image + i + k * kLanes));
-    for (int k = 1; k < 7; ++k) largest[0] = larger(largest[0], largest[k]);
-    alignas(64) int32_t lanes[kLanes];
-    store(lanes, largest[0]);
-    int32_t top = 0;
-    for (int k = 0; k < kLanes; ++k) top = lanes[k] > top ? lanes[k] : top;
-    float value;
-    __builtin_memcpy(&value, &top, sizeof value);
-    return value <= kOrdinary;
+        for (int k = 0; k < 7; ++k) most[k] = magnitude(most[k], load(image + i + k * kLanes));
+    for (int k = 1; k < 7; ++k) most[0] = magnitude(most[0], (Vec)most[k]);
+    return below(most[0], kLimit);
 }
 
 inline bool is_ordinary(const uint8_t*) { return true; }
@@ -86,7 +80,7 @@ void pack(const float* parameters, void* weights) {
     __builtin_memcpy(packed.parameters, parameters, sizeof packed.parameters);
     packed.ordinary = true;
     for (int i = 0; i < kMnistParameters; ++i)
-        if (!(__builtin_fabsf(parameters[i]) <= kOrdinary)) packed.ordinary = false;
+        if (!(__builtin_fabsf(parameters[i]) < kLimit)) packed.ordinary = false;
 }
 
 void infer_u8(const void* weights, const uint8_t* images, int64_t n, const NetOutputs& out,

@@ -53,8 +53,7 @@ struct MnistKernels {
     void (*run_parts)(void* state, const NetBatches& data, int parts, bool learning);
 };
 
-// kMnistScalar is the slow and obvious twin of the others. Machines without AVX run the general
-// kernels (runtime/convnet.cpp), which are two to three times as fast there.
+// kMnistScalar is the slow and obvious twin of the others.
 extern const MnistKernels kMnistAvx512, kMnistAvx2, kMnistScalar;
 
 }  // namespace cnnkit

@@ -24,21 +24,25 @@ inline void block2_gradient(State& s, const Active& active) {
     char* dinput = reinterpret_cast<char*>(s.dpooled1);
     for (int o = 0; o < 4; ++o) {
         for (int at = 0; at < 16; at += 8) {
-            F sum[9], w[9];
-            for (int tap = 0; tap < 9; ++tap) sum[tap] = load(s.gradient.conv2[o][tap] + at);
+            Vec sum[9], w[9];
+            for (int tap = 0; tap < 9; ++tap)
+                sum[tap] = load_aligned(s.gradient.conv2[o][tap] + at);
             for (int i = 0; i < active.count[o]; ++i) {
                 const float* x = reinterpret_cast<const float*>(input + active.place[o][i]) + at;
-                F g = splat(active.gradient[o][i]);
+                Vec g = set1(active.gradient[o][i]);
                 for (int tap = 0; tap < 9; ++tap)
-                    sum[tap] = fma(g, load(x + tap_offset(tap)), sum[tap]);
+                    sum[tap] = fma(g, load_aligned(x + tap_offset(tap)), sum[tap]);
             }
-            for (int tap = 0; tap < 9; ++tap) store(s.gradient.conv2[o][tap] + at, sum[tap]);
-            for (int tap = 0; tap < 9; ++tap) w[tap] = load(s.parameters.conv2[o][tap] + at);
+            for (int tap = 0; tap < 9; ++tap)
+                store_aligned(s.gradient.conv2[o][tap] + at, sum[tap]);
+            for (int tap = 0; tap < 9; ++tap)
+                w[tap] = load_aligned(s.parameters.conv2[o][tap] + at);
             for (int i = 0; i < active.count[o]; ++i) {
                 float* dx = reinterpret_cast<float*>(dinput + active.place[o][i]) + at;
-                F g = splat(active.gradient[o][i]);
+                Vec g = set1(active.gradient[o][i]);
                 for (int tap = 0; tap < 9; ++tap)
-                    store(dx + tap_offset(tap), fma(g, w[tap], load(dx + tap_offset(tap))));
+                    store_aligned(dx + tap_offset(tap),
+                                  fma(g, w[tap], load_aligned(dx + tap_offset(tap))));
             }
         }
         float bias = 0;
@@ -54,37 +58,41 @@ inline void block2_gradient(State& s, const Active& active) {
 // where row i of A is (1, 0), (1, 1), (1, -1), (0, -1). The signs of row 3 and of column 3 are left
 // out.
 template <int row>
-inline void tile_gradient(F g, I corner, const float (*v)[16], F sum[4]) {
-    const F sign = splat(-0.0f);
-    F lower = (F)_mm256_srai_epi32(corner, 31);
-    I right = _mm256_slli_epi32(corner, 1);
+inline void tile_gradient(Vec g, Index corner, const float (*v)[16], Vec sum[4]) {
+    const Vec sign = set1(-0.0f);
+    Vec lower = (Vec)_mm256_srai_epi32(corner, 31);
+    Index right = _mm256_slli_epi32(corner, 1);
     if (row == 0) g = _mm256_andnot_ps(lower, g);
-    if (row == 2) g = _mm256_xor_ps(g, _mm256_and_ps((F)corner, sign));
+    if (row == 2) g = _mm256_xor_ps(g, _mm256_and_ps((Vec)corner, sign));
     if (row == 3) g = _mm256_and_ps(g, lower);
-    F at_right = _mm256_and_ps(g, (F)_mm256_srai_epi32(right, 31)),
-      at_left = _mm256_xor_ps(g, at_right);
-    sum[0] = fma(at_left, splat(v[row * 4][0]), sum[0]);
-    sum[1] = fma(g, splat(v[row * 4 + 1][0]), sum[1]);
-    sum[2] = fma(_mm256_xor_ps(g, _mm256_and_ps((F)right, sign)), splat(v[row * 4 + 2][0]), sum[2]);
-    sum[3] = fma(at_right, splat(v[row * 4 + 3][0]), sum[3]);
+    Vec at_right = _mm256_and_ps(g, (Vec)_mm256_srai_epi32(right, 31)),
+        at_left = _mm256_xor_ps(g, at_right);
+    sum[0] = fma(at_left, set1(v[row * 4][0]), sum[0]);
+    sum[1] = fma(g, set1(v[row * 4 + 1][0]), sum[1]);
+    sum[2] =
+        fma(_mm256_xor_ps(g, _mm256_and_ps((Vec)right, sign)), set1(v[row * 4 + 2][0]), sum[2]);
+    sum[3] = fma(at_right, set1(v[row * 4 + 3][0]), sum[3]);
 }
 
 template <int row>
 inline void row_gradient(State& s) {
     const Activations& a = s.activations;
-    F low[4] = {zero(), zero(), zero(), zero()}, high[4] = {zero(), zero(), zero(), zero()};
+    Vec low[4] = {zero(), zero(), zero(), zero()}, high[4] = {zero(), zero(), zero(), zero()};
     for (int i = 0; i < a.lit_count; ++i) {
         int tile = a.lit[i];
         const float* g = pixel_at(s.dpooled1, tile + kInside);
-        tile_gradient<row>(load(g), load(s.indices.corner1[tile]), tile_input(a, tile), low);
-        tile_gradient<row>(load(g + 8), load(s.indices.corner1[tile] + 8), tile_input(a, tile),
-                           high);
+        tile_gradient<row>(load_aligned(g), load_aligned(s.indices.corner1[tile]),
+                           tile_input(a, tile), low);
+        tile_gradient<row>(load_aligned(g + 8), load_aligned(s.indices.corner1[tile] + 8),
+                           tile_input(a, tile), high);
     }
     for (int j = 0; j < 4; ++j) {
         float* out = s.dtiles[row * 4 + j];
         bool negative = (row == 3) != (j == 3);
-        store(out, negative ? sub(load(out), low[j]) : add(load(out), low[j]));
-        store(out + 8, negative ? sub(load(out + 8), high[j]) : add(load(out + 8), high[j]));
+        store_aligned(out,
+                      negative ? sub(load_aligned(out), low[j]) : add(load_aligned(out), low[j]));
+        store_aligned(out + 8, negative ? sub(load_aligned(out + 8), high[j])
+                                        : add(load_aligned(out + 8), high[j]));
     }
 }
 
@@ -92,17 +100,17 @@ inline void row_gradient(State& s) {
 inline void block1_gradient(State& s) {
     const Activations& a = s.activations;
     for (int at = 0; at < 16; at += 8) {
-        F bias[4] = {zero(), zero(), zero(),
-                     zero()};  // so that no addition need wait for the one before
+        Vec bias[4] = {zero(), zero(), zero(),
+                       zero()};  // so that no addition need wait for the one before
         for (int pixel = 0; pixel < 16 * 16; pixel += 4)
             for (int i = 0; i < 4; ++i) {
                 float* d = pixel_at(s.dpooled1, pixel + i) + at;
-                F g = through_relu(pixel_at(a.pooled1, pixel + i) + at, d);
+                Vec g = through_relu(pixel_at(a.pooled1, pixel + i) + at, d);
                 bias[i] = add(bias[i], g);
-                store(d, g);
+                store_aligned(d, g);
             }
-        F total = add(add(bias[0], bias[1]), add(bias[2], bias[3]));
-        store(s.gradient.bias1 + at, add(load(s.gradient.bias1 + at), total));
+        Vec total = add(add(bias[0], bias[1]), add(bias[2], bias[3]));
+        store_aligned(s.gradient.bias1 + at, add(load_aligned(s.gradient.bias1 + at), total));
     }
     row_gradient<0>(s);
     row_gradient<1>(s);

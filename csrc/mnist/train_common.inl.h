@@ -12,7 +12,7 @@ struct alignas(64) State {
     int64_t steps;
     Weights weights;  // of `parameters`, renewed before every batch
     Activations activations;
-    PoolIndices indices;
+    MaxIndices indices;
     float dpooled1[16][16][16];  // as pooled1; zero between images
     float dtiles[16][16];        // gradient of conv1's transformed weights
     float features[kBlock][kFeatures];
@@ -47,51 +47,52 @@ inline float loss_gradient(const Answer& answer, int label, float scale, float* 
 // d(features) where ReLU let them through.
 inline void features_gradient(const Weights& w, const float* dlogits, const float* features,
                               float* dfeatures) {
-    F d[kMnistClasses];
-    for (int k = 0; k < kMnistClasses; ++k) d[k] = splat(dlogits[k]);
+    Vec d[kMnistClasses];
+    for (int k = 0; k < kMnistClasses; ++k) d[k] = set1(dlogits[k]);
     for (int chunk = 0; chunk < kChunks; ++chunk)
         for (int at = 0; at < 16; at += kLanes) {
             const float (*weight)[16] = w.linear[chunk];
-            F even = mul(d[0], load(weight[0] + at)), odd = mul(d[1], load(weight[1] + at));
+            Vec even = mul(d[0], load_aligned(weight[0] + at)),
+                odd = mul(d[1], load_aligned(weight[1] + at));
 #pragma GCC unroll 4
             for (int k = 2; k < kMnistClasses; k += 2) {
-                even = fma(d[k], load(weight[k] + at), even);
-                odd = fma(d[k + 1], load(weight[k + 1] + at), odd);
+                even = fma(d[k], load_aligned(weight[k] + at), even);
+                odd = fma(d[k + 1], load_aligned(weight[k + 1] + at), odd);
             }
-            M passed = greater(load(features + chunk * 16 + at), zero());
-            store(dfeatures + chunk * 16 + at, keep(passed, add(even, odd)));
+            Mask passed = greater(load_aligned(features + chunk * 16 + at), zero());
+            store_aligned(dfeatures + chunk * 16 + at, keep(passed, add(even, odd)));
         }
 }
 
 // Adds the gradients of the linear layer over the `n` images that wait.
 inline void linear_gradient(State& s, int n) {
     for (int at = 0; at < 16; at += kLanes) {
-        F bias = load(s.gradient.bias3 + at);
-        for (int i = 0; i < n; ++i) bias = add(bias, load(s.dlogits[i] + at));
-        store(s.gradient.bias3 + at, bias);
+        Vec bias = load_aligned(s.gradient.bias3 + at);
+        for (int i = 0; i < n; ++i) bias = add(bias, load_aligned(s.dlogits[i] + at));
+        store_aligned(s.gradient.bias3 + at, bias);
     }
     for (int chunk = 0; chunk < kChunks; ++chunk)
         for (int at = 0; at < 16; at += kLanes) {
             float (*out)[16] = s.gradient.linear[chunk];
-            F sum[kMnistClasses];
-            for (int k = 0; k < kMnistClasses; ++k) sum[k] = load(out[k] + at);
+            Vec sum[kMnistClasses];
+            for (int k = 0; k < kMnistClasses; ++k) sum[k] = load_aligned(out[k] + at);
             for (int i = 0; i < n; ++i) {
-                F f = load(s.features[i] + chunk * 16 + at);
+                Vec f = load_aligned(s.features[i] + chunk * 16 + at);
 #pragma GCC unroll 10
                 for (int k = 0; k < kMnistClasses; ++k)
-                    sum[k] = fma(f, splat(s.dlogits[i][k]), sum[k]);
+                    sum[k] = fma(f, set1(s.dlogits[i][k]), sum[k]);
             }
-            for (int k = 0; k < kMnistClasses; ++k) store(out[k] + at, sum[k]);
+            for (int k = 0; k < kMnistClasses; ++k) store_aligned(out[k] + at, sum[k]);
         }
 }
 
-inline F through_relu(const float* activation, const float* gradient) {
-    return keep(greater(load(activation), zero()), load(gradient));
+inline Vec through_relu(const float* activation, const float* gradient) {
+    return keep(greater(load_aligned(activation), zero()), load_aligned(gradient));
 }
 
 // G^T x for four rows of anything.
-inline void filter_gradient(F x0, F x1, F x2, F x3, F out[3]) {
-    F half = splat(0.5f), sum = mul(half, add(x1, x2));
+inline void filter_gradient(Vec x0, Vec x1, Vec x2, Vec x3, Vec out[3]) {
+    Vec half = set1(0.5f), sum = mul(half, add(x1, x2));
     out[0] = add(x0, sum);
     out[1] = mul(half, sub(x1, x2));
     out[2] = add(sum, x3);
@@ -99,14 +100,14 @@ inline void filter_gradient(F x0, F x1, F x2, F x3, F out[3]) {
 
 inline void conv1_gradient(State& s) {
     for (int at = 0; at < 16; at += kLanes) {
-        F rows[4][3], out[3];
+        Vec rows[4][3], out[3];
         const float (*d)[16] = s.dtiles;
         for (int j = 0; j < 4; ++j)
-            filter_gradient(load(d[j] + at), load(d[4 + j] + at), load(d[8 + j] + at),
-                            load(d[12 + j] + at), rows[j]);
+            filter_gradient(load_aligned(d[j] + at), load_aligned(d[4 + j] + at),
+                            load_aligned(d[8 + j] + at), load_aligned(d[12 + j] + at), rows[j]);
         for (int y = 0; y < 3; ++y) {
             filter_gradient(rows[0][y], rows[1][y], rows[2][y], rows[3][y], out);
-            for (int x = 0; x < 3; ++x) store(s.gradient.conv1[y * 3 + x] + at, out[x]);
+            for (int x = 0; x < 3; ++x) store_aligned(s.gradient.conv1[y * 3 + x] + at, out[x]);
         }
     }
 }
@@ -116,22 +117,23 @@ inline void update(State& s, const NetAdam& adam) {
     double steps = static_cast<double>(++s.steps);
     double mean_correction = 1.0 - __builtin_pow(adam.beta1, steps);
     double square_correction = __builtin_sqrt(1.0 - __builtin_pow(adam.beta2, steps));
-    F decay = splat(static_cast<float>(1.0 - adam.learning_rate * adam.weight_decay));
-    F step = splat(static_cast<float>(-adam.learning_rate / mean_correction));
-    F correction = splat(static_cast<float>(square_correction)),
-      epsilon = splat(static_cast<float>(adam.epsilon));
-    F take1 = splat(static_cast<float>(1.0 - adam.beta1)),
-      keep2 = splat(static_cast<float>(adam.beta2));
-    F take2 = splat(static_cast<float>(1.0 - adam.beta2));
+    Vec decay = set1(static_cast<float>(1.0 - adam.learning_rate * adam.weight_decay));
+    Vec step = set1(static_cast<float>(-adam.learning_rate / mean_correction));
+    Vec correction = set1(static_cast<float>(square_correction)),
+        epsilon = set1(static_cast<float>(adam.epsilon));
+    Vec take1 = set1(static_cast<float>(1.0 - adam.beta1)),
+        keep2 = set1(static_cast<float>(adam.beta2));
+    Vec take2 = set1(static_cast<float>(1.0 - adam.beta2));
     float *parameters = flat(s.parameters), *means = flat(s.mean), *squares = flat(s.square);
     const float* gradients = flat(s.gradient);
     for (int i = 0; i < kFlat; i += kLanes) {
-        F g = load(gradients + i);
-        F mean = fma(take1, sub(g, load(means + i)), load(means + i));
-        F square = fma(mul(take2, g), g, mul(load(squares + i), keep2));
-        F divisor = add(div(root(square), correction), epsilon);
-        store(parameters + i, add(mul(load(parameters + i), decay), div(mul(step, mean), divisor)));
-        store(means + i, mean);
-        store(squares + i, square);
+        Vec g = load_aligned(gradients + i);
+        Vec mean = fma(take1, sub(g, load_aligned(means + i)), load_aligned(means + i));
+        Vec square = fma(mul(take2, g), g, mul(load_aligned(squares + i), keep2));
+        Vec divisor = add(div(root(square), correction), epsilon);
+        store_aligned(parameters + i,
+                      add(mul(load_aligned(parameters + i), decay), div(mul(step, mean), divisor)));
+        store_aligned(means + i, mean);
+        store_aligned(squares + i, square);
     }
 }

@@ -15,10 +15,9 @@
 #include <vector>
 
 #include "cpu/dispatch.h"
-#include "mnist/mnist.h"
+#include "engines/engines.h"
+#include "mnist/engine.h"
 #include "python/arguments.h"
-#include "runtime/engine.h"
-#include "runtime/thread_pool.h"
 
 namespace py = pybind11;
 
@@ -65,12 +64,11 @@ Floats parameters(const py::handle& value, const char* name, long count) {
 
 constexpr long kMostSize = 4096, kMostClasses = 256;  // labels are bytes
 constexpr long kMostFloats = 1l << 30;                // of a padded image: its places are ints
-constexpr Block kFirst = {16, 3, 1, 2}, kSecond = {4, 3, 1, 2};
 
 // ((C, H, W), ((channels, kernel, padding, pool), ...), classes); None means the published network.
 // cnnkit.architecture has checked what it gives; this guards the memory.
 Architecture architecture_of(const py::object& value) {
-    if (value.is_none()) return {1, 28, 28, {kFirst, kSecond}, kMnistClasses};
+    if (value.is_none()) return published_architecture();
     using Sizes = std::tuple<std::array<long, 3>, std::vector<std::array<long, 4>>, long>;
     Architecture a = {};
     bool good = false;
@@ -145,9 +143,13 @@ class Network {
             const py::object& architecture)
         : architecture_(architecture_of(architecture)) {
         const long count = Layout(architecture_).count;
-        session_ = make_session(kernels_of(isa), architecture_,
-                                parameters(values, "parameters", count).data());
+        const KernelTable& kernels = kernels_of(isa);
+        engine_ = &find_engine(kernels, architecture_);
+        session_ = engine_->make_session(kernels, architecture_,
+                                         parameters(values, "parameters", count).data());
     }
+
+    std::string engine() const { return engine_->name; }
 
     py::tuple answer(const py::object& images, int threads, const py::object& out) const {
         const Images in(images, architecture_);
@@ -185,44 +187,19 @@ class Network {
     }
 
   private:
-    struct Call {
-        const Network& network;
-        const Images& images;
-        const NetOutputs& out;
-        const void* data;
-        long parts;
-    };
-
-    static void run_part(const Call& c, long part) {
-        const Architecture& a = c.network.architecture_;
-        const long first = part * c.images.count / c.parts;
-        const long count = (part + 1) * c.images.count / c.parts - first;
-        const long at = first * a.classes;
-        const NetOutputs& o = c.out;
-        const NetOutputs out = {o.logits ? o.logits + at : nullptr,
-                                o.probabilities ? o.probabilities + at : nullptr,
-                                o.log_probabilities ? o.log_probabilities + at : nullptr,
-                                o.label ? o.label + first : nullptr};
-        const InferenceSession& session = *c.network.session_;
-        if (c.images.bytes) {
-            session.infer(static_cast<const uint8_t*>(c.data) + first * a.pixels(), count, out);
+    void run(const Images& images, const NetOutputs& out, int threads) const {
+        if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
+        const void* data = images.array.data();
+        const py::gil_scoped_release released;
+        if (images.bytes) {
+            session_->infer(static_cast<const uint8_t*>(data), images.count, out, threads);
         } else {
-            session.infer(static_cast<const float*>(c.data) + first * a.pixels(), count, out);
+            session_->infer(static_cast<const float*>(data), images.count, out, threads);
         }
     }
 
-    void run(const Images& images, const NetOutputs& out, int threads) const {
-        if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
-        constexpr long kFewest = 8;  // images that are worth another thread
-        const long parts = std::clamp(images.count / kFewest, 1L, long{threads});
-        Call call = {*this, images, out, images.array.data(), parts};
-        const py::gil_scoped_release released;
-        parallel_for(
-            threads, parts,
-            [](void* context, long part) { run_part(*static_cast<Call*>(context), part); }, &call);
-    }
-
     const Architecture architecture_;
+    const Engine* engine_;
     std::unique_ptr<InferenceSession> session_;
 };
 
@@ -244,9 +221,11 @@ class NetworkTrainer {
             refuse("labels", "holds a label above " + last, "give classes from 0 to " + last);
         }
         if (steps < 0) refuse("steps", "is " + std::to_string(steps), "give at least 0");
-        trainer_ = make_trainer(kernels_of(isa), a, parameters(values, "parameters", count_).data(),
-                                parameters(mean, "mean", count_).data(),
-                                parameters(square, "square", count_).data(), steps);
+        const KernelTable& kernels = kernels_of(isa);
+        trainer_ = find_engine(kernels, a)
+                       .make_trainer(kernels, a, parameters(values, "parameters", count_).data(),
+                                     parameters(mean, "mean", count_).data(),
+                                     parameters(square, "square", count_).data(), steps);
     }
 
     // The losses float32 [S] of the steps made, and how many images they answered rightly. A loss
@@ -335,7 +314,8 @@ void bind_network(py::module_& m) {
         .def("__call__", &Network::answer, py::arg("images"), py::arg("threads") = 1,
              py::arg("out") = py::none())
         .def("log_probabilities", &Network::log_probabilities, py::arg("images"),
-             py::arg("threads") = 1);
+             py::arg("threads") = 1)
+        .def_property_readonly("engine", &Network::engine);
     py::class_<NetworkTrainer>(m, "NetworkTrainer",
                                "A network while it learns; the published one by default.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,

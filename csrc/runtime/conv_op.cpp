@@ -1,8 +1,6 @@
 #include "runtime/conv_op.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 #include <numeric>
 #include <utility>
 
@@ -10,19 +8,6 @@
 
 namespace cnnkit {
 namespace {
-
-// A thread's workspace grows to the largest that it was asked for and is kept: a call at batch 1
-// must not allocate.
-void* workspace(size_t bytes) {
-    thread_local Buffer kept;
-    thread_local size_t size = 0;
-    if (size < bytes) {
-        size = 0;
-        kept = allocate(bytes);
-        size = bytes;
-    }
-    return kept.get();
-}
 
 // A thread's share of multiply-adds that is worth having it: less is done before it looks up.
 constexpr double kShare = 500'000;
@@ -39,15 +24,6 @@ int useful(int threads, const ConvShape& s, long images) {
 }
 
 }  // namespace
-
-void Free::operator()(void* memory) const { std::free(memory); }
-
-Buffer allocate(size_t bytes) {
-    const size_t whole = (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
-    void* memory = std::aligned_alloc(kAlignment, whole);
-    if (!memory) throw std::bad_alloc();
-    return Buffer(memory);
-}
 
 void complete(ConvShape& s) {
     const auto windows = [](long size, long padding, long kernel, long stride) {
@@ -70,40 +46,16 @@ ConvOp::ConvOp(const KernelTable& kernels, const ConvShape& shape, Precision pre
                const float* weight, const float* bias)
     : kernels_(kernels),
       shape_(shape),
-      precision_(precision),
-      best_(kernels.conv),
-      direct_(&kernels.conv[kernels.conv_count - 1]),
-      backward_(&find_conv_backward(kernels, shape)) {
+      backward_(&find_conv_backward(kernels, shape)),
+      packed_(kernels, shape, precision) {
     weight_.assign(
         weight, weight + shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w);
     if (bias) bias_.assign(bias, bias + shape.channels_out);
-    while (!best_->fits(shape, precision)) ++best_;
+    packed_.set_weights(weight_.data(), bias ? bias_.data() : nullptr);
 }
 
 bool ConvOp::is_brief(const ConvShape& shape, long images) {
     return multiply_adds(shape, images) < 2 * kShare;
-}
-
-const ConvKernel* ConvOp::fast() const {
-    if (is_ready_.load(std::memory_order_acquire)) return fast_;
-    std::call_once(fast_once_, [&] {
-        for (const ConvKernel* a = best_; a != direct_ && !fast_; ++a) {
-            if (!a->fits(shape_, precision_)) continue;
-            prepared_fast_ = allocate(a->prepared_bytes(shape_));
-            if (a->prepare(shape_, weight_.data(), bias_or_null(), prepared_fast_.get())) fast_ = a;
-        }
-        is_ready_.store(true, std::memory_order_release);
-    });
-    return fast_;
-}
-
-const void* ConvOp::prepared_direct() const {
-    std::call_once(direct_once_, [&] {
-        Buffer made = allocate(direct_->prepared_bytes(shape_));
-        direct_->prepare(shape_, weight_.data(), bias_or_null(), made.get());
-        prepared_direct_ = std::move(made);
-    });
-    return prepared_direct_.get();
 }
 
 const float* ConvOp::backward_weight() const {
@@ -118,14 +70,13 @@ const float* ConvOp::backward_weight() const {
 void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
                  unsigned char* indices, int threads) const {
     struct Call {
-        const ConvOp& op;
-        const ConvKernel* fast;
+        const PackedConv& packed;
+        const PackedConv::Choice choice;
         const ConvShape& shape;
         const float* x;
         float* y;
         unsigned char* indices;
         long parts;  // row ranges that an image is cut into
-        size_t bytes;
     };
     if (images == 0) return;
     threads = useful(threads, shape, images);
@@ -134,11 +85,7 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
     const long parts = images >= 8L * threads
                            ? 1
                            : std::min(threads / std::gcd<long>(threads, images), shape.output.h);
-    size_t bytes = direct_->workspace_bytes(shape);
-    const auto serves = [&](const ConvKernel* a) { return a && (!indices || a->returns_indices); };
-    const ConvKernel* fast = serves(best_) && serves(this->fast()) ? this->fast() : nullptr;
-    if (fast) bytes = std::max(bytes, fast->workspace_bytes(shape));
-    Call call = {*this, fast, shape, x, y, indices, parts, bytes};
+    Call call = {packed_, packed_.choose(shape, indices), shape, x, y, indices, parts};
     parallel_for(
         threads, images * parts,
         [](void* context, long i) {
@@ -150,12 +97,8 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
             float* to = c.y + out;
             unsigned char* indices = c.indices ? c.indices + out : nullptr;
             const long row0 = part * s.output.h / c.parts, row1 = (part + 1) * s.output.h / c.parts;
-            void* memory = workspace(c.bytes);
-            const ConvOp& op = c.op;
-            if (!c.fast ||
-                !c.fast->run(s, from, op.prepared_fast_.get(), to, indices, row0, row1, memory)) {
-                op.direct_->run(s, from, op.prepared_direct(), to, indices, row0, row1, memory);
-            }
+            c.packed.run(c.choice, s, from, to, indices, row0, row1,
+                         thread_workspace(c.choice.workspace_bytes));
         },
         &call);
 }
@@ -189,7 +132,7 @@ void ConvOp::backward(const ConvShape& shape, const float* x, const float* grad,
             const float* weight = c.dx ? c.op.backward_weight() : nullptr;
             float* to = c.sums + group * c.group_floats;
             std::fill_n(to, c.group_floats, 0.0f);
-            void* memory = workspace(kernel.workspace_bytes(s));
+            void* memory = thread_workspace(kernel.workspace_bytes(s));
             const long in = s.channels_in * s.input.h * s.input.w,
                        out = s.channels_out * s.output.h * s.output.w;
             for (long i = group * c.images / c.groups; i < (group + 1) * c.images / c.groups; ++i) {

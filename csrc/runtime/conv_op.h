@@ -1,22 +1,14 @@
-// One fused operation with its weights packed: which kernel, prepared once, run many times.
+// One fused operation with its weights: packed once, run many times, on several threads.
 #pragma once
 
-#include <atomic>
-#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "kernels.h"
+#include "runtime/buffer.h"
+#include "runtime/packed_conv.h"
 
 namespace cnnkit {
-
-struct Free {
-    void operator()(void* memory) const;
-};
-using Buffer = std::unique_ptr<void, Free>;
-
-// Memory aligned to kAlignment; throws std::bad_alloc.
-Buffer allocate(size_t bytes);
 
 // Fills in the sizes of the convolution and of the output; either may come out below 1.
 void complete(ConvShape& shape);
@@ -26,7 +18,7 @@ const ConvBackwardKernel& find_conv_backward(const KernelTable& kernels, const C
 
 class ConvOp {
   public:
-    // `shape` needs no input size yet: an algorithm is chosen by everything else.
+    // `shape` needs no input size yet.
     ConvOp(const KernelTable& kernels, const ConvShape& shape, Precision precision,
            const float* weight, const float* bias);
 
@@ -46,32 +38,25 @@ class ConvOp {
     // Whether a call of so many images is over before another thread could help, or run Python.
     static bool is_brief(const ConvShape& shape, long images);
 
-    // Packs the weights now rather than in the first call. Training has no need of it where the
+    // Packs the weights now rather than in the first call. Of no use to training where the best
     // kernel returns no indices.
-    void prepack() const { fast(); }
+    void prepack() const { packed_.best_kernel(); }
 
-    const char* algorithm() const { return (fast() ? fast() : direct_)->name; }
+    const char* algorithm() const { return packed_.best_kernel().name; }
     const KernelTable& kernels() const { return kernels_; }
     const ConvShape& shape() const { return shape_; }
 
   private:
     const KernelTable& kernels_;
     ConvShape shape_;
-    const Precision precision_;
-    const ConvKernel* best_;    // the first one that fits the shape
-    const ConvKernel* direct_;  // the last one, which fits everything
     const ConvBackwardKernel* backward_;
-
-    // What only some calls need is made by the first of them, from these copies.
-    const ConvKernel* fast() const;  // null where only the direct one will do
-    const void* prepared_direct() const;
-    const float* backward_weight() const;
-    const float* bias_or_null() const { return bias_.empty() ? nullptr : bias_.data(); }
     std::vector<float> weight_, bias_;  // bias_ is empty where there is none
-    mutable std::once_flag fast_once_, direct_once_, backward_once_;
-    mutable std::atomic<bool> is_ready_{false};  // call_once alone would cost a call of its own
-    mutable const ConvKernel* fast_ = nullptr;
-    mutable Buffer prepared_fast_, prepared_direct_, backward_weight_;
+    PackedConv packed_;                 // of those copies
+
+    // Packed by the first call that needs them.
+    const float* backward_weight() const;
+    mutable std::once_flag backward_once_;
+    mutable Buffer backward_weight_;
 };
 
 }  // namespace cnnkit

@@ -1,81 +1,68 @@
-// A convnet as an engine: blocks of conv (stride 1) → ReLU → max-pool (window = stride), then
-// linear and log-softmax. The published one has kernels of its own (mnist/mnist.h) where the
-// instruction set has them; the others run on the general kernels (convnet.cpp).
+// The interface of what runs and trains a convnet. engines/engines.h has the table of them.
 #pragma once
 
+#include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "kernels.h"
+#include "runtime/architecture.h"
 #include "runtime/types.h"
 
 namespace cnnkit {
 
-struct Block {
-    long channels, kernel, padding, pool;
-};
-
-// The sizes of a network; `channels`, `height` and `width` are its input's.
-struct Architecture {
-    long channels, height, width;
-    std::vector<Block> blocks;
-    long classes;
-
-    long pixels() const { return channels * height * width; }
-    bool is_published() const;
-    // Of every block; a size below 1 leaves nothing to compute.
-    std::vector<ConvShape> shapes() const;
-};
-
-// Where the parameters stand in one vector, as PyTorch lays each out: every block's weight
-// [C][C of its input][kernel][kernel] and bias [C], then the linear layer's weight [K][features]
-// and bias [K].
-struct Layout {
-    explicit Layout(const Architecture& architecture);
-
-    std::vector<ConvShape> shapes;
-    std::vector<long> weight, bias;  // of every block
-    long features, classes;
-    long linear, linear_bias;
-    long count;
-};
-
-// Infers images [N][pixels]; const and free of locks: several threads may use one.
+// Infers images [N][pixels]. Several threads may use one.
 class InferenceSession {
   public:
+    explicit InferenceSession(const Architecture& architecture)
+        : pixels_(architecture.pixels()), classes_(architecture.classes) {}
     virtual ~InferenceSession() = default;
-    virtual void infer(const uint8_t* raw, int64_t n, const NetOutputs& out) const = 0;
-    virtual void infer(const float* scaled, int64_t n, const NetOutputs& out) const = 0;
+
+    // Raw pixels, or floats already scaled to [0, 1], shared out over `threads` threads. The same
+    // bits for any number of them.
+    void infer(const uint8_t* raw, int64_t n, const NetOutputs& out, int threads = 1) const;
+    void infer(const float* scaled, int64_t n, const NetOutputs& out, int threads = 1) const;
+
+  private:
+    // On the calling thread; const and free of locks.
+    virtual void infer_here(const uint8_t* raw, int64_t n, const NetOutputs& out) const = 0;
+    virtual void infer_here(const float* scaled, int64_t n, const NetOutputs& out) const = 0;
+
+    template <typename Pixel>
+    void infer_parts(const Pixel* images, int64_t n, const NetOutputs& out, int threads) const;
+
+    const long pixels_, classes_;
 };
 
-// Holds parameters and Adam's moments during training. Functions as in MnistKernels; vectors have
-// the order of `Layout`. Not for two threads at once.
+// Holds parameters and Adam's moments during training; vectors have the order of `Layout`. Not for
+// two threads at once.
 class Trainer {
   public:
     virtual ~Trainer() = default;
     virtual void export_state(float* parameters, float* mean, float* square,
                               int64_t* steps) const = 0;
+    // Makes ceil(count / batch_size) steps and writes each one's loss. A loss that is not finite
+    // ends the epoch before the update that it would have caused. Any split of an epoch at whole
+    // batches gives the same bits.
     virtual NetStatus train(const NetBatches& data, const NetAdam& adam, float* losses,
                             NetProgress* progress) = 0;
+    // The loss of one batch (all of `data`) and its gradients; changes no parameter.
     virtual float gradients(const NetBatches& data, float* gradients, int64_t* correct) = 0;
-    // False: its work has no such parts.
-    virtual bool run_parts(const NetBatches&, int /*parts*/, bool /*learning*/) { return false; }
+    // Only the first parts of the work on each image, so that they can be timed; see
+    // MnistKernels::run_parts. False: this engine's work has no such parts.
+    virtual bool run_parts(const NetBatches&, int /*parts*/, bool /*training*/) { return false; }
 };
 
-std::unique_ptr<InferenceSession> make_session(const KernelTable& kernels,
-                                               const Architecture& architecture,
-                                               const float* parameters);
-std::unique_ptr<Trainer> make_trainer(const KernelTable& kernels, const Architecture& architecture,
-                                      const float* parameters, const float* mean,
-                                      const float* square, int64_t steps);
-
-// Those of the general kernels, for any network.
-std::unique_ptr<InferenceSession> make_convnet_session(const KernelTable& kernels,
-                                                       const Architecture& architecture,
-                                                       const float* parameters);
-std::unique_ptr<Trainer> make_convnet_trainer(const KernelTable& kernels,
-                                              const Architecture& architecture,
-                                              const float* parameters, const float* mean,
-                                              const float* square, int64_t steps);
+// One way to run networks. It declines those that it does not fit.
+struct Engine {
+    const char* name;
+    bool (*fits)(const KernelTable& kernels, const Architecture& architecture);
+    std::unique_ptr<InferenceSession> (*make_session)(const KernelTable& kernels,
+                                                      const Architecture& architecture,
+                                                      const float* parameters);
+    std::unique_ptr<Trainer> (*make_trainer)(const KernelTable& kernels,
+                                             const Architecture& architecture,
+                                             const float* parameters, const float* mean,
+                                             const float* square, int64_t steps);
+};
 
 }  // namespace cnnkit

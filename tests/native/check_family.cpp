@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "cpu/dispatch.h"
-#include "runtime/engine.h"
+#include "runtime/convnet.h"
 
 namespace {
 

@@ -91,18 +91,19 @@ inline Place place(const ConvShape& s, long o) {
     return {first * 16 * s.channels_in, min(kChannels, s.channels_out - first), o - first};
 }
 
+inline bool is_below(float value, float limit) { return value < limit && value > -limit; }
+
 // The biases, then U = G w G'.
 inline bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     float* biases = static_cast<float*>(prepared);
     bool tame = true;
     for (long o = 0; o < s.channels_out; ++o) {
         biases[o] = bias ? bias[o] : 0.0f;
-        tame &= biases[o] < kInputLimit && biases[o] > -kInputLimit;
+        tame &= is_below(biases[o], kInputLimit);
         const Place at = place(s, o);
         float* u = biases + s.channels_out + at.group + at.channel;
         for (long c = 0; c < s.channels_in; ++c, weight += 9) {
-            for (int i = 0; i < 9; ++i)
-                tame &= weight[i] < kWeightLimit && weight[i] > -kWeightLimit;
+            for (int i = 0; i < 9; ++i) tame &= is_below(weight[i], kWeightLimit);
             double rows[3][4];  // [column of w][row of U]
             for (int x = 0; x < 3; ++x) transform(weight[x], weight[3 + x], weight[6 + x], rows[x]);
             for (int i = 0; i < 4; ++i) {

@@ -2,7 +2,7 @@
 // Included inside an ISA file's anonymous namespace, after <immintrin.h>.
 
 using Vec = __m256;
-using Index = __m256i;      // lanes of two vectors
+using Index = __m256i;      // integers, such as lanes of two vectors
 using Mask = __m256i;       // a lane's sign bit
 using Magnitude = __m256i;  // running maximum of |x| as an integer: NaN > Inf > every number
 constexpr int kLanes = 8;
@@ -17,8 +17,15 @@ inline Vec broadcast(const float* from) {
     asm("vbroadcastss %1, %0" : "=x"(v) : "m"(*from));
     return v;
 }
+// Four floats, again and again.
+inline Vec set4(const float* from) {
+    return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(from));
+}
 inline Vec load(const float* from) { return _mm256_loadu_ps(from); }
 inline void store(float* to, Vec v) { _mm256_storeu_ps(to, v); }
+// At addresses that are whole vectors.
+inline Vec load_aligned(const float* from) { return _mm256_load_ps(from); }
+inline void store_aligned(float* to, Vec v) { _mm256_store_ps(to, v); }
 inline void prefetch(const float* from) {
     _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
 }
@@ -43,6 +50,15 @@ inline Vec select_greater(Vec a, Vec b, Vec x, Vec y) {
 }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }    // c + a b
 inline Vec fnma(Vec a, Vec b, Vec c) { return _mm256_fnmadd_ps(a, b, c); }  // c - a b
+
+inline Mask greater(Vec a, Vec b) { return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_GT_OQ)); }
+// v where the mask is set, else zero.
+inline Vec keep(Mask m, Vec v) { return _mm256_and_ps(_mm256_castsi256_ps(m), v); }
+inline Index keep(Mask m, Index v) { return _mm256_and_si256(m, v); }
+inline Mask choose(Mask m, Mask yes, Mask no) {
+    return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(no), _mm256_castsi256_ps(yes),
+                                                _mm256_castsi256_ps(m)));
+}
 
 // Lanes lo <= i < hi; either end may lie outside the vector.
 inline Mask mask_lanes(long lo, long hi) {
@@ -89,11 +105,25 @@ inline void interleave(Vec a, Vec b, Vec& low, Vec& high) {
 inline Index load_index(const int* from) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
 }
+inline Index load_aligned(const int* from) {
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
+}
+inline void store_aligned(int* to, Index v) {
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to), v);
+}
+inline Index set1_index(int value) { return _mm256_set1_epi32(value); }
+inline Index add(Index a, Index b) { return _mm256_add_epi32(a, b); }
 inline Vec permute(Vec a, Index index, Vec b) {
     const Vec from_b = _mm256_castsi256_ps(_mm256_slli_epi32(index, 28));
     return _mm256_blendv_ps(_mm256_permutevar8x32_ps(a, index), _mm256_permutevar8x32_ps(b, index),
                             from_b);
 }
+
+// Within each 128-bit lane.
+inline Vec unpack_low(Vec a, Vec b) { return _mm256_unpacklo_ps(a, b); }
+inline Vec unpack_high(Vec a, Vec b) { return _mm256_unpackhi_ps(a, b); }
+inline Vec pairs_low(Vec a, Vec b) { return _mm256_shuffle_ps(a, b, 0x44); }
+inline Vec pairs_high(Vec a, Vec b) { return _mm256_shuffle_ps(a, b, 0xee); }
 
 inline void transpose(Vec (&r)[kLanes]) {
     Vec t[kLanes];

@@ -2,7 +2,7 @@
 // Included inside an ISA file's anonymous namespace, after <immintrin.h>.
 
 using Vec = __m512;
-using Index = __m512i;      // lanes of two vectors
+using Index = __m512i;      // integers, such as lanes of two vectors
 using Mask = __mmask16;     // one bit per lane
 using Magnitude = __m512i;  // running maximum of |x| as an integer: NaN > Inf > every number
 constexpr int kLanes = 16;
@@ -17,7 +17,8 @@ inline Vec broadcast(const float* from) {
     asm("vbroadcastss %1, %0" : "=v"(v) : "m"(*from));
     return v;
 }
-// Four floats, again and again.
+// Four floats, again and again; opaque where they are repeated from memory in a loop.
+inline Vec set4(const float* from) { return _mm512_broadcast_f32x4(_mm_loadu_ps(from)); }
 inline Vec repeat4(const float* from) {
     Vec v;
     asm("vbroadcastf32x4 %1, %0" : "=v"(v) : "m"(*reinterpret_cast<const __m128_u*>(from)));
@@ -25,6 +26,9 @@ inline Vec repeat4(const float* from) {
 }
 inline Vec load(const float* from) { return _mm512_loadu_ps(from); }
 inline void store(float* to, Vec v) { _mm512_storeu_ps(to, v); }
+// At addresses that are whole vectors.
+inline Vec load_aligned(const float* from) { return _mm512_load_ps(from); }
+inline void store_aligned(float* to, Vec v) { _mm512_store_ps(to, v); }
 inline void prefetch(const float* from) {
     _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
 }
@@ -45,6 +49,12 @@ inline Vec select_greater(Vec a, Vec b, Vec x, Vec y) {
 }
 inline Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }    // c + a b
 inline Vec fnma(Vec a, Vec b, Vec c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a b
+
+inline Mask greater(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+// v where the mask is set, else zero.
+inline Vec keep(Mask m, Vec v) { return _mm512_maskz_mov_ps(m, v); }
+inline Index keep(Mask m, Index v) { return _mm512_maskz_mov_epi32(m, v); }
+inline Mask choose(Mask m, Mask yes, Mask no) { return (m & yes) | (~m & no); }
 
 // Lanes lo <= i < hi; either end may lie outside the vector.
 inline Mask mask_lanes(long lo, long hi) {
@@ -78,7 +88,18 @@ inline void interleave(Vec a, Vec b, Vec& low, Vec& high) {
 }
 // Lane l is a[index[l]], or b[index[l] - kLanes].
 inline Index load_index(const int* from) { return _mm512_loadu_si512(from); }
+inline Index load_aligned(const int* from) { return _mm512_load_si512(from); }
+inline void store_aligned(int* to, Index v) { _mm512_store_si512(to, v); }
+inline void store_index(int* to, Index v) { _mm512_storeu_si512(to, v); }
+inline Index set1_index(int value) { return _mm512_set1_epi32(value); }
+inline Index add(Index a, Index b) { return _mm512_add_epi32(a, b); }
 inline Vec permute(Vec a, Index index, Vec b) { return _mm512_permutex2var_ps(a, index, b); }
+
+// Within each 128-bit lane.
+inline Vec unpack_low(Vec a, Vec b) { return _mm512_unpacklo_ps(a, b); }
+inline Vec unpack_high(Vec a, Vec b) { return _mm512_unpackhi_ps(a, b); }
+inline Vec pairs_low(Vec a, Vec b) { return _mm512_shuffle_ps(a, b, 0x44); }
+inline Vec pairs_high(Vec a, Vec b) { return _mm512_shuffle_ps(a, b, 0xee); }
 
 inline void transpose(Vec (&r)[kLanes]) {
     Vec t[kLanes];

@@ -1,8 +1,6 @@
 // The SIMD wrappers that the kernels are written in, for NEON on AArch64: 4 floats.
 // Included inside an ISA file's anonymous namespace, after <arm_neon.h>.
 
-#define CNNKIT_NEON  // __ARM_NEON is defined for every file of AArch64, the plain ones too
-
 using Vec = float32x4_t;
 struct Mask {
     int first, last;  // lanes first <= i < last

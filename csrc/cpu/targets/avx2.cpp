@@ -3,7 +3,6 @@
 
 #include "kernels.h"
 #include "cpu/features.h"
-#include "mnist/mnist.h"
 
 namespace cnnkit {
 namespace {
@@ -15,6 +14,7 @@ namespace {
 #include "conv/winograd_f2x2/conv.inl.h"
 #include "conv/winograd/conv.inl.h"
 #include "conv/few_inputs.inl.h"
+#include "conv_backward/gather.inl.h"
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
 #include "ops/adam.inl.h"
@@ -22,8 +22,8 @@ namespace {
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kAvx2 = {
-    "avx2",         kLanes,       has_avx2,  kConvKernels, kConvKernelCount, kConvBackwardKernels,
-    kLinearKernels, adam::update, kRoofline, &kMnistAvx2};
+extern const KernelTable kAvx2 = {"avx2",         kLanes,           has_avx2,
+                                  kConvKernels,   kConvKernelCount, kConvBackwardKernels,
+                                  kLinearKernels, adam::update,     kRoofline};
 }  // namespace cnnkit
 #endif

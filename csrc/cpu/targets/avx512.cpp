@@ -3,7 +3,6 @@
 
 #include "kernels.h"
 #include "cpu/features.h"
-#include "mnist/mnist.h"
 
 namespace cnnkit {
 namespace {
@@ -16,6 +15,7 @@ namespace {
 #include "conv/winograd_f2x1_avx512.inl.h"
 #include "conv/winograd/conv.inl.h"
 #include "conv/few_inputs.inl.h"
+#include "conv_backward/gather_avx512.inl.h"
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
 #include "ops/adam.inl.h"
@@ -23,8 +23,8 @@ namespace {
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kAvx512 = {
-    "avx512",       kLanes,       has_avx512, kConvKernels, kConvKernelCount, kConvBackwardKernels,
-    kLinearKernels, adam::update, kRoofline,  &kMnistAvx512};
+extern const KernelTable kAvx512 = {"avx512",       kLanes,           has_avx512,
+                                    kConvKernels,   kConvKernelCount, kConvBackwardKernels,
+                                    kLinearKernels, adam::update,     kRoofline};
 }  // namespace cnnkit
 #endif

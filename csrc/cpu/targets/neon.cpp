@@ -12,6 +12,7 @@ namespace {
 #include "conv/pool.inl.h"
 #include "conv/direct.inl.h"
 #include "conv/winograd_f2x2/conv.inl.h"
+#include "conv_backward/gather.inl.h"
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
 #include "ops/adam.inl.h"
@@ -19,8 +20,8 @@ namespace {
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kNeon = {
-    "neon",         kLanes,       has_neon,  kConvKernels, kConvKernelCount, kConvBackwardKernels,
-    kLinearKernels, adam::update, kRoofline, nullptr};
+extern const KernelTable kNeon = {"neon",         kLanes,           has_neon,
+                                  kConvKernels,   kConvKernelCount, kConvBackwardKernels,
+                                  kLinearKernels, adam::update,     kRoofline};
 }  // namespace cnnkit
 #endif

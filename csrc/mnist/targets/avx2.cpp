@@ -2,12 +2,15 @@
 #if defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 
+#include "kernels.h"
 #include "mnist/mnist.h"
 
 namespace cnnkit {
 namespace {
+#include "integers.inl.h"
+#include "cpu/simd/avx2.inl.h"
 #include "mnist/layout.inl.h"
-#include "mnist/simd_avx2.inl.h"
+#include "mnist/classes_avx2.inl.h"
 #include "mnist/common.inl.h"
 #include "mnist/block1_avx2.inl.h"
 #include "mnist/block2.inl.h"

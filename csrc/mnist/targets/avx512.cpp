@@ -2,12 +2,15 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 #include <immintrin.h>
 
+#include "kernels.h"
 #include "mnist/mnist.h"
 
 namespace cnnkit {
 namespace {
+#include "integers.inl.h"
+#include "cpu/simd/avx512.inl.h"
 #include "mnist/layout.inl.h"
-#include "mnist/simd_avx512.inl.h"
+#include "mnist/classes_avx512.inl.h"
 #include "mnist/common.inl.h"
 #include "mnist/block1_avx512.inl.h"
 #include "mnist/block2.inl.h"

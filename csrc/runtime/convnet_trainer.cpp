@@ -1,131 +1,47 @@
-// Any convnet on the general kernels: inference, and training image by image, so that an image's
-// activations stay in cache.
+// Training on the general kernels, image by image, so that an image's activations stay in cache.
 #include <algorithm>
 #include <cmath>
+#include <deque>
 
 #include "runtime/conv_op.h"
-#include "runtime/engine.h"
+#include "runtime/convnet.h"
+#include "runtime/pixels.h"
 #include "runtime/softmax.h"
 
 namespace cnnkit {
 namespace {
-
-constexpr float kPixelScale = 1.0f / 255.0f;
-
-long outputs(const ConvShape& s) { return s.channels_out * s.output.h * s.output.w; }
-
-void scale(const uint8_t* raw, long pixels, float* to) {
-    for (long i = 0; i < pixels; ++i) to[i] = static_cast<float>(raw[i]) * kPixelScale;
-}
-
-class ConvnetSession : public InferenceSession {
-  public:
-    ConvnetSession(const KernelTable& kernels, const Architecture& architecture,
-                   const float* parameters)
-        : kernels_(kernels),
-          layout_(architecture),
-          pixels_(architecture.pixels()),
-          linear_(parameters + layout_.linear, parameters + layout_.count) {
-        for (size_t i = 0; i < layout_.shapes.size(); ++i) {
-            ops_.push_back(std::make_unique<ConvOp>(kernels, layout_.shapes[i], Precision::kDefault,
-                                                    parameters + layout_.weight[i],
-                                                    parameters + layout_.bias[i]));
-            ops_.back()->prepack();
-            largest_ = std::max(largest_, outputs(layout_.shapes[i]));
-        }
-    }
-
-    void infer(const uint8_t* raw, int64_t n, const NetOutputs& out) const override {
-        std::vector<float>& image = pixels_of_thread();
-        image.resize(pixels_);
-        for (int64_t i = 0; i < n; ++i) {
-            scale(raw + i * pixels_, pixels_, image.data());
-            answer(image.data(), i, out);
-        }
-    }
-
-    void infer(const float* scaled, int64_t n, const NetOutputs& out) const override {
-        for (int64_t i = 0; i < n; ++i) answer(scaled + i * pixels_, i, out);
-    }
-
-  private:
-    static std::vector<float>& pixels_of_thread() {
-        thread_local std::vector<float> kept;
-        return kept;
-    }
-
-    void answer(const float* image, int64_t at, const NetOutputs& out) const {
-        // The maps before and after a block by turns, then the three outputs.
-        thread_local std::vector<float> memory;
-        const long classes = layout_.classes;
-        memory.resize(2 * largest_ + 3 * classes);
-        float *from = memory.data(), *to = from + largest_, *logits = to + largest_;
-        float *log_p = logits + classes, *probabilities = log_p + classes;
-        const float* x = image;
-        for (size_t i = 0; i < ops_.size(); ++i) {
-            ops_[i]->run(layout_.shapes[i], x, 1, to, nullptr, 1);
-            x = to;
-            std::swap(from, to);
-        }
-        kernels_.linear.forward(linear_.data(), linear_.data() + classes * layout_.features, x,
-                                layout_.features, classes, logits);
-        softmax(logits, classes, log_p, probabilities);
-        const auto write = [&](float* where, const float* values) {
-            if (where) std::copy_n(values, classes, where + at * classes);
-        };
-        write(out.logits, logits);
-        write(out.probabilities, probabilities);
-        write(out.log_probabilities, log_p);
-        if (out.label) out.label[at] = best_class(logits, classes);
-    }
-
-    const KernelTable& kernels_;
-    const Layout layout_;
-    const long pixels_;
-    const std::vector<float> linear_;
-    std::vector<std::unique_ptr<ConvOp>> ops_;
-    long largest_ = 0;  // floats of a block's output
-};
 
 // One block in training: its kernels, and what they made of the weights and of an image.
 class BlockTrainer {
   public:
     BlockTrainer(const KernelTable& kernels, const ConvShape& shape)
         : shape_(shape),
+          conv_(kernels, shape, Precision::kDefault),
           backward_(find_conv_backward(kernels, shape)),
-          direct_(kernels.conv[kernels.conv_count - 1]),
-          prepared_direct_(allocate(direct_.prepared_bytes(shape))),
           packed_(allocate(backward_.weight_bytes(shape))),
           sums_(allocate(backward_.sum_bytes(shape))),
-          activations_(outputs(shape)),
-          indices_(outputs(shape)),
-          dactivations_(outputs(shape)),
-          workspace_bytes_(
-              std::max(direct_.workspace_bytes(shape), backward_.workspace_bytes(shape))) {
-        choose(kernels);
-    }
+          activations_(output_floats(shape)),
+          indices_(output_floats(shape)),
+          dactivations_(output_floats(shape)) {}
 
-    void prepare(const float* weight, const float* bias) {
-        fast_ready_ = fast_ && fast_->prepare(shape_, weight, bias, prepared_fast_.get());
-        direct_ready_ = false;
-        weight_ = weight, bias_ = bias;
+    // The weights have to stay as they are until the next call.
+    void set_weights(const float* weight, const float* bias) {
+        conv_.set_weights(weight, bias);
+        choice_ = conv_.choose(shape_, true);
         backward_.pack_weights(shape_, weight, static_cast<float*>(packed_.get()));
         std::fill_n(static_cast<float*>(sums_.get()), backward_.sum_bytes(shape_) / sizeof(float),
                     0.0f);
     }
 
+    size_t workspace_bytes() const {
+        return std::max(choice_.workspace_bytes, backward_.workspace_bytes(shape_));
+    }
+
     // x stays for `backward`.
     const float* forward(const float* x, void* workspace) {
         x_ = x;
-        const long rows = shape_.output.h;
-        if (fast_ready_ && fast_->run(shape_, x, prepared_fast_.get(), activations_.data(),
-                                      indices_.data(), 0, rows, workspace)) {
-            return activations_.data();
-        }
-        if (!direct_ready_) direct_.prepare(shape_, weight_, bias_, prepared_direct_.get());
-        direct_ready_ = true;
-        direct_.run(shape_, x, prepared_direct_.get(), activations_.data(), indices_.data(), 0,
-                    rows, workspace);
+        conv_.run(choice_, shape_, x, activations_.data(), indices_.data(), 0, shape_.output.h,
+                  workspace);
         return activations_.data();
     }
 
@@ -137,34 +53,21 @@ class BlockTrainer {
                       indices_.data(), static_cast<float*>(sums_.get()), dx, workspace);
     }
 
-    // Adds the sums over the images since `prepare`.
+    // Adds the sums over the images since `set_weights`.
     void add_gradients(float* dweight, float* dbias) const {
         backward_.add_sums(shape_, static_cast<const float*>(sums_.get()), dweight, dbias);
     }
 
-    size_t workspace_bytes() const { return workspace_bytes_; }
-
   private:
-    // The best kernel that can return its max-pool indices.
-    void choose(const KernelTable& kernels) {
-        for (const ConvKernel* a = kernels.conv; a != &direct_ && !fast_; ++a)
-            if (a->returns_indices && a->fits(shape_, Precision::kDefault)) fast_ = a;
-        if (!fast_) return;
-        prepared_fast_ = allocate(fast_->prepared_bytes(shape_));
-        workspace_bytes_ = std::max(workspace_bytes_, fast_->workspace_bytes(shape_));
-    }
-
     const ConvShape shape_;
+    PackedConv conv_;
+    PackedConv::Choice choice_ = {};
     const ConvBackwardKernel& backward_;
-    const ConvKernel& direct_;
-    const ConvKernel* fast_ = nullptr;
-    bool fast_ready_ = false, direct_ready_ = false;
-    Buffer prepared_fast_, prepared_direct_, packed_, sums_;
+    Buffer packed_, sums_;
     std::vector<float> activations_;
     std::vector<unsigned char> indices_;
     std::vector<float> dactivations_;
-    size_t workspace_bytes_;
-    const float *weight_ = nullptr, *bias_ = nullptr, *x_ = nullptr;
+    const float* x_ = nullptr;
 };
 
 class ConvnetTrainer : public Trainer {
@@ -184,13 +87,7 @@ class ConvnetTrainer : public Trainer {
           logits_(layout_.classes),
           log_p_(layout_.classes),
           probabilities_(layout_.classes) {
-        size_t bytes = 0;
-        blocks_.reserve(layout_.shapes.size());
-        for (const ConvShape& shape : layout_.shapes) {
-            blocks_.emplace_back(kernels, shape);
-            bytes = std::max(bytes, blocks_.back().workspace_bytes());
-        }
-        workspace_ = allocate(bytes);
+        for (const ConvShape& shape : layout_.shapes) blocks_.emplace_back(kernels, shape);
     }
 
     void export_state(float* parameters, float* mean, float* square,
@@ -228,8 +125,12 @@ class ConvnetTrainer : public Trainer {
     // The mean loss of images order[first] .. order[first + n - 1]; leaves its gradient.
     float batch_gradient(const NetBatches& data, int64_t first, int64_t n, int64_t* correct) {
         std::fill(gradient_.begin(), gradient_.end(), 0.0f);
-        for (size_t i = 0; i < blocks_.size(); ++i)
-            blocks_[i].prepare(&parameters_[layout_.weight[i]], &parameters_[layout_.bias[i]]);
+        size_t bytes = 0;
+        for (size_t i = 0; i < blocks_.size(); ++i) {
+            blocks_[i].set_weights(&parameters_[layout_.weight[i]], &parameters_[layout_.bias[i]]);
+            bytes = std::max(bytes, blocks_[i].workspace_bytes());
+        }
+        workspace_ = thread_workspace(bytes);
         const long pixels = static_cast<long>(image_.size());
         const float share = 1.0f / static_cast<float>(n);
         double loss = 0.0;
@@ -252,7 +153,7 @@ class ConvnetTrainer : public Trainer {
     float image_gradient(long label, float share, long waiting, int64_t* correct) {
         const long classes = layout_.classes;
         const float* x = image_.data();
-        for (BlockTrainer& block : blocks_) x = block.forward(x, workspace_.get());
+        for (BlockTrainer& block : blocks_) x = block.forward(x, workspace_);
         const float* weight = &parameters_[layout_.linear];
         kernels_.linear.forward(weight, &parameters_[layout_.linear_bias], x, layout_.features,
                                 classes, logits_.data());
@@ -273,7 +174,7 @@ class ConvnetTrainer : public Trainer {
         kernels_.linear.input_gradient(weight, dlogits, layout_.features, classes,
                                        blocks_.back().dactivations());
         for (size_t i = blocks_.size(); i-- > 0;) {
-            blocks_[i].backward(i ? blocks_[i - 1].dactivations() : nullptr, workspace_.get());
+            blocks_[i].backward(i ? blocks_[i - 1].dactivations() : nullptr, workspace_);
         }
         return -log_p_[label];
     }
@@ -305,18 +206,12 @@ class ConvnetTrainer : public Trainer {
     const Layout layout_;
     std::vector<float> parameters_, mean_, square_, gradient_;
     int64_t steps_;
-    std::vector<BlockTrainer> blocks_;
+    std::deque<BlockTrainer> blocks_;
     std::vector<float> image_, features_, dlogits_, logits_, log_p_, probabilities_;
-    Buffer workspace_;
+    void* workspace_ = nullptr;  // of the thread that trains
 };
 
 }  // namespace
-
-std::unique_ptr<InferenceSession> make_convnet_session(const KernelTable& kernels,
-                                                       const Architecture& architecture,
-                                                       const float* parameters) {
-    return std::make_unique<ConvnetSession>(kernels, architecture, parameters);
-}
 
 std::unique_ptr<Trainer> make_convnet_trainer(const KernelTable& kernels,
                                               const Architecture& architecture,

@@ -1,0 +1,89 @@
+// Inference on the general kernels, image by image.
+#include <algorithm>
+
+#include "runtime/conv_op.h"
+#include "runtime/convnet.h"
+#include "runtime/pixels.h"
+#include "runtime/softmax.h"
+
+namespace cnnkit {
+namespace {
+
+class ConvnetSession : public InferenceSession {
+  public:
+    ConvnetSession(const KernelTable& kernels, const Architecture& architecture,
+                   const float* parameters)
+        : InferenceSession(architecture),
+          kernels_(kernels),
+          layout_(architecture),
+          pixels_(architecture.pixels()),
+          linear_(parameters + layout_.linear, parameters + layout_.count) {
+        for (size_t i = 0; i < layout_.shapes.size(); ++i) {
+            ops_.push_back(std::make_unique<ConvOp>(kernels, layout_.shapes[i], Precision::kDefault,
+                                                    parameters + layout_.weight[i],
+                                                    parameters + layout_.bias[i]));
+            ops_.back()->prepack();
+            largest_ = std::max(largest_, output_floats(layout_.shapes[i]));
+        }
+    }
+
+  private:
+    void infer_here(const uint8_t* raw, int64_t n, const NetOutputs& out) const override {
+        thread_local std::vector<float> image;
+        image.resize(pixels_);
+        for (int64_t i = 0; i < n; ++i) {
+            scale(raw + i * pixels_, pixels_, image.data());
+            infer_image(image.data(), i, out);
+        }
+    }
+
+    void infer_here(const float* scaled, int64_t n, const NetOutputs& out) const override {
+        for (int64_t i = 0; i < n; ++i) infer_image(scaled + i * pixels_, i, out);
+    }
+
+    void infer_image(const float* image, int64_t at, const NetOutputs& out) const {
+        // The maps before and after a block by turns, then the three outputs.
+        thread_local std::vector<float> memory;
+        const long classes = layout_.classes;
+        memory.resize(2 * largest_ + 3 * classes);
+        float *from = memory.data(), *to = from + largest_, *logits = to + largest_;
+        float *log_p = logits + classes, *probabilities = log_p + classes;
+        const float* x = image;
+        for (size_t i = 0; i < ops_.size(); ++i) {
+            ops_[i]->run(layout_.shapes[i], x, 1, to, nullptr, 1);
+            x = to;
+            std::swap(from, to);
+        }
+        kernels_.linear.forward(linear_.data(), linear_.data() + classes * layout_.features, x,
+                                layout_.features, classes, logits);
+        softmax(logits, classes, log_p, probabilities);
+        const auto write = [&](float* where, const float* values) {
+            if (where) std::copy_n(values, classes, where + at * classes);
+        };
+        write(out.logits, logits);
+        write(out.probabilities, probabilities);
+        write(out.log_probabilities, log_p);
+        if (out.label) out.label[at] = best_class(logits, classes);
+    }
+
+    const KernelTable& kernels_;
+    const Layout layout_;
+    const long pixels_;
+    const std::vector<float> linear_;
+    std::vector<std::unique_ptr<ConvOp>> ops_;
+    long largest_ = 0;  // floats of a block's output
+};
+
+bool fits(const KernelTable&, const Architecture&) { return true; }
+
+}  // namespace
+
+std::unique_ptr<InferenceSession> make_convnet_session(const KernelTable& kernels,
+                                                       const Architecture& architecture,
+                                                       const float* parameters) {
+    return std::make_unique<ConvnetSession>(kernels, architecture, parameters);
+}
+
+extern const Engine kConvnetEngine = {"convnet", fits, make_convnet_session, make_convnet_trainer};
+
+}  // namespace cnnkit
