@@ -1,4 +1,5 @@
-// conv → ReLU → max-pool for every shape and every value, as a plain sum that starts at the bias.
+// conv → ReLU → max-pool for every plain shape and every value, as a plain sum that starts at the
+// bias.
 //
 // The lanes are neighbouring pixels of a convolution row. The input rows are copied once into
 // zero-padded rows that are split by phase, x[row][phase][i] = column i * stride + phase, so that a
@@ -173,7 +174,7 @@ inline bool any_nan(const float* y, long count) {
 }
 
 inline bool run(const ConvShape& s, const float* image, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace) {
+                unsigned char* indices, long row0, long row1, void* workspace, const float*) {
     const Plan p = plan(s);
     float* x = static_cast<float*>(workspace);
     float* ring = x + round_up(s.channels_in * p.plane, 16);
@@ -232,9 +233,9 @@ inline bool run(const ConvShape& s, const float* image, const void* prepared, fl
     return true;
 }
 
-inline bool fits(const ConvShape&, Precision) { return true; }
+inline bool fits(const ConvShape& s, Precision) { return is_plain(s); }
 
-constexpr ConvKernel kConvKernel = {"direct",        true, fits, prepared_bytes, prepare,
-                                    workspace_bytes, run};
+constexpr ConvKernel kConvKernel = {"direct",       true,    false,           fits,
+                                    prepared_bytes, prepare, workspace_bytes, run};
 
 }  // namespace direct

@@ -242,7 +242,7 @@ inline bool run(const float* x, const float* prepared, const Plan& p, long row0,
 // ---- as an algorithm ----
 
 inline bool fits(const ConvShape& s, Precision) {
-    return s.channels_in <= kMostIn && s.channels_out >= kLanes && s.stride.w <= 4 &&
+    return is_plain(s) && s.channels_in <= kMostIn && s.channels_out >= kLanes && s.stride.w <= 4 &&
            s.pool_kernel.h <= kPoolMost;
 }
 
@@ -258,12 +258,12 @@ inline bool prepare(const ConvShape& s, const float* weight, const float* bias, 
 }
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y, unsigned char*,
-                long row0, long row1, void* workspace) {
+                long row0, long row1, void* workspace, const float*) {
     return run(x, static_cast<const float*>(prepared), plan(s), row0, row1, y,
                static_cast<float*>(workspace));
 }
 
-constexpr ConvKernel kConvKernel = {"stem",  false,           fits, prepared_bytes,
+constexpr ConvKernel kConvKernel = {"stem",  false,           true, fits, prepared_bytes,
                                     prepare, workspace_bytes, run};
 
 }  // namespace few_inputs

@@ -1,4 +1,4 @@
-// ReLU and max-pool of any size, of convolution rows that lie in memory. After the SIMD wrappers.
+// Max-pool of any size, with or without ReLU, of convolution rows that lie in memory. After the SIMD wrappers.
 
 namespace pool {
 
@@ -12,7 +12,7 @@ inline long line_floats(const ConvShape& s, long row) {
 
 // Pools convolution rows first <= r < last, which begin at row(r) and have `floats` floats, of
 // which conv.w are columns, to one output row. NaN wins, as in PyTorch.
-template <typename Row>
+template <bool relu = true, typename Row>
 inline void pool_row(const ConvShape& s, Row row, long floats, long first, long last, float* line,
                      float* y) {
     const float* const end = line + line_floats(s, floats);
@@ -30,7 +30,8 @@ inline void pool_row(const ConvShape& s, Row row, long floats, long first, long 
     const auto window = [&](long j) {
         Vec most = load(line + j);
         for (long k = 1; k < s.pool_kernel.w; ++k) most = max_nan(most, load(line + j + k));
-        return max_nan(most, zero());
+        if constexpr (relu) most = max_nan(most, zero());
+        return most;
     };
     if (s.pool_stride.w == 2) {
         for (long j = 0; j < s.output.w; j += kLanes) {

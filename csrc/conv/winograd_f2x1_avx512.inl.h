@@ -210,10 +210,11 @@ inline void stack(const ConvShape& s, const float* x, const float* prepared, flo
 }
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace) {
+                unsigned char* indices, long row0, long row1, void* workspace,
+                const float* residual) {
     if (!fills(s.output.w, kTiles)) {
         const char* others = static_cast<const char*>(prepared) + own_bytes(s);
-        return winograd_f2x2::run(s, x, others, y, indices, row0, row1, workspace);
+        return winograd_f2x2::run(s, x, others, y, indices, row0, row1, workspace, residual);
     }
     float* d = static_cast<float*>(workspace);
     const float* u = static_cast<const float*>(prepared);
@@ -231,7 +232,7 @@ inline bool run(const ConvShape& s, const float* x, const void* prepared, float*
     return true;
 }
 
-constexpr ConvKernel kConvKernel = {"winograd-2x1",  true, fits, prepared_bytes, prepare,
+constexpr ConvKernel kConvKernel = {"winograd-2x1",  true, true, fits, prepared_bytes, prepare,
                                     workspace_bytes, run};
 
 }  // namespace winograd_f2x1

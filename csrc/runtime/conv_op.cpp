@@ -11,6 +11,8 @@
 namespace cnnkit {
 namespace {
 
+#include "conv/plain.inl.h"
+
 // A thread's workspace grows to the largest that it was asked for and is kept: a call at batch 1
 // must not allocate.
 void* workspace(size_t bytes) {
@@ -28,8 +30,8 @@ void* workspace(size_t bytes) {
 constexpr double kShare = 500'000;
 
 double multiply_adds(const ConvShape& s, long images) {
-    return 1.0 * images * s.channels_out * s.conv.h * s.conv.w * s.channels_in * s.kernel.h *
-           s.kernel.w;
+    return 1.0 * images * s.channels_out * s.conv.h * s.conv.w * (s.channels_in / s.groups) *
+           s.kernel.h * s.kernel.w;
 }
 
 // As many of the threads as have enough to do.
@@ -50,12 +52,13 @@ Buffer allocate(size_t bytes) {
 }
 
 void complete(ConvShape& s) {
-    const auto windows = [](long size, long padding, long kernel, long stride) {
-        const long room = size + 2 * padding - kernel;
+    const auto windows = [](long size, long padding, long reach, long stride) {
+        const long room = size + 2 * padding - reach;
         return room < 0 ? 0 : room / stride + 1;
     };
-    s.conv = {windows(s.input.h, s.padding.h, s.kernel.h, s.stride.h),
-              windows(s.input.w, s.padding.w, s.kernel.w, s.stride.w)};
+    const Pair reach = {(s.kernel.h - 1) * s.dilation.h + 1, (s.kernel.w - 1) * s.dilation.w + 1};
+    s.conv = {windows(s.input.h + s.extra_padding.h, s.padding.h, reach.h, s.stride.h),
+              windows(s.input.w + s.extra_padding.w, s.padding.w, reach.w, s.stride.w)};
     s.output = {windows(s.conv.h, s.pool_padding.h, s.pool_kernel.h, s.pool_stride.h),
                 windows(s.conv.w, s.pool_padding.w, s.pool_kernel.w, s.pool_stride.w)};
 }
@@ -66,18 +69,30 @@ const ConvBackwardKernel& find_conv_backward(const KernelTable& kernels, const C
     return *kernel;
 }
 
+const ConvKernel& find_exact_conv(const KernelTable& kernels, const ConvShape& shape) {
+    const ConvKernel* kernel = kernels.conv;
+    while (kernel->may_decline || !kernel->fits(shape, Precision::kDefault)) ++kernel;
+    return *kernel;
+}
+
 ConvOp::ConvOp(const KernelTable& kernels, const ConvShape& shape, Precision precision,
                const float* weight, const float* bias)
     : kernels_(kernels),
       shape_(shape),
       precision_(precision),
       best_(kernels.conv),
-      direct_(&kernels.conv[kernels.conv_count - 1]),
-      backward_(&find_conv_backward(kernels, shape)) {
-    weight_.assign(
-        weight, weight + shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w);
+      exact_(&find_exact_conv(kernels, shape)),
+      backward_(is_plain(shape) ? &find_conv_backward(kernels, shape) : nullptr) {
+    weight_.assign(weight, weight + shape.channels_out * (shape.channels_in / shape.groups) *
+                                        shape.kernel.h * shape.kernel.w);
     if (bias) bias_.assign(bias, bias + shape.channels_out);
     while (!best_->fits(shape, precision)) ++best_;
+}
+
+std::unique_ptr<ConvOp> ConvOp::with_residual() const {
+    ConvShape shape = shape_;
+    shape.residual = true;
+    return std::make_unique<ConvOp>(kernels_, shape, precision_, weight_.data(), bias_or_null());
 }
 
 bool ConvOp::is_brief(const ConvShape& shape, long images) {
@@ -87,7 +102,7 @@ bool ConvOp::is_brief(const ConvShape& shape, long images) {
 const ConvKernel* ConvOp::fast() const {
     if (is_ready_.load(std::memory_order_acquire)) return fast_;
     std::call_once(fast_once_, [&] {
-        for (const ConvKernel* a = best_; a != direct_ && !fast_; ++a) {
+        for (const ConvKernel* a = best_; a != exact_ && !fast_; ++a) {
             if (!a->fits(shape_, precision_)) continue;
             prepared_fast_ = allocate(a->prepared_bytes(shape_));
             if (a->prepare(shape_, weight_.data(), bias_or_null(), prepared_fast_.get())) fast_ = a;
@@ -97,13 +112,13 @@ const ConvKernel* ConvOp::fast() const {
     return fast_;
 }
 
-const void* ConvOp::prepared_direct() const {
-    std::call_once(direct_once_, [&] {
-        Buffer made = allocate(direct_->prepared_bytes(shape_));
-        direct_->prepare(shape_, weight_.data(), bias_or_null(), made.get());
-        prepared_direct_ = std::move(made);
+const void* ConvOp::prepared_exact() const {
+    std::call_once(exact_once_, [&] {
+        Buffer made = allocate(exact_->prepared_bytes(shape_));
+        exact_->prepare(shape_, weight_.data(), bias_or_null(), made.get());
+        prepared_exact_ = std::move(made);
     });
-    return prepared_direct_.get();
+    return prepared_exact_.get();
 }
 
 const float* ConvOp::backward_weight() const {
@@ -116,7 +131,7 @@ const float* ConvOp::backward_weight() const {
 }
 
 void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
-                 unsigned char* indices, int threads) const {
+                 unsigned char* indices, int threads, const float* residual) const {
     struct Call {
         const ConvOp& op;
         const ConvKernel* fast;
@@ -124,6 +139,7 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
         const float* x;
         float* y;
         unsigned char* indices;
+        const float* residual;
         long parts;  // row ranges that an image is cut into
         size_t bytes;
     };
@@ -134,11 +150,11 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
     const long parts = images >= 8L * threads
                            ? 1
                            : std::min(threads / std::gcd<long>(threads, images), shape.output.h);
-    size_t bytes = direct_->workspace_bytes(shape);
+    size_t bytes = exact_->workspace_bytes(shape);
     const auto serves = [&](const ConvKernel* a) { return a && (!indices || a->returns_indices); };
     const ConvKernel* fast = serves(best_) && serves(this->fast()) ? this->fast() : nullptr;
     if (fast) bytes = std::max(bytes, fast->workspace_bytes(shape));
-    Call call = {*this, fast, shape, x, y, indices, parts, bytes};
+    Call call = {*this, fast, shape, x, y, indices, residual, parts, bytes};
     parallel_for(
         threads, images * parts,
         [](void* context, long i) {
@@ -149,12 +165,15 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
             const long out = image * s.channels_out * s.output.h * s.output.w;
             float* to = c.y + out;
             unsigned char* indices = c.indices ? c.indices + out : nullptr;
+            const float* residual =
+                c.residual ? c.residual + image * s.channels_out * s.conv.h * s.conv.w : nullptr;
             const long row0 = part * s.output.h / c.parts, row1 = (part + 1) * s.output.h / c.parts;
             void* memory = workspace(c.bytes);
             const ConvOp& op = c.op;
-            if (!c.fast ||
-                !c.fast->run(s, from, op.prepared_fast_.get(), to, indices, row0, row1, memory)) {
-                op.direct_->run(s, from, op.prepared_direct(), to, indices, row0, row1, memory);
+            if (!c.fast || !c.fast->run(s, from, op.prepared_fast_.get(), to, indices, row0, row1,
+                                        memory, residual)) {
+                op.exact_->run(s, from, op.prepared_exact(), to, indices, row0, row1, memory,
+                               residual);
             }
         },
         &call);

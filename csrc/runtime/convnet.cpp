@@ -93,7 +93,7 @@ class BlockTrainer {
     BlockTrainer(const KernelTable& kernels, const ConvShape& shape)
         : shape_(shape),
           backward_(find_conv_backward(kernels, shape)),
-          direct_(kernels.conv[kernels.conv_count - 1]),
+          direct_(find_exact_conv(kernels, shape)),
           prepared_direct_(allocate(direct_.prepared_bytes(shape))),
           packed_(allocate(backward_.weight_bytes(shape))),
           sums_(allocate(backward_.sum_bytes(shape))),
@@ -119,13 +119,13 @@ class BlockTrainer {
         x_ = x;
         const long rows = shape_.output.h;
         if (fast_ready_ && fast_->run(shape_, x, prepared_fast_.get(), activations_.data(),
-                                      indices_.data(), 0, rows, workspace)) {
+                                      indices_.data(), 0, rows, workspace, nullptr)) {
             return activations_.data();
         }
         if (!direct_ready_) direct_.prepare(shape_, weight_, bias_, prepared_direct_.get());
         direct_ready_ = true;
         direct_.run(shape_, x, prepared_direct_.get(), activations_.data(), indices_.data(), 0,
-                    rows, workspace);
+                    rows, workspace, nullptr);
         return activations_.data();
     }
 
