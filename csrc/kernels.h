@@ -12,16 +12,20 @@ struct Pair {
     long h, w;
 };
 
-// y = max_pool2d(clamp(conv2d(x, weight, bias, stride, padding, dilation, groups) + residual, low,
-// high), pool_kernel, pool_stride, pool_padding) of one image. A pool of 1x1 with stride 1 is none.
-struct ConvShape {
+// y = max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, pool_stride,
+// pool_padding) of one image. A pool of 1x1 with stride 1 is none.
+struct PlainShape {
     long channels_in, channels_out;
     Pair input, kernel, stride, padding;
     Pair pool_kernel, pool_stride, pool_padding;
     Pair conv;    // rows and columns of the convolution
     Pair output;  // rows and columns after the pool
+};
 
-    // What most kernels leave to the general one where it is not as here (conv/plain.inl.h).
+// y = max_pool2d(clamp(conv2d(x, weight, bias, stride, padding, dilation, groups) + residual, low,
+// high), pool_kernel, pool_stride, pool_padding). Most kernels know only what is plain, which the
+// values below are (conv/plain.inl.h).
+struct ConvShape : PlainShape {
     Pair extra_padding = {0, 0};  // at the bottom and right, beyond `padding`; negative for less
     Pair dilation = {1, 1};
     long groups = 1;  // divides both channel counts

@@ -75,7 +75,7 @@ class Conv2d(_core.Conv2d):
             dilation,
             groups,
             activation,
-            1 if pool_kernel is None else pool_kernel,
+            pool_kernel,
             pool_stride,
             pool_padding,
             precision,

@@ -60,9 +60,14 @@ void set_activation(const py::object& activation, ConvShape& s) {
 
 // An int, a pair (rows, columns), or four: top, left, bottom, right, as ONNX orders them.
 void set_padding(const py::object& padding, ConvShape& s) {
-    if (!is_sequence(padding) || py::len(padding) != 4) {
+    const size_t count = is_sequence(padding) ? py::len(padding) : 1;
+    if (count == 1 || count == 2) {
         s.padding = pair(padding, "padding", 0);
         return;
+    }
+    if (count != 4) {
+        refuse("padding", "is " + repr(padding),
+               "give an int, a pair, or four ints: top, left, bottom, right");
     }
     const auto items = py::reinterpret_borrow<py::sequence>(padding);
     s.padding = pair(py::make_tuple(items[0], items[1]), "padding", 0);
@@ -74,9 +79,13 @@ class Conv2d {
   public:
     Conv2d(const py::object& weight, const py::object& bias, const py::object& stride,
            const py::object& padding, const py::object& dilation, const py::object& groups,
-           const py::object& activation, const py::object& pool_kernel,
-           const py::object& pool_stride, const py::object& pool_padding,
-           const std::string& precision_name, const std::optional<std::string>& isa) {
+           const py::object& activation, const py::object& pool, const py::object& pool_stride,
+           const py::object& pool_padding, const std::string& precision_name,
+           const std::optional<std::string>& isa) {
+        if (pool.is_none() && !pool_stride.is_none())
+            refuse("pool_stride", "is " + repr(pool_stride) + " without a pool",
+                   "give pool_kernel too");
+        const py::object pool_kernel = pool.is_none() ? py::object(py::int_(1)) : pool;
         const Floats w =
             floats(weight, "weight", 4, "[C_out, C_in / groups, kernel rows, kernel columns]");
         ConvShape s = parameters({w.shape(0), w.shape(1), w.shape(2), w.shape(3)}, stride,

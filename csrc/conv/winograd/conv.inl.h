@@ -103,7 +103,7 @@ bool run_pooled(const Plan& p, const float* x, const float* prepared, float* y, 
 template <typename F, typename P>
 bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, long row0,
                 long row1, const Memory& at) {
-    const ConvShape& s = p.s;
+    const PlainShape& s = p.s;
     const long floats = round_up(s.conv.w, kLanes);
     for (long top = row0; top < row1; top += p.strip) {
         const long bottom = min(row1, top + p.strip);
