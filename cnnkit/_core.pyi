@@ -70,6 +70,28 @@ class ConvReluPool(metaclass=_Pybind11Type):
     @property
     def isa(self) -> str: ...
 
+class Conv2d(metaclass=_Pybind11Type):
+    def __init__(
+        self,
+        weight: Any,
+        bias: Any,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        groups: Any,
+        activation: Any,
+        pool_kernel: Any,
+        pool_stride: Any,
+        pool_padding: Any,
+        precision: str,
+        isa: str | None,
+    ) -> None: ...
+    def run(self, x: Any, residual: Any, threads: int, out: Any = None) -> NDArray[np.float32]: ...
+    @property
+    def algorithm(self) -> str: ...
+    @property
+    def isa(self) -> str: ...
+
 class Network(metaclass=_Pybind11Type):
     def __init__(
         self, parameters: Any, isa: str | None = None, architecture: Any = None

@@ -13,13 +13,25 @@ struct Pair {
 };
 
 // y = max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, pool_stride,
-// pool_padding) of one image
-struct ConvShape {
+// pool_padding) of one image. A pool of 1x1 with stride 1 is none.
+struct PlainShape {
     long channels_in, channels_out;
     Pair input, kernel, stride, padding;
     Pair pool_kernel, pool_stride, pool_padding;
     Pair conv;    // rows and columns of the convolution
     Pair output;  // rows and columns after the pool
+};
+
+// y = max_pool2d(clamp(conv2d(x, weight, bias, stride, padding, dilation, groups) + residual, low,
+// high), pool_kernel, pool_stride, pool_padding). Most kernels know only what is plain, which the
+// values below are (conv/plain.inl.h).
+struct ConvShape : PlainShape {
+    Pair extra_padding = {0, 0};  // at the bottom and right, beyond `padding`; negative for less
+    Pair dilation = {1, 1};
+    long groups = 1;  // divides both channel counts
+    // The activation: from 0 to infinity is ReLU, from -infinity none. NaN stays NaN.
+    float low = 0.0f, high = __builtin_inff();
+    bool residual = false;  // whether one is added: [channels_out][conv.h][conv.w]
 };
 
 enum class Precision {
@@ -33,20 +45,22 @@ enum class Precision {
 struct ConvKernel {
     const char* name;
     bool returns_indices;
+    bool may_decline;  // values: prepare or run may return false
     // Of a shape whose input size is not known yet (0): whether it takes some of these inputs.
     bool (*fits)(const ConvShape&, Precision);
     size_t (*prepared_bytes)(const ConvShape&);
-    // weight is [channels_out][channels_in][kernel.h][kernel.w]; bias is [channels_out] or null.
-    // False: these weights (NaN, infinite or huge) are not for this algorithm.
+    // weight is [channels_out][channels_in / groups][kernel.h][kernel.w]; bias is [channels_out] or
+    // null. False: these weights (NaN, infinite or huge) are not for this algorithm.
     bool (*prepare)(const ConvShape&, const float* weight, const float* bias, void* prepared);
     size_t (*workspace_bytes)(const ConvShape&);
     // Computes the pooled rows row0 <= row < row1 of every output channel, and unless `indices` is
     // null, for each pooled pixel its max-pool index: the largest tap of its window, counted row by
     // row (the first, where several are equal), or kNoIndex where ReLU gave zero. False: the pixels
     // (NaN, infinite or huge) are not for this algorithm, and y holds nothing of use. `indices` is
-    // null unless the kernel returns them.
+    // null unless the kernel returns them; `residual` is null unless the shape has one.
     bool (*run)(const ConvShape&, const float* x, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace);
+                unsigned char* indices, long row0, long row1, void* workspace,
+                const float* residual);
 };
 
 constexpr unsigned char kNoIndex = 255;
@@ -98,7 +112,7 @@ struct LinearKernels {
 };
 
 // The kernels of one instruction set. Those of convolutions stand best first, and the last ones fit
-// everything.
+// everything; the gradients are those of plain convolutions (conv/plain.inl.h).
 struct KernelTable {
     const char* name;
     int lanes;  // floats in a vector

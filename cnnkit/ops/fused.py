@@ -72,8 +72,8 @@ class ConvReLUPool(_core.ConvReluPool):
         isa: str | None = None,
     ) -> None:
         super().__init__(
-            _as_array(weight, "weight"),
-            None if bias is None else _as_array(bias, "bias"),
+            as_array(weight, "weight"),
+            None if bias is None else as_array(bias, "bias"),
             stride,
             padding,
             pool_kernel,
@@ -89,9 +89,9 @@ class ConvReLUPool(_core.ConvReluPool):
     ) -> Any:
         """Handle the calls that the C++ fast path (brief calls with NumPy arrays) hands back."""
         count = default_threads() if threads is None else threads
-        if _is_tensor(x) and x.ndim == 4 and out is None:
+        if is_tensor(x) and x.ndim == 4 and out is None:
             return self.run_tensor(x, count)
-        return self.run(_as_array(x, "x"), count, out)
+        return self.run(as_array(x, "x"), count, out)
 
     def run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
         """Run on a tensor [N, C_in, H, W]; see `conv_relu_pool`."""
@@ -112,12 +112,12 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
-def _as_array(value: Any, name: str) -> NDArray[Any]:
+def as_array(value: Any, name: str) -> NDArray[Any]:
     """Return a tensor's memory as an array; anything else unchanged, for C++ to validate."""
-    return _plain(value, name).detach().numpy() if _is_tensor(value) else value
+    return _plain(value, name).detach().numpy() if is_tensor(value) else value
 
 
-def _is_tensor(value: object) -> TypeGuard[torch.Tensor]:
+def is_tensor(value: object) -> TypeGuard[torch.Tensor]:
     """Tell whether a value is a tensor, without importing PyTorch."""
     loaded = sys.modules.get("torch")
     return loaded is not None and isinstance(value, loaded.Tensor)

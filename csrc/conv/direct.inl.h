@@ -1,4 +1,5 @@
-// conv → ReLU → max-pool for every shape and every value, as a plain sum that starts at the bias.
+// conv → ReLU → max-pool for every plain shape and every value, as a plain sum that starts at the
+// bias.
 //
 // The lanes are neighbouring pixels of a convolution row. The input rows are copied once into
 // zero-padded rows that are split by phase, x[row][phase][i] = column i * stride + phase, so that a
@@ -20,7 +21,7 @@ struct Plan {
     long line;      // floats of a pool line
 };
 
-inline Plan plan(const ConvShape& s) {
+inline Plan plan(const PlainShape& s) {
     Plan p;
     p.padded_h = (s.conv.h - 1) * s.stride.h + s.kernel.h;
     p.conv_row = round_up(s.conv.w, kLanes);
@@ -52,7 +53,7 @@ inline size_t workspace_bytes(const ConvShape& s) {
 }
 
 // Copies the padded rows first <= row < last of every channel to x.
-inline void pad(const ConvShape& s, const Plan& p, const float* image, long first, long last,
+inline void pad(const PlainShape& s, const Plan& p, const float* image, long first, long last,
                 float* x) {
     for (long c = 0; c < s.channels_in; ++c) {
         for (long r = first; r < last; ++r) {
@@ -79,7 +80,7 @@ inline void pad(const ConvShape& s, const Plan& p, const float* image, long firs
 // Sums `vectors` vectors of one convolution row of `channels` output channels. x points at the
 // row's first padded input row and first column, weight at the first output channel.
 template <int channels, int vectors>
-inline void sum(const ConvShape& s, const Plan& p, const float* x, const float* weight,
+inline void sum(const PlainShape& s, const Plan& p, const float* x, const float* weight,
                 const float* bias, float* to, long to_channel) {
     Vec total[channels][vectors];
     for (int o = 0; o < channels; ++o) {
@@ -110,7 +111,7 @@ inline void sum(const ConvShape& s, const Plan& p, const float* x, const float* 
 }
 
 template <int channels>
-inline void conv_row(const ConvShape& s, const Plan& p, const float* x, const float* weight,
+inline void conv_row(const PlainShape& s, const Plan& p, const float* x, const float* weight,
                      const float* bias, float* to) {
     long j = 0;
     for (; j + kVectors * kLanes <= p.conv_row; j += kVectors * kLanes) {
@@ -124,7 +125,7 @@ inline void conv_row(const ConvShape& s, const Plan& p, const float* x, const fl
 }
 
 // The max-pool indices of one output row; see ConvKernel::run.
-inline void indices_row(const ConvShape& s, const Plan& p, const float* ring, long top, long first,
+inline void indices_row(const PlainShape& s, const Plan& p, const float* ring, long top, long first,
                         long last, unsigned char* indices) {
     for (long j = 0; j < s.output.w; ++j) {
         const long left = j * s.pool_stride.w - s.pool_padding.w;
@@ -146,7 +147,7 @@ inline void indices_row(const ConvShape& s, const Plan& p, const float* ring, lo
 
 // The same where no window hangs into padding and none holds NaN: branches would be mispredicted,
 // so every window's taps are compared, also of those windows that the stride leaves out.
-inline void indices_row_inside(const ConvShape& s, const Plan& p, const float* ring, long first,
+inline void indices_row_inside(const PlainShape& s, const Plan& p, const float* ring, long first,
                                long last, float* line, unsigned char* indices) {
     const long reach = (s.output.w - 1) * s.pool_stride.w + 1;
     for (long j = 0; j < reach; j += kLanes) {
@@ -172,8 +173,9 @@ inline bool any_nan(const float* y, long count) {
     return found;
 }
 
-inline bool run(const ConvShape& s, const float* image, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace) {
+inline bool run(const ConvShape& shape, const float* image, const void* prepared, float* y,
+                unsigned char* indices, long row0, long row1, void* workspace, const float*) {
+    const PlainShape& s = shape;
     const Plan p = plan(s);
     float* x = static_cast<float*>(workspace);
     float* ring = x + round_up(s.channels_in * p.plane, 16);
@@ -232,9 +234,9 @@ inline bool run(const ConvShape& s, const float* image, const void* prepared, fl
     return true;
 }
 
-inline bool fits(const ConvShape&, Precision) { return true; }
+inline bool fits(const ConvShape& s, Precision) { return is_plain(s); }
 
-constexpr ConvKernel kConvKernel = {"direct",        true, fits, prepared_bytes, prepare,
-                                    workspace_bytes, run};
+constexpr ConvKernel kConvKernel = {"direct",       true,    false,           fits,
+                                    prepared_bytes, prepare, workspace_bytes, run};
 
 }  // namespace direct

@@ -152,7 +152,7 @@ inline Vec window(const Plan& p, const float* const* rows, long step, long left)
 template <int kHeight, int kWidth>
 void pool_row(const Plan& p, const float* const* rows, long step, Vec bias, long channels,
               float* y) {
-    const ConvShape& s = p.s;
+    const PlainShape& s = p.s;
     for (long x0 = 0; x0 < s.output.w; x0 += kLanes) {
         const long count = min(kLanes, s.output.w - x0);
         Vec out[kLanes];
@@ -176,7 +176,7 @@ void pool_row(const Plan& p, const float* const* rows, long step, Vec bias, long
 // rows.
 inline void pool_panel(const Plan& p, const float* ring, const float* bias, long r, long c,
                        long vectors, float* y) {
-    const ConvShape& s = p.s;
+    const PlainShape& s = p.s;
     const long top = r * s.pool_stride.h - s.pool_padding.h, step = vectors * kLanes;
     const float* rows[kPoolMost];
     for (long v = 0; v < vectors; ++v, c += kLanes) {
@@ -199,7 +199,7 @@ inline void pool_panel(const Plan& p, const float* ring, const float* bias, long
 // 2^60 up: y is then undefined.
 inline bool run(const float* x, const float* prepared, const Plan& p, long row0, long row1,
                 float* y, float* workspace) {
-    const ConvShape& s = p.s;
+    const PlainShape& s = p.s;
     if (row0 >= row1) return true;
     float* v = workspace;
     float* m = v + p.all_rows * p.width;
@@ -242,7 +242,7 @@ inline bool run(const float* x, const float* prepared, const Plan& p, long row0,
 // ---- as an algorithm ----
 
 inline bool fits(const ConvShape& s, Precision) {
-    return s.channels_in <= kMostIn && s.channels_out >= kLanes && s.stride.w <= 4 &&
+    return is_plain(s) && s.channels_in <= kMostIn && s.channels_out >= kLanes && s.stride.w <= 4 &&
            s.pool_kernel.h <= kPoolMost;
 }
 
@@ -258,12 +258,12 @@ inline bool prepare(const ConvShape& s, const float* weight, const float* bias, 
 }
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y, unsigned char*,
-                long row0, long row1, void* workspace) {
+                long row0, long row1, void* workspace, const float*) {
     return run(x, static_cast<const float*>(prepared), plan(s), row0, row1, y,
                static_cast<float*>(workspace));
 }
 
-constexpr ConvKernel kConvKernel = {"stem",  false,           fits, prepared_bytes,
+constexpr ConvKernel kConvKernel = {"stem",  false,           true, fits, prepared_bytes,
                                     prepare, workspace_bytes, run};
 
 }  // namespace few_inputs

@@ -18,7 +18,7 @@ constexpr bool uses(long taps, int point) {
 }
 
 struct Plan {
-    ConvShape s;
+    PlainShape s;
     long conv_h, conv_w;
     bool pairs;  // two rows at a time, else one, directly
     long phases;
@@ -32,7 +32,7 @@ struct Plan {
 
 constexpr int kStripe = 28;  // pixels whose products for all points are held at once
 
-inline long taps(const ConvShape& s, long phase) {
+inline long taps(const PlainShape& s, long phase) {
     return (s.kernel.h - phase + s.stride.h - 1) / s.stride.h;
 }
 inline long phase_taps(const Plan& p, long phase) { return p.pairs ? taps(p.s, phase) : 1; }
@@ -87,7 +87,7 @@ inline long panel_vectors(long v, long n) { return n % 3 == 0 ? 3 : min(2, n - v
 // [panel][point][phase][Cin][kw][channels of the panel], bias; false where a weight is too large or
 // not finite.
 inline bool prepare(const float* weight, const float* bias, const Plan& p, float* prepared) {
-    const ConvShape& s = p.s;
+    const PlainShape& s = p.s;
     bool tame = true;
     for (long i = 0; i < s.channels_out * s.channels_in * s.kernel.h * s.kernel.w; ++i)
         tame &= weight[i] < kWeightLimit && weight[i] > -kWeightLimit;
@@ -130,7 +130,7 @@ inline bool prepare(const float* weight, const float* bias, const Plan& p, float
 // first input row.
 template <int kTaps>
 void input_rows(const float* x, const Plan& p, long row, float* const (&to)[kPoints]) {
-    const ConvShape& s = p.s;
+    const PlainShape& s = p.s;
     for (long c = 0; c < p.width; c += kLanes) {
         const Mask inside = mask_lanes(s.padding.w - c, s.input.w + s.padding.w - c);
         Vec d[kTaps + 1];
@@ -160,7 +160,7 @@ void input_rows(const float* x, const Plan& p, long row, float* const (&to)[kPoi
 }
 
 inline void input_pair(const float* x, const Plan& p, long y, float* v) {
-    const ConvShape& s = p.s;
+    const PlainShape& s = p.s;
     long at[kPoints];
     for (int point = 0; point < kPoints; ++point) at[point] = p.first_row[point];
     for (long f = 0; f < p.phases; ++f) {
@@ -179,7 +179,7 @@ inline void input_pair(const float* x, const Plan& p, long y, float* v) {
     }
 }
 
-inline bool tame(const float* x, const ConvShape& s, long first, long last) {
+inline bool tame(const float* x, const PlainShape& s, long first, long last) {
     Magnitude most = no_magnitude();
     for (long ci = 0; ci < s.channels_in; ++ci) {
         const float* from = x + (ci * s.input.h + first) * s.input.w;

@@ -1,10 +1,11 @@
-// ReLU and max-pool of any size, of convolution rows that lie in memory. After the SIMD wrappers.
+// Max-pool of any size, with or without ReLU, of convolution rows that lie in memory. After the
+// SIMD wrappers.
 
 namespace pool {
 
 // Floats of a line for rows of `row` floats, whole vectors: a row with its padding on both sides,
 // and what vectors read beyond it.
-inline long line_floats(const ConvShape& s, long row) {
+inline long line_floats(const PlainShape& s, long row) {
     const long reach =
         max((s.output.w - 1) * s.pool_stride.w + s.pool_kernel.w, s.pool_padding.w + row);
     return reach + s.pool_kernel.w + 2 * kLanes;
@@ -12,8 +13,8 @@ inline long line_floats(const ConvShape& s, long row) {
 
 // Pools convolution rows first <= r < last, which begin at row(r) and have `floats` floats, of
 // which conv.w are columns, to one output row. NaN wins, as in PyTorch.
-template <typename Row>
-inline void pool_row(const ConvShape& s, Row row, long floats, long first, long last, float* line,
+template <bool relu = true, typename Row>
+inline void pool_row(const PlainShape& s, Row row, long floats, long first, long last, float* line,
                      float* y) {
     const float* const end = line + line_floats(s, floats);
     float* inside = line + s.pool_padding.w;
@@ -30,7 +31,8 @@ inline void pool_row(const ConvShape& s, Row row, long floats, long first, long 
     const auto window = [&](long j) {
         Vec most = load(line + j);
         for (long k = 1; k < s.pool_kernel.w; ++k) most = max_nan(most, load(line + j + k));
-        return max_nan(most, zero());
+        if constexpr (relu) most = max_nan(most, zero());
+        return most;
     };
     if (s.pool_stride.w == 2) {
         for (long j = 0; j < s.output.w; j += kLanes) {

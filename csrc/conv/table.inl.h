@@ -16,5 +16,6 @@ constexpr ConvKernel kConvKernels[] = {
     few_inputs::kConvKernel,
 #endif
     direct::kConvKernel,
+    general::kConvKernel,
 };
 constexpr int kConvKernelCount = sizeof(kConvKernels) / sizeof(kConvKernels[0]);

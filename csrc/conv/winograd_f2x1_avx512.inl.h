@@ -216,7 +216,8 @@ inline void stack(const ConvShape& s, const float* x, const float* prepared, flo
 }
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace) {
+                unsigned char* indices, long row0, long row1, void* workspace,
+                const float*) {
     float* d = static_cast<float*>(workspace);
     const float* u = static_cast<const float*>(prepared);
     Magnitude most = no_magnitude();
@@ -233,7 +234,7 @@ inline bool run(const ConvShape& s, const float* x, const void* prepared, float*
     return true;
 }
 
-constexpr ConvKernel kConvKernel = {"winograd-2x1",  true, fits, prepared_bytes, prepare,
+constexpr ConvKernel kConvKernel = {"winograd-2x1",  true, true, fits, prepared_bytes, prepare,
                                     workspace_bytes, run};
 
 }  // namespace winograd_f2x1

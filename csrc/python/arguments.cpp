@@ -36,8 +36,9 @@ long whole(const py::handle& item, const py::handle& value, const char* name, lo
 // sizes in bytes overflow. The factor is what algorithms may add to either (phases, whole vectors).
 bool holdable(const ConvShape& s) {
     constexpr double kMostFloats = 1e15;
-    const double factor = 64.0 + s.kernel.w;
-    const double rows = s.input.h + 2.0 * s.padding.h, columns = s.input.w + 2.0 * s.padding.w;
+    const double factor = 64.0 + 1.0 * s.kernel.w * s.dilation.w;
+    const double rows = s.input.h + s.extra_padding.h + 2.0 * s.padding.h;
+    const double columns = s.input.w + s.extra_padding.w + 2.0 * s.padding.w;
     return s.channels_in * rows * (columns + s.stride.w * factor) < kMostFloats &&
            (s.pool_kernel.h + 1.0) * (columns + s.pool_kernel.w) * factor < kMostFloats;
 }
@@ -69,6 +70,15 @@ Floats floats(const py::handle& value, const char* name, int rank, const char* a
                "give " + std::to_string(rank) + " dimensions, " + axes);
     }
     return Floats::ensure(array);
+}
+
+Floats bias_floats(const py::handle& value, long channels_out) {
+    Floats bias = floats(value, "bias", 1, "[C_out]");
+    if (bias.shape(0) != channels_out) {
+        refuse("bias", "has " + std::to_string(bias.shape(0)) + " values",
+               "give the " + std::to_string(channels_out) + " that weight expects");
+    }
+    return bias;
 }
 
 Floats output(const py::handle& value, const std::array<long, 4>& sizes) {

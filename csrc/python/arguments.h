@@ -22,6 +22,9 @@ using Floats = pybind11::array_t<float, pybind11::array::c_style>;
 // refused. `axes` says the meaning of the dimensions, such as "[N, C, H, W]".
 Floats floats(const pybind11::handle& value, const char* name, int rank, const char* axes);
 
+// The bias of so many output channels, likewise.
+Floats bias_floats(const pybind11::handle& value, long channels_out);
+
 // The array to write: `value`, which must be contiguous, or a new one where it is None.
 Floats output(const pybind11::handle& value, const std::array<long, 4>& sizes);
 

@@ -9,6 +9,7 @@
 
 #include "cpu/dispatch.h"
 #include "python/arguments.h"
+#include "python/conv2d.h"
 #include "python/network.h"
 #include "roofline/roofline.h"
 #include "runtime/conv_op.h"
@@ -28,13 +29,7 @@ class ConvReluPool {
         const ConvShape shape = parameters({w.shape(0), w.shape(1), w.shape(2), w.shape(3)}, stride,
                                            padding, pool_kernel, pool_stride, pool_padding);
         Floats b;
-        if (!bias.is_none()) {
-            b = floats(bias, "bias", 1, "[C_out]");
-            if (b.shape(0) != shape.channels_out) {
-                refuse("bias", "has " + std::to_string(b.shape(0)) + " values",
-                       "give the " + std::to_string(shape.channels_out) + " that weight expects");
-            }
-        }
+        if (!bias.is_none()) b = bias_floats(bias, shape.channels_out);
         op_ = std::make_unique<ConvOp>(isa ? find_kernels(*isa) : current_kernels(), shape,
                                        precision(precision_name), w.data(),
                                        bias.is_none() ? nullptr : b.data());
@@ -242,5 +237,6 @@ PYBIND11_MODULE(_core, m) {
         .def("output_size", &ConvReluPool::output_size, py::arg("height"), py::arg("width"))
         .def_property_readonly("algorithm", &ConvReluPool::algorithm)
         .def_property_readonly("isa", &ConvReluPool::isa);
+    bind_conv2d(m);
     bind_network(m);
 }

@@ -9,12 +9,14 @@
 namespace cnnkit {
 namespace {
 
+#include "conv/plain.inl.h"
+
 // A thread's share of multiply-adds that is worth having it: less is done before it looks up.
 constexpr double kShare = 500'000;
 
 double multiply_adds(const ConvShape& s, long images) {
-    return 1.0 * images * s.channels_out * s.conv.h * s.conv.w * s.channels_in * s.kernel.h *
-           s.kernel.w;
+    return 1.0 * images * s.channels_out * s.conv.h * s.conv.w * (s.channels_in / s.groups) *
+           s.kernel.h * s.kernel.w;
 }
 
 // As many of the threads as have enough to do.
@@ -26,12 +28,13 @@ int useful(int threads, const ConvShape& s, long images) {
 }  // namespace
 
 void complete(ConvShape& s) {
-    const auto windows = [](long size, long padding, long kernel, long stride) {
-        const long room = size + 2 * padding - kernel;
+    const auto windows = [](long size, long padding, long reach, long stride) {
+        const long room = size + 2 * padding - reach;
         return room < 0 ? 0 : room / stride + 1;
     };
-    s.conv = {windows(s.input.h, s.padding.h, s.kernel.h, s.stride.h),
-              windows(s.input.w, s.padding.w, s.kernel.w, s.stride.w)};
+    const Pair reach = {(s.kernel.h - 1) * s.dilation.h + 1, (s.kernel.w - 1) * s.dilation.w + 1};
+    s.conv = {windows(s.input.h + s.extra_padding.h, s.padding.h, reach.h, s.stride.h),
+              windows(s.input.w + s.extra_padding.w, s.padding.w, reach.w, s.stride.w)};
     s.output = {windows(s.conv.h, s.pool_padding.h, s.pool_kernel.h, s.pool_stride.h),
                 windows(s.conv.w, s.pool_padding.w, s.pool_kernel.w, s.pool_stride.w)};
 }
@@ -46,12 +49,20 @@ ConvOp::ConvOp(const KernelTable& kernels, const ConvShape& shape, Precision pre
                const float* weight, const float* bias)
     : kernels_(kernels),
       shape_(shape),
-      backward_(&find_conv_backward(kernels, shape)),
+      backward_(is_plain(shape) ? &find_conv_backward(kernels, shape) : nullptr),
+      precision_(precision),
       packed_(kernels, shape, precision) {
-    weight_.assign(
-        weight, weight + shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w);
+    weight_.assign(weight, weight + shape.channels_out * (shape.channels_in / shape.groups) *
+                                        shape.kernel.h * shape.kernel.w);
     if (bias) bias_.assign(bias, bias + shape.channels_out);
     packed_.set_weights(weight_.data(), bias ? bias_.data() : nullptr);
+}
+
+std::unique_ptr<ConvOp> ConvOp::with_residual() const {
+    ConvShape shape = shape_;
+    shape.residual = true;
+    return std::make_unique<ConvOp>(kernels_, shape, precision_, weight_.data(),
+                                    bias_.empty() ? nullptr : bias_.data());
 }
 
 bool ConvOp::is_brief(const ConvShape& shape, long images) {
@@ -68,7 +79,7 @@ const float* ConvOp::backward_weight() const {
 }
 
 void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
-                 unsigned char* indices, int threads) const {
+                 unsigned char* indices, int threads, const float* residual) const {
     struct Call {
         const PackedConv& packed;
         const PackedConv::Choice choice;
@@ -76,6 +87,7 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
         const float* x;
         float* y;
         unsigned char* indices;
+        const float* residual;
         long parts;  // row ranges that an image is cut into
     };
     if (images == 0) return;
@@ -85,7 +97,7 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
     const long parts = images >= 8L * threads
                            ? 1
                            : std::min(threads / std::gcd<long>(threads, images), shape.output.h);
-    Call call = {packed_, packed_.choose(shape, indices), shape, x, y, indices, parts};
+    Call call = {packed_, packed_.choose(shape, indices), shape, x, y, indices, residual, parts};
     parallel_for(
         threads, images * parts,
         [](void* context, long i) {
@@ -96,9 +108,11 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
             const long out = image * s.channels_out * s.output.h * s.output.w;
             float* to = c.y + out;
             unsigned char* indices = c.indices ? c.indices + out : nullptr;
+            const float* residual =
+                c.residual ? c.residual + image * s.channels_out * s.conv.h * s.conv.w : nullptr;
             const long row0 = part * s.output.h / c.parts, row1 = (part + 1) * s.output.h / c.parts;
             c.packed.run(c.choice, s, from, to, indices, row0, row1,
-                         thread_workspace(c.choice.workspace_bytes));
+                         thread_workspace(c.choice.workspace_bytes), residual);
         },
         &call);
 }

@@ -1,4 +1,5 @@
-// One fused operation with its weights: packed once, run many times, on several threads.
+// One convolution, fused with what follows it, with its weights: packed once, run many times, on
+// several threads.
 #pragma once
 
 #include <mutex>
@@ -24,13 +25,17 @@ class ConvOp {
 
     // x is [images][channels_in][input.h][input.w], y is [images][channels_out][output.h][output.w]
     // of a completed shape. Const and free of locks: several threads may run one.
-    // With max-pool `indices` [images][channels_out][output.h][output.w] unless it is null; see
-    // ConvKernel::run.
+    // With max-pool `indices` [images][channels_out][output.h][output.w] unless it is null, which
+    // only plain shapes have; see ConvKernel::run. `residual` is
+    // [images][channels_out][conv.h][conv.w], null unless the shape has one.
     void run(const ConvShape& shape, const float* x, long images, float* y, unsigned char* indices,
-             int threads) const;
+             int threads, const float* residual = nullptr) const;
 
-    // Gradients of `images` images: overwrites dw and db, and dx unless it is null. The same bits
-    // for any number of threads.
+    // The same operation, of a shape that has a residual.
+    std::unique_ptr<ConvOp> with_residual() const;
+
+    // Gradients of `images` images, of a plain shape (conv/plain.inl.h): overwrites dw and db, and
+    // dx unless it is null. The same bits for any number of threads.
     void backward(const ConvShape& shape, const float* x, const float* grad,
                   const unsigned char* indices, long images, float* dw, float* db, float* dx,
                   int threads) const;
@@ -49,7 +54,8 @@ class ConvOp {
   private:
     const KernelTable& kernels_;
     ConvShape shape_;
-    const ConvBackwardKernel* backward_;
+    const ConvBackwardKernel* backward_;  // null unless the shape is plain
+    const Precision precision_;
     std::vector<float> weight_, bias_;  // bias_ is empty where there is none
     PackedConv packed_;                 // of those copies
 

@@ -5,11 +5,19 @@
 namespace cnnkit {
 namespace {
 
+// The best kernel that takes every value of a shape.
+const ConvKernel& exact(const KernelTable& kernels, const ConvShape& shape) {
+    const ConvKernel* kernel = kernels.conv;
+    while (kernel->may_decline || !kernel->fits(shape, Precision::kDefault)) ++kernel;
+    return *kernel;
+}
+
+// The kernels before that one which fit, best first.
 std::vector<const ConvKernel*> fitting(const KernelTable& kernels, const ConvShape& shape,
                                        Precision precision) {
     std::vector<const ConvKernel*> found;
-    for (int i = 0; i + 1 < kernels.conv_count; ++i)
-        if (kernels.conv[i].fits(shape, precision)) found.push_back(&kernels.conv[i]);
+    for (const ConvKernel* kernel = kernels.conv; kernel != &exact(kernels, shape); ++kernel)
+        if (kernel->fits(shape, precision)) found.push_back(kernel);
     return found;
 }
 
@@ -20,7 +28,7 @@ PackedConv::PackedConv(const KernelTable& kernels, const ConvShape& shape, Preci
     const std::vector<const ConvKernel*> found = fitting(kernels, shape, precision);
     candidates_ = std::vector<Packed>(found.size());
     for (size_t i = 0; i < found.size(); ++i) candidates_[i].kernel = found[i];
-    exact_.kernel = &kernels.conv[kernels.conv_count - 1];
+    exact_.kernel = &exact(kernels, shape);
 }
 
 void PackedConv::set_weights(const float* weight, const float* bias) {
@@ -60,12 +68,14 @@ PackedConv::Choice PackedConv::choose(const ConvShape& shape, bool needs_indices
 }
 
 void PackedConv::run(const Choice& choice, const ConvShape& shape, const float* x, float* y,
-                     unsigned char* indices, long row0, long row1, void* workspace) const {
+                     unsigned char* indices, long row0, long row1, void* workspace,
+                     const float* residual) const {
     const Packed* best = choice.best;
-    if (best && best->kernel->run(shape, x, best->memory.get(), y, indices, row0, row1, workspace))
+    if (best && best->kernel->run(shape, x, best->memory.get(), y, indices, row0, row1, workspace,
+                                  residual))
         return;
     is_packed(exact_);
-    exact_.kernel->run(shape, x, exact_.memory.get(), y, indices, row0, row1, workspace);
+    exact_.kernel->run(shape, x, exact_.memory.get(), y, indices, row0, row1, workspace, residual);
 }
 
 const ConvKernel& PackedConv::best_kernel() const {

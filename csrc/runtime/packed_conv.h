@@ -40,7 +40,8 @@ class PackedConv {
 
     // As ConvKernel::run, but for any pixels. Several threads may run one.
     void run(const Choice& choice, const ConvShape& shape, const float* x, float* y,
-             unsigned char* indices, long row0, long row1, void* workspace) const;
+             unsigned char* indices, long row0, long row1, void* workspace,
+             const float* residual = nullptr) const;
 
     // The best kernel for inference, as far as that is known without an input size. Packs its
     // weights.
@@ -55,7 +56,7 @@ class PackedConv {
     const ConvShape shape_;
     const Precision precision_;
     std::vector<Packed> candidates_;  // those that fit, best first
-    Packed exact_;                    // the table's last one, which fits everything
+    Packed exact_;                    // the best one that takes every value
     const float *weight_ = nullptr, *bias_ = nullptr;
     mutable std::mutex packing_;
 };

@@ -1,4 +1,4 @@
-// Random cases of the fused operation and their right answers, by plain loops in double.
+// Random cases of the fused convolution and their right answers, by plain loops in double.
 #pragma once
 
 #include <cmath>
@@ -13,6 +13,8 @@ namespace {
 using cnnkit::ConvShape;
 using cnnkit::Pair;
 
+#include "conv/plain.inl.h"
+
 std::mt19937 generator(20200513);
 
 // Uniform, both ends included. Own arithmetic: the standard distributions differ between libraries.
@@ -22,6 +24,22 @@ long draw(long least, long most) {
 Pair draw_pair(long least, long most) { return {draw(least, most), draw(least, most)}; }
 bool one_in(long n) { return draw(1, n) == 1; }
 float uniform() { return static_cast<float>(generator()) / 2147483648.0f - 1.0f; }
+
+// What only the general kernel takes.
+void generalise(ConvShape& s) {
+    if (one_in(2)) {
+        s.groups = draw(2, 6);
+        s.channels_in = s.groups * (one_in(2) ? 1 : draw(1, 3));
+        s.channels_out = s.groups * draw(1, 6);
+    }
+    if (one_in(3)) s.dilation = draw_pair(1, 4);
+    if (one_in(3)) s.extra_padding = {draw(-s.padding.h, 3), draw(-s.padding.w, 3)};
+    if (one_in(2)) s.low = one_in(2) ? -INFINITY : -uniform();
+    if (one_in(3)) s.high = s.low == -INFINITY ? uniform() : s.low + draw(0, 4);
+    if (one_in(2)) s.pool_kernel = s.pool_stride = {1, 1}, s.pool_padding = {0, 0};
+    if (one_in(6)) s.kernel = s.stride = {1, 1}, s.padding = s.extra_padding = {0, 0};
+    s.residual = one_in(2);
+}
 
 ConvShape draw_shape() {
     for (;;) {
@@ -48,6 +66,7 @@ ConvShape draw_shape() {
                 s.input = {draw(1, 10), draw(1, 40)};
             }
         }
+        if (one_in(2)) generalise(s);
         cnnkit::complete(s);
         if (s.conv.h > 0 && s.conv.w > 0 && s.output.h > 0 && s.output.w > 0) return s;
     }
@@ -56,7 +75,7 @@ ConvShape draw_shape() {
 struct Case {
     ConvShape shape;
     long images;
-    std::vector<float> x, weight, bias;
+    std::vector<float> x, weight, bias, residual;
     bool has_bias;
     std::vector<double> y;  // the right answer
     std::vector<double>
@@ -64,7 +83,14 @@ struct Case {
 
     long pixels() const { return shape.channels_in * shape.input.h * shape.input.w; }
     long outputs() const { return shape.channels_out * shape.output.h * shape.output.w; }
+    long sums() const { return shape.channels_out * shape.conv.h * shape.conv.w; }
+    long taps() const {  // of an output channel
+        return shape.channels_in / shape.groups * shape.kernel.h * shape.kernel.w;
+    }
     const float* bias_or_null() const { return has_bias ? bias.data() : nullptr; }
+    const float* residual_or_null(long image) const {
+        return shape.residual ? residual.data() + image * sums() : nullptr;
+    }
 };
 
 void spoil(std::vector<float>& values) {
@@ -72,23 +98,32 @@ void spoil(std::vector<float>& values) {
     values[generator() % values.size()] = special[generator() % 8];
 }
 
-// One convolution value; adds to `magnitude` what its finite terms weigh.
+// One convolution value, with its residual; `magnitude` becomes what its finite terms weigh.
 double convolve(const Case& c, long image, long o, long row, long column, double& magnitude) {
     const ConvShape& s = c.shape;
-    double sum = c.has_bias ? c.bias[o] : 0.0;
-    magnitude = std::isfinite(sum) ? std::fabs(sum) : 0.0;
-    for (long i = 0; i < s.channels_in * s.kernel.h * s.kernel.w; ++i) {
-        const long channel = i / (s.kernel.h * s.kernel.w);
-        const long h = row * s.stride.h - s.padding.h + i / s.kernel.w % s.kernel.h;
-        const long w = column * s.stride.w - s.padding.w + i % s.kernel.w;
-        const bool inside = h >= 0 && h < s.input.h && w >= 0 && w < s.input.w;
-        const long at = ((image * s.channels_in + channel) * s.input.h + h) * s.input.w + w;
-        const double term =
-            (inside ? c.x[at] : 0.0) * c.weight[o * s.channels_in * s.kernel.h * s.kernel.w + i];
+    double sum = 0.0;
+    magnitude = 0.0;
+    const auto add = [&](double term) {
         sum += term;
         if (std::isfinite(term)) magnitude += std::fabs(term);
+    };
+    if (c.has_bias) add(c.bias[o]);
+    const long first = o / (s.channels_out / s.groups) * (s.channels_in / s.groups);
+    for (long i = 0; i < c.taps(); ++i) {
+        const long channel = first + i / (s.kernel.h * s.kernel.w);
+        const long h = row * s.stride.h - s.padding.h + i / s.kernel.w % s.kernel.h * s.dilation.h;
+        const long w = column * s.stride.w - s.padding.w + i % s.kernel.w * s.dilation.w;
+        const bool inside = h >= 0 && h < s.input.h && w >= 0 && w < s.input.w;
+        const long at = ((image * s.channels_in + channel) * s.input.h + h) * s.input.w + w;
+        add((inside ? c.x[at] : 0.0) * c.weight[o * c.taps() + i]);
     }
+    if (s.residual) add(c.residual_or_null(image)[(o * s.conv.h + row) * s.conv.w + column]);
     return sum;
+}
+
+double activate(const ConvShape& s, double value) {
+    if (value < s.low) value = s.low;
+    return value > s.high ? s.high : value;
 }
 
 void solve(Case& c) {
@@ -101,9 +136,10 @@ void solve(Case& c) {
             double magnitude;
             conv[i] = convolve(c, plane / s.channels_out, o, i / s.conv.w, i % s.conv.w, magnitude);
             if (magnitude > c.scale[o]) c.scale[o] = magnitude;
+            conv[i] = activate(s, conv[i]);
         }
         for (long i = 0; i < s.output.h * s.output.w; ++i) {
-            double most = 0.0;  // ReLU; windows never lie in padding alone
+            double most = -INFINITY;  // windows never lie in padding alone
             for (long k = 0; k < s.pool_kernel.h * s.pool_kernel.w; ++k) {
                 const long h =
                     i / s.output.w * s.pool_stride.h - s.pool_padding.h + k / s.pool_kernel.w;
@@ -120,18 +156,20 @@ void solve(Case& c) {
 }
 
 Case draw_case(bool special) {
-    Case c = {draw_shape(), draw(1, 3), {}, {}, {}, !one_in(4), {}, {}};
+    Case c = {draw_shape(), draw(1, 3), {}, {}, {}, {}, !one_in(4), {}, {}};
     const ConvShape& s = c.shape;
     c.x.resize(c.images * c.pixels());
-    c.weight.resize(s.channels_out * s.channels_in * s.kernel.h * s.kernel.w);
+    c.weight.resize(s.channels_out * c.taps());
     c.bias.resize(s.channels_out);
-    for (std::vector<float>* values : {&c.x, &c.weight, &c.bias}) {
+    if (s.residual) c.residual.resize(c.images * c.sums());
+    for (std::vector<float>* values : {&c.x, &c.weight, &c.bias, &c.residual}) {
         for (float& value : *values) value = uniform();
     }
     if (special) {
         spoil(c.x);
         if (one_in(4)) spoil(c.weight);
         if (one_in(8)) spoil(c.bias);
+        if (s.residual && one_in(4)) spoil(c.residual);
     }
     solve(c);
     return c;

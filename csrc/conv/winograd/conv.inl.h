@@ -103,7 +103,7 @@ bool run_pooled(const Plan& p, const float* x, const float* prepared, float* y, 
 template <typename F, typename P>
 bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, long row0,
                 long row1, const Memory& at) {
-    const ConvShape& s = p.s;
+    const PlainShape& s = p.s;
     const long floats = round_up(s.conv.w, kLanes);
     for (long top = row0; top < row1; top += p.strip) {
         const long bottom = min(row1, top + p.strip);
@@ -131,7 +131,7 @@ bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, 
 
 template <typename F, typename P>
 bool run(const ConvShape& s, const float* x, const void* prepared, float* y, unsigned char*,
-         long row0, long row1, void* workspace) {
+         long row0, long row1, void* workspace, const float*) {
     const Plan p = plan<F, P>(s);
     if (most_runs(p.tiles_w) * F::kMore > kLanes) return false;
     const float* u = static_cast<const float*>(prepared);
@@ -144,8 +144,8 @@ bool run(const ConvShape& s, const float* x, const void* prepared, float* y, uns
 }
 
 inline bool takes(const ConvShape& s, long kernel) {
-    return s.kernel.h == kernel && s.kernel.w == kernel && s.stride.h == 1 && s.stride.w == 1 &&
-           s.padding.h < kernel && s.padding.w < kernel;
+    return is_plain(s) && s.kernel.h == kernel && s.kernel.w == kernel && s.stride.h == 1 &&
+           s.stride.w == 1 && s.padding.h < kernel && s.padding.w < kernel;
 }
 // Below 5 channels the transforms cost more than they save.
 inline bool fits_some(const ConvShape& s, Precision) {
@@ -163,7 +163,7 @@ inline bool fits_5x5(const ConvShape& s, Precision) {
 
 template <typename F, typename P = VectorProduct>
 constexpr ConvKernel algorithm(const char* name, bool (*fits)(const ConvShape&, Precision)) {
-    return {name,     false, fits, prepared_bytes<F, P>, prepare<F, P>, workspace_bytes<F, P>,
+    return {name,     false, true, fits, prepared_bytes<F, P>, prepare<F, P>, workspace_bytes<F, P>,
             run<F, P>};
 }
 constexpr ConvKernel kFast = algorithm<Form<4, 4, 3>>("winograd-4x4", fits_fast);

@@ -101,10 +101,10 @@ struct TileProduct {
     static constexpr long kRows = 2 * kTileRows, kRowsAtLeast = kTileRows;
     static constexpr float kLeast = 8.673617379884035e-19f;  // 2^-60: no part is a denormal number
 
-    static long steps(const ConvShape& s) { return round_up(s.channels_in, kInputs) / kInputs; }
-    static long block_floats(const ConvShape& s) { return steps(s) * kParts * kTile; }
-    static long input_floats(const ConvShape& s) { return kGroup * block_floats(s); }
-    static long weight_floats(const ConvShape& s) {
+    static long steps(const PlainShape& s) { return round_up(s.channels_in, kInputs) / kInputs; }
+    static long block_floats(const PlainShape& s) { return steps(s) * kParts * kTile; }
+    static long input_floats(const PlainShape& s) { return kGroup * block_floats(s); }
+    static long weight_floats(const PlainShape& s) {
         return round_up(s.channels_out, kTileRows) / kTileRows * block_floats(s);
     }
 
@@ -114,7 +114,7 @@ struct TileProduct {
     static void end() { _tile_release(); }
 
     template <typename F>
-    static void put_weights(const ConvShape& s, const float* weight, float* u) {
+    static void put_weights(const PlainShape& s, const float* weight, float* u) {
         constexpr long kCount = F::kTaps * F::kTaps;
         const long cin = s.channels_in, cout = s.channels_out;
         for (long co = 0; co < round_up(cout, kTileRows); ++co)
@@ -159,7 +159,7 @@ struct TileProduct {
         return most;
     }
 
-    static void multiply(const ConvShape& s, const float* u, int k, long co, long rows,
+    static void multiply(const PlainShape& s, const float* u, int k, long co, long rows,
                          long vectors, const float* v, float* m) {
         const long block = block_floats(s), step = vectors * kParts * kTile;
         u += k * weight_floats(s) + co / kTileRows * block;

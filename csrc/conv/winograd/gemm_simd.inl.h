@@ -56,15 +56,15 @@ struct VectorProduct {
     static constexpr long kRowsAtLeast = 1;  // and writes as a multiple of
     static constexpr float kLeast = 0.0f;    // every magnitude will do
     // Of one plane k.
-    static long input_floats(const ConvShape& s) { return s.channels_in * kGroup * kLanes; }
-    static long weight_floats(const ConvShape& s) { return s.channels_in * s.channels_out; }
+    static long input_floats(const PlainShape& s) { return s.channels_in * kGroup * kLanes; }
+    static long weight_floats(const PlainShape& s) { return s.channels_in * s.channels_out; }
 
     // Before and after the products of a run.
     static void begin() {}
     static void end() {}
 
     template <typename F>
-    static void put_weights(const ConvShape& s, const float* weight, float* u) {
+    static void put_weights(const PlainShape& s, const float* weight, float* u) {
         constexpr long kCount = F::kTaps * F::kTaps;
         const long cin = s.channels_in, cout = s.channels_out;
         for (long co = 0; co < cout; co += kPanel) {
@@ -95,7 +95,7 @@ struct VectorProduct {
     }
 
     // M of `rows` output channels from co on, [channel][tiles of the group], of plane k.
-    static void multiply(const ConvShape& s, const float* u, int k, long co, long rows,
+    static void multiply(const PlainShape& s, const float* u, int k, long co, long rows,
                          long vectors, const float* v, float* m) {
         product_panel<kPanel>(rows, vectors, u + (k * s.channels_out + co) * s.channels_in, v,
                               s.channels_in, m);

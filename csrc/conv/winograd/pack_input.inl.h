@@ -33,7 +33,7 @@ inline long most_runs(long tiles_w) {
 template <typename F>
 void gather(const Plan& p, long row0, long first, long last, Gather<F>& g) {
     constexpr int kTileW = F::kTileW, kMore = F::kMore;
-    const ConvShape& s = p.s;
+    const PlainShape& s = p.s;
     alignas(64) int next[kMore][kLanes];
     for (int q = 0; q <= kTileW; ++q) g.count[q] = 0;
     for (int e = 0; e < kMore; ++e)
@@ -149,7 +149,7 @@ inline Magnitude input_vector(const float* x, const Plan& p, const Gather<F>& g,
 // The rows that only the tiles above row y read.
 template <typename F>
 Magnitude last_rows(const float* x, const Plan& p, long y, Magnitude most) {
-    const ConvShape& s = p.s;
+    const PlainShape& s = p.s;
     for (long r = max(0, y); r < min(s.input.h, y + F::kTaps - 1); ++r)
         for (long ci = 0; ci < s.channels_in; ++ci)
             for (long c = 0; c < s.input.w; c += kLanes)

@@ -8,7 +8,7 @@ constexpr float kWeightLimit = 1099511627776.0f;  // 2^40
 constexpr long kConvBytes = 1 << 20;  // of convolution rows that wait for their pool windows
 
 struct Plan {
-    ConvShape s;
+    PlainShape s;
     bool pooled;            // a tile's outputs are whole 2x2 pool windows, which end in registers
     long tiles_w;           // tiles in a row
     long groups;            // groups of tiles that share one pass over the weights
@@ -21,22 +21,22 @@ struct Plan {
     long line;              // floats of a pool line
 };
 
-inline bool is_2x2_pool(const ConvShape& s) {
+inline bool is_2x2_pool(const PlainShape& s) {
     return s.pool_kernel.h == 2 && s.pool_kernel.w == 2 && s.pool_stride.h == 2 &&
            s.pool_stride.w == 2 && s.pool_padding.h == 0 && s.pool_padding.w == 0;
 }
 
 // Convolution rows that pooled rows row0 <= row < row1 are made of.
-inline long first_conv_row(const ConvShape& s, long row0) {
+inline long first_conv_row(const PlainShape& s, long row0) {
     return max(0, row0 * s.pool_stride.h - s.pool_padding.h);
 }
-inline long end_conv_row(const ConvShape& s, long row1) {
+inline long end_conv_row(const PlainShape& s, long row1) {
     return min(s.conv.h, (row1 - 1) * s.pool_stride.h - s.pool_padding.h + s.pool_kernel.h);
 }
 
 // P is the product that M is computed with: gemm_simd.inl.h's or gemm_amx.inl.h's.
 template <typename F, typename P>
-Plan plan(const ConvShape& s) {
+Plan plan(const PlainShape& s) {
     Plan p;
     p.s = s;
     p.pooled = is_2x2_pool(s);

@@ -21,7 +21,7 @@
 namespace winograd_f2x2 {
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace) {
+                unsigned char* indices, long row0, long row1, void* workspace, const float*) {
     if (s.channels_in == 1)
         return single_channel::run(s, x, prepared, y, indices, row0, row1, workspace);
     const Plan p = plan(s, row1 - row0);
@@ -42,7 +42,7 @@ inline size_t workspace_needed(const ConvShape& s) {
     return s.channels_in == 1 ? single_channel::workspace_bytes(s) : workspace_bytes(s);
 }
 
-constexpr ConvKernel kConvKernel = {"winograd-small", true, fits, prepared_bytes, prepare,
+constexpr ConvKernel kConvKernel = {"winograd-small", true, true, fits, prepared_bytes, prepare,
                                     workspace_needed, run};
 
 }  // namespace winograd_f2x2

@@ -9,6 +9,7 @@ namespace cnnkit {
 namespace {
 #include "integers.inl.h"
 #include "cpu/simd/avx512.inl.h"
+#include "conv/plain.inl.h"
 #include "conv/pool.inl.h"
 #include "conv/winograd/conv.inl.h"
 #include "conv/winograd/gemm_amx.inl.h"

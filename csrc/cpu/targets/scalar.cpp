@@ -5,9 +5,11 @@ namespace cnnkit {
 namespace {
 #include "integers.inl.h"
 #include "cpu/simd/scalar.inl.h"
+#include "conv/plain.inl.h"
 #include "conv/block3x3.inl.h"
 #include "conv/pool.inl.h"
 #include "conv/direct.inl.h"
+#include "conv/general.inl.h"
 #include "conv/winograd_f2x2/conv.inl.h"
 #include "conv_backward/gather.inl.h"
 #include "conv_backward/table.inl.h"
