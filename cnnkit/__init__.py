@@ -1,4 +1,4 @@
-"""cnnkit: train a small CNN, export it, prove the export equal, run it fast on a CPU.
+"""cnnkit: train a small CNN, export it, verify the export, run it fast on a CPU.
 
 `cnnkit.load("mnist.onnx")(images).label`; `cnnkit.load_dataset("mnist")`.
 """
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 
 def _become_the_installed_package() -> None:
-    """Hand over to the cnnkit that was built and installed, if there is one further down the path.
+    """Replace this module by the installed cnnkit, if there is one further down the import path.
 
-    In a checkout, `python -m` finds these sources first, which lack the extension. All of the
-    installed package is taken, this file too: no sources of today with an extension of yesterday.
+    In a checkout, `python -m` finds these sources first, which lack the extension. The installed
+    package is used as a whole, including this file, so that sources and extension always match.
     """
     from importlib.util import module_from_spec
 
@@ -31,7 +31,7 @@ def _become_the_installed_package() -> None:
 if not PathFinder.find_spec(f"{__name__}._core", __path__):
     _become_the_installed_package()
 
-from cnnkit.lazy import attach  # noqa: E402 - only now is it known whose
+from cnnkit.lazy import attach  # noqa: E402 - after the package has been chosen
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import load_dataset as load_dataset

@@ -60,7 +60,7 @@ def root(
         typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Train a small CNN, export it, prove the export equal, and run it fast on a CPU."""
+    """Train a small CNN, export it, verify the export, and run it fast on a CPU."""
 
 
 app.command()(train.train)
