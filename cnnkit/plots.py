@@ -1,4 +1,4 @@
-"""Pictures of a run, the same bytes for the same numbers: `plot_loss(history, path_stem)`."""
+"""Plots of a run, byte-identical for identical numbers: `plot_loss(history, path_stem)`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from cnnkit.system.files import replacing
 
-# Okabe and Ito's colours: told apart with any colour vision, and in grey.
+# From Okabe and Ito's palette: distinguishable with any colour vision, and in greyscale.
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
 STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with Matplotlib: the same text on every machine
+    "font.family": "DejaVu Sans",  # ships with Matplotlib: the same text on every machine
     "font.size": 10.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -27,7 +27,7 @@ STYLE: dict[Any, Any] = {
     "grid.linewidth": 0.8,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "svg.hashsalt": "cnnkit",  # else the ids inside an SVG are random
+    "svg.hashsalt": "cnnkit",  # otherwise the ids inside an SVG are random
     "svg.fonttype": "path",
 }
 DOTS_PER_INCH = 150
@@ -41,21 +41,21 @@ def save(figure: Figure, stem: Path) -> None:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, sizes in inches, that knows no display."""
+    """Return an empty figure of a size in inches; it needs no display."""
     figure = Figure((width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def plot_loss(history: Sequence[Mapping[str, Any]], path_stem: Path) -> None:
-    """Draw the loss per epoch and, beneath it, the accuracies.
+    """Plot the loss per epoch and, beneath it, the accuracies.
 
     Args:
         history: one record per epoch, as in metrics.jsonl.
-        path_stem: the pictures' path without its suffix.
+        path_stem: path of the plots without suffix.
 
     Raises:
-        StorageError: a picture cannot be written.
+        StorageError: a plot cannot be written.
     """
     with mpl.rc_context(STYLE):
         figure = new_figure(7.0, 6.0)
@@ -81,7 +81,7 @@ def plot_loss(history: Sequence[Mapping[str, Any]], path_stem: Path) -> None:
 def draw_curve(
     axes: Any, history: Sequence[Mapping[str, Any]], key: str, label: str, colour: str
 ) -> None:
-    """Draw one column of the history; nothing where it was never measured."""
+    """Plot one metric over the epochs; nothing if it was never measured."""
     points = [(row["epoch"], row[key]) for row in history if row.get(key) is not None]
     if points:
         epochs, values = zip(*points, strict=True)
@@ -89,15 +89,15 @@ def draw_curve(
 
 
 def plot_confusion(matrix: NDArray[np.int64], names: Sequence[str], path_stem: Path) -> None:
-    """Draw a confusion matrix with its counts.
+    """Plot a confusion matrix with its counts.
 
     Args:
-        matrix: int64 [K, K], rows the true class, columns the predicted one.
-        names: the K labels.
-        path_stem: the pictures' path without its suffix.
+        matrix: int64 [K, K], a row per true class, a column per predicted class.
+        names: the K class names.
+        path_stem: path of the plots without suffix.
 
     Raises:
-        StorageError: a picture cannot be written.
+        StorageError: a plot cannot be written.
     """
     classes = len(names)
     side = 3.0 + 0.5 * classes
@@ -106,7 +106,7 @@ def plot_confusion(matrix: NDArray[np.int64], names: Sequence[str], path_stem: P
     with mpl.rc_context({**STYLE, "axes.grid": False}):
         figure = new_figure(side, side)
         axes = figure.subplots()
-        # The square root lifts the rare mistakes, which are what one looks for, off the ground.
+        # The square root makes rare mistakes, which are of most interest, visible.
         axes.imshow(np.sqrt(share), cmap="Blues", vmin=0.0, vmax=1.0)
         for row, column in np.ndindex(matrix.shape):
             count = int(matrix[row, column])

@@ -24,6 +24,7 @@ from cnnkit.errors import MissingError
 from cnnkit.graph.architecture import Architecture
 from cnnkit.runs.training_state import fresh_state
 from cnnkit.system.cpu import cpu_name
+from cnnkit.train.engines.base import EngineSettings
 from cnnkit.train.engines.native import NativeEngine
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def run_parity(
         raise MissingError.package("torch", "comparing the engines") from error
     steps = len(split.images) // BATCH
     architecture = Architecture()
-    arguments = (architecture, split, LEARNING_RATE, "cpu", fresh_state(architecture, 0))
+    settings = EngineSettings(architecture, split, fresh_state(architecture, 0), LEARNING_RATE)
 
     def losses(name: str, engine: Any) -> Losses:
         found: list[float] = []
@@ -123,12 +124,12 @@ def run_parity(
                 found += some
         return np.array(found)
 
-    native = losses("native", NativeEngine(*arguments))
-    ordinary = losses("PyTorch", TorchEngine(*arguments))
+    native = losses("native", NativeEngine(settings))
+    ordinary = losses("PyTorch", TorchEngine(settings))
     switch: Any = torch.backends.mkldnn.set_flags
     enabled = switch(_enabled=False)[0]
     try:
-        plain = losses("PyTorch without oneDNN", TorchEngine(*arguments))
+        plain = losses("PyTorch without oneDNN", TorchEngine(settings))
     finally:
         switch(_enabled=enabled)
     return Parity(native, ordinary, plain, steps)

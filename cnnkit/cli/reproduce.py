@@ -1,4 +1,4 @@
-"""`cnnkit reproduce`: the published experiments again, judged."""
+"""`cnnkit reproduce`: repeat the published experiments and compare the results."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ STYLES = {"holds": "green", "holds in part": "yellow", "does not hold": "red"}
 
 
 def reproduce(
-    seeds: Annotated[int, typer.Option(help="Runs for each learning rate, 3 or more.")] = 3,
+    seeds: Annotated[int, typer.Option(help="Runs per learning rate, 3 or more.")] = 3,
     engine: Annotated[
-        str, typer.Option(help="native, torch, or auto: native where it can.")
+        str, typer.Option(help="native, torch, or auto: native where possible.")
     ] = "auto",
     data: DataOption = None,
     output: Annotated[
@@ -30,17 +30,17 @@ def reproduce(
             "-o",
             metavar="DIR",
             show_default="runs/reproduce/mnist-<engine>",
-            help="The report's folder; a reproduction that stands there goes on.",
+            help="The report's folder; a reproduction in it is resumed.",
         ),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Run the published experiments several times each, and judge every published figure.
+    """Repeat the published experiments with several seeds and evaluate every published claim.
 
-    Writes report.html, report.md, report.json and the figures, one process a core. After an
-    interruption the same command goes on. A claim that does not hold is a result: the exit code
-    is 0.
+    Trains in one process per core and writes report.html, report.md, report.json and figures. After
+    an interruption, the same command continues. A claim that does not hold is a result, not an
+    error: the exit code is 0.
     """
     from cnnkit.reproduce import run as reproduction
     from cnnkit.reproduce.plan import ReproduceConfig
@@ -48,30 +48,30 @@ def reproduce(
 
     config = ReproduceConfig(seeds=seeds, engine=engine, data=data, output=output)
     try:
-        found = reproduction.reproduce(config, stderr(quiet))
+        findings = reproduction.reproduce(config, stderr(quiet))
     except TrainingInterruptedError as stop:
         fail(str(stop))
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if json:
-        emit_json("reproduce", found.to_json())
+        emit_json("reproduce", findings.to_json())
     else:
-        show(found)
+        show(findings)
 
 
-def show(found: Findings) -> None:
-    """Print every verdict and where the report is."""
+def show(findings: Findings) -> None:
+    """Print every verdict and the paths of the reports."""
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for title in ("published", "ours", "verdict"):
         table.add_column(title, overflow="fold")
-    for claim in found.claims:
+    for claim in findings.claims:
         style = STYLES[claim.verdict]
         table.add_row(claim.claim, claim.ours, f"[{style}]{claim.verdict}[/{style}]")
-    console, best = stdout(), found.choice.best
+    console, best = stdout(), findings.selection.best
     console.print(table)
-    console.print(f"{len(found.claims)} published statements: {found.summary}")
+    console.print(f"{len(findings.claims)} published statements: {findings.summary}")
     accuracy = best.test_accuracy.mean
     console.print(f"validation chooses learning rate {best.rate:g}: {accuracy:.2%} right")
-    for path in found.reports:
+    for path in findings.reports:
         console.print(f"report    {path}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`cnnkit sweep`: which choices train best, judged on validation images."""
+"""`cnnkit sweep`: find the settings that train best, by validation accuracy."""
 
 from __future__ import annotations
 
@@ -13,48 +13,47 @@ from cnnkit.errors import EXIT_INTERRUPTED, InputError, VerdictError
 if TYPE_CHECKING:
     from cnnkit.sweep.results import SweepResult
 
-WIDTH = 120  # of a table that goes to a file or a pipe
+WIDTH = 120  # of a table written to a file or a pipe
 EXTRA = {"allow_extra_args": True, "ignore_unknown_options": True}  # the axes
 
 
 def sweep(
     context: typer.Context,
     seeds: Annotated[
-        int, typer.Option(help="Runs of each setting, with the seeds 0, 1, …: mean ± deviation.")
+        int, typer.Option(help="Runs per setting, with the seeds 0, 1, …: mean ± deviation.")
     ] = 1,
     random: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Draw N settings instead of trying every combination."),
+        typer.Option(metavar="N", help="Try N random settings instead of every combination."),
     ] = None,
     data: DataOption = None,
     name: Annotated[
         str | None,
         typer.Option(
-            show_default="made of the choices that do not vary",
-            help="The folder under runs/sweep; known settings in it are not trained again.",
+            show_default="derived from the settings that do not vary",
+            help="The folder under runs/sweep; finished runs in it are not trained again.",
         ),
     ] = None,
     ray: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Train on the machines of this Ray cluster instead: an address, 'auto' for the "
-            "one of this machine, 'local' to start one here. Needs cnnkit[ray].",
+            help="Train on a Ray cluster: its address, 'auto' for the cluster that this machine "
+            "belongs to, or 'local' to start one here. Needs cnnkit[ray].",
         ),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train with every combination of choices and rank them on validation images.
+    """Train every combination of settings and rank them by validation accuracy.
 
-    Any option of `cnnkit train` takes several values here, with commas between them:
-    `cnnkit sweep --lr 1e-4,1e-3 --batch-size 16,64 --seeds 3 --epochs 5`. An option that takes a
-    list itself is repeated instead. With --random, `--lr 1e-5..1e-2` is a range to draw from, every
-    order of magnitude alike.
+    Any option of `cnnkit train` takes several values here, separated by commas:
+    `cnnkit sweep --lr 1e-4,1e-3 --batch-size 16,64 --seeds 3 --epochs 5`. Repeat an option that
+    takes a list itself. With --random, `--lr 1e-5..1e-2` is a range to sample from log-uniformly.
 
-    One process a core. --val-split is 0.1 unless given: the best setting is chosen on these images,
-    and the test set only stands beside. The same command goes on after an interruption, and with
-    more values or seeds trains only what is new. Exits with 1 if every setting diverged.
+    Trains in one process per core. --val-split defaults to 0.1: the best setting is chosen on these
+    images; test accuracy is only reported. After an interruption the same command continues; with
+    more values or seeds it trains only the new runs. Exits with 1 if every setting diverged.
     """
     from dataclasses import replace
 
@@ -80,26 +79,28 @@ def sweep(
 
 
 def read_choices(arguments: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the axes, and the choices with one value, of options that typer does not know.
+    """Return the axes, and the settings with one value, from options that typer does not know.
 
     Raises:
-        InputError: an option that is no choice of a training, or without values.
+        InputError: an option is not a setting of a training, or has no value.
     """
-    from cnnkit.sweep.axes import Range, read_axis
+    from cnnkit.sweep.axes import Range, parse_axis
 
     given: dict[str, list[str]] = {}
-    words = iter(arguments)
-    for word in words:
-        option, equals, text = word.partition("=")
+    remaining = iter(arguments)
+    for argument in remaining:
+        option, equals, text = argument.partition("=")
         if not option.startswith("--"):
-            raise InputError(word, "stands alone", "give options with values, such as --lr 0.001")
-        value = text if equals else next(words, "--")
+            raise InputError(
+                argument, "is not an option", "give options with values, as in --lr 0.001"
+            )
+        value = text if equals else next(remaining, "--")
         if value.startswith("--"):
-            raise InputError(option, "has no value", "give one or more, with commas")
+            raise InputError(option, "has no value", "give one or more, separated by commas")
         given.setdefault(option, []).append(value)
     axes: dict[str, Any] = {}
     for option, texts in given.items():
-        field, axis = read_axis(option, texts)
+        field, axis = parse_axis(option, texts)
         if field in axes:
             raise InputError(option, "is given twice", "give all its values at once")
         axes[field] = axis
@@ -108,7 +109,7 @@ def read_choices(arguments: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def show(result: SweepResult) -> None:
-    """Print the settings, best first, where they are written, and what to do next."""
+    """Print the settings, best first, the files written, and what to do next."""
     console = stdout()
     if not console.is_terminal:
         console.width = WIDTH

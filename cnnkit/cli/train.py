@@ -10,92 +10,116 @@ import typer
 from cnnkit.cli.options import DataOption, JsonOption, QuietOption
 from cnnkit.cli.output import emit_json, fail, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED, InputError
+from cnnkit.train.config import TrainConfig, option_name
 
 if TYPE_CHECKING:
     from cnnkit.train.trainer import TrainResult
 
-# None means "not given": what is not given is TrainConfig's to say, or the run's with --resume.
-# The defaults stand here a second time only for --help, which must not wait for NumPy.
+# None means "not given": TrainConfig then supplies the default, or the run itself with --resume.
+DEFAULTS = TrainConfig()
+
+
+def default(field: str) -> str:
+    """Return the default of a field of TrainConfig as text for --help."""
+    value = getattr(DEFAULTS, field)
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def train(
     dataset: Annotated[
         str | None,
-        typer.Option(metavar="NAME", show_default="mnist", help="mnist or fashion-mnist."),
+        typer.Option(
+            metavar="NAME", show_default=default("dataset"), help="mnist or fashion-mnist."
+        ),
     ] = None,
     data: DataOption = None,
     channels: Annotated[
         str | None,
         typer.Option(
-            metavar="LIST", show_default="16,4", help="Channels of each block, 1 to 4 of them."
+            metavar="LIST",
+            show_default=default("channels"),
+            help="Output channels of each block; 1 to 4 blocks.",
         ),
     ] = None,
     kernel: Annotated[
         int | None,
-        typer.Option(show_default="3", help="Side of the blocks' convolutions, padded by half."),
+        typer.Option(
+            show_default=default("kernel"),
+            help="Kernel size of the convolutions; the padding is half of it.",
+        ),
     ] = None,
     pool: Annotated[
-        int | None, typer.Option(show_default="2", help="Side of the blocks' pool windows.")
+        int | None,
+        typer.Option(show_default=default("pool"), help="Kernel size and stride of the max-pools."),
     ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(
-            show_default="30", help="Passes over the training images; with --resume the new total."
+            show_default=default("epochs"),
+            help="Passes over the training images; with --resume, the new total.",
         ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(show_default="16", help="Images per step.")
+        int | None, typer.Option(show_default=default("batch_size"), help="Images per step.")
     ] = None,
     lr: Annotated[
-        float | None, typer.Option("--lr", show_default="0.0001", help="Adam's learning rate.")
+        float | None,
+        typer.Option("--lr", show_default=default("learning_rate"), help="Adam's learning rate."),
     ] = None,
     schedule: Annotated[
         str | None,
         typer.Option(
-            show_default="constant",
-            help="How the rate goes on: constant, cosine (half a cosine towards 0, per epoch), or "
-            "step (a tenth after each third of the epochs).",
+            show_default=default("schedule"),
+            help="How the learning rate changes from epoch to epoch: constant, cosine (half a "
+            "cosine towards 0) or step (divided by 10 after each third of the epochs).",
         ),
     ] = None,
     weight_decay: Annotated[
-        float | None, typer.Option(show_default="0", help="AdamW's weight decay; 0 is plain Adam.")
+        float | None,
+        typer.Option(
+            show_default=default("weight_decay"), help="AdamW's weight decay; 0 is plain Adam."
+        ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
-            show_default="0",
-            help="Fixes initial weights, order of images and split: "
-            "the same seed gives the same bits on the same machine.",
+            show_default=default("seed"),
+            help="Determines initial weights, shuffling and validation split: "
+            "the same seed gives bit-identical results on the same machine.",
         ),
     ] = None,
     device: Annotated[
         str | None,
         typer.Option(
-            show_default="auto",
-            help="auto, cpu, cuda or mps. auto is the CPU, where runs repeat to the bit.",
+            show_default=default("device"),
+            help="auto, cpu, cuda or mps. auto is the CPU, where results are bit-reproducible.",
         ),
     ] = None,
     engine: Annotated[
         str | None,
         typer.Option(
-            show_default="auto",
-            help="native (cnnkit's own, on the CPU), torch, or auto: native where it can. "
-            "A run resumes in its own.",
+            show_default=default("engine"),
+            help="native (cnnkit's own, on the CPU), torch, or auto: native where possible. "
+            "A run resumes with the engine it started with.",
         ),
     ] = None,
     val_split: Annotated[
         float | None,
         typer.Option(
-            show_default="0",
-            help="Share of the training images kept for validation; "
-            "the weights of the lowest validation loss are then the ones kept.",
+            show_default=default("val_split"),
+            help="Fraction of the training images held out for validation; "
+            "the run then keeps the weights with the lowest validation loss.",
         ),
     ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
-            show_default="none",
-            help="Stop after so many epochs without a lower validation loss; needs --val-split.",
+            show_default=default("patience"),
+            help="Stop after this many epochs without a lower validation loss; needs --val-split.",
         ),
     ] = None,
     output: Annotated[
@@ -104,7 +128,7 @@ def train(
             "--output",
             "-o",
             metavar="DIR",
-            show_default="runs/train/mnist-<n>",
+            show_default=f"runs/train/{default('dataset')}-<n>",
             help="The run folder; must be new or empty.",
         ),
     ] = None,
@@ -112,19 +136,18 @@ def train(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="Go on with this run folder after an interruption, to the "
-            "same bits; with --epochs, extend a finished run.",
+            help="Resume this run folder after an interruption, with bit-identical results; "
+            "with --epochs, extend a finished run.",
         ),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train the network and write a run folder: weights, metrics, pictures, manifest.
+    """Train a network and write a run folder: weights, metrics, plots, manifest.
 
-    The defaults are the published ones. The test set is measured after every epoch and never
-    chooses anything. Ctrl-C keeps every complete epoch and prints the command that goes on.
-    Started by torchrun, PyTorch's engine trains in all its processes, each with its share of
-    every batch.
+    The defaults are the published hyperparameters. The test set is evaluated after every epoch and
+    influences nothing. Ctrl-C keeps all complete epochs and prints the command that resumes the
+    run. With torchrun, PyTorch's engine trains in all processes, each on its share of every batch.
     """
     given = {
         "dataset": dataset, "channels": channels and numbers("--channels", channels),
@@ -134,22 +157,20 @@ def train(
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
-        refuse_with_resume(given)
-    from cnnkit import train as training
-    from cnnkit.train import distributed
-    from cnnkit.train.config import TrainConfig
+        reject_with_resume(given)
+    from cnnkit.train import distributed, trainer
     from cnnkit.train.loop import TrainingInterruptedError
 
-    trainer = distributed if distributed.launched() else training
+    here = distributed if distributed.launched() else trainer
 
     try:
         if resume is not None:
-            result = trainer.resume(resume, epochs, data, stderr(quiet))
+            result = here.resume(resume, epochs, data, stderr(quiet))
         else:
             given |= {} if epochs is None else {"epochs": epochs}
-            # Typer has checked the types that a dictionary of options loses.
+            # Typer has checked the types, which the dictionary does not keep.
             config = TrainConfig(data=data, **given)  # type: ignore[arg-type]
-            result = trainer.train(config, stderr(quiet))
+            result = here.train(config, stderr(quiet))
     except TrainingInterruptedError as stop:
         fail(str(stop))
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -160,27 +181,25 @@ def train(
 
 
 def numbers(option: str, text: str) -> tuple[int, ...]:
-    """Return the whole numbers that an option lists with commas between them."""
+    """Return the integers of a comma-separated list."""
     try:
-        return tuple(int(word) for word in text.split(","))
+        return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise InputError(option, f"is {text}", "give whole numbers, such as 16,4") from None
 
 
-def refuse_with_resume(given: dict[str, Any]) -> None:
-    """Raise InputError for an option that a run has settled already."""
-    flags = {"learning_rate": "--lr"}
+def reject_with_resume(given: dict[str, Any]) -> None:
+    """Raise InputError if settings are given that a run to resume already has."""
     if given:
-        names = [flags.get(name, f"--{name.replace('_', '-')}") for name in given]
         raise InputError(
-            ", ".join(names),
-            "is already settled by the run that --resume goes on with",
-            "leave out all but --epochs and --data, or start another run",
+            ", ".join(map(option_name, given)),
+            "cannot change when a run is resumed",
+            "leave out all but --epochs and --data, or start a new run",
         )
 
 
 def show(result: TrainResult) -> None:
-    """Print what a training left and what to do next."""
+    """Print the result of a training and what to do next."""
     console, folder = stdout(), result.folder
     kept = f"epoch {result.kept_epoch} of {len(result.history)}"
     console.print(f"test accuracy {result.test_accuracy:.2%} ({kept}; {result.seconds:.0f} s)")

@@ -1,8 +1,8 @@
-"""The published experiments again, with runs enough to judge them.
+"""The published experiments, repeated with several seeds and compared with the publication.
 
-    plan → trainings (`train.jobs`) → sample → criteria, paper_claims, model_selection → report
+    plan → trainings (`train.jobs`) → trained_run → criteria, paper_claims, model_selection → report
 
-`cnnkit.reproduce.run` does it all.
+`reproduce(ReproduceConfig())` does all of it.
 """
 
 from __future__ import annotations

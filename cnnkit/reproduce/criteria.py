@@ -1,6 +1,6 @@
-"""From numbers to one of three verdicts: `judge_number("table 1", ...).verdict`.
+"""From the runs' numbers to one of three verdicts: `evaluate_number("table 1", ...).verdict`.
 
-Every verdict follows by one of RULES from the numbers of all runs; none is left out.
+Every verdict follows from the numbers of all runs by one of RULES; no run is left out.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.reproduce.sample import Run, Sample
-from cnnkit.reproduce.spread import Spread
+from cnnkit.reproduce.statistics import Sample, Spread
+from cnnkit.reproduce.trained_run import TrainedRun
 
 
 class Verdict(StrEnum):
-    """How a claim fares."""
+    """Whether our runs confirm a claim."""
 
     HOLDS = "holds"
     PARTLY = "holds in part"
@@ -42,14 +42,14 @@ RULES = (
 
 @dataclass(frozen=True)
 class Claim:
-    """A published statement beside ours.
+    """A published statement and what our runs say about it.
 
     Attributes:
         place: where it was published.
         claim: the statement.
         ours: what our runs show.
         verdict: whether it holds.
-        reason: the numbers that decided.
+        reason: the numbers that decide it.
     """
 
     place: str
@@ -64,23 +64,23 @@ class Claim:
 
 
 def loss_text(value: float) -> str:
-    """Return a loss as the report writes it."""
+    """Return a loss as text for the report."""
     return f"{value:.3f}"
 
 
 def share_text(value: float) -> str:
-    """Return a share from 0 to 1 in percent."""
+    """Return a fraction from 0 to 1 as a percentage."""
     return f"{value:.2%}"
 
 
 def points_text(value: float) -> str:
-    """Return the difference of two shares in percentage points."""
+    """Return the difference of two fractions in percentage points."""
     return f"{100 * value:.2f} points"
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """How numbers of a kind are written, and how high they can be; none is below 0."""
+    """How a kind of number is formatted, and its largest possible value; the smallest is 0."""
 
     text: Callable[[float], str]
     difference: Callable[[float], str]
@@ -91,25 +91,25 @@ LOSS = Quantity(loss_text, loss_text, math.inf)
 SHARE = Quantity(share_text, points_text, 1.0)
 
 
-def judge_number(
+def evaluate_number(
     place: str,
     claim: str,
-    runs: Sequence[Run],
-    measure: Callable[[Run], float | None],
+    runs: Sequence[TrainedRun],
+    measure: Callable[[TrainedRun], float | None],
     published: float,
     known: float,
     quantity: Quantity = LOSS,
 ) -> Claim:
-    """Judge a published number by the first of RULES.
+    """Compare a published number with ours by the first of RULES.
 
     Args:
         place: where it was published.
         claim: the statement.
-        runs: all of them.
-        measure: gives the number of one run; None if the run has none.
-        published: the number.
-        known: it is known to ± this.
-        quantity: what kind of number it is.
+        runs: all runs with the same settings.
+        measure: returns the number of one run; None if the run has none.
+        published: the published number.
+        known: the uncertainty of the published number, ±.
+        quantity: the kind of number.
     """
     measured = [measure(run) for run in runs]
     values = [value for value in measured if value is not None]
@@ -137,10 +137,14 @@ def judge_number(
     return Claim(place, claim, sample.text(quantity.text), verdict, reason)
 
 
-def judge_runs(
-    place: str, claim: str, runs: Sequence[Run], is_true: Callable[[Run], bool], numbers: str
+def evaluate_runs(
+    place: str,
+    claim: str,
+    runs: Sequence[TrainedRun],
+    is_true: Callable[[TrainedRun], bool],
+    numbers: str,
 ) -> Claim:
-    """Judge a statement about each run by the second of RULES; `numbers` say what was seen."""
+    """Test a statement on every run by the second of RULES; `numbers` become the reason."""
     true = sum(map(is_true, runs))
     if true == len(runs):
         verdict = Verdict.HOLDS
@@ -149,8 +153,8 @@ def judge_runs(
     return Claim(place, claim, f"true of {true} of {len(runs)} runs", verdict, numbers)
 
 
-def judge_spread(runs: Sequence[Run]) -> Claim:
-    """Judge by the third of RULES that the runs' spread grows towards the end."""
+def evaluate_spread(runs: Sequence[TrainedRun]) -> Claim:
+    """Test by the third of RULES the claim that the runs' spread grows towards the end."""
     place = "figure 4"
     claim = "At 0.0001 runs spread little early on, more towards the end"
     if not all(run.complete for run in runs):

@@ -1,4 +1,4 @@
-"""What a reproduction found: `findings.verdicts`, `findings.to_json()`."""
+"""The results of a reproduction: `findings.verdicts`, `findings.to_json()`."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ from pathlib import Path
 from typing import Any
 
 from cnnkit.reproduce.criteria import Claim, Verdict
-from cnnkit.reproduce.model_selection import Choice
+from cnnkit.reproduce.model_selection import ModelSelection
 from cnnkit.reproduce.plan import ReproduceConfig
-from cnnkit.reproduce.sample import Run
+from cnnkit.reproduce.trained_run import TrainedRun
 
 REPORTS = ("report.html", "report.md", "report.json")
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found.
+    """The results.
 
     Attributes:
-        config: every choice.
+        config: all settings.
         claims: each published statement with its verdict.
-        runs: every training of the published kind.
-        choice: every training with validation images, and the learning rate that it chose.
-        machine: what the last training ran on, as in its manifest.
-        seconds: how long `published` and `validation` trainings were under way, by the clock; None
-            where one was interrupted.
+        runs: all trainings with the published settings.
+        selection: all trainings with validation images, and the learning rate they select.
+        machine: software and hardware of the last training, as in its manifest.
+        seconds: wall-clock time of the `published` and `validation` trainings; None if one of them
+            was interrupted.
     """
 
     config: ReproduceConfig
     claims: Sequence[Claim]
-    runs: Sequence[Run]
-    choice: Choice
+    runs: Sequence[TrainedRun]
+    selection: ModelSelection
     machine: dict[str, Any]
     seconds: dict[str, float | None]
 
     @property
     def reports(self) -> list[Path]:
-        """The reports' paths."""
+        """The paths of the reports."""
         return [self.config.folder / name for name in REPORTS]
 
     @property
     def verdicts(self) -> dict[Verdict, int]:
-        """How many claims have each verdict."""
+        """Number of claims by verdict."""
         counts = Counter(claim.verdict for claim in self.claims)
         return {verdict: counts[verdict] for verdict in Verdict}
 
     @property
     def summary(self) -> str:
-        """The verdicts in words."""
+        """The number of claims by verdict, as text."""
         return ", ".join(f"{verdict}: {number}" for verdict, number in self.verdicts.items())
 
     def to_json(self) -> dict[str, Any]:
@@ -62,9 +62,9 @@ class Findings:
             "verdicts": self.verdicts,
             "claims": [claim.to_json() for claim in self.claims],
             "runs": [run.to_json() for run in self.runs],
-            "choice": self.choice.to_json(),
+            "choice": self.selection.to_json(),
             "validation_runs": [
-                run.to_json() for candidate in self.choice.candidates for run in candidate.runs
+                run.to_json() for candidate in self.selection.candidates for run in candidate.runs
             ],
             "machine": self.machine,
             "wall_clock_seconds": self.seconds,

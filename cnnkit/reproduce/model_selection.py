@@ -1,6 +1,7 @@
-"""What was recommended and not done: `choose(runs).best.rate`, and what stopping early costs.
+"""Selecting a learning rate by validation loss: `select_learning_rate(runs).best.rate`.
 
-Nothing here looks at the test images but to report: the validation loss chooses.
+The publication recommends this and early stopping, but does neither. Test accuracies are reported
+here and play no part in the selection.
 """
 
 from __future__ import annotations
@@ -10,39 +11,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cnnkit.reproduce.sample import Run, Sample
+from cnnkit.reproduce.statistics import Sample
+from cnnkit.reproduce.trained_run import TrainedRun
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One learning rate, trained with validation images and patience.
+    """One learning rate, trained with validation images and early stopping.
 
     Attributes:
         rate: the learning rate.
-        runs: one a seed.
+        runs: one per seed.
     """
 
     rate: float
-    runs: Sequence[Run]
+    runs: Sequence[TrainedRun]
 
     @property
     def validation_loss(self) -> Sample:
-        """Of each run's kept epoch; infinite for a run that kept none."""
+        """Validation loss of each run's kept epoch; infinite if no epoch was kept."""
         return Sample([run.kept["validation_loss"] if run.kept else math.inf for run in self.runs])
 
     @property
     def test_accuracy(self) -> Sample:
-        """Of each run's kept epoch; 0 for a run that kept none."""
+        """Test accuracy of each run's kept epoch; 0 if no epoch was kept."""
         return Sample([run.test_accuracy for run in self.runs])
 
     @property
     def epochs(self) -> list[int]:
-        """How many each run took, patience included."""
+        """Number of epochs of each run, including the patience."""
         return [len(run.history) for run in self.runs]
 
     @property
     def seconds(self) -> float:
-        """What all its runs cost."""
+        """Training time of all its runs."""
         return sum(run.seconds for run in self.runs)
 
     def to_json(self) -> dict[str, Any]:
@@ -58,36 +60,36 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """All candidates.
+class ModelSelection:
+    """All candidates and the best one.
 
     Attributes:
-        candidates: one a learning rate, in ascending order.
+        candidates: one per learning rate, in ascending order.
     """
 
     candidates: Sequence[Candidate]
 
     @property
     def best(self) -> Candidate:
-        """That of the lowest mean validation loss."""
+        """The candidate with the lowest mean validation loss."""
         return min(self.candidates, key=lambda candidate: candidate.validation_loss.mean)
 
     @property
     def published(self) -> Candidate:
-        """The published learning rate, stopped early."""
+        """The published learning rate, here with early stopping."""
         return self.candidates[0]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the choice as JSON values."""
+        """Return the selection as JSON values."""
         return {
             "chosen": self.best.rate,
             "candidates": [candidate.to_json() for candidate in self.candidates],
         }
 
 
-def choose(runs: Sequence[Run]) -> Choice:
-    """Return the candidates among runs that were trained with validation images."""
+def select_learning_rate(runs: Sequence[TrainedRun]) -> ModelSelection:
+    """Group runs that were trained with validation images into candidates."""
     rates = sorted({run.learning_rate for run in runs})
-    return Choice(
+    return ModelSelection(
         [Candidate(rate, [run for run in runs if run.learning_rate == rate]) for rate in rates]
     )

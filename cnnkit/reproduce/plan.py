@@ -1,9 +1,9 @@
-"""Which trainings a reproduction needs: `plan = published_runs(ReproduceConfig(), folder)`.
+"""The trainings of a reproduction: `configs = published_runs(ReproduceConfig())`.
 
-Every training has a folder of its own under the report's, named by its choices:
+Every training has a folder under the report's, named after its settings:
 
     runs/published/lr-0.0001-seed-0     as published: all images, 30 epochs
-    runs/validation/lr-0.0001-seed-0    as recommended: a tenth held back, stopped by patience
+    runs/validation/lr-0.0001-seed-0    as recommended: a tenth held out, early stopping
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from pathlib import Path
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import Architecture
 from cnnkit.runs.find import RUNS
-from cnnkit.train.config import TrainConfig
-from cnnkit.train.engines.base import ENGINES, choose_engine
+from cnnkit.train.config import ENGINES, TrainConfig
+from cnnkit.train.engines.base import choose_engine
 
 RATES = (1e-4, 0.01, 0.05)  # as published
-CANDIDATES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.05)  # to choose from: the published and between them
-VALIDATION, PATIENCE = 0.1, 3  # share of the training images, and epochs
-FEWEST_SEEDS, FEWEST_EPOCHS = 3, 6  # for a deviation; for an early and a late part of a curve
+CANDIDATES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.05)  # the published rates and some between them
+VALIDATION, PATIENCE = 0.1, 3  # fraction of the training images; epochs
+MIN_SEEDS, MIN_EPOCHS = 3, 6  # for a standard deviation; for an early and a late sixth of a curve
 
 
 @dataclass(frozen=True)
 class ReproduceConfig:
-    """Every choice of a reproduction.
+    """All settings of a reproduction.
 
     Attributes:
-        seeds: runs for each learning rate, with the seeds 0, 1, …
-        engine: what trains: `native`, `torch` or `auto`, as in `TrainConfig`.
-        data: a folder with the four IDX files; None means MNIST from the cache or the network.
-        epochs: of each run, 30 as published; fewer serve for a quick look only.
+        seeds: runs per learning rate, with the seeds 0, 1, …
+        engine: `native`, `torch` or `auto`, as in `TrainConfig`.
+        data: a folder with the four IDX files; None means MNIST from the cache or a download.
+        epochs: of each run, 30 as published; fewer are only a preview.
         output: the report's folder; None means `runs/reproduce/mnist-<engine>`.
     """
 
@@ -42,40 +42,40 @@ class ReproduceConfig:
     output: Path | None = None
 
     def check(self) -> None:
-        """Raise InputError for a value that makes no reproduction."""
+        """Raise InputError for an invalid value."""
         rules = (
-            ("--seeds", self.seeds, self.seeds >= FEWEST_SEEDS, f"{FEWEST_SEEDS} or more"),
+            ("--seeds", self.seeds, self.seeds >= MIN_SEEDS, f"{MIN_SEEDS} or more"),
             ("--engine", self.engine, self.engine in ENGINES, f"one of {', '.join(ENGINES)}"),
-            ("epochs", self.epochs, self.epochs >= FEWEST_EPOCHS, f"{FEWEST_EPOCHS} or more"),
+            ("epochs", self.epochs, self.epochs >= MIN_EPOCHS, f"{MIN_EPOCHS} or more"),
         )
-        for option, value, good, wanted in rules:
-            if not good:
-                raise InputError(option, f"is {value}", f"make it {wanted}")
+        for option, value, valid, allowed in rules:
+            if not valid:
+                raise InputError(option, f"is {value}", f"make it {allowed}")
 
     @property
     def folder(self) -> Path:
-        """The report's folder: the same for the same engine, so that the same call goes on."""
+        """The report's folder; by default named after the engine, so a repeated call resumes."""
         engine = choose_engine(self.engine, "auto", Architecture())
         return self.output or RUNS / "reproduce" / f"mnist-{engine}"
 
 
 def published_runs(config: ReproduceConfig) -> list[TrainConfig]:
-    """Return the published trainings, once a seed."""
+    """Return the configs of the published trainings, one per learning rate and seed."""
     return [
-        _training(config, "published", rate, seed) for rate in RATES for seed in range(config.seeds)
+        _config(config, "published", rate, seed) for rate in RATES for seed in range(config.seeds)
     ]
 
 
 def validation_runs(config: ReproduceConfig) -> list[TrainConfig]:
-    """Return the trainings that choose a learning rate and stop early, once a seed."""
+    """Return the configs with validation and early stopping, one per candidate and seed."""
     return [
-        _training(config, "validation", rate, seed, VALIDATION, PATIENCE)
+        _config(config, "validation", rate, seed, VALIDATION, PATIENCE)
         for rate in CANDIDATES
         for seed in range(config.seeds)
     ]
 
 
-def _training(
+def _config(
     config: ReproduceConfig,
     kind: str,
     rate: float,

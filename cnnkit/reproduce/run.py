@@ -1,6 +1,6 @@
-"""Train, judge, write: `reproduce(ReproduceConfig())`.
+"""Train, compare with the publication, write the report: `reproduce(ReproduceConfig())`.
 
-The same call after an interruption does what is left: finished trainings are taken as they are.
+Repeating the call after an interruption does the rest: finished trainings are not repeated.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from rich.console import Console
 from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import FORMAT_VERSION
 from cnnkit.reproduce.findings import Findings
-from cnnkit.reproduce.model_selection import choose
-from cnnkit.reproduce.paper_claims import judge
+from cnnkit.reproduce.model_selection import select_learning_rate
+from cnnkit.reproduce.paper_claims import evaluate_claims
 from cnnkit.reproduce.plan import ReproduceConfig, published_runs, validation_runs
-from cnnkit.reproduce.sample import Run
+from cnnkit.reproduce.trained_run import TrainedRun
 from cnnkit.runs.folder import MANIFEST_FILE
 from cnnkit.runs.state import read_state
 from cnnkit.system.files import read_bytes, write_text
@@ -27,18 +27,18 @@ from cnnkit.train.jobs.pool import Outcome, run_jobs
 
 
 def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findings:
-    """Train what is not trained yet, judge it, and write figures and reports.
+    """Train what is not trained yet, evaluate the claims, and write figures and reports.
 
     Args:
-        config: all choices.
+        config: all settings.
         console: where to show progress; None shows nothing.
 
     Raises:
-        InputError: a bad choice, bad data, or a folder that holds something else.
-        MissingError: a package is not here.
-        NetworkError: the data cannot be fetched.
+        InputError: an invalid setting, invalid data, or a folder that holds something else.
+        MissingError: a package is not installed.
+        NetworkError: the data cannot be downloaded.
         StorageError: the folder cannot be written.
-        TrainingInterruptedError: SIGINT or SIGTERM came; complete epochs are kept.
+        TrainingInterruptedError: SIGINT or SIGTERM was received; complete epochs are kept.
     """
     config.check()
     require_packages(config.engine)
@@ -48,23 +48,23 @@ def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findin
     plan = published_runs(config)
     outcomes = run_jobs([*plan, *validation_runs(config)], console)
     published, validation = outcomes[: len(plan)], outcomes[len(plan) :]
-    runs = [Run.read(outcome) for outcome in published]
-    found = Findings(
+    runs = [TrainedRun.read(outcome) for outcome in published]
+    findings = Findings(
         config=config,
-        claims=judge(runs),
+        claims=evaluate_claims(runs),
         runs=runs,
-        choice=choose([Run.read(outcome) for outcome in validation]),
+        selection=select_learning_rate([TrainedRun.read(outcome) for outcome in validation]),
         machine=read_state(published[-1].folder).sessions[-1],
         seconds={"published": _seconds(published), "validation": _seconds(validation)},
     )
-    write_reports(found)
-    document = {"format_version": FORMAT_VERSION, **found.to_json()}
+    write_reports(findings)
+    document = {"format_version": FORMAT_VERSION, **findings.to_json()}
     write_text(config.folder / "report.json", json.dumps(document, indent=2) + "\n")
-    return found
+    return findings
 
 
 def _seconds(outcomes: Sequence[Outcome]) -> float | None:
-    """Return how long at least one run was under way; None if one of them was interrupted."""
+    """Return for how long at least one run was active; None if a run was interrupted."""
     spans = []
     for outcome in outcomes:
         sessions = read_state(outcome.folder).sessions
@@ -81,7 +81,7 @@ def _seconds(outcomes: Sequence[Outcome]) -> float | None:
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise InputError for a folder that holds anything but a reproduction."""
+    """Raise InputError for a folder that holds anything other than a reproduction."""
     known = (folder / "runs" / "published").is_dir()
     if folder.exists() and not known and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(folder, "is not an empty folder", "choose another --output")

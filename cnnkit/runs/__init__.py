@@ -1,4 +1,4 @@
-"""Run folders on disk: the training state, what is published, and which run is meant."""
+"""Run folders: the training state, the files published from it, and finding a run's weights."""
 
 from __future__ import annotations
 

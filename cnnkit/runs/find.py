@@ -1,4 +1,4 @@
-"""Which run is meant: `find_weights(None)` is the newest run's weights file."""
+"""Find runs and their weights: `find_weights(None)` is the weights file of the newest run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ WEIGHTS_FILE, CONFIG_FILE = "weights.safetensors", "config.json"
 
 
 def find_weights(path: Path | None) -> Path:
-    """Return the weights file that a person means: a file, a run folder, or the newest run.
+    """Return the weights file of `path`: the file itself, a run folder's, or the newest run's.
 
     Raises:
-        InputError: there is none.
+        InputError: no weights were found.
     """
     if path is None:
         found = sorted(RUNS.glob(f"*/*/{WEIGHTS_FILE}"), key=lambda file: file.stat().st_mtime)
@@ -26,7 +26,7 @@ def find_weights(path: Path | None) -> Path:
             raise InputError(
                 RUNS,
                 "holds no run with a complete epoch",
-                "run `cnnkit train` first, or name a weights file",
+                "run `cnnkit train` first, or give a weights file",
             )
         return found[-1]
     if path.is_dir():
@@ -34,21 +34,21 @@ def find_weights(path: Path | None) -> Path:
             raise InputError(
                 path,
                 f"holds no {WEIGHTS_FILE}",
-                "name a run folder whose first epoch is done, or a weights file",
+                "give a run folder with a complete epoch, or a weights file",
             )
         return path / WEIGHTS_FILE
     return path
 
 
 def find_run(path: Path, digest: str) -> Weights:
-    """Return the weights, among the runs, that an artefact says it was made from.
+    """Return the weights that an artefact was exported from, looking through all runs.
 
     Args:
-        path: the artefact; a weights file or run folder is its own.
-        digest: the weights' SHA-256 in its metadata.
+        path: the artefact; a weights file or run folder is read directly.
+        digest: the SHA-256 of the weights according to the artefact's metadata.
 
     Raises:
-        InputError: no run has them.
+        InputError: no run has these weights.
     """
     if detect(path) == "weights":
         return read_weights(find_weights(path))
@@ -89,7 +89,7 @@ def _search(digest: str) -> tuple[Path, Weights] | None:
         try:
             weights = read_weights(file)
         except CnnkitError:
-            continue  # a run that is damaged or of another version is not the one
+            continue  # damaged, or of another version
         if weights.sha256 == digest:
             return file, weights
     return None

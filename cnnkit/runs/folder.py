@@ -1,13 +1,13 @@
-"""The run folder: one state file is the truth, and everything else is written from it.
+"""The run folder: everything in it is derived from one file, the training state.
 
     runs/train/mnist-1/
-        resume.safetensors   the truth: parameters, Adam's moments, history, config
+        resume.safetensors   the training state: parameters, Adam's moments, history, config
         weights.safetensors  the network to use: the last epoch, or the best on validation images
         config.json  metrics.csv  metrics.jsonl  manifest.json  train.log
         loss.png  loss.svg  confusion.png  confusion.svg
 
-The state is written first and whole. So a kill at any moment loses at most the epoch under way, and
-`publish` makes the rest agree with the state again.
+The state is written first and atomically. So a kill at any time loses at most the current epoch,
+and `publish` brings the other files up to date with the state.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from cnnkit.runs.state import RECORD, STATE_FILE, RunState
 from cnnkit.system.files import write_text
 
 MANIFEST_FILE = "manifest.json"
-FINISHED, DIVERGED = "finished", "diverged"  # how a run ends that has nothing more to train
+FINISHED, DIVERGED = "finished", "diverged"  # statuses of a run with nothing left to train
 PICTURES = ("loss.png", "loss.svg", "confusion.png", "confusion.svg")
 
 
 def publish(folder: Path, state: RunState, status: str, pictures: bool = False) -> None:
-    """Write everything but the state itself, each file whole; the manifest, with `status`, last.
+    """Write all files but the state, each atomically; the manifest, with `status`, comes last.
 
     Raises:
         StorageError: a file cannot be written.
@@ -65,7 +65,7 @@ def publish(folder: Path, state: RunState, status: str, pictures: bool = False) 
 
 
 def published_status(folder: Path) -> str | None:
-    """Return a run's last word, said when every file was written; None if there is none."""
+    """Return the status from a run's manifest, which is written last; None if there is none."""
     try:
         return str(json.loads((folder / MANIFEST_FILE).read_text())["status"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -73,46 +73,46 @@ def published_status(folder: Path) -> str | None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a kill left of a file under way, which `replacing` writes beside it."""
+    """Remove temporary files that `replacing` left behind when the process was killed."""
     for path in folder.glob(f".*.{'[0-9a-f]' * 8}.*"):
         path.unlink(missing_ok=True)
 
 
 def check_free(folder: Path) -> None:
-    """Refuse an output folder that holds anything: nothing is ever overwritten.
+    """Check that an output folder is absent or empty: nothing is ever overwritten.
 
     Raises:
-        InputError: it is neither absent nor an empty folder.
+        InputError: it is not.
     """
     if (folder / STATE_FILE).exists():
         raise InputError(
             folder,
             "already holds a run",
-            f"go on with `cnnkit train --resume {folder}`, or choose another --output",
+            f"continue it with `cnnkit train --resume {folder}`, or choose another --output",
         )
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(folder, "is not an empty folder", "choose another --output")
 
 
 def claim_folder(wanted: Path | None, parent: Path, name: str) -> Path:
-    """Make and return the run's folder: `wanted`, or the first free `parent/name-<n>`.
+    """Create and return the run folder: `wanted`, or the first free `parent/name-<n>`.
 
     Raises:
-        StorageError: it cannot be made.
+        StorageError: it cannot be created.
     """
     number = 0
     while True:
         number += 1
         folder = wanted or parent / f"{name}-{number}"
         try:
-            # A default folder that appears meanwhile belongs to another run: take the next number.
+            # A default folder that exists belongs to another run: try the next number.
             folder.mkdir(parents=True, exist_ok=wanted is not None)
             return folder
         except OSError as error:
             if wanted is None and isinstance(error, FileExistsError) and folder.exists():
                 continue
             raise StorageError(
-                folder, f"cannot be made ({error.strerror or error})", "choose another --output"
+                folder, f"cannot be created ({error.strerror or error})", "choose another --output"
             ) from error
 
 
@@ -121,7 +121,7 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
 
 
 def _csv(history: list[dict[str, Any]]) -> str:
-    """Return one row an epoch, with an empty field where nothing was measured."""
+    """Return one row per epoch, with empty fields for what was not measured."""
     text = io.StringIO()
     writer = csv.DictWriter(text, RECORD, lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""The truth of a run, one file: `state = read_state(Path("runs/train/mnist-1"))`."""
+"""The training state of a run, in one file: `state = read_state(Path("runs/train/mnist-1"))`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cnnkit.system.packages import find_version
 
 STATE_FILE = "resume.safetensors"
 KEPT, CONFUSION = "kept/", "confusion"
-RECORD = (  # what is known of an epoch, in the order of metrics.csv; None where not measured
+RECORD = (  # keys of an epoch's record, in the order of metrics.csv; None where not measured
     *("epoch", "learning_rate", "train_loss", "train_accuracy", "validation_loss"),
     *("validation_accuracy", "test_accuracy", "seconds", "images_per_second"),
 )
@@ -32,18 +32,19 @@ RECORD = (  # what is known of an epoch, in the order of metrics.csv; None where
 
 @dataclass
 class RunState:
-    """All that a run is after its last complete epoch.
+    """Everything about a run as of its last complete epoch.
 
     Attributes:
-        config: every choice, as JSON values.
+        config: all settings, as JSON values.
         dataset: `name`, `names` (the K labels) and `sha256` (by file) of the data.
-        architecture: the network's shapes.
+        architecture: the network's layers and shapes.
         engine: the engine's arrays: parameters, Adam's moments, number of steps.
         kept: the parameters to publish, those of epoch `kept_epoch`.
         kept_epoch: the last epoch, or that of the lowest validation loss; 0 before the first ends.
-        confusion: int64 [K, K] of the kept parameters on the test set, rows the true class.
+        confusion: confusion matrix int64 [K, K] of the kept parameters on the test set, a row per
+            true class.
         history: one record per complete epoch, with the keys RECORD.
-        sessions: what each start and resumption ran on, and when.
+        sessions: software, hardware and time of the start and of each resumption.
     """
 
     config: dict[str, Any]
@@ -90,28 +91,30 @@ class RunState:
 
     @property
     def test_accuracy(self) -> float:
-        """Share of the test images that the kept parameters get right, 0 to 1."""
+        """Accuracy of the kept parameters on the test images, 0 to 1."""
         return float(self.confusion.trace() / max(1, self.confusion.sum()))
 
     def weights(self) -> Weights:
-        """Return the kept network as it is published: no dates, no paths."""
+        """Return the kept network as it is published, without dates and paths."""
         keys = ("batch_size", "learning_rate", "schedule", "weight_decay", "seed")
-        choices = {key: self.config[key] for key in keys}
+        settings = {key: self.config[key] for key in keys}
         metadata = {
             "names": self.dataset["names"],
             "dataset": self.dataset["name"],
             "dataset_sha256": self.dataset["sha256"],
             "test_accuracy": self.test_accuracy,
-            "training": {"epochs": self.kept_epoch, **choices},
+            "training": {"epochs": self.kept_epoch, **settings},
         }
         return Weights(self.architecture, self.kept, metadata)
 
 
-def session(engine: str, device: str, first_epoch: int, processes: int = 1) -> dict[str, Any]:
-    """Return what a start or resumption runs on, and the time."""
+def describe_session(
+    engine: str, device: str, first_epoch: int, processes: int = 1
+) -> dict[str, Any]:
+    """Return the software, hardware and time of a start or resumption of a run."""
     try:
         from cnnkit import ops
-    except ImportError:  # the extension is not built here; training does not need it
+    except ImportError:  # the extension is not built; PyTorch's engine trains without it
         isa = None
     else:
         isa = ops.isa()
@@ -131,7 +134,7 @@ def session(engine: str, device: str, first_epoch: int, processes: int = 1) -> d
 
 
 def write_state(folder: Path, state: RunState) -> None:
-    """Write the truth of a run, whole or not at all."""
+    """Write the training state atomically."""
     tensors: dict[str, NDArray[Any]] = {
         **state.engine,
         **{KEPT + name: array for name, array in state.kept.items()},
@@ -150,7 +153,7 @@ def write_state(folder: Path, state: RunState) -> None:
 
 
 def read_state(folder: Path) -> RunState:
-    """Read the truth of a run.
+    """Read the training state of a run.
 
     Raises:
         StorageError: the state cannot be read.
@@ -159,20 +162,20 @@ def read_state(folder: Path) -> RunState:
     path = folder / STATE_FILE
     if not path.exists():
         raise InputError(
-            folder, f"is no run that can go on: it holds no {STATE_FILE}", "name a run folder"
+            folder, f"holds no run to resume: {STATE_FILE} is missing", "give a run folder"
         )
     tensors, header = read_tensors(path)
     header.pop("format_version")
     digest = header.pop("digest", None)
     if header.get("kind") != "training state" or digest != _digest(tensors, header):
         raise InputError(
-            path, "is damaged, or no training state", "start again with another --output"
+            path, "is damaged or not a training state", "start again with another --output"
         )
     architecture = Architecture.from_json(header["architecture"], path)
     kept = {name: tensors.pop(KEPT + name) for name in architecture.parameter_shapes()}
     confusion = tensors.pop(CONFUSION)
     check_state(tensors, architecture, path)
-    # Records older than schedules do not name their rate: it was the run's.
+    # Records from before schedules existed lack their rate, which was the run's constant one.
     rate = {"learning_rate": header["config"]["learning_rate"]}
     return RunState(
         config=header["config"],
@@ -188,7 +191,7 @@ def read_state(folder: Path) -> RunState:
 
 
 def _digest(tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> str:
-    """Return a checksum of the whole state: safetensors itself does not notice a flipped bit."""
+    """Return a checksum of the whole state: safetensors itself does not detect a flipped bit."""
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(name.encode() + np.ascontiguousarray(tensors[name]).tobytes())

@@ -1,7 +1,7 @@
-"""A training's state as NumPy arrays: parameters, Adam's moments, and the number of steps.
+"""An engine's state as NumPy arrays: parameters, Adam's moments and the number of steps.
 
-It is all that the next step depends on, except the order of the images, which
-`cnnkit.data.sampling` gives. So one engine can go on where another stopped.
+It holds everything that the next step depends on except the order of the images, which
+`cnnkit.data.sampling` determines. So one engine can continue where another stopped.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from cnnkit.graph.architecture import Architecture
 
 State = Mapping[str, NDArray[np.float32]]
 
-
-# Names in the state: a prefix and the parameter's name, and the number of steps taken.
+# Keys of the state: three prefixes, each followed by a parameter's name, and the number of steps.
 PARAMETERS, MEAN, SQUARE, STEP = "parameters/", "adam.mean/", "adam.square/", "adam.step"
 
 
 def fresh_state(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Return the state before the first step: drawn parameters, Adam's moments at zero."""
+    """Return the state before the first step: initial parameters, Adam's moments at zero."""
     state: dict[str, NDArray[np.float32]] = {STEP: np.zeros(1, np.float32)}
     for name, values in architecture.initial_parameters(seed).items():
         state[PARAMETERS + name] = values
@@ -32,7 +31,7 @@ def fresh_state(architecture: Architecture, seed: int) -> dict[str, NDArray[np.f
 
 
 def parameters(state: State) -> dict[str, NDArray[np.float32]]:
-    """Return a state's network parameters by their own names."""
+    """Return the parameters in a state by their names in the network."""
     return {
         name.removeprefix(PARAMETERS): array
         for name, array in state.items()
@@ -41,7 +40,7 @@ def parameters(state: State) -> dict[str, NDArray[np.float32]]:
 
 
 def is_finite(state: State) -> bool:
-    """Tell whether a state holds neither NaN nor infinity."""
+    """Return whether a state holds neither NaN nor infinity."""
     return all(bool(np.isfinite(array).all()) for array in state.values())
 
 
@@ -51,5 +50,5 @@ def check_state(state: State, architecture: Architecture, path: object) -> None:
     found = {name: array.shape for name, array in state.items() if array.dtype == np.float32}
     if found != expected or len(state) != len(expected) or not is_finite(state):
         raise InputError(
-            path, "does not hold a whole training state", "start again with another --output"
+            path, "does not hold a complete training state", "start again with another --output"
         )

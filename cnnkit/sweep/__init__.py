@@ -1,4 +1,4 @@
-"""Trainings over a grid of choices, or some drawn from it: `cnnkit sweep --lr 1e-4,1e-3`."""
+"""Hyperparameter search, as a grid or at random: `cnnkit sweep --lr 1e-4,1e-3`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What is tried: `read_axis("--lr", ["1e-4,1e-3"])`, then `grid(axes)` or `draw(axes, 20)`.
+"""The search space: `parse_axis("--lr", ["1e-4,1e-3"])`, then `grid` or `random_settings`.
 
-An axis is a field of TrainConfig, by its own name, with the values to try.
+An axis is a field of TrainConfig with the values to try; a setting is one value of every axis.
 """
 
 from __future__ import annotations
@@ -16,81 +16,75 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 
 from cnnkit.errors import InputError
-from cnnkit.train.config import TrainConfig
+from cnnkit.train.config import SHORT_OPTIONS, TrainConfig, option_name
 
-SHORT = {"learning_rate": "--lr"}  # every other option has its field's name
-DIGITS = 3  # of a drawn number: nobody needs to type more of it
+DIGITS = 3  # significant digits of a random number: few enough to type it again
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, of which all orders of magnitude are equally likely."""
+    """Numbers between `low` and `high`, sampled log-uniformly; only integers if `integer`."""
 
     low: float
     high: float
-    whole: bool
+    integer: bool
 
-    def draw(self, generator: np.random.Generator) -> float:
-        """Return one number, rounded to DIGITS digits or to a whole number."""
+    def sample(self, generator: np.random.Generator) -> float:
+        """Return a random number, rounded to DIGITS significant digits or to an integer."""
         number = math.exp(generator.uniform(math.log(self.low), math.log(self.high)))
-        return round(number) if self.whole else float(f"{number:.{DIGITS}g}")
+        return round(number) if self.integer else float(f"{number:.{DIGITS}g}")
 
 
 Axis = tuple[Any, ...] | Range
 Setting = dict[str, Any]
 
 
-def option(field: str) -> str:
-    """Return the command-line option of a field of TrainConfig."""
-    return SHORT.get(field, f"--{field.replace('_', '-')}")
-
-
 @functools.cache
-def readers() -> dict[str, Callable[[str], Any]]:
-    """Return what reads one value from text, by the fields of TrainConfig that can be an axis."""
+def value_parsers() -> dict[str, Callable[[str], Any]]:
+    """Return a parser of one value for every field of TrainConfig that can be an axis."""
     hints = get_type_hints(TrainConfig)
     found: dict[str, Callable[[str], Any]] = {}
     for field in fields(TrainConfig):
         kind = hints[field.name]
         if field.name == "seed" or Path in (kind, *get_args(kind)):
-            continue  # seeds have an option of their own; a path is no choice of the training
+            continue  # --seeds sets the seeds; a path does not affect the training
         if get_origin(kind) is tuple:
-            found[field.name] = _whole_numbers
+            found[field.name] = _integers
         else:
             found[field.name] = next(k for k in (int, float, str) if k in (kind, *get_args(kind)))
     return found
 
 
-def read_axis(name: str, texts: Sequence[str]) -> tuple[str, Axis]:
-    """Return the field and the values of an option such as --lr with the texts given to it.
+def parse_axis(name: str, texts: Sequence[str]) -> tuple[str, Axis]:
+    """Return the field that an option such as --lr stands for, and the values in its arguments.
 
-    Values stand between commas; a field that takes a list of numbers itself takes one value a text.
-    `LOW..HIGH` is a range to draw from.
+    Values are separated by commas, except for a field that is itself a list: there, each argument
+    is one value. `LOW..HIGH` is a range to sample from.
 
     Raises:
-        InputError: no such field, no value, a value twice, or one that is none of the field's.
+        InputError: there is no such field, no value, a repeated value, or one of the wrong type.
     """
-    field = {short: field for field, short in SHORT.items()}.get(
+    field = {short: field for field, short in SHORT_OPTIONS.items()}.get(
         name, name.removeprefix("--").replace("-", "_")
     )
-    if field not in readers():
-        known = ", ".join(option(field) for field in readers())
-        raise InputError(name, "is no choice of a training", f"use --seeds, or one of {known}")
-    read = readers()[field]
+    if field not in value_parsers():
+        known = ", ".join(map(option_name, value_parsers()))
+        raise InputError(name, "cannot be varied in a sweep", f"use --seeds, or one of {known}")
+    parse = value_parsers()[field]
     try:
         if len(texts) == 1 and ".." in texts[0]:
-            return field, _read_range(name, read, texts[0])
-        listed = texts if read is _whole_numbers else [w for t in texts for w in t.split(",")]
-        values = [read(word.strip()) for word in listed if word.strip()]
+            return field, _parse_range(name, parse, texts[0])
+        listed = texts if parse is _integers else [part for t in texts for part in t.split(",")]
+        values = [parse(part.strip()) for part in listed if part.strip()]
     except ValueError as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(name, f"is {', '.join(texts)}", "give numbers with commas") from None
+        raise InputError(name, f"is {', '.join(texts)}", "separate numbers by commas") from None
     if not values or len(values) < len(listed):
         raise InputError(name, f"has no value in '{','.join(texts)}'", "give one or more")
     for value in values:
         if values.count(value) > 1:
-            raise InputError(name, f"names {show(value)} twice", "name each value once")
+            raise InputError(name, f"lists {format_value(value)} twice", "list each value once")
     return field, tuple(values)
 
 
@@ -102,19 +96,19 @@ def grid(axes: Mapping[str, Axis]) -> list[Setting]:
     """
     for field, axis in axes.items():
         if isinstance(axis, Range):
-            raise InputError(option(field), "is a range", "add --random N to draw from it")
+            raise InputError(option_name(field), "is a range", "add --random N to sample from it")
     lists = [axis for axis in axes.values() if isinstance(axis, tuple)]
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*lists)]
 
 
-def draw(axes: Mapping[str, Axis], count: int) -> list[Setting]:
-    """Return `count` different combinations, drawn; a larger count begins with the same ones.
+def random_settings(axes: Mapping[str, Axis], count: int) -> list[Setting]:
+    """Return `count` different random settings; a larger count starts with the same ones.
 
     Raises:
-        InputError: there are not so many.
+        InputError: there are fewer different settings.
     """
     possible = math.prod(
-        (int(axis.high - axis.low + 1) if axis.whole else math.inf)
+        (int(axis.high - axis.low + 1) if axis.integer else math.inf)
         if isinstance(axis, Range)
         else len(axis)
         for axis in axes.values()
@@ -126,7 +120,7 @@ def draw(axes: Mapping[str, Axis], count: int) -> list[Setting]:
     found: list[Setting] = []
     while len(found) < count:
         setting = {
-            field: axis.draw(generator)
+            field: axis.sample(generator)
             if isinstance(axis, Range)
             else axis[generator.integers(len(axis))]
             for field, axis in axes.items()
@@ -136,31 +130,31 @@ def draw(axes: Mapping[str, Axis], count: int) -> list[Setting]:
     return found
 
 
-def show(value: Any) -> str:
-    """Return a value as it stands in tables and in folder names."""
+def format_value(value: Any) -> str:
+    """Return a value as text for tables and folder names."""
     return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def label(setting: Mapping[str, Any]) -> str:
-    """Return a setting's name: `learning_rate=0.001,batch_size=16`."""
-    return ",".join(f"{field}={show(value)}" for field, value in setting.items())
+    """Return the name of a setting: `learning_rate=0.001,batch_size=16`."""
+    return ",".join(f"{field}={format_value(value)}" for field, value in setting.items())
 
 
-def words(setting: Mapping[str, Any]) -> str:
-    """Return a setting as options of `cnnkit train`."""
+def to_options(setting: Mapping[str, Any]) -> str:
+    """Return a setting as command-line options of `cnnkit train`."""
     values = {
         field: ",".join(map(str, value)) if isinstance(value, tuple) else value
         for field, value in setting.items()
     }
-    return " ".join(f"{option(field)} {value}" for field, value in values.items())
+    return " ".join(f"{option_name(field)} {value}" for field, value in values.items())
 
 
-def _whole_numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(word) for word in text.split(","))
+def _integers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
 
 
-def _read_range(name: str, read: Callable[[str], Any], text: str) -> Range:
+def _parse_range(name: str, parse: Callable[[str], Any], text: str) -> Range:
     low, _, high = text.partition("..")
-    if read not in (int, float) or not 0 < read(low) < read(high) < math.inf:
-        raise InputError(name, f"is {text}", "make a range of two numbers above 0, LOW..HIGH")
-    return Range(read(low), read(high), read is int)
+    if parse not in (int, float) or not 0 < parse(low) < parse(high) < math.inf:
+        raise InputError(name, f"is {text}", "give a range of two numbers above 0, LOW..HIGH")
+    return Range(parse(low), parse(high), parse is int)

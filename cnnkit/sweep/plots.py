@@ -1,4 +1,4 @@
-"""The picture of a sweep: `draw_sweep(result, Path("runs/sweep/mnist/sweep"))`."""
+"""The plot of a sweep: `plot_sweep(result, Path("runs/sweep/mnist/sweep"))`."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from cnnkit.plots import BLUE, GREEN, STYLE, VERMILION, new_figure, save
-from cnnkit.sweep.axes import show
+from cnnkit.sweep.axes import format_value
 
 if TYPE_CHECKING:
     from cnnkit.sweep.results import Row, SweepResult
 
 SPLITS = (("validation", BLUE, -0.13), ("test", GREEN, 0.13))
-MOST_ROWS = 40  # of the ranking: more cannot be read
-MOST_PLACES = 8  # of an axis with a tick for each value
-FLOOR, CEILING = 0.01, 0.9999  # of accuracies as drawn: the scale has no place for 0 and 1
+MAX_ROWS = 40  # of the ranking: more are not legible
+MAX_TICKS = 8  # of an axis with one tick per value
+FLOOR, CEILING = 0.01, 0.9999  # of plotted accuracies: the logit scale excludes 0 and 1
 TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 
 
-def draw_sweep(result: SweepResult, path_stem: Path) -> None:
-    """Draw the ranking, each run and mean ± sd, and beside it the accuracy along each axis.
+def plot_sweep(result: SweepResult, path_stem: Path) -> None:
+    """Plot the ranked settings (each run, and mean ± sd), and the accuracy along each axis.
 
     Args:
         result: a finished sweep.
-        path_stem: the pictures' path without its suffix.
+        path_stem: path of the plots without suffix.
 
     Raises:
-        StorageError: a picture cannot be written.
+        StorageError: a plot cannot be written.
     """
-    rows = result.ranked[:MOST_ROWS]
+    rows = result.ranked[:MAX_ROWS]
     height = max(3.2, 1.6 + 0.36 * len(rows))
-    varied = [name for name in result.axes if len({show(r.setting[name]) for r in result.rows}) > 1]
+    varied = [name for name in result.axes if len(_values(result, name)) > 1]
     with mpl.rc_context(STYLE):
         figure = new_figure(7.5 + (4.2 if varied else 0.0), max(height, 2.4 * len(varied)))
         parts: Any = figure.subfigures(1, 2, width_ratios=(7.5, 4.2)) if varied else [figure]
@@ -51,11 +51,11 @@ def _draw_ranking(axes: Any, rows: list[Row], result: SweepResult) -> None:
     for split, colour, offset in SPLITS:
         measure = f"{split}_accuracy"
         for y, row in enumerate(rows):
-            values, mean, spread = row.values(measure), row.mean(measure), row.spread(measure)
+            values, mean, sd = row.values(measure), row.mean(measure), row.sd(measure) or 0.0
             axes.plot(values, [y + offset] * len(values), "o", color=colour, alpha=0.35, ms=4)
             if mean is None:
                 continue
-            low, high = np.clip((mean - (spread or 0.0), mean + (spread or 0.0)), FLOOR, CEILING)
+            low, high = np.clip((mean - sd, mean + sd), FLOOR, CEILING)
             axes.plot([low, high], [y + offset] * 2, color=colour, linewidth=1.8)
             axes.plot([mean], [y + offset], "D", color=colour, markersize=4.5)
         axes.plot([], [], "D-", color=colour, label=split, markersize=5.5)
@@ -65,7 +65,9 @@ def _draw_ranking(axes: Any, rows: list[Row], result: SweepResult) -> None:
                 f"{row.diverged} of {len(row.outcomes)} diverged", (0.01, y), color=VERMILION,
                 xycoords=("axes fraction", "data"), va="center", fontsize=9,
             )  # fmt: skip
-    names = ["  ".join(show(value) for value in row.setting.values()) or "all" for row in rows]
+    names = [
+        "  ".join(format_value(value) for value in row.setting.values()) or "all" for row in rows
+    ]
     axes.set_yticks(range(len(rows)), names)
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_fontweight("bold" if row is result.best else "normal")
@@ -81,26 +83,26 @@ def _draw_ranking(axes: Any, rows: list[Row], result: SweepResult) -> None:
 
 
 def _draw_axis(axes: Any, result: SweepResult, name: str) -> None:
-    """Draw every setting's mean over one axis, and the best of each value, where few, as a line."""
-    values = list({show(row.setting[name]): row.setting[name] for row in result.rows}.values())
+    """Plot the mean of every setting over one axis; with few values, join the best of each."""
+    values = _values(result, name)
     numbers = all(isinstance(value, int | float) for value in values)
     if numbers:
         values.sort()
-    if numbers and len(values) > MOST_PLACES:
-        places = {show(value): value for value in values}
+    if numbers and len(values) > MAX_TICKS:
+        places = {format_value(value): value for value in values}
         many_orders = min(values) > 0 and max(values) > 5 * min(values)
         axes.set_xscale("log" if many_orders else "linear")
     else:
-        places = {show(value): place for place, value in enumerate(values)}
+        places = {format_value(value): place for place, value in enumerate(values)}
         axes.set_xticks(list(places.values()), list(places))
         axes.set_xlim(-0.3, len(places) - 0.7)
     means: list[float] = []
     for split, colour, _ in SPLITS:
         drawn = [row for row in result.rows if row.values(f"{split}_accuracy")]
-        x = [places[show(row.setting[name])] for row in drawn]
+        x = [places[format_value(row.setting[name])] for row in drawn]
         y = [row.mean(f"{split}_accuracy") or 0.0 for row in drawn]
         axes.plot(x, y, "o", color=colour, alpha=0.5, markersize=4)
-        if len(values) <= MOST_PLACES:
+        if len(values) <= MAX_TICKS:
             best = {place: max(v for p, v in zip(x, y, strict=True) if p == place) for place in x}
             axes.plot(*zip(*sorted(best.items()), strict=True), color=colour, linewidth=1.4)
         means += y
@@ -108,8 +110,14 @@ def _draw_axis(axes: Any, result: SweepResult, name: str) -> None:
     axes.set_xlabel(name)
 
 
+def _values(result: SweepResult, name: str) -> list[Any]:
+    """Return the different values of an axis, in the order tried."""
+    values = [row.setting[name] for row in result.rows]
+    return list({format_value(value): value for value in values}.values())
+
+
 def _accuracy_scale(axes: Any, which: str, values: list[float]) -> None:
-    """Give 10 %, 90 % and 99 % each their room, as far as there are values to show."""
+    """Use a logit scale, which spaces 10 %, 90 % and 99 % evenly, limited to the plotted values."""
     low = max(FLOOR, min(values, default=0.5))
     high = min(CEILING, max(values, default=0.99))
 

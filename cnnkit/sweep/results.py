@@ -1,10 +1,9 @@
-"""What a sweep found: `result.best`, `result.command`, and its tables as text."""
+"""The results of a sweep: `result.best`, `result.command`, and its tables as text."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import shlex
 import statistics
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ from typing import Any
 
 from rich.table import Table
 
-from cnnkit.sweep.axes import Setting, readers, show, words
-from cnnkit.system.files import write_text
+from cnnkit.sweep.axes import Setting, format_value, to_options, value_parsers
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.jobs.pool import Outcome
 
@@ -24,28 +22,28 @@ PICTURES = ("sweep.png", "sweep.svg")
 
 @dataclass(frozen=True)
 class Row:
-    """A setting and its runs, one a seed."""
+    """A setting and its runs, one per seed."""
 
     setting: Setting
     outcomes: tuple[Outcome, ...]
 
     def values(self, measure: str) -> list[float]:
-        """Return one of MEASURES of every run that ended well, at the epoch that it kept."""
+        """Return one of MEASURES at the kept epoch of every run that did not diverge."""
         return [o.kept[measure] for o in self.outcomes if o.kept and not o.diverged]
 
     def mean(self, measure: str) -> float | None:
-        """Return the mean over the runs that ended well; None without any."""
+        """Return the mean over the runs that did not diverge; None if all did."""
         values = self.values(measure)
         return statistics.fmean(values) if values else None
 
-    def spread(self, measure: str) -> float | None:
+    def sd(self, measure: str) -> float | None:
         """Return the sample standard deviation; None for fewer than two runs."""
         values = self.values(measure)
         return statistics.stdev(values) if len(values) > 1 else None
 
     @property
     def diverged(self) -> int:
-        """How many runs diverged."""
+        """Number of runs that diverged."""
         return sum(outcome.diverged for outcome in self.outcomes)
 
     def to_json(self) -> dict[str, Any]:
@@ -61,7 +59,7 @@ class Row:
             }
             for outcome in self.outcomes
         ]
-        summary = {m: {"mean": self.mean(m), "sd": self.spread(m)} for m in MEASURES}
+        summary = {m: {"mean": self.mean(m), "sd": self.sd(m)} for m in MEASURES}
         return {"setting": self.setting, "diverged": self.diverged, **summary, "runs": runs}
 
 
@@ -70,10 +68,10 @@ class SweepResult:
     """A finished sweep.
 
     Attributes:
-        folder: where its runs, tables and pictures are.
+        folder: the folder of its runs, tables and plots.
         axes: the fields that vary, in the order given.
-        base: the choices that do not.
-        rows: one a setting, in the order tried.
+        base: the settings that do not vary.
+        rows: one per setting, in the order tried.
     """
 
     folder: Path
@@ -83,9 +81,9 @@ class SweepResult:
 
     @property
     def ranked(self) -> list[Row]:
-        """The rows from the highest mean validation accuracy down; then those with a diverged run.
+        """The rows by falling mean validation accuracy; those with a diverged run come last.
 
-        The test set has no say. Between equals the lower validation loss decides.
+        The lower validation loss breaks ties. The test set plays no part.
         """
 
         def key(row: Row) -> tuple[bool, float, float]:
@@ -96,25 +94,25 @@ class SweepResult:
 
     @property
     def best(self) -> Row | None:
-        """The first of the ranked ones; None if every setting had a run that diverged."""
+        """The first of the ranked rows; None if every setting had a run that diverged."""
         first = self.ranked[0]
         return None if first.diverged else first
 
     @property
     def command(self) -> str | None:
-        """What trains the best setting on all training images, for as long as `train` does."""
+        """The command that trains the best setting on all images for the default epochs."""
         if self.best is None:
             return None
         default = TrainConfig()
         fixed = {
             name: getattr(self.base, name)
-            for name in readers()
+            for name in value_parsers()
             if name not in (*self.axes, "epochs", "val_split", "patience")
             and getattr(self.base, name) != getattr(default, name)
         }
         data = [] if self.base.data is None else [f"--data {shlex.quote(str(self.base.data))}"]
         chosen = {k: v for k, v in self.best.setting.items() if k not in ("val_split", "patience")}
-        return " ".join(filter(None, ["cnnkit train", words({**fixed, **chosen}), *data]))
+        return " ".join(filter(None, ["cnnkit train", to_options({**fixed, **chosen}), *data]))
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -129,38 +127,25 @@ class SweepResult:
             "pictures": [str(self.folder / name) for name in PICTURES],
         }
 
-    def write(self) -> None:
-        """Write settings.csv, runs.csv, sweep.json and the pictures into the folder.
-
-        Raises:
-            StorageError: one of them cannot be written.
-        """
-        from cnnkit.sweep.plots import draw_sweep
-
-        write_text(self.folder / "settings.csv", self.settings_csv())
-        write_text(self.folder / "runs.csv", self.runs_csv())
-        write_text(self.folder / "sweep.json", json.dumps(self.to_json(), indent=2) + "\n")
-        draw_sweep(self, self.folder / "sweep")
-
     def settings_csv(self) -> str:
-        """Return a line a setting, best first, with means and standard deviations."""
+        """Return one line per setting, best first, with means and standard deviations."""
         head = [f"{measure}_{what}" for measure in MEASURES for what in ("mean", "sd")]
         lines = [
             [
-                *map(show, row.setting.values()),
+                *map(format_value, row.setting.values()),
                 *(len(row.outcomes), row.diverged),
-                *(v for m in MEASURES for v in (row.mean(m), row.spread(m))),
+                *(v for m in MEASURES for v in (row.mean(m), row.sd(m))),
             ]
             for row in self.ranked
         ]
         return _csv([*self.axes, "runs", "diverged", *head], lines)
 
     def runs_csv(self) -> str:
-        """Return a line a run, in the order tried."""
+        """Return one line per run, in the order tried."""
         lines = []
         for row in self.rows:
             for run in row.to_json()["runs"]:
-                lines.append([*map(show, row.setting.values()), *list(run.values())[1:]])
+                lines.append([*map(format_value, row.setting.values()), *list(run.values())[1:]])
         head = ("seed", "diverged", "kept_epoch", *MEASURES, "seconds")
         return _csv([*self.axes, *head], lines)
 
@@ -174,7 +159,7 @@ class SweepResult:
             if row.diverged:
                 runs = f"{row.diverged} of {runs} diverged"
             table.add_row(
-                *map(show, row.setting.values()),
+                *map(format_value, row.setting.values()),
                 *(_percent(row, f"{split}_accuracy") for split in ("validation", "test")),
                 "-" if (loss := row.mean("train_loss")) is None else f"{loss:.4f}",
                 runs,
@@ -184,10 +169,10 @@ class SweepResult:
 
 
 def _percent(row: Row, measure: str) -> str:
-    mean, spread = row.mean(measure), row.spread(measure)
+    mean, sd = row.mean(measure), row.sd(measure)
     if mean is None:
         return "-"
-    return f"{mean:.2%}" if spread is None else f"{mean:.2%} ± {100 * spread:.2f}"
+    return f"{mean:.2%}" if sd is None else f"{mean:.2%} ± {100 * sd:.2f}"
 
 
 def _csv(head: list[str], lines: list[list[Any]]) -> str:

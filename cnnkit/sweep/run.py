@@ -1,7 +1,8 @@
-"""A whole sweep: `result = sweep(SweepConfig(axes={"learning_rate": (1e-4, 1e-3)}, seeds=3))`."""
+"""Run a sweep: `result = sweep(SweepConfig(axes={"learning_rate": (1e-4, 1e-3)}, seeds=3))`."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -12,8 +13,9 @@ from rich.console import Console
 from cnnkit.data.sampling import SEEDS
 from cnnkit.errors import InputError, MissingError
 from cnnkit.runs.find import RUNS
-from cnnkit.sweep.axes import Axis, Setting, draw, grid, label, readers
+from cnnkit.sweep.axes import Axis, Setting, grid, label, random_settings, value_parsers
 from cnnkit.sweep.results import Row, SweepResult
+from cnnkit.system.files import write_text
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.jobs.pool import Runner, run_jobs
 
@@ -26,11 +28,11 @@ class SweepConfig:
 
     Attributes:
         axes: the values to try, by field of TrainConfig.
-        seeds: how many runs each setting gets, with the seeds 0, 1, ….
-        random: how many settings to draw; None means every combination.
-        base: all other choices; its `seed` and `output` are not used.
-        name: the folder's name under runs/sweep; None makes one of the base's own choices, so that
-            other values of the axes join those that are there.
+        seeds: number of runs per setting, with the seeds 0, 1, ….
+        random: number of random settings; None means every combination.
+        base: all other settings; its `seed` and `output` are not used.
+        name: the folder's name under runs/sweep; None derives it from the settings in `base` that
+            are not defaults, so that sweeps over other values of the axes share a folder.
     """
 
     axes: Mapping[str, Axis] = field(default_factory=dict)
@@ -43,62 +45,64 @@ class SweepConfig:
     def folder(self) -> Path:
         """The sweep's folder."""
         default = TrainConfig(dataset=self.base.dataset, val_split=VAL_SPLIT)
-        own = {
+        changed = {
             name: getattr(self.base, name)
-            for name in readers()
+            for name in value_parsers()
             if getattr(self.base, name) != getattr(default, name)
         }
-        made = ",".join(filter(None, (self.base.dataset, label(own))))
-        return RUNS / "sweep" / (self.name or made)
+        derived = ",".join(filter(None, (self.base.dataset, label(changed))))
+        return RUNS / "sweep" / (self.name or derived)
 
     def settings(self) -> list[Setting]:
         """Return every setting, in order.
 
         Raises:
-            InputError: the axes have no such number of settings.
+            InputError: there are fewer settings than `random`, or a range without it.
         """
-        return grid(self.axes) if self.random is None else draw(self.axes, self.random)
+        return grid(self.axes) if self.random is None else random_settings(self.axes, self.random)
 
     def configs(self, setting: Setting) -> list[TrainConfig]:
-        """Return a setting's trainings, one a seed, each with its run folder."""
-        made = []
+        """Return the configs of a setting, one per seed, each with its run folder."""
+        configs = []
         for seed in range(self.seeds):
             folder = self.folder / label({**setting, "seed": seed})
-            made.append(replace(self.base, **setting, seed=seed, output=folder))
-        return made
+            configs.append(replace(self.base, **setting, seed=seed, output=folder))
+        return configs
 
     def check(self) -> None:
-        """Raise InputError for what makes no sweep, a setting that is no training included."""
+        """Raise InputError for an invalid sweep, including one with an invalid setting."""
         if not 1 <= self.seeds <= SEEDS:
             raise InputError("--seeds", f"is {self.seeds}", f"make it between 1 and {SEEDS}")
         if self.name is not None and (self.name in ("", "..") or Path(self.name).name != self.name):
-            raise InputError("--name", f"is {self.name}", "give a folder's name without a path")
+            raise InputError("--name", f"is {self.name}", "give a folder name without a path")
         for setting in self.settings():
             config = replace(self.base, **setting)
             config.check()
             if not config.val_split:
                 raise InputError(
                     "--val-split",
-                    "is 0, and the best setting is chosen on validation images",
-                    f"leave it out: it is {VAL_SPLIT} by default",
+                    "is 0, but the best setting is chosen on validation images",
+                    f"leave it out: the default is {VAL_SPLIT}",
                 )
 
 
 def sweep(
     config: SweepConfig, console: Console | None = None, runner: Runner | None = None
 ) -> SweepResult:
-    """Train every setting with every seed, and write tables and pictures; interrupted, go on.
+    """Train every setting with every seed, and write tables and plots.
+
+    Repeating the call after an interruption continues the sweep.
 
     Args:
         config: what to try.
         console: where to show progress; None shows nothing.
-        runner: where the trainings run; None means processes of this machine.
+        runner: where the trainings run; None means in processes on this machine.
 
     Raises:
-        InputError: what makes no sweep, or a run folder that holds another run.
-        MissingError: Matplotlib is not installed, or PyTorch where it has to train.
-        TrainingInterruptedError: SIGINT or SIGTERM came; complete epochs are kept.
-        CnnkitError: as `cnnkit.train.jobs.pool.run_jobs`.
+        InputError: an invalid sweep, or a run folder that holds another run.
+        MissingError: Matplotlib is not installed, or PyTorch if it is the engine.
+        TrainingInterruptedError: SIGINT or SIGTERM was received; complete epochs are kept.
+        CnnkitError: as in `cnnkit.train.jobs.pool.run_jobs`.
     """
     config.check()
     if find_spec("matplotlib") is None:
@@ -111,5 +115,20 @@ def sweep(
         for i, setting in enumerate(settings)
     ]
     result = SweepResult(config.folder, tuple(config.axes), config.base, rows)
-    result.write()
+    write_results(result)
     return result
+
+
+def write_results(result: SweepResult) -> None:
+    """Write settings.csv, runs.csv, sweep.json and the plots into the sweep's folder.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    from cnnkit.sweep.plots import plot_sweep  # it needs Matplotlib
+
+    folder = result.folder
+    write_text(folder / "settings.csv", result.settings_csv())
+    write_text(folder / "runs.csv", result.runs_csv())
+    write_text(folder / "sweep.json", json.dumps(result.to_json(), indent=2) + "\n")
+    plot_sweep(result, folder / "sweep")

@@ -1,4 +1,4 @@
-"""From images to a run folder: `train(TrainConfig())`."""
+"""Training: from images to a run folder, `train(TrainConfig())`."""
 
 from __future__ import annotations
 

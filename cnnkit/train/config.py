@@ -1,24 +1,29 @@
-"""What a training may choose: `TrainConfig(learning_rate=1e-3)`."""
+"""The hyperparameters and other settings of a training: `TrainConfig(learning_rate=1e-3)`.
+
+NumPy is imported only inside the methods that need it: `cnnkit train --help` shows these defaults.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cnnkit.data.dataset import Dataset
 from cnnkit.data.registry import DATASETS
-from cnnkit.data.sampling import SEEDS
 from cnnkit.errors import InputError
-from cnnkit.graph.architecture import Architecture, Block
-from cnnkit.train.engines.base import ENGINES
 from cnnkit.train.schedules import SCHEDULES
 
-MOST_BLOCKS, MOST_CHANNELS, MOST_KERNEL = 4, 1024, 11
+if TYPE_CHECKING:
+    from cnnkit.data.dataset import Dataset
+    from cnnkit.graph.architecture import Architecture
+
+MAX_BLOCKS, MAX_CHANNELS, MAX_KERNEL = 4, 1024, 11
+ENGINES = ("auto", "native", "torch")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-# What a run had for certain whose config does not name it: it is older than the choice.
-BEFORE = {
+# What a run was trained with if its config lacks the key, because it is older than the setting.
+LEGACY = {
     "engine": "torch",
     "channels": [16, 4],
     "kernel": 3,
@@ -26,30 +31,31 @@ BEFORE = {
     "schedule": "constant",
     "weight_decay": 0.0,
 }
+SHORT_OPTIONS = {"learning_rate": "--lr"}  # every other option has its field's name
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Every choice of a training; the defaults are the published ones.
+    """All settings of a training; the defaults are the published ones.
 
     Attributes:
-        dataset: a name in `cnnkit.data.DATASETS`.
-        data: a folder with the four IDX files; None means the cache or the network.
-        channels: of each block: 1 to 4 blocks of convolution, ReLU and max-pool.
-        kernel: side of every block's convolution, 1 to 11, padded by half of it.
-        pool: side of every block's pool window.
+        dataset: a name in `cnnkit.data.registry.DATASETS`.
+        data: a folder with the four IDX files; None means the cache or a download.
+        channels: output channels of each block (convolution, ReLU, max-pool), 1 to 4 blocks.
+        kernel: kernel size of every convolution, 1 to 11; the padding is half of it.
+        pool: kernel size and stride of every max-pool.
         epochs: passes over the training images.
-        batch_size: images per step; an epoch's last step takes what is left over.
-        learning_rate: Adam's in the first epoch; its betas and epsilon are PyTorch's defaults.
-        schedule: how the rate goes on, epoch by epoch: a name in `schedules.SCHEDULES`.
-        weight_decay: AdamW's, decoupled from the gradient; it takes learning rate times weight
-            decay from every parameter in every step. 0 is plain Adam.
-        seed: 0 to 2³²-1; fixes the initial parameters, the order of images and the split.
+        batch_size: images per step; the last batch of an epoch may be smaller.
+        learning_rate: Adam's in the first epoch; betas and epsilon are PyTorch's defaults.
+        schedule: how the learning rate changes from epoch to epoch: a name in `SCHEDULES`.
+        weight_decay: AdamW's decoupled weight decay: every step shrinks each parameter by learning
+            rate times weight decay. 0 is plain Adam.
+        seed: 0 to 2³²-1; determines the initial parameters, the shuffling and the validation split.
         device: `auto` (the CPU), `cpu`, `cuda` or `mps`.
-        engine: `native` (cnnkit's own, on the CPU), `torch`, or `auto`:
-            native where it can, else torch. A run's config has what was chosen.
-        val_split: share of the training images, 0 to below 1, kept for validation.
-        patience: stop after so many epochs without a lower validation loss.
+        engine: `native` (cnnkit's own, on the CPU), `torch`, or `auto`: native if it supports the
+            network and device, else torch. A run's config holds the resolved engine.
+        val_split: fraction of the training images held out for validation, 0 to below 1.
+        patience: stop after this many epochs without a lower validation loss.
         output: the run folder; None means the next free `runs/train/<dataset>-<n>`.
     """
 
@@ -71,49 +77,47 @@ class TrainConfig:
     output: Path | None = None
 
     def check(self) -> None:
-        """Raise InputError for a value that makes no training."""
-        patience = 1 if self.patience is None else self.patience
+        """Raise InputError for an invalid value."""
+        from cnnkit.data.sampling import SEEDS
+
+        low, high = min(self.channels, default=0), max(self.channels, default=0)
+        channels = len(self.channels) <= MAX_BLOCKS and 1 <= low <= high <= MAX_CHANNELS
+        channel_list = f"1 to {MAX_BLOCKS} numbers between 1 and {MAX_CHANNELS}, such as 16,4"
+        positive = "1 or more"
         rules = (
-            ("--dataset", self.dataset, self.dataset in DATASETS, f"one of {', '.join(DATASETS)}"),
-            (
-                "--channels",
-                ",".join(map(str, self.channels)),
-                1 <= len(self.channels) <= MOST_BLOCKS
-                and 1 <= min(self.channels) <= max(self.channels) <= MOST_CHANNELS,
-                f"1 to {MOST_BLOCKS} numbers between 1 and {MOST_CHANNELS}, such as 16,4",
-            ),
-            ("--kernel", self.kernel, 1 <= self.kernel <= MOST_KERNEL, f"1 to {MOST_KERNEL}"),
-            ("--pool", self.pool, self.pool >= 1, "1 or more"),
-            ("--epochs", self.epochs, self.epochs >= 1, "1 or more"),
-            ("--batch-size", self.batch_size, self.batch_size >= 1, "1 or more"),
-            ("--lr", self.learning_rate, 0 < self.learning_rate < math.inf, "a number above 0"),
-            (
-                "--schedule",
-                self.schedule,
-                self.schedule in SCHEDULES,
-                f"one of {', '.join(SCHEDULES)}",
-            ),
-            ("--weight-decay", self.weight_decay, 0 <= self.weight_decay < math.inf, "0 or more"),
-            ("--seed", self.seed, 0 <= self.seed < SEEDS, f"between 0 and {SEEDS - 1}"),
-            ("--device", self.device, self.device in DEVICES, f"one of {', '.join(DEVICES)}"),
-            ("--engine", self.engine, self.engine in ENGINES, f"one of {', '.join(ENGINES)}"),
-            ("--val-split", self.val_split, 0 <= self.val_split < 1, "at least 0 and below 1"),
-            ("--patience", patience, patience >= 1, "1 or more"),
+            ("dataset", self.dataset in DATASETS, _one_of(DATASETS)),
+            ("channels", channels, channel_list),
+            ("kernel", 1 <= self.kernel <= MAX_KERNEL, f"1 to {MAX_KERNEL}"),
+            ("pool", self.pool >= 1, positive),
+            ("epochs", self.epochs >= 1, positive),
+            ("batch_size", self.batch_size >= 1, positive),
+            ("learning_rate", 0 < self.learning_rate < math.inf, "a number above 0"),
+            ("schedule", self.schedule in SCHEDULES, _one_of(SCHEDULES)),
+            ("weight_decay", 0 <= self.weight_decay < math.inf, "0 or more"),
+            ("seed", 0 <= self.seed < SEEDS, f"between 0 and {SEEDS - 1}"),
+            ("device", self.device in DEVICES, _one_of(DEVICES)),
+            ("engine", self.engine in ENGINES, _one_of(ENGINES)),
+            ("val_split", 0 <= self.val_split < 1, "at least 0 and below 1"),
+            ("patience", self.patience is None or self.patience >= 1, positive),
         )
-        for option, value, good, wanted in rules:
-            if not good:
-                raise InputError(option, f"is {value}", f"make it {wanted}")
+        for field, valid, allowed in rules:
+            if not valid:
+                value = getattr(self, field)
+                shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+                raise InputError(option_name(field), f"is {shown}", f"make it {allowed}")
         if self.patience is not None and not self.val_split:
             raise InputError(
                 "--patience", "has no validation images to watch", "add --val-split 0.1"
             )
 
     def architecture(self, data: Dataset) -> Architecture:
-        """Return the network for this data.
+        """Return the network for these images and classes.
 
         Raises:
-            InputError: its blocks leave nothing of the images.
+            InputError: the blocks reduce the images to nothing.
         """
+        from cnnkit.graph.architecture import Architecture, Block
+
         channels, height, width = data.train.images.shape[1:]
         blocks = [Block(count, self.kernel, self.kernel // 2, self.pool) for count in self.channels]
         network = Architecture((channels, height, width), tuple(blocks), len(data.names))
@@ -127,12 +131,12 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainConfig:
-        """Read what `to_json` wrote.
+        """Return the config that `to_json` wrote.
 
         Raises:
-            InputError: it has other keys than this version's.
+            InputError: its keys are not this version's.
         """
-        values = {**BEFORE, **values}
+        values = {**LEGACY, **values}
         known = {field.name for field in fields(cls)}
         if set(values) != known:
             raise InputError(
@@ -142,3 +146,12 @@ class TrainConfig:
             )
         paths = {key: Path(values[key]) for key in ("data", "output") if values[key] is not None}
         return cls(**{**values, **paths, "channels": tuple(values["channels"])})
+
+
+def option_name(field: str) -> str:
+    """Return the command-line option of a field of TrainConfig."""
+    return SHORT_OPTIONS.get(field, f"--{field.replace('_', '-')}")
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return f"one of {', '.join(names)}"

@@ -1,7 +1,7 @@
 """One training in several processes: `torchrun --nproc-per-node 2 -m cnnkit train --engine torch`.
 
-torchrun starts the same command in every process. All of them train; the first one (rank 0) reads
-and writes the run folder and speaks, the others work in a temporary folder and are silent.
+torchrun starts the same command in every process. All of them train. Rank 0 reads and writes the
+run folder and prints; the others use a temporary folder and print nothing.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from cnnkit import train as training
 from cnnkit.data.dataset import Dataset, load_dataset
 from cnnkit.errors import InputError, NetworkError, VerdictError
 from cnnkit.runs.state import STATE_FILE, read_state
 from cnnkit.system.files import read_bytes, write_bytes
 from cnnkit.system.subprocesses import exchange_folder
+from cnnkit.train import trainer
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.engines.base import require_packages
 from cnnkit.train.loop import TrainingInterruptedError
@@ -27,30 +27,30 @@ from cnnkit.train.trainer import TrainResult
 
 
 def launched() -> bool:
-    """Tell whether torchrun started this process."""
+    """Return whether torchrun started this process."""
     return {"RANK", "WORLD_SIZE"} <= os.environ.keys()
 
 
 def train(config: TrainConfig, console: Console | None = None) -> TrainResult:
-    """Do what `cnnkit.train.trainer.train` does, together with the other processes of torchrun.
+    """Run `cnnkit.train.trainer.train` jointly with the other processes of torchrun.
 
     Raises:
-        InputError: as there; also another engine than PyTorch's, another device than the CPU, or
-            fewer images in a batch than there are processes.
-        NetworkError: as there; also if another process is gone.
-        SystemExit: this is another than the first process, and the training is over.
+        InputError: as there; also an engine other than PyTorch's, a device other than the CPU, or
+            a batch size below the number of processes.
+        NetworkError: as there; also if another process ended.
+        SystemExit: the training is over and this process is not rank 0.
         CnnkitError, TrainingInterruptedError: as there.
     """
 
-    def work(rank: int, home: Path) -> TrainResult:
-        _check(rank, config)
+    def train_rank(rank: int, temporary: Path) -> TrainResult:
+        _check_config(rank, config)
         data = _load(config, console)
         if rank == 0:
-            return training.train(replace(config, engine="torch"), console, data)
-        mine = replace(config, engine="torch", output=home / "run")
-        return training.train(mine, data=data, pictures=False)
+            return trainer.train(replace(config, engine="torch"), console, data)
+        ours = replace(config, engine="torch", output=temporary / "run")
+        return trainer.train(ours, data=data, pictures=False)
 
-    return _in_all_processes(work)
+    return _in_process_group(train_rank)
 
 
 def resume(
@@ -59,48 +59,48 @@ def resume(
     data_folder: Path | None = None,
     console: Console | None = None,
 ) -> TrainResult:
-    """Do what `cnnkit.train.trainer.resume` does, together with the other processes of torchrun.
+    """Run `cnnkit.train.trainer.resume` jointly with the other processes of torchrun.
 
-    The run may have begun in any number of processes; the folder needs to be where the first is.
+    The run may have been started with any number of processes; only rank 0 needs its folder.
 
     Raises:
-        InputError, NetworkError, SystemExit: as `train`.
-        CnnkitError, TrainingInterruptedError: as `cnnkit.train.trainer.resume`.
+        InputError, NetworkError, SystemExit: as in `train`.
+        CnnkitError, TrainingInterruptedError: as in `cnnkit.train.trainer.resume`.
     """
 
-    def work(rank: int, home: Path) -> TrainResult:
+    def train_rank(rank: int, temporary: Path) -> TrainResult:
         content = b""
         if rank == 0:
-            read_state(folder)  # for its error messages
+            read_state(folder)  # raises its error before anything is sent
             content = read_bytes(folder / STATE_FILE)
-        write_bytes(home / STATE_FILE, _from_first(content))
-        config = TrainConfig.from_json(read_state(home).config)
+        write_bytes(temporary / STATE_FILE, _broadcast(content))
+        config = TrainConfig.from_json(read_state(temporary).config)
         config = replace(config, data=data_folder or config.data)
-        _check(rank, config)
+        _check_config(rank, config)
         data = _load(config, console)
         if rank == 0:
-            return training.resume(folder, epochs, data_folder, console, data)
-        return training.resume(home, epochs, data_folder, data=data, pictures=False)
+            return trainer.resume(folder, epochs, data_folder, console, data)
+        return trainer.resume(temporary, epochs, data_folder, data=data, pictures=False)
 
-    return _in_all_processes(work)
+    return _in_process_group(train_rank)
 
 
 class _RefusedError(Exception):
-    """What the first process says of a config."""
+    """Rank 0 reports that the config is invalid; the other ranks end silently."""
 
 
-def _check(rank: int, config: TrainConfig) -> None:
-    """Raise InputError in the first process for what makes no such training, else _RefusedError."""
+def _check_config(rank: int, config: TrainConfig) -> None:
+    """Raise InputError for an invalid config on rank 0, _RefusedError on the others."""
     try:
         config.check()
-        _check_fits(config)
+        _check_distributable(config)
     except InputError as error:
         if rank == 0:
             raise
         raise _RefusedError from error
 
 
-def _check_fits(config: TrainConfig) -> None:
+def _check_distributable(config: TrainConfig) -> None:
     processes = int(os.environ["WORLD_SIZE"])
     if config.engine == "native":
         raise InputError(
@@ -108,7 +108,9 @@ def _check_fits(config: TrainConfig) -> None:
         )
     if config.device not in ("auto", "cpu"):
         raise InputError(
-            f"--device {config.device}", "cannot be used with torchrun", "leave it out: the CPU is"
+            f"--device {config.device}",
+            "cannot be used with torchrun",
+            "leave it out to train on the CPU",
         )
     if config.batch_size < processes:
         raise InputError(
@@ -118,23 +120,23 @@ def _check_fits(config: TrainConfig) -> None:
         )
 
 
-def _in_all_processes(work: Callable[[int, Path], TrainResult]) -> TrainResult:
-    """Do `work(rank, a temporary folder)` in the group that torchrun describes.
+def _in_process_group(train_rank: Callable[[int, Path], TrainResult]) -> TrainResult:
+    """Run `train_rank(rank, a temporary folder)` in the process group that torchrun describes.
 
-    The first process returns or raises what it did. The others end with 0 in whatever all of them
-    know, for the first one says it: torchrun would end it before, if another failed.
+    Rank 0 returns the result or raises the error. For outcomes that all ranks share, the others
+    exit with 0: torchrun would otherwise kill rank 0 before it could report.
     """
     require_packages("torch")
     from torch import distributed
 
-    from cnnkit.train.engines.ddp import together
+    from cnnkit.train.engines.ddp import collective
 
-    with together():
+    with collective():
         distributed.init_process_group("gloo")
     rank = distributed.get_rank()
-    with exchange_folder() as home:
+    with exchange_folder() as temporary:
         try:
-            result = work(rank, home)
+            result = train_rank(rank, temporary)
         except (TrainingInterruptedError, VerdictError, _RefusedError):
             if rank == 0:
                 raise
@@ -149,33 +151,33 @@ def _in_all_processes(work: Callable[[int, Path], TrainResult]) -> TrainResult:
 
 
 def _load(config: TrainConfig, console: Console | None) -> Dataset:
-    """Load the data, the first process of a machine before the others: it may have to fetch it."""
+    """Load the data, local rank 0 first: it may have to download it to the machine's cache."""
     from torch import distributed
 
-    from cnnkit.train.engines.ddp import together
+    from cnnkit.train.engines.ddp import collective
 
     first = os.environ.get("LOCAL_RANK", "0") == "0"
     quiet = console is None or console.quiet or os.environ["RANK"] != "0"
     if first:
         data = load_dataset(config.dataset, config.data, quiet)
-    with together():
+    with collective():
         distributed.barrier()
     return data if first else load_dataset(config.dataset, config.data, quiet)
 
 
-def _from_first(content: bytes) -> bytes:
-    """Return the first process's `content` in every process."""
+def _broadcast(content: bytes) -> bytes:
+    """Return rank 0's `content` on every rank."""
     import torch
     from torch import distributed
 
-    from cnnkit.train.engines.ddp import together
+    from cnnkit.train.engines.ddp import collective
 
     size = torch.tensor(len(content))
-    with together():
+    with collective():
         distributed.broadcast(size, 0)
     values = torch.zeros(int(size), dtype=torch.uint8)
     if content:
         values = torch.from_numpy(np.frombuffer(content, np.uint8).copy())
-    with together():
+    with collective():
         distributed.broadcast(values, 0)
     return values.numpy().tobytes()

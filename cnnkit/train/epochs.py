@@ -1,4 +1,4 @@
-"""One epoch: its steps with their running means, then what the network answers."""
+"""One epoch: train on all images once, then evaluate the network on a labelled split."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NonFiniteError(ArithmeticError):
 
 
 class StoppedError(Exception):
-    """Somebody asked the training to stop before the epoch was complete."""
+    """A stop was requested before the last epoch was complete."""
 
 
 def train_epoch(
@@ -36,13 +36,13 @@ def train_epoch(
     """Train on the images in `order` int64 [N] once and return the epoch's record.
 
     Raises:
-        NonFiniteError: a step's loss is NaN or infinite.
-        StoppedError: `stop` was asked.
+        NonFiniteError: the loss of a step is NaN or infinite.
+        StoppedError: a stop was requested.
     """
     started = time.perf_counter()
     total = running = 0.0
-    right = seen = steps = 0
-    for losses, correct in engine.steps(order, batch_size):
+    correct = seen = steps = 0
+    for losses, newly_correct in engine.steps(order, batch_size):
         for loss in losses:
             steps += 1
             if not math.isfinite(loss):
@@ -50,19 +50,19 @@ def train_epoch(
             total += loss
             running += loss
             if steps % LOG_STEPS == 0:
-                progress.say(f"[{epoch}, {steps:5d}] loss: {running / LOG_STEPS:.4f}")
+                progress.log(f"[{epoch}, {steps:5d}] loss: {running / LOG_STEPS:.4f}")
                 running = 0.0
-        right += correct
+        correct += newly_correct
         seen = min(steps * batch_size, len(order))
         speed = seen / (time.perf_counter() - started)
-        progress.step(epoch, seen, total / steps, right / seen, speed)
-        if engine.agree(stop.asked):
+        progress.step(epoch, seen, total / steps, correct / seen, speed)
+        if engine.should_stop(stop.asked):
             raise StoppedError
     return {
         "epoch": epoch,
         "learning_rate": engine.learning_rate,
         "train_loss": total / steps,  # the mean of the step losses, as published
-        "train_accuracy": right / seen,  # while learning: each batch before its step
+        "train_accuracy": correct / seen,  # during training: each batch before its update
         "validation_loss": None,
         "validation_accuracy": None,
         "test_accuracy": None,
@@ -71,9 +71,9 @@ def train_epoch(
     }
 
 
-def judge(engine: Engine, split: Split) -> tuple[float, float, NDArray[np.int64]]:
-    """Return the mean loss, the accuracy (0 to 1) and the answers int64 [N] on a labelled split."""
-    log_p = engine.answer(split.images).astype(np.float64)
-    answers = log_p.argmax(axis=1)
+def evaluate(engine: Engine, split: Split) -> tuple[float, float, NDArray[np.int64]]:
+    """Return mean loss, accuracy (0 to 1) and predicted labels int64 [N] on a labelled split."""
+    log_p = engine.log_probabilities(split.images).astype(np.float64)
+    predicted = log_p.argmax(axis=1)
     loss = -float(log_p[np.arange(len(split.labels)), split.labels].mean())
-    return loss, float((answers == split.labels).mean()), answers
+    return loss, float((predicted == split.labels).mean()), predicted

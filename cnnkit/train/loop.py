@@ -1,4 +1,4 @@
-"""From one epoch to the next: train, judge, keep; then end well, whatever the end is."""
+"""The training loop: epochs, evaluation, checkpoints, and an orderly end in every case."""
 
 from __future__ import annotations
 
@@ -11,64 +11,66 @@ from cnnkit.data.sampling import epoch_order, split_validation
 from cnnkit.errors import StorageError, VerdictError
 from cnnkit.metrics import confusion_matrix
 from cnnkit.runs.folder import DIVERGED, FINISHED, publish, remove_leftovers
-from cnnkit.runs.state import RunState, session, write_state
+from cnnkit.runs.state import RunState, describe_session, write_state
 from cnnkit.runs.training_state import is_finite, parameters
 from cnnkit.system.signals import StopSignals
 from cnnkit.train.engines.base import Engine
-from cnnkit.train.epochs import NonFiniteError, StoppedError, judge, train_epoch
-from cnnkit.train.progress import LOG_FILE, Follow, TrainingProgress
+from cnnkit.train.epochs import NonFiniteError, StoppedError, evaluate, train_epoch
+from cnnkit.train.progress import LOG_FILE, OnProgress, TrainingProgress
 from cnnkit.train.schedules import scheduled_rate
 
-VERSIONS = {  # what the last bits may depend on, by engine
+BITS_DEPEND_ON = {  # keys of a session that may change the last bits of a result, by engine
     "native": ("cnnkit", "isa", "numpy", "python", "cpu"),
     "torch": ("torch", "numpy", "python", "cpu", "device", "processes"),
 }
 
 
 class TrainingInterruptedError(KeyboardInterrupt):
-    """Somebody stopped the training; the message says what is kept and how to go on."""
+    """The training was stopped; the message says what is kept and how to continue."""
 
 
-def run(
+def run_epochs(
     folder: Path,
     state: RunState,
     data: Dataset,
     engine: Engine,
     console: Console,
-    follow: Follow | None = None,
+    on_progress: OnProgress | None = None,
     pictures: bool = True,
 ) -> None:
-    """Train from `state` to its config's last epoch or the end of patience, into `folder`.
+    """Train from `state` until the config's last epoch or until patience runs out.
 
     Args:
         folder: the run folder.
-        state: where to begin; it becomes where the training ended.
-        data: what to learn from and to be judged by.
-        engine: what makes the steps.
+        state: where to start; updated in place after every epoch.
+        data: the training and test images.
+        engine: computes the steps.
         console: where to show progress.
-        follow: is told some times a second, and after each epoch, how far the training is.
-        pictures: whether to draw the run's pictures at its end.
+        on_progress: called several times a second and after each epoch.
+        pictures: whether to draw the run's plots at the end.
 
     Raises:
-        StorageError: the folder cannot be written; earlier epochs are whole.
+        StorageError: the folder cannot be written; complete epochs are kept.
         VerdictError: the loss or a parameter became NaN or infinite; earlier epochs are kept.
-        TrainingInterruptedError: SIGINT or SIGTERM came; complete epochs are kept.
+        TrainingInterruptedError: SIGINT or SIGTERM was received; complete epochs are kept.
     """
     config, done = state.config, len(state.history)
     chosen, held = split_validation(data.train.labels, config["val_split"], config["seed"])
     validation = Split(data.train.images[held], data.train.labels[held])
-    state.sessions.append(session(config["engine"], config["device"], done + 1, engine.processes))
+    state.sessions.append(
+        describe_session(config["engine"], config["device"], done + 1, engine.processes)
+    )
     with (
         StopSignals() as stop,
         TrainingProgress(
-            console, folder / LOG_FILE, config["epochs"], len(chosen), done, follow
+            console, folder / LOG_FILE, config["epochs"], len(chosen), done, on_progress
         ) as progress,
     ):
         try:
             remove_leftovers(folder)
-            _note_changes(state, progress)
+            _log_changes(state, progress)
             write_state(folder, state)
-            publish(folder, state, "training")  # after a kill, files may be an epoch behind
+            publish(folder, state, "training")  # files may be an epoch behind after a kill
             while not state.complete:
                 epoch = len(state.history) + 1
                 engine.learning_rate = scheduled_rate(
@@ -79,15 +81,15 @@ def run(
                 _add_epoch(state, record, engine, validation, data.test)
                 write_state(folder, state)
                 publish(folder, state, "training")
-                progress.epoch(record)
-                if not state.complete and engine.agree(stop.asked):
+                progress.end_epoch(record)
+                if not state.complete and engine.should_stop(stop.asked):
                     raise StoppedError
             publish(folder, state, FINISHED, pictures)
         except StoppedError:
             publish(folder, state, "interrupted", pictures)
             raise TrainingInterruptedError(
                 f"stopped: {folder} keeps {_kept(state)}. "
-                f"Go on with `cnnkit train --resume {folder}`."
+                f"Continue with `cnnkit train --resume {folder}`."
             ) from None
         except NonFiniteError as error:
             publish(folder, state, DIVERGED, pictures)
@@ -98,14 +100,14 @@ def run(
             raise StorageError(
                 error.subject,
                 f"{error.reason}; {folder} keeps {_kept(state)}",
-                f"make room or give write permission, then `cnnkit train --resume {folder}`",
+                f"free space or grant write permission, then run `cnnkit train --resume {folder}`",
             ) from error
 
 
 def _add_epoch(
     state: RunState, record: dict[str, object], engine: Engine, validation: Split, test: Split
 ) -> None:
-    """Judge what an epoch learnt, and make it part of the state.
+    """Evaluate the network after an epoch, and add the epoch to the state.
 
     Raises:
         NonFiniteError: a parameter is NaN or infinite.
@@ -113,26 +115,26 @@ def _add_epoch(
     arrays = engine.state()
     if not is_finite(arrays):
         raise NonFiniteError(f"a parameter became NaN or infinite in epoch {record['epoch']}")
-    _, record["test_accuracy"], answers = judge(engine, test)
+    _, record["test_accuracy"], predicted = evaluate(engine, test)
     best = True
     if len(validation.labels):
-        loss, accuracy, _ = judge(engine, validation)
+        loss, accuracy, _ = evaluate(engine, validation)
         record["validation_loss"], record["validation_accuracy"] = loss, accuracy
         best = all(loss < earlier["validation_loss"] for earlier in state.history)
     state.engine = arrays
     state.history.append(record)
     if best:
         state.kept, state.kept_epoch = parameters(arrays), len(state.history)
-        state.confusion = confusion_matrix(test.labels, answers, state.architecture.classes)
+        state.confusion = confusion_matrix(test.labels, predicted, state.architecture.classes)
 
 
-def _note_changes(state: RunState, progress: TrainingProgress) -> None:
-    """Say what differs from the session before: the same bits are promised only on the same."""
+def _log_changes(state: RunState, progress: TrainingProgress) -> None:
+    """Log what changed since the previous session and may change the last bits of the result."""
     if len(state.sessions) > 1:
         before, now = state.sessions[-2:]
-        for key in VERSIONS[state.config["engine"]]:
+        for key in BITS_DEPEND_ON[state.config["engine"]]:
             if before.get(key, now[key]) != now[key]:
-                progress.say(
+                progress.log(
                     f"note: {key} was {before[key]}, is {now[key]}: the last bits may differ"
                 )
 

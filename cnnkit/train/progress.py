@@ -1,4 +1,4 @@
-"""What a person sees of a training: a live bar on a terminal, plain lines, and train.log."""
+"""Progress of one training: a live bar on a terminal, plain lines elsewhere, and train.log."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ REFRESH_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Moment:
-    """How far a training is.
+class ProgressUpdate:
+    """How far a training has come.
 
     Attributes:
-        done: epochs, 0 to all of them, the one under way in part.
-        loss: the running mean of the epoch's training losses.
-        accuracy: of the epoch's training images so far; of the test images once it is complete.
-        complete: whether an epoch has just been judged and its state written.
+        done: epochs trained so far, the current one as a fraction.
+        loss: the running mean of the current epoch's training losses.
+        accuracy: on the epoch's training images so far; on the test images if `complete`.
+        complete: whether an epoch has just been evaluated and its state written.
     """
 
     done: float
@@ -35,32 +35,33 @@ class Moment:
     complete: bool
 
 
-Follow = Callable[[Moment], None]
+OnProgress = Callable[[ProgressUpdate], None]
 
 
 class TrainingProgress:
-    """Follow a training: `with TrainingProgress(console, folder / LOG_FILE, ...) as progress`.
+    """Show and log a training: `with TrainingProgress(console, log_file, ...) as progress`.
 
     Args:
-        console: where to show it; quiet consoles show nothing.
-        log: the file that each line is also added to.
-        epochs: how many the run will have.
-        images: how many training images an epoch has.
-        done: how many epochs are complete already.
-        follow: is called some times a second, and after each epoch.
+        console: where to show progress; a quiet console shows nothing.
+        log_file: every line is also appended to this file.
+        epochs: number of epochs of the whole run.
+        images: number of training images per epoch.
+        done: number of epochs that are already complete.
+        on_progress: called several times a second and after each epoch.
     """
 
     def __init__(
         self,
         console: Console,
-        log: Path,
+        log_file: Path,
         epochs: int,
         images: int,
         done: int,
-        follow: Follow | None = None,
+        on_progress: OnProgress | None = None,
     ) -> None:
-        self.console, self.log, self.epochs, self.images = console, log, epochs, images
-        self.follow = follow
+        self.console, self.log_file = console, log_file
+        self.epochs, self.images = epochs, images
+        self.on_progress = on_progress
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
@@ -70,8 +71,8 @@ class TrainingProgress:
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            auto_refresh=False,  # its thread would take time from the training
-            disable=not console.is_terminal,  # elsewhere a bar is a wall of control characters
+            auto_refresh=False,  # its thread would slow the training down
+            disable=not console.is_terminal,  # in a file it would be control characters
         )
         self.task = self.bar.add_task(
             "train", total=epochs * images, completed=done * images,
@@ -91,25 +92,25 @@ class TrainingProgress:
     ) -> None:
         self.bar.stop()
 
-    def say(self, line: str) -> None:
-        """Show a line and add it to the log.
+    def log(self, line: str) -> None:
+        """Show a line and append it to the log file.
 
         Raises:
-            StorageError: the log cannot be written.
+            StorageError: the log file cannot be written.
         """
         self.console.print(line, markup=False, soft_wrap=True)
         try:
-            with self.log.open("a", encoding="utf-8") as log:
-                log.write(line + "\n")
+            with self.log_file.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
         except OSError as error:
             raise StorageError(
-                self.log,
+                self.log_file,
                 f"cannot be written ({error.strerror or error})",
-                "make room, then continue with --resume",
+                "free some space, then continue with --resume",
             ) from error
 
     def step(self, epoch: int, seen: int, loss: float, accuracy: float, speed: float) -> None:
-        """Move the bar: `seen` images of `epoch` (1-based), running means, images a second."""
+        """Move the bar to `seen` images of `epoch` (1-based); `speed` is images per second."""
         now = time.monotonic()
         if now - self.drawn >= REFRESH_SECONDS:
             self.drawn = now
@@ -117,11 +118,12 @@ class TrainingProgress:
                 self.task, completed=(epoch - 1) * self.images + seen,
                 epoch=epoch, loss=loss, accuracy=accuracy, speed=speed, refresh=True,
             )  # fmt: skip
-            if self.follow:
-                self.follow(Moment(epoch - 1 + seen / self.images, loss, accuracy, False))
+            if self.on_progress:
+                done = epoch - 1 + seen / self.images
+                self.on_progress(ProgressUpdate(done, loss, accuracy, complete=False))
 
-    def epoch(self, record: dict[str, Any]) -> None:
-        """Say how an epoch ended."""
+    def end_epoch(self, record: dict[str, Any]) -> None:
+        """Log the metrics of a complete epoch."""
         parts = [f"epoch {record['epoch']}/{self.epochs}: loss {record['train_loss']:.4f}"]
         for key, name in (
             ("train_accuracy", "training accuracy"),
@@ -133,7 +135,7 @@ class TrainingProgress:
             if value is not None:
                 parts.append(f"{name} {value:.4f}" if "loss" in key else f"{name} {value:.2%}")
         parts.append(f"{record['images_per_second']:,.0f} images/s")
-        self.say(", ".join(parts))
-        if self.follow:
-            judged = Moment(record["epoch"], record["train_loss"], record["test_accuracy"], True)
-            self.follow(judged)
+        self.log(", ".join(parts))
+        if self.on_progress:
+            loss, accuracy = record["train_loss"], record["test_accuracy"]
+            self.on_progress(ProgressUpdate(record["epoch"], loss, accuracy, complete=True))

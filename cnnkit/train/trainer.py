@@ -1,4 +1,4 @@
-"""Training, repeatable to the bit: `train(TrainConfig())`, `resume(Path("runs/train/mnist-1"))`."""
+"""Bit-reproducible training: `train(TrainConfig())`, `resume(Path("runs/train/mnist-1"))`."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from rich.console import Console
 from cnnkit.data.dataset import Dataset, load_dataset
 from cnnkit.data.sampling import split_validation
 from cnnkit.errors import InputError, StorageError
+from cnnkit.graph.architecture import Architecture
 from cnnkit.runs.find import RUNS, WEIGHTS_FILE
 from cnnkit.runs.folder import FINISHED, PICTURES, check_free, claim_folder, published_status
 from cnnkit.runs.state import RunState, read_state, write_state
-from cnnkit.runs.training_state import fresh_state
+from cnnkit.runs.training_state import State, fresh_state
 from cnnkit.train.config import TrainConfig
-from cnnkit.train.engines.base import choose_engine, require_packages
+from cnnkit.train.engines.base import EngineSettings, choose_engine, require_packages
 from cnnkit.train.engines.select import open_engine
-from cnnkit.train.loop import run
-from cnnkit.train.progress import Follow
+from cnnkit.train.loop import run_epochs
+from cnnkit.train.progress import OnProgress
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a finished training leaves.
+    """A finished training.
 
     Attributes:
         folder: the run folder.
         config: the resolved config.
         history: one record per epoch, as in metrics.jsonl.
         kept_epoch: the epoch whose parameters are in weights.safetensors.
-        test_accuracy: theirs, 0 to 1.
+        test_accuracy: the accuracy of these parameters, 0 to 1.
     """
 
     folder: Path
@@ -47,12 +48,12 @@ class TrainResult:
 
     @property
     def pictures(self) -> list[Path]:
-        """The pictures that were drawn."""
+        """The plots that were drawn."""
         return [path for name in PICTURES if (path := self.folder / name).exists()]
 
     @property
     def seconds(self) -> float:
-        """How long the training steps of all epochs took."""
+        """Duration of the training steps of all epochs."""
         return float(sum(epoch["seconds"] for epoch in self.history))
 
     def to_json(self) -> dict[str, Any]:
@@ -73,25 +74,25 @@ def train(
     config: TrainConfig,
     console: Console | None = None,
     data: Dataset | None = None,
-    follow: Follow | None = None,
+    on_progress: OnProgress | None = None,
     pictures: bool = True,
 ) -> TrainResult:
-    """Train from the beginning into a new run folder.
+    """Start a training in a new run folder.
 
     Args:
-        config: all choices.
+        config: all settings.
         console: where to show progress; None shows nothing.
-        data: the config's data, if it is loaded already.
-        follow: is told some times a second, and after each epoch, how far the training is.
-        pictures: whether to draw the run's pictures at its end.
+        data: the config's data, if already loaded.
+        on_progress: called several times a second and after each epoch.
+        pictures: whether to draw the run's plots at the end.
 
     Raises:
-        InputError: a bad choice, bad data, or an output folder that is not free.
-        MissingError: the device or a package is not here.
-        NetworkError: the data cannot be fetched.
+        InputError: an invalid setting, invalid data, or an output folder that is not empty.
+        MissingError: the device or a package is not available.
+        NetworkError: the data cannot be downloaded.
         StorageError: the run folder cannot be written.
         VerdictError: the loss or a parameter became NaN or infinite.
-        TrainingInterruptedError: SIGINT or SIGTERM came.
+        TrainingInterruptedError: SIGINT or SIGTERM was received.
     """
     config.check()
     console = console or Console(quiet=True)
@@ -101,22 +102,20 @@ def train(
     data = data or load_dataset(config.dataset, config.data, console.quiet)
     architecture = config.architecture(data)
     config = replace(config, engine=choose_engine(config.engine, config.device, architecture))
-    make = open_engine(config.engine)
+    make_engine = open_engine(config.engine)
     start = fresh_state(architecture, config.seed)
+    # For its error: a split that leaves a side without images must not leave a run folder either.
     split_validation(data.train.labels, config.val_split, config.seed)
-    engine = make(
-        architecture, data.train, config.learning_rate, config.device, start,
-        weight_decay=config.weight_decay,
-    )  # fmt: skip
+    engine = make_engine(_engine_settings(config, architecture, data, start))
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
     state = RunState.new(config.to_json(), data, architecture, start)
     try:
         write_state(folder, state)
     except StorageError:
-        folder.rmdir()  # a folder without a state would be in the way of the next attempt
+        folder.rmdir()  # a folder without a state would block the next attempt
         raise
-    run(folder, state, data, engine, console, follow, pictures)
+    run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
 
 
@@ -126,25 +125,26 @@ def resume(
     data_folder: Path | None = None,
     console: Console | None = None,
     data: Dataset | None = None,
-    follow: Follow | None = None,
+    on_progress: OnProgress | None = None,
     pictures: bool = True,
 ) -> TrainResult:
-    """Go on with a run, to the bit as if it had never stopped.
+    """Continue a run; the result is bit-identical to that of a run that never stopped.
 
     Args:
         folder: the run folder; it may have been moved.
-        epochs: a new total, which also extends a finished run; None keeps the run's own. A
-            schedule other than `constant` allows no other total: it shapes every epoch's rate.
-        data_folder: where the IDX files are now; None means where they were.
+        epochs: a new total, which may also extend a finished run; None keeps the run's own. With a
+            schedule other than `constant` it cannot change, since it determines every epoch's rate.
+        data_folder: where the IDX files are now; None means that they have not moved.
         console: where to show progress; None shows nothing.
-        data: the run's data, if it is loaded already.
-        follow: as `train`.
-        pictures: as `train`.
+        data: the run's data, if already loaded.
+        on_progress: as in `train`.
+        pictures: as in `train`.
 
     Raises:
-        InputError: no run, a finished or damaged one, one of another version, or other data.
-        MissingError, NetworkError, StorageError, VerdictError: as `train`.
-        TrainingInterruptedError: SIGINT or SIGTERM came.
+        InputError: the folder holds no run, or a finished or damaged one, or one of another
+            version; or the data is not the run's.
+        MissingError, NetworkError, StorageError, VerdictError: as in `train`.
+        TrainingInterruptedError: SIGINT or SIGTERM was received.
     """
     state = read_state(folder)
     config = TrainConfig.from_json(state.config)
@@ -156,49 +156,59 @@ def resume(
     if config.epochs < len(state.history):
         raise InputError(
             "--epochs",
-            f"is {config.epochs}, and {folder} has {len(state.history)} already",
-            "give a larger number, or train again",
+            f"is {config.epochs}, but {folder} already has {len(state.history)}",
+            "use a larger number, or train again",
         )
     state.config = config.to_json()
     if state.complete and published_status(folder) == FINISHED:
         more = (
             "train again with more --patience"
             if state.out_of_patience
-            else (f"give more --epochs than {len(state.history)} to extend it, or train again")
+            else f"use more --epochs than {len(state.history)} to extend it, or train again"
         )
         raise InputError(folder, "is a finished run", more)
     console = console or Console(quiet=True)
-    make = open_engine(config.engine)
+    make_engine = open_engine(config.engine)
     data = data or load_dataset(config.dataset, config.data, console.quiet)
     check_same_data(state, data)
-    engine = make(
-        state.architecture, data.train, config.learning_rate, config.device, state.engine,
-        weight_decay=config.weight_decay,
-    )  # fmt: skip
-    run(folder, state, data, engine, console, follow, pictures)
+    engine = make_engine(_engine_settings(config, state.architecture, data, state.engine))
+    run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
 
 
+def _engine_settings(
+    config: TrainConfig, architecture: Architecture, data: Dataset, state: State
+) -> EngineSettings:
+    return EngineSettings(
+        architecture,
+        data.train,
+        state,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        device=config.device,
+    )
+
+
 def _check_extensible(config: TrainConfig, epochs: int) -> None:
-    """Raise InputError if with `epochs` the run would have begun with other learning rates."""
+    """Raise InputError if another number of epochs would change the rates already used."""
     if config.schedule != "constant" and epochs != config.epochs:
         raise InputError(
             "--epochs",
-            f"cannot change from {config.epochs}, by which this run's {config.schedule} schedule "
-            "chose its learning rates",
-            "resume without it, or train again",
+            f"cannot change from {config.epochs}, from which this run's {config.schedule} schedule "
+            "computed its learning rates",
+            "resume without this option, or train again",
         )
 
 
 def check_same_data(state: RunState, data: Dataset) -> None:
-    """Raise InputError unless `data` is what the run has been trained on."""
+    """Raise InputError unless the run was trained on this data."""
     known = state.dataset["sha256"]
     others = [name for name in known if data.sha256.get(name) != known[name]]
     if others:
         raise InputError(
             data.source,
             f"is not the data of this run: {', '.join(others)} has another SHA-256",
-            "name the folder of its data with --data",
+            "give the folder of the run's data with --data",
         )
 
 

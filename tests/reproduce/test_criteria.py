@@ -1,4 +1,4 @@
-"""Verdicts follow from the numbers of all runs, by the rules that the report states."""
+"""Verdicts follow from the numbers of all runs by the rules that the report states."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnkit.reproduce.criteria import SHARE, Verdict, judge_number, judge_runs, judge_spread
-from cnnkit.reproduce.model_selection import choose
-from cnnkit.reproduce.paper_claims import judge
-from cnnkit.reproduce.sample import Run, Sample, student_t
-from cnnkit.reproduce.spread import Spread
+from cnnkit.reproduce.criteria import (
+    SHARE,
+    Verdict,
+    evaluate_number,
+    evaluate_runs,
+    evaluate_spread,
+)
+from cnnkit.reproduce.model_selection import select_learning_rate
+from cnnkit.reproduce.paper_claims import evaluate_claims
+from cnnkit.reproduce.statistics import Sample, Spread, student_t
+from cnnkit.reproduce.trained_run import TrainedRun
 
 EPOCHS = 30
 HOLDS, PARTLY, FAILS = Verdict.HOLDS, Verdict.PARTLY, Verdict.FAILS
@@ -25,26 +31,26 @@ def run(
     seed: int = 0,
     validation: float | None = None,
     **changes: Any,
-) -> Run:
-    """Return a run that never was."""
+) -> TrainedRun:
+    """Return a made-up run."""
     accuracies = np.broadcast_to(accuracy, len(losses)).tolist()
     history = [
         {"train_loss": loss, "test_accuracy": right, "validation_loss": validation, "seconds": 1.0}
         for loss, right in zip(losses, accuracies, strict=True)
     ]
     values: dict[str, Any] = {"epochs": EPOCHS, "kept_epoch": len(history), **changes}
-    return Run(rate, seed, history, **values)
+    return TrainedRun(rate, seed, history, **values)
 
 
-def ending(*values: float) -> list[Run]:
+def ending(*values: float) -> list[TrainedRun]:
     return [run([value] * EPOCHS, seed=seed) for seed, value in enumerate(values)]
 
 
 def number(*values: float, published: float = 1.0, known: float = 0.1) -> Any:
-    def last(one: Run) -> float | None:
+    def last(one: TrainedRun) -> float | None:
         return float(one.losses[-1]) if one.complete else None
 
-    return judge_number("table 1", "a number", ending(*values), last, published, known)
+    return evaluate_number("table 1", "a number", ending(*values), last, published, known)
 
 
 # Numbers
@@ -55,7 +61,7 @@ def test_students_t_is_that_of_the_tables(freedom: int, quantile: float) -> None
     assert student_t(freedom) == pytest.approx(quantile, abs=2e-4)
 
 
-def test_one_more_run_lies_where_the_formula_says() -> None:
+def test_the_prediction_interval_follows_its_formula() -> None:
     low, high = Sample([1.0, 2.0, 3.0]).next_run
     assert (low + high) / 2 == pytest.approx(2.0)
     assert (high - low) / 2 == pytest.approx(4.3027 * (4 / 3) ** 0.5, abs=1e-3)
@@ -71,7 +77,7 @@ def test_one_more_run_lies_where_the_formula_says() -> None:
         ((0.80, 0.79, 0.78), FAILS),
     ],
 )
-def test_a_number_is_judged_by_mean_and_next_run(
+def test_a_number_is_evaluated_by_mean_and_next_run(
     values: tuple[float, ...], verdict: Verdict
 ) -> None:
     claim = number(*values)
@@ -80,23 +86,23 @@ def test_a_number_is_judged_by_mean_and_next_run(
     assert ("one more run" in claim.reason) == (verdict != HOLDS)
 
 
-def test_more_runs_tell_what_three_cannot() -> None:
+def test_more_runs_narrow_the_prediction_interval() -> None:
     assert number(1.2, 1.1, 1.3).verdict == PARTLY
     assert number(*([1.2, 1.1, 1.3] * 10)).verdict == FAILS
 
 
 def test_a_run_without_the_number_makes_it_fail_by_name() -> None:
     runs = [*ending(1.0, 1.0), run([1.0] * 7, seed=2, diverged=True)]
-    claim = judge_number(
+    claim = evaluate_number(
         "table 1", "a number", runs, lambda one: 1.0 if one.complete else None, 1.0, 0.1
     )
     assert claim.verdict == FAILS
     assert "seed 2" in claim.reason
 
 
-def test_an_accuracy_is_never_said_to_pass_100_percent() -> None:
+def test_a_predicted_accuracy_is_at_most_100_percent() -> None:
     runs = ending(0.7, 0.8, 0.99)
-    claim = judge_number(
+    claim = evaluate_number(
         "table 1", "right", runs, lambda one: float(one.losses[-1]), 0.5, 0.01, SHARE
     )
     assert "and 100.00%" in claim.reason
@@ -110,16 +116,18 @@ def test_an_accuracy_is_never_said_to_pass_100_percent() -> None:
     ("true", "verdict"),
     [(4, HOLDS), (3, PARTLY), (2, PARTLY), (1, FAILS), (0, FAILS)],
 )
-def test_a_statement_is_judged_by_its_share_of_the_runs(true: int, verdict: Verdict) -> None:
+def test_a_statement_is_evaluated_by_its_share_of_the_runs(true: int, verdict: Verdict) -> None:
     runs = ending(1.0, 2.0, 3.0, 4.0)
-    claim = judge_runs("figure 5", "low", runs, lambda one: one.losses[-1] <= true, "losses")
+    claim = evaluate_runs("figure 5", "low", runs, lambda one: one.losses[-1] <= true, "losses")
     assert (claim.verdict, claim.ours) == (verdict, f"true of {true} of 4 runs")
 
 
 # The spread
 
 
-def curves(early: Sequence[float], late: Sequence[float], start: float, end: float) -> list[Run]:
+def curves(
+    early: Sequence[float], late: Sequence[float], start: float, end: float
+) -> list[TrainedRun]:
     """Return runs that lie `early` off a falling curve at first and `late` off it at the end."""
     middle, share = np.linspace(start, end, EPOCHS), np.linspace(0, 1, EPOCHS)
     return [
@@ -140,7 +148,7 @@ def curves(early: Sequence[float], late: Sequence[float], start: float, end: flo
 def test_the_spread_grows_only_if_no_run_decides_it(
     early: tuple[float, ...], late: tuple[float, ...], end: float, verdict: Verdict
 ) -> None:
-    assert judge_spread(curves(early, late, 10, end)).verdict == verdict
+    assert evaluate_spread(curves(early, late, 10, end)).verdict == verdict
 
 
 def test_spread_is_the_mean_deviation_of_a_sixth_of_the_epochs() -> None:
@@ -165,7 +173,7 @@ def falling(start: float, end: float, seed: int) -> list[float]:
     return apart
 
 
-def as_published() -> list[Run]:
+def as_published() -> list[TrainedRun]:
     runs = []
     for seed in range(3):
         runs.append(run(falling(0.75, 0.05, seed), 0.97, 1e-4, seed))
@@ -175,8 +183,8 @@ def as_published() -> list[Run]:
     return runs
 
 
-def verdicts(runs: Sequence[Run]) -> dict[str, Verdict]:
-    return {claim.claim: claim.verdict for claim in judge(runs)}
+def verdicts(runs: Sequence[TrainedRun]) -> dict[str, Verdict]:
+    return {claim.claim: claim.verdict for claim in evaluate_claims(runs)}
 
 
 def test_runs_as_published_make_every_claim_hold() -> None:
@@ -200,11 +208,11 @@ def test_runs_that_do_the_opposite_make_every_claim_fail() -> None:
 def test_a_collapse_is_reported_with_its_class_and_that_classs_share() -> None:
     runs = as_published()
     runs[2] = run([2.31] * EPOCHS, 0.1135, 0.05, 0, constant="1")
-    [claim] = [claim for claim in judge(runs) if "does not learn" in claim.claim]
+    [claim] = [claim for claim in evaluate_claims(runs) if "does not learn" in claim.claim]
     assert claim.verdict == HOLDS
     assert "seed 0 “1” 11.35%, seed 1 “5” 8.92%" in claim.reason
     runs[2] = run(falling(0.5, 0.2, 0), 0.9, 0.05, 0)
-    [claim] = [claim for claim in judge(runs) if "does not learn" in claim.claim]
+    [claim] = [claim for claim in evaluate_claims(runs) if "does not learn" in claim.claim]
     assert (claim.verdict, claim.ours) == (PARTLY, "true of 2 of 3 runs")
 
 
@@ -216,27 +224,27 @@ def test_a_run_that_diverged_counts_against_the_claims(rate: int, epochs: int) -
     runs[rate] = run(
         whole.losses[:epochs].tolist(), 0.9, whole.learning_rate, whole.seed, diverged=True
     )
-    changed = {claim.claim for claim in judge(runs) if claim.verdict != HOLDS}
+    changed = {claim.claim for claim in evaluate_claims(runs) if claim.verdict != HOLDS}
     assert changed
     assert all(claim.startswith(f"At {whole.learning_rate:g}") for claim in changed)
 
 
-# The choice
+# Model selection
 
 
-def test_validation_chooses_and_the_test_images_do_not() -> None:
+def test_validation_loss_selects_and_test_accuracy_does_not() -> None:
     runs = [
         run([0.5] * 5, accuracy, rate, seed, validation=loss)
         for rate, loss, accuracy in ((1e-4, 0.3, 0.99), (1e-3, 0.2, 0.95), (0.05, 2.3, 0.1))
         for seed in range(3)
     ]
-    choice = choose(runs)
-    assert choice.best.rate == 1e-3
-    assert choice.best.test_accuracy.mean == pytest.approx(0.95)
-    assert [len(candidate.runs) for candidate in choice.candidates] == [3, 3, 3]
+    selection = select_learning_rate(runs)
+    assert selection.best.rate == 1e-3
+    assert selection.best.test_accuracy.mean == pytest.approx(0.95)
+    assert [len(candidate.runs) for candidate in selection.candidates] == [3, 3, 3]
 
 
-def test_a_candidate_that_diverges_is_never_chosen() -> None:
+def test_a_candidate_that_diverges_is_never_selected() -> None:
     good = [run([0.5], 0.9, 1e-3, seed, validation=2.0) for seed in range(2)]
     bad = [run([0.5], 0.9, 1e-2, 0, validation=0.1), run([], 0.9, 1e-2, 1, diverged=True)]
-    assert choose([*good, *bad]).best.rate == 1e-3
+    assert select_learning_rate([*good, *bad]).best.rate == 1e-3

@@ -1,4 +1,4 @@
-"""`cnnkit reproduce` reports every run, goes on after a kill, and its page needs nothing else."""
+"""`cnnkit reproduce` reports every run, resumes after a kill, and writes a self-contained page."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from cnnkit.data.registry import FILES
 from cnnkit.errors import InputError
 from cnnkit.reproduce import run as reproduction
 from cnnkit.reproduce.findings import REPORTS, Findings
-from cnnkit.reproduce.model_selection import choose
-from cnnkit.reproduce.paper_claims import judge
+from cnnkit.reproduce.model_selection import select_learning_rate
+from cnnkit.reproduce.paper_claims import evaluate_claims
 from cnnkit.reproduce.plan import CANDIDATES, PATIENCE, RATES, ReproduceConfig, validation_runs
 from cnnkit.reproduce.report.blocks import Heading, Items, Picture, Table, Text, markdown
 from cnnkit.reproduce.report.html import html, themed
 from cnnkit.reproduce.report.sections import write_reports
 from cnnkit.reproduce.run import reproduce
-from cnnkit.reproduce.sample import Run
+from cnnkit.reproduce.trained_run import TrainedRun
 from cnnkit.runs.state import read_state
 from cnnkit.system.files import write_text
 
@@ -75,7 +75,7 @@ def config(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Reprodu
 
 @pytest.fixture(scope="module")
 def found(config: ReproduceConfig) -> Findings:
-    """A reproduction that nothing disturbs, on little data."""
+    """An uninterrupted reproduction on little data."""
     return reproduce(config)
 
 
@@ -116,28 +116,28 @@ def test_reported_runs_are_those_of_the_run_folders(found: Findings) -> None:
         state = read_state(found.config.folder / folder)
         assert run.history == state.history
         assert state.config["val_split"] == 0
-        answers = np.flatnonzero(state.confusion.sum(axis=0))
-        assert run.constant == (str(answers[0]) if len(answers) == 1 else None)
+        predicted = np.flatnonzero(state.confusion.sum(axis=0))
+        assert run.constant == (str(predicted[0]) if len(predicted) == 1 else None)
     assert {run.constant for run in found.runs if run.learning_rate == 0.05} != {None}
 
 
-def test_validation_runs_hold_a_tenth_back_and_stop_by_patience(found: Findings) -> None:
+def test_validation_runs_hold_out_a_tenth_and_stop_early(found: Findings) -> None:
     [config] = {replace(one, output=None, learning_rate=1.0, seed=0)
                 for one in validation_runs(found.config)}  # fmt: skip
     assert (config.val_split, config.patience) == (0.1, PATIENCE)
-    for candidate in found.choice.candidates:
+    for candidate in found.selection.candidates:
         for run in candidate.runs:
             losses = [record["validation_loss"] for record in run.history]
             assert run.kept_epoch == int(np.argmin(losses)) + 1
-    best = found.choice.best
+    best = found.selection.best
     assert best.validation_loss.mean == min(
-        candidate.validation_loss.mean for candidate in found.choice.candidates
+        candidate.validation_loss.mean for candidate in found.selection.candidates
     )
 
 
 def test_verdicts_are_those_of_the_reported_runs(found: Findings) -> None:
     document = read_report(found.config.folder)
-    assert document["claims"] == [claim.to_json() for claim in judge(found.runs)]
+    assert document["claims"] == [claim.to_json() for claim in evaluate_claims(found.runs)]
     assert sum(document["verdicts"].values()) == len(document["claims"]) == 14
     text = (found.config.folder / "report.md").read_text()
     for claim in found.claims:
@@ -196,7 +196,7 @@ def test_the_page_refers_to_nothing_outside_itself(page_text: str) -> None:
     assert "default-src 'none'" in (policy["content"] or "")
 
 
-def test_the_page_can_be_read_with_a_screen_reader_and_on_a_phone(page_text: str) -> None:
+def test_the_page_works_with_a_screen_reader_and_on_a_phone(page_text: str) -> None:
     page = Page(page_text)
     assert page.all("html") == [{"lang": "en"}]
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all(
@@ -214,7 +214,7 @@ def test_the_page_can_be_read_with_a_screen_reader_and_on_a_phone(page_text: str
     assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
-def test_figures_in_the_page_take_the_readers_theme(found: Findings) -> None:
+def test_figures_in_the_page_follow_the_readers_theme(found: Findings) -> None:
     plain = (found.config.folder / "figure-5.svg").read_text()
     svg = themed(plain)
     assert "prefers-color-scheme: dark" in svg
@@ -223,7 +223,7 @@ def test_figures_in_the_page_take_the_readers_theme(found: Findings) -> None:
     assert "#222222" not in svg.replace("--ink: #222222", "")
 
 
-def test_words_of_a_report_cannot_become_markup(tmp_path: Path) -> None:
+def test_text_of_a_report_cannot_become_markup(tmp_path: Path) -> None:
     cells = Table("a < b", ("x",), (("<script>", "1 & 2"),))
     blocks = [Heading("A & B", 1), Text("**strong** `code <b>`"), Items(("<i>",)), cells]
     page = html(blocks, tmp_path)
@@ -238,19 +238,19 @@ def test_markdown_holds_the_same_blocks() -> None:
     )
 
 
-def test_a_report_of_runs_that_diverged_is_still_whole(found: Findings, tmp_path: Path) -> None:
+def test_a_report_of_diverged_runs_is_complete(found: Findings, tmp_path: Path) -> None:
     whole = found.runs
-    runs: list[Run] = [
+    runs: list[TrainedRun] = [
         *whole[:3],
         replace(whole[3], history=[], kept_epoch=0, constant=None, diverged=True),
         replace(whole[4], history=whole[4].history[:2], kept_epoch=2, diverged=True),
         *whole[5:6],
         *(replace(run, history=[], kept_epoch=0, diverged=True) for run in whole[6:]),
     ]
-    tried = [run for candidate in found.choice.candidates for run in candidate.runs]
+    tried = [run for candidate in found.selection.candidates for run in candidate.runs]
     tried[-1] = replace(tried[-1], history=[], kept_epoch=0, diverged=True)
     changed = replace(
-        found, runs=runs, claims=judge(runs), choice=choose(tried),
+        found, runs=runs, claims=evaluate_claims(runs), selection=select_learning_rate(tried),
         config=replace(found.config, output=tmp_path),
     )  # fmt: skip
     write_reports(changed)
@@ -260,10 +260,10 @@ def test_a_report_of_runs_that_diverged_is_still_whole(found: Findings, tmp_path
     assert "(diverged after 2 epochs)" in text
 
 
-# The way there
+# Interruptions and repetition
 
 
-def test_the_same_call_again_trains_nothing_and_says_the_same(
+def test_a_repeated_call_trains_nothing_and_reports_the_same(
     found: Findings, config: ReproduceConfig
 ) -> None:
     states = sorted(config.folder.glob("runs/*/*/resume.safetensors"))
@@ -276,7 +276,7 @@ def test_the_same_call_again_trains_nothing_and_says_the_same(
     assert all(seconds is not None and 0 <= seconds < 300 for seconds in again.seconds.values())
 
 
-def test_a_kill_at_any_moment_loses_nothing_that_was_complete(
+def test_a_kill_at_any_time_loses_no_complete_epoch(
     found: Findings, config: ReproduceConfig, tmp_path: Path
 ) -> None:
     assert config.data
@@ -298,7 +298,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_complete(
     assert timeless(read_report(output)) == timeless(read_report(config.folder))
 
 
-def test_more_seeds_add_to_the_runs_that_are_there(
+def test_more_seeds_add_to_the_existing_runs(
     found: Findings, config: ReproduceConfig, tmp_path: Path
 ) -> None:
     more = reproduce(replace(config, seeds=4))
@@ -310,7 +310,7 @@ def test_more_seeds_add_to_the_runs_that_are_there(
     )
 
 
-def test_pauses_between_runs_are_no_time_that_they_took(
+def test_wall_clock_time_excludes_pauses_between_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spans = {"a": (0, 10), "b": (5, 20), "c": (3600, 3606)}
@@ -326,11 +326,11 @@ def test_pauses_between_runs_are_no_time_that_they_took(
     )
     outcomes: list[Any] = [SimpleNamespace(folder=folder) for folder in sessions]
     assert reproduction._seconds(outcomes) == 26
-    sessions[tmp_path / "b"] *= 2  # it was interrupted: when it stopped is not known
+    sessions[tmp_path / "b"] *= 2  # interrupted: the time of its stop is unknown
     assert reproduction._seconds(outcomes) is None
 
 
-def test_pytorch_runs_the_same_and_finds_the_same(
+def test_pytorch_gives_the_same_losses_and_verdicts(
     found: Findings, config: ReproduceConfig, tmp_path: Path
 ) -> None:
     theirs = reproduce(replace(config, engine="torch", output=tmp_path / "torch"))
@@ -355,7 +355,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_command_prints_every_verdict_and_where_the_report_is(
+def test_the_command_prints_every_verdict_and_the_reports_path(
     found: Findings, config: ReproduceConfig, cli: Cli
 ) -> None:
     words = ("reproduce", "--data", config.data, "--output", config.folder, "--engine", "native")
@@ -381,7 +381,7 @@ def test_the_command_prints_every_verdict_and_where_the_report_is(
         (("--data", "nowhere"), "nowhere"),
     ],
 )
-def test_a_bad_choice_is_refused_and_nothing_is_left(
+def test_an_invalid_setting_is_refused_and_nothing_is_left(
     words: tuple[object, ...], message: str, cli: Cli, tmp_path: Path
 ) -> None:
     result = cli("reproduce", *words, "--output", tmp_path / "report")
@@ -390,7 +390,7 @@ def test_a_bad_choice_is_refused_and_nothing_is_left(
     assert not (tmp_path / "report").exists()
 
 
-def test_a_folder_with_something_else_in_it_is_refused(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     result = cli("reproduce", "--output", tmp_path)
     assert result.exit_code == 2
@@ -398,7 +398,7 @@ def test_a_folder_with_something_else_in_it_is_refused(cli: Cli, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_another_engine_does_not_go_on_with_these_runs(
+def test_another_engine_cannot_continue_these_runs(
     found: Findings, config: ReproduceConfig
 ) -> None:
     with pytest.raises(InputError, match="engine native, not torch"):
@@ -408,16 +408,16 @@ def test_another_engine_does_not_go_on_with_these_runs(
 @pytest.mark.parametrize(
     ("engine", "name"), [("auto", "native"), ("native", "native"), ("torch", "torch")]
 )
-def test_the_folder_is_the_same_for_the_same_engine(engine: str, name: str) -> None:
+def test_the_default_folder_depends_on_the_engine_alone(engine: str, name: str) -> None:
     assert ReproduceConfig(engine=engine).folder == Path(f"runs/reproduce/mnist-{name}")
 
 
-def test_too_few_epochs_for_an_early_and_a_late_part_are_refused() -> None:
+def test_fewer_than_six_epochs_are_refused() -> None:
     with pytest.raises(InputError, match="epochs: is 5"):
         reproduce(ReproduceConfig(epochs=5))
 
 
-def test_ctrl_c_keeps_what_is_complete_and_tells_the_way_on(
+def test_ctrl_c_keeps_complete_epochs_and_tells_how_to_continue(
     config: ReproduceConfig, tmp_path: Path
 ) -> None:
     output = tmp_path / "report"
@@ -434,4 +434,4 @@ def test_ctrl_c_keeps_what_is_complete_and_tells_the_way_on(
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
-    assert "Give the same command again" in err
+    assert "Repeat the same command to continue" in err

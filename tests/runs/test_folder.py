@@ -1,4 +1,4 @@
-"""The run folder: what stands in it, what may not be overwritten, and what a person is shown."""
+"""The run folder: its files, what is never overwritten, and what the user sees."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_config_holds_every_choice(run: Path, small_data: Path) -> None:
     assert config["learning_rate"] == 1e-4
 
 
-def test_csv_and_jsonl_tell_the_states_history(run: Path) -> None:
+def test_csv_and_jsonl_hold_the_states_history(run: Path) -> None:
     history = read_state(run).history
     lines = (run / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == history
@@ -61,13 +61,13 @@ def test_csv_and_jsonl_tell_the_states_history(run: Path) -> None:
     assert [{key: float(value) for key, value in row.items()} for row in rows] == history
 
 
-def test_what_was_not_measured_is_empty_and_null(trained_run: Path) -> None:
+def test_missing_metrics_are_empty_in_csv_and_null_in_json(trained_run: Path) -> None:
     [row] = csv.DictReader((trained_run / "metrics.csv").read_text().splitlines())
     assert row["validation_loss"] == row["validation_accuracy"] == ""
     assert json.loads((trained_run / "metrics.jsonl").read_text())["validation_loss"] is None
 
 
-def test_the_manifest_says_what_the_run_depends_on(run: Path) -> None:
+def test_the_manifest_names_what_the_run_depends_on(run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     [session] = manifest["sessions"]
     for package in ("cnnkit", "torch", "numpy"):
@@ -90,12 +90,12 @@ def test_the_confusion_matrix_of_the_state_gives_the_accuracy(run: Path) -> None
     assert state.confusion.trace() / 500 == state.history[state.kept_epoch - 1]["test_accuracy"]
 
 
-@pytest.mark.parametrize("content", ["a run", "something else", "a file"])
-def test_an_output_that_holds_anything_is_refused_and_untouched(
+@pytest.mark.parametrize("content", ["a run", "other files", "a file"])
+def test_an_output_that_is_not_empty_is_refused_and_unchanged(
     content: str, run: Path, tmp_path: Path, cli: Cli
 ) -> None:
     place = run if content == "a run" else tmp_path / "place"
-    if content == "something else":
+    if content == "other files":
         place.mkdir()
         (place / "thesis.txt").write_text("mine")
     elif content == "a file":
@@ -117,7 +117,7 @@ def test_default_folders_are_numbered_and_never_shared(tmp_path: Path) -> None:
     assert claim_folder(None, tmp_path / "train", "mnist").name == "mnist-2"
 
 
-def test_the_command_line_prints_accuracy_places_and_what_to_do_next(
+def test_the_command_prints_accuracy_paths_and_the_next_step(
     cli: Cli, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -153,7 +153,7 @@ def test_json_is_one_document_and_quiet_is_silent(
         assert Path(path).exists()
 
 
-def test_help_shows_the_configs_own_defaults(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_shows_the_defaults_of_the_config(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     text, config = cli("train", "--help").stdout, TrainConfig()
     for default in (config.dataset, config.epochs, config.batch_size, f"{config.learning_rate:f}",
@@ -162,7 +162,7 @@ def test_help_shows_the_configs_own_defaults(cli: Cli, monkeypatch: pytest.Monke
         assert f"[default: ({shown})]" in text
 
 
-def test_a_terminal_shows_a_bar_with_loss_accuracy_speed_and_time_left(tmp_path: Path) -> None:
+def test_a_terminal_shows_a_bar_with_loss_accuracy_and_speed(tmp_path: Path) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120)
     with TrainingProgress(console, tmp_path / "train.log", 30, 60000, 2) as progress:
@@ -173,7 +173,7 @@ def test_a_terminal_shows_a_bar_with_loss_accuracy_speed_and_time_left(tmp_path:
         assert text in screen.getvalue()
 
 
-def test_a_second_signal_ends_at_once_and_handlers_are_given_back() -> None:
+def test_a_second_signal_ends_at_once_and_handlers_are_restored() -> None:
     import signal
 
     before = signal.getsignal(signal.SIGINT)
@@ -186,10 +186,10 @@ def test_a_second_signal_ends_at_once_and_handlers_are_given_back() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_nothing_of_training_draws_from_global_random_state(
+def test_training_leaves_the_global_random_states_unchanged(
     small_data: Path, tmp_path: Path
 ) -> None:
     torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index, union-attr]
-    train(TrainConfig(data=small_data, epochs=1, output=tmp_path / "run"))
+    train(TrainConfig(data=small_data, epochs=1, output=tmp_path / "run"), pictures=False)
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert np.array_equal(np.random.get_state()[1], numpy_state)  # type: ignore[index]

@@ -1,4 +1,4 @@
-"""Sweeps: every combination is trained, validation images choose, the same command goes on."""
+"""Sweeps: every combination is trained, validation accuracy decides, and a sweep can continue."""
 
 from __future__ import annotations
 
@@ -15,10 +15,19 @@ import pytest
 
 from cnnkit.errors import InputError
 from cnnkit.runs.state import RECORD
-from cnnkit.sweep.axes import Range, draw, grid, label, option, read_axis, readers, words
+from cnnkit.sweep.axes import (
+    Range,
+    grid,
+    label,
+    parse_axis,
+    random_settings,
+    to_options,
+    value_parsers,
+)
 from cnnkit.sweep.results import Row, SweepResult
 from cnnkit.sweep.run import SweepConfig, sweep
 from cnnkit.system.signals import StopSignals
+from cnnkit.train.config import option_name
 from cnnkit.train.jobs.pool import Outcome
 from cnnkit.train.jobs.worker import Event, Job
 from cnnkit.train.trainer import TrainConfig, train
@@ -40,22 +49,22 @@ def nothing_left(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, 
 # Axes
 
 
-def test_every_choice_of_a_training_is_an_axis_but_seeds_and_places() -> None:
+def test_every_setting_is_an_axis_except_seeds_and_paths() -> None:
     names = {field.name for field in fields(TrainConfig)}
-    assert set(readers()) == names - {"seed", "data", "output"}
-    for name in readers():
-        field, axis = read_axis(option(name), ["1"])
+    assert set(value_parsers()) == names - {"seed", "data", "output"}
+    for name in value_parsers():
+        field, axis = parse_axis(option_name(name), ["1"])
         assert field == name
         assert isinstance(axis, tuple)
 
 
-def test_values_have_the_fields_own_type() -> None:
-    assert read_axis("--lr", ["1e-4, 0.01"]) == ("learning_rate", (1e-4, 0.01))
-    assert read_axis("--learning-rate", ["1"]) == ("learning_rate", (1.0,))
-    assert read_axis("--batch-size", ["16,64", "8"]) == ("batch_size", (16, 64, 8))
-    assert read_axis("--engine", ["native,torch"]) == ("engine", ("native", "torch"))
-    assert read_axis("--patience", ["2,3"]) == ("patience", (2, 3))
-    assert read_axis("--lr", ["1e-5..1e-2"]) == ("learning_rate", Range(1e-5, 1e-2, False))
+def test_values_have_the_type_of_their_field() -> None:
+    assert parse_axis("--lr", ["1e-4, 0.01"]) == ("learning_rate", (1e-4, 0.01))
+    assert parse_axis("--learning-rate", ["1"]) == ("learning_rate", (1.0,))
+    assert parse_axis("--batch-size", ["16,64", "8"]) == ("batch_size", (16, 64, 8))
+    assert parse_axis("--engine", ["native,torch"]) == ("engine", ("native", "torch"))
+    assert parse_axis("--patience", ["2,3"]) == ("patience", (2, 3))
+    assert parse_axis("--lr", ["1e-5..1e-2"]) == ("learning_rate", Range(1e-5, 1e-2, False))
 
 
 def test_a_grid_has_every_combination_once_in_order() -> None:
@@ -68,23 +77,23 @@ def test_a_grid_has_every_combination_once_in_order() -> None:
     assert grid({}) == [{}]
 
 
-def test_drawn_settings_are_different_repeatable_and_begin_alike() -> None:
+def test_random_settings_differ_and_are_reproducible() -> None:
     axes = {"learning_rate": Range(1e-5, 1e-1, False), "batch_size": Range(4, 64, True)}
-    many = draw(axes, 200)
-    assert draw(axes, 10) == many[:10]
+    many = random_settings(axes, 200)
+    assert random_settings(axes, 10) == many[:10]
     assert len({label(setting) for setting in many}) == 200
     assert all(1e-5 <= s["learning_rate"] <= 1e-1 and 4 <= s["batch_size"] <= 64 for s in many)
     assert all(isinstance(s["batch_size"], int) for s in many)
-    for low in (1e-5, 1e-4, 1e-3, 1e-2):  # each order of magnitude gets its share
+    for low in (1e-5, 1e-4, 1e-3, 1e-2):  # every order of magnitude is as likely
         assert 25 <= sum(low <= s["learning_rate"] < 10 * low for s in many) <= 75
     lists = {"learning_rate": (0.1, 0.2), "batch_size": (1, 2, 3)}
-    assert {label(s) for s in draw(lists, 6)} == {label(s) for s in grid(lists)}
+    assert {label(s) for s in random_settings(lists, 6)} == {label(s) for s in grid(lists)}
 
 
-def test_options_say_again_what_was_chosen() -> None:
+def test_a_setting_becomes_options_and_a_folder_name() -> None:
     setting = {"learning_rate": 1e-3, "batch_size": 64}
-    assert words(setting) == "--lr 0.001 --batch-size 64"
-    assert words({"channels": (16, 4)}) == "--channels 16,4"
+    assert to_options(setting) == "--lr 0.001 --batch-size 64"
+    assert to_options({"channels": (16, 4)}) == "--channels 16,4"
     assert label({"channels": (16, 4), "seed": 0}) == "channels=16-4,seed=0"
 
 
@@ -95,7 +104,7 @@ def test_options_say_again_what_was_chosen() -> None:
         (("--lr", "0.1,,0.2"), "--lr: has no value"),
         (("--lr",), "--lr: has no value"),
         (("--lr", "--json"), "--lr: has no value"),
-        (("--lr", "1e-3,0.001"), "--lr: names 0.001 twice"),
+        (("--lr", "1e-3,0.001"), "--lr: lists 0.001 twice"),
         (("--lr", "0.1", "--learning-rate", "0.2"), "--learning-rate: is given twice"),
         (("--lr", "fast"), "--lr: is fast"),
         (("--lr", "0.1,0"), "--lr: is 0.0. Make it a number above 0"),
@@ -103,10 +112,10 @@ def test_options_say_again_what_was_chosen() -> None:
         (("--batch-size", "16,0"), "--batch-size: is 0"),
         (("--batch-size", "1.5"), "--batch-size: is 1.5"),
         (("--epochs", "0"), "--epochs: is 0"),
-        (("--momentum", "0.9"), "--momentum: is no choice of a training"),
+        (("--momentum", "0.9"), "--momentum: cannot be varied in a sweep"),
         (("--seed", "1,2"), "use --seeds"),
-        (("--output", "x"), "--output: is no choice of a training"),
-        (("0.1",), "0.1: stands alone"),
+        (("--output", "x"), "--output: cannot be varied in a sweep"),
+        (("0.1",), "0.1: is not an option"),
         (("--val-split", "0"), "chosen on validation images"),
         (("--val-split", "0.1,0"), "chosen on validation images"),
         (("--seeds", "0"), "--seeds: is 0"),
@@ -118,10 +127,10 @@ def test_options_say_again_what_was_chosen() -> None:
         (("--lr", "1e-4..1e-2", "--random", "0"), "--random: is 0"),
         (("--name", "../x"), "--name: is ../x"),
         (("--name", ".."), "--name: is .."),
-        (("--data", "absent"), "absent: is no folder"),
+        (("--data", "absent"), "absent: "),
     ],
 )
-def test_what_makes_no_sweep_is_refused_before_anything_runs(
+def test_an_invalid_sweep_is_refused_before_anything_runs(
     arguments: tuple[str, ...], message: str, cli: Cli, home: Path
 ) -> None:
     result = cli("sweep", *arguments)
@@ -134,9 +143,7 @@ def test_what_makes_no_sweep_is_refused_before_anything_runs(
 # A whole sweep
 
 
-def test_a_sweep_trains_ranks_and_writes_everything_and_goes_on(
-    cli: Cli, home: Path, small_data: Path
-) -> None:
+def test_a_sweep_trains_ranks_writes_and_continues(cli: Cli, home: Path, small_data: Path) -> None:
     command = ("sweep", "--lr", "1e-4,3e-3", "--batch-size", "16", "--epochs", "1", "--data")
     result = cli(*command, small_data, "--seeds", 2)
     assert result.exit_code == 0, result.stderr
@@ -166,11 +173,11 @@ def test_a_sweep_trains_ranks_and_writes_everything_and_goes_on(
         data=small_data, epochs=1, learning_rate=0.003, seed=1, val_split=0.1, output=home / "alone"
     )
     assert (
-        train(alone).weights.read_bytes()
+        train(alone, pictures=False).weights.read_bytes()
         == (folder / names[3] / "weights.safetensors").read_bytes()
     )
 
-    # The same command has nothing to do; another value and another seed join what is there.
+    # The same command has nothing left to do; another value trains only the new runs.
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.name not in tables and p.is_file()}
     again = cli(*command, small_data, "--seeds", 2, "--json")
     assert "4 of 4 runs are done already" in again.stderr
@@ -184,7 +191,9 @@ def test_a_sweep_trains_ranks_and_writes_everything_and_goes_on(
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
-def test_a_sweep_that_diverges_everywhere_says_no(cli: Cli, home: Path, small_data: Path) -> None:
+def test_a_sweep_in_which_every_setting_diverges_exits_with_1(
+    cli: Cli, home: Path, small_data: Path
+) -> None:
     result = cli("sweep", "--lr", "1e30,1e31", "--epochs", 1, "--data", small_data)
     assert result.exit_code == 1
     assert "every setting diverged" in result.stderr
@@ -195,7 +204,7 @@ def test_a_sweep_that_diverges_everywhere_says_no(cli: Cli, home: Path, small_da
     assert (folder / "sweep.png").exists()
 
 
-def test_the_default_folder_names_the_choices_that_do_not_vary() -> None:
+def test_the_default_folder_names_the_fixed_settings() -> None:
     config = SweepConfig({"learning_rate": (0.1,)})
     assert config.folder == Path("runs/sweep/mnist")
     base = replace(config.base, epochs=5, val_split=0.2, data=Path("/x"), dataset="fashion-mnist")
@@ -203,7 +212,7 @@ def test_the_default_folder_names_the_choices_that_do_not_vary() -> None:
     assert replace(config, base=base, name="mine").folder == Path("runs/sweep/mine")
 
 
-# Choosing
+# Choosing the best setting
 
 
 def outcome(validation: float, test: float, diverged: bool = False, seed: int = 0) -> Outcome:
@@ -214,8 +223,8 @@ def outcome(validation: float, test: float, diverged: bool = False, seed: int = 
 
 
 def make_result(*rows: tuple[float, list[Outcome]]) -> SweepResult:
-    made = [Row({"learning_rate": lr}, tuple(outcomes)) for lr, outcomes in rows]
-    return SweepResult(Path("x"), ("learning_rate",), TrainConfig(val_split=0.1), made)
+    settings = [Row({"learning_rate": lr}, tuple(outcomes)) for lr, outcomes in rows]
+    return SweepResult(Path("x"), ("learning_rate",), TrainConfig(val_split=0.1), settings)
 
 
 def test_the_best_is_chosen_on_validation_images_only() -> None:
@@ -231,11 +240,11 @@ def test_a_setting_with_a_diverged_run_is_never_the_best() -> None:
     )
     assert result.best is result.rows[1]
     assert result.rows[0].values("test_accuracy") == [0.99]
-    assert result.rows[0].spread("test_accuracy") is None
+    assert result.rows[0].sd("test_accuracy") is None
     assert result.ranked == [result.rows[1], result.rows[0]]
 
 
-def test_the_command_repeats_fixed_choices_but_those_of_the_search() -> None:
+def test_the_command_keeps_fixed_settings_but_those_of_the_search() -> None:
     base = TrainConfig(
         val_split=0.2, patience=2, epochs=3, batch_size=64, engine="torch", data=Path("my data")
     )
@@ -246,8 +255,8 @@ def test_the_command_repeats_fixed_choices_but_those_of_the_search() -> None:
 
 
 @pytest.mark.parametrize("settings", [1, 3, 45])
-def test_pictures_are_drawn_for_any_number_of_settings(settings: int, tmp_path: Path) -> None:
-    from cnnkit.sweep.plots import draw_sweep
+def test_the_plot_works_for_any_number_of_settings(settings: int, tmp_path: Path) -> None:
+    from cnnkit.sweep.plots import plot_sweep
 
     rows = [
         Row(
@@ -258,14 +267,14 @@ def test_pictures_are_drawn_for_any_number_of_settings(settings: int, tmp_path: 
     ]
     result = SweepResult(tmp_path, ("learning_rate", "batch_size", "engine"), TrainConfig(), rows)
     for stem in ("a", "b"):
-        draw_sweep(result, tmp_path / stem)
+        plot_sweep(result, tmp_path / stem)
     for suffix in (".png", ".svg"):
         content = (tmp_path / f"a{suffix}").read_bytes()
         assert content == (tmp_path / f"b{suffix}").read_bytes()
         assert len(content) > 10_000
 
 
-def test_a_missing_matplotlib_is_named_before_anything_runs(
+def test_missing_matplotlib_is_reported_before_anything_runs(
     cli: Cli, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cnnkit.sweep.run.find_spec", lambda name: None)
@@ -275,7 +284,7 @@ def test_a_missing_matplotlib_is_named_before_anything_runs(
     assert list(home.iterdir()) == []
 
 
-def test_a_run_of_other_choices_in_a_named_sweep_is_refused_by_name(
+def test_a_run_with_other_settings_in_a_named_sweep_is_refused(
     home: Path, small_data: Path
 ) -> None:
     base = TrainConfig(data=small_data, epochs=1, val_split=0.1)

@@ -1,4 +1,4 @@
-"""torchrun: two processes train as one with the same batches, and none is left hanging."""
+"""torchrun: two processes train like one with the same batches, and none is left hanging."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.training import DEADLINE, is_alive, read_metrics, wait_until
 
 from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import read_weights
@@ -24,15 +24,14 @@ from cnnkit.runs.state import STATE_FILE, read_state
 from cnnkit.train.trainer import TrainConfig, resume, train
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
-# 1,000 images: the last batch of an epoch is one image, and the second process has none of it.
+# The last batch of 1,000 images is a single one, so the second process has none of it.
 BATCH = 37
-PATIENCE = 300  # seconds; a busy machine takes a minute to import PyTorch three times
 MARK = "CNNKIT_TEST_DISTRIBUTED"
 
 
 @contextmanager
 def launched(*words: object, mark: str = "") -> Iterator[subprocess.Popen[str]]:
-    """Start two processes of `cnnkit train`; none is left when the block ends."""
+    """Start `cnnkit train` in two processes; none of them outlives the block."""
     command = [*TORCHRUN, "--nproc-per-node", 2, "--standalone", "-m", "cnnkit", "train"]
     process = subprocess.Popen(
         [str(word) for word in (*command, *words)], env={**os.environ, MARK: mark or "none"},
@@ -43,17 +42,17 @@ def launched(*words: object, mark: str = "") -> Iterator[subprocess.Popen[str]]:
     finally:
         if process.poll() is None:
             process.terminate()
-            process.communicate(timeout=PATIENCE)
+            process.communicate(timeout=DEADLINE)
 
 
 def finish(*words: object) -> tuple[int, str, str]:
     with launched(*words) as process:
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=DEADLINE)
     return process.returncode, out, err
 
 
 def ranks(mark: str) -> dict[int, int]:
-    """Return the process numbers of the two trainings, by rank."""
+    """Return the process ids of the two trainings, by rank."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -62,36 +61,30 @@ def ranks(mark: str) -> dict[int, int]:
                 for line in (folder / "environ").read_text().split("\0")
                 if "=" in line
             )
-            alive = (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
         except OSError:
             continue
-        if alive and values.get(MARK) == mark and "RANK" in values:
+        if is_alive(int(folder.name)) and values.get(MARK) == mark and "RANK" in values:
             found[int(values["RANK"])] = int(folder.name)
     return found
 
 
 def wait_for_an_epoch(process: subprocess.Popen[str], folder: Path, after: int = 0) -> None:
-    deadline = time.monotonic() + PATIENCE
-    log = folder / "metrics.jsonl"
-    while not log.exists() or len(measured(folder)) <= after:
+    def check() -> None:
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
-
-def measured(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    log = folder / "metrics.jsonl"
+    wait_until(lambda: log.exists() and len(read_metrics(folder)) > after, check)
 
 
 def assert_close(folder: Path, reference: Path) -> None:
-    for ours, theirs in zip(measured(folder), measured(reference), strict=False):
+    for ours, theirs in zip(read_metrics(folder), read_metrics(reference), strict=False):
         for key in ("train_loss", "validation_loss"):
             assert ours[key] == pytest.approx(theirs[key], rel=1e-5), (key, ours["epoch"])
         for key in ("train_accuracy", "validation_accuracy", "test_accuracy"):
             assert ours[key] == pytest.approx(theirs[key], abs=2e-3), (key, ours["epoch"])
 
 
-def test_two_processes_give_what_one_gives_stop_at_a_signal_and_go_on(
+def test_two_processes_train_like_one_stop_at_a_signal_and_resume(
     tmp_path: Path, small_data: Path
 ) -> None:
     run, one = tmp_path / "run", tmp_path / "one"
@@ -116,7 +109,7 @@ def test_two_processes_give_what_one_gives_stop_at_a_signal_and_go_on(
         wait_for_an_epoch(process, run, after=2)
         assert sorted(ranks(str(tmp_path))) == [0, 1]
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode != 0
     assert out == ""
     assert err.count("cnnkit: stopped: ") == 1
@@ -132,7 +125,7 @@ def test_two_processes_give_what_one_gives_stop_at_a_signal_and_go_on(
     assert {path.name for path in tmp_path.iterdir()} == {"run", "one"}
 
 
-def test_a_process_that_dies_takes_the_others_with_it_and_epochs_are_whole(
+def test_a_process_that_dies_ends_the_others_and_epochs_are_kept(
     tmp_path: Path, small_data: Path
 ) -> None:
     run = tmp_path / "run"
@@ -140,7 +133,7 @@ def test_a_process_that_dies_takes_the_others_with_it_and_epochs_are_whole(
     with launched(*words, mark=str(tmp_path)) as process:
         wait_for_an_epoch(process, run)
         os.kill(ranks(str(tmp_path))[1], signal.SIGKILL)
-        _, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=DEADLINE)
     assert process.returncode != 0
     assert "this is a bug in cnnkit" not in err
     assert ranks(str(tmp_path)) == {}
@@ -148,7 +141,7 @@ def test_a_process_that_dies_takes_the_others_with_it_and_epochs_are_whole(
     assert (run / STATE_FILE).exists()
 
 
-def test_what_all_processes_know_only_the_first_one_says(tmp_path: Path, small_data: Path) -> None:
+def test_an_error_of_all_processes_is_printed_once(tmp_path: Path, small_data: Path) -> None:
     run = tmp_path / "run"
     code, out, err = finish("--data", small_data, "--lr", "1e30", "--output", run)
     assert code != 0
@@ -167,7 +160,7 @@ def test_what_all_processes_know_only_the_first_one_says(tmp_path: Path, small_d
         ({"epochs": 0}, "--epochs: is 0"),
     ],
 )
-def test_what_cannot_be_shared_is_refused_by_name(
+def test_a_config_that_cannot_be_distributed_is_refused(
     change: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cnnkit.train import distributed
@@ -175,9 +168,9 @@ def test_what_cannot_be_shared_is_refused_by_name(
     monkeypatch.setenv("WORLD_SIZE", "2")
     config = replace(TrainConfig(), **change)
     with pytest.raises(InputError, match=message):
-        distributed._check(0, config)
+        distributed._check_config(0, config)
     with pytest.raises(distributed._RefusedError):
-        distributed._check(1, config)
+        distributed._check_config(1, config)
 
 
 def test_torchrun_is_the_module_that_these_tests_run() -> None:

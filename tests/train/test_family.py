@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from support.training import all_losses, settings
 from torch import nn
 
 import cnnkit
@@ -27,7 +28,6 @@ from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture, Block
 from cnnkit.nn.network import Network, network_from
 from cnnkit.runs.state import read_state, write_state
-from cnnkit.runs.training_state import fresh_state
 from cnnkit.train.engines.native import NativeEngine
 from cnnkit.train.engines.pytorch import TorchEngine, one_thread
 from cnnkit.train.trainer import TrainConfig, resume, train
@@ -62,22 +62,18 @@ def drawn(architecture: Architecture, count: int, seed: int = 0) -> Split:
 def gradients(
     architecture: Architecture, split: Split, isa: str
 ) -> tuple[float, dict[str, NDArray[np.float32]], int]:
-    """Return loss, gradients by name and number right of all images as one batch."""
+    """Return loss, gradients by name and number correct of all images as one batch."""
     start = architecture.join(architecture.initial_parameters(0))
     zero, labels = np.zeros_like(start), split.labels.astype(np.uint8)
     trainer = _core.NetworkTrainer(
         split.images, labels, start, zero, zero, 0, isa, architecture.sizes
     )
-    loss, values, right = trainer.gradients(np.arange(len(labels)))
-    return loss, architecture.split(values), right
-
-
-def all_losses(engine: Any, order: NDArray[np.int64], batch_size: int) -> list[float]:
-    return [loss for losses, _ in engine.steps(order, batch_size) for loss in losses]
+    loss, values, correct = trainer.gradients(np.arange(len(labels)))
+    return loss, architecture.split(values), correct
 
 
 def random_member(generator: np.random.Generator) -> Architecture:
-    """Draw a network that leaves something of its input."""
+    """Return a random network whose feature maps are not empty."""
     while True:
         blocks = []
         for _ in range(generator.integers(1, 5)):
@@ -101,9 +97,9 @@ def check_against_float64(architecture: Architecture, split: Split, isa: str) ->
     log_p = exact(torch.from_numpy(split.images).double() * PIXEL_SCALE)
     wanted = nn.NLLLoss()(log_p, torch.from_numpy(split.labels))
     wanted.backward()
-    loss, found, right = gradients(architecture, split, isa)
+    loss, found, correct = gradients(architecture, split, isa)
     assert loss == pytest.approx(wanted.item(), rel=1e-6)
-    assert right == int((log_p.argmax(1).numpy() == split.labels).sum())
+    assert correct == int((log_p.argmax(1).numpy() == split.labels).sum())
     for name, parameter in exact.named_parameters():
         assert parameter.grad is not None
         expected = parameter.grad.numpy()
@@ -111,8 +107,8 @@ def check_against_float64(architecture: Architecture, split: Split, isa: str) ->
         assert error <= 5e-6 * float(np.abs(expected).max()), (architecture, name)
     parameters = architecture.join(architecture.initial_parameters(0))
     network = _core.Network(parameters, isa, architecture.sizes)
-    answers = network.log_probabilities(split.images)
-    assert float(np.abs(answers - log_p.detach().numpy()).max()) <= 1e-6
+    found_log_p = network.log_probabilities(split.images)
+    assert float(np.abs(found_log_p - log_p.detach().numpy()).max()) <= 1e-6
 
 
 # The same numbers as PyTorch's
@@ -120,7 +116,7 @@ def check_against_float64(architecture: Architecture, split: Split, isa: str) ->
 
 @ON_EVERY_ISA
 @ON_EVERY_MEMBER
-def test_gradients_and_answers_are_those_of_float64(isa: str, member: str) -> None:
+def test_gradients_and_log_probabilities_are_those_of_float64(isa: str, member: str) -> None:
     check_against_float64(MEMBERS[member], drawn(MEMBERS[member], 21), isa)
 
 
@@ -134,7 +130,7 @@ def test_gradients_of_random_members_are_those_of_float64(isa: str) -> None:
         check_against_float64(architecture, Split(images, labels), isa)
 
 
-# Whose data leave no choice between two pixels to rounding; it would decide where a gradient goes.
+# Of data without near ties: rounding would decide which pixel of a pool window gets a gradient.
 SEEDS = {"three channels": 1, "many channels": 1}
 
 
@@ -162,8 +158,8 @@ def exact_losses(member: str) -> NDArray[np.float64]:
 @ON_EVERY_ISA
 def test_the_first_200_steps_have_the_losses_of_float64(isa: str, member: str) -> None:
     architecture = MEMBERS[member]
-    split, start = drawn(architecture, 1600, SEEDS.get(member, 0)), fresh_state(architecture, 0)
-    engine = NativeEngine(architecture, split, 1e-4, "cpu", start, isa)
+    split = drawn(architecture, 1600, SEEDS.get(member, 0))
+    engine = NativeEngine(settings(split, 1e-4, architecture), isa)
     losses = all_losses(engine, np.arange(1600), 8)
     np.testing.assert_allclose(losses, exact_losses(member), rtol=1e-5)
 
@@ -177,7 +173,7 @@ def test_any_grouping_of_steps_gives_the_same_bits(isa: str) -> None:
     split, order = drawn(architecture, 167), np.arange(167)
     written = []
     for at_once in (1, 4, 50):
-        engine = NativeEngine(architecture, split, 1e-3, "cpu", fresh_state(architecture, 0), isa)
+        engine = NativeEngine(settings(split, 1e-3, architecture), isa)
         losses: list[float] = []
         for start in range(0, len(order), 8 * at_once):
             losses += engine.trainer.train(order[start : start + 8 * at_once], 8, 1e-3)[0].tolist()
@@ -188,8 +184,8 @@ def test_any_grouping_of_steps_gives_the_same_bits(isa: str) -> None:
 def test_a_large_batch_is_one_step_in_little_memory() -> None:
     architecture = MEMBERS["one block"]
     split = drawn(architecture, 500)
-    engine = NativeEngine(architecture, split, 1e-3, "cpu", fresh_state(architecture, 0))
-    other = TorchEngine(architecture, split, 1e-3, "cpu", fresh_state(architecture, 0))
+    engine = NativeEngine(settings(split, 1e-3, architecture))
+    other = TorchEngine(settings(split, 1e-3, architecture))
     np.testing.assert_allclose(
         all_losses(engine, np.arange(500), 10**6), all_losses(other, np.arange(500), 500), rtol=1e-6
     )
@@ -201,7 +197,7 @@ def test_a_large_batch_is_one_step_in_little_memory() -> None:
 def test_values_that_overflow_are_a_loss_that_is_not_finite(isa: str) -> None:
     architecture = MEMBERS["three channels"]
     split = drawn(architecture, 64)
-    engine = NativeEngine(architecture, split, 1e30, "cpu", fresh_state(architecture, 0), isa)
+    engine = NativeEngine(settings(split, 1e30, architecture), isa)
     losses = all_losses(engine, np.arange(64), 8)
     assert len(losses) <= 3
     assert not np.isfinite(losses[-1])
@@ -229,23 +225,23 @@ def config(folder: Path, colours: Path, **changes: Any) -> TrainConfig:
     return TrainConfig(data=colours, output=folder, **given)
 
 
-def test_a_network_of_ones_own_trains_exports_and_answers(
+def test_a_custom_network_trains_exports_and_predicts(
     cli: Callable[..., Any], colours: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     words = ("--channels", "6,9", "--kernel", 5, "--pool", 3, "--epochs", 4, "--lr", 0.003)
     result = cli("train", "--data", colours, *words, "-o", run, "--json")
     assert result.exit_code == 0, result.stderr
-    said = json.loads(result.stdout)
-    assert said["config"]["engine"] == "native"
-    assert (said["config"]["channels"], said["config"]["kernel"]) == ([6, 9], 5)
-    assert said["test_accuracy"] > 0.5  # of 12 classes
+    document = json.loads(result.stdout)
+    assert document["config"]["engine"] == "native"
+    assert (document["config"]["channels"], document["config"]["kernel"]) == ([6, 9], 5)
+    assert document["test_accuracy"] > 0.5  # of 12 classes
     weights = read_weights(run / "weights.safetensors")
     blocks = (Block(6, 5, 2, 3), Block(9, 5, 2, 3))
     assert weights.architecture == Architecture((3, 32, 32), blocks, 12)
     data = load_dataset("mnist", colours)
     right = (cnnkit.load(run)(data.test.images).label == data.test.labels).mean()
-    assert right == said["test_accuracy"]
+    assert right == document["test_accuracy"]
     with torch.inference_mode():
         expected = network_from(weights)(torch.from_numpy(data.test.images) * PIXEL_SCALE).numpy()
     for name, file in (("onnx", "net.onnx"), ("torchscript", "net.pt")):
@@ -306,11 +302,14 @@ def test_a_rate_at_which_learning_collapses_ends_with_finite_weights(
         (("--channels", "1,2,3,4,5"), "--channels: is 1,2,3,4,5. Make it 1 to 4 numbers"),
         (("--kernel", "12"), "--kernel: is 12. Make it 1 to 11"),
         (("--pool", "0"), "--pool: is 0. Make it 1 or more"),
-        (("--pool", "6"), "leaves nothing of its 5x5 input"),
-        (("--pool", "16", "--channels", "4", "--engine", "native"), "at most 15 pixels, not 16"),
+        (("--pool", "6"), "of its 5x5 input"),
+        (
+            ("--pool", "16", "--channels", "4", "--engine", "native"),
+            "of at most 15, not 16",
+        ),
     ],
 )
-def test_a_network_that_cannot_be_is_refused(
+def test_an_impossible_network_is_refused(
     words: tuple[str, ...], message: str, cli: Callable[..., Any], colours: Path, tmp_path: Path
 ) -> None:
     result = cli("train", "--data", colours, *words, "-o", tmp_path / "run")
@@ -319,13 +318,13 @@ def test_a_network_that_cannot_be_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_pictures_are_not_made_ready_for_several_channels(
+def test_photos_are_refused_for_several_channels(
     cli: Callable[..., Any], colours: Path, tmp_path: Path
 ) -> None:
     train(config(tmp_path / "run", colours, epochs=1))
     result = cli("predict", tmp_path / "run", tmp_path / "x.png")
     assert result.exit_code == 2
-    assert "looks at 3 channels, and pictures are made ready for one" in result.stderr
+    assert "3 channels" in result.stderr
 
 
 def test_channels_of_other_images_are_named(colours: Path, tmp_path: Path, mnist: Dataset) -> None:

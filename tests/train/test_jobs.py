@@ -1,4 +1,4 @@
-"""Many trainings at once: the bits of single ones, resumable, and nothing left when stopped."""
+"""Parallel trainings: bit-identical to single ones, resumable, and stopped without leftovers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from support.training import is_alive, train_one_of_two_epochs, wait_until
 
 from cnnkit.errors import CnnkitError, InputError
-from cnnkit.runs.state import STATE_FILE, read_state
+from cnnkit.runs.state import STATE_FILE, read_state, write_state
 from cnnkit.system.cpu import process_count
 from cnnkit.system.signals import StopSignals
 from cnnkit.train.jobs.pool import run_in_processes, run_jobs
@@ -26,7 +26,7 @@ from cnnkit.train.jobs.worker import Event, Job, Worker
 from cnnkit.train.loop import TrainingInterruptedError
 from cnnkit.train.trainer import TrainConfig, resume, train
 
-# Runs jobs as a program would, and says how a stop ended.
+# Runs jobs as a program would, and prints the message of an interruption.
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -52,32 +52,19 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def children(pid: int) -> list[int]:
     """Return the living children of a process, by Linux's own list."""
     lists = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for text in lists for child in text.read_text().split()]
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def test_every_run_has_the_bits_of_a_training_by_itself(
+def test_every_run_has_the_bits_of_a_single_training(
     configs: list[TrainConfig], tmp_path: Path
 ) -> None:
     outcomes = run_jobs(configs)
     for config, outcome in zip(configs, outcomes, strict=True):
-        alone = train(replace(config, output=tmp_path / f"alone-{config.seed}"))
+        single = replace(config, output=tmp_path / f"single-{config.seed}")
+        alone = train(single, pictures=False)
         assert outcome.weights.read_bytes() == alone.weights.read_bytes()
         assert (outcome.config.seed, outcome.config.engine) == (config.seed, "native")
         assert outcome.test_accuracy == alone.test_accuracy
@@ -85,20 +72,13 @@ def test_every_run_has_the_bits_of_a_training_by_itself(
         assert outcome.kept == outcome.history[-1]
 
 
-def test_finished_runs_are_taken_as_they_are_and_an_interrupted_one_goes_on(
+def test_finished_runs_are_kept_and_an_interrupted_one_is_resumed(
     configs: list[TrainConfig], tmp_path: Path
 ) -> None:
     finished, half = configs[:2]
     train(finished, pictures=False)
     before = files(tmp_path)
-    train(replace(half, epochs=1))
-    state = read_state(tmp_path / "runs" / "1")
-    state.config["epochs"] = 2  # what an interruption after the first epoch leaves
-    from cnnkit.runs.folder import publish
-    from cnnkit.runs.state import write_state
-
-    write_state(tmp_path / "runs" / "1", state)
-    publish(tmp_path / "runs" / "1", state, "interrupted")
+    train_one_of_two_epochs(half)
     outcomes = run_jobs(configs)
     assert [len(outcome.history) for outcome in outcomes] == [2, 2, 2]
     assert before.items() <= files(tmp_path).items()
@@ -108,7 +88,7 @@ def test_finished_runs_are_taken_as_they_are_and_an_interrupted_one_goes_on(
     assert files(tmp_path) == again
 
 
-def test_a_diverged_run_is_an_outcome_and_not_tried_again(configs: list[TrainConfig]) -> None:
+def test_a_diverged_run_is_an_outcome_and_is_not_repeated(configs: list[TrainConfig]) -> None:
     configs[1] = replace(configs[1], learning_rate=1e30)
     outcomes = run_jobs(configs)
     assert [outcome.diverged for outcome in outcomes] == [False, True, False]
@@ -123,42 +103,40 @@ def test_a_diverged_run_is_an_outcome_and_not_tried_again(configs: list[TrainCon
     assert run_jobs(configs, runner=nothing_left) == outcomes
 
 
-@pytest.mark.parametrize("what", ["another run", "other data", "a thesis", "one folder for two"])
-def test_a_folder_that_is_not_the_runs_own_is_refused_by_name_and_nothing_runs(
-    what: str, configs: list[TrainConfig], tmp_path: Path, few: object
+@pytest.mark.parametrize("what", ["another run", "other data", "other files", "one folder for two"])
+def test_a_folder_of_something_else_is_refused_before_anything_runs(
+    what: str, configs: list[TrainConfig], tmp_path: Path
 ) -> None:
     folder = tmp_path / "runs" / "2"
     if what == "another run":
-        train(replace(configs[2], learning_rate=0.5, epochs=1))
+        train(replace(configs[2], learning_rate=0.5, epochs=1), pictures=False)
         message = f"{folder}: holds a run with (learning_rate 0.5, not 0.0001|epochs 1, not 2)"
     elif what == "other data":
-        train(configs[2])
+        train(configs[2], pictures=False)
         state = read_state(folder)
         state.dataset["sha256"] = dict.fromkeys(state.dataset["sha256"], "0" * 64)
-        from cnnkit.runs.state import write_state
-
         write_state(folder, state)
         message = "is not the data of this run"
-    elif what == "a thesis":
+    elif what == "other files":
         folder.mkdir(parents=True)
         (folder / "thesis.txt").write_text("mine")
-        message = f"{folder}: holds something else than a run"
+        message = f"{folder}: holds something other than a run"
     else:
         configs[2] = configs[1]
-        message = "1: is not a run's own folder"
+        message = "1: is not the folder of one run"
     with pytest.raises(InputError, match=message):
         run_jobs(configs)
     assert not (tmp_path / "runs" / "0").exists()
 
 
-def test_a_bad_choice_is_refused_before_anything_runs(configs: list[TrainConfig]) -> None:
+def test_an_invalid_setting_is_refused_before_anything_runs(configs: list[TrainConfig]) -> None:
     configs[2] = replace(configs[2], epochs=0)
     with pytest.raises(InputError, match="--epochs"):
         run_jobs(configs)
     assert not any(config.output.exists() for config in configs if config.output)
 
 
-def test_an_error_of_a_worker_is_raised_here_as_what_it_is(
+def test_an_error_in_a_worker_is_raised_with_its_own_class(
     configs: list[TrainConfig], small_data: Path
 ) -> None:
     damaged = Job(configs[0].output or Path(), configs[0].to_json(), small_data / "absent")
@@ -166,11 +144,11 @@ def test_an_error_of_a_worker_is_raised_here_as_what_it_is(
     def elsewhere(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, Event]]:
         yield from run_in_processes([damaged], stop)
 
-    with pytest.raises(InputError, match="absent: is no folder"):
+    with pytest.raises(InputError, match="absent: "):
         run_jobs(configs, runner=elsewhere)
 
 
-def test_a_stop_ends_all_processes_keeps_complete_epochs_and_the_same_call_goes_on(
+def test_a_stop_ends_all_processes_and_keeps_complete_epochs(
     small_data: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "runs"
@@ -193,7 +171,7 @@ def test_a_stop_ends_all_processes_keeps_complete_epochs_and_the_same_call_goes_
         assert train(whole, pictures=False).weights.read_bytes() == resumed.weights.read_bytes()
 
 
-def test_workers_end_when_whoever_started_them_is_killed(small_data: Path, tmp_path: Path) -> None:
+def test_workers_end_when_their_parent_is_killed(small_data: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-c", PROGRAM, small_data, tmp_path / "runs", 100_000]
     program = subprocess.Popen([str(word) for word in words])
     wait_until(lambda: any((tmp_path / "runs").glob("*/metrics.jsonl")))
@@ -203,31 +181,31 @@ def test_workers_end_when_whoever_started_them_is_killed(small_data: Path, tmp_p
     wait_until(lambda: not any(map(is_alive, workers)))
 
 
-def test_a_worker_that_dies_is_named_and_ends_the_others(
+def test_a_worker_that_dies_is_reported_and_ends_the_others(
     configs: list[TrainConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[int] = []
     make = Worker.__init__
 
-    def remember(worker: Worker) -> None:
+    def record(worker: Worker) -> None:
         make(worker)
         started.append(worker.process.pid)
 
-    monkeypatch.setattr(Worker, "__init__", remember)
+    monkeypatch.setattr(Worker, "__init__", record)
     endless = [replace(config, epochs=100_000) for config in configs]
 
-    def murdered(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, Event]]:
+    def kill_first(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, Event]]:
         for event in run_in_processes(jobs, stop, processes=2):
             os.kill(started[0], signal.SIGKILL)
             yield event
 
-    with pytest.raises(CnnkitError, match="was ended by signal 9"):
-        run_jobs(endless, runner=murdered)
+    with pytest.raises(CnnkitError, match="was killed by signal 9"):
+        run_jobs(endless, runner=kill_first)
     assert len(started) == 2
     assert not any(map(is_alive, started))
 
 
-def test_leftovers_of_a_kill_before_the_first_state_are_no_obstacle(
+def test_leftovers_of_an_early_kill_are_removed(
     configs: list[TrainConfig],
 ) -> None:
     folder = configs[0].output
@@ -264,13 +242,13 @@ def test_as_many_processes_run_as_affinity_and_quota_allow(
         assert process_count() == wanted
 
 
-def test_a_terminal_shows_a_line_a_run_and_the_total_with_the_time_left() -> None:
+def test_a_terminal_shows_a_line_per_run_and_the_total() -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120, highlight=False)
-    moment = {"event": "moment", "loss": 0.5, "accuracy": 0.875, "complete": False}
+    update = {"event": "progress", "loss": 0.5, "accuracy": 0.875, "complete": False}
     with JobsProgress(console, {"a": 4, "b": 4, "c": 4}, ["b", "c"]) as progress:
-        progress.show("b", {**moment, "done": 1.5})
-        progress.show("c", {**moment, "done": 2.0, "complete": True})
+        progress.show("b", {**update, "done": 1.5})
+        progress.show("c", {**update, "done": 2.0, "complete": True})
         progress.show("c", {"event": "finished"})
     text = screen.getvalue()
     assert "1 of 3 runs are done already" in text
@@ -280,11 +258,11 @@ def test_a_terminal_shows_a_line_a_run_and_the_total_with_the_time_left() -> Non
     assert "2 of 3 runs" in text
 
 
-def test_a_stop_that_nobody_asked_for_here_is_still_no_success(
+def test_jobs_stopped_by_their_runner_are_an_interruption(
     configs: list[TrainConfig],
 ) -> None:
-    def does_nothing(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, Event]]:
+    def stopped(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, Event]]:
         yield 0, {"event": "stopped"}
 
     with pytest.raises(TrainingInterruptedError, match="0 of 3 runs"):
-        run_jobs(configs, runner=does_nothing)
+        run_jobs(configs, runner=stopped)

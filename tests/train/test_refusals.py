@@ -1,4 +1,4 @@
-"""What makes no training is refused with nothing left; what goes wrong on the way loses nothing."""
+"""Invalid settings are refused without leftovers; failures during a training lose nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.training import read_metrics
 
 from cnnkit.errors import StorageError, VerdictError
 from cnnkit.runs.state import read_state
@@ -20,10 +21,6 @@ from cnnkit.train.engines.pytorch import TorchEngine
 from cnnkit.train.trainer import TrainConfig, resume, train
 
 Cli = Callable[..., Any]
-
-
-def epochs_recorded(folder: Path) -> int:
-    return len((folder / "metrics.jsonl").read_text().splitlines())
 
 
 @pytest.mark.parametrize(
@@ -50,14 +47,14 @@ def epochs_recorded(folder: Path) -> int:
         ("--patience", 3, "--patience: has no validation images to watch. Add --val-split"),
     ],
 )
-def test_a_bad_value_is_refused_before_any_data_is_touched(
+def test_an_invalid_value_is_refused_before_data_is_loaded(
     option: str, value: object, message: str, cli: Cli, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    def untouchable(*arguments: object) -> None:
-        raise AssertionError("data was touched")
+    def fail(*arguments: object) -> None:
+        raise AssertionError("data was loaded")
 
-    monkeypatch.setattr("cnnkit.train.trainer.load_dataset", untouchable)
+    monkeypatch.setattr("cnnkit.train.trainer.load_dataset", fail)
     monkeypatch.chdir(tmp_path)
     result = cli("train", option, value)
     assert result.exit_code == 2
@@ -72,7 +69,7 @@ def test_patience_below_one_is_refused(cli: Cli) -> None:
     assert "--patience: is 0" in result.stderr
 
 
-def test_a_device_that_is_not_here_is_refused_and_nothing_is_left(
+def test_a_missing_device_is_refused_and_nothing_is_left(
     cli: Cli, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -82,7 +79,7 @@ def test_a_device_that_is_not_here_is_refused_and_nothing_is_left(
     assert not (tmp_path / "run").exists()
 
 
-def test_without_pytorch_the_message_names_the_extra(
+def test_without_pytorch_the_error_names_the_extra(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cnnkit.train.engines.base.find_spec", lambda name: None)
@@ -92,14 +89,14 @@ def test_without_pytorch_the_message_names_the_extra(
     assert not (tmp_path / "run").exists()
 
 
-def test_data_that_is_missing_leaves_no_run(cli: Cli, tmp_path: Path) -> None:
+def test_missing_data_leaves_no_run(cli: Cli, tmp_path: Path) -> None:
     result = cli("train", "--data", tmp_path / "absent", "--output", tmp_path / "run")
     assert result.exit_code == 2
     assert "absent" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-# Things that go wrong on the way
+# Failures during a training
 
 
 @pytest.mark.parametrize("engine", ["native", "torch"])
@@ -126,14 +123,14 @@ def test_the_last_good_epoch_is_kept_when_a_later_one_diverges(
 ) -> None:
     run, steps, state = tmp_path / "run", kind.steps, kind.state
     name = "native" if kind is NativeEngine else "torch"
-    train(TrainConfig(data=small_data, epochs=1, engine=name, output=run))
+    train(TrainConfig(data=small_data, epochs=1, engine=name, output=run), pictures=False)
     good = (run / "weights.safetensors").read_bytes()
 
     def diverging(engine: Any, *arguments: Any) -> Iterator[tuple[list[float], int]]:
         yield from steps(engine, *arguments)
         yield [math.nan], 0
 
-    def overflown(engine: Any) -> dict[str, Any]:
+    def overflowing(engine: Any) -> dict[str, Any]:
         arrays = state(engine)
         arrays["parameters/linear.bias"][3] = math.inf
         return arrays
@@ -141,16 +138,16 @@ def test_the_last_good_epoch_is_kept_when_a_later_one_diverges(
     if where == "loss":
         monkeypatch.setattr(kind, "steps", diverging)
     else:
-        monkeypatch.setattr(kind, "state", overflown)
+        monkeypatch.setattr(kind, "state", overflowing)
     with pytest.raises(VerdictError, match="1 complete epoch of 2 kept"):
-        resume(run, epochs=2)
+        resume(run, epochs=2, pictures=False)
     assert (run / "weights.safetensors").read_bytes() == good
-    assert epochs_recorded(run) == len(read_state(run).history) == 1
+    assert len(read_metrics(run)) == len(read_state(run).history) == 1
 
 
 @contextmanager
 def file_size_limit(size: int) -> Iterator[None]:
-    """Let the system refuse to write more than `size` bytes to a file, as a full disk would."""
+    """Make writing more than `size` bytes to a file fail, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -159,19 +156,20 @@ def file_size_limit(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-# The state needs 48 KB, a picture 70 KB: the first limit stops epoch 2, the second the pictures.
+# The state needs 48 KB, a plot 70 KB: the first limit stops epoch 2, the second the plots.
 @pytest.mark.parametrize(("size", "epochs"), [(40_000, 1), (60_000, 3)])
-def test_a_full_disk_leaves_complete_epochs_whole(
+def test_a_full_disk_keeps_complete_epochs(
     size: int, epochs: int, small_data: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    train(TrainConfig(data=small_data, epochs=1, output=run))
+    train(TrainConfig(data=small_data, epochs=1, output=run), pictures=False)
     with file_size_limit(size), pytest.raises(StorageError, match=f"--resume {run}"):
         resume(run, epochs=3)
     assert not list(run.glob(".*"))
-    assert epochs_recorded(run) == len(read_state(run).history) == epochs
-    resumed = resume(run, epochs=3)
-    whole = train(TrainConfig(data=small_data, epochs=3, output=tmp_path / "whole"))
+    assert len(read_metrics(run)) == len(read_state(run).history) == epochs
+    resumed = resume(run, epochs=3, pictures=False)
+    config = TrainConfig(data=small_data, epochs=3, output=tmp_path / "whole")
+    whole = train(config, pictures=False)
     assert resumed.weights.read_bytes() == whole.weights.read_bytes()
 
 
@@ -185,7 +183,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_output_that_cannot_be_made_is_refused(
+def test_an_output_that_cannot_be_created_is_refused(
     cli: Cli, small_data: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("mine")

@@ -1,4 +1,4 @@
-"""A run that was killed, stopped or extended ends with the bits of one that never stopped."""
+"""A run that was killed, stopped or extended ends bit-identical to one that never stopped."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.training import read_metrics, wait_until
 
 from cnnkit.errors import EXIT_INTERRUPTED
 from cnnkit.formats.checkpoint import read_tensors, read_weights
@@ -21,8 +21,8 @@ from cnnkit.runs.state import STATE_FILE, read_state
 from cnnkit.train.trainer import TrainConfig, resume, train
 
 EPOCHS = 3
-TIMES = {"seconds", "images_per_second"}  # what two runs may differ in
-# Kills itself before the n-th file gets its final name.
+TIMES = {"seconds", "images_per_second"}  # differ between two runs
+# Kills itself before the n-th rename of a file to its final name.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -47,15 +47,14 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory: pytest.TempPathFactory, small_data: Path, engine: str) -> Path:
-    """The run that nothing disturbs."""
+    """The uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     train(TrainConfig(data=small_data, epochs=EPOCHS, engine=engine, output=folder))
     return folder
 
 
 def measured(folder: Path) -> list[dict[str, Any]]:
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    return [{k: v for k, v in json.loads(line).items() if k not in TIMES} for line in lines]
+    return [{k: v for k, v in one.items() if k not in TIMES} for one in read_metrics(folder)]
 
 
 def assert_same_run(folder: Path, reference: Path) -> None:
@@ -71,8 +70,8 @@ def assert_same_run(folder: Path, reference: Path) -> None:
     )
 
 
-def assert_every_file_is_whole(folder: Path) -> None:
-    """Whatever stands there can be read, and tells of at most the state's epochs."""
+def assert_every_file_is_complete(folder: Path) -> None:
+    """Every file can be read and has at most the state's epochs."""
     done = len(read_state(folder).history)
     for name in ("config.json", "manifest.json"):
         if (folder / name).exists():
@@ -83,7 +82,7 @@ def assert_every_file_is_whole(folder: Path) -> None:
 
 
 def start(small_data: Path, folder: Path, epochs: int, engine: str) -> subprocess.Popen[str]:
-    """Start a training in a process of its own, as a person would."""
+    """Start a training in its own process, as a user would."""
     command = [sys.executable, "-m", "cnnkit", "train", "--data", small_data, "--output", folder]
     return subprocess.Popen(
         [*map(str, command), "--epochs", str(epochs), "--engine", engine],
@@ -91,25 +90,24 @@ def start(small_data: Path, folder: Path, epochs: int, engine: str) -> subproces
     )  # fmt: skip
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
+def wait_for(process: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+    def check() -> None:
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+
+    wait_until(condition, check)
 
 
 # The names of a run's files appear in this order: state twice, config, manifest; then per epoch
 # state, config, metrics.jsonl, metrics.csv, weights, manifest; at the end pictures and manifest.
 @pytest.mark.parametrize("renames", [2, 5, 8, 11, 16, 29])
-def test_a_kill_at_any_rename_loses_nothing_that_was_complete(
+def test_a_kill_at_any_rename_loses_no_complete_epoch(
     renames: int, tmp_path: Path, small_data: Path, whole_run: Path, engine: str
 ) -> None:
     folder = tmp_path / "run"
     words = [sys.executable, "-c", KILLED, renames, small_data, folder, EPOCHS, engine]
     killed = subprocess.run([str(word) for word in words], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert_every_file_is_whole(folder)
+    assert_every_file_is_complete(folder)
     resume(folder)
     assert_same_run(folder, whole_run)
 
@@ -122,13 +120,13 @@ def test_a_process_killed_from_outside_resumes_to_the_same_bits(
     process = start(small_data, folder, total, engine)
     log = folder / "metrics.jsonl"
     if epochs_before:
-        wait_until(lambda: log.exists() and len(measured(folder)) >= epochs_before, process)
+        wait_for(process, lambda: log.exists() and len(measured(folder)) >= epochs_before)
     else:
-        wait_until(lambda: (folder / STATE_FILE).exists(), process)
+        wait_for(process, (folder / STATE_FILE).exists)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
-    assert_every_file_is_whole(folder)
+    assert_every_file_is_complete(folder)
     done = len(read_state(folder).history)
     assert epochs_before <= done < total
     resume(folder, epochs=done + 2)
@@ -138,12 +136,12 @@ def test_a_process_killed_from_outside_resumes_to_the_same_bits(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_cleanly_and_names_the_way_on(
+def test_a_signal_ends_cleanly_and_tells_how_to_resume(
     number: signal.Signals, tmp_path: Path, small_data: Path, engine: str
 ) -> None:
     folder = tmp_path / "run"
     process = start(small_data, folder, 1000, engine)
-    wait_until((folder / "metrics.jsonl").exists, process)
+    wait_for(process, (folder / "metrics.jsonl").exists)
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == EXIT_INTERRUPTED, err
@@ -162,7 +160,7 @@ def test_a_signal_ends_cleanly_and_names_the_way_on(
     assert_same_run(folder, tmp_path / "reference")
 
 
-def test_more_epochs_extend_a_finished_run_as_if_asked_for_at_once(
+def test_more_epochs_extend_a_finished_run_to_the_same_bits(
     short_run: Path, whole_run: Path, cli: Callable[..., Any]
 ) -> None:
     result = cli("train", "--resume", short_run, "--epochs", EPOCHS, "--quiet")
@@ -173,7 +171,7 @@ def test_more_epochs_extend_a_finished_run_as_if_asked_for_at_once(
     assert [session["first_epoch"] for session in sessions] == [1, 2]
 
 
-def test_a_run_goes_on_where_it_was_moved_to(
+def test_a_moved_run_resumes(
     short_run: Path, tmp_path: Path, small_data: Path, whole_run: Path
 ) -> None:
     moved, data = tmp_path / "elsewhere", tmp_path / "data"
@@ -183,9 +181,7 @@ def test_a_run_goes_on_where_it_was_moved_to(
     assert_same_run(moved, whole_run)
 
 
-def test_a_machine_that_differs_is_mentioned(
-    short_run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_different_machine_is_logged(short_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnnkit.runs.state.cpu_name", lambda: "another CPU")
     resume(short_run, epochs=2)
     log = (short_run / "train.log").read_text()

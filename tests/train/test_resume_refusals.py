@@ -1,4 +1,4 @@
-"""A run that cannot go on to the same bits is not resumed, and is left as it was."""
+"""A run that cannot resume to the same bits is refused and left unchanged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_finished_run_is_not_resumed(short_run: Path, cli: Callable[..., Any])
     assert {file: file.read_bytes() for file in short_run.iterdir()} == before
 
 
-def test_fewer_epochs_than_done_are_refused(short_run: Path, cli: Callable[..., Any]) -> None:
+def test_fewer_epochs_than_complete_are_refused(short_run: Path, cli: Callable[..., Any]) -> None:
     cli("train", "--resume", short_run, "--epochs", 2, "--quiet")
     result = cli("train", "--resume", short_run, "--epochs", 1)
     assert result.exit_code == 2
@@ -43,15 +43,15 @@ def test_fewer_epochs_than_done_are_refused(short_run: Path, cli: Callable[..., 
         ("--schedule", "step"), ("--weight-decay", 0.1),
     ],
 )  # fmt: skip
-def test_an_option_that_the_run_has_settled_is_refused_by_name(
+def test_a_setting_of_the_run_cannot_change_on_resume(
     option: str, value: object, tmp_path: Path, cli: Callable[..., Any]
 ) -> None:
     result = cli("train", "--resume", tmp_path / "run", option, value)
     assert result.exit_code == 2
-    assert f"{option}: is already settled" in result.stderr
+    assert f"{option}: cannot change when a run is resumed" in result.stderr
 
 
-def test_other_data_is_refused_and_nothing_is_changed(
+def test_other_data_is_refused_and_nothing_changes(
     short_run: Path, tmp_path: Path, mnist: Dataset, cli: Callable[..., Any]
 ) -> None:
     other = tmp_path / "other"
@@ -86,12 +86,12 @@ def damage(path: Path, how: str) -> None:
         content.clear()
     elif how == "one bit flipped":
         content[-1000] ^= 1
-    elif how == "no safetensors":
+    elif how == "a zip file":
         content[:] = b"PK\x03\x04" + bytes(100)
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("how", ["truncated", "empty", "one bit flipped", "no safetensors"])
+@pytest.mark.parametrize("how", ["truncated", "empty", "one bit flipped", "a zip file"])
 def test_a_damaged_state_is_refused(how: str, short_run: Path, cli: Callable[..., Any]) -> None:
     damage(short_run / STATE_FILE, how)
     result = cli("train", "--resume", short_run, "--epochs", 2)
@@ -109,11 +109,11 @@ def test_a_state_of_another_format_version_is_refused(
     assert "format version 99" in result.stderr
 
 
-def test_weights_are_no_state(short_run: Path, cli: Callable[..., Any]) -> None:
+def test_a_weights_file_is_not_a_state(short_run: Path, cli: Callable[..., Any]) -> None:
     shutil.copy(short_run / "weights.safetensors", short_run / STATE_FILE)
     result = cli("train", "--resume", short_run, "--epochs", 2)
     assert result.exit_code == 2
-    assert "no training state" in result.stderr
+    assert "not a training state" in result.stderr
 
 
 def test_a_state_with_other_shapes_or_nan_is_refused(short_run: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_state_with_other_shapes_or_nan_is_refused(short_run: Path) -> None:
     for bad in (np.zeros(9, np.float32), np.full(10, np.nan, np.float32)):
         state.engine[name] = bad
         write_state(short_run, state)
-        with pytest.raises(InputError, match="whole training state"):
+        with pytest.raises(InputError, match="complete training state"):
             read_state(short_run)
 
 

@@ -1,4 +1,4 @@
-"""The report of a reproduction: its sections, figures, Markdown and HTML."""
+"""The report of a reproduction: its sections and figures, as Markdown and as HTML."""
 
 from __future__ import annotations
 

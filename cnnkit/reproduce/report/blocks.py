@@ -1,6 +1,6 @@
 """A report as a list of blocks, and as Markdown: `markdown([Heading("Title"), Text("…")])`.
 
-In every text `code` stands between backticks and **strong words** between two asterisks.
+In every text, `code` is marked by backticks and **strong text** by double asterisks.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Figures use these three, so that a page can put a theme's own in their place.
+# The figures use these three colours, which the HTML page replaces by those of its theme.
 INK, PAPER, GRID = "#222222", "#ffffff", "#e3e3e3"
 
 
@@ -40,8 +40,8 @@ class Table:
 
     Attributes:
         caption: what it shows.
-        columns: the headings.
-        rows: as many cells each.
+        columns: the column headings.
+        rows: one cell per column.
     """
 
     caption: str
@@ -51,12 +51,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure that lies beside the report.
+    """A figure in a file beside the report.
 
     Attributes:
         stem: its file name without .png or .svg.
-        caption: what a reader should see in it.
-        description: the same for someone who cannot see it.
+        caption: what the reader should see in it.
+        description: alternative text for readers who cannot see it.
     """
 
     stem: str

@@ -1,4 +1,4 @@
-"""Figures 3 to 7, table 1 and the choice of a learning rate: `draw(runs, choice, folder)`."""
+"""Figures 3 to 7, table 1 and the model selection: `draw_figures(runs, selection, folder)`."""
 
 from __future__ import annotations
 
@@ -12,45 +12,47 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, Percent
 from numpy.typing import NDArray
 
 from cnnkit.plots import BLUE, GREEN, STYLE, VERMILION, new_figure, save
-from cnnkit.reproduce.model_selection import Candidate, Choice
+from cnnkit.reproduce.model_selection import Candidate, ModelSelection
 from cnnkit.reproduce.paper_claims import stop_epoch
 from cnnkit.reproduce.plan import RATES
 from cnnkit.reproduce.report.blocks import GRID, INK, PAPER
-from cnnkit.reproduce.sample import Run, Sample
+from cnnkit.reproduce.statistics import Sample
+from cnnkit.reproduce.trained_run import TrainedRun
 
-INKED: dict[Any, Any] = {
+REPORT_STYLE: dict[Any, Any] = {
     **STYLE,
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor"), INK),
     **dict.fromkeys(("xtick.color", "ytick.color"), INK),
     **{"grid.color": GRID, "figure.facecolor": PAPER, "axes.facecolor": PAPER},
 }
 DIAMOND: dict[str, Any] = {"color": VERMILION, "marker": "D", "markersize": 7, "clip_on": False}
-# First and last loss that were published, by learning rate.
+# The published first and last loss, by learning rate.
 ENDS = {1e-4: (0.75, 0.05), 0.01: (0.2, 0.135), 0.05: (2.31, 2.31)}
-ACCURACIES = {1e-4: (0.97, 0.005), 0.01: (0.93, 0.005), 0.05: (0.09, 0.005)}  # and known to ±
+# The published test accuracies with their uncertainty, by learning rate.
+ACCURACIES = {1e-4: (0.97, 0.005), 0.01: (0.93, 0.005), 0.05: (0.09, 0.005)}
 
 
-def draw(runs: Sequence[Run], choice: Choice, folder: Path) -> None:
+def draw_figures(runs: Sequence[TrainedRun], selection: ModelSelection, folder: Path) -> None:
     """Draw every figure into `folder`, as PNG and SVG.
 
     Raises:
-        StorageError: a picture cannot be written.
+        StorageError: a figure cannot be written.
     """
     low, middle, high = (
         [run for run in runs if run.learning_rate == rate and run.history] for rate in RATES
     )
-    with mpl.rc_context(INKED):
+    with mpl.rc_context(REPORT_STYLE):
         _draw_curves(low[:1], folder / "figure-3", "Loss at learning rate 0.0001, one run")
         _draw_spread(low, folder / "figure-4")
         for number, some in ((5, low), (6, middle), (7, high)):
             title = f"Loss at learning rate {RATES[number - 5]:g}, every run"
             _draw_curves(some, folder / f"figure-{number}", title)
         _draw_accuracies(runs, folder / "table-1")
-        _draw_choice(choice, folder / "choice")
+        _draw_selection(selection, folder / "choice")
 
 
-def mean_curve(runs: Sequence[Run]) -> NDArray[np.float64]:
-    """Return the mean loss of every epoch that all runs have."""
+def mean_curve(runs: Sequence[TrainedRun]) -> NDArray[np.float64]:
+    """Return the mean loss of every epoch that all runs completed."""
     length = min(len(run.history) for run in runs)
     mean: NDArray[np.float64] = np.mean([run.losses[:length] for run in runs], axis=0)
     return mean
@@ -63,14 +65,14 @@ def _axes(figure: Any, *arguments: Any, **options: Any) -> Any:
     return axes
 
 
-def _draw_each(axes: Any, runs: Sequence[Run]) -> None:
+def _draw_each(axes: Any, runs: Sequence[TrainedRun]) -> None:
     for number, run in enumerate(runs):
         label = f"each of {len(runs)} runs" if number == 0 and len(runs) > 1 else None
         epochs = np.arange(1, len(run.losses) + 1)
         axes.plot(epochs, run.losses, color=BLUE, alpha=0.6, linewidth=1.0, label=label)
 
 
-def _draw_curves(runs: Sequence[Run], stem: Path, title: str) -> None:
+def _draw_curves(runs: Sequence[TrainedRun], stem: Path, title: str) -> None:
     """Draw loss curves, their mean, and the published first and last loss."""
     figure = new_figure(7.0, 3.8)
     axes = _axes(figure)
@@ -87,7 +89,7 @@ def _draw_curves(runs: Sequence[Run], stem: Path, title: str) -> None:
         axes.set_xlim(0.5, epochs + 0.5)
         axes.legend(loc="upper center" if rate == RATES[0] else "best")
         drawn = np.concatenate([*(run.losses for run in runs), ENDS[rate]])
-        if np.ptp(drawn) < 0.05:  # a flat line shall look flat
+        if np.ptp(drawn) < 0.05:  # keep a flat line flat
             axes.set_ylim(drawn.min() - 0.05, drawn.max() + 0.05)
         else:
             axes.set_ylim(bottom=0)
@@ -96,7 +98,7 @@ def _draw_curves(runs: Sequence[Run], stem: Path, title: str) -> None:
 
 
 def _mark_stop(axes: Any, stop: int) -> None:
-    """Draw a line where the publication advises to stop."""
+    """Mark the epoch after which the publication advises to stop."""
     axes.axvline(stop, color=INK, linestyle=":", linewidth=1.2)
     axes.annotate(
         f"published advice:\nstop after {stop}", (stop, 0.88), (-6, 0), fontsize=9,
@@ -104,8 +106,8 @@ def _mark_stop(axes: Any, stop: int) -> None:
     )  # fmt: skip
 
 
-def _draw_spread(runs: Sequence[Run], stem: Path) -> None:
-    """Draw the mean with its standard deviation, and the deviation by itself, in both units."""
+def _draw_spread(runs: Sequence[TrainedRun], stem: Path) -> None:
+    """Draw the mean with its standard deviation, and the deviation alone, absolute and relative."""
     figure = new_figure(7.0, 6.2)
     loss, absolute, relative = _axes(figure, 3, 1, sharex=True, height_ratios=(3, 1.4, 1.4))
     if len(runs) > 1:
@@ -130,8 +132,8 @@ def _draw_spread(runs: Sequence[Run], stem: Path) -> None:
     save(figure, stem)
 
 
-def _draw_accuracies(runs: Sequence[Run], stem: Path) -> None:
-    """Draw each run's test accuracy beside the published one, a panel a learning rate."""
+def _draw_accuracies(runs: Sequence[TrainedRun], stem: Path) -> None:
+    """Draw each run's test accuracy beside the published one, one panel per learning rate."""
     figure = new_figure(7.0, 3.6)
     for axes, rate in zip(figure.subplots(1, len(RATES)), RATES, strict=True):
         values = [run.test_accuracy
@@ -153,11 +155,11 @@ def _draw_accuracies(runs: Sequence[Run], stem: Path) -> None:
     save(figure, stem)
 
 
-def _draw_choice(choice: Choice, stem: Path) -> None:
-    """Draw, over the learning rates, validation loss, test error and epochs used."""
+def _draw_selection(selection: ModelSelection, stem: Path) -> None:
+    """Draw validation loss, test error and number of epochs over the learning rates."""
     figure = new_figure(7.0, 6.2)
     loss, error, epochs = figure.subplots(3, 1, sharex=True, height_ratios=(2, 2, 1.4))
-    candidates = choice.candidates
+    candidates = selection.candidates
 
     def points(axes: Any, values_of: Callable[[Candidate], Sequence[float]], colour: str) -> None:
         for candidate in candidates:
@@ -165,13 +167,13 @@ def _draw_choice(choice: Choice, stem: Path) -> None:
             axes.plot(np.full(len(values), candidate.rate), values, "o", color=colour, alpha=0.6)
         means = [np.mean(values_of(candidate)) for candidate in candidates]
         axes.plot([candidate.rate for candidate in candidates], means, color=colour)
-        axes.axvline(choice.best.rate, color=INK, linestyle=":", linewidth=1.2)
+        axes.axvline(selection.best.rate, color=INK, linestyle=":", linewidth=1.2)
 
     points(loss, lambda candidate: candidate.validation_loss.values, VERMILION)
     points(error, lambda one: [1 - value for value in one.test_accuracy.values], GREEN)
     points(epochs, lambda candidate: candidate.epochs, BLUE)
     loss.set(ylabel="validation loss", yscale="log", title="Chosen on validation images: "
-             f"learning rate {choice.best.rate:g}")  # fmt: skip
+             f"learning rate {selection.best.rate:g}")  # fmt: skip
     error.set(ylabel="test images wrong", yscale="log")
     error.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     epochs.set(ylabel="epochs until\npatience ends", xlabel="learning rate", xscale="log")

@@ -1,7 +1,7 @@
-"""A report as one page that needs nothing else: `html(blocks, folder_of_pictures)`.
+"""A report as one self-contained page: `html(blocks, folder_of_figures)`.
 
-Pictures are inside, there is no script, and colours are light or dark as the reader's system says.
-A Content-Security-Policy keeps the promise that nothing is loaded.
+Figures are embedded, there are no scripts, and the theme follows the reader's system. A
+Content-Security-Policy guarantees that nothing is loaded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NAMES = ("ink", "paper", "grid", "line")
 LIGHT = (INK, PAPER, GRID, BLUE.lower())
 DARK = ("#e4e4e4", "#16181c", "#33373e", "#56b4e9")
 MARKS = {Verdict.HOLDS: "✓", Verdict.PARTLY: "◐", Verdict.FAILS: "✗"}
-LONG = 40  # characters: a cell with more is wide enough to be read on a phone
+LONG = 40  # characters: longer cells get a minimum width, to be legible on a phone
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -76,15 +76,15 @@ tbody th {{ font-weight: 400 }}
 </html>
 """
 CLASSES = {Verdict.HOLDS: "holds", Verdict.PARTLY: "part", Verdict.FAILS: "fails"}
-# Green, amber and red that have a contrast of 4.5 or more on their theme's paper.
+# Green, amber and red with a contrast of at least 4.5 to their theme's background.
 VERDICT_COLOURS = (("#00694a", "#805000", "#b3261e"), ("#4cc9a0", "#f0b24c", "#ff8a80"))
 
 
 def html(blocks: Sequence[Block], folder: Path) -> str:
-    """Return the page, with the pictures of `folder` in it.
+    """Return the page, with the figures in `folder` embedded.
 
     Raises:
-        StorageError: a picture cannot be read.
+        StorageError: a figure cannot be read.
     """
     title = next(block.text for block in blocks if isinstance(block, Heading))
     body = "\n".join(_html(block, folder) for block in blocks)
@@ -127,7 +127,7 @@ def _table(table: Table) -> str:
         f'<tr><th scope="row">{_inline(row[0])}</th>{"".join(map(_cell, row[1:]))}</tr>\n'
         for row in table.rows
     )
-    # A table that is wider than a phone scrolls by itself, with the keyboard too.
+    # On a phone a wide table scrolls inside its own box, also by keyboard.
     return (
         f'<div class="wide" tabindex="0" role="region" aria-label="{escape(table.caption)}">\n'
         f"<table><caption><div>{_inline(table.caption)}</div></caption>\n"
@@ -149,7 +149,7 @@ def _inline(text: str) -> str:
 
 
 def themed(svg: str) -> str:
-    """Return a figure that takes the reader's theme and names no outside address but XML's own."""
+    """Return a figure in the reader's theme, without any URLs but XML namespaces."""
     svg = re.sub(r"<metadata>.*?</metadata>|<!DOCTYPE[^>]*>", "", svg, flags=re.DOTALL)
     for name, colour in zip(NAMES, LIGHT, strict=True):
         svg = svg.replace(colour, f"var(--{name})")

@@ -1,4 +1,4 @@
-"""The report's words and tables, in all its forms: `write_reports(findings)`."""
+"""The sections of the report and its files: `write_reports(findings)`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from cnnkit.reproduce.criteria import RULES, Claim, loss_text, share_text
 from cnnkit.reproduce.findings import Findings
 from cnnkit.reproduce.plan import RATES
 from cnnkit.reproduce.report.blocks import Block, Heading, Items, Picture, Table, Text, markdown
-from cnnkit.reproduce.report.figures import draw
+from cnnkit.reproduce.report.figures import draw_figures
 from cnnkit.reproduce.report.html import html
-from cnnkit.reproduce.report.selection_section import recommended
-from cnnkit.reproduce.sample import Run, Sample
+from cnnkit.reproduce.report.selection_section import selection_section
+from cnnkit.reproduce.statistics import Sample
+from cnnkit.reproduce.trained_run import TrainedRun
 from cnnkit.system.files import write_text
 
-# What table 1 of the publication says of each learning rate: accuracy, and its loss curve.
+# Table 1 of the publication: accuracy and loss curve of each learning rate.
 PUBLISHED_ROWS = {
     1e-4: ("97%", "smooth, to about 0.05"),
     0.01: ("93%", "from 0.2 to about 0.135, small fluctuations late"),
     0.05: ("9%", "flat at about 2.31: it does not learn"),
 }
-FIGURES = {  # file: what was published there, and how ours is drawn
+FIGURES = {  # by file name: what the publication shows, and how ours is drawn
     "figure-3": (
         "Figure 3: the loss curve at learning rate 0.0001",
         "One run, as published: seed 0. Diamonds are the published first and last loss.",
@@ -38,46 +39,46 @@ FIGURES = {  # file: what was published there, and how ours is drawn
 }
 
 
-def write_reports(found: Findings) -> None:
+def write_reports(findings: Findings) -> None:
     """Draw the figures and write report.md and report.html beside them.
 
     Raises:
         StorageError: a file cannot be written.
     """
-    folder = found.config.folder
-    draw(found.runs, found.choice, folder)
-    blocks = report(found)
+    folder = findings.config.folder
+    draw_figures(findings.runs, findings.selection, folder)
+    blocks = report_blocks(findings)
     write_text(folder / "report.md", markdown(blocks))
     write_text(folder / "report.html", html(blocks, folder))
 
 
-def report(found: Findings) -> list[Block]:
+def report_blocks(findings: Findings) -> list[Block]:
     """Return the whole report."""
     return [
-        *_summary(found),
-        *_table_1(found),
-        *_figures(found),
-        *recommended(found),
-        *_every_run(found),
+        *_summary(findings),
+        *_table_1(findings),
+        *_figures(findings),
+        *selection_section(findings),
+        *_every_run(findings),
         Heading("How a verdict is made"),
         Items(RULES),
-        *_how(found),
+        *_provenance(findings),
     ]
 
 
-def _summary(found: Findings) -> list[Block]:
+def _summary(findings: Findings) -> list[Block]:
     rows = [
         (claim.claim, claim.verdict.value, claim.ours, claim.place, claim.reason)
-        for claim in found.claims
+        for claim in findings.claims
     ]
     return [
         Heading("The published experiments, run again", 1),
         Text(
             "The course report trained a small convolutional network on MNIST once for most of "
             "its figures. Here each of its three learning rates is trained "
-            f"{found.config.seeds} times for {found.config.epochs} epochs, and only the seed "
-            f"differs. The {len(found.claims)} published statements fare so: "
-            f"**{found.summary}**."
+            f"{findings.config.seeds} times for {findings.config.epochs} epochs, and only the seed "
+            f"differs. The {len(findings.claims)} published statements turn out as follows: "
+            f"**{findings.summary}**."
         ),
         Table(
             "Each published statement beside our runs (mean ± standard deviation)",
@@ -87,13 +88,13 @@ def _summary(found: Findings) -> list[Block]:
     ]
 
 
-def _table_1(found: Findings) -> list[Block]:
+def _table_1(findings: Findings) -> list[Block]:
     rows = []
     for rate in RATES:
         accuracy, curve = PUBLISHED_ROWS[rate]
-        runs = [run for run in found.runs if run.learning_rate == rate]
+        runs = [run for run in findings.runs if run.learning_rate == rate]
         losses = [float(run.losses[-1]) for run in runs if run.history]
-        each = ", ".join(_answered(run) for run in runs)
+        each = ", ".join(_accuracy_text(run) for run in runs)
         rows.append(
             (
                 f"{rate:g}",
@@ -113,8 +114,8 @@ def _table_1(found: Findings) -> list[Block]:
             rows,
         ),
         Text(
-            "A run that collapses answers one class for every image; its accuracy is then that "
-            "class's share of the test images, and depends on nothing that it learnt."
+            "A collapsed run predicts one class for every image; its accuracy is then that class's "
+            "share of the test images and says nothing about learning."
         ),
         Picture(
             "table-1",
@@ -125,26 +126,26 @@ def _table_1(found: Findings) -> list[Block]:
     ]  # fmt: skip
 
 
-def _answered(run: Run) -> str:
-    """Return a run's accuracy, and how it came to it if it learnt nothing."""
+def _accuracy_text(run: TrainedRun) -> str:
+    """Return a run's accuracy, with a note if the run diverged or predicts a single class."""
     if run.diverged:
         return f"{share_text(run.test_accuracy)} (diverged after {len(run.history)} epochs)"
     only = f" (always “{run.constant}”)" if run.constant is not None else ""
     return share_text(run.test_accuracy) + only
 
 
-def _figures(found: Findings) -> list[Block]:
+def _figures(findings: Findings) -> list[Block]:
     blocks: list[Block] = [Heading("Figures 3 to 7")]
     for stem, (title, caption) in FIGURES.items():
-        claims = [claim for claim in found.claims if _is_about(claim, stem)]
-        told = [f"{claim.claim}. Ours: {claim.ours} ({claim.reason})" for claim in claims]
-        judged = [
-            f"{text}. It **{claim.verdict}**." for text, claim in zip(told, claims, strict=True)
+        claims = [claim for claim in findings.claims if _is_about(claim, stem)]
+        texts = [f"{claim.claim}. Ours: {claim.ours} ({claim.reason})" for claim in claims]
+        verdicts = [
+            f"{text}. It **{claim.verdict}**." for text, claim in zip(texts, claims, strict=True)
         ]
         blocks += [
             Heading(title, 3),
-            Picture(stem, caption, f"{title}. {'. '.join(told)}."),
-            Items(judged),
+            Picture(stem, caption, f"{title}. {'. '.join(texts)}."),
+            Items(verdicts),
         ]
     return blocks
 
@@ -153,12 +154,12 @@ def _is_about(claim: Claim, stem: str) -> bool:
     return stem.removeprefix("figure-") in claim.place.split() and "figure" in claim.place
 
 
-def _every_run(found: Findings) -> list[Block]:
-    validation = [run for candidate in found.choice.candidates for run in candidate.runs]
+def _every_run(findings: Findings) -> list[Block]:
+    validation = [run for candidate in findings.selection.candidates for run in candidate.runs]
     rows = [
         (f"{run.learning_rate:g}, seed {run.seed}", kind, f"{len(run.history)}",
-         *_losses(run), f"{run.kept_epoch}", _answered(run), f"{run.seconds:.1f}")
-        for kind, runs in (("published", found.runs), ("validation", validation))
+         *_losses(run), f"{run.kept_epoch}", _accuracy_text(run), f"{run.seconds:.1f}")
+        for kind, runs in (("published", findings.runs), ("validation", validation))
         for run in runs
     ]  # fmt: skip
     return [
@@ -173,21 +174,22 @@ def _every_run(found: Findings) -> list[Block]:
     ]  # fmt: skip
 
 
-def _losses(run: Run) -> tuple[str, str]:
+def _losses(run: TrainedRun) -> tuple[str, str]:
     if not run.history:
         return "none", "none"
     return loss_text(float(run.losses[0])), loss_text(float(run.losses[-1]))
 
 
-def _how(found: Findings) -> list[Block]:
-    machine, config = found.machine, found.config
+def _provenance(findings: Findings) -> list[Block]:
+    machine, config = findings.machine, findings.config
+    candidates = findings.selection.candidates
     parts = {
-        "published": f"The {len(found.runs)} published trainings",
-        "validation": f"The {len(found.choice.candidates) * config.seeds} with validation images",
+        "published": f"The {len(findings.runs)} published trainings",
+        "validation": f"The {len(candidates) * config.seeds} with validation images",
     }
     times = [
         f"{parts[kind]} took {seconds:.0f} s together, a process a core."
-        for kind, seconds in found.seconds.items()
+        for kind, seconds in findings.seconds.items()
         if seconds is not None
     ]
     trained = machine["engine"]

@@ -1,4 +1,4 @@
-"""The report's part on choosing a learning rate and stopping early: `recommended(findings)`."""
+"""The report's section on model selection and early stopping: `selection_section(findings)`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from cnnkit.reproduce.findings import Findings
 from cnnkit.reproduce.model_selection import Candidate
 from cnnkit.reproduce.plan import PATIENCE, RATES, VALIDATION
 from cnnkit.reproduce.report.blocks import Block, Heading, Items, Picture, Table, Text
-from cnnkit.reproduce.sample import Sample
+from cnnkit.reproduce.statistics import Sample
 
 
-def recommended(found: Findings) -> list[Block]:
-    """Return what was advised, what it gives here and what it costs."""
-    choice = found.choice
-    runs = [run for run in found.runs if run.learning_rate == RATES[0]]
-    best, stopped = choice.best, choice.published
+def selection_section(findings: Findings) -> list[Block]:
+    """Return the section: what the publication advises, its result here, and its cost."""
+    selection, epochs = findings.selection, findings.config.epochs
+    runs = [run for run in findings.runs if run.learning_rate == RATES[0]]
+    best, stopped = selection.best, selection.published
     ours = Sample([run.test_accuracy for run in runs])
-    search = [run for candidate in choice.candidates for run in candidate.runs]
-    early = sum(epochs < found.config.epochs for epochs in stopped.epochs)
+    search = [run for candidate in selection.candidates for run in candidate.runs]
+    early = sum(trained < epochs for trained in stopped.epochs)
     return [
         Heading("What was recommended and not done"),
         Text(
@@ -29,7 +29,7 @@ def recommended(found: Findings) -> list[Block]:
         Table(
             "Candidates, each with every seed",
             ("learning rate", "validation loss", "test accuracy", "epochs", "seconds, all seeds"),
-            [_candidate(candidate, candidate is best) for candidate in choice.candidates],
+            [_candidate(candidate, candidate is best) for candidate in selection.candidates],
         ),
         Picture(
             "choice",
@@ -41,7 +41,7 @@ def recommended(found: Findings) -> list[Block]:
             (
                 f"**Learning rate.** Validation chooses {best.rate:g}: "
                 f"{best.test_accuracy.text(share_text)} of the test images right, where the "
-                f"published choice ({RATES[0]:g}, all images, {found.config.epochs} epochs) gives "
+                f"published choice ({RATES[0]:g}, all images, {epochs} epochs) gives "
                 f"{ours.text(share_text)}.",
                 f"**Its cost.** The search took {len(search)} runs, "
                 f"{sum(len(run.history) for run in search)} epochs and "
@@ -50,7 +50,7 @@ def recommended(found: Findings) -> list[Block]:
                 f"{sum(run.seconds for run in runs):.0f} s. One run at {best.rate:g} takes "
                 f"{Sample(best.epochs).mean:.1f} epochs on average.",
                 f"**Early stopping at {RATES[0]:g}.** Patience ended {early} of "
-                f"{len(stopped.runs)} runs before epoch {found.config.epochs} (epochs: "
+                f"{len(stopped.runs)} runs before epoch {epochs} (epochs: "
                 f"{', '.join(map(str, stopped.epochs))}), with "
                 f"{stopped.test_accuracy.text(share_text)} right, having learnt from "
                 f"{VALIDATION:.0%} fewer images.",

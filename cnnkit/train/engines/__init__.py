@@ -1,4 +1,4 @@
-"""What makes the steps of a training: the native engine, PyTorch, or several PyTorch processes."""
+"""What computes the steps of a training: cnnkit's native engine, PyTorch, or PyTorch's DDP."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from cnnkit.lazy import attach
 
 if TYPE_CHECKING:
-    from cnnkit.train.engines.base import ENGINES as ENGINES
     from cnnkit.train.engines.base import Engine as Engine
+    from cnnkit.train.engines.base import EngineSettings as EngineSettings
     from cnnkit.train.engines.select import open_engine as open_engine
 
-__all__ = ["ENGINES", "Engine", "open_engine"]
+__all__ = ["Engine", "EngineSettings", "open_engine"]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
-        "ENGINES": ".base",
         "Engine": ".base",
+        "EngineSettings": ".base",
         "open_engine": ".select",
     },
 )

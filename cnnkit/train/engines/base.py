@@ -1,30 +1,52 @@
-"""What a training engine is: it takes a state of NumPy arrays, makes steps, gives it back.
+"""The interface of a training engine: it starts from a state, makes steps, and returns the state.
 
-The state is all that the next step depends on, except the order of the images, which
-`cnnkit.data.sampling` gives. So one engine can go on where another stopped.
+The state is NumPy arrays and holds everything that the next step depends on except the order of the
+images, which `cnnkit.data.sampling` determines. So one engine can continue where another stopped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError, MissingError
 from cnnkit.graph.architecture import Architecture
+from cnnkit.runs.training_state import State
 
-ENGINES = ("auto", "native", "torch")
-MOST_CLASSES, MOST_POOL = (
-    256,
-    15,
-)  # of the native engine: a label, and a pixel of a window, is a byte
+# Limits of the native engine, which keeps a label, and a pixel's index in its window, in a byte.
+MAX_CLASSES, MAX_POOL = 256, 15
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What every engine is constructed from.
+
+    Attributes:
+        architecture: the network.
+        split: the training images; all of them stay in memory as uint8.
+        state: where to start: what `fresh_state` or an engine's `state` returned.
+        learning_rate: Adam's; the engine's attribute may be set between epochs. Betas and epsilon
+            are PyTorch's defaults.
+        weight_decay: AdamW's; 0 is plain Adam.
+        device: `auto` or `cpu`; PyTorch's engine also takes `cuda` and `mps`.
+    """
+
+    architecture: Architecture
+    split: Split
+    state: State
+    learning_rate: float
+    weight_decay: float = 0.0
+    device: str = "auto"
 
 
 class Engine(Protocol):
-    """What the training loop asks of an engine."""
+    """What the training loop needs from an engine."""
 
     processes: int  # that train together
     learning_rate: float  # Adam's, from the next step on
@@ -32,49 +54,50 @@ class Engine(Protocol):
     def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
         """Train on the images in `order` int64 [N], one or more steps at a time.
 
-        Yields, within a fraction of a second each time, the losses of the steps made since and how
-        many of their images were answered rightly. A loss that is not finite is the last one.
+        Yields, several times a second, the losses of the steps since the last yield and the number
+        of their images that were classified correctly, both measured before each step's update. The
+        last batch may be smaller. Training ends after a loss that is not finite.
         """
 
-    def agree(self, asked: bool) -> bool:
-        """Tell whether any of the processes that train together was asked to stop."""
+    def should_stop(self, requested: bool) -> bool:
+        """Return whether a stop was requested in any of the processes that train together."""
 
-    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def log_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
 
     def state(self) -> dict[str, NDArray[np.float32]]:
-        """Return copies of everything that the next step depends on."""
+        """Return copies of the parameters, Adam's moments and the number of steps."""
 
 
-def beyond_native(architecture: Architecture) -> str:
+def native_limit(architecture: Architecture) -> str:
     """Return why the native engine cannot train a network; empty if it can."""
-    if architecture.classes > MOST_CLASSES:
-        return f"tells at most {MOST_CLASSES} classes apart, not {architecture.classes}"
+    if architecture.classes > MAX_CLASSES:
+        return f"supports at most {MAX_CLASSES} classes, not {architecture.classes}"
     pool = max(block.pool for block in architecture.blocks)
-    return f"pools over at most {MOST_POOL} pixels, not {pool}" if pool > MOST_POOL else ""
+    return f"supports pool sizes of at most {MAX_POOL}, not {pool}" if pool > MAX_POOL else ""
 
 
 def choose_engine(name: str, device: str, architecture: Architecture) -> str:
-    """Return "native" or "torch" for `auto`, and any other name as it is.
+    """Return "native" or "torch" for `auto`, and any other name unchanged.
 
     Raises:
-        InputError: the native engine is asked for what only PyTorch does.
+        InputError: the native engine is requested for a device or network it does not support.
     """
     on_cpu = device in ("auto", "cpu")
+    limit = native_limit(architecture)
     if name == "auto":
-        return "native" if on_cpu and not beyond_native(architecture) else "torch"
+        return "native" if on_cpu and not limit else "torch"
     if name == "native" and not on_cpu:
         raise InputError(
             f"--engine native --device {device}", "runs on the CPU only", "use --engine torch"
         )
-    reason = beyond_native(architecture)
-    if name == "native" and reason:
-        raise InputError("--engine native", reason, "use --engine torch")
+    if name == "native" and limit:
+        raise InputError("--engine native", limit, "use --engine torch")
     return name
 
 
 def require_packages(engine: str) -> None:
-    """Raise MissingError unless Matplotlib is here for the pictures, and PyTorch if it trains."""
+    """Raise MissingError unless Matplotlib, and PyTorch if it trains, are installed."""
     for package in ("torch", "matplotlib") if engine == "torch" else ("matplotlib",):
         if find_spec(package) is None:
             raise MissingError.package(package, "training")

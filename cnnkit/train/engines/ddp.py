@@ -1,7 +1,6 @@
-"""PyTorch's engine in several processes, each with its share of every batch: DDP over gloo.
+"""The PyTorch engine in several processes, each with its share of every batch: DDP over gloo.
 
-Every method is called by all processes at the same point of the training, and returns the same to
-each of them.
+All processes call every method at the same point of the training and get the same result.
 """
 
 from __future__ import annotations
@@ -16,19 +15,17 @@ from torch import Tensor, distributed
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from cnnkit.data.dataset import Split
 from cnnkit.errors import NetworkError
-from cnnkit.graph.architecture import Architecture
-from cnnkit.runs.training_state import State
+from cnnkit.train.engines.base import EngineSettings
 from cnnkit.train.engines.pytorch import TorchEngine, to_pixels
 
 
 @contextmanager
-def together() -> Iterator[None]:
-    """Surround what all processes have to do together.
+def collective() -> Iterator[None]:
+    """Surround a collective operation, in which all processes take part.
 
     Raises:
-        NetworkError: another one is gone.
+        NetworkError: another process ended or cannot be reached.
     """
     try:
         yield
@@ -36,61 +33,54 @@ def together() -> Iterator[None]:
         raise NetworkError(
             "torchrun",
             f"another of its processes ended or cannot be reached ({str(error).splitlines()[0]})",
-            "see what that one says; complete epochs are kept, and --resume goes on",
+            "see that process's error; complete epochs are kept, continue with --resume",
         ) from error
 
 
 class DistributedEngine(TorchEngine):
-    """`TorchEngine` for one of the processes of the initialised group; all on CPUs."""
+    """`TorchEngine` for one process of the initialised process group; all run on CPUs."""
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        split: Split,
-        learning_rate: float,
-        device: str,
-        state: State,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(architecture, split, learning_rate, device, state, weight_decay)
+    def __init__(self, settings: EngineSettings) -> None:
+        super().__init__(settings)
         self.rank, self.processes = distributed.get_rank(), distributed.get_world_size()
-        with together():
+        with collective():
             self.parallel = DistributedDataParallel(self.network)
 
     def step(self, batch: Tensor) -> tuple[float, int]:
-        """Make one step on the images with the indices `batch` int64 [N]; see `steps`.
+        """Train on the images with indices `batch` int64 [N]; return loss and number correct.
 
-        A share may be smaller than another's, or empty: the sum of its losses over the size of the
-        whole batch gives each image the same weight.
+        Shares may differ in size, and the last ones may be empty: dividing the sum of a share's
+        losses by the size of the whole batch gives every image the same weight.
         """
         share = batch[self.rank :: self.processes]
         labels = self.labels[share]
-        self.adam.zero_grad()
-        with together():
+        self.optimizer.zero_grad()
+        with collective():
             log_p = self.parallel(to_pixels(self.images[share]))
             loss = F.nll_loss(log_p, labels, reduction="sum") / len(batch)
-            # DDP takes the mean over the processes.
+            # DDP averages the gradients over the processes.
             torch.autograd.backward(loss * self.processes)
-        self.adam.step()
-        right = (log_p.detach().argmax(1) == labels).sum()
-        told = self._sum(torch.stack((loss.detach().double(), right.double())))
-        return told[0].item(), int(told[1])
+        self.optimizer.step()
+        correct = (log_p.detach().argmax(1) == labels).sum()
+        total = self._all_reduce(torch.stack((loss.detach().double(), correct.double())))
+        return total[0].item(), int(total[1])
 
-    def agree(self, asked: bool) -> bool:
-        """Tell whether any process was asked to stop."""
-        return bool(self._sum(torch.tensor(float(asked))))
+    def should_stop(self, requested: bool) -> bool:
+        """Return whether a stop was requested in any process."""
+        return bool(self._all_reduce(torch.tensor(float(requested))))
 
-    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def log_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
         share = slice(self.rank, None, self.processes)
-        answers = torch.zeros(len(images), self.network.architecture.classes)
+        log_p = torch.zeros(len(images), self.network.architecture.classes)
         if len(images[share]):
-            answers[share] = torch.from_numpy(super().answer(np.ascontiguousarray(images[share])))
-        whole: NDArray[np.float32] = self._sum(answers).numpy()
+            ours = super().log_probabilities(np.ascontiguousarray(images[share]))
+            log_p[share] = torch.from_numpy(ours)
+        whole: NDArray[np.float32] = self._all_reduce(log_p).numpy()
         return whole
 
-    def _sum(self, values: Tensor) -> Tensor:
-        """Return the sum over all processes."""
-        with together():
+    def _all_reduce(self, values: Tensor) -> Tensor:
+        """Return the sum over all processes, computed in place."""
+        with collective():
             distributed.all_reduce(values)
         return values

@@ -1,4 +1,4 @@
-"""Training steps and answers by PyTorch: one of the engines that can train a run."""
+"""The PyTorch engine: training steps and predictions by PyTorch on one device."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cnnkit.data.dataset import Split
 from cnnkit.errors import MissingError
-from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.nn.network import Network
-from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, State, parameters
+from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, parameters
+from cnnkit.train.engines.base import EngineSettings
 
-ANSWER_BATCH = 1000  # images at a time when only answers are wanted: bounds the memory
+INFERENCE_BATCH = 1000  # images per forward pass outside of training: bounds the memory
 
 
 def find_device(name: str) -> torch.device:
     """Return PyTorch's device for `auto`, `cpu`, `cuda` or `mps`.
 
-    `auto` is the CPU everywhere: it is there that runs repeat to the bit, and a batch of 16 small
-    images gives a GPU too little to do to pay for its kernel launches.
+    `auto` is always the CPU: runs are bit-reproducible there, and a batch of 16 small images is too
+    little work for a GPU to pay for its kernel launches.
 
     Raises:
-        MissingError: this machine, or this build of PyTorch, has no such device.
+        MissingError: this machine or this build of PyTorch does not have the device.
     """
-    present: dict[str, Callable[[], bool]] = {
+    available: dict[str, Callable[[], bool]] = {
         "cuda": torch.cuda.is_available,
         "mps": torch.backends.mps.is_available,
     }
-    if name in present and not present[name]():
+    if name in available and not available[name]():
         raise MissingError(
             f"--device {name}", "PyTorch finds no such device here", "use --device cpu"
         )
@@ -41,7 +41,7 @@ def find_device(name: str) -> torch.device:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Keep PyTorch on one thread: the sums are then the same on any number of cores."""
+    """Run PyTorch on one thread: sums are then the same whatever the number of cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -51,46 +51,36 @@ def one_thread() -> Iterator[None]:
 
 
 class TorchEngine:
-    """The network, PyTorch's Adam and the training images on one device.
+    """The network, PyTorch's optimizer and the training images on one device.
 
-    Adam is PyTorch's fused AdamW: the same rule in one pass over each parameter, and without weight
-    decay the same bits as its Adam.
+    The optimizer is the fused AdamW: the same update in one pass over each parameter, and without
+    weight decay bit-identical to PyTorch's Adam.
 
     Args:
-        architecture: the network.
-        split: the training images; all stay in memory as uint8.
-        learning_rate: Adam's; the attribute may be set between epochs. Betas and epsilon are
-            PyTorch's defaults.
-        device: `auto`, `cpu`, `cuda` or `mps`.
-        state: where to begin: what `fresh_state` or `TorchEngine.state` returned.
-        weight_decay: AdamW's; 0 is plain Adam.
+        settings: network, training images, initial state, hyperparameters and device.
 
     Raises:
-        MissingError: there is no such device.
+        MissingError: the device is not available.
     """
 
     processes = 1
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        split: Split,
-        learning_rate: float,
-        device: str,
-        state: State,
-        weight_decay: float = 0.0,
-    ) -> None:
-        self.device = find_device(device)
-        self.network = Network(architecture).to(self.device)
+    def __init__(self, settings: EngineSettings) -> None:
+        split, state = settings.split, settings.state
+        self.device = find_device(settings.device)
+        self.network = Network(settings.architecture).to(self.device)
         self.network.load_arrays(parameters(state))
         self.loss = nn.NLLLoss()
         self.images = torch.from_numpy(split.images).to(self.device)
         self.labels = torch.from_numpy(split.labels).to(self.device)
-        self.adam = torch.optim.AdamW(
-            self.network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
         )
         for name, parameter in self.network.named_parameters():
-            self.adam.state[parameter] = {
+            self.optimizer.state[parameter] = {
                 "step": torch.tensor(float(state[STEP][0]), device=self.device),
                 "exp_avg": torch.from_numpy(state[MEAN + name].copy()).to(self.device),
                 "exp_avg_sq": torch.from_numpy(state[SQUARE + name].copy()).to(self.device),
@@ -99,67 +89,66 @@ class TorchEngine:
     @property
     def learning_rate(self) -> float:
         """Adam's, from the next step on."""
-        return float(self.adam.param_groups[0]["lr"])
+        return float(self.optimizer.param_groups[0]["lr"])
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self.adam.param_groups[0]["lr"] = value
+        self.optimizer.param_groups[0]["lr"] = value
 
     def state(self) -> dict[str, NDArray[np.float32]]:
-        """Return copies of parameters, Adam's moments and the number of steps."""
+        """Return copies of the parameters, Adam's moments and the number of steps."""
         arrays: dict[str, NDArray[np.float32]] = {}
         for name, parameter in self.network.named_parameters():
-            adam = self.adam.state[parameter]
-            arrays[STEP] = adam["step"].cpu().numpy().reshape(1).copy()
+            moments = self.optimizer.state[parameter]
+            arrays[STEP] = moments["step"].cpu().numpy().reshape(1).copy()
             arrays[PARAMETERS + name] = parameter.detach().cpu().numpy().copy()
-            arrays[MEAN + name] = adam["exp_avg"].cpu().numpy().copy()
-            arrays[SQUARE + name] = adam["exp_avg_sq"].cpu().numpy().copy()
+            arrays[MEAN + name] = moments["exp_avg"].cpu().numpy().copy()
+            arrays[SQUARE + name] = moments["exp_avg_sq"].cpu().numpy().copy()
         return arrays
 
     def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
-        """Train on the images in `order` int64 [N], yielding each step's loss and number right.
+        """Train on the images in `order` int64 [N], one step at a time; see `Engine.steps`.
 
-        The last batch holds what is left over, as PyTorch's DataLoader does. The loss and the
-        answers are those before the step.
+        The last batch may be smaller, as with PyTorch's DataLoader and `drop_last=False`.
         """
         self.network.train()
         indices = torch.from_numpy(order).to(self.device)
         with one_thread():
             for start in range(0, len(order), batch_size):
-                loss, right = self.step(indices[start : start + batch_size])
-                yield [loss], right
+                loss, correct = self.step(indices[start : start + batch_size])
+                yield [loss], correct
 
     def step(self, batch: Tensor) -> tuple[float, int]:
-        """Make one step on the images with the indices `batch` int64 [N]; see `steps`."""
+        """Train on the images with indices `batch` int64 [N]; return loss and number correct."""
         labels = self.labels[batch]
-        self.adam.zero_grad()
+        self.optimizer.zero_grad()
         log_p = self.network(to_pixels(self.images[batch]))
         loss = self.loss(log_p, labels)
         loss.backward()
-        self.adam.step()
+        self.optimizer.step()
         return loss.item(), int((log_p.detach().argmax(1) == labels).sum())
 
-    def agree(self, asked: bool) -> bool:
-        """Return `asked`: nobody else has a say."""
-        return asked
+    def should_stop(self, requested: bool) -> bool:
+        """Return `requested`: this is the only process."""
+        return requested
 
-    def answer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def log_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
         self.network.eval()
         pixels = torch.from_numpy(images)
         with one_thread(), torch.inference_mode():
             parts = [
-                self.network(to_pixels(pixels[i : i + ANSWER_BATCH].to(self.device))).cpu()
-                for i in range(0, len(pixels), ANSWER_BATCH)
+                self.network(to_pixels(pixels[i : i + INFERENCE_BATCH].to(self.device))).cpu()
+                for i in range(0, len(pixels), INFERENCE_BATCH)
             ]
-        answers: NDArray[np.float32] = torch.cat(parts).numpy()
-        return answers
+        log_p: NDArray[np.float32] = torch.cat(parts).numpy()
+        return log_p
 
 
 def to_pixels(images: Tensor) -> Tensor:
     """Return uint8 images [N, C, H, W] as float32 in [0, 1].
 
-    Channels last in memory: PyTorch pools much faster so, and a step takes two thirds of the time.
+    In channels-last memory format PyTorch pools much faster: a step takes two thirds of the time.
     """
     scaled = images.to(torch.float32).mul_(PIXEL_SCALE)
     return scaled.contiguous(memory_format=torch.channels_last)

@@ -1,36 +1,17 @@
-"""Which engine trains: `open_engine("native")` returns what makes one."""
+"""Look up an engine by its name: `open_engine("native")(settings)`."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
-from cnnkit.data.dataset import Split
-from cnnkit.graph.architecture import Architecture
-from cnnkit.runs.training_state import State
-from cnnkit.train.engines.base import Engine, require_packages
+from cnnkit.train.engines.base import Engine, EngineSettings, require_packages
 
 
-class EngineMaker(Protocol):
-    """What makes an engine: architecture, training images, learning rate, device, state."""
-
-    def __call__(
-        self,
-        architecture: Architecture,
-        split: Split,
-        learning_rate: float,
-        device: str,
-        state: State,
-        *,
-        weight_decay: float = 0.0,
-    ) -> Engine:
-        """Return the engine, or raise what `NativeEngine` and `TorchEngine` do."""
-
-
-def open_engine(name: str) -> EngineMaker:
-    """Return what makes the engine `native` or `torch`, imported only now.
+def open_engine(name: str) -> Callable[[EngineSettings], Engine]:
+    """Return the class of the engine `native` or `torch`, importing PyTorch only if it is needed.
 
     Raises:
-        MissingError: PyTorch, or Matplotlib for the pictures, is not installed.
+        MissingError: PyTorch, or Matplotlib for the plots, is not installed.
     """
     require_packages(name)
     if name == "native":

@@ -1,4 +1,4 @@
-"""Many trainings at once: on the cores of this machine, or on a Ray cluster."""
+"""Many trainings in parallel: on the cores of this machine, or on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from cnnkit.lazy import attach
 if TYPE_CHECKING:
     from cnnkit.train.jobs.pool import Outcome as Outcome
     from cnnkit.train.jobs.pool import run_jobs as run_jobs
+    from cnnkit.train.jobs.ray_cluster import on_ray as on_ray
 
-__all__ = ["Outcome", "run_jobs"]
+__all__ = ["Outcome", "on_ray", "run_jobs"]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
         "Outcome": ".pool",
+        "on_ray": ".ray_cluster",
         "run_jobs": ".pool",
     },
 )

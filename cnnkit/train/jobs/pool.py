@@ -1,8 +1,8 @@
-"""Many trainings at once, a process a core: `outcomes = run_jobs(configs, console)`.
+"""Many trainings in parallel, one process per core: `outcomes = run_jobs(configs, console)`.
 
-Each config names its run folder, and what stands there decides: a finished run is taken as it is,
-an interrupted one goes on, and where nothing stands one begins. So the same call after an
-interruption does what is left.
+Each config names its run folder. A finished run in it is used as it is, an interrupted one is
+resumed, and an empty or missing folder starts a new run. So repeating the call after an
+interruption does the rest.
 """
 
 from __future__ import annotations
@@ -32,24 +32,26 @@ from cnnkit.train.jobs.worker import Event, Job, Worker, raise_failure
 from cnnkit.train.loop import TrainingInterruptedError
 from cnnkit.train.trainer import TrainResult, check_same_data
 
-POLL, GRACE = 0.1, 2.0  # seconds: until a signal is heard, and for a worker to end politely
-# Yields (number of the job, event) as they come, until all have ended or stopping was asked.
+# Seconds: between checks for a stop request, and for workers to shut down gracefully after one.
+POLL, GRACE = 0.1, 2.0
+# Yields (index of the job, event) as events arrive, until all jobs end or a stop is requested.
 Runner = Callable[[Sequence[Job], StopSignals], Iterator[tuple[int, Event]]]
+Message = tuple[int, Event] | CnnkitError | None  # from a worker's thread; None: it is done
 
 
 @dataclass(frozen=True)
 class Outcome(TrainResult):
-    """How a run ended.
+    """The result of a job.
 
     Attributes:
-        diverged: the loss or a parameter became NaN or infinite; the history ends before that.
+        diverged: whether the loss or a parameter became NaN or infinite; the history ends before.
     """
 
     diverged: bool
 
     @property
     def kept(self) -> dict[str, Any] | None:
-        """The record of the epoch whose weights were kept; None if there is none."""
+        """The record of the epoch whose weights were kept; None if no epoch was completed."""
         return self.history[self.kept_epoch - 1] if self.kept_epoch else None
 
     def to_json(self) -> dict[str, Any]:
@@ -60,18 +62,18 @@ class Outcome(TrainResult):
 def run_jobs(
     configs: Sequence[TrainConfig], console: Console | None = None, runner: Runner | None = None
 ) -> list[Outcome]:
-    """Bring every run to its end, and return how each ended, in the order given.
+    """Finish every run and return the outcomes in the order of `configs`.
 
     Args:
-        configs: of each run, its folder (`output`) included.
+        configs: one per run, each with the run's folder as `output`.
         console: where to show progress; None shows nothing.
-        runner: where the trainings run; None means processes of this machine.
+        runner: where the trainings run; None means in processes on this machine.
 
     Raises:
-        InputError: a bad choice, two runs in one folder, bad data, or a folder that holds another
-            run or anything else.
-        TrainingInterruptedError: SIGINT or SIGTERM came; complete epochs are kept.
-        CnnkitError: as `train`, except for a run that diverges: that is an outcome.
+        InputError: an invalid setting, two runs with the same folder, invalid data, or a folder
+            that holds a different run or other files.
+        TrainingInterruptedError: SIGINT or SIGTERM was received; complete epochs are kept.
+        CnnkitError: as in `train`, except that divergence is an outcome, not an error.
     """
     console = console or Console(quiet=True)
     for config in configs:
@@ -79,7 +81,7 @@ def run_jobs(
     folders = _folders(configs)
     load = functools.cache(load_dataset)
     for config, folder in zip(configs, folders, strict=True):
-        # Loaded here once: what must be fetched is then in the cache before every worker looks.
+        # Downloads happen here, once, before the workers look into the cache.
         data = load(config.dataset, config.data, console.quiet)
         if (folder / STATE_FILE).exists():
             state = read_state(folder)
@@ -89,17 +91,17 @@ def run_jobs(
     jobs = [Job(folder, config.to_json()) for folder, config in runs if not _has_ended(folder)]
     home = os.path.commonpath([folder.absolute().parent for folder in folders])
     names = {folder: os.path.relpath(folder, home) for folder in folders}
-    left = [names[job.folder] for job in jobs]
+    unfinished = [names[job.folder] for job in jobs]
     epochs = {names[folder]: config.epochs for folder, config in runs}
-    with StopSignals() as stop, JobsProgress(console, epochs, left) as progress:
-        for number, event in (runner or run_in_processes)(jobs, stop) if jobs else ():
+    with StopSignals() as stop, JobsProgress(console, epochs, unfinished) as progress:
+        for index, event in (runner or run_in_processes)(jobs, stop) if jobs else ():
             raise_failure(event)
-            progress.show(left[number], event)
+            progress.show(unfinished[index], event)
     ended = sum(map(_has_ended, folders))
     if ended < len(folders):
         raise TrainingInterruptedError(
             f"stopped: {ended} of {len(folders)} runs are done, and the complete epochs of the "
-            "others are kept. Give the same command again to go on."
+            "others are kept. Repeat the same command to continue."
         )
     return [_outcome(folder, config) for folder, config in runs]
 
@@ -107,23 +109,23 @@ def run_jobs(
 def run_in_processes(
     jobs: Sequence[Job], stop: StopSignals, processes: int | None = None
 ) -> Iterator[tuple[int, Event]]:
-    """Run jobs on this machine, a process a core that this one may use."""
+    """Run jobs on this machine, by default in one process per core available to this process."""
     waiting: SimpleQueue[tuple[int, Job]] = SimpleQueue()
-    said: SimpleQueue[tuple[int, Event] | CnnkitError | None] = SimpleQueue()
-    for numbered in enumerate(jobs):
-        waiting.put(numbered)
+    messages: SimpleQueue[Message] = SimpleQueue()
+    for indexed_job in enumerate(jobs):
+        waiting.put(indexed_job)
 
     def serve(worker: Worker) -> None:
         try:
             while not (stop.asked or waiting.empty()):
-                number, job = waiting.get_nowait()
+                index, job = waiting.get_nowait()
                 for event in worker.train(job):
-                    said.put((number, event))
+                    messages.put((index, event))
         except Empty:
-            pass  # another thread was faster
+            pass  # another thread took the last job
         except CnnkitError as error:
-            said.put(error)
-        said.put(None)
+            messages.put(error)
+        messages.put(None)
 
     workers: list[Worker] = []
     threads: list[Thread] = []
@@ -132,7 +134,7 @@ def run_in_processes(
             workers.append(Worker())
             threads.append(Thread(target=serve, args=(workers[-1],)))
             threads[-1].start()
-        yield from _listen(said, workers, stop)
+        yield from _receive(messages, workers, stop)
     finally:
         for worker in workers:
             worker.kill()
@@ -142,66 +144,66 @@ def run_in_processes(
             worker.close()
 
 
-def _listen(
-    said: SimpleQueue[tuple[int, Event] | CnnkitError | None],
-    workers: Sequence[Worker],
-    stop: StopSignals,
+def _receive(
+    messages: SimpleQueue[Message], workers: Sequence[Worker], stop: StopSignals
 ) -> Iterator[tuple[int, Event]]:
-    """Yield what workers say until each is done; once stopping is asked, for `GRACE` at most."""
-    busy, last = len(workers), math.inf
-    while busy and time.monotonic() < last:
-        if stop.asked and last == math.inf:
-            last = time.monotonic() + GRACE
+    """Yield the workers' events until all are done, or until `GRACE` after a stop request."""
+    busy, deadline = len(workers), math.inf
+    while busy and time.monotonic() < deadline:
+        if stop.asked and deadline == math.inf:
+            deadline = time.monotonic() + GRACE
             for worker in workers:
                 worker.stop()
         try:
-            word = said.get(timeout=POLL)
+            message = messages.get(timeout=POLL)
         except Empty:
             continue
-        if word is None:
+        if message is None:
             busy -= 1
-        elif not isinstance(word, CnnkitError):
-            yield word
-        elif not stop.asked:  # else it died because it was asked to
-            raise word
+        elif not isinstance(message, CnnkitError):
+            yield message
+        elif not stop.asked:  # otherwise it ended because it was told to
+            raise message
 
 
 def _folders(configs: Sequence[TrainConfig]) -> list[Path]:
-    """Return each config's run folder: one of its own, with a run in it or nothing.
+    """Return the run folders.
 
     Raises:
-        InputError: it is not so.
+        InputError: a folder is missing or used twice, or holds something other than a run.
     """
     folders: list[Path] = []
     for config in configs:
         folder = config.output
         if folder is None or folder in folders:
             raise InputError(
-                folder or "output", "is not a run's own folder", "name one for each run"
+                folder or "output",
+                "is not the folder of one run",
+                "use one folder per run",
             )
         folders.append(folder)
         if folder.is_dir() and not (folder / STATE_FILE).exists():
-            remove_leftovers(folder)  # of a kill before the first state was whole
+            remove_leftovers(folder)  # of a process killed before the first state was complete
             if any(folder.iterdir()):
-                raise InputError(folder, "holds something else than a run", "name another folder")
+                raise InputError(folder, "holds something other than a run", "use another folder")
     return folders
 
 
 def _check_same_config(folder: Path, config: TrainConfig, state: RunState) -> None:
-    """Raise InputError unless the run in `folder` is what `config` asks for, wherever its files."""
-    asked, found = config.to_json(), TrainConfig.from_json(state.config).to_json()
-    free = {"output", "data", *(["engine"] if config.engine == "auto" else [])}
-    for key in asked.keys() - free:
-        if asked[key] != found[key]:
+    """Raise InputError if the run in `folder` differs from `config` in more than its paths."""
+    wanted, found = config.to_json(), TrainConfig.from_json(state.config).to_json()
+    ignored = {"output", "data", *(["engine"] if config.engine == "auto" else [])}
+    for key in wanted.keys() - ignored:
+        if wanted[key] != found[key]:
             raise InputError(
                 folder,
-                f"holds a run with {key} {found[key]}, not {asked[key]}",
-                "name another folder, or remove that run",
+                f"holds a run with {key} {found[key]}, not {wanted[key]}",
+                "use another folder, or remove that run",
             )
 
 
 def _has_ended(folder: Path) -> bool:
-    """Tell whether nothing of a run is left to do."""
+    """Return whether a run is finished or has diverged."""
     return published_status(folder) in (FINISHED, DIVERGED)
 
 

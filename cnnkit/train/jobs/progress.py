@@ -1,4 +1,4 @@
-"""What a person sees of many trainings: a live line for each one, then a plain one at its end."""
+"""Progress of many trainings: a live line for each while it runs, a plain line when it ends."""
 
 from __future__ import annotations
 
@@ -12,35 +12,37 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 
 class JobsProgress:
-    """Follow jobs: `with JobsProgress(console, epochs, left) as progress: progress.show(...)`.
+    """Show jobs: `with JobsProgress(console, epochs, unfinished) as progress: progress.show(...)`.
 
     Args:
-        console: where to show them; quiet consoles show nothing.
-        epochs: of every job, by name.
-        left: the names of those that have not ended before.
+        console: where to show progress; a quiet console shows nothing.
+        epochs: number of epochs of every job, by name.
+        unfinished: names of the jobs that still have to run.
     """
 
-    def __init__(self, console: Console, epochs: Mapping[str, int], left: Sequence[str]) -> None:
+    def __init__(
+        self, console: Console, epochs: Mapping[str, int], unfinished: Sequence[str]
+    ) -> None:
         self.console, self.epochs = console, epochs
         self.done: dict[str, float] = {
-            name: 0.0 if name in left else float(total) for name, total in epochs.items()
+            name: 0.0 if name in unfinished else float(total) for name, total in epochs.items()
         }
-        self.moments: dict[str, dict[str, Any]] = {}
+        self.last_epoch: dict[str, Mapping[str, Any]] = {}  # the update after it, by name
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[words]}"),
+            TextColumn("{task.fields[status]}"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            auto_refresh=False,  # its thread would take time from the trainings
+            auto_refresh=False,  # its thread would slow the trainings down
             disable=not console.is_terminal,
         )
         self.total = self.bar.add_task(
-            "all runs", total=sum(epochs.values()), completed=int(self._all_done()), words=""
+            "all runs", total=sum(epochs.values()), completed=int(self._all_done()), status=""
         )
         self.tasks: dict[str, TaskID] = {}
-        self.ended = len(epochs) - len(left)
+        self.ended = len(epochs) - len(unfinished)
         if self.ended:
             console.print(f"{self.ended} of {len(epochs)} runs are done already", soft_wrap=True)
 
@@ -58,9 +60,9 @@ class JobsProgress:
         self.bar.stop()
 
     def show(self, name: str, event: Mapping[str, Any]) -> None:
-        """Show what a worker said of the job `name`."""
-        if event["event"] == "moment":
-            self._show_moment(name, event)
+        """Show an event of the job `name`."""
+        if event["event"] == "progress":
+            self._show_progress(name, event)
         elif event["event"] in ("finished", "diverged"):
             self.ended += 1
             self.done[name] = self.epochs[name]
@@ -69,34 +71,34 @@ class JobsProgress:
             self.console.print(self._last_line(name, event), markup=False, soft_wrap=True)
         self._show_total()
 
-    def _show_moment(self, name: str, event: Mapping[str, Any]) -> None:
+    def _show_progress(self, name: str, event: Mapping[str, Any]) -> None:
         if name not in self.tasks:
-            self.tasks[name] = self.bar.add_task(name, total=self.epochs[name], words="")
+            self.tasks[name] = self.bar.add_task(name, total=self.epochs[name], status="")
         self.done[name] = event["done"]
         if event["complete"]:
-            self.moments[name] = dict(event)
-        words = (
+            self.last_epoch[name] = event
+        status = (
             f"epoch {int(event['done']) + (not event['complete'])}/{self.epochs[name]}  "
             f"loss {event['loss']:.4f}  {'test ' if event['complete'] else ''}"
             f"accuracy {event['accuracy']:.2%}"
         )
-        self.bar.update(self.tasks[name], completed=event["done"], words=words)
+        self.bar.update(self.tasks[name], completed=event["done"], status=status)
 
     def _last_line(self, name: str, event: Mapping[str, Any]) -> str:
         start = f"[{self.ended}/{len(self.epochs)}] {name}: "
-        moment = self.moments.get(name)
+        last = self.last_epoch.get(name)
         if event["event"] == "diverged":
             return f"{start}diverged: {event['reason']}"
-        if moment is None:  # all its epochs were complete before
+        if last is None:  # all epochs were already complete
             return f"{start}done"
         return (
-            f"{start}{moment['done']:.0f} epochs, loss {moment['loss']:.4f}, "
-            f"test accuracy {moment['accuracy']:.2%}"
+            f"{start}{last['done']:.0f} epochs, loss {last['loss']:.4f}, "
+            f"test accuracy {last['accuracy']:.2%}"
         )
 
     def _show_total(self) -> None:
-        words = f"{self.ended} of {len(self.epochs)} runs"
-        self.bar.update(self.total, completed=self._all_done(), words=words, refresh=True)
+        status = f"{self.ended} of {len(self.epochs)} runs"
+        self.bar.update(self.total, completed=self._all_done(), status=status, refresh=True)
 
     def _all_done(self) -> float:
         return math.fsum(self.done.values())

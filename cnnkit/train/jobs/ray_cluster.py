@@ -1,8 +1,8 @@
 """Trainings on the machines of a Ray cluster: `run_jobs(configs, runner=on_ray("auto"))`.
 
-Nothing but Ray's own messages connects the machines: data goes there as bytes, and the state comes
-back as bytes after every epoch. So a run is at most an epoch behind in the folder of whoever asked
-for it, and goes on from there, on any machine. cnnkit must be installed on all of them.
+The machines need no shared file system: Ray transfers the data to them, and the training state back
+after every epoch. So the run folder on the calling machine is at most one epoch behind, and the run
+can resume from it on any machine. cnnkit must be installed on all of them.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from cnnkit.train.jobs.worker import LAST, Event, Job, Worker
 from cnnkit.train.progress import LOG_FILE
 
 LOCAL = "local"
-LEAST_STORE = 2**27  # bytes of Ray's object store: it refuses less than 75 MB
+MIN_OBJECT_STORE = 2**27  # bytes; Ray refuses less than 75 MB
 CONNECT_SECONDS = 5.0
-GRACE = 10.0  # seconds for tasks to remove their files; they take less than one, if not overloaded
-News = tuple[Event, bytes | None, str]  # an event, the state if it is new, what is new in the log
+GRACE = 10.0  # seconds for tasks to remove their files; less than one on an idle machine
+Update = tuple[Event, bytes | None, str]  # event, new content of the state file, new log lines
 
 
 def on_ray(address: str) -> Runner:
-    """Return the runner for the cluster at `address`: as `ray.init` takes it, or `local`.
+    """Return a runner for the cluster at `address`: an address for `ray.init`, or `local`.
 
     Raises:
         MissingError: Ray is not installed.
@@ -49,62 +49,62 @@ def on_ray(address: str) -> Runner:
         files = {job.folder: _data_files(job) for job in jobs}
         with _cluster(address, _size(files.values())) as ray:
             task = ray.remote(max_retries=0)(train_here)
-            sent: dict[frozenset[Path], Any] = {}  # data that is in the cluster, once each
+            sent: dict[frozenset[Path], Any] = {}  # data in the object store, by its files
             running: dict[Any, int] = {}
-            for number, job in enumerate(jobs):
+            for index, job in enumerate(jobs):
                 paths = frozenset(files[job.folder])
                 if paths not in sent:
                     sent[paths] = ray.put({path.name: read_bytes(path) for path in paths})
-                state = job.folder / STATE_FILE
-                known = read_bytes(state) if state.exists() else None
-                running[task.remote(job.config, known, sent[paths])] = number
-            for number, news in _listen(ray, running, stop):
-                job = jobs[number]
+                file = job.folder / STATE_FILE
+                state = read_bytes(file) if file.exists() else None
+                running[task.remote(job.config, state, sent[paths])] = index
+            for index, update in _receive(ray, running, stop):
+                job = jobs[index]
                 job.folder.mkdir(parents=True, exist_ok=True)
-                _keep(job, news)
-                yield number, news[0]
+                _store(job, update)
+                yield index, update[0]
 
     return run
 
 
 def train_here(
     config: Mapping[str, Any], state: bytes | None, data: Mapping[str, bytes]
-) -> Iterator[News]:
-    """Train one job in a temporary folder of this machine; this is the task that Ray runs.
+) -> Iterator[Update]:
+    """Train one job in a temporary folder on this machine: the task that Ray runs.
 
     Args:
-        config: of the run, as JSON values.
-        state: content of the state file to go on from; None begins.
+        config: the run's config as JSON values.
+        state: content of the state file to resume from; None starts a new run.
         data: contents of the four IDX files, by file name.
     """
-    with exchange_folder() as home:
-        folder = home / "run"
+    with exchange_folder() as temporary:
+        folder = temporary / "run"
         for name, content in data.items():
-            write_bytes(home / "data" / name, content)
+            write_bytes(temporary / "data" / name, content)
         if state is not None:
             write_bytes(folder / STATE_FILE, state)
-        worker, told = Worker(), 0
+        worker, sent = Worker(), 0
         try:
-            for event in worker.train(Job(folder, config, home / "data")):
-                new, log = None, ""
+            for event in worker.train(Job(folder, config, temporary / "data")):
+                new_state, new_log = None, ""
                 if event.get("complete") or event["event"] in LAST:
                     if (folder / STATE_FILE).exists():
-                        new = read_bytes(folder / STATE_FILE)
+                        new_state = read_bytes(folder / STATE_FILE)
                     if (folder / LOG_FILE).exists():
-                        whole = read_bytes(folder / LOG_FILE).decode()
-                        told, log = len(whole), whole[told:]
-                yield event, new, log
+                        log = read_bytes(folder / LOG_FILE).decode()
+                        sent, new_log = len(log), log[sent:]
+                yield event, new_state, new_log
         finally:
             worker.kill()
             worker.close()
 
 
-def _listen(ray: Any, running: dict[Any, int], stop: StopSignals) -> Iterator[tuple[int, News]]:
-    """Yield what tasks say until each is done; once stopping is asked, for `GRACE` at most."""
-    last: float | None = None
-    while running and (last is None or time.monotonic() < last):
-        if stop.asked and last is None:
-            last = time.monotonic() + GRACE
+def _receive(ray: Any, running: dict[Any, int], stop: StopSignals) -> Iterator[tuple[int, Update]]:
+    """Yield the tasks' updates until all are done, or until `GRACE` after a stop request."""
+    deadline: float | None = None
+    while running and (deadline is None or time.monotonic() < deadline):
+        if stop.asked and deadline is None:
+            deadline = time.monotonic() + GRACE
             for task in running:
                 ray.cancel(task)
         ready, _ = ray.wait(list(running), timeout=POLL)
@@ -117,15 +117,15 @@ def _listen(ray: Any, running: dict[Any, int], stop: StopSignals) -> Iterator[tu
                 del running[task]
                 if not stop.asked:
                     raise CnnkitError(
-                        "Ray", f"a task failed there ({_last_line(error)})",
-                        "every machine needs this version of cnnkit; complete epochs are kept, "
-                        "and the same command goes on",
+                        "Ray", f"a task failed ({_last_line(error)})",
+                        "install this version of cnnkit on every machine and repeat the same "
+                        "command; complete epochs are kept",
                     ) from error  # fmt: skip
 
 
-def _keep(job: Job, news: News) -> None:
-    """Make a run folder of what came over the wire, as if the run had been here."""
-    event, content, log = news
+def _store(job: Job, update: Update) -> None:
+    """Write an update into the job's run folder, as if the run were on this machine."""
+    event, content, log = update
     if log:
         with (job.folder / LOG_FILE).open("a", encoding="utf-8") as file:
             file.write(log)
@@ -140,18 +140,18 @@ def _keep(job: Job, news: News) -> None:
 
 @contextmanager
 def _cluster(address: str, bytes_of_data: int) -> Iterator[Any]:
-    """Connect with a cluster, or start one of this machine's own and end it in the end.
+    """Connect to a cluster, or start one on this machine and shut it down at the end.
 
     Raises:
-        NetworkError: nothing answers at the address.
+        NetworkError: there is no cluster at the address.
     """
-    _check_answers(address)
+    _check_reachable(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
     where: dict[str, Any] = {"address": address}
     if address == LOCAL:
-        store = max(LEAST_STORE, 2 * bytes_of_data)
+        store = max(MIN_OBJECT_STORE, 2 * bytes_of_data)
         where |= {"include_dashboard": False, "object_store_memory": store}
     handler = signal.getsignal(signal.SIGTERM)
     try:
@@ -159,13 +159,13 @@ def _cluster(address: str, bytes_of_data: int) -> Iterator[Any]:
     except (OSError, RuntimeError, ValueError) as error:
         raise _no_cluster(address, error) from error
     try:
-        signal.signal(signal.SIGTERM, handler)  # Ray puts its own in its place
+        signal.signal(signal.SIGTERM, handler)  # Ray installs its own
         yield ray
     finally:
         ray.shutdown()
 
 
-def _check_answers(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Raise NetworkError if nothing listens at `host:port`: Ray itself would try for minutes."""
     host, colon, port = address.rpartition(":")
     if colon and "/" not in host and port.isdecimal():
@@ -177,7 +177,9 @@ def _check_answers(address: str) -> None:
 
 def _no_cluster(address: str, error: BaseException) -> NetworkError:
     reason = f"cannot be used ({_last_line(error)})"
-    return NetworkError(f"--ray {address}", reason, "name a cluster that runs, or use --ray local")
+    return NetworkError(
+        f"--ray {address}", reason, "give the address of a running cluster, or use --ray local"
+    )
 
 
 def _data_files(job: Job) -> list[Path]:

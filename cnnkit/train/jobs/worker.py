@@ -1,7 +1,7 @@
-"""A process that trains one job after another: `for event in Worker().train(job): ...`.
+"""A child process that trains one job after another: `for event in Worker().train(job): ...`.
 
-The other side is this module run by itself: a job a line on stdin, an event a line on stdout. It
-ends when its stdin does, so it never outlives whoever started it.
+The child runs this module. It reads one job per line from stdin and writes one event per line to
+stdout, both as JSON. It exits at the end of stdin, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from cnnkit.errors import CnnkitError
 from cnnkit.runs.state import STATE_FILE
 from cnnkit.system.subprocesses import module_command, module_environment
 from cnnkit.train.config import TrainConfig
-from cnnkit.train.progress import Follow, Moment
+from cnnkit.train.progress import OnProgress, ProgressUpdate
 from cnnkit.train.trainer import resume, train
 
-LAST = ("finished", "diverged", "stopped", "error", "bug")  # what ends a job
+LAST = ("finished", "diverged", "stopped", "error", "bug")  # events that end a job
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 Event = Mapping[str, Any]
 
@@ -37,9 +37,9 @@ class Job:
     """One training.
 
     Attributes:
-        folder: its run folder; a run that stands there goes on.
-        config: `TrainConfig.to_json()` of all its choices.
-        data: where this machine has the IDX files, if not where the config says.
+        folder: the run folder; a run in it is resumed.
+        config: the run's config, from `TrainConfig.to_json`.
+        data: the folder of the IDX files on this machine, if it is not the config's.
     """
 
     folder: Path
@@ -48,7 +48,7 @@ class Job:
 
 
 class Worker:
-    """A fresh Python process with one thread, deaf to the terminal's Ctrl-C."""
+    """A new Python process with one thread, which does not receive the terminal's Ctrl-C."""
 
     def __init__(self) -> None:
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
@@ -59,11 +59,11 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            start_new_session=True,  # a terminal signals a whole group: whoever started it decides
+            start_new_session=True,  # a terminal signals its whole group; the parent decides
         )
 
     def train(self, job: Job) -> Iterator[Event]:
-        """Yield `moment` events while it trains, then one of `LAST`.
+        """Yield `progress` events during the training, then one of `LAST`.
 
         Raises:
             CnnkitError: the process died.
@@ -79,88 +79,90 @@ class Worker:
             self.process.stdin.write(json.dumps(values) + "\n")
             self.process.stdin.flush()
         except OSError:
-            pass  # it is dead, and has nothing to say
+            pass  # the process is dead; reported below
         for line in self.process.stdout:
             if not line.endswith("\n"):
-                break  # it died while it spoke
+                break  # the process died while writing
             event = json.loads(line)
             yield event
             if event["event"] in LAST:
                 return
         self.errors.seek(0)
-        words = self.errors.read().decode(errors="replace").strip().splitlines()
+        lines = self.errors.read().decode(errors="replace").strip().splitlines()
         code = self.process.wait()
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         raise CnnkitError(
             job.folder,
-            f"the process that trained it {how}{': ' + words[-1] if words else ''}",
-            "its complete epochs are kept; give the same command again to go on",
+            f"the process that trained it {how}{': ' + lines[-1] if lines else ''}",
+            "repeat the same command to continue; complete epochs are kept",
         )
 
     def stop(self) -> None:
-        """Ask it to end politely, its job's complete epochs kept."""
+        """Request a graceful shutdown; complete epochs are kept."""
         self.process.terminate()
 
     def kill(self) -> None:
-        """End it at once; who reads from it sees the end."""
+        """Kill it; a reader of its events sees the end of the stream."""
         self.process.kill()
 
     def close(self) -> None:
-        """Wait until it is gone, when nobody reads from it any more."""
+        """Wait for its exit and release its pipes, once nobody reads from it any more."""
         self.process.communicate()
         self.errors.close()
 
 
 def main(jobs: TextIO, events: TextIO) -> None:
-    """Train the jobs that come in, and say how it goes."""
+    """Train each job read from `jobs` and write its events to `events`."""
     load = functools.cache(load_dataset)
 
-    def say(event: str, **values: Any) -> None:
+    def emit(event: str, **values: Any) -> None:
         events.write(json.dumps({"event": event, **values}) + "\n")
         events.flush()
 
-    def follow(moment: Moment) -> None:
-        say("moment", **asdict(moment))
+    def on_progress(update: ProgressUpdate) -> None:
+        emit("progress", **asdict(update))
 
     for line in jobs:
         job = json.loads(line)
         config = TrainConfig.from_json({**job["config"], "output": job["folder"]})
         try:
             data = load(config.dataset, Path(job["data"]) if job["data"] else config.data, True)
-            train_or_resume(Path(job["folder"]), config, data, follow)
+            train_or_resume(Path(job["folder"]), config, data, on_progress)
         except BrokenPipeError:
-            return  # nobody listens any more
+            return  # the parent is gone
         except KeyboardInterrupt:
-            say("stopped")
+            emit("stopped")
         except errors.VerdictError as error:
-            say("diverged", reason=error.reason)
+            emit("diverged", reason=error.reason)
         except CnnkitError as error:
-            words = {"subject": error.subject, "reason": error.reason, "remedy": error.remedy}
-            say("error", kind=type(error).__name__, **words)
+            parts = {"subject": error.subject, "reason": error.reason, "remedy": error.remedy}
+            emit("error", kind=type(error).__name__, **parts)
         except Exception:
-            say("bug", traceback=traceback.format_exc())
+            emit("bug", traceback=traceback.format_exc())
         else:
-            say("finished")
+            emit("finished")
 
 
-def train_or_resume(folder: Path, config: TrainConfig, data: Dataset, follow: Follow) -> None:
-    """Go on with the run in `folder`, or begin it; nobody looks at the pictures of so many.
+def train_or_resume(
+    folder: Path, config: TrainConfig, data: Dataset, on_progress: OnProgress
+) -> None:
+    """Resume the run in `folder`, or start it; without plots, since there are many runs.
 
     Raises:
-        CnnkitError, TrainingInterruptedError: as `cnnkit.train.trainer.train`.
+        CnnkitError, TrainingInterruptedError: as in `cnnkit.train.trainer.train`.
     """
     if (folder / STATE_FILE).exists():
-        resume(folder, data_folder=config.data, data=data, follow=follow, pictures=False)
+        resume(folder, data_folder=config.data, data=data, on_progress=on_progress, pictures=False)
     else:
-        train(config, data=data, follow=follow, pictures=False)
+        train(config, data=data, on_progress=on_progress, pictures=False)
 
 
 def raise_failure(event: Event) -> None:
-    """Raise, in this process, the error that ended a job in another.
+    """Raise the error that ended a job in a worker; do nothing for other events.
 
     Raises:
-        CnnkitError: of the same class.
-        RuntimeError: it was a bug; the traceback is the message.
+        CnnkitError: the worker's error, of the same class.
+        RuntimeError: a bug in the worker; the message is its traceback.
     """
     if event["event"] == "error":
         raise getattr(errors, event["kind"])(event["subject"], event["reason"], event["remedy"])
@@ -169,7 +171,7 @@ def raise_failure(event: Event) -> None:
 
 
 if __name__ == "__main__":
-    # What libraries print must not get between the events.
+    # Whatever libraries print goes to stderr, so that stdout carries events only.
     with os.fdopen(os.dup(1), "w") as channel:
         os.dup2(2, 1)
         main(sys.stdin, channel)
