@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cnnkit.train.engines.base import Engine, EngineSettings, require_packages
+from cnnkit.train.engines.native import NativeEngine
 
 
 def open_engine(name: str) -> Callable[[EngineSettings], Engine]:
@@ -15,8 +16,6 @@ def open_engine(name: str) -> Callable[[EngineSettings], Engine]:
     """
     require_packages(name)
     if name == "native":
-        from cnnkit.train.engines.native import NativeEngine
-
         return NativeEngine
     from torch import distributed
 
