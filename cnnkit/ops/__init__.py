@@ -1,4 +1,4 @@
-"""Convolutions and what is fused with them, for NumPy arrays and PyTorch tensors."""
+"""Convolutions fused with activation and max-pool, for NumPy arrays and PyTorch tensors."""
 
 from __future__ import annotations
 

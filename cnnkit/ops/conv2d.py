@@ -1,4 +1,4 @@
-"""A convolution with what graphs fuse to it: `Conv2d(weight, bias, padding=1)(x, residual)`.
+"""A convolution fused with residual, activation and pool: `Conv2d(weight, padding=1)(x, residual)`.
 
 Legend of shape letters: N images, C channels, H rows, W columns.
 """
@@ -18,37 +18,37 @@ from cnnkit.ops.reference import Activation, Size
 if TYPE_CHECKING:
     from cnnkit.ops.fused import Array
 
-Kind = TypeVar("Kind", bound="Array")  # the result is of the kind of x
+ArrayT = TypeVar("ArrayT", bound="Array")  # the output has the type of x
 
 
 class Conv2d(_core.Conv2d):
-    """Convolution, residual, activation and max-pool in one pass, with packed weights.
+    """Convolution, residual, activation and max-pool in one pass, with prepacked weights.
 
     A call computes `max_pool2d(activation(conv2d(x, weight, bias, stride, padding, dilation,
-    groups) + residual), pool_kernel, pool_stride, pool_padding)`, NaN and infinities as in PyTorch.
-    Sizes are ints or pairs (rows, columns). Instances may be called from several threads.
+    groups) + residual), pool_kernel, pool_stride, pool_padding)`, with NaN and infinities as in
+    PyTorch. Sizes are ints or pairs (rows, columns). Instances are thread-safe.
 
     Args:
         weight: float32 [C_out, C_in / groups, kernel rows, kernel columns].
         bias: float32 [C_out].
-        stride: of the convolution.
-        padding: with zeros: an int, a pair, or four ints top, left, bottom, right (ONNX's order).
-        dilation: distance of the kernel's taps.
-        groups: into which input and output channels are split; C_in for a depthwise convolution.
-        activation: "none", "relu", or a pair (min, max) as `torch.clamp` takes it.
+        stride: stride of the convolution.
+        padding: zero padding: an int, a pair, or four ints top, left, bottom, right (ONNX's order).
+        dilation: dilation of the convolution.
+        groups: number of groups; C_in for a depthwise convolution.
+        activation: "none", "relu", or a pair (min, max) as for `torch.clamp`.
         pool_kernel: window of the max-pool; None for no pool.
-        pool_stride: of the max-pool; its kernel where None.
-        pool_padding: of the max-pool, at most half its kernel; padding never wins.
-        isa: the instruction set to run on; the one in use where None.
-        precision: as `conv_relu_pool` takes it. Only groups of one, undilated and padded alike on
-            both sides, with ReLU and without residual, may be less exact for it.
+        pool_stride: stride of the max-pool; None for `pool_kernel`.
+        pool_padding: padding of the max-pool with -inf, at most half of `pool_kernel`.
+        isa: the instruction set; None for the one in use.
+        precision: as for `conv_relu_pool`. "fast" has an effect only with one group, no dilation,
+            symmetric padding, ReLU and no residual.
 
     Attributes:
-        algorithm: the algorithm that runs calls without a residual.
-        isa: the instruction set that it runs on.
+        algorithm: the algorithm of calls without a residual.
+        isa: the instruction set it uses.
 
     Raises:
-        InputError: an argument is not what it must be.
+        InputError: an argument is invalid.
     """
 
     def __init__(
@@ -84,28 +84,28 @@ class Conv2d(_core.Conv2d):
 
     def __call__(
         self,
-        x: Kind,
+        x: ArrayT,
         residual: Array | None = None,
         threads: int = 1,
         out: NDArray[np.float32] | None = None,
-    ) -> Kind:
-        """Run the operation; see the class.
+    ) -> ArrayT:
+        """Run the operator; see the class.
 
         Args:
             x: float32 [N, C_in, H, W], a NumPy array or a PyTorch CPU tensor.
-            residual: float32 of the shape of the convolution's output, before the pool.
-            threads: how many threads may work; the result is the same for any number.
-            out: a contiguous float32 array of the result's shape to write to and return, which must
-                not overlap x or residual.
+            residual: float32 with the shape of the convolution's output before the pool.
+            threads: the number of threads; the output does not depend on it.
+            out: a contiguous float32 array of the output's shape, which is written and returned; it
+                must not overlap x or residual.
 
         Returns:
-            float32 [N, C_out, rows, columns], of the kind of x where out is None.
+            float32 [N, C_out, rows, columns], of the same type as x unless `out` is given.
 
         Raises:
-            InputError: an argument is not what it must be.
+            InputError: an argument is invalid.
         """
         added = None if residual is None else as_array(residual, "residual")
         y = self.run(as_array(x, "x"), added, threads, out)
         if out is None and is_tensor(x):
-            return cast("Kind", sys.modules["torch"].from_numpy(y))
-        return cast("Kind", y)
+            return cast("ArrayT", sys.modules["torch"].from_numpy(y))
+        return cast("ArrayT", y)

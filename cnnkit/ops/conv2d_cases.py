@@ -1,4 +1,4 @@
-"""The cases of `Conv2d` for tests: `x, weight, bias, residual = CONV2D_CASES[0].arrays()`."""
+"""The test cases of `Conv2d`: `x, weight, bias, residual = CONV2D_CASES[0].arrays()`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Conv2dCase:
-    """One shape of the convolution and what is fused to it.
+    """Shapes and parameters of one call of `Conv2d`.
 
     Attributes:
-        name: how tests call it.
-        x: [N, C_in, H, W].
-        weight: [C_out, C_in / groups, kernel rows, kernel columns].
-        residual: whether one is added.
-        tolerance: largest error against float64, as a share of the largest output.
+        name: its name in tests.
+        x: shape [N, C_in, H, W].
+        weight: shape [C_out, C_in / groups, kernel rows, kernel columns].
+        residual: whether there is a residual.
+        tolerance: largest error against float64, relative to the largest output.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Conv2dCase:
 
     @property
     def sums(self) -> tuple[int, int, int, int]:
-        """[N, C_out, rows, columns] of the convolution, and so of its residual."""
+        """Shape [N, C_out, rows, columns] of the convolution's output and of the residual."""
         padding = (self.padding,) * 2 if isinstance(self.padding, int) else tuple(self.padding)
         sides = padding if len(padding) == 4 else padding * 2
         stride, dilation = (
