@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit import ops
 from cnnkit.data.dataset import Dataset
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, MissingError
 from cnnkit.formats.checkpoint import read_tensors, write_tensors
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.weights import Weights
@@ -113,11 +114,9 @@ def describe_session(
 ) -> dict[str, Any]:
     """Return the software, hardware and time of a start or resumption of a run."""
     try:
-        from cnnkit import ops
-    except ImportError:  # the extension is not built; PyTorch's engine trains without it
+        isa: str | None = ops.isa()
+    except MissingError:  # the extension is not built; PyTorch's engine trains without it
         isa = None
-    else:
-        isa = ops.isa()
     return {
         "first_epoch": first_epoch,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

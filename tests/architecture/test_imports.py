@@ -36,6 +36,7 @@ LOAD_WHEN_CALLED = {
     "cnnkit.formats.onnx.format": "the same",
     "cnnkit.formats.pytorch.format": "the same",
     "cnnkit.formats.weights": "the same",
+    "cnnkit.train.config": "`cnnkit train --help` shows its defaults without NumPy",
     "cnnkit.runtimes.classifier": "`cnnkit.load` needs none of the other runtimes",
 }
 # The version is looked up in the installation's metadata, not in a module.
