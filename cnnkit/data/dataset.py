@@ -133,7 +133,8 @@ def read_folder(folder: Path, source: str) -> Dataset:
             "use images of one size",
         )
     digests = {file: sha256(content) for file, content in contents.items()}
-    name = identify(digests | {f"{file}.gz": sha256(stored[file]) for file in FILES})
+    gzipped = {f"{k}.gz": sha256(stored[k]) for k in FILES if stored[k] is not contents[k]}
+    name = identify(digests | gzipped)
     if name is not None:
         names = DATASETS[name].names
     else:
