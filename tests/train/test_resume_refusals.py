@@ -16,7 +16,20 @@ from cnnkit.data.registry import FILES
 from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import read_tensors, write_tensors
 from cnnkit.runs.state import STATE_FILE, read_state, write_state
-from cnnkit.train.trainer import resume
+from cnnkit.train.trainer import TrainConfig, resume, train
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    train(TrainConfig(data=small_data, epochs=1, output=folder))
+    return folder
+
+
+@pytest.fixture
+def short_run(finished_run: Path, tmp_path: Path) -> Path:
+    """A copy of one finished run, for each test to change."""
+    return Path(shutil.copytree(finished_run, tmp_path / "run"))
 
 
 def test_a_finished_run_is_not_resumed(short_run: Path, cli: Callable[..., Any]) -> None:
