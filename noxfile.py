@@ -99,4 +99,4 @@ def sanitize_extension(session: nox.Session) -> None:
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "PYTHONMALLOC": "malloc",
     }
-    session.run("pytest", *SANITIZED, "-p", "no:cacheprovider", env=environment)
+    session.run("pytest", "-n", "0", *SANITIZED, "-p", "no:cacheprovider", env=environment)

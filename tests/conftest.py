@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.slow import SLOW, SLOW_FIXTURES
 
 from cnnkit.cli import main
 from cnnkit.data.dataset import Dataset, Split, load_dataset
@@ -20,6 +21,16 @@ from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes long, and begin with its files: at the end no worker waits for another."""
+    for item in items:
+        needed = set(getattr(item, "fixturenames", ()))
+        if item.nodeid.startswith(SLOW) or needed & SLOW_FIXTURES:
+            item.add_marker(pytest.mark.slow)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @dataclass(frozen=True)

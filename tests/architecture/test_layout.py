@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from support.slow import SLOW
+
 TESTS = Path(__file__).parents[1]
 CNNKIT = TESTS.parent / "cnnkit"
 LONGEST = 69  # characters of a test's name
@@ -49,3 +51,10 @@ def test_tests_lie_in_those_folders_and_nowhere_else() -> None:
 def test_names_of_tests_can_be_read_in_one_line() -> None:
     assert len(names_of_tests()) > 600
     assert [name for name in names_of_tests() if len(name) > LONGEST] == []
+
+
+def test_every_entry_of_the_slow_tests_is_still_there() -> None:
+    for entry in SLOW:
+        file, _, name = entry.partition("::")
+        assert (TESTS.parent / file).exists(), entry
+        assert not name or f"def {name}(" in (TESTS.parent / file).read_text(), entry
