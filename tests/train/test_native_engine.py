@@ -56,20 +56,44 @@ def pixels64(images: NDArray[np.uint8]) -> torch.Tensor:
     return torch.from_numpy(images).double() * PIXEL_SCALE
 
 
-# The same steps as PyTorch
+def losses64(split: Split, order: NDArray[np.int64], batch_size: int, rate: float) -> list[float]:
+    """Train with PyTorch's Adam in float64; what it rounds does not show in float32."""
+    exact, losses = network64(0), []
+    adam = torch.optim.Adam(exact.parameters(), lr=rate)
+    labels = torch.from_numpy(split.labels).long()
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        adam.zero_grad()
+        loss = nn.NLLLoss()(exact(pixels64(split.images[batch])), labels[batch])
+        loss.backward()
+        adam.step()
+        losses.append(loss.item())
+    return losses
+
+
+# The same steps as PyTorch's, in float64: its float32 depends on the machine. Where two pixels of a
+# pool window are equal but for rounding, that decides which one gets the gradient. With oneDNN on an
+# AMD processor PyTorch's losses are 1.3e-4 off after 200 steps, without it 4e-7, and ours 2e-7.
 
 
 @ON_EVERY_ISA
-def test_the_first_200_steps_have_pytorchs_losses(isa: str, mnist: Dataset) -> None:
+def test_the_first_200_steps_have_the_losses_of_float64(isa: str, mnist: Dataset) -> None:
     order = epoch_order(np.arange(60000), seed=0, epoch=1)[: 16 * 200]
-    losses = np.array(all_losses(native(mnist.train, isa=isa), order, 16))
-    other = TorchEngine(PUBLISHED, mnist.train, 1e-4, "cpu", fresh_state(PUBLISHED, 0))
-    errors = np.abs(losses - all_losses(other, order, 16))
+    losses = all_losses(native(mnist.train, isa=isa), order, 16)
+    errors = np.abs(np.subtract(losses, losses64(mnist.train, order, 16, 1e-4)))
     assert len(errors) == 200
-    # In step 31 two pixels of a pool window are equal but for rounding, which decides where the
-    # gradient goes. Plain sums, in their own order, take the other pixel.
-    same = 200 if isa in VECTOR_ISAS else 30
+    same = 200 if isa in VECTOR_ISAS else 30  # the others may round to another pixel
     assert errors[:same].max() <= 1e-5
+    assert errors.max() <= 1e-3
+
+
+def test_the_first_200_steps_of_pytorchs_engine_are_near_float64(mnist: Dataset) -> None:
+    order = epoch_order(np.arange(60000), seed=0, epoch=1)[: 16 * 200]
+    other = TorchEngine(PUBLISHED, mnist.train, 1e-4, "cpu", fresh_state(PUBLISHED, 0))
+    errors = np.abs(
+        np.subtract(all_losses(other, order, 16), losses64(mnist.train, order, 16, 1e-4))
+    )
+    assert errors[:30].max() <= 1e-5
     assert errors.max() <= 1e-3
 
 
@@ -109,10 +133,9 @@ def test_log_probabilities_are_those_of_float64(isa: str, mnist: Dataset) -> Non
 @ON_EVERY_ISA
 def test_the_last_batch_takes_what_is_left_over(isa: str, mnist: Dataset) -> None:
     order = np.arange(16 * 20 + 5)
-    other = TorchEngine(PUBLISHED, mnist.train, 1e-3, "cpu", fresh_state(PUBLISHED, 0))
     losses = all_losses(native(mnist.train, 1e-3, isa), order, 16)
     assert len(losses) == 21
-    np.testing.assert_allclose(losses, all_losses(other, order, 16), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(losses, losses64(mnist.train, order, 16, 1e-3), rtol=0, atol=1e-5)
 
 
 def test_an_engine_goes_on_where_the_other_stopped(mnist: Dataset) -> None:
