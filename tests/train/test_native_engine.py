@@ -71,9 +71,9 @@ def losses64(split: Split, order: NDArray[np.int64], batch_size: int, rate: floa
     return losses
 
 
-# The same steps as PyTorch's, in float64: its float32 depends on the machine. Where two pixels of a
-# pool window are equal but for rounding, that decides which one gets the gradient. With oneDNN on an
-# AMD processor PyTorch's losses are 1.3e-4 off after 200 steps, without it 4e-7, and ours 2e-7.
+# The same steps as PyTorch's, in float64: its float32 depends on the machine. Where two pixels of
+# a pool window are equal but for rounding, that decides which one gets the gradient. With oneDNN
+# on an AMD processor PyTorch's losses are 1.3e-4 off after 200 steps, without it 4e-7, ours 2e-7.
 
 
 @ON_EVERY_ISA
