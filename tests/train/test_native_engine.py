@@ -19,6 +19,7 @@ from support.training import all_losses, open_engine, settings
 from torch import nn
 
 from cnnkit import _core, load, ops
+from cnnkit.bench.measure.native_flop import VECTOR_ISAS
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.data.sampling import epoch_order
 from cnnkit.errors import InputError
@@ -79,8 +80,9 @@ def test_the_first_200_steps_have_the_losses_of_float64(
     errors = np.abs(losses - exact_losses)
     # In step 31 the two largest values of a pool window in block 2 differ by 2e-7, in float64, and
     # one of them receives a large gradient: which one, float32's rounding decides, differently from
-    # engine to engine and from CPU to CPU.
-    assert errors[:30].max() <= 1e-5
+    # engine to engine; PyTorch's differs from CPU to CPU.
+    same = 200 if engine in VECTOR_ISAS else 30
+    assert errors[:same].max() <= 1e-5
     assert errors.max() <= 1e-3
 
 
