@@ -216,8 +216,7 @@ inline void stack(const ConvShape& s, const float* x, const float* prepared, flo
 }
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace,
-                const float*) {
+                unsigned char* indices, long row0, long row1, void* workspace, const float*) {
     float* d = static_cast<float*>(workspace);
     const float* u = static_cast<const float*>(prepared);
     Magnitude most = no_magnitude();

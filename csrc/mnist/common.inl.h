@@ -131,10 +131,10 @@ inline void pool_windows(const float (*windows)[16], float* pooled, int32_t* pla
             if (place2) {
                 Mask lower, right;
                 store_aligned(pooled + chunk * 16 + at, pool(window, &lower, &right));
-                Index place =
-                    add(load_aligned(kPlaces.offset[chunk] + at), keep(lower, set1_index(kRow * 4)));
+                Index place = add(load_aligned(kPlaces.offset[chunk] + at),
+                                  keep(lower, set1_index(kRow * 4)));
                 store_aligned(place2 + chunk * 16 + at,
-                            add(place, keep(right, set1_index(kColumn * 4))));
+                              add(place, keep(right, set1_index(kColumn * 4))));
             } else {
                 store_aligned(pooled + chunk * 16 + at, pool(window));
             }
