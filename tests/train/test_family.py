@@ -319,13 +319,13 @@ def test_a_network_that_cannot_be_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_pictures_are_not_made_ready_for_several_channels(
+def test_pictures_are_not_prepared_for_several_channels(
     cli: Callable[..., Any], colours: Path, tmp_path: Path
 ) -> None:
     train(config(tmp_path / "run", colours, epochs=1))
     result = cli("predict", tmp_path / "run", tmp_path / "x.png")
     assert result.exit_code == 2
-    assert "looks at 3 channels, and pictures are made ready for one" in result.stderr
+    assert "takes 3 channels, but pictures are prepared for one" in result.stderr
 
 
 def test_channels_of_other_images_are_named(colours: Path, tmp_path: Path, mnist: Dataset) -> None:
