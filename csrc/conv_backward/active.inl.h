@@ -1,4 +1,4 @@
-// The pooled pixels that carry a gradient, as a list: only where a maximum is above zero.
+// A list of the pooled pixels that carry a gradient, which are those whose maximum is above zero.
 
 // The pooled pixels of one output channel that carry a gradient, in an image whose rows and columns
 // are `Steps` floats apart.

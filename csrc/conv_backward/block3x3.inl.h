@@ -25,7 +25,7 @@ inline Plan plan(const ConvShape& s) {
     return p;
 }
 
-// Lanes half empty are still worth it.
+// Worth it from half-full vectors on.
 inline bool fits(const ConvShape& s) { return is_block3x3(s) && 2 * s.channels_in >= kLanes; }
 
 // [block][Cout][3][3][kLanes]

@@ -1,4 +1,4 @@
-// The list of the active pixels of one output channel: pixel by pixel.
+// Lists the active pixels of one output channel, pixel by pixel.
 #include "cpu/simd/reduce.inl.h"
 #include "conv_backward/active.inl.h"
 

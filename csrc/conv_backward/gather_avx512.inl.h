@@ -1,5 +1,5 @@
-// The list of the active pixels of one output channel: a vector of pixels at a time,
-// which AVX-512 can compress.
+// Lists the active pixels of one output channel, a vector at a time: AVX-512 has a compress
+// instruction.
 #include "cpu/simd/reduce.inl.h"
 #include "conv_backward/active.inl.h"
 

@@ -1,6 +1,6 @@
 // The gradients of conv → ReLU → max-pool, best first. Only one convolution pixel of each pool
-// window, its maximum, carries a gradient, and none where ReLU gave zero. After gather.inl.h or the
-// instruction set's own.
+// window, its maximum, carries a gradient, and none where ReLU gave zero. Needs gather.inl.h
+// or gather_avx512.inl.h.
 
 #include "conv_backward/single_channel.inl.h"
 #include "conv_backward/block3x3.inl.h"

@@ -17,9 +17,9 @@ inline float image_gradient(State& s, const uint8_t* image, int label, float sca
     if (parts < 2) return 0.0f;
     block2(s.weights, a, s.indices.place2);
     if (parts < kForwardParts) return 0.0f;
-    Answer answer = softmax(linear(s.weights, a.pooled2));
-    *correct += answer.label == label;
-    float loss = loss_gradient(answer, label, scale, s.dlogits[waiting]);
+    Prediction prediction = softmax(linear(s.weights, a.pooled2));
+    *correct += prediction.label == label;
+    float loss = loss_gradient(prediction, label, scale, s.dlogits[waiting]);
     if (parts < 4) return loss;
     features_gradient(s.weights, s.dlogits[waiting], a.pooled2, dfeatures);
     __builtin_memcpy(s.features[waiting], a.pooled2, sizeof a.pooled2);
@@ -61,17 +61,17 @@ inline void infer_parts(State& s, const uint8_t* image, int parts) {
     if (parts < 2) return;
     block2(s.weights, s.activations, nullptr);
     if (parts < kForwardParts) return;
-    Answer answer = softmax(linear(s.weights, s.activations.pooled2));
-    store_wide(s.dlogits[0], answer.probabilities);
+    Prediction prediction = softmax(linear(s.weights, s.activations.pooled2));
+    store_wide(s.dlogits[0], prediction.probabilities);
 }
 
-void run_parts(void* state, const NetBatches& data, int parts, bool learning) {
+void run_parts(void* state, const NetBatches& data, int parts, bool training) {
     State& s = *static_cast<State*>(state);
     int64_t correct = 0;
     make_weights(s.parameters, s.weights);
     for (int64_t i = 0, waiting = 0; i < data.count; ++i) {
         const uint8_t* image = data.images + data.order[i] * kMnistPixels;
-        if (!learning) {
+        if (!training) {
             infer_parts(s, image, parts);
             continue;
         }
@@ -81,5 +81,5 @@ void run_parts(void* state, const NetBatches& data, int parts, bool learning) {
         if (parts > kForwardParts && !waiting)
             linear_gradient(s, static_cast<int>(data.batch_size));
     }
-    __builtin_memset(s.dpooled1, 0, sizeof s.dpooled1);  // as it is between images
+    __builtin_memset(s.dpooled1, 0, sizeof s.dpooled1);  // as every image leaves it
 }

@@ -3,13 +3,13 @@
 // The same algorithm as in block1_avx512.inl.h with half the lanes and half the registers: a tile's
 // 16 output channels are taken in two halves.
 
-constexpr int kWindows = 2;  // of block 2 at once: 8 sums leave half of the registers to pixels
+constexpr int kWindows = 2;  // of block 2 at once: 8 sums leave half of the registers for pixels
 
 // Which pixel of its 2x2 window each maximum is: forward for training leaves it to backward.
 struct alignas(64) MaxIndices {
     int32_t place2[kFeatures];     // offset of the maximum's 3x3 input from pooled1, in bytes
-    int32_t corner1[14 * 16][16];  // [lit tile][channel]: bit 31, it is in the second row; bit 30,
-                                   // second column
+    int32_t corner1[14 * 16][16];  // [non-blank tile][channel]: bit 31, it is in the second row;
+                                   // bit 30, second column
 };
 
 constexpr int kPadded = 48;  // floats per padded row: a zero, 28 pixels, zeros
@@ -52,7 +52,7 @@ inline TileRow transform_row(const float* p) {
     return {{sub(d0, d2), add(d1, d2), sub(d2, d1), sub(d1, d3)}, any};
 }
 
-// B^T along y: four rows of the above to one tile row. Returns which tiles are lit.
+// B^T along y: four rows of the above to one tile row. Returns which tiles are not blank.
 inline unsigned transform_tiles(const TileRow& a, const TileRow& b, const TileRow& c,
                                 const TileRow& d, float (*tiles)[16], int at) {
     for (int j = 0; j < 4; ++j) {
@@ -74,28 +74,28 @@ inline void transform_image(const Pixel* image, Activations& a) {
         read_row(image + y * 28, padded[y + 1] + 1);
         for (int x = 29; x < kPadded; ++x) padded[y + 1][x] = 0;
     }
-    unsigned lit[14] = {};
+    unsigned nonblank[14] = {};
     for (int at = 0; at < 16; at += 8) {
         TileRow upper = transform_row(padded[0] + 2 * at),
                 lower = transform_row(padded[1] + 2 * at);
         for (int y = 0; y < 14; ++y) {
             TileRow next = transform_row(padded[2 * y + 2] + 2 * at),
                     last = transform_row(padded[2 * y + 3] + 2 * at);
-            lit[y] |= transform_tiles(upper, lower, next, last, a.tiles[y], at) << at;
+            nonblank[y] |= transform_tiles(upper, lower, next, last, a.tiles[y], at) << at;
             upper = next;
             lower = last;
         }
     }
     int count = 0;
     for (int y = 0; y < 14; ++y) {
-        a.lit_rows[y + 1] = lit[y] & 0x3fff;
-        for (unsigned left = a.lit_rows[y + 1]; left; left &= left - 1)
-            a.lit[count++] = y * 16 + __builtin_ctz(left);
+        a.nonblank_rows[y + 1] = nonblank[y] & 0x3fff;
+        for (unsigned left = a.nonblank_rows[y + 1]; left; left &= left - 1)
+            a.nonblank[count++] = y * 16 + __builtin_ctz(left);
     }
-    a.lit_count = count;
+    a.nonblank_count = count;
 }
 
-// A lit tile's transformed input: element 0 of each of the 16 rows.
+// A non-blank tile's transformed input: element 0 of each of the 16 rows.
 inline const float (*tile_input(const Activations& a, int tile))[16] {
     return reinterpret_cast<const float (*)[16]>(&a.tiles[tile >> 4][0][tile & 15]);
 }
@@ -128,12 +128,12 @@ template <bool training, class Pixel>
 inline void block1(const Weights& w, const Pixel* image, Activations& a, MaxIndices* indices) {
     transform_image(image, a);
     for (int at = 0; at < 16; at += 8) {
-        Vec unlit = max(zero(), load_aligned(w.bias1 + at));
+        Vec blank = max(zero(), load_aligned(w.bias1 + at));
         for (int y = 0; y < 14; ++y)
-            for (int x = 0; x < 14; ++x) store_aligned(a.pooled1[y + 1][x + 1] + at, unlit);
+            for (int x = 0; x < 14; ++x) store_aligned(a.pooled1[y + 1][x + 1] + at, blank);
     }
-    for (int i = 0; i < a.lit_count; ++i) {
-        int tile = a.lit[i];
+    for (int i = 0; i < a.nonblank_count; ++i) {
+        int tile = a.nonblank[i];
         for (int at = 0; at < 16; at += 8) {
             const float (*u)[16] = reinterpret_cast<const float (*)[16]>(w.conv1[0] + at);
             Window window = block1_window(u, w.bias1 + at, tile_input(a, tile));

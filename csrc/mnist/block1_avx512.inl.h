@@ -1,17 +1,18 @@
 // The published network's first block with AVX-512. Needs simd_avx512.inl.h and common.inl.h.
 //
 // Winograd F(2x2, 3x3): a pooling window is one output tile. Rows are transformed with lanes =
-// tiles, products taken with lanes = output channels. A tile without a pixel that is not zero gives
-// ReLU(bias) whatever the weights, so only the lit tiles are computed (38 % of MNIST's). Winograd:
-// Lavin and Gray 2016, https://arxiv.org/abs/1509.09308, whose names (B, G, A) are used below.
+// tiles, products taken with lanes = output channels. A blank tile, all of whose
+// pixels are zero, gives ReLU(bias) whatever the weights, so only the others are computed (38 % of
+// MNIST's). Winograd: Lavin and Gray 2016, https://arxiv.org/abs/1509.09308, whose names (B, G, A)
+// are used below.
 
 constexpr int kWindows = 3;  // of block 2 at once: 12 sums, 9 taps and a few pixels
 
 // Which pixel of its 2x2 window each maximum is: forward for training leaves it to backward.
 struct alignas(64) MaxIndices {
     int32_t place2[kFeatures];  // offset of the maximum's 3x3 input from pooled1, in bytes
-    Mask
-        lower1[14 * 16];  // [lit tile], lanes = channels: the maximum is in the window's second row
+    Mask lower1[14 * 16];  // [non-blank tile], lanes = channels: the maximum is in the window's
+                           // second row
     Mask right1[14 * 16];  // the maximum is in its second column
 };
 
@@ -56,7 +57,7 @@ inline TileRow transform_row(Pixels p) {
     return {{sub(d0, d2), add(d1, d2), sub(d2, d1), sub(d1, d3)}, any};
 }
 
-// B^T along y: four rows of the above to one tile row. Returns which tiles are lit.
+// B^T along y: four rows of the above to one tile row. Returns which tiles are not blank.
 inline Mask transform_tiles(const TileRow& a, const TileRow& b, const TileRow& c, const TileRow& d,
                             float (*tiles)[16]) {
     for (int j = 0; j < 4; ++j) {
@@ -75,28 +76,28 @@ inline TileRow row_at(const Pixel* image, int y) {
     return transform_row(load_row(image + y * 28));
 }
 
-// Rows `first` to `end` of tiles: fills a.tiles from its start, the lists of lit tiles, and
-// a.pooled1 as if none were lit.
+// Rows `first` to `end` of tiles: fills a.tiles from its start, the lists of non-blank
+// tiles, and a.pooled1 as if all were blank.
 template <class Pixel>
-inline void transform_rows(const Pixel* image, int first, int end, Vec unlit, Activations& a) {
+inline void transform_rows(const Pixel* image, int first, int end, Vec blank, Activations& a) {
     const Index columns = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     TileRow upper = row_at(image, 2 * first - 1), lower = row_at(image, 2 * first);
     int count = 0;
     for (int y = first; y < end; ++y) {
         TileRow next = row_at(image, 2 * y + 1), last = row_at(image, 2 * y + 2);
-        Mask lit = transform_tiles(upper, lower, next, last, a.tiles[y - first]);
+        Mask nonblank = transform_tiles(upper, lower, next, last, a.tiles[y - first]);
         Index tile = add(columns, set1_index((y - first) * 16));
-        store_index(a.lit + count, _mm512_maskz_compress_epi32(lit, tile));
-        count += __builtin_popcount(lit);
-        a.lit_rows[y + 1] = lit;
-        for (int x = 1; x < 15; ++x) store_aligned(a.pooled1[y + 1][x], unlit);
+        store_index(a.nonblank + count, _mm512_maskz_compress_epi32(nonblank, tile));
+        count += __builtin_popcount(nonblank);
+        a.nonblank_rows[y + 1] = nonblank;
+        for (int x = 1; x < 15; ++x) store_aligned(a.pooled1[y + 1][x], blank);
         upper = next;
         lower = last;
     }
-    a.lit_count = count;
+    a.nonblank_count = count;
 }
 
-// A lit tile's transformed input: element 0 of each of the 16 rows.
+// A non-blank tile's transformed input: element 0 of each of the 16 rows.
 inline const float (*tile_input(const Activations& a, int tile))[16] {
     return reinterpret_cast<const float (*)[16]>(&a.tiles[tile >> 4][0][tile & 15]);
 }
@@ -127,8 +128,8 @@ inline void block1(const Weights& w, const Pixel* image, Activations& a, MaxIndi
         transform_rows(image, first, first + rows, max(zero(), bias), a);
         float* pooled = pixel_at(a.pooled1, first * 16 + kInside);
         for (int k = 0; k < 16; ++k) u[k] = load_aligned(w.conv1[k]);
-        for (int i = 0; i < a.lit_count; ++i) {
-            int tile = a.lit[i];
+        for (int i = 0; i < a.nonblank_count; ++i) {
+            int tile = a.nonblank[i];
             Window window = block1_window(u, bias, tile_input(a, tile));
             store_aligned(pooled + tile * kColumn,
                           training ? pool(window, &indices->lower1[tile], &indices->right1[tile])

@@ -6,8 +6,8 @@
 // lanes have to be summed. Winograd would save a third of the products, and lose more than that to
 // its additions, its sums over sixteen lanes and the transformed rows that it has to store.
 //
-// A window over no lit tile has an answer that only the weights decide, known beforehand: a quarter
-// of MNIST's have.
+// The output of a window over blank tiles only depends on the weights alone and is computed once,
+// with them: a quarter of MNIST's windows.
 
 // The four conv outputs under each of `count` windows, [channel][output], from 4x4 inputs.
 template <int count>
@@ -46,7 +46,7 @@ inline void block2_windows(const Weights& w, const float* const* input, float* c
 // 0: a window of the map's first row or column of windows, 1: of one inside, 2: of the last.
 constexpr int side_of(int window) { return window == 0 ? 0 : window == 6 ? 2 : 1; }
 
-// Which of Weights::unlit2 a place takes when nothing there is lit.
+// Which of Weights::blank2 a place takes where all its tiles are blank.
 struct Kinds {
     int of[kChunks * 4];
     constexpr Kinds() : of() {
@@ -63,16 +63,17 @@ inline void block2(const Weights& w, Activations& a, int32_t* place2) {
     float* out[49 + kWindows];
     for (int place = 0; place < kChunks * 4; ++place)
         for (int at = 0; at < 16; at += kLanes)
-            store_aligned(windows[place] + at, load_aligned(w.unlit2[kKinds.of[place]] + at));
+            store_aligned(windows[place] + at, load_aligned(w.blank2[kKinds.of[place]] + at));
     int count = 0;
     for (int y = 0; y < 7; ++y) {
-        const unsigned* rows = a.lit_rows + 2 * y;
-        unsigned lit = (rows[0] | rows[1] | rows[2] | rows[3]) << 1;
-        lit |= lit >> 1 | lit >> 2 | lit >> 3;  // bit 2x: any of the columns 2x to 2x + 3
+        const unsigned* rows = a.nonblank_rows + 2 * y;
+        unsigned nonblank = (rows[0] | rows[1] | rows[2] | rows[3]) << 1;
+        nonblank |= nonblank >> 1 | nonblank >> 2 |
+                    nonblank >> 3;  // bit 2x: any of the columns 2x to 2x + 3
         for (int x = 0; x < 7; ++x) {
             input[count] = pixel_at(a.pooled1, 2 * y * 16 + 2 * x);
             out[count] = windows[place_of(y, x)];
-            count += lit >> 2 * x & 1;
+            count += nonblank >> 2 * x & 1;
         }
     }
     for (int k = 0; k < kWindows - 1; ++k) {  // what fills the last group is computed twice
@@ -86,7 +87,7 @@ inline void block2(const Weights& w, Activations& a, int32_t* place2) {
 // What forward needs of the parameters.
 inline void make_weights(const Parameters& p, Weights& w) {
     arrange_weights(p, w);
-    alignas(64) float map[6][16][16];  // a map of 4x4 unlit pixels, with its border
+    alignas(64) float map[6][16][16];  // what block 1 makes of 4x4 blank tiles, with a border
     __builtin_memset(map, 0, sizeof map);
     for (int pixel = 0; pixel < 16; ++pixel)
         for (int at = 0; at < 16; at += kLanes)
@@ -94,8 +95,8 @@ inline void make_weights(const Parameters& p, Weights& w) {
                           max(zero(), load_aligned(w.bias1 + at)));
     for (int kind = 0; kind < 9; ++kind) {
         const float* input = map[kind / 3][kind % 3];
-        float* out = w.unlit2[kind];
+        float* out = w.blank2[kind];
         block2_windows<1>(w, &input, &out);
     }
-    __builtin_memset(w.unlit2[kPadding2], 0, sizeof w.unlit2[kPadding2]);
+    __builtin_memset(w.blank2[kPadding2], 0, sizeof w.blank2[kPadding2]);
 }

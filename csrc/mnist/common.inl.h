@@ -12,7 +12,7 @@ struct alignas(64) Weights {
     float bias1[16];
     float conv2[4][9][16];            // [quarter of the input channels][tap][lane of block 2]
     float bias2[16];                  // in the first of each output channel's lanes, else zero
-    float unlit2[kPadding2 + 1][16];  // block 2's windows over no lit tile, then the padding's
+    float blank2[kPadding2 + 1][16];  // block 2's windows over blank tiles, then the padding's
     float linear[kChunks][kMnistClasses][16];
     float bias3[16];
 };
@@ -22,9 +22,9 @@ struct alignas(64) Activations {
     float tiles[14][16][16];    // block 1's transformed input [tile row][i * 4 + j][tile]
     float pooled1[16][16][16];  // [row][column][channel] with a zero border
     float pooled2[kFeatures];
-    int32_t lit[14 * 14 + 12];  // tiles with a pixel that is not zero, as row * 16 + column
-    int lit_count;
-    unsigned lit_rows[16];  // the same as bits: bit x of [row + 1]; none in the border's rows
+    int32_t nonblank[14 * 14 + 12];  // tiles with a pixel that is not zero: row * 16 + column
+    int nonblank_count;
+    unsigned nonblank_rows[16];  // the same as bits: bit x of [row + 1]; none in the border's rows
 };
 
 // A pixel of pooled1, or of its gradient, by row * 16 + column with the border counted.
@@ -46,7 +46,7 @@ inline void filter_transform(Vec x0, Vec x1, Vec x2, Vec out[4]) {
     out[3] = x2;
 }
 
-// All but unlit2.
+// All but blank2.
 inline void arrange_weights(const Parameters& p, Weights& w) {
     for (int at = 0; at < 16; at += kLanes) {
         Vec rows[3][4], g[4];
@@ -189,12 +189,12 @@ inline Wide logarithm(Wide x) {
     return fma(e, wide(0.693147182f), fma(e, wide(-1.90465421e-9f), y));
 }
 
-struct Answer {
+struct Prediction {
     Wide logits, probabilities, log_probabilities;
     int label;
 };
 
-inline Answer softmax(Wide logits) {
+inline Prediction softmax(Wide logits) {
     Wide top = broadcast_max(logits), shifted = sub(logits, top);
     Wide powers = in_classes(exponential(shifted), 0.0f), total = broadcast_sum(powers);
     unsigned best = equal_bits(logits, top) |
@@ -211,5 +211,5 @@ inline void clear_border(Activations& a) {
         __builtin_memset(a.pooled1[y][15], 0, sizeof a.pooled1[y][15]);
     }
     __builtin_memset(a.pooled1[15], 0, sizeof a.pooled1[15]);
-    a.lit_rows[0] = a.lit_rows[15] = 0;
+    a.nonblank_rows[0] = a.nonblank_rows[15] = 0;
 }

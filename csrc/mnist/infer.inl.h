@@ -31,13 +31,13 @@ inline NetOutputs from_image(const NetOutputs& out, int64_t i) {
             out.label ? out.label + i : nullptr};
 }
 
-inline void store_answer(const Answer& answer, const NetOutputs& out, int64_t i) {
-    if (out.logits) store_classes(out.logits + i * kMnistClasses, answer.logits);
+inline void store_prediction(const Prediction& prediction, const NetOutputs& out, int64_t i) {
+    if (out.logits) store_classes(out.logits + i * kMnistClasses, prediction.logits);
     if (out.probabilities)
-        store_classes(out.probabilities + i * kMnistClasses, answer.probabilities);
+        store_classes(out.probabilities + i * kMnistClasses, prediction.probabilities);
     if (out.log_probabilities)
-        store_classes(out.log_probabilities + i * kMnistClasses, answer.log_probabilities);
-    if (out.label) out.label[i] = answer.label;
+        store_classes(out.log_probabilities + i * kMnistClasses, prediction.log_probabilities);
+    if (out.label) out.label[i] = prediction.label;
 }
 
 inline void infer_reference(const Packed& p, const uint8_t* image, const NetOutputs& out,
@@ -65,7 +65,7 @@ inline void infer(const void* weights, const Pixel* images, int64_t n, const Net
         }
         block1<false>(p.weights, image, a, nullptr);
         block2(p.weights, a, nullptr);
-        store_answer(softmax(linear(p.weights, a.pooled2)), out, i);
+        store_prediction(softmax(linear(p.weights, a.pooled2)), out, i);
     }
 }
 

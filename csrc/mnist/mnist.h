@@ -47,13 +47,13 @@ struct MnistKernels {
     // The loss of one batch (all of `data`) and its gradients, float [2710]; changes no parameter.
     float (*gradients)(void* state, const NetBatches& data, float* gradients, int64_t* correct);
 
-    // Only the first parts of the work on each image, as inference or (`learning`) as training does
+    // Only the first parts of the work on each image, as inference or (`training`) as training does
     // it, so that they can be timed: block 1, block 2, head, gradients of head, block 2, block 1.
     // Null where the work has no such parts.
-    void (*run_parts)(void* state, const NetBatches& data, int parts, bool learning);
+    void (*run_parts)(void* state, const NetBatches& data, int parts, bool training);
 };
 
-// kMnistScalar is the slow and obvious twin of the others.
+// kMnistScalar is the slow and plain reference of the others.
 extern const MnistKernels kMnistAvx512, kMnistAvx2, kMnistScalar;
 
 }  // namespace cnnkit

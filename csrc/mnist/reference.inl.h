@@ -1,5 +1,5 @@
-// The published network step by step, in plain loops: what the vector kernels must agree with, and
-// where they send odd pixels and weights. Needs mnist.h, <cmath>.
+// The published network step by step, in plain loops: what the vector kernels must agree with,
+// and what runs the pixels and weights that they decline. Needs mnist.h, <math.h>.
 
 // PyTorch's order; the two sizes of the state that import and export copy.
 struct alignas(64) Parameters {

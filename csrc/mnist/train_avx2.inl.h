@@ -78,8 +78,8 @@ template <int row>
 inline void row_gradient(State& s) {
     const Activations& a = s.activations;
     Vec low[4] = {zero(), zero(), zero(), zero()}, high[4] = {zero(), zero(), zero(), zero()};
-    for (int i = 0; i < a.lit_count; ++i) {
-        int tile = a.lit[i];
+    for (int i = 0; i < a.nonblank_count; ++i) {
+        int tile = a.nonblank[i];
         const float* g = pixel_at(s.dpooled1, tile + kInside);
         tile_gradient<row>(load_aligned(g), load_aligned(s.indices.corner1[tile]),
                            tile_input(a, tile), low);

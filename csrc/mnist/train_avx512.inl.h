@@ -93,8 +93,8 @@ inline void block1_gradient(State& s) {
     Activations& a = s.activations;
     Vec sum[16], bias[4];  // several sums, so that one addition need not wait for the one before
     for (int k = 0; k < 16; ++k) sum[k] = load_aligned(s.dtiles[k]);
-    for (int i = 0; i < a.lit_count; ++i) {
-        int tile = a.lit[i];
+    for (int i = 0; i < a.nonblank_count; ++i) {
+        int tile = a.nonblank[i];
         int pixel = tile + kInside;
         Vec g = through_relu(pixel_at(a.pooled1, pixel), pixel_at(s.dpooled1, pixel));
         tile_gradient(g, tile_input(a, tile), s.indices.lower1[tile], s.indices.right1[tile], sum);

@@ -31,10 +31,10 @@ inline int tap_offset(int tap) { return tap / 3 * kRow + tap % 3 * kColumn; }
 
 // Loss of one image and d(loss * scale) / d(logits). The label's own entry, p - 1, is taken as
 // minus the others' sum, which keeps its digits when p is close to 1.
-inline float loss_gradient(const Answer& answer, int label, float scale, float* dlogits) {
+inline float loss_gradient(const Prediction& prediction, int label, float scale, float* dlogits) {
     alignas(64) float log_probabilities[16];
-    store_wide(log_probabilities, answer.log_probabilities);
-    store_wide(dlogits, answer.probabilities);
+    store_wide(log_probabilities, prediction.log_probabilities);
+    store_wide(dlogits, prediction.probabilities);
     dlogits[label] = 0.0f;
     Wide others = load_wide(dlogits), total = broadcast_sum(others);
     store_wide(dlogits, mul(others, wide(scale)));

@@ -215,7 +215,8 @@ PYBIND11_MODULE(_core, m) {
         "Bytes per second of reading so many bytes again and again on one core.");
 
     py::class_<ConvReluPool>(
-        m, "ConvReluPool", "The fused operation with its weights made ready.",
+        m, "ConvReluPool",
+        "Convolution, ReLU and max-pool in one operation, with its weights packed.",
         py::custom_type_setup([](PyHeapTypeObject* type) { type->ht_type.tp_call = call; }))
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
                       const py::object&, const py::object&, const py::object&, const std::string&,

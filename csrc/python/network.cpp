@@ -151,7 +151,7 @@ class Network {
 
     std::string engine() const { return engine_->name; }
 
-    py::tuple answer(const py::object& images, int threads, const py::object& out) const {
+    py::tuple infer(const py::object& images, int threads, const py::object& out) const {
         const Images in(images, architecture_);
         const long classes = architecture_.classes;
         Floats logits, probabilities;
@@ -228,7 +228,7 @@ class NetworkTrainer {
                                      parameters(square, "square", count_).data(), steps);
     }
 
-    // The losses float32 [S] of the steps made, and how many images they answered rightly. A loss
+    // The losses float32 [S] of the steps made, and how many images they classified right. A loss
     // that is not finite is the last one, and its step was not made.
     py::tuple train(const py::object& order, int64_t batch_size, double learning_rate,
                     double weight_decay) {
@@ -264,13 +264,14 @@ class NetworkTrainer {
     }
 
     // For benchmarks: the first `parts` of the work on each image (mnist.h), without effect.
-    void run_parts(const py::object& order, int parts, bool learning) {
+    void run_parts(const py::object& order, int parts, bool training) {
         const Longs indices = checked(order);
         constexpr int64_t kBatch = 16;
         const bool has_parts = trainer_->run_parts(
             {images_.data(), labels_.data(), indices.data(), indices.size(), kBatch}, parts,
-            learning);
-        if (!has_parts) refuse("isa", "has an engine without parts", "use avx512 or avx2");
+            training);
+        if (!has_parts)
+            refuse("isa", "runs an engine whose work has no parts", "use avx512 or avx2");
     }
 
     py::tuple state() const {
@@ -307,17 +308,20 @@ class NetworkTrainer {
 }  // namespace
 
 void bind_network(py::module_& m) {
-    py::class_<Network>(m, "Network", "A network's answers; the published one's by default.")
+    py::class_<Network>(m, "Network",
+                        "Runs a network: `engine(images)` returns (logits, probabilities, label). "
+                        "The published one "
+                        "by default.")
         .def(py::init<const py::object&, const std::optional<std::string>&, const py::object&>(),
              py::arg("parameters"), py::arg("isa") = py::none(),
              py::arg("architecture") = py::none())
-        .def("__call__", &Network::answer, py::arg("images"), py::arg("threads") = 1,
+        .def("__call__", &Network::infer, py::arg("images"), py::arg("threads") = 1,
              py::arg("out") = py::none())
         .def("log_probabilities", &Network::log_probabilities, py::arg("images"),
              py::arg("threads") = 1)
         .def_property_readonly("engine", &Network::engine);
     py::class_<NetworkTrainer>(m, "NetworkTrainer",
-                               "A network while it learns; the published one by default.")
+                               "Trains a network with Adam. The published one by default.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
                       const py::object&, int64_t, const std::optional<std::string>&,
                       const py::object&>(),

@@ -5,7 +5,7 @@
 
 namespace cnnkit {
 
-// The first of the largest logits; what is no number wins, as in PyTorch.
+// The first of the largest logits; NaN counts as the largest, as in PyTorch.
 inline long best_class(const float* logits, long classes) {
     long best = 0;
     for (long k = 1; k < classes; ++k) {

@@ -17,8 +17,8 @@ namespace cnnkit {
 namespace {
 
 constexpr int kMostThreads = 256;
-// Waking a thread that sleeps takes as long as many a call; one that looks for work answers at
-// once.
+// Waking a sleeping thread takes as long as a small call does, so threads look for work for a while
+// before they sleep.
 constexpr std::chrono::microseconds kPatience{50};
 
 inline void relax() {

@@ -38,7 +38,7 @@ enum NetStatus : int32_t { kNetDone = 0, kNetStopped = 1, kNetNotFinite = 2 };
 // Shared with other threads while an epoch runs: they read the counters and may set `stop`.
 struct NetProgress {
     int64_t steps;    // batches finished
-    int64_t correct;  // images among them that the weights of their own step answered rightly
+    int64_t correct;  // images among them that were classified right, before their own step
     int32_t stop;     // set to non-zero: the epoch ends after the batch under way
 };
 

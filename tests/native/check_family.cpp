@@ -1,5 +1,5 @@
 // Random networks of the family on every instruction set of this machine against plain sums in
-// double precision: answers, gradients, and a short training. Without Python, so that emulators and
+// double precision: outputs, gradients, and a short training. Without Python, so that emulators and
 // sanitizers can run it.
 //
 //     check_family COUNT
@@ -21,7 +21,7 @@ constexpr int kImages = 9, kBatch = 4;
 
 using Doubles = std::vector<double>;
 
-// What is learnt from and answered.
+// A network, and the images for training and inference.
 struct Case {
     Architecture architecture;
     std::vector<float> parameters;
@@ -65,8 +65,8 @@ Case random_case(std::mt19937& random, bool first) {
     return c;
 }
 
-// One image forward: what each block puts out, and the place in the block's input under the winning
-// pixel's first tap; -1 where ReLU gave zero.
+// One image forward: what each block puts out, and the place in the block's input under the first
+// tap of the pool window's maximum; -1 where ReLU gave zero.
 struct Trace {
     std::vector<Doubles> maps;  // the image, then each block's
     std::vector<std::vector<long>> row, column;

@@ -3,7 +3,7 @@
 //
 //     check_kernels [ROUNDS [ISA...]]
 //
-// Fails on a wrong answer, and when the instruction sets found are not those named.
+// Fails on a wrong result, and when the instruction sets found are not those named.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -46,7 +46,7 @@ bool right(const Case& c, const float* y, long first, long count, double share) 
 }
 
 // The buffers have exactly the sizes that were asked for and begin as NaN: a read of what was never
-// written shows in the answer, and a step outside shows under the address sanitizer.
+// written shows in the result, and a step outside shows under the address sanitizer.
 cnnkit::Buffer poisoned(size_t bytes) {
     cnnkit::Buffer buffer = cnnkit::allocate(bytes);
     std::memset(buffer.get(), 0xff, bytes);
@@ -68,8 +68,8 @@ bool meets_denormals(Work work) {
 #endif
 }
 
-// Memory comes from malloc full of small integers, which are denormal numbers: none may be reckoned
-// with, not even where no result needs it.
+// Memory comes from malloc full of small integers, which are denormal numbers: no kernel may
+// compute with them, not even where no result needs it.
 bool check_leftovers(const Case& c, const ConvKernel& a) {
     const size_t bytes = a.workspace_bytes(c.shape);
     const cnnkit::Buffer prepared = poisoned(a.prepared_bytes(c.shape));
@@ -188,7 +188,7 @@ bool check_conv_op(const Case& c, const KernelTable& kernels, Precision precisio
     const auto run = [&](std::vector<float>& y, int threads) {
         op.run(c.shape, c.x.data(), c.images, y.data(), nullptr, threads, c.residual_or_null(0));
     };
-    const auto answers_right = [&](const std::vector<float>& y) {
+    const auto is_right = [&](const std::vector<float>& y) {
         return right(c, y.data(), 0, static_cast<long>(y.size()), tolerance(precision));
     };
     std::vector<float> alone(c.y.size()), y(c.y.size()), other(c.y.size());
@@ -196,7 +196,7 @@ bool check_conv_op(const Case& c, const KernelTable& kernels, Precision precisio
     std::thread beside([&] { run(other, 3); });
     run(y, 2);
     beside.join();
-    if (!answers_right(alone) || !answers_right(y) || !answers_right(other)) return false;
+    if (!is_right(alone) || !is_right(y) || !is_right(other)) return false;
     if (special) return true;
     return same(alone, y) && same(alone, other) &&
            (!is_plain(c.shape) || check_gradient(c, op, tolerance(precision)));

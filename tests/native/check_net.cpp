@@ -1,9 +1,9 @@
-// The network engine of every instruction set that has one against the reference: answers,
+// The network engine of every instruction set that has one against the reference: outputs,
 // gradients, and a short training. Without Python, so that emulators and sanitizers can run it.
 //
 //     check_net [ISA...]
 //
-// Fails on a wrong answer, and when the instruction sets found are not those named.
+// Fails on a wrong result, and when the instruction sets found are not those named.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -22,7 +22,7 @@ using namespace cnnkit;
 
 constexpr int kImages = 70, kBatch = 33;
 
-// What is learnt from and answered: sparse images, as digits are.
+// The images for training and inference: sparse, as digits are.
 struct Data {
     std::vector<float> parameters = std::vector<float>(kMnistParameters), floats;
     std::vector<uint8_t> images = std::vector<uint8_t>(kImages * kMnistPixels), labels;
@@ -55,7 +55,7 @@ struct Result {
     NetStatus status = kNetDone;
 };
 
-// Begins as NaN: a read of what was never written shows in the answer.
+// Begins as NaN: a read of what was never written shows in the result.
 Buffer poisoned(size_t bytes) {
     Buffer buffer = allocate(bytes);
     std::memset(buffer.get(), 0xff, bytes);

@@ -1,4 +1,4 @@
-// Random cases of the fused convolution and their right answers, by plain loops in double.
+// Random cases of the fused convolution and their right results, by plain loops in double.
 #pragma once
 
 #include <cmath>
@@ -77,7 +77,7 @@ struct Case {
     long images;
     std::vector<float> x, weight, bias, residual;
     bool has_bias;
-    std::vector<double> y;  // the right answer
+    std::vector<double> y;  // the right result
     std::vector<double>
         scale;  // [channels_out] largest sum of finite magnitudes: errors are shares
 

@@ -2,7 +2,7 @@
 // Included inside an ISA file's anonymous namespace, after <immintrin.h>.
 
 using Vec = __m256;
-using Index = __m256i;      // integers, such as lanes of two vectors
+using Index = __m256i;      // 32-bit integers, such as the lanes for permute
 using Mask = __m256i;       // a lane's sign bit
 using Magnitude = __m256i;  // running maximum of |x| as an integer: NaN > Inf > every number
 constexpr int kLanes = 8;
@@ -23,7 +23,7 @@ inline Vec set4(const float* from) {
 }
 inline Vec load(const float* from) { return _mm256_loadu_ps(from); }
 inline void store(float* to, Vec v) { _mm256_storeu_ps(to, v); }
-// At addresses that are whole vectors.
+// `from` and `to` are multiples of the vector's size.
 inline Vec load_aligned(const float* from) { return _mm256_load_ps(from); }
 inline void store_aligned(float* to, Vec v) { _mm256_store_ps(to, v); }
 inline void prefetch(const float* from) {
@@ -55,6 +55,7 @@ inline Mask greater(Vec a, Vec b) { return _mm256_castps_si256(_mm256_cmp_ps(a, 
 // v where the mask is set, else zero.
 inline Vec keep(Mask m, Vec v) { return _mm256_and_ps(_mm256_castsi256_ps(m), v); }
 inline Index keep(Mask m, Index v) { return _mm256_and_si256(m, v); }
+// m ? yes : no, lane by lane.
 inline Mask choose(Mask m, Mask yes, Mask no) {
     return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(no), _mm256_castsi256_ps(yes),
                                                 _mm256_castsi256_ps(m)));

@@ -2,7 +2,7 @@
 // Included inside an ISA file's anonymous namespace, after <immintrin.h>.
 
 using Vec = __m512;
-using Index = __m512i;      // integers, such as lanes of two vectors
+using Index = __m512i;      // 32-bit integers, such as the lanes for permute
 using Mask = __mmask16;     // one bit per lane
 using Magnitude = __m512i;  // running maximum of |x| as an integer: NaN > Inf > every number
 constexpr int kLanes = 16;
@@ -17,7 +17,7 @@ inline Vec broadcast(const float* from) {
     asm("vbroadcastss %1, %0" : "=v"(v) : "m"(*from));
     return v;
 }
-// Four floats, again and again; opaque where they are repeated from memory in a loop.
+// Four floats, again and again; repeat4 is opaque for the same reason as broadcast.
 inline Vec set4(const float* from) { return _mm512_broadcast_f32x4(_mm_loadu_ps(from)); }
 inline Vec repeat4(const float* from) {
     Vec v;
@@ -26,7 +26,7 @@ inline Vec repeat4(const float* from) {
 }
 inline Vec load(const float* from) { return _mm512_loadu_ps(from); }
 inline void store(float* to, Vec v) { _mm512_storeu_ps(to, v); }
-// At addresses that are whole vectors.
+// `from` and `to` are multiples of the vector's size.
 inline Vec load_aligned(const float* from) { return _mm512_load_ps(from); }
 inline void store_aligned(float* to, Vec v) { _mm512_store_ps(to, v); }
 inline void prefetch(const float* from) {
@@ -54,6 +54,7 @@ inline Mask greater(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
 // v where the mask is set, else zero.
 inline Vec keep(Mask m, Vec v) { return _mm512_maskz_mov_ps(m, v); }
 inline Index keep(Mask m, Index v) { return _mm512_maskz_mov_epi32(m, v); }
+// m ? yes : no, lane by lane.
 inline Mask choose(Mask m, Mask yes, Mask no) { return (m & yes) | (~m & no); }
 
 // Lanes lo <= i < hi; either end may lie outside the vector.
