@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnkit import _core, ops
-from cnnkit.bench.measure.breakdown import VECTOR_ISAS
+from cnnkit.bench.measure.native_flop import VECTOR_ISAS
 from cnnkit.graph.architecture import Architecture, Block
 
 ISAS = ops.available_isas()

@@ -20,6 +20,7 @@ from support.training import DEADLINE, is_alive, read_metrics, wait_until
 
 from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import read_weights
+from cnnkit.graph.architecture import Architecture
 from cnnkit.runs.state import STATE_FILE, read_state
 from cnnkit.train.trainer import TrainConfig, resume, train
 
@@ -101,8 +102,12 @@ def test_two_processes_train_like_one_stop_at_a_signal_and_resume(
     train(alone)
     assert_close(run, one)
     both = [read_weights(folder / "weights.safetensors").tensors for folder in (run, one)]
-    for name, values in both[0].items():
-        np.testing.assert_allclose(values, both[1][name], atol=2e-5, err_msg=name)
+    # Two processes add the gradients in another order. Where two pixels of a pool window are equal
+    # but for rounding, that decides which one gets the gradient, on some processors more often than
+    # on others; so the runs may part by a small share of the way that they have come.
+    for name, start in Architecture().initial_parameters(seed=0).items():
+        apart = np.linalg.norm(both[0][name] - both[1][name])
+        assert apart <= 1e-2 * np.linalg.norm(both[1][name] - start), name
     assert sorted(path.name for path in run.iterdir()) == sorted(p.name for p in one.iterdir())
 
     with launched("--resume", run, "--epochs", 10_000, mark=str(tmp_path)) as process:
