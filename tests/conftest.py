@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +22,10 @@ from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
+
+# OpenMP's threads, PyTorch's among them, spin while they wait, four times a test's work where other
+# processes have work too. Set before PyTorch is loaded, and for the processes that tests start.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

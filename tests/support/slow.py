@@ -41,6 +41,7 @@ SLOW = (
     "tests/train/test_native_engine.py::test_training_and_resuming_never_import_pytorch",
     "tests/train/test_ray.py",
     "tests/train/test_resume.py",
+    "tests/train/test_schedules.py::test_every_engine_updates_as_adamw_in_float64",
     "tests/train/test_train.py",
     "tests/verify/",
 )
