@@ -77,10 +77,10 @@ def wait_for_an_epoch(process: subprocess.Popen[str], folder: Path, after: int =
     wait_until(lambda: log.exists() and len(read_metrics(folder)) > after, check)
 
 
-def assert_close(folder: Path, reference: Path) -> None:
+def assert_close(folder: Path, reference: Path, rel: float = 1e-5) -> None:
     for ours, theirs in zip(read_metrics(folder), read_metrics(reference), strict=False):
         for key in ("train_loss", "validation_loss"):
-            assert ours[key] == pytest.approx(theirs[key], rel=1e-5), (key, ours["epoch"])
+            assert ours[key] == pytest.approx(theirs[key], rel=rel), (key, ours["epoch"])
         for key in ("train_accuracy", "validation_accuracy", "test_accuracy"):
             assert ours[key] == pytest.approx(theirs[key], abs=2e-3), (key, ours["epoch"])
 
@@ -125,7 +125,7 @@ def test_two_processes_train_like_one_stop_at_a_signal_and_resume(
     assert resume(run, epochs=done + 1, pictures=False).history[-1]["epoch"] == done + 1
     assert [session["processes"] for session in read_state(run).sessions] == [2, 2, 1]
     resume(one, epochs=3, pictures=False)
-    assert_close(run, one)
+    assert_close(run, one, rel=1e-4)
     assert "processes was 2, is 1" in (run / "train.log").read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"run", "one"}
 
