@@ -1,5 +1,5 @@
 // Which tiles and windows the network engine of one instruction set computes, seen from outside: a
-// blank one gets its output from the bias or from `unlit2` whatever the weights, so that NaN in one
+// blank one gets its output from the bias or from `blank2` whatever the weights, so that NaN in one
 // of them shows what was computed.
 //
 //     g++ -std=c++17 -I csrc -DENGINE='"FILE"' -mavx2 -mfma ... list_tiles.cpp; list_tiles < IMAGES
@@ -39,7 +39,7 @@ void list_tiles(const uint8_t* image) {
 
 void list_windows(const uint8_t* image) {
     fill(weights.conv1[0], sizeof weights.conv1, 0);
-    fill(weights.unlit2[0], sizeof weights.unlit2, NAN);
+    fill(weights.blank2[0], sizeof weights.blank2, NAN);
     block1<false>(weights, image, activations, nullptr);
     block2(weights, activations, nullptr);
     for (int y = 0; y < 7; ++y)
