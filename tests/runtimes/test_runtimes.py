@@ -141,7 +141,11 @@ main(sys.argv[1:])
     [
         ("verify {onnx} --weights {weights}", 0, "PyTorch is not installed"),
         ("eval {onnx}", 0, "onnxruntime"),
-        ("eval {torchscript}", 3, "needs it. Get it with `python -m pip install 'cnnkit[train]'`."),
+        (
+            "eval {torchscript}",
+            3,
+            "needs it. Install it with `python -m pip install 'cnnkit[train]'`.",
+        ),
         ("eval {onnx} --picture {folder}/p.png", 3, "drawing a picture needs it"),
         ("export --format onnx {weights} -o {folder}/a.onnx", 3, "writing ONNX needs it"),
         ("export --format torchscript {weights} -o {folder}/a.pt", 3, "writing TorchScript needs"),
