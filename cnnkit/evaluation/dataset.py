@@ -10,7 +10,8 @@ from cnnkit.data.dataset import Dataset, load_dataset
 from cnnkit.data.registry import OWN, recorded_name
 from cnnkit.errors import InputError
 from cnnkit.formats.detect import read_contract
-from cnnkit.runs.find import find_data, find_weights
+from cnnkit.runs.find import find_weights
+from cnnkit.runs.origin import find_data
 
 REMEDY = "name the folder of its data with --data"
 

@@ -75,7 +75,7 @@ def _front(weights: Weights, agreement: Agreement) -> list[tuple[str, Any]]:
 
 
 def _summary(weights: Weights) -> str:
-    channels, height, width = weights.architecture.input
+    channels, height, width = weights.size
     blocks = ", ".join(
         f"convolution (kernel {block.kernel}, padding {block.padding}) to {block.channels} "
         f"channels, ReLU and max-pooling (window {block.pool})"
@@ -102,7 +102,7 @@ def _interface(weights: Weights, options: Options) -> str:
         "probabilities": "their softmax",
         "label": "the number of the likeliest class",
     }
-    signature = contract.signature(weights.architecture, options.input)
+    signature = contract.signature(weights.graph, options.input)
     rows = [(f"`{name}`", f"{signature[name]}", meaning[name]) for name in signature]
     return (
         _table(("name", "type and shape", "what it is"), rows) + "\n\nN, the batch size, is free."
@@ -146,7 +146,7 @@ def _colours(weights: Weights) -> str:
 
 
 def _use(weights: Weights, options: Options) -> str:
-    _, height, width = weights.architecture.input
+    _, height, width = weights.size
     if preprocessing(weights).recipe == MNIST:
         like = "one thing in each, light on dark, centred and scaled as there"
         how = "`cnnkit predict` does"

@@ -15,6 +15,7 @@ from safetensors.numpy import save
 from cnnkit.errors import InputError
 from cnnkit.formats.contract import check_names
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import match
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes, write_bytes
 
@@ -69,8 +70,9 @@ def write_weights(path: Path, weights: Weights) -> None:
 
 def encode_weights(weights: Weights) -> bytes:
     """Return the content of a network's weights file."""
-    header = {"architecture": weights.architecture.to_json(), "metadata": dict(weights.metadata)}
-    return _encode(weights.tensors, header)
+    architecture, tensors = match(weights.graph, problem="a weights file cannot hold")
+    header = {"architecture": architecture.to_json(), "metadata": dict(weights.metadata)}
+    return _encode(tensors, header)
 
 
 def read_weights(path: Path) -> Weights:
@@ -104,4 +106,4 @@ def read_weights(path: Path) -> Weights:
             )
     metadata = header.get("metadata", {})
     check_names(path, metadata, architecture)
-    return Weights(architecture, {name: tensors[name] for name in expected}, metadata)
+    return Weights.of(architecture, tensors, metadata)

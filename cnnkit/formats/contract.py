@@ -15,20 +15,22 @@ from cnnkit.formats.golden import Golden
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import INPUT as INPUT
 from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
+from cnnkit.graph.convnet import with_contract
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.shapes import infer_types
 
 CONTRACT_VERSION = 1
 QUANTISATION = "cnnkit.quantization"
 MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
 
 
-def signature(architecture: Architecture, input: str = "uint8") -> dict[str, str]:
+def signature(graph: Graph, input: str = "uint8") -> dict[str, str]:
     """Return type and shape of the input and the outputs by name; N is free."""
-    channels, height, width = architecture.input
+    graph = with_contract(graph, input)
+    types = infer_types(graph)
     return {
-        INPUT: f"{input}[N,{channels},{height},{width}]",
-        "logits": f"float32[N,{architecture.classes}]",
-        "probabilities": f"float32[N,{architecture.classes}]",
-        "label": "int64[N]",
+        name: f"{types[name].dtype}[{','.join(map(str, types[name].shape))}]"
+        for name in (*graph.inputs, *graph.outputs)
     }
 
 

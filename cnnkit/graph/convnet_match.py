@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,37 @@ from cnnkit.graph.types import Array
 
 HEADS = ("Softmax", "LogSoftmax", "ArgMax")  # of the logits, which the engine computes itself
 NO_OPS = ("Identity", "Dropout")
+PARTS = ("Cast", "Mul", "Div", "Conv", "Relu", "MaxPool", "Flatten", "Reshape", "Gemm", "MatMul")
+OPERATORS = frozenset((*PARTS, "Add", *HEADS, *NO_OPS))  # all that the walk goes past
+NO_PLACE = "has no place in a Conv-ReLU-MaxPool network"
 REMEDY = "run it in ONNX Runtime"
 
-Parameters = tuple[NDArray[np.float32], NDArray[np.float32]]  # weight and bias
+
+class Parameters(NamedTuple):
+    """The parameters of a layer."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+class Convnet(NamedTuple):
+    """A network of the family: its shapes, and its parameters by their names."""
+
+    architecture: Architecture
+    tensors: dict[str, NDArray[np.float32]]
 
 
 class Match:
-    """A position in a graph: the value that the nodes up to here have computed."""
+    """A position in a graph: the value that the nodes up to here have computed.
 
-    def __init__(self, graph: Graph, source: object) -> None:
-        self.graph, self.source = graph, source
+    Args:
+        graph: any one.
+        source: what errors are about.
+        problem: what is wrong with a node that does not fit ("the format c cannot hold").
+    """
+
+    def __init__(self, graph: Graph, source: object, problem: str) -> None:
+        self.graph, self.source, self.problem = graph, source, problem
         self.consumers: dict[str, list[Node]] = {}
         for node in graph.nodes:
             for name in {*node.inputs}:
@@ -36,7 +58,7 @@ class Match:
             raise InputError(source, "does not say how large its images are", REMEDY)
         self.input = (int(sizes[0]), int(sizes[1]), int(sizes[2]))
 
-    def read(self) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
+    def read(self) -> Convnet:
         """Return the network with its parameters under their own names."""
         self._scaling()
         tensors: dict[str, NDArray[np.float32]] = {}
@@ -46,13 +68,11 @@ class Match:
             weight, bias = self._convolution(conv)
             tensors[f"{name}.weight"], tensors[f"{name}.bias"] = weight, bias
             blocks.append(self._block(conv, weight))
-        if not blocks:
-            raise self._refused(self._next(), "a convolution should be")
         features = math.prod(self._architecture(blocks, 1).feature_shapes()[-1])
         self._flatten(features)
         tensors["linear.weight"], tensors["linear.bias"] = self._linear(features)
         self._heads()
-        return self._architecture(blocks, len(tensors["linear.bias"])), tensors
+        return Convnet(self._architecture(blocks, len(tensors["linear.bias"])), tensors)
 
     def _architecture(self, blocks: list[Block], classes: int) -> Architecture:
         return Architecture(self.input, tuple(blocks), classes)
@@ -80,11 +100,8 @@ class Match:
     def _refused(self, node: Node | None, reason: str) -> InputError:
         if node is None:
             return InputError(self.source, f"ends where {reason}", REMEDY)
-        name = f" {node.name}" if node.name else ""
         return InputError(
-            self.source,
-            f"has the node {node.operator}{name}, which cnnkit's engine cannot run: {reason}",
-            REMEDY,
+            self.source, f"has the node {node.title}, which {self.problem}: {reason}", REMEDY
         )
 
     def _need(self, node: Node, good: bool, reason: str) -> None:
@@ -120,7 +137,7 @@ class Match:
         bias = self._constant(node, 2) if len(node.inputs) > 2 else np.zeros(len(weight), "f4")
         floats = weight.ndim == 4 and weight.dtype == bias.dtype == np.float32
         self._need(node, floats, "its weight is not a float32 kernel of two axes")
-        return weight, bias
+        return Parameters(weight, bias)
 
     def _block(self, conv: Node, weight: Array) -> Block:
         """Go past a block's ReLU and pool, in either order: both are monotonic."""
@@ -185,7 +202,7 @@ class Match:
         floats = weight.dtype == bias.dtype == np.float32
         good = floats and bias.shape == weight.shape[:1]
         self._need(add, good, f"its bias is not float32 [{len(weight)}]")
-        return np.ascontiguousarray(weight), bias
+        return Parameters(np.ascontiguousarray(weight), bias)
 
     def _heads(self) -> None:
         """Check that nothing but predictions is computed from the logits."""

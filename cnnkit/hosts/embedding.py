@@ -48,7 +48,7 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
         StorageError: `folder` cannot be written.
     """
     form, source = find_format(format), host_folder(format, host)
-    channels = weights.architecture.input[0]
+    channels = weights.size[0]
     if channels != 1:
         raise InputError(
             f"{format}/{host}",

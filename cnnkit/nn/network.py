@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.weights import Weights
+from cnnkit.graph.convnet import match
+from cnnkit.graph.graph import Graph
 
 
 class Network(nn.Module):
@@ -64,8 +65,13 @@ class Network(nn.Module):
         }
 
 
-def network_from(weights: Weights) -> Network:
-    """Return the network with these weights, in eval mode."""
-    network = Network(weights.architecture)
-    network.load_arrays(weights.tensors)
+def network_from(graph: Graph) -> Network:
+    """Return the network of a graph with its parameters, in eval mode.
+
+    Raises:
+        InputError: it is not of the family; the node is named.
+    """
+    architecture, tensors = match(graph, problem="cnnkit.nn has no module for")
+    network = Network(architecture)
+    network.load_arrays(tensors)
     return network.eval()

@@ -106,7 +106,7 @@ class RunState:
             "test_accuracy": self.test_accuracy,
             "training": {"epochs": self.kept_epoch, **settings},
         }
-        return Weights(self.architecture, self.kept, metadata)
+        return Weights.of(self.architecture, self.kept, metadata)
 
 
 def describe_session(

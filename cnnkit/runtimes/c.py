@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError, MissingError
 from cnnkit.formats.c.source import Source, read_c
 from cnnkit.formats.contract import INPUT
-from cnnkit.runtimes.model import Model, Prediction
+from cnnkit.runtimes.model import Model
+from cnnkit.runtimes.prediction import Prediction
 from cnnkit.system.subprocesses import exchange_folder
 
 COMPILERS = ("cc", "gcc", "clang")

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.formats.detect import detect
 from cnnkit.formats.registry import TABLE
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
-from cnnkit.runtimes.model import Prediction
-from cnnkit.runtimes.native import engine
+from cnnkit.runtimes.native import Engine, open_engine, prepare
+from cnnkit.runtimes.prediction import Prediction
 
 if TYPE_CHECKING:
     from cnnkit.runtimes.model import Model
@@ -36,19 +35,19 @@ class Classifier:
 
     Attributes:
         path: the file that it came from.
-        weights: architecture, parameters, and what the file says of them.
+        weights: the network after the passes, and what the file says of it.
         threads: how many a call may use.
     """
 
     path: Path
     weights: Weights
     threads: int = 1
-    _engine: _core.Network = field(init=False, repr=False, compare=False)
+    _engine: Engine = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise InputError("threads", f"is {self.threads}", "give at least 1")
-        object.__setattr__(self, "_engine", engine(self.weights))
+        object.__setattr__(self, "_engine", open_engine(self.weights.graph, self.path))
 
     @property
     def architecture(self) -> Architecture:
@@ -110,7 +109,8 @@ def load(
     path = Path(path)
     form = detect(path)
     if runtime == "cnnkit":
-        return Classifier(path, TABLE[form].read_weights(find_weights(path)), threads)
+        weights = TABLE[form].read_weights(find_weights(path))
+        return Classifier(path, replace(weights, graph=prepare(weights.graph)), threads)
     if runtime not in OTHERS:
         known = ", ".join(["cnnkit", *OTHERS])
         raise InputError("runtime", f"is {runtime}", f"make it one of {known}")

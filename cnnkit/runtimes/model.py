@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,7 @@ from cnnkit.formats import contract
 from cnnkit.formats.contract import check_names
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.weights import Weights
-
-
-class Prediction(NamedTuple):
-    """A model's outputs for N images and K classes."""
-
-    logits: NDArray[np.float32]  # [N, K]
-    probabilities: NDArray[np.float32]  # [N, K]
-    label: NDArray[np.int64]  # [N]
-
+from cnnkit.runtimes.prediction import Prediction
 
 Run = Callable[[NDArray[np.uint8]], Prediction]
 
@@ -114,4 +106,4 @@ def held_weights(path: Path, metadata: dict[str, Any], arrays: dict[str, NDArray
             raise InputError(
                 path, f"holds no parameter {name} of float32{list(shape)}", "export it again"
             )
-    return Weights(architecture, {name: arrays[name] for name in shapes}, metadata)
+    return Weights.of(architecture, arrays, metadata)

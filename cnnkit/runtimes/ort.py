@@ -16,7 +16,8 @@ from cnnkit.formats.onnx.quantize import dequantise, digest
 from cnnkit.formats.onnx.session import open_session
 from cnnkit.graph.architecture import Architecture
 from cnnkit.ops.ort_op import DOMAIN, ort_custom_ops
-from cnnkit.runtimes.model import Model, Prediction, feeder, held_weights
+from cnnkit.runtimes.model import Model, feeder, held_weights
+from cnnkit.runtimes.prediction import Prediction
 
 
 def load_onnx(path: Path, threads: int) -> Model:

@@ -15,7 +15,8 @@ from cnnkit.formats.pytorch.archive import deprecation_known, require_torch
 from cnnkit.formats.pytorch.pt2 import read_pt2
 from cnnkit.formats.pytorch.torchscript import read_torchscript
 from cnnkit.graph.architecture import Architecture
-from cnnkit.runtimes.model import Model, Prediction, feeder, held_weights
+from cnnkit.runtimes.model import Model, feeder, held_weights
+from cnnkit.runtimes.prediction import Prediction
 
 if TYPE_CHECKING:
     import torch

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,7 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
         StorageError: the folder cannot be created or written, or the disk is full.
     """
     # The suffix stays last: writers such as Matplotlib choose their format by it.
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.urandom(4).hex()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -48,7 +46,9 @@ def replacing_together(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the folder cannot be created or written, or the disk is full.
     """
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
+    import shutil  # with three compressors, which nobody needs who only reads files
+
+    temporary = path.with_name(f".{path.stem}.{os.urandom(4).hex()}")
     moved: list[tuple[Path, Path]] = []
     try:
         temporary.mkdir(parents=True)

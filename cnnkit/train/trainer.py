@@ -12,10 +12,11 @@ from cnnkit.data.dataset import Dataset, load_dataset
 from cnnkit.data.sampling import split_validation
 from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import build
 from cnnkit.runs.find import RUNS, WEIGHTS_FILE
 from cnnkit.runs.folder import FINISHED, PICTURES, check_free, claim_folder, published_status
 from cnnkit.runs.state import RunState, read_state, write_state
-from cnnkit.runs.training_state import State, fresh_state
+from cnnkit.runs.training_state import State, fresh_state, parameters
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.engines.base import EngineSettings, choose_engine, require_packages
 from cnnkit.train.engines.select import open_engine
@@ -180,7 +181,7 @@ def _engine_settings(
     config: TrainConfig, architecture: Architecture, data: Dataset, state: State
 ) -> EngineSettings:
     return EngineSettings(
-        architecture,
+        build(architecture, parameters(state)),
         data.train,
         state,
         learning_rate=config.learning_rate,

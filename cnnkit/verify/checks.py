@@ -10,11 +10,11 @@ import numpy as np
 from cnnkit.formats import contract
 from cnnkit.formats.base import Check
 from cnnkit.formats.description import metadata, without_vectors
-from cnnkit.formats.golden import vectors
+from cnnkit.formats.golden_vectors import vectors
 from cnnkit.formats.registry import TABLE
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.isolated import Outputs
-from cnnkit.runtimes.model import Prediction
+from cnnkit.runtimes.prediction import Prediction
 from cnnkit.verify.comparison import Agreement
 
 OUTPUT_TOLERANCE = (
@@ -29,7 +29,7 @@ def content_checks(path: Path, about: dict[str, Any], weights: Weights) -> list[
     input = contract.input_type(stated)
     expected = {**metadata(weights, input=input), "version": ""}
     differing = sorted(key for key in {*stated, *expected} if stated.get(key) != expected.get(key))
-    declared = form.declared(contract.signature(weights.architecture, input))
+    declared = form.declared(contract.signature(weights.graph, input))
     return [
         form.check_weights(path, about, weights),
         Check(

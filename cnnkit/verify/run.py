@@ -17,7 +17,8 @@ from cnnkit.errors import InputError
 from cnnkit.formats.detect import read_contract
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.weights import Weights
-from cnnkit.runs.find import find_run, find_weights
+from cnnkit.runs.find import find_weights
+from cnnkit.runs.origin import find_run
 from cnnkit.runtimes.isolated import plan_batches, run_isolated
 from cnnkit.runtimes.native import network
 from cnnkit.verify.report import Report, make_report
@@ -68,12 +69,12 @@ def reference_logits(
     try:
         import torch
     except ImportError:
-        run = network(weights)
+        run = network(weights.graph)
         logits = [run(part).logits for part in parts]
         return np.concatenate(logits), "cnnkit's own kernels (PyTorch is not installed)"
     from cnnkit.nn.network import network_from
 
-    model = network_from(weights)
+    model = network_from(weights.graph)
     with torch.inference_mode():
         scaled = (torch.from_numpy(part).float() * PIXEL_SCALE for part in parts)
         return np.concatenate(
@@ -84,10 +85,10 @@ def reference_logits(
 def check_fit(weights: Weights, dataset: Dataset) -> None:
     """Raise InputError unless a network takes the test images of a data set, and there are some."""
     found = dataset.test.images.shape[1:]
-    if found != weights.architecture.input or not len(dataset.test.images):
+    if found != weights.size or not len(dataset.test.images):
         raise InputError(
             dataset.name,
             f"has {len(dataset.test.images)} test images of {list(found)}; "
-            f"the network takes {list(weights.architecture.input)}",
+            f"the network takes {list(weights.size)}",
             "choose the data that the network was trained for with --dataset or --data",
         )

@@ -18,8 +18,7 @@ CONTRACTS = ("layers", "acyclic", "formats", "graph")
 EXTENSION = "cnnkit._core"
 MAY_USE_THE_EXTENSION = (
     "cnnkit.ops",
-    "cnnkit.runtimes.native",
-    "cnnkit.runtimes.classifier",
+    "cnnkit.runtimes.convnet",
     "cnnkit.train.engines.native",
     "cnnkit.bench",
 )

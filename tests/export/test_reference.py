@@ -30,7 +30,7 @@ def test_the_default_training_still_gives_the_reference_weights(
     if ops.isa() in MADE_WITH:
         assert found.sha256 == reference.sha256
     accuracy = [
-        float((network(weights)(mnist.test.images).label == mnist.test.labels).mean())
+        float((network(weights.graph)(mnist.test.images).label == mnist.test.labels).mean())
         for weights in (found, reference)
     ]
     assert accuracy[0] == pytest.approx(accuracy[1], abs=0.005)

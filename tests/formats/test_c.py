@@ -176,7 +176,7 @@ def test_every_member_of_the_family_stays_in_its_arrays_and_is_right(
     member: str, tmp_path: Path
 ) -> None:
     architecture = MEMBERS[member]
-    weights = Weights(architecture, architecture.initial_parameters(5))
+    weights = Weights.of(architecture, architecture.initial_parameters(5))
     images = np.random.default_rng(1).integers(0, 256, (16, *architecture.input), np.uint8)
     write(tmp_path, weights, "net", images)
     sanitizers = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +69,7 @@ def test_the_file_is_verified_like_every_other(
 @pytest.mark.usefixtures("operators")
 def test_another_member_of_the_family_answers_too(few: Dataset, tmp_path: Path) -> None:
     architecture = Architecture(blocks=(Block(5, kernel=5, padding=2, pool=3), Block(20)))
-    weights = Weights(architecture, architecture.initial_parameters(3))
+    weights = Weights.of(architecture, architecture.initial_parameters(3))
     assert export(weights, "onnx-fused", tmp_path / "net.fused.onnx", Options(few)).passed
 
 
@@ -137,7 +136,7 @@ def test_a_changed_weight_does_not_verify(trained: Weights, few: Dataset, tmp_pa
     from cnnkit.verify.run import verify
 
     tensors = {**trained.tensors, "linear.bias": trained.tensors["linear.bias"] + np.float32(1)}
-    other = replace(trained, tensors=tensors)
+    other = Weights.of(trained.architecture, tensors, trained.metadata)
     path = tmp_path / "mnist.fused.onnx"
     export(other, "onnx-fused", path, Options(few))
     assert not verify([path], trained, few)[0].passed

@@ -94,7 +94,7 @@ def test_nothing_local_is_in_any_part(artefacts: dict[str, Path]) -> None:
 
 def test_every_member_of_the_family_is_captured(few: Dataset, tmp_path: Path) -> None:
     architecture = Architecture((3, 32, 32), (Block(8, 5, 2, 3), Block(6), Block(5, 1, 0, 1)), 7)
-    weights = Weights(architecture, architecture.initial_parameters(3))
+    weights = Weights.of(architecture, architecture.initial_parameters(3))
     images = np.zeros((2, 3, 32, 32), dtype=np.uint8)
     options = Options(replace(few, test=Split(images, np.array([0, 1]))))
     (tmp_path / "net.pt2").write_bytes(write_pt2(weights, options)[".pt2"])

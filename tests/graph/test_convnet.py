@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from support.graph_cases import STACK, Net, convnet
 
 from cnnkit.errors import InputError
-from cnnkit.formats.golden import exact_logits
+from cnnkit.formats.golden_vectors import exact_logits
 from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.convnet import INPUT, build, match
 from cnnkit.graph.graph import Graph, Node
@@ -53,7 +53,7 @@ def test_logits_have_the_bits_of_the_golden_vectors(name: str, count: int) -> No
     tensors = architecture.initial_parameters(5)
     images = np.random.default_rng(0).integers(0, 256, (count, *architecture.input), np.uint8)
     expected = plain_logits(architecture, tensors, images)
-    golden = exact_logits(Weights(architecture, tensors), images)
+    golden = exact_logits(Weights.of(architecture, tensors), images)
     assert golden.tobytes() == expected.tobytes()
     found = evaluate(build(architecture, tensors), {INPUT: images})
     assert found["logits"].tobytes() == expected.tobytes()
@@ -112,7 +112,7 @@ REFUSED: dict[str, tuple[Graph, str]] = {
     "a branch": (
         stack(lambda net, y: net("Add", net("Relu", y), y)), "takes a value that another node",
     ),
-    "the end": (stack(), "the graph: ends where a Gemm should be"),
+    "the end": (stack(), "the network: ends where a Gemm should be"),
 }  # fmt: skip
 
 

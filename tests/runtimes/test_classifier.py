@@ -19,7 +19,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.classifier import Classifier
-from cnnkit.runtimes.model import Prediction
+from cnnkit.runtimes.prediction import Prediction
 
 
 @pytest.fixture(scope="module")

@@ -243,7 +243,9 @@ def test_a_custom_network_trains_exports_and_predicts(
     right = (cnnkit.load(run)(data.test.images).label == data.test.labels).mean()
     assert right == document["test_accuracy"]
     with torch.inference_mode():
-        expected = network_from(weights)(torch.from_numpy(data.test.images) * PIXEL_SCALE).numpy()
+        expected = network_from(weights.graph)(
+            torch.from_numpy(data.test.images) * PIXEL_SCALE
+        ).numpy()
     for name, file in (("onnx", "net.onnx"), ("torchscript", "net.pt")):
         assert export(weights, name, tmp_path / file, Options(data)).passed
     found = cnnkit.load(tmp_path / "net.onnx")(data.test.images)

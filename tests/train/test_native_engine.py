@@ -246,9 +246,11 @@ def test_an_architecture_beyond_the_engine_is_refused_by_name(
 
 def test_predictions_are_those_of_pytorch(trained: Weights, mnist: Dataset) -> None:
     images = mnist.test.images
-    found = network(trained)(images)
+    found = network(trained.graph)(images)
     with torch.inference_mode():
-        logits = network_from(trained).logits(torch.from_numpy(images) * np.float32(PIXEL_SCALE))
+        logits = network_from(trained.graph).logits(
+            torch.from_numpy(images) * np.float32(PIXEL_SCALE)
+        )
     np.testing.assert_allclose(found.logits, logits.numpy(), rtol=0, atol=2e-5)
     np.testing.assert_allclose(
         found.probabilities, torch.softmax(logits, 1).numpy(), rtol=0, atol=2e-6

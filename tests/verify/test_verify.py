@@ -21,7 +21,7 @@ from cnnkit.graph.weights import Weights
 from cnnkit.metrics import mcnemar_p, paired_interval
 from cnnkit.runtimes.isolated import images_of, plan_batches, run_batches
 from cnnkit.runtimes.loader import open_model
-from cnnkit.runtimes.model import Prediction
+from cnnkit.runtimes.prediction import Prediction
 from cnnkit.verify.comparison import compare
 from cnnkit.verify.report import make_report
 from cnnkit.verify.run import reference_logits, verify
@@ -116,7 +116,9 @@ def test_other_weights_than_the_artefacts_own_are_not_verified(
     artefacts: dict[str, Path], trained: Weights, few: Dataset
 ) -> None:
     fresh = trained.architecture.initial_parameters(5)
-    report = verify([artefacts["onnx"]], replace(trained, tensors=fresh), few)[0]
+    report = verify(
+        [artefacts["onnx"]], Weights.of(trained.architecture, fresh, trained.metadata), few
+    )[0]
     failed = {check.claim for check in report.checks if not check.passed}
     assert {"it holds exactly these weights", "every label is the reference's"} <= failed
 
@@ -134,7 +136,9 @@ def test_without_its_run_the_verb_asks_for_the_weights(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    other = replace(trained, tensors=trained.architecture.initial_parameters(1))
+    other = Weights.of(
+        trained.architecture, trained.architecture.initial_parameters(1), trained.metadata
+    )
     write_weights(tmp_path / "runs" / "train" / "other" / "weights.safetensors", other)
     (tmp_path / "runs" / "train" / "broken").mkdir()
     (tmp_path / "runs" / "train" / "broken" / "weights.safetensors").write_bytes(b"nothing")

@@ -25,6 +25,7 @@ from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import match
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
 
@@ -60,8 +61,9 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
     """Return a C99 source and its header, which the source includes by its name.
 
     Raises:
-        InputError: the name is not one that an #include can hold.
+        InputError: the network is not of the family, or the name not one that an #include can hold.
     """
+    match(weights.graph, problem="the format c cannot hold")
     return _write(describe(weights, options), weights, options.stem)
 
 
@@ -88,7 +90,7 @@ def read_c(path: Path) -> Source:
         if values.dtype != np.float32 or values.size != np.prod(shape, dtype=np.int64):
             raise InputError(path, f"holds no parameter {name} of {list(shape)}", EXPORT_AGAIN)
         tensors[name] = values.reshape(shape)
-    weights = Weights(architecture, tensors, metadata)
+    weights = Weights.of(architecture, tensors, metadata)
     check_held(path, metadata, weights.sha256, EXPORT_AGAIN)
     if _write(metadata, weights, path.stem) != files:
         raise InputError(

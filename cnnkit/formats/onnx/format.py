@@ -42,9 +42,9 @@ def _read_metadata(path: Path) -> dict[str, Any]:
 
 
 def _read_weights(path: Path) -> Weights:
-    from cnnkit.formats.onnx.convnet import read_convnet
+    from cnnkit.formats.onnx.weights import read_weights
 
-    return read_convnet(path)
+    return read_weights(path)
 
 
 def _write(weights: Weights, options: Options) -> dict[str, bytes]:

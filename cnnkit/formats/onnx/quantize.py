@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.description import describe
-from cnnkit.formats.golden import choose, exact_logits, vectors
+from cnnkit.formats.golden_vectors import choose, exact_logits, vectors
 from cnnkit.formats.onnx.session import open_session
 from cnnkit.formats.onnx.writer import set_metadata, write_onnx
 from cnnkit.formats.options import Options
@@ -186,11 +186,11 @@ def _advice_known() -> Iterator[None]:
 
 def _calibration(weights: Weights, options: Options) -> NDArray[Any]:
     images = options.dataset.train.images[:CALIBRATION]
-    if images.shape[1:] != weights.architecture.input or not len(images):
+    if images.shape[1:] != weights.size or not len(images):
         raise InputError(
             options.dataset.name,
             f"has training images of {list(images.shape[1:])}; "
-            f"the network takes {list(weights.architecture.input)}",
+            f"the network takes {list(weights.size)}",
             "choose the data that the network was trained for",
         )
     return _feed(options, images)

@@ -21,6 +21,7 @@ from cnnkit.formats import contract
 from cnnkit.formats.checkpoint import write_weights
 from cnnkit.formats.description import describe
 from cnnkit.formats.options import Options
+from cnnkit.graph.convnet import match
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
 from cnnkit.system.subprocesses import exchange_folder, last_words, run_module
@@ -47,9 +48,11 @@ def write_archive(
         edit: returns what a part shall contain, given its name and content; None leaves it out.
 
     Raises:
+        InputError: the network is not of the family.
         MissingError: PyTorch is not installed.
         StorageError: there is no room for temporary files.
     """
+    match(weights.graph, problem=f"the format {form} cannot hold")
     require_torch(f"writing {NAMES[form]}")
     with exchange_folder() as folder:
         source, archive = folder / "weights.safetensors", folder / "archive"

@@ -20,8 +20,9 @@ def _detect_pt2(start: Start) -> bool:
 
 def _detect_torchscript(start: Start) -> bool:
     """Tell whether a zip archive may be TorchScript's: any other than a pickle, damaged or not."""
-    is_pickle = "data.pkl" in start.parts and "constants.pkl" not in start.parts
-    return start.head.startswith(b"PK") and not is_pickle
+    if not start.head.startswith(b"PK"):
+        return False
+    return "data.pkl" not in start.parts or "constants.pkl" in start.parts
 
 
 def _read_torchscript(path: Path) -> dict[str, Any]:
