@@ -16,12 +16,18 @@ from cnnkit.formats.contract import CONTRACT_VERSION, MARK, QUANTISATION, signat
 from cnnkit.formats.golden import KEY, Golden
 from cnnkit.formats.golden_vectors import choose, vectors
 from cnnkit.formats.options import Options
+from cnnkit.graph.convnet import match
 from cnnkit.graph.preprocessing import RECIPES, Preprocessing
 from cnnkit.graph.weights import Weights
 
 
 def describe(weights: Weights, options: Options) -> dict[str, Any]:
-    """Return the metadata of an artefact, with golden vectors of the test images."""
+    """Return the metadata of an artefact, with golden vectors of the test images.
+
+    Raises:
+        InputError: the network is not of the family; the node is named.
+    """
+    match(weights.graph, problem="an artefact's metadata cannot describe")
     return metadata(weights, vectors(weights, choose(options.dataset.test)), options.input)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.corruptions import DAMAGES
+from support.graph_cases import late_relu
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
@@ -15,6 +16,12 @@ from cnnkit.formats.registry import FORMATS, TABLE, find_format
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.loader import RUNTIMES
 
+NODE, REASON = "has the node Relu late", "it follows the logits. Run it in ONNX Runtime"
+DECLINES = {
+    **{name: f"the format {name} cannot hold" for name in ("c", "torchscript", "pt2")},
+    **dict.fromkeys(("onnx", "onnx-fused", "onnx-int8"), "an artefact's metadata cannot describe"),
+    "weights": "a weights file cannot hold",
+}
 # Needs cnnkit's library for ONNX Runtime: tests/formats/test_onnx_fused.py.
 WRITTEN_HERE = sorted(TABLE.keys() - {"onnx-fused"})
 
@@ -37,6 +44,14 @@ def test_a_row_recognises_and_reads_what_it_writes(
     assert detect(path) == ("onnx" if name.startswith("onnx") else name)
     assert row.read_metadata(path) == read_contract(path)
     assert read_contract(path)["cnnkit.weights_sha256"] == trained.sha256
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_network_that_a_format_cannot_hold_is_refused_by_its_node(
+    name: str, few: Dataset
+) -> None:
+    with pytest.raises(InputError, match=rf"^the network: {NODE}.*{DECLINES[name]}: {REASON}"):
+        TABLE[name].write(Weights(late_relu()), Options(few))
 
 
 @pytest.mark.parametrize("name", ["c", "onnx", "weights"])

@@ -22,6 +22,7 @@ def write_onnx_fused(weights: Weights, options: Options) -> dict[str, bytes]:
         InputError: as `write_onnx`.
         MissingError: the onnx package is not installed, or the operator's library was not built.
     """
+    metadata = describe(weights, options)
     ort_custom_ops()  # without it, nothing here could prove the file
     graph = fuse_convolutions(with_contract(weights.graph, options.input))
-    return {".fused.onnx": serialise(graph, describe(weights, options), options)}
+    return {".fused.onnx": serialise(graph, metadata, options)}

@@ -28,8 +28,8 @@ def write_onnx(weights: Weights, options: Options) -> dict[str, bytes]:
         InputError: the opset is unknown, or too old for these operators.
         MissingError: the onnx package is not installed.
     """
-    graph = with_contract(weights.graph, options.input)
-    return {".onnx": serialise(graph, describe(weights, options), options)}
+    metadata = describe(weights, options)
+    return {".onnx": serialise(with_contract(weights.graph, options.input), metadata, options)}
 
 
 def serialise(graph: Graph, metadata: dict[str, Any], options: Options) -> bytes:
