@@ -35,6 +35,17 @@ class Convnet(NamedTuple):
     tensors: dict[str, NDArray[np.float32]]
 
 
+def image_size(graph: Graph, source: object = "the network") -> tuple[int, int, int]:
+    """Return C, H, W of the only input, or raise InputError."""
+    if len(graph.inputs) != 1:
+        raise InputError(source, f"has {len(graph.inputs)} inputs, not one of images", REMEDY)
+    (images,) = graph.inputs.values()
+    sizes = images.shape[1:]
+    if len(sizes) != 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise InputError(source, "does not say how large its images are", REMEDY)
+    return int(sizes[0]), int(sizes[1]), int(sizes[2])
+
+
 class Match:
     """A position in a graph: the value that the nodes up to here have computed.
 
@@ -50,13 +61,8 @@ class Match:
         for node in graph.nodes:
             for name in {*node.inputs}:
                 self.consumers.setdefault(name, []).append(node)
-        if len(graph.inputs) != 1:
-            raise InputError(source, f"has {len(graph.inputs)} inputs, not one of images", REMEDY)
+        self.input = image_size(graph, source)
         ((self.value, self.type),) = graph.inputs.items()
-        sizes = self.type.shape[1:]
-        if len(sizes) != 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise InputError(source, "does not say how large its images are", REMEDY)
-        self.input = (int(sizes[0]), int(sizes[1]), int(sizes[2]))
 
     def read(self) -> Convnet:
         """Return the network with its parameters under their own names."""

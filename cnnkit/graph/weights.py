@@ -16,9 +16,8 @@ from cnnkit.errors import InputError
 from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import build, match
-from cnnkit.graph.convnet_match import Convnet
+from cnnkit.graph.convnet_match import Convnet, image_size
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.shapes import infer_types
 
 
 @dataclass(frozen=True)
@@ -77,16 +76,9 @@ class Weights:
     @property
     def size(self) -> tuple[int, int, int]:
         """C, H, W of an image."""
-        (images,) = self.graph.inputs.values()
-        channels, height, width = map(int, images.shape[1:])
-        return channels, height, width
-
-    @cached_property
-    def classes(self) -> int:
-        """K, of the first output [N, K]."""
-        return int(infer_types(self.graph)[self.graph.outputs[0]].shape[1])
+        return image_size(self.graph)
 
     @property
     def names(self) -> list[str]:
         """The K class labels; the class numbers where none are known."""
-        return list(self.metadata.get("names") or map(str, range(self.classes)))
+        return list(self.metadata.get("names") or map(str, range(self.architecture.classes)))
