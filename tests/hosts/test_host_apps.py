@@ -127,7 +127,7 @@ def test_an_overflow_of_the_stack_stops_the_firmware(copied: Callable[[str], Pat
     assert "the processor stopped: a fault" in done.stderr
 
 
-@pytest.mark.parametrize("memory", ["FLASH=128K", "RAM=64K"])
+@pytest.mark.parametrize("memory", ["FLASH=128K", "RAM=48K"])
 def test_firmware_that_does_not_fit_the_board_does_not_link(
     copied: Callable[[str], Path], memory: str
 ) -> None:
