@@ -140,7 +140,7 @@ def test_source_and_header_of_two_exports_are_refused(
 def test_class_names_of_any_length_and_letters_compile(tmp_path: Path) -> None:
     names = ['it\'s "this"?', "é" * 3000, "a" * 4096, "b" * 4095]
     architecture = Architecture((1, 6, 7), (), len(names))
-    weights = Weights(architecture, architecture.initial_parameters(5), {"names": names})
+    weights = Weights.of(architecture, architecture.initial_parameters(5), {"names": names})
     images = np.random.default_rng(1).integers(0, 256, (16, 1, 6, 7), np.uint8)
     write(tmp_path, weights, "net", images)
     (tmp_path / "main.c").write_text(
@@ -155,7 +155,7 @@ def test_class_names_of_any_length_and_letters_compile(tmp_path: Path) -> None:
 
 def test_a_network_that_needs_more_stack_than_programs_have_is_refused(tmp_path: Path) -> None:
     architecture = Architecture((1, 128, 128), (Block(4), Block(512)), 10)
-    weights = Weights(architecture, architecture.initial_parameters(5))
+    weights = Weights.of(architecture, architecture.initial_parameters(5))
     split = Split(np.zeros((16, 1, 128, 128), np.uint8), np.zeros(16, np.int64))
     data = Dataset("noise", split, split, (), {}, "")
     with pytest.raises(InputError, match=r"big\.c: would need [\d,]+ bytes of stack"):

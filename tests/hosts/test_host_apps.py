@@ -65,7 +65,7 @@ def other_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("other size")
     architecture = Architecture((1, 32, 20), (Block(64), Block(64)), 3)
     names = ["pear", "größte Birne", "100% plum: ripe"]
-    weights = Weights(architecture, architecture.initial_parameters(5), {"names": names})
+    weights = Weights.of(architecture, architecture.initial_parameters(5), {"names": names})
     images = np.random.default_rng(1).integers(0, 256, (20, 1, 32, 20), np.uint8)
     split = Split(images, np.arange(20) % 3)
     data = Dataset("noise", split, split, tuple(names), {}, "")
