@@ -59,8 +59,9 @@ class Format:
         detect: tells by its start whether a file is of this format, or of one of those that
             follow in the same container.
         read_metadata: returns a file's metadata as JSON values; nothing is run.
-        read_weights: returns the network in a file, for cnnkit's own engine.
-        write: returns the content of every file of the artefact by its suffix, the main file first.
+        read_weights: returns the network in a file as a graph, for cnnkit's own engines.
+        write: returns the content of every file of the artefact by its suffix, the main file first;
+            raises InputError with the name of a node that the format cannot hold.
         choices: the options of `cnnkit export` that have a meaning for it.
         quantised: its parameters are rounded, so that accuracy counts instead of labels.
         declared: what its runtime knows of the contract's types and shapes, by name.

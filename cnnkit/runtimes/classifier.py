@@ -96,7 +96,7 @@ def load(
 
     Args:
         path: the file; its format is decided by its content. ONNX files of others are taken too,
-            if they are a Conv-ReLU-MaxPool stack.
+            if they are a Conv-ReLU-MaxPool stack, with batch normalisation or without.
         threads: how many a call may use.
         runtime: "cnnkit", its own engine; or "onnxruntime" or "torch", what the users of an
             exported file have, which takes raw pixels [N, C, H, W] only.
