@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support.graph_cases import STACK, Net, convnet, late_relu, resnet_block
 
+import cnnkit
 from cnnkit import _core
 from cnnkit.bench.measure.native_flop import VECTOR_ISAS
 from cnnkit.errors import InputError
-from cnnkit.graph.architecture import Architecture
+from cnnkit.formats.onnx.model import to_model
+from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.reference import evaluate
 from cnnkit.ops import isa
@@ -106,12 +109,17 @@ def test_the_way_through_the_graph_changes_no_bit(architecture: Architecture) ->
         assert one.tobytes() == other.tobytes()
 
 
-def test_batch_normalisation_is_folded_for_the_engine() -> None:
+def test_batch_normalisation_is_folded_for_the_engine(tmp_path: Path) -> None:
     graph = normalised()
     images = np.random.default_rng(1).random((5, 3, 12, 10), np.float32)
     (expected,) = evaluate(graph, {"x": images}).values()
     found = open_engine(graph)(images)[0]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    (tmp_path / "net.onnx").write_bytes(to_model(graph, 17).SerializeToString())
+    model = cnnkit.load(tmp_path / "net.onnx")
+    assert model(images).logits.tobytes() == found.tobytes()
+    assert model.architecture == Architecture((3, 12, 10), (Block(8, 3, 1, 2),), 5)
+    assert model.names == list("01234")
 
 
 def test_the_passes_leave_a_network_of_the_family_alone() -> None:
