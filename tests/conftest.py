@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.shared import made_once
-from support.slow import SLOW, SLOW_FIXTURES
+from support.slow import SLOW_FILES, SLOW_FIXTURES, SLOW_TESTS
 
 from cnnkit.cli import main
 from cnnkit.data.dataset import Dataset, Split, load_dataset
@@ -30,13 +30,20 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes long, and begin with its files: at the end no worker waits for another."""
+    """Mark what takes long, and begin with its files: at the end no process waits for another."""
     for item in items:
         needed = set(getattr(item, "fixturenames", ()))
-        if item.nodeid.startswith(SLOW) or needed & SLOW_FIXTURES:
+        if item.nodeid.startswith(SLOW_FILES + SLOW_TESTS) or needed & SLOW_FIXTURES:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+
+    def place(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0]
+        if file in SLOW_FILES:
+            return SLOW_FILES.index(file)
+        return len(SLOW_FILES) + (item.path not in slow)
+
+    items.sort(key=place)
 
 
 @dataclass(frozen=True)
