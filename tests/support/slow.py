@@ -15,7 +15,7 @@ SLOW_FILES = (
     "tests/reproduce/test_reproduce.py",  # trains every run of the paper, once more in PyTorch
     "tests/train/test_distributed.py",  # each training is three processes that import PyTorch
     "tests/train/test_resume.py",  # trainings that are killed, each in a process of its own
-    "tests/cli/test_readme.py",  # README's commands as they stand, torchrun among them
+    "tests/cli/test_readme.py",  # README's commands as they stand
     "tests/hosts/test_embedding.py",  # builds and checks host apps
     "tests/export/test_reference.py",  # the default training with its 30 epochs
     "tests/formats/test_pt2.py",  # torch.export in processes of their own
