@@ -37,8 +37,10 @@ class Network(nn.Module):
             )
         classes, features = shapes["linear.weight"]
         self.linear = nn.Linear(features, classes, device="meta")
-        self.to_empty(device="cpu")  # from "meta", where PyTorch skips its initialisation
-        self.load_arrays(self.architecture.initial_parameters(seed))
+        # In place of those on "meta", where PyTorch skips its initialisation. `to_empty` would do,
+        # but takes most of a second the first time: it imports SymPy.
+        start = self.architecture.initial_parameters(seed)
+        self.load_state_dict({k: torch.tensor(v) for k, v in start.items()}, assign=True)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the scores before softmax, float32 [N, K], of images float32 [N, C, H, W]."""

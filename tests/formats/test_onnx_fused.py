@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -23,15 +24,24 @@ from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
 from cnnkit.ops.ort_op import LIBRARY, ort_custom_ops
 from cnnkit.runtimes.loader import open_model
+from cnnkit.system.files import sha256, write_bytes
 
 SOURCES = Path(__file__).parents[2]
 HEADERS = "@siteed/sherpa-onnx.rn"  # a package that carries ONNX Runtime's C++ headers
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The operators, built as the README says, with headers from npm."""
-    work = tmp_path_factory.mktemp("ort-ops")
+def fingerprint() -> str:
+    """Return a digest of all that decides what the build gives."""
+    compiler = os.environ.get("CXX", "c++")
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
+    files = [file for file in sorted((SOURCES / "csrc").rglob("*")) if file.is_file()]
+    parts = [file.read_bytes() for file in (SOURCES / "CMakeLists.txt", *files)]
+    names = [str(file.relative_to(SOURCES)) for file in files]
+    return sha256(repr((compiler, version, os.environ.get("CXXFLAGS"), names, parts)).encode())
+
+
+def build(work: Path) -> Path:
+    """Build the operators as the README says, with headers from npm."""
 
     def run(*words: object) -> None:
         done = subprocess.run(
@@ -46,6 +56,19 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("cmake", "-S", SOURCES, "-B", work / "build", *options)
     run("cmake", "--build", work / "build", "-j", 2, "--target", "cnnkit_ort_ops")
     return work / "build" / "cnnkit_ort_ops.so"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """The operators, built again only after a change: that takes as long as the extension does."""
+    work = tmp_path_factory.mktemp("ort-ops")
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)  # -p no:cacheprovider
+    kept = (cache.mkdir("ort-ops") if cache else work) / f"{fingerprint()}.so"
+    if not kept.exists():
+        for older in kept.parent.glob("*.so"):
+            older.unlink()
+        write_bytes(kept, build(work).read_bytes())
+    return kept
 
 
 @pytest.fixture

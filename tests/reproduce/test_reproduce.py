@@ -56,11 +56,11 @@ reproduce(ReproduceConfig(data=data, output=output, epochs=6, engine="native"))
 
 @pytest.fixture(scope="module")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Path:
-    """An IDX folder with 320 training and 200 test images."""
+    """An IDX folder with 160 training and 100 test images."""
     folder = tmp_path_factory.mktemp("tiny-mnist")
     arrays = (
-        *(mnist.train.images[:320, 0], mnist.train.labels[:320].astype(np.uint8)),
-        *(mnist.test.images[:200, 0], mnist.test.labels[:200].astype(np.uint8)),
+        *(mnist.train.images[:160, 0], mnist.train.labels[:160].astype(np.uint8)),
+        *(mnist.test.images[:100, 0], mnist.test.labels[:100].astype(np.uint8)),
     )
     for name, array in zip(FILES, arrays, strict=True):
         write_idx(folder / name, array)
