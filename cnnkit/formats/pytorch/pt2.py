@@ -13,9 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cnnkit.errors import InputError, MissingError
+from cnnkit.errors import MissingError
 from cnnkit.formats.options import Options
-from cnnkit.formats.pytorch.archive import ROOT, metadata_texts, pack, read_parts, write_archive
+from cnnkit.formats.pytorch.archive import (
+    ROOT,
+    could_run_code,
+    metadata_texts,
+    pack,
+    read_parts,
+    write_archive,
+)
 from cnnkit.graph.weights import Weights
 
 PROGRAM = f"{ROOT}/models/model.json"
@@ -79,11 +86,7 @@ def read_pt2(path: Path) -> tuple[dict[str, str], bytes]:
         return texts, b""  # the contract's reader says that it is not ours
     danger = _danger(parts)
     if danger:
-        raise InputError(
-            path,
-            f"could run code when it is loaded ({danger}), so cnnkit never loads it",
-            "export it again",
-        )
+        raise could_run_code(path, danger)
     return texts, pack(parts)
 
 
