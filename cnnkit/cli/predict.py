@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def predict(
     model: Annotated[Path, typer.Argument(help="A run, a weights file or an exported file.")],
-    images: Annotated[list[Path], typer.Argument(help="Pictures, such as PNG or JPEG files.")],
+    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, WebP, GIF, BMP or TIFF files.")],
     top: Annotated[int, typer.Option(min=1, help="Number of classes to print.")] = 3,
     show: Annotated[
         bool, typer.Option("--show", help="Print the network's input as text.")

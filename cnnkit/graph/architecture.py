@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 
 PIXEL_SCALE = 1.0 / 255.0  # raw uint8 pixels to [0, 1], the only preprocessing there is
+LARGEST_FEATURES = 2**28  # before pooling, 1 GiB: a small file must not take all memory
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,13 @@ class Architecture:
         for block in self.blocks:
             _, height, width = shapes[-1]
             grow = 2 * block.padding - block.kernel + 1
+            values = block.channels * (height + grow) * (width + grow)
+            if min(height, width) + grow > 0 and values > LARGEST_FEATURES:
+                raise InputError(
+                    f"block {len(shapes)} {block}",
+                    f"computes {values:,} values for each image, more than {LARGEST_FEATURES:,}",
+                    "use smaller images, fewer channels or a smaller padding",
+                )
             pooled = ((height + grow) // block.pool, (width + grow) // block.pool)
             if min(pooled) < 1:
                 raise InputError(

@@ -27,6 +27,7 @@ from cnnkit.formats.pytorch.scripted_code import code_parts, expected_code
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.weights import Weights
 
+KIND = "a TorchScript archive"
 OBJECTS, CONSTANTS = f"{ROOT}/data.pkl", f"{ROOT}/constants.pkl"
 EMPTY_TUPLE = b"\x80\x02)."  # our code has no constants
 # Every part of an archive of ours: those of fixed content, and the others; a weight is its bare
@@ -79,13 +80,11 @@ def read_torchscript(path: Path) -> tuple[dict[str, str], bytes]:
         StorageError: the file cannot be read.
         InputError: it is damaged, not a TorchScript archive of ours, or holds other code.
     """
-    parts = read_parts(path, "a TorchScript archive", "/code/")
+    parts = read_parts(path, KIND, "/code/")
     texts = metadata_texts(path, parts)
     if contract.MARK not in texts:
         return texts, b""  # the contract's reader says that it is not ours
-    architecture = contract.architecture(
-        path, contract.decode(path, texts, "a TorchScript archive")
-    )
+    architecture = contract.architecture(path, contract.decode(path, texts, KIND))
     danger = _danger(parts, architecture)
     if danger:
         raise could_run_code(path, danger)

@@ -10,6 +10,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # some others run programs
+
 
 def open_model(path: str) -> tuple[onnxruntime.InferenceSession, dict]:
     """Return a session and the model's metadata: `names`, `imgsz`, `channels` and more."""
@@ -46,7 +48,7 @@ def self_test(session: onnxruntime.InferenceSession, metadata: dict) -> str:
 
 def read_picture(path: str, height: int, width: int) -> np.ndarray:
     """Return a grey picture as uint8 [1, H, W]; for MNIST a white digit on black."""
-    with Image.open(path) as picture:
+    with Image.open(path, formats=FORMATS) as picture:
         if picture.size != (width, height):
             raise ValueError(f"is {picture.width}x{picture.height}, not {width}x{height} pixels")
         return np.asarray(picture.convert("L"), dtype=np.uint8)[None]
