@@ -143,7 +143,8 @@ def bench(
     else:
         show(results, changes)
         if drift:
-            stdout().print(str(drift), highlight=False)
+            for row in str(drift).split("\n"):
+                stdout().print(row)
     if results.wrong:
         raise VerdictError(
             ", ".join(results.wrong), "cnnkit's own output is wrong or missing", "report it"

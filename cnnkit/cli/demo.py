@@ -17,7 +17,9 @@ def demo(
             help="A run, a weights file or an exported file; the newest run by default."
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, help="Port to listen on; 0 picks a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8000,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
     ] = True,

@@ -63,7 +63,7 @@ def show_runtimes(model: Path, json: bool) -> None:
         marks = {True: "✓", False: "✗", None: "?"}
         for r in results:
             line = f"{marks[r.loads]} {r.runtime}  [{r.basis}]  {r.reason}"
-            stdout().print(line, soft_wrap=True, markup=False)
+            stdout().print(line, soft_wrap=True)
     if failed:
         raise VerdictError(
             model,
@@ -87,9 +87,9 @@ def fix_model(model: Path, opset: int, output: Path | None, json: bool) -> None:
         emit_json("doctor", {**facts, **written})
     elif fixed.changes:
         text = f"{target}: {', '.join(fixed.changes)}; outputs differ by {fixed.difference:.1e}"
-        stdout().print(text, soft_wrap=True, markup=False)
+        stdout().print(text, soft_wrap=True)
     else:
-        stdout().print(f"{model}: nothing to change", soft_wrap=True, markup=False)
+        stdout().print(f"{model}: nothing to change", soft_wrap=True)
 
 
 def show_machine(json: bool) -> None:
@@ -102,7 +102,7 @@ def show_machine(json: bool) -> None:
     else:
         console = stdout()
         for title, text in lines(found):
-            console.print(f"{title:<14}{text}", soft_wrap=True, markup=False)
+            console.print(f"{title:<14}{text}", soft_wrap=True)
     found.check()
 
 

@@ -53,7 +53,7 @@ def evaluate(
         return
     show(opened, test.name, result)
     for path in pictures:
-        stderr(quiet).print(f"wrote the confusion matrix to {path}", markup=False, soft_wrap=True)
+        stderr(quiet).print(f"wrote the confusion matrix to {path}", soft_wrap=True)
 
 
 def show(model: Model, dataset: str, result: Evaluation) -> None:
@@ -61,8 +61,9 @@ def show(model: Model, dataset: str, result: Evaluation) -> None:
     console = stdout()
     images = int(result.confusion.sum())
     about = f"{model.path} in {model.runtime}, {dataset}: {images:,} test images"
-    console.print(about, markup=False, soft_wrap=True)
-    console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} correct)\n")
+    console.print(about, soft_wrap=True)
+    console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} correct)")
+    console.print()
     scores = Table("class", box=None, pad_edge=False)
     for title in ("precision", "recall", "F1", "support"):
         scores.add_column(title, justify="right")

@@ -53,9 +53,10 @@ def tabulate(predictions: list[PicturePrediction], show: bool) -> None:
     console = stdout()
     if show:
         for found in predictions:
-            console.print(f"{found.path}\n{sketch(found.seen)}\n", markup=False, soft_wrap=True)
+            for row in (str(found.path), *sketch(found.seen).split("\n"), ""):
+                console.print(row, soft_wrap=True)
     width = max((len(str(found.path)) for found in predictions), default=0)
     for found in predictions:
         cells = [f"{name} {probability:.1%}" for name, probability in found.top]
         row = "".join(f"  {cell:<12}" for cell in cells)
-        console.print(f"{found.path!s:<{width}}{row}".rstrip(), markup=False, soft_wrap=True)
+        console.print(f"{found.path!s:<{width}}{row}".rstrip(), soft_wrap=True)

@@ -10,6 +10,7 @@ import typer
 from cnnkit.cli.options import DataOption, JsonOption, QuietOption
 from cnnkit.cli.output import emit_json, fail, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED
+from cnnkit.system.terminal import line
 
 if TYPE_CHECKING:
     from cnnkit.reproduce.findings import Findings
@@ -67,7 +68,7 @@ def show(findings: Findings) -> None:
         table.add_column(title, overflow="fold")
     for claim in findings.claims:
         style = STYLES[claim.verdict]
-        table.add_row(claim.claim, claim.ours, f"[{style}]{claim.verdict}[/{style}]")
+        table.add_row(claim.claim, claim.ours, line((claim.verdict, style)))
     console, best = stdout(), findings.selection.best
     console.print(table)
     console.print(f"{len(findings.claims)} published statements: {findings.summary}")

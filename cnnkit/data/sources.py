@@ -147,7 +147,8 @@ def convert_csv(
             raise ValueError(f"it is larger than {LARGEST_CSV:,} bytes")
         task = progress.add_task(f"converting {csv}", total=member.file_size)
         with archive.open(member) as lines:
-            lines.readline(LONGEST_HEADING)
+            if not lines.readline(LONGEST_HEADING):
+                raise ValueError("it is empty")
             while line := lines.readline(LONGEST_LINE):
                 rows += bytes([values[text] for text in line.strip().split(b",")])
                 progress.advance(task, len(line))

