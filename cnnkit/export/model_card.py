@@ -24,7 +24,9 @@ from cnnkit.verify.comparison import Agreement
 from cnnkit.verify.report import Report
 
 # What has a meaning inside a line of GitHub's Markdown; "_" has none within a word.
-MARKUP = re.compile(r"[\\`*\[\]<>&|~$@]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE)
+MARKUP = re.compile(
+    r"[\\`*<>&|~$@]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE
+)
 
 
 def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: Options) -> str:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 
 PIXEL_SCALE = 1.0 / 255.0  # raw uint8 pixels to [0, 1], the only preprocessing there is
-LARGEST_FEATURES = 2**28  # before pooling, 1 GiB: a small file must not take all memory
+# Values of an image and of a block before pooling: a small file must not take all memory.
+LARGEST_INPUT, LARGEST_FEATURES = 2**24, 2**28
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class Architecture:
 
     def feature_shapes(self) -> list[tuple[int, int, int]]:
         """Return (C, H, W) of the input and after every block."""
+        if math.prod(self.input) > LARGEST_INPUT:
+            raise InputError(
+                f"input {self.input}",
+                f"has more than {LARGEST_INPUT:,} values",
+                "use smaller images",
+            )
         shapes = [self.input]
         for block in self.blocks:
             _, height, width = shapes[-1]

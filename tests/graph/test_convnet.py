@@ -151,3 +151,16 @@ def test_other_scales_and_heads_are_refused() -> None:
 def test_the_error_names_the_file_that_it_is_told_of() -> None:
     with pytest.raises(InputError, match=r"^net\.onnx: ends where a Gemm should be"):
         match(stack(), "net.onnx")
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        Architecture((1, 8, 8), (Block(1, 1, 10_000, 20_000),), 2),
+        Architecture((1, 8, 8), (Block(4), Block(2**26, 1, 0, 4)), 2),
+        Architecture((1, 10_000, 10_000), (Block(1, 1, 0, 10_000),), 2),
+    ],
+)
+def test_a_small_file_cannot_ask_for_all_memory(architecture: Architecture) -> None:
+    with pytest.raises(InputError, match=r"values.* more than|has more than"):
+        Architecture.from_json(architecture.to_json(), "x")
