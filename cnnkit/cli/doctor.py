@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnkit.cli.options import JsonOption
+from cnnkit.cli.options import JsonOption, file_argument, file_option
 from cnnkit.cli.output import emit_json, stdout
 from cnnkit.errors import InputError, VerdictError
 
@@ -18,16 +18,14 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    model: Annotated[
-        Path | None, typer.Argument(help="An exported file, or any ONNX file.")
-    ] = None,
+    model: Annotated[Path | None, file_argument(help="An exported file, or any ONNX file.")] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Rewrite an ONNX file so that more runtimes load it.")
     ] = False,
     opset: Annotated[int, typer.Option(help="With --fix: convert newer opsets to this one.")] = 17,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="With --fix: default is MODEL's name with .fixed."),
+        file_option("--output", "-o", help="With --fix: default is MODEL's name with .fixed."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, NearTiesOption, QuietOption
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    NearTiesOption,
+    QuietOption,
+    file_argument,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.formats.registry import FORMATS
 
@@ -15,7 +23,7 @@ from cnnkit.formats.registry import FORMATS
 def export(
     weights: Annotated[
         Path | None,
-        typer.Argument(help="A weights file or a run folder; the newest run by default."),
+        file_argument(help="A weights file or a run folder; the newest run by default."),
     ] = None,
     format: Annotated[
         str,
@@ -26,7 +34,7 @@ def export(
     ] = "onnx",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Default: named after data and format (mnist.onnx)."),
+        file_option("--output", "-o", help="Default: named after data and format (mnist.onnx)."),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,

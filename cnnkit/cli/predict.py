@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnkit.cli.options import JsonOption
+from cnnkit.cli.options import JsonOption, file_argument
 from cnnkit.cli.output import emit_json, fail, stdout
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A run, a weights file or an exported file.")],
-    images: Annotated[list[Path], typer.Argument(help="PNG, JPEG, WebP, GIF, BMP or TIFF files.")],
+    model: Annotated[Path, file_argument(help="A run, a weights file or an exported file.")],
+    images: Annotated[list[Path], file_argument(help="PNG, JPEG, WebP, GIF, BMP or TIFF files.")],
     top: Annotated[int, typer.Option(min=1, help="Number of classes to print.")] = 3,
     show: Annotated[
         bool, typer.Option("--show", help="Print the network's input as text.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnkit.cli.options import DataOption, JsonOption, QuietOption
+from cnnkit.cli.options import DataOption, JsonOption, QuietOption, file_option
 from cnnkit.cli.output import emit_json, fail, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED
 from cnnkit.system.terminal import line
@@ -26,7 +26,7 @@ def reproduce(
     data: DataOption = None,
     output: Annotated[
         Path | None,
-        typer.Option(
+        file_option(
             "--output",
             "-o",
             metavar="DIR",

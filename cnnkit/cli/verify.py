@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, NearTiesOption, QuietOption
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    NearTiesOption,
+    QuietOption,
+    file_argument,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.errors import VerdictError
 from cnnkit.system.terminal import line
@@ -20,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Exported files, weights files or runs.")],
+    files: Annotated[list[Path], file_argument(help="Exported files, weights files or runs.")],
     weights: Annotated[
         Path | None,
-        typer.Option(help="Weights to compare with; default: the run they were exported from."),
+        file_option(help="Weights to compare with; default: the run they were exported from."),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,

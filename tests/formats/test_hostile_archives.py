@@ -342,3 +342,12 @@ def test_a_picture_is_never_run_as_a_model(files: dict[str, bytes], tmp_path: Pa
     predictions, failed = predict(open_model(path), [path])
     assert not predictions
     assert "not a picture" in str(failed[path])
+
+
+@pytest.mark.parametrize(("form", "part"), [("torchscript", "code/x"), ("pt2", "archive_format")])
+def test_a_bomb_of_others_is_refused_by_name(tmp_path: Path, form: str, part: str) -> None:
+    path = tmp_path / form
+    parts = {f"archive/{part}": b"pt2", "archive/constants.pkl": bytes(200_000_000)}
+    path.write_bytes(repacked(parts, method=zipfile.ZIP_DEFLATED))
+    peak = peak_memory(lambda: assert_refused(path, "not one that cnnkit wrote"))
+    assert peak < 20_000_000

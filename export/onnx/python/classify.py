@@ -1,4 +1,4 @@
-"""Classify pictures of the network's size: `python classify.py mnist.onnx digit.png another.png`."""
+"""Classify pictures of the network's size: `python classify.py mnist.onnx a.png b.png`."""
 
 from __future__ import annotations
 
