@@ -16,10 +16,11 @@ import torch
 from support.corruptions import Damage, edit_archive
 
 from cnnkit.data.dataset import Dataset, Split
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, MissingError
 from cnnkit.evaluation.prediction import predict
 from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import Options
+from cnnkit.formats.pytorch import torchscript
 from cnnkit.formats.pytorch.archive import deprecation_known, pack
 from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.architecture import Architecture, Block
@@ -39,14 +40,17 @@ def network() -> Weights:
     return Weights(architecture, architecture.initial_parameters(5), {"names": ["a", "b", "c"]})
 
 
+def options(network: Weights) -> Options:
+    images = np.random.default_rng(0).integers(0, 256, (20, *network.architecture.input))
+    split = Split(images.astype(np.uint8), np.zeros(20, np.int64))
+    return Options(Dataset("own", split, split, ("a", "b", "c"), {}, "memory"))
+
+
 @pytest.fixture(scope="module")
 def files(network: Weights) -> dict[str, bytes]:
-    images = np.random.default_rng(0).integers(0, 256, (20, 1, 8, 8)).astype(np.uint8)
-    split = Split(images, np.zeros(20, np.int64))
-    data = Dataset("own", split, split, ("a", "b", "c"), {}, "memory")
-    names = ("torchscript", "pt2")
     return {
-        name: next(iter(FORMATS[name].write(network, Options(data)).values())) for name in names
+        name: next(iter(FORMATS[name].write(network, options(network)).values()))
+        for name in ("torchscript", "pt2")
     }
 
 
@@ -265,6 +269,29 @@ def test_every_reader_finds_the_same_parts_in_an_archive(
         assert damaged != content, what
         with pytest.raises(InputError, match=r"packed by another program|damaged archive"):
             open_model(path)
+
+
+def test_code_of_another_release_is_known_by_what_it_says(
+    files: dict[str, bytes], network: Weights, tmp_path: Path
+) -> None:
+    def reorder(code: bytes) -> bytes:
+        lines = code.split(b"\n")
+        start = next(i for i, line in enumerate(lines) if b"Final" in line)
+        lines[start : start + 2] = reversed(lines[start : start + 2])
+        return b"\n".join(lines).replace(b"hook : NoneType", b"hook : Optional[bool]")
+
+    path = tmp_path / "net.pt"
+    path.write_bytes(edit_archive(LINEAR, reorder)(files["torchscript"]))
+    assert open_model(path).weights_sha256 == network.sha256
+
+
+def test_unknown_code_of_a_new_release_is_not_exported(
+    network: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = b"class Classifier(Module):\n  new : int\n"
+    monkeypatch.setattr(torchscript, "write_archive", lambda *_: pack({MAIN: code}))
+    with pytest.raises(MissingError, match="writes other code than this cnnkit knows"):
+        torchscript.write_torchscript(network, options(network))
 
 
 def test_an_archive_by_another_system_is_the_same(

@@ -144,8 +144,7 @@ def deprecation_known() -> Iterator[None]:
 def _rewrite(
     archive: bytes, metadata: dict[str, object], edit: Callable[[str, bytes], bytes | None]
 ) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(archive)) as source:
-        edited = {name: edit(name, source.read(name)) for name in source.namelist()}
+    edited = {name: edit(name, content) for name, content in unpack(archive).items()}
     # serialization_id is a hash over the parts that are left out as well.
     parts = {
         name: content
@@ -153,6 +152,12 @@ def _rewrite(
         if content is not None and not name.endswith("serialization_id")
     }
     return pack({**parts, METADATA: json.dumps(contract.encode(metadata), indent=1).encode()})
+
+
+def unpack(archive: bytes) -> dict[str, bytes]:
+    """Return the content of every part of an archive that was written here."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        return {name: source.read(name) for name in source.namelist()}
 
 
 def pack(parts: Mapping[str, bytes], system: int | None = None) -> bytes:

@@ -137,7 +137,7 @@ Code = frozenset[tuple[str, str]]  # the name and the text of each part, without
 def code_parts(parts: Mapping[str, bytes]) -> Code:
     """Return the code in an archive, without the names that PyTorch counts up."""
     return frozenset(
-        (_without_counts(name), _without_counts(content.decode("ascii", "replace")))
+        (_as_one_release(name), _as_one_release(content.decode("ascii", "replace")))
         for name, content in parts.items()
         if name.startswith(FOLDER)
     )
@@ -161,7 +161,7 @@ def expected_code(architecture: Architecture) -> Code:
             (f"{MODULES}/pooling.py", POOL.substitute(pool=block.pool)),
             ("__torch__/torch/nn/functional.py", FUNCTIONAL),
         }
-    return frozenset((FOLDER + name, text) for name, text in found)
+    return frozenset((FOLDER + name, _as_one_release(text)) for name, text in found)
 
 
 def _forward(blocks: int) -> str:
@@ -181,10 +181,11 @@ def _items(line: str, count: int) -> str:
     return "".join(line.replace("$i", f'"{i}"') for i in range(count))
 
 
-def _without_counts(text: str) -> str:
-    """Drop the numbers of classes and values of one name, and what depends on PyTorch's release."""
+def _as_one_release(text: str) -> str:
+    """Drop what depends on the releases of PyTorch and Python: counted names, an order, a type."""
     text = re.sub(r"[./]___torch_mangle_\d+(?=[./])", "", text)
-    text = text.replace(
-        "_is_full_backward_hook : Optional[bool]", "_is_full_backward_hook : NoneType"
-    )
-    return re.sub(r"\bx\d+\b", "x", re.sub(r"\b_\d+\b", "_", text))
+    text = re.sub(r"\bx\d+\b", "x", re.sub(r"\b_\d+\b", "_", text))
+    text = text.replace("hook : Optional[bool]", "hook : NoneType")
+    lines = text.split("\n")
+    constants = iter(sorted(line for line in lines if " : Final[" in line))  # from a Python set
+    return "\n".join(next(constants) if " : Final[" in line else line for line in lines)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from cnnkit.errors import MissingError
 from cnnkit.formats import contract
 from cnnkit.formats.options import Options
 from cnnkit.formats.pytorch.archive import (
@@ -21,6 +22,7 @@ from cnnkit.formats.pytorch.archive import (
     metadata_texts,
     pack,
     read_parts,
+    unpack,
     write_archive,
 )
 from cnnkit.formats.pytorch.scripted_code import code_parts, expected_code
@@ -60,14 +62,19 @@ def write_torchscript(weights: Weights, options: Options) -> dict[str, bytes]:
     """Return a TorchScript archive: pixels [N, C, H, W] in; the contract's outputs, named, out.
 
     Raises:
-        MissingError: PyTorch is not installed.
+        MissingError: PyTorch is not installed, or of a release whose code is not known.
         StorageError: there is no room for temporary files.
     """
 
     def edit(name: str, content: bytes) -> bytes | None:
         return None if name.endswith(".debug_pkl") else content
 
-    return {".pt": write_archive("torchscript", weights, options, edit)}
+    archive = write_archive("torchscript", weights, options, edit)
+    if code_parts(unpack(archive)) != expected_code(weights.architecture):
+        raise MissingError(
+            "torch", "writes other code than this cnnkit knows", "use the format onnx or c"
+        )
+    return {".pt": archive}
 
 
 def read_torchscript(path: Path) -> tuple[dict[str, str], bytes]:
