@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnkit.cli.options import JsonOption
+from cnnkit.cli.options import JsonOption, file_argument, file_option
 from cnnkit.cli.output import emit_json, stdout
 from cnnkit.errors import InputError, VerdictError
 
@@ -18,16 +18,14 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    model: Annotated[
-        Path | None, typer.Argument(help="An exported file, or any ONNX file.")
-    ] = None,
+    model: Annotated[Path | None, file_argument(help="An exported file, or any ONNX file.")] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Rewrite an ONNX file so that more runtimes load it.")
     ] = False,
     opset: Annotated[int, typer.Option(help="With --fix: convert newer opsets to this one.")] = 17,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="With --fix: default is MODEL's name with .fixed."),
+        file_option("--output", "-o", help="With --fix: default is MODEL's name with .fixed."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -63,7 +61,7 @@ def show_runtimes(model: Path, json: bool) -> None:
         marks = {True: "✓", False: "✗", None: "?"}
         for r in results:
             line = f"{marks[r.loads]} {r.runtime}  [{r.basis}]  {r.reason}"
-            stdout().print(line, soft_wrap=True, markup=False)
+            stdout().print(line, soft_wrap=True)
     if failed:
         raise VerdictError(
             model,
@@ -87,9 +85,9 @@ def fix_model(model: Path, opset: int, output: Path | None, json: bool) -> None:
         emit_json("doctor", {**facts, **written})
     elif fixed.changes:
         text = f"{target}: {', '.join(fixed.changes)}; outputs differ by {fixed.difference:.1e}"
-        stdout().print(text, soft_wrap=True, markup=False)
+        stdout().print(text, soft_wrap=True)
     else:
-        stdout().print(f"{model}: nothing to change", soft_wrap=True, markup=False)
+        stdout().print(f"{model}: nothing to change", soft_wrap=True)
 
 
 def show_machine(json: bool) -> None:
@@ -102,7 +100,7 @@ def show_machine(json: bool) -> None:
     else:
         console = stdout()
         for title, text in lines(found):
-            console.print(f"{title:<14}{text}", soft_wrap=True, markup=False)
+            console.print(f"{title:<14}{text}", soft_wrap=True)
     found.check()
 
 

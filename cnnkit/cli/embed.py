@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, QuietOption
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    QuietOption,
+    file_argument,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
 
 
@@ -18,11 +25,11 @@ def embed(
         str, typer.Option(help="The host app: a folder under export/FORMAT, such as node.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")
+        Path, file_option("--output", "-o", metavar="DIR", help="A new or empty folder.")
     ],
     weights: Annotated[
         Path | None,
-        typer.Argument(help="A weights file or a run folder; the newest run by default."),
+        file_argument(help="A weights file or a run folder; the newest run by default."),
     ] = None,
     format: Annotated[
         str, typer.Option("--format", help="Format of the file that the host app reads.")

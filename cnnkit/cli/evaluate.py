@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.table import Table
 
-from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, QuietOption
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    QuietOption,
+    file_argument,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -19,15 +25,13 @@ if TYPE_CHECKING:
 def evaluate(
     model: Annotated[
         Path | None,
-        typer.Argument(
-            help="A run, a weights file or an exported file; the newest run by default."
-        ),
+        file_argument(help="A run, a weights file or an exported file; the newest run by default."),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
     picture: Annotated[
         Path | None,
-        typer.Option(help="Plot the confusion matrix to FILE, as .png and .svg.", metavar="FILE"),
+        file_option(help="Plot the confusion matrix to FILE, as .png and .svg.", metavar="FILE"),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -53,7 +57,7 @@ def evaluate(
         return
     show(opened, test.name, result)
     for path in pictures:
-        stderr(quiet).print(f"wrote the confusion matrix to {path}", markup=False, soft_wrap=True)
+        stderr(quiet).print(f"wrote the confusion matrix to {path}", soft_wrap=True)
 
 
 def show(model: Model, dataset: str, result: Evaluation) -> None:
@@ -61,8 +65,9 @@ def show(model: Model, dataset: str, result: Evaluation) -> None:
     console = stdout()
     images = int(result.confusion.sum())
     about = f"{model.path} in {model.runtime}, {dataset}: {images:,} test images"
-    console.print(about, markup=False, soft_wrap=True)
-    console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} correct)\n")
+    console.print(about, soft_wrap=True)
+    console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} correct)")
+    console.print()
     scores = Table("class", box=None, pad_edge=False)
     for title in ("precision", "recall", "F1", "support"):
         scores.add_column(title, justify="right")

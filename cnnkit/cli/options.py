@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+# Typer calls a file that may not be read bad usage; whoever reads it calls it a read error.
+file_argument = partial(typer.Argument, readable=False)
+file_option = partial(typer.Option, readable=False)
 
 DatasetOption = Annotated[
     str | None,
@@ -13,7 +18,7 @@ DatasetOption = Annotated[
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option(
+    file_option(
         "--data",
         metavar="DIR",
         help="Your own four IDX files, plain or .gz, and class names in classes.txt, one per line.",

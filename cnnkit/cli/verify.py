@@ -5,12 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-from rich.markup import escape
-
-from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, NearTiesOption, QuietOption
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    NearTiesOption,
+    QuietOption,
+    file_argument,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.errors import VerdictError
+from cnnkit.system.terminal import line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Exported files, weights files or runs.")],
+    files: Annotated[list[Path], file_argument(help="Exported files, weights files or runs.")],
     weights: Annotated[
         Path | None,
-        typer.Option(help="Weights to compare with; default: the run they were exported from."),
+        file_option(help="Weights to compare with; default: the run they were exported from."),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
@@ -59,12 +65,12 @@ def verify(
 
 def show(report: Report, console: Console) -> None:
     """Print a report: one line per check, then the accuracies and every disagreement."""
-    verdict = "[green]verified[/]" if report.passed else "[red]NOT verified[/]"
-    console.print(f"{escape(str(report.path))}: {verdict}", soft_wrap=True)
-    console.print(f"  {report.runtime} against {escape(report.reference)}", soft_wrap=True)
+    verdict = ("verified", "green") if report.passed else ("NOT verified", "red")
+    console.print(line(f"{report.path}: ", verdict), soft_wrap=True)
+    console.print(f"  {report.runtime} against {report.reference}", soft_wrap=True)
     for check in report.checks:
-        mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
-        console.print(f"  {mark} {check.claim}: {escape(check.found)}", soft_wrap=True)
+        mark = ("✓", "green") if check.passed else ("✗", "red")
+        console.print(line("  ", mark, f" {check.claim}: {check.found}"), soft_wrap=True)
     for batch, times in report.notes.get("speed", {}).items():
         figures = ", ".join(f"{name} {time}" for name, time in times.items())
         console.print(f"  µs per image, {batch}: {figures}", soft_wrap=True)

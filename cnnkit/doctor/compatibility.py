@@ -6,6 +6,7 @@ format knows of other runtimes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from cnnkit.runtimes.model import feeder
 from cnnkit.runtimes.third_party import READS as THIRD_PARTY_READS
 from cnnkit.runtimes.third_party import Arrays, ThirdPartyRun, run_all
 
+LARGEST_INPUT = 2**26  # values, half a gigabyte as they are drawn
 TOLERANCE = 1e-4  # relative to max(1, largest output)
 
 
@@ -87,6 +89,12 @@ def random_feeds(file: OnnxFile, batch: int = 2, seed: int = 0) -> dict[str, NDA
     feeds = {}
     for name, (dtype, sizes) in file.inputs.items():
         shape = [size or batch for size in sizes]
+        if math.prod(shape) > LARGEST_INPUT:
+            raise InputError(
+                name,
+                f"is an input of {shape}, more than {LARGEST_INPUT:,} values",
+                "run the file in its own program",
+            )
         numbers = generator.random(shape)
         feeds[name] = (numbers if dtype.startswith("float") else numbers * 255).astype(dtype)
     return feeds

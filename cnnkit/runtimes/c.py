@@ -99,8 +99,10 @@ def build(source: Source) -> Compiled:
         for suffix, content in source.files.items():
             (folder / f"{source.path.stem}{suffix}").write_bytes(content)
         text = BATCH.substitute(stem=source.path.stem, name=source.name, MACRO=source.name.upper())
-        (folder / "batch-of.c").write_text(text)
-        sources = ["batch-of.c", f"{source.path.stem}.c"]
+        # No stem begins with a dot, so this is no file of the source; and "./" keeps a compiler
+        # from taking a name for an option.
+        (folder / ".batch.c").write_text(text)
+        sources = ["./.batch.c", f"./{source.path.stem}.c"]
         chosen = shlex.split(os.environ.get("CFLAGS", ""))
         done = subprocess.run(
             [*command, *OPTIONS, *chosen, *sources, "-o", "library.so", "-lm"],

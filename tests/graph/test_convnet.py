@@ -170,3 +170,16 @@ def test_a_graph_is_given_the_contracts_names_or_the_node_is_named() -> None:
 def test_the_family_keeps_its_digest_and_other_networks_have_their_own() -> None:
     assert Weights(convnet(Architecture())).sha256 == DIGEST
     assert Weights(late_relu()).sha256 == sha256(late_relu()) != DIGEST
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        Architecture((1, 8, 8), (Block(1, 1, 10_000, 20_000),), 2),
+        Architecture((1, 8, 8), (Block(4), Block(2**26, 1, 0, 4)), 2),
+        Architecture((1, 10_000, 10_000), (Block(1, 1, 0, 10_000),), 2),
+    ],
+)
+def test_a_small_file_cannot_ask_for_all_memory(architecture: Architecture) -> None:
+    with pytest.raises(InputError, match=r"values.* more than|has more than"):
+        Architecture.from_json(architecture.to_json(), "x")

@@ -66,9 +66,10 @@ def write_archive(
 
 
 def read_parts(path: Path, kind: str, expected: str) -> dict[str, bytes]:
-    """Return the content of every part of an archive by name; nothing in it is run.
+    """Return the content of every part of an archive of ours by name; nothing in it is run.
 
-    PyTorch's reader does not check the archive's checksums, so this does.
+    It must be packed as `pack` does, byte for byte: so every reader finds the same parts in it, and
+    it unpacks to nothing larger than the file. An archive of others has no parts here.
 
     Args:
         path: the archive.
@@ -77,22 +78,41 @@ def read_parts(path: Path, kind: str, expected: str) -> dict[str, bytes]:
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: it is damaged, a pickle, or of another kind.
+        InputError: it is damaged, a pickle, of another kind, or packed by another program.
     """
-    content = io.BytesIO(read_bytes(path))
+    content = read_bytes(path)
     try:
-        with zipfile.ZipFile(content) as archive:
-            names = archive.namelist()
-            damaged = archive.testzip()
-            if damaged is not None:
-                raise InputError(path, f"is damaged in its part {damaged}", "export it again")
-            if not any(expected in name for name in names):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            infos = archive.infolist()
+            if not any(expected in info.filename for info in infos):
                 raise InputError(path, f"is a zip file, but not {kind}", "export it again")
-            return {name: archive.read(name) for name in names}
+            if METADATA not in archive.namelist():
+                return {}
+            stored = all(info.compress_type == zipfile.ZIP_STORED for info in infos)
+            if not stored or sum(info.file_size for info in infos) > len(content):
+                raise _packed_otherwise(path)
+            parts = {info.filename: archive.read(info) for info in infos}
     except InputError:
         raise
     except (*DAMAGE, ValueError) as error:
         raise InputError(path, f"is a damaged archive ({error})", "export it again") from error
+    if pack(parts, infos[0].create_system) != content:
+        raise _packed_otherwise(path)
+    return parts
+
+
+def _packed_otherwise(path: Path) -> InputError:
+    return InputError(
+        path,
+        "was packed by another program than cnnkit, or has parts that not every reader sees",
+        "export it again",
+    )
+
+
+def could_run_code(path: Path, danger: str) -> InputError:
+    """Return the error for an archive with something in it that no file of ours has."""
+    reason = f"could run code when it is loaded ({danger}), so cnnkit never loads it"
+    return InputError(path, reason, "export it again")
 
 
 def metadata_texts(path: Path, parts: Mapping[str, bytes]) -> dict[str, str]:
@@ -127,8 +147,7 @@ def deprecation_known() -> Iterator[None]:
 def _rewrite(
     archive: bytes, metadata: dict[str, object], edit: Callable[[str, bytes], bytes | None]
 ) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(archive)) as source:
-        edited = {name: edit(name, source.read(name)) for name in source.namelist()}
+    edited = {name: edit(name, content) for name, content in unpack(archive).items()}
     # serialization_id is a hash over the parts that are left out as well.
     parts = {
         name: content
@@ -138,11 +157,24 @@ def _rewrite(
     return pack({**parts, METADATA: json.dumps(contract.encode(metadata), indent=1).encode()})
 
 
-def pack(parts: Mapping[str, bytes]) -> bytes:
-    """Return an archive of these parts, the same bytes each time."""
+def unpack(archive: bytes) -> dict[str, bytes]:
+    """Return the content of every part of an archive that was written here."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        return {name: source.read(name) for name in source.namelist()}
+
+
+def pack(parts: Mapping[str, bytes], system: int | None = None) -> bytes:
+    """Return an archive of these parts, the same bytes each time.
+
+    Args:
+        parts: content by name.
+        system: zip's number of the operating system; this one by default.
+    """
     # Compressed bytes depend on the zlib that is installed; the archive is small without.
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, part in parts.items():
-            archive.writestr(zipfile.ZipInfo(name), part)
+            info = zipfile.ZipInfo(name)
+            info.create_system = info.create_system if system is None else system
+            archive.writestr(info, part)
     return content.getvalue()

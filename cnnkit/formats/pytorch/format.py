@@ -29,7 +29,7 @@ def _read_torchscript(path: Path) -> dict[str, Any]:
     from cnnkit.formats.contract import decode
     from cnnkit.formats.pytorch.torchscript import read_torchscript
 
-    return decode(path, read_torchscript(path), "a TorchScript archive")
+    return decode(path, read_torchscript(path)[0], "a TorchScript archive")
 
 
 def _read_pt2(path: Path) -> dict[str, Any]:
