@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import build
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.pixels import RAW, PixelInput
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,13 @@ class Weights:
         architecture: the shapes.
         tensors: float32 arrays by PyTorch state-dict name, in definition order.
         metadata: JSON values: `names` (the K labels), `dataset`, `test_accuracy`, `training`.
+        pixels: what the input of its file takes.
     """
 
     architecture: Architecture
     tensors: Mapping[str, NDArray[np.float32]]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    pixels: PixelInput = RAW
 
     @property
     def sha256(self) -> str:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.contract import check_held, check_names
-from cnnkit.formats.onnx.protobuf import read_onnx
-from cnnkit.formats.onnx.reader import to_graph
+from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
+from cnnkit.formats.onnx.reader import REMEDY, to_graph
 from cnnkit.graph.convnet import match
+from cnnkit.graph.passes import canonical, simplify, split_input
+from cnnkit.graph.pixels import RAW
 from cnnkit.graph.weights import Weights
 
 
@@ -24,8 +29,44 @@ def read_convnet(path: Path) -> Weights:
     metadata: dict[str, Any] = {}
     if contract.MARK in file.metadata:
         metadata = contract.decode(path, file.metadata, "an ONNX file")
-    weights = Weights(*match(to_graph(path, file), path), metadata)
-    check_names(path, metadata, weights.architecture)
+    check_images(path, file)
+    pixels, graph = split_input(simplify(to_graph(path, file)))
+    architecture, tensors = match(canonical(graph), path)
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            reason = f"holds a parameter that is not finite ({name})"
+            raise InputError(path, reason, "train it again, with a lower learning rate")
+    if metadata:
+        if pixels.dtype != contract.input_type(metadata) or not (
+            pixels.as_is if pixels.dtype == "float32" else pixels == RAW or pixels.scales_bytes
+        ):
+            raise InputError(
+                path, "scales pixels differently from what its metadata says", "export it again"
+            )
+        pixels = RAW
+    weights = Weights(architecture, tensors, metadata, pixels)
+    check_names(path, metadata, architecture)
     if metadata:
         check_held(path, metadata, weights.sha256)
     return weights
+
+
+def check_images(path: Path, file: OnnxFile) -> None:
+    """Raise InputError unless a file has one input, of images [N, C, H, W] of a fixed size."""
+    if len(file.inputs) != 1:
+        names = ", ".join(file.inputs)
+        raise InputError(path, f"has {len(file.inputs)} inputs ({names}), not one", REMEDY)
+    ((name, (dtype, sizes)),) = file.inputs.items()
+    if dtype and sizes and len(sizes) != 4:
+        shown = ", ".join(str(size or "free") for size in sizes)
+        raise InputError(
+            path,
+            f"takes {dtype}[{shown}] at its input {name}, not images of [N, C, H, W]",
+            f"export it with images as its input, or {REMEDY}",
+        )
+    if dtype and not sizes:
+        raise InputError(
+            path,
+            f"does not say how large its images are: its input {name} has no shape",
+            f"export it with a fixed image size, or {REMEDY}",
+        )
