@@ -75,9 +75,9 @@ class Classifier:
         """Classify images.
 
         Args:
-            images: uint8, raw pixels, or float32 in [0, 1], or what the input of another tool's file
-                takes; [N, C, H, W] or one image [C, H, W]; of one channel also [N, H, W] or [H, W].
-                Others than contiguous ones are copied.
+            images: uint8, raw pixels, or float32 in [0, 1], or what another tool's file takes;
+                [N, C, H, W] or one image [C, H, W]; of one channel also [N, H, W] or [H, W]. Others
+                than contiguous ones are copied.
             out: an earlier result of as many images, whose arrays are overwritten and returned.
 
         Raises:
@@ -121,10 +121,11 @@ def load(
         threads: how many a call may use.
         runtime: "cnnkit", its own engine; or "onnxruntime" or "torch", what the users of an
             exported file have, which takes raw pixels [N, C, H, W] only.
-        scale, mean, std: what becomes of raw uint8 pixels, (x * scale - mean) / std, in one of
-            other tools' files that take floating point and do not say how pixels are scaled. By
-            default 1/255, 0 and 1 if one of them is given; else such a file takes no raw pixels.
-            Mean and std may be one number or one for each channel.
+        scale: with which raw uint8 pixels become (x * scale - mean) / std, for a file of another
+            tool that takes floating point and does not say how pixels are scaled. Without scale,
+            mean and std, such a file takes no raw pixels; with one of them, scale is 1/255.
+        mean: one number, or one for each channel; 0 by default.
+        std: likewise; 1 by default.
 
     Raises:
         StorageError: the file cannot be read.

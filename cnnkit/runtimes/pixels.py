@@ -70,5 +70,7 @@ def check_type(images: Images, pixels: PixelInput) -> None:
         )
     if not np.can_cast(images.dtype, pixels.dtype, "safe"):
         raise InputError(
-            "images", f"is {images.dtype}, and the file takes {pixels.dtype}", f"pass {pixels.dtype}"
+            "images",
+            f"is {images.dtype}, and the file takes {pixels.dtype}",
+            f"pass {pixels.dtype}",
         )

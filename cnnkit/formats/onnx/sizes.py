@@ -163,9 +163,7 @@ def _arithmetic(
 
 
 def _product(draft: Draft) -> Sizes:
-    axes = (
-        draft.integers("axes") if draft.opset < PRODUCT_AXES_INPUT else _indices(draft, 1)
-    )
+    axes = draft.integers("axes") if draft.opset < PRODUCT_AXES_INPUT else _indices(draft, 1)
     keep, sizes = draft.integer("keepdims", 1), _given(draft, 0)
     if sizes.ndim != 1 or (axes is not None and list(axes) not in ([0], [-1])):
         raise NodeRefusedError(f"it multiplies along {axes}")

@@ -8,8 +8,8 @@ from cnnkit.lazy import attach
 
 if TYPE_CHECKING:
     from cnnkit.graph.passes.batch_norm import fold_batch_norm as fold_batch_norm
-    from cnnkit.graph.passes.forms import canonical as canonical
     from cnnkit.graph.passes.constants import fold_constants as fold_constants
+    from cnnkit.graph.passes.forms import canonical as canonical
     from cnnkit.graph.passes.fusion import fuse_convolutions as fuse_convolutions
     from cnnkit.graph.passes.inputs import split_input as split_input
     from cnnkit.graph.passes.no_ops import cancel_transposes as cancel_transposes

@@ -62,16 +62,16 @@ def flatten_rows(graph: Graph) -> Graph:
             source = sources.get(node.inputs[0], node.inputs[0])
             sources[node.outputs[0]] = source
             if _is_row(types[source], types[node.outputs[0]]):
-                node = replace(
-                    node, operator="Flatten", inputs=(source,), attributes={"axis": 1}
-                )
+                node = replace(node, operator="Flatten", inputs=(source,), attributes={"axis": 1})
         nodes.append(node)
     return drop_unused(with_nodes(graph, nodes))
 
 
 def _is_row(x: TensorType, y: TensorType) -> bool:
-    return len(x.shape) > 2 and y.shape == (x.shape[0], count(x.shape[1:])) and (
-        x.shape[0] == FREE or FREE not in x.shape
+    return (
+        len(x.shape) > 2
+        and y.shape == (x.shape[0], count(x.shape[1:]))
+        and (x.shape[0] == FREE or FREE not in x.shape)
     )
 
 
@@ -98,7 +98,7 @@ def join_gemm(graph: Graph) -> Graph:
         if {*names} & {*types, *tensors}:
             continue
         tensors[names[0]] = weight
-        inputs = (node.inputs[0], names[0])
+        inputs: tuple[str, ...] = (node.inputs[0], names[0])
         if bias is not None:
             tensors[names[1]] = bias
             inputs = (*inputs, names[1])

@@ -63,7 +63,9 @@ def split_input(graph: Graph) -> tuple[PixelInput, Graph]:
 
 def _keeps(dtype: str, to: str) -> bool:
     """Tell whether a Cast keeps numbers, but for what float32 rounds off them."""
-    return to in WIDE or (dtype not in FLOATS and np.can_cast(dtype, to, "safe") and to != "float16")
+    return to in WIDE or (
+        dtype not in FLOATS and np.can_cast(dtype, to, "safe") and to != "float16"
+    )
 
 
 def _step(
