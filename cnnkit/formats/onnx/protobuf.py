@@ -185,36 +185,34 @@ def _float(attribute: Message, folder: Path) -> Attribute:
     return float(struct.unpack("<f", found[-1])[0]) if found else 0.0
 
 
-# By AttributeProto.AttributeType: the field of the value, and how it is read. A writer may leave
-# out a value that is zero or empty; the type says what it is.
-KINDS: dict[int, tuple[int, Callable[[Message, Path], Attribute]]] = {
-    1: (2, _float),
-    2: (3, lambda attribute, folder: integer(attribute, 3)),
-    3: (4, lambda attribute, folder: text(attribute, 4, "surrogateescape")),
-    4: (5, _tensor),
-    6: (7, lambda attribute, folder: floats(attribute, 7).astype(np.float32)),
-    7: (8, lambda attribute, folder: integers(attribute, 8)),
+# By AttributeProto.AttributeType, which says what a value is that the writer has left out because it
+# is zero or empty.
+KINDS: dict[int, Callable[[Message, Path], Attribute]] = {
+    1: _float,
+    2: lambda attribute, folder: integer(attribute, 3),
+    3: lambda attribute, folder: text(attribute, 4, "surrogateescape"),
+    4: _tensor,
+    6: lambda attribute, folder: floats(attribute, 7).astype(np.float32),
+    7: lambda attribute, folder: integers(attribute, 8),
 }
 OTHER_KINDS = {5: "graph", 8: "list of texts", 9: "list of tensors", 10: "list of graphs"}
 TYPE, REFERENCE = 20, 21
-DENOTATION = 6  # of a TypeProto
+NO_TENSOR = {4, 5, 7, 8, 9}  # fields of a TypeProto that is a sequence, a map, ...
 
 
 def _attribute(attribute: Message, folder: Path) -> Attribute:
     if text(attribute, REFERENCE):
         return Unread("reference to a function's attribute")
     kind = int32(attribute, TYPE)
-    if kind not in KINDS and TYPE not in attribute:  # files of 2017 have no types
-        kind = next((number for number, (field, _) in KINDS.items() if field in attribute), 0)
     if kind not in KINDS:
-        return Unread(OTHER_KINDS.get(kind, f"value of kind {kind}"))
-    return KINDS[kind][1](attribute, folder)
+        return Unread(OTHER_KINDS.get(kind, f"value of the unknown kind {kind}"))
+    return KINDS[kind](attribute, folder)
 
 
 def _input(info: Message) -> tuple[str, tuple[str, tuple[int, ...]]]:
     """Return name, type and sizes of a ValueInfoProto; type "" if it is no tensor of numbers."""
     kinds = submessage(info, 2)
-    kind = submessage(kinds, 1) if kinds.keys() <= {1, DENOTATION} else {}
+    kind = submessage(kinds, 1) if NO_TENSOR.isdisjoint(kinds) else {}
     sizes = [
         max(0, integer(size, 1)) if 2 not in size else 0  # field 2: a name for a free one
         for size in submessages(submessage(kind, 2), 1)
