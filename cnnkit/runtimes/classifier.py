@@ -143,9 +143,16 @@ def load(
         known = ", ".join(["cnnkit", *OTHERS])
         raise InputError("runtime", f"is {runtime}", f"make it one of {known}")
     from cnnkit.runtimes import loader
+    from cnnkit.runtimes.foreign import is_foreign
 
     if form not in loader.RUNTIMES[runtime]:
         raise InputError(path, f"is not for {runtime} to read", "load it without runtime=")
+    if form == "onnx" and is_foreign(path):
+        raise InputError(
+            path,
+            "is another tool's file, of which cnnkit does not know the names of the outputs",
+            "load it without runtime=, or run it with onnxruntime.InferenceSession",
+        )
     return loader.load(path, threads)
 
 

@@ -69,7 +69,6 @@ FOREIGN: dict[str, tuple[Callable[[Path], Any], str]] = {
 # Where the own engine, which reads others' ONNX files, refuses for another reason.
 OWN_REASONS = {
     "another ONNX file": r"model: takes float32\[free, 3\] at its input x, not images",
-    "another TorchScript": r'only PyTorch runs. Load it with runtime="torch"',
 }
 
 

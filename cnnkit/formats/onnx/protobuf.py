@@ -17,14 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
-from cnnkit.formats.onnx.tensors import (
-    NAME,
-    TYPES,
-    Unread,
-    is_external,
-    read_tensor,
-)
-from cnnkit.formats.onnx.wire import (
+from cnnkit.formats.onnx.messages import (
     FIXED32,
     Message,
     chunks,
@@ -36,6 +29,13 @@ from cnnkit.formats.onnx.wire import (
     submessage,
     submessages,
     text,
+)
+from cnnkit.formats.onnx.tensors import (
+    NAME,
+    TYPES,
+    Unread,
+    is_external,
+    read_tensor,
 )
 from cnnkit.system.files import read_bytes
 
@@ -185,8 +185,8 @@ def _float(attribute: Message, folder: Path) -> Attribute:
     return float(struct.unpack("<f", found[-1])[0]) if found else 0.0
 
 
-# By AttributeProto.AttributeType, which says what a value is that the writer has left out because it
-# is zero or empty.
+# By AttributeProto.AttributeType, which says what a value is that the writer has left out, as it may
+# if it is zero or empty.
 KINDS: dict[int, Callable[[Message, Path], Attribute]] = {
     1: _float,
     2: lambda attribute, folder: integer(attribute, 3),

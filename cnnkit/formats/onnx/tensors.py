@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.formats.onnx.wire import (
+from cnnkit.formats.onnx.messages import (
     Message,
     chunks,
     floats,
