@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from cnnkit.formats.contract import check_held, check_names
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.reader import REMEDY, to_graph
 from cnnkit.graph.convnet import match
-from cnnkit.graph.passes import canonical, simplify, split_input
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.pixels import RAW
 from cnnkit.graph.weights import Weights
 
@@ -30,8 +32,8 @@ def read_convnet(path: Path) -> Weights:
     if contract.MARK in file.metadata:
         metadata = contract.decode(path, file.metadata, "an ONNX file")
     check_images(path, file)
-    pixels, graph = split_input(simplify(to_graph(path, file)))
-    architecture, tensors = match(canonical(graph), path)
+    pixels, graph = split_input(_simplified(to_graph(path, file), metadata))
+    architecture, tensors = match(graph, path)
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             reason = f"holds a parameter that is not finite ({name})"
@@ -49,6 +51,15 @@ def read_convnet(path: Path) -> Weights:
     if metadata:
         check_held(path, metadata, weights.sha256)
     return weights
+
+
+def _simplified(graph: Graph, metadata: Mapping[str, Any]) -> Graph:
+    """Return a graph in the form that `match` knows, which files of ours have."""
+    if metadata:
+        return graph
+    from cnnkit.graph.passes import canonical, simplify  # which files of ours do without
+
+    return canonical(simplify(graph))
 
 
 def check_images(path: Path, file: OnnxFile) -> None:

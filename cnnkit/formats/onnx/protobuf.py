@@ -185,8 +185,8 @@ def _float(attribute: Message, folder: Path) -> Attribute:
     return float(struct.unpack("<f", found[-1])[0]) if found else 0.0
 
 
-# By AttributeProto.AttributeType, which says what a value is that the writer has left out, as it may
-# if it is zero or empty.
+# By AttributeProto.AttributeType: it also says what a value is that the writer has left out, as it
+# may if it is zero or empty.
 KINDS: dict[int, Callable[[Message, Path], Attribute]] = {
     1: _float,
     2: lambda attribute, folder: integer(attribute, 3),
