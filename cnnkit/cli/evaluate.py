@@ -38,15 +38,23 @@ def evaluate(
 ) -> None:
     """Evaluate a model on the test set, in the runtime of its format.
 
-    Weights and runs are executed by cnnkit's native engine, ONNX files by ONNX Runtime, TorchScript
-    and pt2 files by PyTorch, C sources after compilation.
+    Weights, runs and other tools' ONNX files are executed by cnnkit's native engine, our ONNX files
+    by ONNX Runtime, TorchScript and pt2 files by PyTorch, C sources after compilation.
     """
+    from cnnkit.errors import InputError
     from cnnkit.evaluation.accuracy import draw, evaluate
     from cnnkit.evaluation.dataset import load_dataset_of
+    from cnnkit.formats.contract import MARK
     from cnnkit.runs.find import find_weights
     from cnnkit.runtimes.loader import load
 
     opened = load(model or find_weights(None))
+    if MARK not in opened.metadata and data is None and dataset is None:
+        raise InputError(
+            opened.path,
+            "does not say what data it was trained for",
+            "name the folder of its data with --data",
+        )
     test = load_dataset_of([opened.path], dataset, data, quiet or json)
     result = evaluate(opened, test.test)
     pictures = draw(result, picture) if picture else []

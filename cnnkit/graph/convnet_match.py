@@ -18,7 +18,7 @@ NO_OPS = ("Identity", "Dropout")
 PARTS = ("Cast", "Mul", "Div", "Conv", "Relu", "MaxPool", "Flatten", "Reshape", "Gemm", "MatMul")
 OPERATORS = frozenset((*PARTS, "Add", *HEADS, *NO_OPS))  # all that the walk goes past
 NO_PLACE = "has no place in a Conv-ReLU-MaxPool network"
-REMEDY = "run it in ONNX Runtime"
+REMEDY = "run it in ONNX Runtime (onnxruntime.InferenceSession)"
 
 
 class Parameters(NamedTuple):
@@ -125,13 +125,16 @@ class Match:
 
     def _scaling(self) -> None:
         """Go past what brings pixels to [0, 1]: the engine does that itself."""
-        self._step("Cast")
+        cast = self._step("Cast")
+        if cast is not None:
+            self._need(cast, cast.attributes["to"] == "float32", "it casts to other than float32")
         node = self._step("Mul", "Div")
         if node is None:
-            if self.type.dtype == "uint8":
+            if self.type.dtype != "float32":
                 raise self._refused(self._next(), "pixels should be scaled by 1/255 before it")
             return
-        constant = self._constant(node, 1 if self._is_constant(node, 1) else 0)
+        first = node.operator == "Mul" and self._is_constant(node, 0)
+        constant = self._constant(node, 0 if first else 1)
         factor = float(constant.ravel()[0]) if constant.size == 1 else math.nan
         if node.operator == "Div":
             factor = 1.0 / factor if factor else math.nan
@@ -211,11 +214,18 @@ class Match:
         return Parameters(np.ascontiguousarray(weight), bias)
 
     def _heads(self) -> None:
-        """Check that nothing but predictions is computed from the logits."""
-        values = [self.value]
-        for value in values:
+        """Check that nothing but predictions is computed from the logits, and nothing from them."""
+        values = [(self.value, "")]
+        for value, head in values:
             for node in self.consumers.get(value, []):
-                self._need(node, node.operator in (*HEADS, *NO_OPS), "it follows the logits")
-                axis = node.attributes.get("axis", 1)
-                self._need(node, axis in (1, -1), f"its axis is {axis}")
-                values += node.outputs
+                idle = node.operator in NO_OPS
+                if not idle:
+                    reason = f"it follows {head or 'the logits'}"
+                    linear = node.operator not in HEADS and not head
+                    reason += ": cnnkit runs one linear layer only" if linear else ""
+                    self._need(node, node.operator in HEADS and not head, reason)
+                    axis = node.attributes["axis"]
+                    self._need(node, axis in (1, -1), f"its axis is {axis}")
+                    last = node.attributes.get("select_last_index", 0)
+                    self._need(node, not last, "it takes the last of equal logits")
+                values += [(output, head if idle else node.operator) for output in node.outputs]

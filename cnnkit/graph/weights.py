@@ -18,6 +18,7 @@ from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import build, match
 from cnnkit.graph.convnet_match import Convnet, image_size
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.pixels import RAW, PixelInput
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,12 @@ class Weights:
     Attributes:
         graph: what it computes.
         metadata: JSON values: `names` (the K labels), `dataset`, `test_accuracy`, `training`.
+        pixels: what the input of its file takes; the graph of another tool's file begins after that.
     """
 
     graph: Graph
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    pixels: PixelInput = RAW
 
     @classmethod
     def of(

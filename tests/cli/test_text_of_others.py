@@ -43,7 +43,7 @@ def weights_file(path: Path, **metadata: object) -> Path:
     architecture = Architecture((1, 8, 8), (Block(3),), 3)
     known = {"names": NAMES, **metadata}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_weights(path, Weights(architecture, architecture.initial_parameters(1), known))
+    write_weights(path, Weights.of(architecture, architecture.initial_parameters(1), known))
     return path
 
 

@@ -37,7 +37,7 @@ FIRST = b"    pixel_scale = self.pixel_scale\n"
 @pytest.fixture(scope="module")
 def network() -> Weights:
     architecture = Architecture((1, 8, 8), (Block(4), Block(3, 1, 0, 2)), 3)
-    return Weights(architecture, architecture.initial_parameters(5), {"names": ["a", "b", "c"]})
+    return Weights.of(architecture, architecture.initial_parameters(5), {"names": ["a", "b", "c"]})
 
 
 def options(network: Weights) -> Options:

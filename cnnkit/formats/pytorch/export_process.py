@@ -48,9 +48,14 @@ class Classifier(nn.Module):
         state = {name: torch.from_numpy(array.copy()) for name, array in tensors.items()}
         self.load_state_dict(state)
         self.pixel_scale = PIXEL_SCALE if input == "uint8" else 1.0
+        self.pixel_type = torch.uint8 if input == "uint8" else torch.float32
 
     def forward(self, image: Tensor) -> Prediction:
         """Classify pixels [N, C, H, W]."""
+        # Pixels that were scaled already would be scaled again, and give other classes.
+        assert image.dtype == self.pixel_type, (
+            "image must be uint8, or float32 in a file exported with --input float32"
+        )
         x = image.to(torch.float32) * self.pixel_scale
         for conv, pool in zip(self.convs, self.pools):  # noqa: B905 (TorchScript has no strict=)
             x = pool(torch.relu(conv(x)))
@@ -65,6 +70,7 @@ class Named(nn.Module):
         super().__init__()
         self.convs, self.pools, self.linear = classifier.convs, classifier.pools, classifier.linear
         self.pixel_scale = classifier.pixel_scale
+        self.pixel_type = classifier.pixel_type
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Classify pixels [N, C, H, W]."""

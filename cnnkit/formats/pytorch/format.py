@@ -40,16 +40,12 @@ def _read_pt2(path: Path) -> dict[str, Any]:
 
 
 def _torchscript_weights(path: Path) -> Weights:
-    from cnnkit.formats.pytorch.torchscript import read_torchscript
-
-    read_torchscript(path)  # a file that is no TorchScript archive at all is refused as that
+    _read_torchscript(path)  # what is none, or not ours, is refused as that: PyTorch would not help
     raise _only_for_torch(path, "TorchScript")
 
 
 def _pt2_weights(path: Path) -> Weights:
-    from cnnkit.formats.pytorch.pt2 import read_pt2
-
-    read_pt2(path)
+    _read_pt2(path)
     raise _only_for_torch(path, "a torch.export program")
 
 
