@@ -28,7 +28,7 @@ class Weights:
     Attributes:
         graph: what it computes.
         metadata: JSON values: `names` (the K labels), `dataset`, `test_accuracy`, `training`.
-        pixels: what the input of its file takes; the graph of another tool's file begins after that.
+        pixels: what the input of its file takes; another tool's graph begins after that.
     """
 
     graph: Graph

@@ -47,7 +47,7 @@ def plain_zip(path: Path) -> None:
 
 
 FOREIGN: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "another ONNX file": (foreign_onnx, "is an ONNX file, but not one that cnnkit wrote"),
+    "another ONNX file": (foreign_onnx, r"takes float32\[free, 3\] at its input x, not images"),
     "another TorchScript": (foreign_torchscript, "is a TorchScript archive, but not one that"),
     "torch.save": (
         lambda path: torch.save({"a": torch.ones(2)}, path),

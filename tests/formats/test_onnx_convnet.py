@@ -281,7 +281,7 @@ REFUSED: dict[str, tuple[dict[int, list[Spec]], str]] = {
     ),
     "no convolution": (
         {2: [], 3: [("Relu", ["pixels"], ["r0"], {})], 5: [("Conv", ["p0", "w0"], ["c1"], {})]},
-        "Relu the r0.*a convolut",
+        "Relu the r0.*a Flatten should be",
     ),
     "branch": (
         {3: [("Relu", ["c0"], ["r"], {}), ("Add", ["r", "c0"], ["r0"], {})]},

@@ -13,8 +13,8 @@ from cnnkit.formats import contract
 from cnnkit.formats.contract import check_held, check_names
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.reader import REMEDY, to_graph
+from cnnkit.graph import passes
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.pixels import RAW, PixelInput
 from cnnkit.graph.weights import Weights
 
@@ -31,12 +31,10 @@ def read_weights(path: Path) -> Weights:
     file = read_onnx(path)
     if contract.MARK in file.metadata:
         return _ours(path, file, contract.decode(path, file.metadata, "an ONNX file"))
-    from cnnkit.graph.passes import canonical, simplify  # which files of ours do without
-
     check_images(path, file)
-    graph = canonical(simplify(to_graph(path, file)))
+    graph = passes.canonical(passes.simplify(to_graph(path, file)))
     check_finite(path, graph)
-    pixels, graph = split_input(graph)
+    pixels, graph = passes.split_input(graph)
     return Weights(graph, pixels=pixels)
 
 
@@ -44,7 +42,7 @@ def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
     graph = to_graph(path, file)
     check_images(path, file)
     check_finite(path, graph)
-    pixels, _ = split_input(graph)
+    pixels, _ = passes.split_input(graph)
     if pixels.dtype != contract.input_type(metadata) or not _as_agreed(pixels):
         raise InputError(
             path, "scales pixels differently from what its metadata says", "export it again"

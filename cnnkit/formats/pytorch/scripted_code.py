@@ -25,11 +25,13 @@ class Classifier(Module):
   training : bool
   _is_full_backward_hook : NoneType
   pixel_scale : float
+$type\
   convs : __torch__.torch.nn.modules.container.ModuleList
   pools : __torch__.torch.nn.modules.container.ModuleList
   linear : __torch__.torch.nn.modules.linear.Linear
   def forward(self: __torch__.Classifier,
     image: Tensor) -> __torch__.Prediction:
+$check\
     _ = torch.to(image, 6)
     pixel_scale = self.pixel_scale
     x = torch.mul(_, pixel_scale)
@@ -43,6 +45,16 @@ class Prediction(NamedTuple):
   probabilities : Tensor
   label : Tensor
 """)
+TYPE = "  pixel_type : int\n"
+CHECK = """\
+    _ = "AssertionError: image must be uint8, or float32 in a file exported with --input float32"
+    _ = ops.prim.dtype(image)
+    pixel_type = self.pixel_type
+    if torch.eq(_, pixel_type):
+      pass
+    else:
+      ops.prim.RaiseException(_)
+"""
 LIST = Template(f"""\
 class ModuleList(Module):
 {MODULE.replace("$parameters", "")}\
@@ -143,12 +155,18 @@ def code_parts(parts: Mapping[str, bytes]) -> Code:
     )
 
 
-def expected_code(architecture: Architecture) -> Code:
-    """Return the code that PyTorch writes for a network of these shapes, as `code_parts` does."""
+def expected_code(architecture: Architecture, checks_type: bool = True) -> Code:
+    """Return the code that PyTorch writes for a network of these shapes, as `code_parts` does.
+
+    Args:
+        architecture: the shapes.
+        checks_type: pixels of another type are refused; in older exports they were not.
+    """
+    checks = {"type": TYPE, "check": CHECK} if checks_type else {"type": "", "check": ""}
     blocks = architecture.blocks
     classes, inputs = architecture.parameter_shapes()["linear.weight"]
     found = {
-        ("__torch__.py", CLASSIFIER.substitute(blocks=_forward(len(blocks)))),
+        ("__torch__.py", CLASSIFIER.substitute(checks, blocks=_forward(len(blocks)))),
         (f"{MODULES}/container.py", _list("conv.Conv2d", len(blocks))),
         (f"{MODULES}/container.py", _list("pooling.MaxPool2d", len(blocks))),
         (f"{MODULES}/linear.py", LINEAR.substitute(outputs=classes, inputs=inputs)),

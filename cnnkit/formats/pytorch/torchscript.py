@@ -53,8 +53,8 @@ CLASS = re.compile(
     r"|__torch__\.torch\.nn\.modules\.(container|conv|pooling|linear)(\.___torch_mangle_\d+)? \w+"
 )
 TEXT = re.compile(
-    r"\d+|storage|cpu|training|_is_full_backward_hook|pixel_scale|convs|pools|linear|weight|bias"
-    r"|transposed|_reversed_padding_repeated_twice"
+    r"\d+|storage|cpu|training|_is_full_backward_hook|pixel_(?:scale|type)|convs|pools|linear"
+    r"|weight|bias|transposed|_reversed_padding_repeated_twice"
 )
 
 
@@ -106,8 +106,9 @@ def _danger(parts: Mapping[str, bytes], architecture: Architecture) -> str:
             return f"its part {name}"
     if not {OBJECTS, CONSTANTS} <= set(parts):
         return "a part is missing"
-    strange = sorted(code_parts(parts) ^ expected_code(architecture))
-    if strange:
+    code = code_parts(parts)
+    strange = sorted(code ^ expected_code(architecture))
+    if strange and code != expected_code(architecture, checks_type=False):
         return f"its code {strange[0][0]} is not that of its network"
     return _danger_in_pickle(parts[OBJECTS])
 
