@@ -59,6 +59,12 @@ class Node:
         object.__setattr__(self, "domain", row.domain)
         object.__setattr__(self, "attributes", MappingProxyType(self._filled(row.defaults)))
 
+    def __reduce__(self) -> tuple[type[Node], tuple[Any, ...]]:  # read-only views have no pickle
+        return type(self), (
+            *(self.operator, self.inputs, self.outputs, dict(self.attributes)),
+            *(self.name, self.domain),
+        )
+
     def _filled(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
         """Return all attributes in the table's order, checked."""
         for name in self.attributes:
@@ -137,6 +143,9 @@ class Graph:
         for name in self.outputs:
             if name not in known:
                 raise InputError(f"output {name}", "is made by no node", REMEDY)
+
+    def __reduce__(self) -> tuple[type[Graph], tuple[Any, ...]]:
+        return type(self), (dict(self.inputs), self.nodes, self.outputs, dict(self.tensors))
 
     def _check_names(self, node: Node, known: set[str]) -> None:
         for name in node.inputs:

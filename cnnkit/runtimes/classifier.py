@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -49,6 +49,9 @@ class Classifier:
         if self.threads < 1:
             raise InputError("threads", f"is {self.threads}", "give at least 1")
         object.__setattr__(self, "_engine", engine(self.weights))
+
+    def __reduce__(self) -> tuple[type[Classifier], tuple[Any, ...]]:  # the engine is built anew
+        return type(self), tuple(getattr(self, item.name) for item in fields(self) if item.init)
 
     @property
     def architecture(self) -> Architecture:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -222,6 +224,13 @@ def test_json_keeps_a_graph_and_its_identity(case: Case) -> None:
         assert evaluate(again, feeds)[name].tobytes() == array.tobytes()
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_graph_can_be_pickled_and_copied(case: Case) -> None:
+    for again in (pickle.loads(pickle.dumps(case.graph)), copy.deepcopy(case.graph)):
+        assert canonical(again) == canonical(case.graph)
+        assert sha256(again) == sha256(case.graph)
+
+
 def test_identity_changes_with_anything_that_is_computed() -> None:
     def made(seed: int = 0, **more: Any) -> Graph:
         net = Net(3, 8, 8, seed=seed)
@@ -243,6 +252,10 @@ def test_identity_changes_with_anything_that_is_computed() -> None:
         (lambda value: value["nodes"].append(None), "describes no graph"),
         (lambda value: value["tensors"].update(w=["float32", [1]]), "its tensors are others"),
         (lambda value: value.update(inputs=[["x"]]), "describes no graph"),
+        *(
+            (lambda value, n=size: value.update(inputs=[["x", "float32", [n]]]), "is not a size")
+            for size in (float("inf"), 3.5, True, None, [3])
+        ),
         (lambda value: value.update(outputs=["q"]), r"f\.json: output q is made by no node"),
     ],
 )
