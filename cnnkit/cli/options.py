@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
+from cnnkit.data.registry import DATASETS
+
+PUBLISHED = f"{' or '.join(DATASETS)}."
 DatasetOption = Annotated[
     str | None,
-    typer.Option("--dataset", help="Name of the data set; default: the one it was trained on."),
+    typer.Option(
+        "--dataset",
+        metavar="NAME",
+        help=f"{' or '.join(DATASETS)}; default: the data set that the model was trained on.",
+    ),
 ]
 DataOption = Annotated[
     Path | None,
