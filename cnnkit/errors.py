@@ -26,6 +26,10 @@ class CnnkitError(Exception):
         super().__init__(f"{subject}: {reason}. {remedy[:1].upper()}{remedy[1:]}.")
         self.subject, self.reason, self.remedy = str(subject), reason, remedy
 
+    def __reduce__(self) -> tuple[type[CnnkitError], tuple[str, str, str]]:
+        # Exceptions are pickled by their message alone, which a process pool could not read back.
+        return type(self), (self.subject, self.reason, self.remedy)
+
 
 class VerdictError(CnnkitError):
     """A verification or an acceptance check failed."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnkit.cli.options import DataOption, JsonOption, QuietOption
+from cnnkit.cli.options import PUBLISHED, DataOption, JsonOption, QuietOption
 from cnnkit.cli.output import emit_json, stdout
 from cnnkit.system.terminal import line
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def data(
-    dataset: Annotated[str, typer.Option(metavar="NAME", help="mnist or fashion-mnist.")] = "mnist",
+    dataset: Annotated[str, typer.Option(metavar="NAME", help=PUBLISHED)] = "mnist",
     data: DataOption = None,
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download files that are missing or damaged.")

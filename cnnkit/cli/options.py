@@ -8,13 +8,20 @@ from typing import Annotated
 
 import typer
 
+from cnnkit.data.registry import DATASETS
+
 # Typer calls a file that may not be read bad usage; whoever reads it calls it a read error.
 file_argument = partial(typer.Argument, readable=False)
 file_option = partial(typer.Option, readable=False)
 
+PUBLISHED = f"{' or '.join(DATASETS)}."
 DatasetOption = Annotated[
     str | None,
-    typer.Option("--dataset", help="Name of the data set; default: the one it was trained on."),
+    typer.Option(
+        "--dataset",
+        metavar="NAME",
+        help=f"{' or '.join(DATASETS)}; default: the data set that the model was trained on.",
+    ),
 ]
 DataOption = Annotated[
     Path | None,

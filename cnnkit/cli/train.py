@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnkit.cli.options import DataOption, JsonOption, QuietOption, file_option
+from cnnkit.cli.options import PUBLISHED, DataOption, JsonOption, QuietOption, file_option
 from cnnkit.cli.output import emit_json, fail, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED, InputError
 from cnnkit.train.config import TrainConfig, option_name
@@ -32,9 +32,7 @@ def default(field: str) -> str:
 def train(
     dataset: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", show_default=default("dataset"), help="mnist or fashion-mnist."
-        ),
+        typer.Option(metavar="NAME", show_default=default("dataset"), help=PUBLISHED),
     ] = None,
     data: DataOption = None,
     channels: Annotated[

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -54,6 +54,9 @@ class Classifier:
             raise InputError("threads", f"is {self.threads}", "give at least 1")
         object.__setattr__(self, "_feed", feeder(self.weights.pixels, self.preprocessing))
         object.__setattr__(self, "_engine", open_engine(self.weights.graph, self.path))
+
+    def __reduce__(self) -> tuple[type[Classifier], tuple[Any, ...]]:  # the engine is built anew
+        return type(self), tuple(getattr(self, item.name) for item in fields(self) if item.init)
 
     @property
     def architecture(self) -> Architecture:

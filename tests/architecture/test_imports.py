@@ -31,10 +31,10 @@ HEAVY = {
 # Modules whose functions load the rest when they are called, and why.
 LOAD_WHEN_CALLED = {
     "cnnkit.cli": "`cnnkit --help` waits for none of the verbs",
-    "cnnkit.formats.c.format": "rows of the table of formats: one file is read, not every format's",
-    "cnnkit.formats.onnx.format": "the same",
-    "cnnkit.formats.pytorch.format": "the same",
-    "cnnkit.formats.weights": "the same",
+    **dict.fromkeys(
+        anywhere(SOURCES["cnnkit.formats.registry"], SOURCES) - {"cnnkit.formats.base"},
+        "rows of the table of formats: one file is read, not every format's",
+    ),
     "cnnkit.train.config": "`cnnkit train --help` shows its defaults without NumPy",
     "cnnkit.runtimes.classifier": "`cnnkit.load` needs none of the other runtimes",
 }

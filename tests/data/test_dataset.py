@@ -187,7 +187,7 @@ def test_a_folder_in_the_place_of_a_file_is_a_storage_error(folder: Path) -> Non
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="Use mnist or fashion-mnist"):
+    with pytest.raises(InputError, match=f"Use {' or '.join(DATASETS)}"):
         load_dataset("cifar")
 
 
