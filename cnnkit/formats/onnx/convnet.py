@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnkit.formats import contract
-from cnnkit.formats.contract import check_held, check_names
+from cnnkit.formats.contract import check_held, check_metadata
 from cnnkit.formats.onnx.protobuf import read_onnx
 from cnnkit.formats.onnx.reader import to_graph
 from cnnkit.graph.convnet import match
@@ -25,7 +25,7 @@ def read_convnet(path: Path) -> Weights:
     if contract.MARK in file.metadata:
         metadata = contract.decode(path, file.metadata, "an ONNX file")
     weights = Weights(*match(to_graph(path, file), path), metadata)
-    check_names(path, metadata, weights.architecture)
+    check_metadata(path, metadata, weights.architecture)
     if metadata:
         check_held(path, metadata, weights.sha256)
     return weights
