@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, NearTiesOption, QuietOption
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    MaxDropOption,
+    NearTiesOption,
+    QuietOption,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.errors import VerdictError
+from cnnkit.formats.options import MAX_ACCURACY_DROP
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,13 +37,16 @@ def verify(
     dataset: DatasetOption = None,
     data: DataOption = None,
     allow_near_ties: NearTiesOption = False,
+    max_drop: MaxDropOption = MAX_ACCURACY_DROP,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Compare artefacts with their weights on all test images, each in its own runtime.
 
     Exits with 1 if an artefact differs from the network: another predicted class for any image,
-    logits that differ by more than rounding, other weights or metadata, inconsistent outputs.
+    logits that differ by more than rounding, other weights or metadata, inconsistent outputs. Of
+    ONNX and C files the whole graph or source is compared as well. Of TorchScript and torch.export
+    files it is only the outputs for the test images, which cannot show what others would trigger.
     """
     from cnnkit.evaluation.dataset import load_dataset_of
     from cnnkit.formats.checkpoint import read_weights
@@ -43,7 +55,7 @@ def verify(
 
     network = read_weights(find_weights(weights)) if weights else None
     test = load_dataset_of(files, dataset, data, quiet or json, weights)
-    reports = verify(files, network, test, allow_near_ties)
+    reports = verify(files, network, test, allow_near_ties, max_drop)
     if json:
         passed = all(report.passed for report in reports)
         artefacts = [report.to_json() for report in reports]
@@ -51,7 +63,7 @@ def verify(
     else:
         for report in reports:
             show(report, stdout())
-        show_unchecked(reports[-1], stderr(quiet))
+        show_unchecked(reports, stderr(quiet))
     failed = [str(report.path) for report in reports if not report.passed]
     if failed:
         raise VerdictError(", ".join(failed), "differs from the network", "export it again")
@@ -93,6 +105,7 @@ def show_agreement(agreement: Agreement, batches: tuple[int, ...], console: Cons
         console.print(f"  … and {len(agreement.disagreements) - 20} more; --json lists all")
 
 
-def show_unchecked(report: Report, console: Console) -> None:
+def show_unchecked(reports: Sequence[Report], console: Console) -> None:
     """Print what a verification does not cover."""
-    console.print("Not checked: " + "; ".join(report.unchecked) + ".", soft_wrap=True)
+    lines = dict.fromkeys(line for report in reports for line in report.unchecked)
+    console.print("Not checked: " + "; ".join(lines) + ".", soft_wrap=True)

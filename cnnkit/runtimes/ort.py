@@ -31,7 +31,7 @@ def load_onnx(path: Path, threads: int) -> Model:
     )
     custom_ops = ort_custom_ops() if DOMAIN in file.opsets else None
     try:
-        session = open_session(path.read_bytes(), threads, custom_ops)
+        session = open_session(path if file.external else path.read_bytes(), threads, custom_ops)
     except Exception as error:  # its errors have no common base class but this
         reason = str(error).strip().splitlines()[0]
         raise InputError(
