@@ -104,7 +104,7 @@ def _check_fused(
 def _check_quantised(
     path: Path, about: Mapping[str, Any], weights: Weights, dataset: Dataset
 ) -> list[Check]:
-    from cnnkit.formats.onnx.quantised import check_quantised
+    from cnnkit.formats.onnx.quantise_checks import check_quantised
 
     return [
         *check_quantised(path, about["metadata"], weights, dataset),

@@ -221,7 +221,8 @@ def _scales(
     scale = np.abs(weight).reshape(len(weight), -1).max(axis=1) / WEIGHT_LIMIT
     scale[scale < np.finfo(np.float32).tiny] = 1.0
     lowest: NDArray[np.float64] = 1.0001 * 2 * np.abs(bias) / (2.0**32 - 2) / of_input
-    return np.maximum(scale, lowest)
+    result: NDArray[np.float64] = np.maximum(scale, lowest)
+    return result
 
 
 def _check_ranges(
