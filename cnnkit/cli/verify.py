@@ -45,8 +45,8 @@ def verify(
 
     Exits with 1 if an artefact differs from the network: another predicted class for any image,
     logits that differ by more than rounding, other weights or metadata, inconsistent outputs. Of
-    ONNX and C files the whole graph or source is compared as well. Of TorchScript and torch.export
-    files it is only the outputs for the test images, which cannot show what others would trigger.
+    ONNX, torch.export and C files the whole graph or source is compared as well. Of TorchScript it
+    is only the outputs for the test images, which cannot show what other images would trigger.
     """
     from cnnkit.evaluation.dataset import load_dataset_of
     from cnnkit.formats.checkpoint import read_weights

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from support.corruptions import DAMAGES, Damage
+from support.onnx_mutants import MUTANTS
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
+from cnnkit.formats.base import PROOFS
 from cnnkit.formats.checkpoint import write_weights
 from cnnkit.formats.onnx.writer import write_onnx
 from cnnkit.formats.options import Options
@@ -110,6 +113,46 @@ def test_a_damaged_artefact_exits_with_1_and_says_what_is_wrong(
     assert "NOT verified" in result.stdout
     assert "of 10000 differ" in result.stdout
     assert "near tie" in result.stdout or "real" in result.stdout
+
+
+def test_a_branch_that_no_test_image_takes_is_found_and_named(
+    cli: Callable[..., Any], artefacts: dict[str, Path], weights_file: Path, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(MUTANTS["a corner pixel"][0](artefacts["onnx"].read_bytes()))
+    result = cli("verify", wrong, "--weights", weights_file, "--json")
+    assert result.exit_code == 1
+    (report,) = json.loads(result.stdout)["artefacts"]
+    assert [check["claim"] for check in report["checks"] if not check["passed"]] == [
+        "its graph is the network's, node by node"
+    ]
+    assert report["agreement"]["disagreements"] == []
+
+
+def test_notes_and_weights_in_another_file_are_no_difference(
+    artefacts: dict[str, Path], trained: Weights, few: Dataset, tmp_path: Path
+) -> None:
+    model = onnx.load(artefacts["onnx"])
+    model.metadata_props.add(key="author", value="someone, not in JSON")
+    path = tmp_path / "net.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="net.data", size_threshold=0)
+    report = verify([path], trained, few)[0]
+    assert [check for check in report.checks if not check.passed] == []
+    assert any("weights lie in another file" in check.found for check in report.checks)
+
+
+def test_the_report_says_what_test_images_cannot_show(
+    cli: Callable[..., Any], artefacts: dict[str, Path], weights_file: Path
+) -> None:
+    files = [artefacts[name] for name in ("onnx", "pt2", "c", "torchscript")]
+    result = cli("verify", *files, weights_file, "--weights", weights_file, "--json")
+    reports = json.loads(result.stdout)["artefacts"]
+    proofs = [report["proof"] for report in reports]
+    assert proofs[:3] == ["graph", "graph", "source"]
+    assert proofs[4] == "weights"
+    for report in reports:
+        assert report["unchecked"][0] == PROOFS[report["proof"]]
+    assert "a branch which other images would take" in PROOFS["outputs"]
 
 
 def test_other_weights_than_the_artefacts_own_are_not_verified(
