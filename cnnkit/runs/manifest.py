@@ -39,9 +39,12 @@ def check_manifest(file: Path) -> None:
         ) from error
     if not isinstance(stated, dict) or not stated.get("weights_sha256"):
         return  # another program's, or of a run without a complete epoch
-    weights = read_weights(file)
+    try:
+        weights = read_weights(file)
+    except InputError as error:
+        raise InputError(file, error.reason, _remedy(file.parent, error.remedy)) from error
     differing = _differing(weights, stated)
-    if differing and not _is_newer(file, weights):
+    if differing and not _is_kept(file.parent, weights):
         raise InputError(
             file,
             f"is not the network that {MANIFEST_FILE} beside it tells of: damaged or replaced "
@@ -50,11 +53,11 @@ def check_manifest(file: Path) -> None:
         )
 
 
-def _remedy(folder: Path) -> str:
-    return (
-        "write it again from the training state with "
-        f"`cnnkit train --resume {shlex.quote(str(folder))}`, or use an undamaged copy of the run"
-    )
+def _remedy(folder: Path, otherwise: str = "use an undamaged copy of the run") -> str:
+    if _kept(folder) is None:
+        return otherwise
+    command = f"cnnkit train --resume {shlex.quote(str(folder))}"
+    return f"write it again from the training state with `{command}`"
 
 
 def _differing(weights: Weights, manifest: dict[str, Any]) -> list[str]:
@@ -76,15 +79,19 @@ def _differing(weights: Weights, manifest: dict[str, Any]) -> list[str]:
     ]
 
 
-def _is_newer(file: Path, weights: Weights) -> bool:
+def _is_kept(folder: Path, weights: Weights) -> bool:
     """Return whether weights are those of the training state, which is written before them.
 
     A training that is under way, or was killed, may have written them and not yet the manifest.
     """
+    kept = _kept(folder)
+    return kept is not None and (kept.sha256, kept.metadata) == (weights.sha256, weights.metadata)
+
+
+def _kept(folder: Path) -> Weights | None:
     from cnnkit.runs.state import read_state  # which loads what reads data sets
 
     try:
-        kept = read_state(file.parent).weights()
+        return read_state(folder).weights()
     except CnnkitError:
-        return False
-    return kept.sha256 == weights.sha256 and kept.metadata == weights.metadata
+        return None

@@ -76,6 +76,22 @@ def test_resuming_writes_damaged_weights_again(cli: Callable[..., Any], damaged:
     assert "is a finished run" in again.stderr
 
 
+def test_a_flipped_bit_in_a_run_is_refused_with_a_remedy_that_works(
+    cli: Callable[..., Any], short_run: Path
+) -> None:
+    file = short_run / "weights.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-3] + bytes([whole[-3] ^ 64]) + whole[-2:])
+    with pytest.raises(InputError, match=r"is damaged.*with `cnnkit train --resume"):
+        find_weights(short_run)
+    assert cli("train", "--resume", short_run).exit_code == 0
+    assert file.read_bytes() == whole
+    (short_run / "resume.safetensors").unlink()
+    file.write_bytes(whole[:-1])
+    with pytest.raises(InputError, match="Use the file that training wrote"):
+        find_weights(short_run)
+
+
 def test_weights_that_are_newer_than_the_manifest_are_taken(short_run: Path) -> None:
     """A training that was killed between the two has left them so; the state comes first."""
     state = read_state(short_run)

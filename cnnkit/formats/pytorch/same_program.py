@@ -93,7 +93,7 @@ def _compare(node: Any, call: Call, names: dict[str, str]) -> str:
         found = names.get(_name(given.pop(name)), "an unknown value")
         if found != wanted:
             return f"{target} takes {found} where the network has {wanted}"
-    for name in {*given, *call.settings}:
+    for name in sorted({*given, *call.settings}):
         default = DEFAULTS.get(name, UNKNOWN)
         setting = _setting(given[name]) if name in given else default
         if setting != call.settings.get(name, default) or setting is UNKNOWN:
