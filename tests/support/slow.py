@@ -32,6 +32,7 @@ SLOW = (
     "tests/ops/test_threads.py",
     "tests/ops/test_torch_op.py",
     "tests/reproduce/test_reproduce.py",
+    "tests/runs/test_manifest.py",
     "tests/runtimes/",
     "tests/sweep/",
     "tests/train/test_distributed.py",
