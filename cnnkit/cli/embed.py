@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -50,4 +52,7 @@ def embed(
     console = stdout()
     console.print(f"{output} holds the host app {format}/{host} with your network", soft_wrap=True)
     console.print(f"read   {output / 'README.md'}", soft_wrap=True)
-    console.print(f"check  {output / 'check.sh'} {output / CHECK_FOLDER}", soft_wrap=True)
+    check = shlex.join(
+        [f"PYTHON={sys.executable}", *map(str, (output / "check.sh", output / CHECK_FOLDER))]
+    )
+    console.print(f"check  env {check}", soft_wrap=True)

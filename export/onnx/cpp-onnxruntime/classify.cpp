@@ -1,4 +1,4 @@
-// Classify 28x28 pictures: ORT_LIBRARY=libonnxruntime.so ./classify mnist.onnx digit.pgm
+// Classify pictures of the network's size: ORT_LIBRARY=libonnxruntime.so ./classify mnist.onnx digit.pgm
 // another.pgm
 #include <dlfcn.h>
 

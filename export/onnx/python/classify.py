@@ -1,4 +1,4 @@
-"""Classify 28×28 pictures: `python classify.py mnist.onnx digit.png another.png`."""
+"""Classify pictures of the network's size: `python classify.py mnist.onnx digit.png another.png`."""
 
 from __future__ import annotations
 
