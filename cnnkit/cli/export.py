@@ -11,12 +11,14 @@ from cnnkit.cli.options import (
     DataOption,
     DatasetOption,
     JsonOption,
+    MaxDropOption,
     NearTiesOption,
     QuietOption,
     file_argument,
     file_option,
 )
 from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.formats.registry import FORMATS
 
 
@@ -45,10 +47,7 @@ def export(
     opset: Annotated[
         int | None, typer.Option(help="ONNX opset; the IR version is the lowest that it allows.")
     ] = None,
-    max_drop: Annotated[
-        float,
-        typer.Option(help="onnx-int8: largest allowed drop of the test accuracy (0.005 is 0.5 %)."),
-    ] = 0.005,
+    max_drop: MaxDropOption = MAX_ACCURACY_DROP,
     allow_near_ties: NearTiesOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -88,7 +87,7 @@ def export(
         emit_json("export", {**facts, **report.to_json()})
         return
     show(report, stdout())
-    show_unchecked(report, messages)
+    show_unchecked([report], messages)
     console = stdout()
     console.print(f"SHA-256 {facts['sha256']}")
     done = f"{target} ({len(content):,} bytes) passed verification; {card} describes it"

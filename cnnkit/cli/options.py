@@ -40,3 +40,10 @@ NearTiesOption = Annotated[
         help="Accept another class if the two largest logits are so close that rounding decides.",
     ),
 ]
+MaxDropOption = Annotated[
+    float,
+    typer.Option(
+        "--max-drop",
+        help="onnx-int8: largest allowed drop of the test accuracy (0.005 is 0.5 %).",
+    ),
+]

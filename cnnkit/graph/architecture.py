@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
 
+LARGEST = 2**31 - 1  # size that a file may state
 PIXEL_SCALE = 1.0 / 255.0  # raw uint8 pixels to [0, 1], the only preprocessing there is
 # Values of an image and of a block before pooling: a small file must not take all memory.
 LARGEST_INPUT, LARGEST_FEATURES = 2**24, 2**28
@@ -145,10 +146,10 @@ class Architecture:
         sizes = [*architecture.input, architecture.classes]
         for block in blocks:
             sizes += [block.channels, block.kernel, block.pool, block.padding + 1]
-        if min(sizes) < 1:
+        if min(sizes) < 1 or max(sizes) > LARGEST:
             raise InputError(
                 source,
-                "describes an architecture with a size below 1",
+                f"describes an architecture with a size below 1 or above {LARGEST:,}",
                 "use a file that this version of cnnkit wrote",
             )
         architecture.feature_shapes()

@@ -19,7 +19,7 @@ from cnnkit.reproduce.model_selection import select_learning_rate
 from cnnkit.reproduce.paper_claims import evaluate_claims
 from cnnkit.reproduce.plan import ReproduceConfig, published_runs, validation_runs
 from cnnkit.reproduce.trained_run import TrainedRun
-from cnnkit.runs.folder import MANIFEST_FILE
+from cnnkit.runs.manifest import MANIFEST_FILE
 from cnnkit.runs.state import read_state
 from cnnkit.system.files import read_bytes, write_text
 from cnnkit.train.engines.base import require_packages

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnkit.errors import InputError
+from cnnkit.runs.manifest import check_manifest
 
 RUNS = Path("runs")
 WEIGHTS_FILE, CONFIG_FILE = "weights.safetensors", "config.json"
@@ -14,8 +15,16 @@ def find_weights(path: Path | None) -> Path:
     """Return the weights file of `path`: the file itself, a run folder's, or the newest run's.
 
     Raises:
-        InputError: no weights were found.
+        InputError: no weights were found, or a run's are not those that its manifest tells of.
+        StorageError: they cannot be read.
     """
+    file = _find(path)
+    if file.name == WEIGHTS_FILE:
+        check_manifest(file)
+    return file
+
+
+def _find(path: Path | None) -> Path:
     if path is None:
         found = sorted(RUNS.glob(f"*/*/{WEIGHTS_FILE}"), key=lambda file: file.stat().st_mtime)
         if not found:

@@ -19,13 +19,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cnnkit.errors import InputError, StorageError
-from cnnkit.formats.checkpoint import FORMAT_VERSION, write_weights
+from cnnkit.errors import CnnkitError, InputError, StorageError
+from cnnkit.formats.checkpoint import FORMAT_VERSION, read_weights, write_weights
 from cnnkit.runs.find import CONFIG_FILE, WEIGHTS_FILE
+from cnnkit.runs.manifest import MANIFEST_FILE
 from cnnkit.runs.state import RECORD, STATE_FILE, RunState
 from cnnkit.system.files import write_text
 
-MANIFEST_FILE = "manifest.json"
 FINISHED, DIVERGED = "finished", "diverged"  # statuses of a run with nothing left to train
 PICTURES = ("loss.png", "loss.svg", "confusion.png", "confusion.svg")
 
@@ -70,6 +70,18 @@ def published_status(folder: Path) -> str | None:
         return str(json.loads((folder / MANIFEST_FILE).read_text())["status"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def is_published(folder: Path, state: RunState) -> bool:
+    """Return whether a run's weights file is whole and holds what the training state keeps."""
+    if not state.history:
+        return True  # there is nothing to publish yet
+    try:
+        published = read_weights(folder / WEIGHTS_FILE)
+    except CnnkitError:
+        return False
+    kept = state.weights()
+    return published.sha256 == kept.sha256 and published.metadata == kept.metadata
 
 
 def remove_leftovers(folder: Path) -> None:

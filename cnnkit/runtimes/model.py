@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
-from cnnkit.formats.contract import check_names
+from cnnkit.formats.contract import check_metadata
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.prediction import Prediction
@@ -99,7 +99,7 @@ def held_weights(path: Path, metadata: dict[str, Any], arrays: dict[str, NDArray
         InputError: a parameter is missing or has another type or shape, or a class has no name.
     """
     architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
-    check_names(path, metadata, architecture)
+    check_metadata(path, metadata, architecture)
     shapes = architecture.parameter_shapes()
     for name, shape in shapes.items():
         if name not in arrays or arrays[name].shape != shape or arrays[name].dtype != np.float32:

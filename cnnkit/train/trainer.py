@@ -14,7 +14,14 @@ from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import build
 from cnnkit.runs.find import RUNS, WEIGHTS_FILE
-from cnnkit.runs.folder import FINISHED, PICTURES, check_free, claim_folder, published_status
+from cnnkit.runs.folder import (
+    FINISHED,
+    PICTURES,
+    check_free,
+    claim_folder,
+    is_published,
+    published_status,
+)
 from cnnkit.runs.state import RunState, read_state, write_state
 from cnnkit.runs.training_state import State, fresh_state, parameters
 from cnnkit.train.config import TrainConfig
@@ -161,7 +168,7 @@ def resume(
             "use a larger number, or train again",
         )
     state.config = config.to_json()
-    if state.complete and published_status(folder) == FINISHED:
+    if state.complete and published_status(folder) == FINISHED and is_published(folder, state):
         more = (
             "train again with more --patience"
             if state.out_of_patience

@@ -142,7 +142,7 @@ def test_a_file_of_a_later_contract_is_refused(artefacts: dict[str, Path], tmp_p
     ("key", "value", "reason"),
     [
         ("names", '["a"]', "without a name for each of its 10 classes"),
-        ("names", '"0123456789"', "without a name for each of its 10 classes"),
+        ("names", '"0123456789"', "'names' is not a list of texts"),
         (
             "cnnkit.architecture",
             '{"input": [1, 28, 28], "blocks": [], "classes": 1e999}',

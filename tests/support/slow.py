@@ -51,6 +51,7 @@ SLOW_TESTS = (
     # Commands in processes of their own, for each text and each hostile file.
     "tests/cli/test_text_of_others.py",
     "tests/formats/test_hostile_archives.py",
+    "tests/runs/test_manifest.py",
     # Exports, each of which is verified in a process of its own.
     "tests/export/test_options.py::test_a_float32_input_takes_scaled_pixels",
     "tests/export/test_pipeline.py::test_a_damaged_export_is_refused_and_nothing_is_kept",

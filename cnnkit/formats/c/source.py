@@ -22,7 +22,7 @@ from cnnkit.formats import contract
 from cnnkit.formats.c.literals import read_arrays
 from cnnkit.formats.c.network import stack_bytes
 from cnnkit.formats.c.templates import EXPORT, header_text, prefix, source_text
-from cnnkit.formats.contract import check_held, check_names
+from cnnkit.formats.contract import check_held, check_metadata
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
@@ -101,7 +101,7 @@ def read_c(path: Path) -> Source:
         raise InputError(path, f"is damaged ({error})", EXPORT_AGAIN) from error
     metadata = contract.decode(path, texts, "a C file")
     architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
-    check_names(path, metadata, architecture)
+    check_metadata(path, metadata, architecture)
     tensors = {}
     for name, shape in architecture.parameter_shapes().items():
         values = arrays.get(name.replace(".", "_"), np.empty(0, np.float32))

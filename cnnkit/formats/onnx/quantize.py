@@ -31,6 +31,8 @@ from cnnkit.system.subprocesses import exchange_folder
 
 LOWEST_OPSET = 13  # DequantizeLinear with a scale per channel
 CALIBRATION = 1000  # training images; the ranges were seen to stay the same from 500 on
+QUANTISED = ("Conv", "Relu", "MaxPool", "Flatten", "Gemm")
+WEIGHT_LIMIT = 64  # the largest weight: 7 bits and a sign
 GOLDEN_FROM = 200  # test images among which the golden ones are chosen
 
 
@@ -87,16 +89,6 @@ def dequantise(
         column = scale.reshape(-1, *[1] * (len(shape) - 1))
         parameters[name] = whole.reshape(shape).astype(np.float32) * column
     return parameters
-
-
-def rounding(tensors: Mapping[str, NDArray[Any]], weights: Weights) -> float:
-    """Return by how many of their steps a quantised model's parameters differ at most."""
-    rounded = dequantise(tensors, weights.architecture)
-    off = 0.0
-    for name, array in weights.tensors.items():
-        step = steps(tensors, name).reshape(-1, *[1] * (array.ndim - 1))
-        off = max(off, float((np.abs(rounded[name] - array) / step).max()))
-    return off
 
 
 def steps(tensors: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
@@ -159,7 +151,7 @@ def _quantise(model: Any, images: NDArray[Any]) -> Any:
             str(folder / "quantised.onnx"),
             Reader(),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Relu", "MaxPool", "Flatten", "Gemm"],
+            op_types_to_quantize=list(QUANTISED),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,

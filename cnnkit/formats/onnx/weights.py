@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
-from cnnkit.formats.contract import check_held, check_names
+from cnnkit.formats.contract import check_held, check_metadata
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.reader import REMEDY, to_graph
 from cnnkit.graph import passes
@@ -48,8 +48,8 @@ def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
             path, "scales pixels differently from what its metadata says", "export it again"
         )
     weights = Weights(graph, metadata)
+    check_metadata(path, metadata, weights.architecture)
     check_held(path, metadata, weights.sha256)
-    check_names(path, metadata, weights.architecture)
     return weights
 
 

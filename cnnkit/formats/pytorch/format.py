@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnkit.errors import InputError
-from cnnkit.formats.base import Format, Support
+from cnnkit.formats.base import Check, Format, Support
 
 if TYPE_CHECKING:
+    from cnnkit.data.dataset import Dataset
     from cnnkit.formats.detect import Start
     from cnnkit.formats.options import Options
     from cnnkit.graph.weights import Weights
@@ -53,6 +55,20 @@ def _only_for_torch(path: Path, kind: str) -> InputError:
     return InputError(path, f"is {kind}, which only PyTorch runs", 'load it with runtime="torch"')
 
 
+def _check_program(
+    path: Path, about: Mapping[str, Any], weights: Weights, dataset: Dataset
+) -> list[Check]:
+    from cnnkit.formats.contract import input_type
+    from cnnkit.formats.pytorch.archive import read_parts
+    from cnnkit.formats.pytorch.pt2 import CONFIGS, PROGRAM
+    from cnnkit.formats.pytorch.same_program import difference
+
+    parts = read_parts(path, "a torch.export archive", "/archive_format")
+    input = input_type(about["metadata"])
+    differs = difference(parts[PROGRAM], parts[CONFIGS[1]], weights.architecture, input)
+    return [Check("its program is the network's, call by call", not differs, differs or "yes")]
+
+
 def _write_torchscript(weights: Weights, options: Options) -> dict[str, bytes]:
     from cnnkit.formats.pytorch.torchscript import write_torchscript
 
@@ -88,6 +104,8 @@ PT2 = Format(
     read_metadata=_read_pt2,
     read_weights=_pt2_weights,
     write=_write_pt2,
+    check_content=_check_program,
+    proof="graph",
     support=_pytorch,
 )
 TORCHSCRIPT = Format(
@@ -99,5 +117,6 @@ TORCHSCRIPT = Format(
     read_weights=_torchscript_weights,
     write=_write_torchscript,
     declared=_tensors,
+    proof="code",
     support=_libtorch,
 )
