@@ -45,5 +45,5 @@ def load_foreign(path: Path, threads: int) -> Model:
         return Prediction(*compiled(feed(images), threads))
 
     known = {key: value for key, value in metadata(weights).items() if key != contract.MARK}
-    signature = contract.signature(weights.architecture)
+    signature = contract.signature(weights.graph)
     return Model(path, "onnx", f"cnnkit ({isa()})", known, weights, signature, run)

@@ -16,6 +16,7 @@ from cnnkit.formats.checkpoint import read_weights, write_tensors, write_weights
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runs.state import read_state, write_state
+from cnnkit.train.trainer import TrainConfig, train
 
 
 def write_old(path: Path, weights: Weights) -> None:
@@ -31,12 +32,21 @@ def write_old(path: Path, weights: Weights) -> None:
 
 
 @pytest.fixture
+def short_run(tmp_path: Path, small_data: Path) -> Path:
+    """A finished run of one epoch over little data."""
+    folder = tmp_path / "run"
+    train(TrainConfig(data=small_data, epochs=1, output=folder), pictures=False)
+    return folder
+
+
+@pytest.fixture
 def damaged(short_run: Path, tmp_path: Path) -> Path:
     """A finished run of cnnkit 0.1 two of whose weights have changed on the disk."""
     file = short_run / "weights.safetensors"
     weights = read_weights(file)
-    weights.tensors["linear.weight"][3, 5:7] *= -4
-    write_old(file, weights)
+    tensors = {name: tensor.copy() for name, tensor in weights.tensors.items()}
+    tensors["linear.weight"][3, 5:7] *= -4
+    write_old(file, Weights.of(weights.architecture, tensors, weights.metadata))
     return short_run
 
 
