@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from cnnkit.errors import InputError
-from cnnkit.runs.manifest import check_manifest
 
 RUNS = Path("runs")
 WEIGHTS_FILE, CONFIG_FILE = "weights.safetensors", "config.json"
@@ -20,6 +19,8 @@ def find_weights(path: Path | None) -> Path:
     """
     file = _find(path)
     if file.name == WEIGHTS_FILE:
+        from cnnkit.runs.manifest import check_manifest  # which loads what reads weights files
+
         check_manifest(file)
     return file
 

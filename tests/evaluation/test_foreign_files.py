@@ -55,7 +55,7 @@ def test_predict_takes_a_stack_of_others(
     assert names[0] == names[1] == "7"
 
 
-def test_eval_says_how_to_run_a_file_that_does_not_say_how_pixels_are_scaled(
+def test_eval_says_how_to_run_a_file_that_does_not_state_its_scaling(
     artefacts: dict[str, Path], tmp_path: Path, small_data: Path, cli: Callable[..., Any]
 ) -> None:
     model = onnx.load(artefacts["onnx"])

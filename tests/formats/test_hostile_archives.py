@@ -67,7 +67,7 @@ def insert(line: str) -> Damage:
 def torch_runs(content: bytes) -> None:
     """Do what torch.jit's own users do: load, and call with an image."""
     with deprecation_known():
-        torch.jit.load(io.BytesIO(content))(torch.zeros((1, 1, 8, 8)))
+        torch.jit.load(io.BytesIO(content))(torch.zeros((1, 1, 8, 8), dtype=torch.uint8))
 
 
 def assert_refused(path: Path, reason: str) -> None:
@@ -115,7 +115,7 @@ def test_pytorch_itself_would_write_the_file(files: dict[str, bytes], tmp_path: 
     assert place.exists()
     place.write_bytes(PRECIOUS)
     line = f'_9 = ops.aten.from_file("{place}", True, 250, dtype=6)'
-    used = "_8 = torch.fill_(_9, 7.)\n    _0 = torch.add(_0, torch.sum(_8))"
+    used = "_8 = torch.fill_(_9, 7.)\n    _2 = torch.add(_2, torch.sum(_8))"
     torch_runs(insert(f"{line}\n    {used}")(files["torchscript"]))
     assert place.read_bytes() != PRECIOUS
 

@@ -22,7 +22,7 @@ CONSTANTS = b'{"config": {}}'
 
 @pytest.fixture(scope="module")
 def parts(few: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    weights = Weights(ARCHITECTURE, ARCHITECTURE.initial_parameters(1))
+    weights = Weights.of(ARCHITECTURE, ARCHITECTURE.initial_parameters(1))
     path = tmp_path_factory.mktemp("pt2") / "net.pt2"
     path.write_bytes(write_pt2(weights, Options(few))[".pt2"])
     return read_parts(path, "an archive", "/archive_format")

@@ -71,7 +71,7 @@ def test_other_names_than_the_manifests_are_refused(short_run: Path) -> None:
     file = short_run / "weights.safetensors"
     weights = read_weights(file)
     other = [*weights.names[1:], "x"]
-    write_old(file, Weights(weights.architecture, weights.tensors, {"names": other}))
+    write_old(file, Weights.of(weights.architecture, weights.tensors, {"names": other}))
     with pytest.raises(InputError, match="it differs in names"):
         find_weights(short_run)
 
