@@ -1,0 +1,108 @@
+// The ink of a digit in a grey picture: findDigit(grey), as in cnnkit/data/digit/find.py.
+
+import { eraseLines } from "./lines.mjs";
+import { choosePieces } from "./pieces.mjs";
+import { boxOf, highest, lowest, median, plane, quantile, round, smooth } from "./planes.mjs";
+import { strokeWidth } from "./strokes.mjs";
+
+const LEAST_CONTRAST = 12; // grey levels of 255
+const NOISE_FACTOR = 5;
+const FAINTEST = 0.25;
+const REACHES = [0.06, 0.12, 0.25, 0.5];
+const MORE = 1.15;
+const STEP = 0.15;
+const HOLE = 0.2;
+const DARKEST = 64;
+
+/** Returns the digit, {ink, box, several}, dark on light or light on dark; null if it is blank. */
+export function findDigit(grey) {
+  const dark = darkDigit(grey);
+  const light = darkDigit(plane(grey.height, grey.width, grey.values.map((value) => 255 - value)));
+  if (!dark || !light) return dark ?? light;
+  return likelihood(dark, light) >= likelihood(light, dark) ? dark : light;
+}
+
+function likelihood(one, other) {
+  const [top, bottom, left, right] = one.box;
+  const within = top < other.box[0] && bottom > other.box[1] && left < other.box[2] && right > other.box[3];
+  return one.score - STEP * one.step + HOLE * (within ? 1 : 0);
+}
+
+function darkDigit(grey) {
+  const side = Math.max(grey.height, grey.width);
+  let found = null;
+  for (const [step, share] of REACHES.entries()) {
+    const digit = digitOn(grey, Math.max(2, round(share * side)));
+    if (digit && found && isComplete(found, digit)) return found;
+    if (digit) found = { ...digit, step };
+  }
+  return found;
+}
+
+const total = (values) => values.reduce((sum, value) => sum + value, 0);
+
+function isComplete({ box, ink }, wider) {
+  const [top, bottom, left, right] = box;
+  const [down, across] = [(bottom - top) >> 2, (right - left) >> 2];
+  let sum = 0;
+  wider.ink.values.forEach((value, i) => {
+    const row = wider.box[0] + Math.floor(i / wider.ink.width);
+    const column = wider.box[2] + (i % wider.ink.width);
+    const inside = row >= top - down && row < bottom + down && column >= left - across && column < right + across;
+    sum += inside ? value : 0;
+  });
+  return sum < MORE * total(ink.values);
+}
+
+function digitOn(grey, reach) {
+  const { height, width } = grey;
+  const calm = smooth(grey);
+  const noise = grey.values.map((value, i) => Math.abs(value - calm.values[i]));
+  const floor = Math.max(LEAST_CONTRAST, NOISE_FACTOR * 1.4826 * median(noise) * 1.06);
+  const paper = lowest(highest(calm, reach), reach).values;
+  let darker = paper.map((level, i) => level - grey.values[i]);
+  const blank = darker.filter((value) => value < floor);
+  if (blank.length === darker.length) return null;
+  if (blank.length) {
+    const lift = median(blank);
+    darker = darker.map((value) => value - lift);
+  }
+  const ink = darker.map((value, i) => (Math.max(value, 0) * 255) / Math.max(paper[i], DARKEST));
+  const seen = plane(height, width, Uint8Array.from(darker, (value) => (value > floor ? 1 : 0)));
+  for (let round = 0; round < 3; round++) {
+    const values = ink.filter((_, i) => seen.values[i]);
+    if (!values.length) return null;
+    const least = FAINTEST * quantile(values, 0.98);
+    const mask = plane(height, width, seen.values.map((on, i) => (on && ink[i] > least ? 1 : 0)));
+    const digit = choosePieces(eraseLines(mask), ink);
+    if (digit) return measure(ink, digit);
+    const near = highest(plane(height, width, Float64Array.from(mask.values)), 2).values;
+    near.forEach((on, i) => on && (seen.values[i] = 0));
+  }
+  return null;
+}
+
+function measure(ink, { mask, count, several }) {
+  const full = quantile(ink.filter((_, i) => mask.values[i]), 0.98);
+  const [top, bottom, left, right] = boxOf(mask);
+  const strength = plane(bottom - top, right - left);
+  let [filled, outline] = [0, 0];
+  for (let y = top; y < bottom; y++) {
+    for (let x = left; x < right; x++) {
+      const at = y * mask.width + x;
+      if (!mask.values[at]) continue;
+      strength.values[(y - top) * strength.width + x - left] = Math.min(ink[at] / full, 1);
+      filled += 1 / strength.values.length;
+      outline += (y === top) + (y === bottom - 1) + (x === left) + (x === right - 1);
+    }
+  }
+  const covered = outline / (2 * (strength.height + strength.width));
+  const score =
+    0.75 * Math.log(full) -
+    Math.max(0, covered - 0.35) -
+    Math.max(0, filled - 0.6) -
+    Math.max(0, filled - 0.75) -
+    0.2 * Math.min(count, 4) -
+    0.6 * Math.max(0, strokeWidth(strength) - 0.27);
+  return { ink: strength, box: [top, bottom, left, right], score, several };
+}
