@@ -17,6 +17,9 @@ NOISE_FACTOR = 5.0  # standard deviations
 FAINTEST = 0.25  # of the strongest ink: shadows and JPEG's ringing are fainter
 REACHES = (0.06, 0.12, 0.25, 0.5)  # of the longer side: half the window of the paper
 MORE = 1.15  # ink that a wider window may add to a digit that is complete
+SMOOTHED = 1.06  # what the mean of nine pixels takes away from the noise
+BENDS = 16  # of the longer side: how near the pixels are that a pixel is compared with
+SHARP = 0.12  # of the ink's depth within five pixels
 STEP, HOLE = 0.15, 0.2  # of a score
 DARKEST = 64.0  # levels of paper: what is darker does not make ink stronger
 
@@ -66,10 +69,31 @@ class Digit:
 
 def find_digit(grey: Plane) -> Digit | None:
     """Return the digit on a picture, dark on light or light on dark; None if it is blank."""
+    if is_smooth(grey):
+        return None
     dark, light = dark_digit(grey), dark_digit(255 - grey)
     if dark is None or light is None:
         return dark or light
     return dark if dark.likelihood(light) >= light.likelihood(dark) else light
+
+
+def is_smooth(grey: Plane) -> bool:
+    """Return whether levels only drift across the picture: no pixel is off the middle of others."""
+    calm = smooth(grey)
+    step = max(1, max(grey.shape) // BENDS)
+    floor = noise_floor(grey, calm)
+    for plane in (calm, calm.T):
+        if plane.shape[0] > 2 * step:
+            bend = np.abs(plane[: -2 * step] + plane[2 * step :] - 2 * plane[step:-step])
+            if np.quantile(bend, 0.998) > floor:
+                return False
+    return True
+
+
+def noise_floor(grey: Plane, calm: Plane) -> float:
+    """Return the levels by which ink stands out at least."""
+    deviation = 1.4826 * float(np.median(np.abs(grey - calm))) * SMOOTHED
+    return max(LEAST_CONTRAST, NOISE_FACTOR * deviation)
 
 
 def dark_digit(grey: Plane) -> Digit | None:
@@ -91,10 +115,9 @@ def dark_digit(grey: Plane) -> Digit | None:
 def digit_on(grey: Plane, reach: int) -> Digit | None:
     """Return the digit where the paper is the closing of the picture by squares of `reach`."""
     calm = smooth(grey)
-    deviation = 1.4826 * float(np.median(np.abs(grey - calm))) * 1.06
     paper = lowest(highest(calm, reach), reach)
     darker = paper - grey
-    floor = max(LEAST_CONTRAST, NOISE_FACTOR * deviation)
+    floor = noise_floor(grey, calm)
     blank = darker < floor
     if blank.all():
         return None
@@ -109,23 +132,34 @@ def digit_on(grey: Plane, reach: int) -> Digit | None:
         mask = seen & (ink > FAINTEST * full)
         digit = choose_pieces(erase_lines(mask), ink)
         if digit is not None:
-            return measure(ink, *digit)
+            found = measure(ink, *digit)
+            return found if is_sharp(calm, digit[0], paper) else None
         near = highest(mask.astype(np.float64), 2) > 0
         seen &= ~near  # what is left may be fainter than lines and edges
     return None
 
 
-def measure(ink: Plane, mask: Mask, pieces: int, several: bool) -> Digit:
-    """Return the ink in `mask` as a digit with its score."""
+def is_sharp(calm: Plane, mask: Mask, paper: Plane) -> bool:
+    """Return whether levels change within a few pixels as ink does, and shading does not."""
+    change = highest(calm, 2) - lowest(calm, 2)
+    depth = float(np.quantile((paper - calm)[mask], 0.98))
+    return float(np.quantile(change[mask], 0.9)) >= SHARP * depth
+
+
+def measure(ink: Plane, mask: Mask, pieces: int, several: bool) -> Digit | None:
+    """Return the ink in `mask` as a digit with its score; None if it is a filled box."""
     full = float(np.quantile(ink[mask], 0.98))
     top, bottom, left, right = box = box_of(mask)
     inside = mask[top:bottom, left:right]
     strength = np.where(inside, np.minimum(ink[top:bottom, left:right] / full, 1), 0)
     outline = inside[0].sum() + inside[-1].sum() + inside[:, 0].sum() + inside[:, -1].sum()
     filled = float(inside.mean())
+    covered = float(outline / (2 * sum(inside.shape)))
+    if covered > 0.85 and filled > 0.8 and 2 * min(inside.shape) > max(inside.shape):
+        return None  # it is paper between lines
     score = (
         0.75 * math.log(full)
-        - max(0.0, outline / (2 * sum(inside.shape)) - 0.35)
+        - max(0.0, covered - 0.35)
         - max(0.0, filled - 0.6)
         - max(0.0, filled - 0.75)
         - 0.2 * min(pieces, 4)

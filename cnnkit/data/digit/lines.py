@@ -34,18 +34,20 @@ class Line:
 
     Attributes:
         pixels: its ink, without that of strokes that cross it.
+        band: along an edge of the picture, its ink with all that lies in it: it hides the digit.
         start, end: its first column and the one after its last.
         whole: whether it crosses the picture from edge to edge.
     """
 
     pixels: Mask
+    band: Mask
     start: int
     end: int
     whole: bool
 
     def turned(self) -> Line:
         """Return the line of a transposed picture."""
-        return replace(self, pixels=self.pixels.T)
+        return replace(self, pixels=self.pixels.T, band=self.band.T)
 
 
 def erase_lines(mask: Mask) -> Mask:
@@ -54,7 +56,8 @@ def erase_lines(mask: Mask) -> Mask:
     A bar of a digit does not: it ends where another stroke begins, as that of a 7.
     """
     level = find_lines(mask)
-    upright = [line.turned() for line in find_lines(without(mask, level).T)]
+    uncrossed = mask & ~np.any([line.pixels for line in level], axis=0) if level else mask
+    upright = [line.turned() for line in find_lines(uncrossed.T)]
     kept_level = chosen(without(mask, upright), level, mask.shape[1], 2)
     kept_upright = chosen(without(mask, level), upright, mask.shape[0], 0)
     return without(mask, kept_level + kept_upright)
@@ -82,7 +85,7 @@ def without(mask: Mask, lines: list[Line]) -> Mask:
     """Return `mask` without the pixels of lines."""
     result = mask.copy()
     for line in lines:
-        result &= ~line.pixels
+        result &= ~line.band
     return result
 
 
@@ -183,8 +186,12 @@ def _line(
     thin = thick <= usual + max(2, usual // 2)
     for column, a, b in zip(columns[thin], first[thin], last[thin], strict=True):
         pixels[a:b, column] = True
+    band = pixels.copy()
+    if edge:
+        rows = slice(0, usual + 1) if (first == 0).mean() > 0.5 else slice(height - usual - 1, None)
+        band[rows] |= mask[rows]
     nearly = NEARLY * width
-    return Line(pixels, start, end, start <= nearly and end >= width - nearly)
+    return Line(pixels, band, start, end, start <= nearly and end >= width - nearly)
 
 
 def _ink_along(

@@ -2,7 +2,7 @@
 
 import { eraseLines } from "./lines.mjs";
 import { choosePieces } from "./pieces.mjs";
-import { boxOf, highest, lowest, median, plane, quantile, round, smooth } from "./planes.mjs";
+import { boxOf, highest, lowest, median, plane, quantile, round, smooth, transpose } from "./planes.mjs";
 import { strokeWidth } from "./strokes.mjs";
 
 const LEAST_CONTRAST = 12; // grey levels of 255
@@ -10,12 +10,16 @@ const NOISE_FACTOR = 5;
 const FAINTEST = 0.25;
 const REACHES = [0.06, 0.12, 0.25, 0.5];
 const MORE = 1.15;
+const SMOOTHED = 1.06;
+const BENDS = 16;
+const SHARP = 0.12;
 const STEP = 0.15;
 const HOLE = 0.2;
 const DARKEST = 64;
 
 /** Returns the digit, {ink, box, several}, dark on light or light on dark; null if it is blank. */
 export function findDigit(grey) {
+  if (isSmooth(grey)) return null;
   const dark = darkDigit(grey);
   const light = darkDigit(plane(grey.height, grey.width, grey.values.map((value) => 255 - value)));
   if (!dark || !light) return dark ?? light;
@@ -26,6 +30,34 @@ function likelihood(one, other) {
   const [top, bottom, left, right] = one.box;
   const within = top < other.box[0] && bottom > other.box[1] && left < other.box[2] && right > other.box[3];
   return one.score - STEP * one.step + HOLE * (within ? 1 : 0);
+}
+
+// Whether levels only drift across the picture: no pixel is off the middle of others.
+function isSmooth(grey) {
+  const calm = smooth(grey);
+  const step = Math.max(1, Math.floor(Math.max(grey.height, grey.width) / BENDS));
+  const floor = noiseFloor(grey, calm);
+  for (const { height, width, values } of [calm, transpose(calm)]) {
+    if (height <= 2 * step) continue;
+    const bends = new Float64Array((height - 2 * step) * width);
+    for (let i = 0; i < bends.length; i++) {
+      bends[i] = Math.abs(values[i] + values[i + 2 * step * width] - 2 * values[i + step * width]);
+    }
+    if (quantile(bends, 0.998) > floor) return false;
+  }
+  return true;
+}
+
+function noiseFloor(grey, calm) {
+  const noise = grey.values.map((value, i) => Math.abs(value - calm.values[i]));
+  return Math.max(LEAST_CONTRAST, NOISE_FACTOR * 1.4826 * median(noise) * SMOOTHED);
+}
+
+function isSharp(calm, mask, paper) {
+  const [high, low] = [highest(calm, 2).values, lowest(calm, 2).values];
+  const depth = quantile(paper.map((level, i) => level - calm.values[i]).filter((_, i) => mask.values[i]), 0.98);
+  const change = high.map((value, i) => value - low[i]).filter((_, i) => mask.values[i]);
+  return quantile(change, 0.9) >= SHARP * depth;
 }
 
 function darkDigit(grey) {
@@ -57,8 +89,7 @@ function isComplete({ box, ink }, wider) {
 function digitOn(grey, reach) {
   const { height, width } = grey;
   const calm = smooth(grey);
-  const noise = grey.values.map((value, i) => Math.abs(value - calm.values[i]));
-  const floor = Math.max(LEAST_CONTRAST, NOISE_FACTOR * 1.4826 * median(noise) * 1.06);
+  const floor = noiseFloor(grey, calm);
   const paper = lowest(highest(calm, reach), reach).values;
   let darker = paper.map((level, i) => level - grey.values[i]);
   const blank = darker.filter((value) => value < floor);
@@ -75,7 +106,7 @@ function digitOn(grey, reach) {
     const least = FAINTEST * quantile(values, 0.98);
     const mask = plane(height, width, seen.values.map((on, i) => (on && ink[i] > least ? 1 : 0)));
     const digit = choosePieces(eraseLines(mask), ink);
-    if (digit) return measure(ink, digit);
+    if (digit) return isSharp(calm, digit.mask, paper) ? measure(ink, digit) : null;
     const near = highest(plane(height, width, Float64Array.from(mask.values)), 2).values;
     near.forEach((on, i) => on && (seen.values[i] = 0));
   }
@@ -97,6 +128,8 @@ function measure(ink, { mask, count, several }) {
     }
   }
   const covered = outline / (2 * (strength.height + strength.width));
+  const [shorter, longer] = [strength.height, strength.width].sort((one, other) => one - other);
+  if (covered > 0.85 && filled > 0.8 && 2 * shorter > longer) return null; // paper between lines
   const score =
     0.75 * Math.log(full) -
     Math.max(0, covered - 0.35) -

@@ -17,8 +17,8 @@ const PART = 0.1;
 /** Returns the mask without the lines that stick out of the rest at both of their ends. */
 export function eraseLines(mask) {
   const level = findLines(mask);
-  const upright = findLines(transpose(without(mask, level))).map((line) => {
-    return { ...line, pixels: transpose(line.pixels) };
+  const upright = findLines(transpose(without(mask, level, "pixels"))).map((line) => {
+    return { ...line, pixels: transpose(line.pixels), band: transpose(line.band) };
   });
   const keptLevel = chosen(without(mask, upright), level, mask.width, 2);
   const keptUpright = chosen(without(mask, level), upright, mask.height, 0);
@@ -40,9 +40,9 @@ function chosen(mask, lines, side, first) {
   return [];
 }
 
-function without({ height, width, values }, lines) {
+function without({ height, width, values }, lines, part = "band") {
   const result = plane(height, width, values.slice());
-  for (const { pixels } of lines) pixels.values.forEach((on, i) => on && (result.values[i] = 0));
+  for (const line of lines) line[part].values.forEach((on, i) => on && (result.values[i] = 0));
   return result;
 }
 
@@ -217,5 +217,10 @@ function lineAlong(mask, runs, crossed, path, run) {
   if (usual > (edge ? FATTEST : FAT) * height) return null;
   const pixels = plane(height, width, new Uint8Array(height * width));
   for (const [x, a, b] of thin) for (let y = a; y < b; y++) pixels.values[y * width + x] = 1;
-  return { pixels, start, end, whole: start <= NEARLY * width && end >= width - NEARLY * width };
+  const band = plane(height, width, pixels.values.slice());
+  if (edge) {
+    const from = atEdge(([, first]) => first === 0) ? 0 : height - usual - 1;
+    for (let i = from * width; i < (from + usual + 1) * width; i++) band.values[i] |= mask.values[i];
+  }
+  return { pixels, band, start, end, whole: start <= NEARLY * width && end >= width - NEARLY * width };
 }
