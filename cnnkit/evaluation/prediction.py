@@ -90,6 +90,9 @@ def predict(
 
 
 def sketch(image: NDArray[np.uint8]) -> str:
-    """Return uint8 [C, H, W], its channels averaged, as H lines of 2 W characters: a character is twice as high as wide."""
+    """Return the mean of the channels of uint8 [C, H, W] as H lines of 2 W characters.
+
+    A character is twice as high as wide.
+    """
     levels = image.mean(axis=0).astype(int) * len(SHADES) // 256
     return "\n".join("".join(SHADES[level] * 2 for level in row).rstrip() for row in levels)

@@ -1,1 +1,1 @@
-"""Pictures of digits: finding the ink."""
+"""Digits in pictures: levels from colours, the ink, lines across it, its pieces, its strokes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,14 +44,17 @@ class Piece:
 
     @property
     def height(self) -> int:
+        """Rows of its box."""
         return self.box[1] - self.box[0]
 
     @property
     def width(self) -> int:
+        """Columns of its box."""
         return self.box[3] - self.box[2]
 
     @property
     def side(self) -> int:
+        """The longer side of its box."""
         return max(self.height, self.width)
 
 
@@ -134,7 +138,7 @@ def are_several(pieces: list[Piece]) -> bool:
     """Return whether two pieces are as high as digits and lie side by side."""
     highest = max(piece.height for piece in pieces)
     tall = sorted((p for p in pieces if p.height >= 0.5 * highest), key=lambda p: p.box[2])
-    for one, other in zip(tall, tall[1:], strict=False):
+    for one, other in pairwise(tall):
         shared = min(one.box[1], other.box[1]) - max(one.box[0], other.box[0])
         beside = other.box[2] - one.box[3] >= 0.02 * highest
         if beside and shared >= 0.5 * min(one.height, other.height):

@@ -9,7 +9,7 @@ const LEAST_CONTRAST = 12; // grey levels of 255
 const NOISE_FACTOR = 5;
 const FAINTEST = 0.25;
 const REACHES = [0.06, 0.12, 0.25, 0.5];
-const MORE = 1.15;
+const MORE = 1.2;
 const SMOOTHED = 1.06;
 const BENDS = 16;
 const SHARP = 0.12;
@@ -75,7 +75,7 @@ const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
 function isComplete({ box, ink }, wider) {
   const [top, bottom, left, right] = box;
-  const [down, across] = [(bottom - top) >> 2, (right - left) >> 2];
+  const [down, across] = [(bottom - top) >> 3, (right - left) >> 3];
   let sum = 0;
   wider.ink.values.forEach((value, i) => {
     const row = wider.box[0] + Math.floor(i / wider.ink.width);
