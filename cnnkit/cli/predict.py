@@ -58,8 +58,8 @@ def resizing(record: Preprocessing) -> str:
     channels, height, width = record.size
     colours = "grey" if channels == 1 else "RGB"
     return (
-        "This network was not trained on MNIST: "
-        f"pictures are resized to {width}x{height} {colours} pixels, and otherwise used as they are."
+        "This network was not trained on MNIST: pictures are resized to "
+        f"{width}x{height} {colours} pixels, and otherwise used as they are."
     )
 
 

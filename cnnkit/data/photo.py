@@ -75,7 +75,7 @@ def prepare_digit(path: Path, size: tuple[int, int] = (28, 28)) -> PreparedDigit
 def read_grey(path: Path) -> Iterator[Plane]:
     """Yield grey levels, 0 to 255, of each frame: on white, and if it is transparent, on black."""
     with open_picture(path, read_bytes(path)) as picture:
-        planes = []
+        planes: list[Plane] = []
         for frame in islice(ImageSequence.Iterator(picture), FRAMES):
             planes += flatten(ImageOps.exif_transpose(frame))
     yield from planes

@@ -26,6 +26,7 @@ SMOOTHED = 1.06  # what the mean of nine pixels takes away from the noise
 BENDS = 16  # of the longer side: how near the pixels are that a pixel is compared with
 SHARP = 0.12  # of the ink's depth within five pixels
 STEP, HOLE = 0.15, 0.2  # of a score
+SMALLER = 0.75  # of a digit's box: the boxes of its holes
 DARKEST = 64.0  # levels of paper: what is darker does not make ink stronger
 
 
@@ -59,6 +60,7 @@ class Digit:
             and self.box[1] > other.box[1]
             and self.box[2] < other.box[2]
             and self.box[3] > other.box[3]
+            and other.ink.size < SMALLER * self.ink.size
         )
         return self.score - STEP * self.step + HOLE * within
 
@@ -137,7 +139,7 @@ def digit_on(grey: Plane, reach: int) -> Digit | None:
         mask = seen & (ink > FAINTEST * full)
         digit = choose_pieces(erase_lines(mask), ink)
         if digit is not None:
-            found = measure(ink, *digit)
+            found = measure(ink, darker, *digit)
             return found if is_sharp(calm, digit[0], paper) else None
         near = highest(mask.astype(np.float64), 2) > 0
         seen &= ~near  # what is left may be fainter than lines and edges
@@ -148,10 +150,10 @@ def is_sharp(calm: Plane, mask: Mask, paper: Plane) -> bool:
     """Return whether levels change within a few pixels as ink does, and shading does not."""
     change = highest(calm, 2) - lowest(calm, 2)
     depth = float(np.quantile((paper - calm)[mask], 0.98))
-    return float(np.quantile(change[mask], 0.9)) >= SHARP * depth
+    return float(np.quantile(change[mask], 0.97)) >= SHARP * depth
 
 
-def measure(ink: Plane, mask: Mask, pieces: int, several: bool) -> Digit | None:
+def measure(ink: Plane, darker: Plane, mask: Mask, pieces: int, several: bool) -> Digit | None:
     """Return the ink in `mask` as a digit with its score; None if it is a filled box."""
     full = float(np.quantile(ink[mask], 0.98))
     top, bottom, left, right = box = box_of(mask)
@@ -163,7 +165,7 @@ def measure(ink: Plane, mask: Mask, pieces: int, several: bool) -> Digit | None:
     if covered > 0.85 and filled > 0.8 and 2 * min(inside.shape) > max(inside.shape):
         return None  # it is paper between lines
     score = (
-        0.75 * math.log(full)
+        0.75 * math.log(max(1.0, float(np.quantile(darker[mask], 0.98))))
         - max(0.0, covered - 0.35)
         - max(0.0, filled - 0.6)
         - max(0.0, filled - 0.75)

@@ -21,8 +21,10 @@ FAT = 0.06  # of the shorter side: the thickest line inside a picture
 FATTEST = 0.2  # of that side: the thickest line along an edge
 BEYOND = 0.04  # of the picture's side that a line sticks out of the digit at either end
 NEARLY = 0.02  # of that side: a line that ends so close to an edge reaches it
+SEEN = 0.5  # of its least length that is in sight, beside strokes
 MOST = 0.6  # of a line: the rest may be hidden by strokes
 LEAST = 0.02  # of the picture's longer side, squared: less ink is noise
+NARROW = 8  # pixels: a narrower picture has no room for lines beside the digit
 PART = 0.1  # of the largest piece: smaller ones do not tell where the digit is
 
 Rows = NDArray[np.int64]
@@ -55,6 +57,8 @@ def erase_lines(mask: Mask) -> Mask:
 
     A bar of a digit does not: it ends where another stroke begins, as that of a 7.
     """
+    if min(mask.shape) < NARROW:
+        return mask
     level = find_lines(mask)
     uncrossed = mask & ~np.any([line.pixels for line in level], axis=0) if level else mask
     upright = [line.turned() for line in find_lines(uncrossed.T)]
@@ -117,7 +121,7 @@ def find_lines(mask: Mask) -> list[Line]:
     edge = (top == 0) | (bottom == height)
     left = taller(mask & (thickness <= np.where(edge, FATTEST, FAT) * height))
     drifting = math.ceil(STEEPEST * width / 2)
-    if highest_of_rows(left.T.astype(float), drifting).T.mean(axis=1).max(initial=0) < 0.75 * LONG:
+    if highest_of_rows(left.T.astype(float), drifting).T.mean(axis=1).max(initial=0) < SEEN * LONG:
         return []
     crossed = taller(mask)
     columns = np.arange(width)
@@ -131,14 +135,14 @@ def find_lines(mask: Mask) -> list[Line]:
         rows = np.clip(rows, 0, height - 1)
         shares = (left[rows, columns] & inside).mean(axis=1)
         for y in np.argsort(-shares, kind="stable"):
-            if shares[y] < 0.75 * LONG:
+            if shares[y] < SEEN * LONG:
                 break
-            if (left[rows[y], columns] & inside[y]).mean() < 0.75 * LONG:
+            if (left[rows[y], columns] & inside[y]).mean() < SEEN * LONG:
                 continue  # a line above or below it has been found meanwhile
             path = rows[y]
             start, end = longest_run(crossed[path, columns] & inside[y])
             line = None
-            if end - start >= 0.75 * LONG * width:
+            if end - start >= SEEN * LONG * width:
                 line = _line(mask, (top, bottom), crossed, path, start, end)
             left[path, columns] &= ~inside[y]
             if line is not None:
@@ -166,7 +170,7 @@ def _line(
         if len(columns) < 2:
             return None
         thick = last - first
-        usual = int(np.median(thick))
+        usual = int(np.quantile(thick, 0.25))
         thin = thick <= usual + max(2, usual // 2)
         x, y = columns[thin] - columns[thin].mean(), (first + last - 1)[thin] / 2
         rise = (x * (y - y.mean())).sum() / max(1.0, float((x * x).sum()))
@@ -178,7 +182,7 @@ def _line(
     if end - start < LONG * width or len(columns) < 2:
         return None
     thick = last - first
-    usual = int(np.median(thick))
+    usual = int(np.quantile(thick, 0.25))
     edge = (first == 0).mean() > 0.5 or (last == height).mean() > 0.5
     if usual > (FATTEST if edge else FAT) * height:
         return None

@@ -15,6 +15,7 @@ const BENDS = 16;
 const SHARP = 0.12;
 const STEP = 0.15;
 const HOLE = 0.2;
+const SMALLER = 0.75;
 const DARKEST = 64;
 
 /** Returns the digit, {ink, box, several}, dark on light or light on dark; null if it is blank. */
@@ -28,7 +29,8 @@ export function findDigit(grey) {
 
 function likelihood(one, other) {
   const [top, bottom, left, right] = one.box;
-  const within = top < other.box[0] && bottom > other.box[1] && left < other.box[2] && right > other.box[3];
+  const around = top < other.box[0] && bottom > other.box[1] && left < other.box[2] && right > other.box[3];
+  const within = around && other.ink.values.length < SMALLER * one.ink.values.length;
   return one.score - STEP * one.step + HOLE * (within ? 1 : 0);
 }
 
@@ -57,7 +59,7 @@ function isSharp(calm, mask, paper) {
   const [high, low] = [highest(calm, 2).values, lowest(calm, 2).values];
   const depth = quantile(paper.map((level, i) => level - calm.values[i]).filter((_, i) => mask.values[i]), 0.98);
   const change = high.map((value, i) => value - low[i]).filter((_, i) => mask.values[i]);
-  return quantile(change, 0.9) >= SHARP * depth;
+  return quantile(change, 0.97) >= SHARP * depth;
 }
 
 function darkDigit(grey) {
@@ -106,14 +108,14 @@ function digitOn(grey, reach) {
     const least = FAINTEST * quantile(values, 0.98);
     const mask = plane(height, width, seen.values.map((on, i) => (on && ink[i] > least ? 1 : 0)));
     const digit = choosePieces(eraseLines(mask), ink);
-    if (digit) return isSharp(calm, digit.mask, paper) ? measure(ink, digit) : null;
+    if (digit) return isSharp(calm, digit.mask, paper) ? measure(ink, darker, digit) : null;
     const near = highest(plane(height, width, Float64Array.from(mask.values)), 2).values;
     near.forEach((on, i) => on && (seen.values[i] = 0));
   }
   return null;
 }
 
-function measure(ink, { mask, count, several }) {
+function measure(ink, darker, { mask, count, several }) {
   const full = quantile(ink.filter((_, i) => mask.values[i]), 0.98);
   const [top, bottom, left, right] = boxOf(mask);
   const strength = plane(bottom - top, right - left);
@@ -131,7 +133,7 @@ function measure(ink, { mask, count, several }) {
   const [shorter, longer] = [strength.height, strength.width].sort((one, other) => one - other);
   if (covered > 0.85 && filled > 0.8 && 2 * shorter > longer) return null; // paper between lines
   const score =
-    0.75 * Math.log(full) -
+    0.75 * Math.log(Math.max(1, quantile(darker.filter((_, i) => mask.values[i]), 0.98))) -
     Math.max(0, covered - 0.35) -
     Math.max(0, filled - 0.6) -
     Math.max(0, filled - 0.75) -

@@ -1,7 +1,7 @@
 // Ruled lines, frames and the dark edges of scans: as in cnnkit/data/digit/lines.py.
 
 import { listPieces } from "./pieces.mjs";
-import { highestOfRows, median, plane, round, transpose } from "./planes.mjs";
+import { highestOfRows, plane, quantile, round, transpose } from "./planes.mjs";
 
 const LONG = 0.5;
 const STEEPEST = 0.12;
@@ -10,12 +10,15 @@ const FAT = 0.06;
 const FATTEST = 0.2;
 const BEYOND = 0.04;
 const NEARLY = 0.02;
+const SEEN = 0.5;
 const MOST = 0.6;
 const LEAST = 0.02;
+const NARROW = 8;
 const PART = 0.1;
 
 /** Returns the mask without the lines that stick out of the rest at both of their ends. */
 export function eraseLines(mask) {
+  if (Math.min(mask.height, mask.width) < NARROW) return mask;
   const level = findLines(mask);
   const upright = findLines(transpose(without(mask, level, "pixels"))).map((line) => {
     return { ...line, pixels: transpose(line.pixels), band: transpose(line.band) };
@@ -142,12 +145,12 @@ function findLines(mask) {
     const shares = Array.from({ length: height }, (_, y) => [share(y), y]);
     shares.sort((one, other) => other[0] - one[0]);
     for (const [before, y] of shares) {
-      if (before < 0.75 * LONG) break;
-      if (share(y) < 0.75 * LONG) continue; // a line above or below it has been found meanwhile
+      if (before < SEEN * LONG) break;
+      if (share(y) < SEEN * LONG) continue; // a line above or below it has been found meanwhile
       const places = drift.map((_, x) => at(y, x));
       const path = drift.map((rows) => Math.min(Math.max(y + rows, 0), height - 1));
       const run = longestRun(places.map((i) => i !== false && crossed.values[i] === 1));
-      const line = run[1] - run[0] >= 0.75 * LONG * width ? lineAlong(mask, runs, crossed, path, run) : null;
+      const line = run[1] - run[0] >= SEEN * LONG * width ? lineAlong(mask, runs, crossed, path, run) : null;
       for (const i of places) if (i !== false) left.values[i] = 0;
       if (line) {
         found.push(line);
@@ -166,7 +169,7 @@ function mayHaveLines(left) {
   for (let y = 0; y < height; y++) {
     let sum = 0;
     for (let x = 0; x < width; x++) sum += near.values[y * width + x];
-    if (sum / width >= 0.75 * LONG) return true;
+    if (sum / width >= SEEN * LONG) return true;
   }
   return false;
 }
@@ -186,7 +189,7 @@ function inkAlong({ height, width, values }, { top, bottom }, path, [start, end]
 }
 
 function thinPart(found) {
-  const usual = Math.trunc(median(found.map(([, first, last]) => last - first)));
+  const usual = Math.trunc(quantile(found.map(([, first, last]) => last - first), 0.25));
   const most = usual + Math.max(2, Math.floor(usual / 2));
   return { usual, thin: found.filter(([, first, last]) => last - first <= most) };
 }
