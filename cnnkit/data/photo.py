@@ -24,7 +24,8 @@ from cnnkit.data.pictures import open_picture
 from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
-SMALL_SIDE = 64  # pixels; smaller pictures are enlarged
+SMALL_SIDE = 20  # pixels, of MNIST's digits: smaller pictures are enlarged
+ENLARGED_SIDE = 64  # pixels
 WORKING_SIDE = 256  # pixels; enough for a digit that fills a tenth of the picture
 FRAMES = 20  # of an animation, until one shows something
 
@@ -53,7 +54,7 @@ def prepare_digit(path: Path, size: tuple[int, int] = (28, 28)) -> PreparedDigit
        transparent pictures over white, or over black if nothing is visible on white. Rescale
        pixels of more than eight bits to 0..255. Of an animation, take the first frame that shows
        something.
-    2. Bring the longer side to between 64 and 256 pixels.
+    2. Reduce the longer side to 256 pixels at most; enlarge one below 20 pixels to about 64.
     3. Find the ink, dark on light or light on dark (`digit.find`): estimate the paper behind it,
        erase lines and frames, and choose the pieces that are the digit.
     4. Bring its strokes to a width like MNIST's, scale it to 20/28 of the output's sides, and put
@@ -108,9 +109,9 @@ def levels(picture: Image.Image) -> Plane:
 
 
 def to_working_size(grey: Plane) -> Plane:
-    """Bring the longer side to between SMALL_SIDE and WORKING_SIDE."""
+    """Enlarge a tiny picture, and reduce a large one to WORKING_SIDE."""
     if max(grey.shape) < SMALL_SIDE:
-        return enlarge(grey, -(-SMALL_SIDE // max(grey.shape)))
+        return enlarge(grey, -(-ENLARGED_SIDE // max(grey.shape)))
     scale = WORKING_SIDE / max(grey.shape)
     if scale >= 1:
         return grey

@@ -15,7 +15,7 @@ import numpy as np
 from cnnkit.data.digit.lines import erase_lines
 from cnnkit.data.digit.pieces import choose_pieces
 from cnnkit.data.digit.planes import Box, Mask, Plane, box_of, highest, lowest, smooth
-from cnnkit.data.digit.strokes import stroke_width
+from cnnkit.data.digit.strokes import crop, stroke_width
 
 LEAST_CONTRAST = 12.0  # grey levels of 255
 NOISE_FACTOR = 5.0  # standard deviations
@@ -64,14 +64,20 @@ class Digit:
         )
         return self.score - STEP * self.step + HOLE * within
 
-    def complete(self, wider: Digit) -> bool:
-        """Return whether a wider window has found hardly more ink around this digit's place."""
+    def completed(self, wider: Digit) -> Digit | None:
+        """Return this digit with the ink that a wider window has found in its place.
+
+        Return None if that is much more: then this one was only a part.
+        """
         top, bottom, left, right = self.box
         above, before = wider.box[0], wider.box[2]
         down, across = (bottom - top) // 8, (right - left) // 8
         rows = slice(max(0, top - down - above), max(0, bottom + down - above))
         columns = slice(max(0, left - across - before), max(0, right + across - before))
-        return bool(wider.ink[rows, columns].sum() < MORE * self.ink.sum())
+        ink = wider.ink[rows, columns]
+        if not ink.any() or ink.sum() >= MORE * self.ink.sum():
+            return None
+        return replace(self, ink=crop(ink))
 
 
 def find_digit(grey: Plane) -> Digit | None:
@@ -113,8 +119,8 @@ def dark_digit(grey: Plane) -> Digit | None:
     found = None
     for step, share in enumerate(REACHES):
         digit = digit_on(grey, max(2, round(share * side)))
-        if digit and found and found.complete(digit):
-            return found
+        if digit and found and (complete := found.completed(digit)):
+            return complete
         found = replace(digit, step=step) if digit else found
     return found
 

@@ -2,7 +2,7 @@
 
 import { eraseLines } from "./lines.mjs";
 import { choosePieces } from "./pieces.mjs";
-import { boxOf, highest, lowest, median, plane, quantile, round, smooth, transpose } from "./planes.mjs";
+import { boxOf, cut, highest, lowest, median, plane, quantile, round, smooth, transpose } from "./planes.mjs";
 import { strokeWidth } from "./strokes.mjs";
 
 const LEAST_CONTRAST = 12; // grey levels of 255
@@ -67,7 +67,8 @@ function darkDigit(grey) {
   let found = null;
   for (const [step, share] of REACHES.entries()) {
     const digit = digitOn(grey, Math.max(2, round(share * side)));
-    if (digit && found && isComplete(found, digit)) return found;
+    const complete = digit && found && completed(found, digit);
+    if (complete) return complete;
     if (digit) found = { ...digit, step };
   }
   return found;
@@ -75,17 +76,21 @@ function darkDigit(grey) {
 
 const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
-function isComplete({ box, ink }, wider) {
-  const [top, bottom, left, right] = box;
+// Returns a digit with the ink that a wider window has found in its place; null if that is much more.
+function completed(digit, wider) {
+  const [top, bottom, left, right] = digit.box;
   const [down, across] = [(bottom - top) >> 3, (right - left) >> 3];
-  let sum = 0;
-  wider.ink.values.forEach((value, i) => {
-    const row = wider.box[0] + Math.floor(i / wider.ink.width);
-    const column = wider.box[2] + (i % wider.ink.width);
-    const inside = row >= top - down && row < bottom + down && column >= left - across && column < right + across;
-    sum += inside ? value : 0;
-  });
-  return sum < MORE * total(ink.values);
+  const within = (value, most) => Math.min(Math.max(value, 0), most);
+  const { height, width } = wider.ink;
+  const part = cut(wider.ink, [
+    within(top - down - wider.box[0], height),
+    within(bottom + down - wider.box[0], height),
+    within(left - across - wider.box[2], width),
+    within(right + across - wider.box[2], width),
+  ]);
+  const sum = total(part.values);
+  if (!sum || sum >= MORE * total(digit.ink.values)) return null;
+  return { ...digit, ink: cut(part, boxOf(part)) };
 }
 
 function digitOn(grey, reach) {

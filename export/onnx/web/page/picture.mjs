@@ -9,7 +9,8 @@ import { findDigit } from "./find.mjs";
 import { averageAreas, enlarge, plane, round } from "./planes.mjs";
 import { evenOut, place } from "./strokes.mjs";
 
-const SMALL_SIDE = 64;
+const SMALL_SIDE = 20;
+const ENLARGED_SIDE = 64;
 const WORKING_SIDE = 256;
 
 /** Returns {pixels: Uint8Array [H * W], several}, or null if nothing stands out. */
@@ -47,7 +48,7 @@ function flat({ data, width, height }, ground) {
 
 function toWorkingSize(grey) {
   const longer = Math.max(grey.height, grey.width);
-  if (longer < SMALL_SIDE) return enlarge(grey, Math.ceil(SMALL_SIDE / longer));
+  if (longer < SMALL_SIDE) return enlarge(grey, Math.ceil(ENLARGED_SIDE / longer));
   const scale = WORKING_SIDE / longer;
   if (scale >= 1) return grey;
   const sides = [grey.height, grey.width].map((side) => Math.max(1, round(side * scale)));
