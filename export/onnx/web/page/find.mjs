@@ -97,7 +97,8 @@ function digitOn(grey, reach) {
   const { height, width } = grey;
   const calm = smooth(grey);
   const floor = noiseFloor(grey, calm);
-  const paper = lowest(highest(calm, reach), reach).values;
+  const [averaged, sharp] = [calm, grey].map((levels) => lowest(highest(levels, reach), reach).values);
+  const paper = averaged.map((level, i) => Math.min(level, sharp[i]));
   let darker = paper.map((level, i) => level - grey.values[i]);
   const blank = darker.filter((value) => value < floor);
   if (blank.length === darker.length) return null;
