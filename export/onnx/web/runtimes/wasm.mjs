@@ -1,7 +1,6 @@
 // Runs mnist.wasm, the network compiled from C, without an inference runtime.
 
 import { open as openModule } from "./mnist.mjs";
-import { recipe } from "./recipe.mjs"; // which the build writes
 
 export async function open() {
   const model = await openModule(fetch("mnist.wasm"));
@@ -9,7 +8,6 @@ export async function open() {
     name: "WebAssembly, compiled from C",
     names: model.names,
     size: [model.height, model.width],
-    recipe,
     predict: async (pixels) => model.classify(pixels).probabilities,
     selfTest: async () => model.selfTest, // it ran when the module was opened
   };
