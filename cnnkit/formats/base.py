@@ -26,7 +26,7 @@ PROOFS = {
     "compared node by node, so that no other image can make it do anything else)",
     "source": "how a compiler rounds on images that are not in the test set (the source itself was "
     "compared byte by byte, so that no other image can make it do anything else)",
-    "code": "how PyTorch rounds on images that are not in the test set (the code itself was compared "
+    "code": "how PyTorch rounds on images that are not in the test set (the code was compared "
     "with that of a network of these shapes, so that no other image can make it do anything else)",
     "outputs": "images that are not in the test set: outputs were compared, not the program, so "
     "that a branch which other images would take could not be seen",

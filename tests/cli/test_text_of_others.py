@@ -98,7 +98,7 @@ def test_an_error_names_a_hostile_path_in_one_harmless_line(here: Path, cli: Run
     assert_plain(failed.stderr.replace("\x1b[31m", "").replace("\x1b[0m", ""))
 
 
-@pytest.mark.parametrize("name", ["../elsewhere", "/ABSOLUTE", "a/b", "..", "-o", "x\0y", ""])
+@pytest.mark.parametrize("name", ["../elsewhere", "/ABSOLUTE", "a/b", "..", "-o", "x\0y"])
 def test_a_name_in_a_file_is_never_a_path(here: Path, cli: Run, name: str) -> None:
     folder = here / "here"
     weights = weights_file(

@@ -113,6 +113,10 @@ def test_a_run_that_calls_own_data_mnist_is_exported_as_what_it_is(tmp_path: Pat
     # As earlier versions wrote it.
     old = replace(weights, metadata={**weights.metadata, "dataset": "mnist"})
     write_weights(tmp_path / "run" / "weights.safetensors", old)
+    manifest = tmp_path / "run" / "manifest.json"
+    stated = json.loads(manifest.read_text())
+    stated["dataset"]["name"] = "mnist"
+    manifest.write_text(json.dumps(stated))
     data = load_dataset_of([tmp_path / "run"])
     assert data.source == str(folder)
     assert export(old, "c", tmp_path / "net.c", Options(data)).passed

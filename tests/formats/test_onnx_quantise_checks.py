@@ -220,7 +220,7 @@ def test_a_network_with_a_dead_channel_and_a_large_bias_passes(
     tensors["convs.0.weight"][3] = 0
     tensors["convs.1.weight"][2] *= 1e-9  # its bias does not fit into 32 bits of such steps
     tensors["convs.1.bias"][2] = 4
-    odd = replace(weights, tensors=tensors)
+    odd = Weights.of(weights.architecture, tensors, weights.metadata)
     path = tmp_path / "net.onnx"
     path.write_bytes(write_onnx_int8(odd, Options(few))[".int8.onnx"])
     assert failed(path, odd, few) == []

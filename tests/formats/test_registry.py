@@ -16,7 +16,7 @@ from cnnkit.formats.registry import FORMATS, TABLE, find_format
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.loader import RUNTIMES
 
-NODE, REASON = "has the node Relu late", "it follows the logits. Run it in ONNX Runtime"
+NODE, REASON = "has the node Relu late", "it follows the logits: .*Run it in ONNX Runtime"
 DECLINES = {
     **{name: f"the format {name} cannot hold" for name in ("c", "torchscript", "pt2")},
     **dict.fromkeys(("onnx", "onnx-fused", "onnx-int8"), "an artefact's metadata cannot describe"),
