@@ -123,7 +123,7 @@ def test_a_file_that_onnx_runtime_refuses_fails_whatever_its_input(tmp_path: Pat
 
 def test_nan_is_no_difference_from_oneself(cli: Callable[..., Any], tmp_path: Path) -> None:
     nodes = [node("Mul", ["x", "n"], ["y"])]
-    tensors = {"n": np.float32([np.nan])}
+    tensors = {"n": np.array([np.nan], np.float32)}
     path = save(tmp_path / "m.onnx", nodes, {"x": (1, [2, 3])}, ["y"], tensors)
     result = cli("doctor", path)
     assert result.exit_code == 0

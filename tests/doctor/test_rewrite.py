@@ -34,7 +34,7 @@ def test_relu_and_means_go_down_to_any_opset(tmp_path: Path, opset: int) -> None
 @pytest.mark.parametrize("operator", ["Add", "Sub", "Mul", "Div"])
 def test_arithmetic_goes_down_to_opset_9(tmp_path: Path, operator: str) -> None:
     nodes = [node(operator, ["x", "c"], ["y"])]
-    tensors = {"c": np.float32([2, 3, 4])}
+    tensors = {"c": np.array([2, 3, 4], np.float32)}
     path = save(tmp_path / "m.onnx", nodes, {"x": (1, ["N", 3])}, ["y"], tensors)
     assert read_onnx(fixed(path, 9)).opsets[""] == 9
 
