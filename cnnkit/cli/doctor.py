@@ -27,6 +27,10 @@ def doctor(
         Path | None,
         file_option("--output", "-o", help="With --fix: default is MODEL's name with .fixed."),
     ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Of the images, for a model that leaves it free."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Diagnose this machine and installation, or show which runtimes load a model.
@@ -34,25 +38,30 @@ def doctor(
     Without MODEL: versions, CPU, cores, kernels, data, and what each missing extra is for. Exits
     with 3 if the installation is broken.
 
-    With MODEL: every known runtime, either *tested* with the file or *inferred* from the file and a
-    table. Exits with 1 if a tested runtime fails or gives wrong outputs. --fix embeds external data
-    and lowers opset and IR version; the new file is kept only if its outputs equal the original's.
+    With MODEL: every known runtime, *tested* with the file, *inferred* from the file and a table,
+    or *not tried* if inputs cannot be made up for it. Exits with 1 if a tested runtime fails or has
+    wrong outputs. --fix embeds external data and lowers opset and IR version; the new file is kept
+    only if its outputs equal the original's.
     """
     if model is None:
         if fix:
             raise InputError("--fix", "needs a model", "name an ONNX file")
         show_machine(json)
-    elif fix:
-        fix_model(model, opset, output, json)
+        return
+    from cnnkit.doctor.made_up_inputs import parse_size
+
+    sides = parse_size(size) if size else None
+    if fix:
+        fix_model(model, opset, output, sides, json)
     else:
-        show_runtimes(model, json)
+        show_runtimes(model, sides, json)
 
 
-def show_runtimes(model: Path, json: bool) -> None:
+def show_runtimes(model: Path, size: tuple[int, int] | None, json: bool) -> None:
     """Print a line for every runtime."""
     from cnnkit.doctor.compatibility import check_compatibility
 
-    results = check_compatibility(model)
+    results = check_compatibility(model, size)
     failed = [result.runtime for result in results if result.loads is False]
     if json:
         hosts = [result.to_json() for result in results]
@@ -70,13 +79,15 @@ def show_runtimes(model: Path, json: bool) -> None:
         )
 
 
-def fix_model(model: Path, opset: int, output: Path | None, json: bool) -> None:
+def fix_model(
+    model: Path, opset: int, output: Path | None, size: tuple[int, int] | None, json: bool
+) -> None:
     """Rewrite an ONNX file and print what changed."""
     from cnnkit.doctor.onnx_rewrite import fix
     from cnnkit.system.files import sha256, write_bytes
 
     target = output or model.with_suffix(f".fixed{model.suffix}")
-    fixed = fix(model, opset)
+    fixed = fix(model, opset, size)
     if fixed.changes:
         write_bytes(target, fixed.content)
     if json:

@@ -80,6 +80,7 @@ class OnnxFile:
         external: whether a tensor lies in another file.
         notes: whether a doc string or a node's metadata is there (some exporters' source lines).
         unread: what initialisers are that are not among `tensors`, by name.
+        unshaped: the inputs without a shape, or with a size that is written as 0.
     """
 
     ir_version: int
@@ -92,6 +93,7 @@ class OnnxFile:
     external: bool
     notes: bool
     unread: dict[str, Unread] = field(default_factory=dict)
+    unshaped: frozenset[str] = frozenset()
 
     @property
     def operators(self) -> tuple[str, ...]:
@@ -154,6 +156,7 @@ def _model(content: bytes, folder: Path) -> OnnxFile:
             or any(text(node, 6) or chunks(node, 9) for node in nodes)
         ),
         unread={name: v for name, v in read.items() if isinstance(v, Unread)},
+        unshaped=frozenset(text(v, 1) for v in submessages(graph, 11) if _is_unshaped(v)),
     )
 
 
@@ -219,3 +222,10 @@ def _input(info: Message) -> tuple[str, tuple[str, tuple[int, ...]]]:
     ]
     dtype = TYPES.get(int32(kind, 1), "")
     return text(info, 1), (np.dtype(dtype).name if dtype else "", tuple(sizes))
+
+
+def _is_unshaped(info: Message) -> bool:
+    """Tell whether a ValueInfoProto has no shape, or a size of 0 in it."""
+    kind = submessage(submessage(info, 2), 1)
+    sizes = submessages(submessage(kind, 2), 1)
+    return 2 not in kind or any(1 in size and integer(size, 1) == 0 for size in sizes)
