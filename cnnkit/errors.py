@@ -9,6 +9,7 @@ from typing import ClassVar
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+EXIT_PIPE = 141  # as a shell reports a program that SIGPIPE ended
 
 
 class CnnkitError(Exception):

@@ -59,6 +59,7 @@ def run_module(module: str, *arguments: object) -> subprocess.CompletedProcess[s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     if child.returncode == StorageError.exit_code:
