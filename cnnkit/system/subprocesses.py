@@ -7,6 +7,7 @@ in memory), and if it crashes, this process can report it.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,18 +16,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnnkit.errors import StorageError
+from cnnkit.system.locks import remove_stale, temporary
+
+EXCHANGE = re.compile(r"cnnkit-exchange-[0-9a-f]{16}")
 
 
 @contextmanager
 def exchange_folder() -> Iterator[Path]:
     """Yield a temporary folder through which two processes exchange files.
 
+    Those that killed processes left are removed first.
+
     Raises:
         StorageError: it, or a file inside the block, cannot be written.
     """
+
+    def make() -> Path:
+        folder = home / f"cnnkit-exchange-{os.urandom(8).hex()}"
+        folder.mkdir(mode=0o700)
+        return folder
+
     try:
-        with tempfile.TemporaryDirectory(prefix="cnnkit-") as folder:
-            yield Path(folder)
+        home = Path(tempfile.gettempdir())
+        remove_stale(home, EXCHANGE)
+        with temporary(make) as folder:
+            yield folder
     except OSError as error:
         raise StorageError(
             "temporary folder",
