@@ -18,7 +18,7 @@ from pathlib import Path
 from cnnkit.errors import StorageError
 from cnnkit.system.locks import remove_stale, temporary
 
-EXCHANGE = re.compile(r"cnnkit-exchange-[0-9a-f]{16}")
+EXCHANGE = re.compile(r"cnnkit-exchange-[a-z0-9_]{8}")
 
 
 @contextmanager
@@ -30,16 +30,9 @@ def exchange_folder() -> Iterator[Path]:
     Raises:
         StorageError: it, or a file inside the block, cannot be written.
     """
-
-    def make() -> Path:
-        folder = home / f"cnnkit-exchange-{os.urandom(8).hex()}"
-        folder.mkdir(mode=0o700)
-        return folder
-
     try:
-        home = Path(tempfile.gettempdir())
-        remove_stale(home, EXCHANGE)
-        with temporary(make) as folder:
+        remove_stale(Path(tempfile.gettempdir()), EXCHANGE)
+        with temporary(lambda: Path(tempfile.mkdtemp(prefix="cnnkit-exchange-"))) as folder:
             yield folder
     except OSError as error:
         raise StorageError(
