@@ -66,3 +66,9 @@ class StorageError(CnnkitError):
     """The operating system refused to read or write a file."""
 
     exit_code = 5
+
+
+class KilledError(CnnkitError):
+    """A process of ours was killed, as the system does when memory runs out."""
+
+    exit_code = EXIT_INTERRUPTED

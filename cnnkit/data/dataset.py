@@ -54,8 +54,19 @@ class Dataset:
 
 
 def cache_folder(name: str) -> Path:
-    """Return the cache folder of a published data set."""
-    return platformdirs.user_cache_path("cnnkit") / name
+    """Return the cache folder of a published data set.
+
+    Raises:
+        StorageError: this user has no home folder, and HOME names none.
+    """
+    try:
+        return platformdirs.user_cache_path("cnnkit") / name
+    except RuntimeError as error:
+        raise StorageError(
+            "home folder",
+            "is not known for this user, so there is no cache",
+            "set HOME or XDG_CACHE_HOME to a folder, or give one with --data",
+        ) from error
 
 
 def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = False) -> Dataset:
