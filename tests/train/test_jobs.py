@@ -199,7 +199,7 @@ def test_a_worker_that_dies_is_reported_and_ends_the_others(
             os.kill(started[0], signal.SIGKILL)
             yield event
 
-    with pytest.raises(KilledError, match="was killed by signal 9 .memory may"):
+    with pytest.raises(KilledError, match="was killed by signal 9"):
         run_jobs(endless, runner=kill_first)
     assert len(started) == 2
     assert not any(map(is_alive, started))
