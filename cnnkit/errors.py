@@ -9,6 +9,7 @@ from typing import ClassVar
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+EXIT_PIPE = 141  # as a shell reports a program that SIGPIPE ended
 
 
 class CnnkitError(Exception):
@@ -65,3 +66,9 @@ class StorageError(CnnkitError):
     """The operating system refused to read or write a file."""
 
     exit_code = 5
+
+
+class KilledError(CnnkitError):
+    """A process of ours was killed, as the system does when memory runs out."""
+
+    exit_code = EXIT_INTERRUPTED

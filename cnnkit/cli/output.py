@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from cnnkit.system.terminal import open_console, visible
+from cnnkit.system.terminal import open_console
 
 SCHEMA_VERSION = 1
 
@@ -32,4 +32,4 @@ def emit_json(command: str, document: dict[str, Any]) -> None:
 
 def fail(message: str) -> None:
     """Print an error on stderr; the caller chooses the exit code."""
-    typer.secho(visible(f"cnnkit: {message}"), err=True, fg=typer.colors.RED)
+    stderr().print(f"cnnkit: {message}", style="red", soft_wrap=True)

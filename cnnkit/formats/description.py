@@ -26,6 +26,7 @@ def describe(weights: Weights, options: Options) -> dict[str, Any]:
 
     Raises:
         InputError: the network is not of the family; the node is named.
+        VerdictError: it has infinite logits.
     """
     match(weights.graph, problem="an artefact's metadata cannot describe")
     return metadata(weights, vectors(weights, choose(options.dataset.test)), options.input)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.errors import VerdictError
 from cnnkit.formats.golden import COUNT, Golden
 from cnnkit.graph.convnet import INPUT, LOGITS, with_contract
 from cnnkit.graph.reference import evaluate
@@ -32,8 +33,18 @@ def choose(test: Split) -> NDArray[np.uint8]:
 
 
 def vectors(weights: Weights, images: NDArray[np.uint8]) -> Golden:
-    """Return the golden vectors of these weights for these images, uint8 [16, C, H, W]."""
+    """Return the golden vectors of these weights for these images, uint8 [16, C, H, W].
+
+    Raises:
+        VerdictError: float32 has no such logits, although the weights are finite.
+    """
     logits = exact_logits(weights, images)
+    if not np.abs(logits).max() <= np.finfo(np.float32).max:
+        raise VerdictError(
+            "weights",
+            "give infinite logits for test images, as after a training that diverged",
+            "train again with a lower --lr",
+        )
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = powers / powers.sum(axis=1, keepdims=True)
     return Golden(

@@ -101,7 +101,7 @@ def build(source: Source) -> Compiled:
         text = BATCH.substitute(stem=source.path.stem, name=source.name, MACRO=source.name.upper())
         # No stem begins with a dot, so this is no file of the source; and "./" keeps a compiler
         # from taking a name for an option.
-        (folder / ".batch.c").write_text(text)
+        (folder / ".batch.c").write_text(text, encoding="utf-8")
         sources = ["./.batch.c", f"./{source.path.stem}.c"]
         chosen = shlex.split(os.environ.get("CFLAGS", ""))
         done = subprocess.run(
@@ -110,6 +110,7 @@ def build(source: Source) -> Compiled:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
         )
         if done.returncode:
@@ -134,7 +135,11 @@ def find_compiler() -> tuple[list[str], str]:
     for command in [chosen] if chosen else [[name] for name in COMPILERS]:
         if shutil.which(command[0]):
             done = subprocess.run(
-                [*command, "--version"], capture_output=True, text=True, check=False
+                [*command, "--version"],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
             )
             first = next(iter(done.stdout.splitlines()), command[0])
             return command, first

@@ -21,6 +21,7 @@ from cnnkit.runs.folder import (
     claim_folder,
     is_published,
     published_status,
+    sole_training,
 )
 from cnnkit.runs.state import RunState, read_state, write_state
 from cnnkit.runs.training_state import State, fresh_state, parameters
@@ -95,7 +96,8 @@ def train(
         pictures: whether to draw the run's plots at the end.
 
     Raises:
-        InputError: an invalid setting, invalid data, or an output folder that is not empty.
+        InputError: an invalid setting, invalid data, or an output folder that is not empty or in
+            use.
         MissingError: the device or a package is not available.
         NetworkError: the data cannot be downloaded.
         StorageError: the run folder cannot be written.
@@ -118,12 +120,14 @@ def train(
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
     state = RunState.new(config.to_json(), data, architecture, start)
-    try:
-        write_state(folder, state)
-    except StorageError:
-        folder.rmdir()  # a folder without a state would block the next attempt
-        raise
-    run_epochs(folder, state, data, engine, console, on_progress, pictures)
+    with sole_training(folder):
+        check_free(folder)  # again: another training may have been quicker
+        try:
+            write_state(folder, state)
+        except StorageError:
+            folder.rmdir()  # as if it had never begun
+            raise
+        run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
 
 
@@ -150,10 +154,23 @@ def resume(
 
     Raises:
         InputError: the folder holds no run, or a finished or damaged one, or one of another
-            version; or the data is not the run's.
+            version, or is in use; or the data is not the run's.
         MissingError, NetworkError, StorageError, VerdictError: as in `train`.
         TrainingInterruptedError: SIGINT or SIGTERM was received.
     """
+    with sole_training(folder):
+        return _resume(folder, epochs, data_folder, console, data, on_progress, pictures)
+
+
+def _resume(
+    folder: Path,
+    epochs: int | None,
+    data_folder: Path | None,
+    console: Console | None,
+    data: Dataset | None,
+    on_progress: OnProgress | None,
+    pictures: bool,
+) -> TrainResult:
     state = read_state(folder)
     config = TrainConfig.from_json(state.config)
     config = replace(config, output=folder, data=data_folder or config.data)

@@ -40,6 +40,9 @@ def test_a_network_that_cannot_be_trained_is_refused_by_its_node(
     [
         ("--epochs", 0, "--epochs: is 0. Make it 1 or more"),
         ("--epochs", -3, "--epochs: is -3"),
+        ("--epochs", 10**20, "--epochs: is 100000000000000000000. Make it 2147483647 or less"),
+        ("--batch-size", 10**20, "Make it 2147483647 or less"),
+        ("--pool", 2**31, "--pool: is 2147483648. Make it 2147483647 or less"),
         ("--batch-size", 0, "--batch-size: is 0"),
         ("--batch-size", -16, "--batch-size: is -16"),
         ("--lr", 0, "--lr: is 0"),
