@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnnkit.errors import StorageError
+from cnnkit.system.locks import remove_stale, temporary
 
 
 @contextmanager
@@ -23,7 +24,6 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the folder cannot be created or written, or the disk is full.
     """
-    from cnnkit.system.locks import remove_stale, temporary  # who only reads needs no locks
 
     def make() -> Path:
         # The suffix stays last: writers such as Matplotlib choose their format by it.
@@ -53,7 +53,6 @@ def replacing_together(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the folder cannot be created or written, or the disk is full.
     """
-    from cnnkit.system.locks import remove_stale, temporary  # who only reads needs no locks
 
     def make() -> Path:
         new = path.with_name(f".{path.stem}.{os.urandom(4).hex()}")

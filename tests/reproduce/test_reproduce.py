@@ -55,6 +55,13 @@ data, output = map(Path, sys.argv[1:])
 reproduce(ReproduceConfig(data=data, output=output, epochs=6, engine="native"))
 """
 
+COMMAND = """
+import cnnkit.reproduce.run as run
+from cnnkit.cli.program import main
+run.DATASET = "own-data"
+main()
+"""
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _little_data_will_do() -> Iterator[None]:
@@ -442,7 +449,7 @@ def test_ctrl_c_keeps_complete_epochs_and_tells_how_to_continue(
     config: ReproduceConfig, tmp_path: Path
 ) -> None:
     output = tmp_path / "report"
-    command = [sys.executable, "-m", "cnnkit", "reproduce", "--data", config.data, "-o", output]
+    command = [sys.executable, "-c", COMMAND, "reproduce", "--data", config.data, "-o", output]
     process = subprocess.Popen(
         [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
