@@ -59,7 +59,8 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})["cnnkit"])
-            types = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+            names = file.keys()  # not a dictionary's: one cannot iterate over the file itself
+            types = {name: file.get_slice(name).get_dtype() for name in names}
             odd = next((name for name in types if types[name] not in DTYPES), None)
             if odd is not None:
                 raise InputError(path, f"has {odd!r} in {types[odd]}, not in float32", REMEDY)

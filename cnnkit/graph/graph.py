@@ -102,6 +102,7 @@ def _is(value: object, kind: type) -> bool:
     """Tell whether a value has exactly a type of attributes; a float has to be finite."""
     if kind is tuple:
         return isinstance(value, tuple) and all(type(item) is int for item in value)
+    # That a value of this kind is a float is more than the type checker follows.
     return type(value) is kind and (kind is not float or math.isfinite(value))  # type: ignore[arg-type]
 
 

@@ -21,6 +21,7 @@ from cnnkit.formats import contract
 from cnnkit.formats.checkpoint import write_weights
 from cnnkit.formats.description import describe
 from cnnkit.formats.options import Options
+from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import match
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
@@ -63,6 +64,38 @@ def write_archive(
         if child.returncode:
             raise RuntimeError(f"{NAMES[form]} was not written: {last_words(child)}")
         return _rewrite(read_bytes(archive), describe(weights, options), edit)
+
+
+def read_checked(
+    path: Path,
+    kind: str,
+    expected: str,
+    danger_in: Callable[[Mapping[str, bytes], Architecture], str],
+) -> tuple[dict[str, str], bytes]:
+    """Check an archive of ours; nothing in it is run.
+
+    Returns its metadata texts, and an archive made anew of the parts that were checked: PyTorch may
+    read a crafted zip file otherwise than Python does.
+
+    Args:
+        path: the archive.
+        kind: what it should be, with its article.
+        expected: as `read_parts` has it.
+        danger_in: returns what in the parts is not the network's; "" if nothing.
+
+    Raises:
+        StorageError: the file cannot be read.
+        InputError: it is damaged, not ours, or could run code when it is loaded.
+    """
+    parts = read_parts(path, kind, expected)
+    texts = metadata_texts(path, parts)
+    if contract.MARK not in texts:
+        return texts, b""  # the contract's reader says that it is not ours
+    architecture = contract.architecture(path, contract.decode(path, texts, kind))
+    danger = danger_in(parts, architecture)
+    if danger:
+        raise could_run_code(path, danger)
+    return texts, pack(parts)
 
 
 def read_parts(path: Path, kind: str, expected: str) -> dict[str, bytes]:

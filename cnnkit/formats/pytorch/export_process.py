@@ -74,7 +74,7 @@ class Named(nn.Module):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Classify pixels [N, C, H, W]."""
-        # Borrowed, not inherited: a subclass could not return another type.
+        # Borrowed, not inherited, since a subclass could not return another type; so `self` is one.
         outputs: dict[str, Tensor] = Classifier.forward(self, image)._asdict()  # type: ignore[arg-type]
         return outputs
 

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cnnkit.errors import MissingError
-from cnnkit.formats import contract
 from cnnkit.formats.options import Options
 from cnnkit.formats.pytorch.archive import (
     ROOT,
-    could_run_code,
-    metadata_texts,
-    pack,
-    read_parts,
+    read_checked,
     write_archive,
 )
 from cnnkit.graph.architecture import Architecture
@@ -74,27 +70,11 @@ def write_pt2(weights: Weights, options: Options) -> dict[str, bytes]:
 
 
 def read_pt2(path: Path) -> tuple[dict[str, str], bytes]:
-    """Check a torch.export archive of ours; nothing in it is run.
-
-    Returns its metadata texts, and an archive made anew of the parts that were checked: PyTorch may
-    read a crafted zip file otherwise than Python does.
-
-    Raises:
-        StorageError: the file cannot be read.
-        InputError: it is damaged, not ours, or could run code when it is loaded.
-    """
-    parts = read_parts(path, KIND, "/archive_format")
-    texts = metadata_texts(path, parts)
-    if contract.MARK not in texts:
-        return texts, b""  # the contract's reader says that it is not ours
-    architecture = contract.architecture(path, contract.decode(path, texts, KIND))
-    danger = _danger(parts, architecture)
-    if danger:
-        raise could_run_code(path, danger)
-    return texts, pack(parts)
+    """Check a torch.export archive of ours, as `read_checked` does; other calls are refused."""
+    return read_checked(path, KIND, "/archive_format", _danger)
 
 
-def _danger(parts: dict[str, bytes], architecture: Architecture) -> str:
+def _danger(parts: Mapping[str, bytes], architecture: Architecture) -> str:
     """Return what in an archive PyTorch would run, or what no file of ours has; "" if nothing."""
     strange = [name for name in parts if not PARTS.fullmatch(name)]
     if strange:

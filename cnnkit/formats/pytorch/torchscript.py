@@ -14,14 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cnnkit.errors import MissingError
-from cnnkit.formats import contract
 from cnnkit.formats.options import Options
 from cnnkit.formats.pytorch.archive import (
     ROOT,
-    could_run_code,
-    metadata_texts,
-    pack,
-    read_parts,
+    read_checked,
     unpack,
     write_archive,
 )
@@ -78,24 +74,8 @@ def write_torchscript(weights: Weights, options: Options) -> dict[str, bytes]:
 
 
 def read_torchscript(path: Path) -> tuple[dict[str, str], bytes]:
-    """Check a TorchScript archive of ours; nothing in it is run.
-
-    Returns its metadata texts, and an archive made anew of the parts that were checked: PyTorch may
-    read a crafted zip file otherwise than Python does.
-
-    Raises:
-        StorageError: the file cannot be read.
-        InputError: it is damaged, not a TorchScript archive of ours, or holds other code.
-    """
-    parts = read_parts(path, KIND, "/code/")
-    texts = metadata_texts(path, parts)
-    if contract.MARK not in texts:
-        return texts, b""  # the contract's reader says that it is not ours
-    architecture = contract.architecture(path, contract.decode(path, texts, KIND))
-    danger = _danger(parts, architecture)
-    if danger:
-        raise could_run_code(path, danger)
-    return texts, pack(parts)
+    """Check a TorchScript archive of ours, as `read_checked` does; other code is refused."""
+    return read_checked(path, KIND, "/code/", _danger)
 
 
 def _danger(parts: Mapping[str, bytes], architecture: Architecture) -> str:
