@@ -9,7 +9,7 @@ from cnnkit.lazy import attach
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset as Dataset
     from cnnkit.data.dataset import Split as Split
-    from cnnkit.data.dataset import load_dataset as load_dataset
+    from cnnkit.data.load import load_dataset as load_dataset
     from cnnkit.data.registry import DATASETS as DATASETS
 
 __all__ = ["DATASETS", "Dataset", "Split", "load_dataset"]
@@ -20,6 +20,6 @@ __getattr__, __dir__ = attach(
         "DATASETS": ".registry",
         "Dataset": ".dataset",
         "Split": ".dataset",
-        "load_dataset": ".dataset",
+        "load_dataset": ".load",
     },
 )

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import OWN, recorded_name
 from cnnkit.errors import InputError
 from cnnkit.formats.detect import read_contract

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
+from cnnkit.data.load import load_dataset
 from cnnkit.errors import InputError, NetworkError, VerdictError
 from cnnkit.runs.state import STATE_FILE, read_state
 from cnnkit.system.files import read_bytes, write_bytes

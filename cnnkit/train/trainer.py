@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
+from cnnkit.data.load import load_dataset
 from cnnkit.data.sampling import split_validation
 from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.architecture import Architecture

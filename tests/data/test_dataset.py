@@ -13,8 +13,9 @@ import numpy as np
 import platformdirs
 import pytest
 
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
 from cnnkit.data.idx import format_idx, write_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import DATASETS, FILES
 from cnnkit.errors import InputError, StorageError
 

@@ -265,7 +265,7 @@ def test_the_same_weights_give_the_same_bytes_anywhere(
 ) -> None:
     program = (
         "import sys; from pathlib import Path; from cnnkit.formats.checkpoint import read_weights;"
-        "from cnnkit.data.dataset import load_dataset; from cnnkit.formats.c.source import write_c;"
+        "from cnnkit.data.load import load_dataset; from cnnkit.formats.c.source import write_c;"
         "from cnnkit.formats.options import Options;"
         "options = Options(load_dataset('mnist'), stem='mnist');"
         "files = write_c(read_weights(Path(sys.argv[1])), options);"

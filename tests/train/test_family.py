@@ -18,8 +18,9 @@ from torch import nn
 
 import cnnkit
 from cnnkit import _core, ops
-from cnnkit.data.dataset import Dataset, Split, load_dataset
+from cnnkit.data.dataset import Dataset, Split
 from cnnkit.data.idx import write_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import FILES
 from cnnkit.errors import InputError
 from cnnkit.export.pipeline import export

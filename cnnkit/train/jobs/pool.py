@@ -20,7 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
-from cnnkit.data.dataset import load_dataset
+from cnnkit.data.load import load_dataset
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.runs.folder import DIVERGED, FINISHED, published_status, remove_leftovers
 from cnnkit.runs.state import STATE_FILE, RunState, read_state

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cnnkit import errors
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
+from cnnkit.data.load import load_dataset
 from cnnkit.errors import CnnkitError, KilledError
 from cnnkit.runs.state import STATE_FILE
 from cnnkit.system.subprocesses import module_command, module_environment
