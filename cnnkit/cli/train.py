@@ -35,6 +35,51 @@ def train(
         typer.Option(metavar="NAME", show_default=default("dataset"), help=PUBLISHED),
     ] = None,
     data: DataOption = None,
+    manifest: Annotated[
+        Path | None,
+        file_option(
+            metavar="FILE",
+            help="CSV or JSON Lines with file_name, label and optionally split and group, for "
+            "pictures in --data; default: metadata.csv or metadata.jsonl there, if any.",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW",
+            show_default="the pictures' own up to 64x64 if all have the same, else 32x32",
+            help="Height and width that pictures get: 32 or 24x32.",
+        ),
+    ] = None,
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            show_default=default("fit"),
+            help="How pictures of other proportions get that size: pad (black bars), stretch or "
+            "crop.",
+        ),
+    ] = None,
+    color: Annotated[
+        str | None,
+        typer.Option(
+            show_default=default("color"), help="gray, rgb, or auto: gray if all pictures are."
+        ),
+    ] = None,
+    test_split: Annotated[
+        float | None,
+        typer.Option(
+            show_default=default("test_split"),
+            help="Fraction of the pictures held out for the test, unless the data has test "
+            "pictures.",
+        ),
+    ] = None,
+    bad: Annotated[
+        str | None,
+        typer.Option(
+            show_default=default("bad"),
+            help="What happens to pictures that cannot be used: fail (and name them all) or skip.",
+        ),
+    ] = None,
     channels: Annotated[
         str | None,
         typer.Option(
@@ -148,8 +193,10 @@ def train(
     run. With torchrun, PyTorch's engine trains in all processes, each on its share of every batch.
     """
     given = {
-        "dataset": dataset, "channels": channels and numbers("--channels", channels),
-        "kernel": kernel, "pool": pool, "batch_size": batch_size, "learning_rate": lr,
+        "dataset": dataset, "manifest": manifest, "size": size, "fit": fit, "color": color,
+        "test_split": test_split, "bad": bad,
+        "channels": channels and numbers("--channels", channels), "kernel": kernel, "pool": pool,
+        "batch_size": batch_size, "learning_rate": lr,
         "schedule": schedule, "weight_decay": weight_decay, "seed": seed, "device": device,
         "engine": engine, "val_split": val_split, "patience": patience, "output": output,
     }  # fmt: skip

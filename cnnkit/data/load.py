@@ -74,7 +74,7 @@ def _load_own(root: Path, options: PictureOptions, quiet: bool) -> Dataset:
     from cnnkit.data.own.load import load_own  # with Pillow, which IDX files do not need
     from cnnkit.data.own.recognise import recognise
 
-    listing = recognise(root, options.manifest)
+    listing = recognise(root, options.manifest, options.classes)
     if listing is None:
         raise InputError(root, "holds no data that cnnkit knows", ACCEPTED)
     return load_own(listing, options, console)

@@ -18,6 +18,7 @@ from cnnkit.graph.convnet import INPUT as INPUT
 from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.shapes import infer_types
 
 CONTRACT_VERSION = 1
@@ -189,6 +190,16 @@ def _are_digests(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_text, [*value, *value.values()]))
 
 
+def _is_record(value: Any) -> bool:
+    """Tell whether a network's preprocessing can be read, unless it has a recipe's few keys."""
+    try:
+        return isinstance(value, dict) and (
+            "size" not in value or bool(Preprocessing.from_json(value))
+        )
+    except ValueError:
+        return False
+
+
 def _are_settings(value: Any) -> bool:
     return isinstance(value, dict) and all(
         _is_text(name) and (setting is None or _is_text(setting) or _is_number(setting))
@@ -202,6 +213,7 @@ STATED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "dataset": (_is_text, "a text"),
     "dataset_sha256": (_are_digests, "a digest for each file"),
     "license": (_is_text, "a text"),
+    "preprocessing": (_is_record, "a record of what is done to pictures"),
     "version": (_is_text, "a text"),
     "weights_sha256": (_is_text, "a text"),
     "test_accuracy": (lambda value: _is_number(value) and 0 <= value <= 1, "from 0 to 1"),

@@ -83,7 +83,10 @@ def dataset_name(weights: Weights) -> str | None:
 
 
 def preprocessing(weights: Weights) -> Preprocessing:
-    """Return what is done to images for this network: a recipe, if its data has one."""
+    """Return what is done to images for this network: as for training, or a recipe by its data."""
+    stated = weights.metadata.get("preprocessing")
+    if stated is not None:
+        return Preprocessing.from_json(stated)
     name = dataset_name(weights)
     return Preprocessing.of(weights.size, name if name in RECIPES else None)
 

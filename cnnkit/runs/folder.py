@@ -3,6 +3,7 @@
     runs/train/mnist-1/
         resume.safetensors   the training state: parameters, Adam's moments, history, config
         weights.safetensors  the network to use: the last epoch, or the best on validation images
+        split.csv            own pictures: which was used for what
         config.json  metrics.csv  metrics.jsonl  manifest.json  train.log
         loss.png  loss.svg  confusion.png  confusion.svg
 
@@ -22,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cnnkit.data.dataset import Dataset
 from cnnkit.errors import CnnkitError, InputError, StorageError
 from cnnkit.formats.checkpoint import FORMAT_VERSION, read_weights, write_weights
 from cnnkit.runs.find import CONFIG_FILE, WEIGHTS_FILE
@@ -33,6 +35,7 @@ from cnnkit.system.locks import held, remove_stale
 FINISHED, DIVERGED = "finished", "diverged"  # statuses of a run with nothing left to train
 LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}(\..+)?")
 PATIENCE = 2.0  # seconds, in which a process that is being killed ends
+SPLIT_FILE = "split.csv"
 PICTURES = ("loss.png", "loss.svg", "confusion.png", "confusion.svg")
 
 
@@ -68,6 +71,16 @@ def publish(folder: Path, state: RunState, status: str, pictures: bool = False) 
         "sessions": state.sessions,
     }
     _write_json(folder / MANIFEST_FILE, manifest)
+
+
+def write_split(folder: Path, data: Dataset) -> None:
+    """Write which picture was used for what; `cnnkit train --manifest` takes the file again."""
+    if data.samples:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("file_name", "label", "split", "sha256"))
+        writer.writerows((path, name, split, digest) for split, name, path, digest in data.samples)
+        write_text(folder / SPLIT_FILE, text.getvalue())
 
 
 def published_status(folder: Path) -> str | None:

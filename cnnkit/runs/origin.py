@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats.checkpoint import read_weights
@@ -34,8 +35,8 @@ def find_run(path: Path, digest: str) -> Weights:
     return found[1]
 
 
-def find_data(path: Path, digest: str) -> Path | None:
-    """Return the folder of own data that an artefact's run was trained on; None if none tells it.
+def find_settings(path: Path, digest: str) -> dict[str, Any] | None:
+    """Return the settings of the run that an artefact was exported from; None if none has it.
 
     Args:
         path: the artefact, a weights file or a run folder.
@@ -49,10 +50,10 @@ def find_data(path: Path, digest: str) -> Path | None:
             return None
         file = found[0]
     try:
-        folder = json.loads((file.parent / CONFIG_FILE).read_text())["data"]
-    except (OSError, ValueError, KeyError, TypeError):
+        settings = json.loads((file.parent / CONFIG_FILE).read_text())
+    except (OSError, ValueError):
         return None  # a weights file that was copied out of its run
-    return Path(folder) if isinstance(folder, str) else None
+    return settings if isinstance(settings, dict) else None
 
 
 def _search(digest: str) -> tuple[Path, Weights] | None:

@@ -37,7 +37,8 @@ class RunState:
 
     Attributes:
         config: all settings, as JSON values.
-        dataset: `name`, `names` (the K labels) and `sha256` (by file) of the data.
+        dataset: `name`, `names` (the K labels) and `sha256` (by file) of the data, and for pictures
+            their `preprocessing`.
         architecture: the network's layers and shapes.
         engine: the engine's arrays: parameters, Adam's moments, number of steps.
         kept: the parameters to publish, those of epoch `kept_epoch`.
@@ -69,7 +70,7 @@ class RunState:
         """Return the state before the first step."""
         return cls(
             config=config,
-            dataset={"name": data.name, "names": list(data.names), "sha256": data.sha256},
+            dataset=_describe(data),
             architecture=architecture,
             engine=engine,
             kept=parameters(engine),
@@ -99,14 +100,24 @@ class RunState:
         """Return the kept network as it is published, without dates and paths."""
         keys = ("batch_size", "learning_rate", "schedule", "weight_decay", "seed")
         settings = {key: self.config[key] for key in keys}
-        metadata = {
+        metadata: dict[str, Any] = {
             "names": self.dataset["names"],
             "dataset": self.dataset["name"],
             "dataset_sha256": self.dataset["sha256"],
             "test_accuracy": self.test_accuracy,
             "training": {"epochs": self.kept_epoch, **settings},
         }
+        if "preprocessing" in self.dataset:
+            metadata["preprocessing"] = self.dataset["preprocessing"]
         return Weights.of(self.architecture, self.kept, metadata)
+
+
+def _describe(data: Dataset) -> dict[str, Any]:
+    """Return what a run keeps of its data."""
+    about = {"name": data.name, "names": list(data.names), "sha256": data.sha256}
+    if data.preprocessing is not None:
+        about["preprocessing"] = data.preprocessing.to_json(scaled_inside=True)
+    return about
 
 
 def describe_session(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError
 from cnnkit.train.schedules import SCHEDULES
@@ -31,6 +32,12 @@ LEGACY = {
     "pool": 2,
     "schedule": "constant",
     "weight_decay": 0.0,
+    "manifest": None,
+    "size": None,
+    "fit": "pad",
+    "color": "auto",
+    "test_split": 0.2,
+    "bad": "fail",
 }
 SHORT_OPTIONS = {"learning_rate": "--lr"}  # every other option has its field's name
 
@@ -41,7 +48,15 @@ class TrainConfig:
 
     Attributes:
         dataset: a name in `cnnkit.data.registry.DATASETS`.
-        data: a folder with the four IDX files; None means the cache or a download.
+        data: a person's own data, as `cnnkit.data.load_dataset` takes it; None means the cache or a
+            download of `dataset`.
+        manifest: a table of labels for the pictures in `data`.
+        size: height and width that pictures get, as "32" or "24x32"; None means to look. A run's
+            config holds the resolved size, and the resolved color.
+        fit: `pad`, `stretch` or `crop`: how pictures of other proportions get that size.
+        color: `gray`, `rgb`, or `auto`: gray if all pictures are.
+        test_split: share of the pictures held out for the test, if none are for it.
+        bad: `fail` or `skip`: what happens to pictures that cannot be used.
         channels: output channels of each block (convolution, ReLU, max-pool), 1 to 4 blocks.
         kernel: kernel size of every convolution, 1 to 11; the padding is half of it.
         pool: kernel size and stride of every max-pool.
@@ -62,6 +77,12 @@ class TrainConfig:
 
     dataset: str = "mnist"
     data: Path | None = None
+    manifest: Path | None = None
+    size: str | None = None
+    fit: str = "pad"
+    color: str = "auto"
+    test_split: float = 0.2
+    bad: str = "fail"
     channels: tuple[int, ...] = (16, 4)
     kernel: int = 3
     pool: int = 2
@@ -110,10 +131,29 @@ class TrainConfig:
                 value = getattr(self, field)
                 shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
                 raise InputError(option_name(field), f"is {shown}", f"make it {allowed}")
-        if self.patience is not None and not self.val_split:
+        self.pictures().check()
+        if self.data is None:
+            self.check_patience(None)
+
+    def pictures(self) -> PictureOptions:
+        """Return how pictures are prepared and split; raises InputError for an invalid size."""
+        return PictureOptions.of(vars(self))
+
+    def check_patience(self, data: Dataset | None) -> None:
+        """Raise InputError if there is patience, but no validation images to watch."""
+        own = data is not None and data.validation is not None
+        if self.patience is not None and not self.val_split and not own:
             raise InputError(
                 "--patience", "has no validation images to watch", "add --val-split 0.1"
             )
+
+    def resolved(self, data: Dataset) -> TrainConfig:
+        """Return the config with the size and color that the pictures got."""
+        record = data.preprocessing
+        if record is None:
+            return self
+        _, height, width = record.size
+        return replace(self, size=f"{height}x{width}", color=record.colour)
 
     def architecture(self, data: Dataset) -> Architecture:
         """Return the network for these images and classes.
@@ -149,7 +189,8 @@ class TrainConfig:
                 f"has the keys {sorted(values)}, not {sorted(known)}",
                 "use the version of cnnkit that wrote it, or train again",
             )
-        paths = {key: Path(values[key]) for key in ("data", "output") if values[key] is not None}
+        keys = ("data", "manifest", "output")
+        paths = {key: Path(values[key]) for key in keys if values[key] is not None}
         return cls(**{**values, **paths, "channels": tuple(values["channels"])})
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cnnkit.data.dataset import Dataset, Split
-from cnnkit.data.sampling import epoch_order, split_validation
+from cnnkit.data.sampling import epoch_order, validation_split
 from cnnkit.errors import StorageError, VerdictError
 from cnnkit.metrics import confusion_matrix
 from cnnkit.runs.folder import DIVERGED, FINISHED, publish, remove_leftovers
@@ -55,8 +55,7 @@ def run_epochs(
         TrainingInterruptedError: SIGINT or SIGTERM was received; complete epochs are kept.
     """
     config, done = state.config, len(state.history)
-    chosen, held = split_validation(data.train.labels, config["val_split"], config["seed"])
-    validation = Split(data.train.images[held], data.train.labels[held])
+    chosen, validation = validation_split(data, config["val_split"], config["seed"])
     state.sessions.append(
         describe_session(config["engine"], config["device"], done + 1, engine.processes)
     )

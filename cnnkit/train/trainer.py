@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.data.load import load_dataset
-from cnnkit.data.sampling import split_validation
+from cnnkit.data.sampling import validation_split
 from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import build
@@ -23,6 +23,7 @@ from cnnkit.runs.folder import (
     is_published,
     published_status,
     sole_training,
+    write_split,
 )
 from cnnkit.runs.state import RunState, read_state, write_state
 from cnnkit.runs.training_state import State, fresh_state, parameters
@@ -110,13 +111,15 @@ def train(
     if config.output is not None:
         check_free(config.output)
     require_packages(config.engine)
-    data = data or load_dataset(config.dataset, config.data, console.quiet)
+    data = data or load_data(config, console.quiet)
+    config.check_patience(data)
+    config = config.resolved(data)
     architecture = config.architecture(data)
     config = replace(config, engine=choose_engine(config.engine, config.device, architecture))
     make_engine = open_engine(config.engine)
     start = fresh_state(architecture, config.seed)
     # For its error: a split that leaves a side without images must not leave a run folder either.
-    split_validation(data.train.labels, config.val_split, config.seed)
+    validation_split(data, config.val_split, config.seed)
     engine = make_engine(_engine_settings(config, architecture, data, start))
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
@@ -125,6 +128,7 @@ def train(
         check_free(folder)  # again: another training may have been quicker
         try:
             write_state(folder, state)
+            write_split(folder, data)
         except StorageError:
             folder.rmdir()  # as if it had never begun
             raise
@@ -195,11 +199,16 @@ def _resume(
         raise InputError(folder, "is a finished run", more)
     console = console or Console(quiet=True)
     make_engine = open_engine(config.engine)
-    data = data or load_dataset(config.dataset, config.data, console.quiet)
+    data = data or load_data(config, console.quiet)
     check_same_data(state, data)
     engine = make_engine(_engine_settings(config, state.architecture, data, state.engine))
     run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
+
+
+def load_data(config: TrainConfig, quiet: bool = False) -> Dataset:
+    """Load the data of a config, as `load_dataset` does."""
+    return load_dataset(config.dataset, config.data, quiet, config.pictures())
 
 
 def _engine_settings(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.data.classes import CLASSES_FILE, read_names
-from cnnkit.data.own.listing import MOST_CLASSES, TEST, TRAIN, VALIDATION, Listing
+from cnnkit.data.own.listing import MOST_CLASSES, TEST, TRAIN, VALIDATION, Listing, Names
 from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
@@ -24,7 +24,7 @@ NPZ_FORM = "save it with np.savez(file, x_train=…, y_train=…, x_test=…, y_
 CIFAR_SIDE, CIFAR_PIXELS = 32, 3 * 32 * 32
 
 
-def find_npz(path: Path) -> Listing | None:
+def find_npz(path: Path, classes: Names = None) -> Listing | None:
     """Return the pictures of an .npz file; None if it is another file.
 
     Raises:
@@ -47,7 +47,7 @@ def find_npz(path: Path) -> Listing | None:
             path, f"has no images and labels under known names; it has {found}", NPZ_FORM
         )
     names = [str(name) for name in arrays.get("names", arrays.get("classes", np.array([])))]
-    return _join("NumPy arrays", path, parts, names)
+    return _join("NumPy arrays", path, parts, list(classes or names))
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
@@ -100,7 +100,7 @@ def _labels(path: Path, name: str, array: NDArray[np.generic]) -> NDArray[np.int
     return values.astype(np.int64)
 
 
-def find_cifar(root: Path) -> Listing | None:
+def find_cifar(root: Path, classes: Names = None) -> Listing | None:
     """Return the pictures of CIFAR's binary version; None if `root` has no such files.
 
     Raises:
@@ -133,14 +133,11 @@ def find_cifar(root: Path) -> Listing | None:
                 path, f"has {rows.size:,} bytes, not a multiple of {width:,}", "unpack it again"
             )
         table = rows.reshape(-1, width)
-        pixels = (
-            table[:, skipped + 1 :].reshape(-1, 3, CIFAR_SIDE, CIFAR_SIDE).transpose(0, 2, 3, 1)
-        )
-        parts.append((split, path.name, pixels, table[:, skipped].astype(np.int64)))
-    lines = read_bytes(titles).decode(errors="replace").splitlines() if titles.exists() else []
-    return _join(
-        "CIFAR binary files", root, parts, [line.strip() for line in lines if line.strip()]
-    )
+        planes = table[:, skipped + 1 :].reshape(-1, 3, CIFAR_SIDE, CIFAR_SIDE)
+        labels = table[:, skipped].astype(np.int64)
+        parts.append((split, path.name, planes.transpose(0, 2, 3, 1), labels))
+    text = read_bytes(titles).decode(errors="replace") if titles.exists() else ""
+    return _join("CIFAR binary files", root, parts, list(classes or text.split()))
 
 
 Part = tuple[str, str, NDArray[np.uint8], NDArray[np.int64]]  # split, name, images, labels

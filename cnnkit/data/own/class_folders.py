@@ -9,7 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnkit.data.own.listing import SPLITS, TEST, TRAIN, Listing, enumerate_all, number_classes
+from cnnkit.data.own.listing import (
+    SPLITS,
+    TEST,
+    TRAIN,
+    Listing,
+    Names,
+    enumerate_all,
+    number_classes,
+)
 from cnnkit.errors import InputError, StorageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff")
@@ -18,8 +26,12 @@ UNREADABLE = (".heic", ".heif", ".avif", ".svg", ".jxl", ".dng", ".cr2", ".nef",
 EXAMPLE = "give each class a folder of its own: DIR/cat/1.jpg, DIR/dog/2.jpg"
 
 
-def find_class_folders(root: Path) -> Listing | None:
+def find_class_folders(root: Path, known: Names = None) -> Listing | None:
     """Return the pictures below class folders; None if `root` is no folder with pictures.
+
+    Args:
+        root: the folder.
+        known: the class names that the folders must have; None takes the folders'.
 
     Raises:
         InputError: there are pictures, but not in class folders, or a split lacks a class.
@@ -50,7 +62,7 @@ def find_class_folders(root: Path) -> Listing | None:
             "move them away, or into train, val and test",
         )
     classes = [part[depth] for part in parts]
-    names, numbers = number_classes(root, classes)
+    names, numbers = number_classes(root, classes, known)
     notes = (_ignored(ignored),) if ignored else ()
     return Listing(
         "class folders" + (" with splits" if has_splits else ""),

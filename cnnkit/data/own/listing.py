@@ -21,6 +21,7 @@ SPLITS = {
     "test": TEST, "testing": TEST,
 }  # fmt: skip
 MOST_CLASSES = 10_000
+Names = tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,33 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def number_classes(
-    root: Path, found: Iterable[str], folder: Path | None = None
+    root: Path, found: Iterable[str], classes: Names = None, folder: Path | None = None
 ) -> tuple[tuple[str, ...], dict[str, int]]:
     """Return the class names in their order, and each one's number.
 
-    The order is that of classes.txt in `folder`, or else natural: 2 before 10.
+    The order is that of classes.txt in the folder, or else natural: 2 before 10.
+
+    Args:
+        root: the data, for messages.
+        found: class names, as often as they were found.
+        classes: the names of a model's classes, in their order; None takes those found.
+        folder: where classes.txt may be; None is `root`.
 
     Raises:
         InputError: there is one class, or too many, or classes.txt lacks one.
     """
     names = sorted(set(found), key=lambda name: (natural(name), name))
     path = (folder or root) / CLASSES_FILE
-    if path.exists():
+    if classes is not None:
+        if unknown := [name for name in names if name not in classes]:
+            raise InputError(
+                root,
+                f"has classes that the model does not know: {', '.join(unknown[:5])}; it knows "
+                f"{', '.join(classes[:5])}{', …' if len(classes) > 5 else ''}",
+                "choose the data that the model was trained for",
+            )
+        names = list(classes)
+    elif path.exists():
         stated = read_names(path)
         if unknown := [name for name in names if name not in stated]:
             raise InputError(

@@ -49,7 +49,8 @@ def load_own(listing: Listing, options: PictureOptions, console: Console) -> Dat
     contents = [facts[index].sha256 for index in kept]
     splits, kept, listing = choose_sides(listing, contents, kept, options, console)
     sides = {name: np.flatnonzero(splits == name) for name in (TRAIN, VALIDATION, TEST)}
-    check_sides(listing.root, listing.names, {
+    if options.classes is None:
+        check_sides(listing.root, listing.names, {
         name: listing.labels[rows_of] for name, rows_of in sides.items() if len(rows_of)
     })  # fmt: skip
     digest = hashlib.sha256(json.dumps(record.to_json(scaled_inside=True)).encode())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from cnnkit.errors import InputError
 
@@ -30,6 +32,8 @@ class PictureOptions:
             data has test pictures of its own.
         seed: determines both splits.
         bad: `fail` or `skip`: what happens to pictures that cannot be used.
+        classes: the names of a model's classes, to test it on other data: all pictures are then
+            for the test, unless the data says which are.
     """
 
     manifest: Path | None = None
@@ -40,6 +44,22 @@ class PictureOptions:
     test_split: float = 0.2
     seed: int = 0
     bad: str = "fail"
+    classes: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> PictureOptions:
+        """Return the options among the settings of a run, where sizes and paths are text.
+
+        Raises:
+            InputError: the size is no size.
+        """
+        known = {field.name for field in fields(cls)}
+        values = {name: value for name, value in settings.items() if name in known}
+        if values.get("size") is not None:
+            values["size"] = parse_size(values["size"])
+        if values.get("manifest") is not None:
+            values["manifest"] = Path(values["manifest"])
+        return cls(**values)
 
     def check(self) -> None:
         """Raise InputError for an invalid value; it names the option of the command line."""

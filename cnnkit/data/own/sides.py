@@ -68,6 +68,8 @@ def choose_sides(
     """
     stated = np.array([name or TRAIN for name in listing.splits], f"<U{len(VALIDATION)}")
     units = make_units(contents, listing.groups)
+    if options.classes is not None and not (stated == TEST).any():
+        stated[:] = TEST
     if not (stated == TEST).any():
         free = stated == TRAIN
         stated[np.flatnonzero(free)[_held(units, listing, free, options, TEST_SEED)]] = TEST

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.data.own.listing import SPLITS, Listing, enumerate_all, number_classes
+from cnnkit.data.own.listing import SPLITS, Listing, Names, enumerate_all, number_classes
 from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
@@ -20,11 +20,12 @@ FORM = "write the columns file_name,label, and where wanted split and group"
 Row = dict[str, str]
 
 
-def find_table(root: Path, manifest: Path | None = None) -> Listing | None:
+def find_table(root: Path, classes: Names = None, manifest: Path | None = None) -> Listing | None:
     """Return the pictures that a table names; None if there is none.
 
     Args:
         root: the folder that file names are relative to.
+        classes: the class names that the labels must have; None takes the labels.
         manifest: the table; None looks for one of TABLES in the folder.
 
     Raises:
@@ -38,7 +39,7 @@ def find_table(root: Path, manifest: Path | None = None) -> Listing | None:
     if not rows:
         raise InputError(path, "has no rows", FORM)
     _check(path, root, rows)
-    names, numbers = number_classes(path, (row["label"] for _, row in rows), root)
+    names, numbers = number_classes(path, (row["label"] for _, row in rows), classes, root)
     groups = [row.get("group", "") for _, row in rows]
     splits = [SPLITS.get(row.get("split", "").lower(), "") for _, row in rows]
     return Listing(

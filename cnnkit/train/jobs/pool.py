@@ -82,7 +82,7 @@ def run_jobs(
     load = functools.cache(load_dataset)
     for config, folder in zip(configs, folders, strict=True):
         # Downloads happen here, once, before the workers look into the cache.
-        data = load(config.dataset, config.data, console.quiet)
+        data = load(config.dataset, config.data, console.quiet, config.pictures())
         if (folder / STATE_FILE).exists():
             state = read_state(folder)
             _check_same_config(folder, config, state)

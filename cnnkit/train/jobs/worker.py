@@ -130,7 +130,8 @@ def main(jobs: TextIO, events: TextIO) -> None:
         job = json.loads(line)
         config = TrainConfig.from_json({**job["config"], "output": job["folder"]})
         try:
-            data = load(config.dataset, Path(job["data"]) if job["data"] else config.data, True)
+            folder = Path(job["data"]) if job["data"] else config.data
+            data = load(config.dataset, folder, True, config.pictures())
             train_or_resume(Path(job["folder"]), config, data, on_progress)
         except BrokenPipeError:
             return  # the parent is gone
