@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,9 +98,10 @@ def _load_folder(paths: Sequence[Path], folder: Path, quiet: bool, run: Path | N
     settings = find_settings(run or paths[0], contract["cnnkit.weights_sha256"]) or {}
     options = _options(PictureOptions.of(settings), record)
     if settings:
-        data = load_dataset("mnist", folder, quiet, options)
-        if data.sha256 == contract.get("cnnkit.dataset_sha256"):
-            return data
+        with suppress(InputError):  # other pictures may not be splittable as those were
+            data = load_dataset("mnist", folder, True, options)
+            if data.sha256 == contract.get("cnnkit.dataset_sha256"):
+                return data
     return load_dataset("mnist", folder, quiet, replace(options, classes=tuple(contract["names"])))
 
 

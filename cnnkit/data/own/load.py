@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -99,15 +100,14 @@ def _summary(
 ) -> str:
     """Return what was found and what becomes of it, as one line."""
     _, height, width = record.size
-    sizes = {(fact.width, fact.height) for fact in facts if fact.width}
+    sizes = Counter((fact.width, fact.height) for fact in facts if fact.width)
     found = ""
-    if len(sizes) == 1:
-        found = " of {}x{}".format(*next(iter(sizes)))
-    elif sizes:
-        found = " of many sizes"
+    if sizes:
+        (wide, high), most = sizes.most_common(1)[0]
+        found = f", {wide}x{high}" if len(sizes) == 1 else f", {most:,} of them {wide}x{high}"
     parts = ", ".join(f"{len(rows):,} {name}" for name, rows in sides.items() if len(rows))
     return (
-        f"{listing.root}: {listing.layout}, {len(listing.labels):,} pictures{found} in "
+        f"{listing.root}: {listing.layout}, {len(listing.labels):,} pictures{found}, in "
         f"{len(listing.names):,} classes ({parts}); each becomes {width}x{height} {record.colour}, "
         f"{record.resize.mode}"
     )
