@@ -65,7 +65,7 @@ def load_dataset(
 
 def _load_own(root: Path, options: PictureOptions, quiet: bool) -> Dataset:
     console = open_console(stderr=True, quiet=quiet)
-    if options.manifest is None and _has_idx(root):
+    if options.manifest is None and has_idx(root):
         _refuse_options(options)
         data = read_folder(root, str(root))
         note = _note(data, root)
@@ -80,7 +80,7 @@ def _load_own(root: Path, options: PictureOptions, quiet: bool) -> Dataset:
     return load_own(listing, options, console)
 
 
-def _has_idx(root: Path) -> bool:
+def has_idx(root: Path) -> bool:
     """Tell whether a folder has IDX files of the standard names.
 
     Raises:
