@@ -34,7 +34,7 @@ def planes(picture: Image.Image) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("filter", FILTERS)
-@pytest.mark.parametrize("old", [(31, 47), (8, 5), (5, 90)])
+@pytest.mark.parametrize("old", [(31, 47), (8, 5), (5, 90), (90, 20)])
 def test_every_mode_of_resizing_is_pillows_own(filter: str, old: tuple[int, int]) -> None:
     picture, how = Image.fromarray(noise((*old, 3))), FILTERS[filter]
     for mode, expected in {
