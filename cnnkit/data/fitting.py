@@ -1,8 +1,8 @@
 """Bring a picture to the network's size and colour: `fit_picture(picture, preprocessing)`.
 
 Pillow is the reference: the C and JavaScript routines of the host apps return the same bytes.
-Versions of Pillow differ in one thing, whether tall pictures are resampled along their columns
-first, as from Pillow 13 on; that is decided here, so that the bytes are the same with all of them.
+Its versions differ in which pictures they resample along the columns first, instead of along the
+rows. Here that is as in Pillow 13, so that the bytes are the same with all of them.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def contained(old: Size, size: Size) -> Size:
 
 
 def centred(old: Size, size: Size) -> Box:
-    """Return the largest part of `old` that has the sides' ratio of `size`, as ImageOps.fit does."""
+    """Return the largest part of `old` that has the sides' ratio of `size`, as Pillow does."""
     width, height = map(float, old)
     wanted = size[0] / size[1]
     if old[0] / old[1] > wanted:

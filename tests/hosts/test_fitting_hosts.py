@@ -1,8 +1,7 @@
-"""The host apps bring a picture to the network's size with the bytes that Pillow gives in Python."""
+"""The host apps bring a picture to the network's size with the bytes that Pillow gives."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -116,3 +115,9 @@ def test_c_fits_500_pictures_with_pillows_bytes(
     command = ["cc", *flags.split(), *undefined, f"-I{EXPORT}", *sources, "-lm", "-o", str(program)]
     subprocess.run(command, check=True, timeout=300)
     check(cases, expected, [str(program)])
+
+
+def test_javascript_fits_500_pictures_with_pillows_bytes(
+    cases: list[Case], expected: list[NDArray[np.uint8]]
+) -> None:
+    check(cases, expected, ["node", str(HERE / "fit_pictures.mjs")])
