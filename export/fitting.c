@@ -91,7 +91,7 @@ static int make_taps(axis* a, int at, double* weights, int32_t* taps, int* count
     }
     for (i = 0; i < last - first; ++i) {
         const double share = total != 0.0 ? weights[i] / total : weights[i];
-        taps[i] = (int32_t)(share * ONE + (share < 0 ? -0.5 : 0.5));
+        taps[i] = (int32_t)(share * (double)ONE + (share < 0 ? -0.5 : 0.5));
     }
     *count = last - first;
     return first;

@@ -51,8 +51,8 @@ def test_every_mode_of_resizing_is_pillows_own(filter: str, old: tuple[int, int]
 
 
 def test_a_tall_picture_is_resampled_along_its_columns_first() -> None:
-    # The means of the columns are 1 and 1.6, which becomes 2, and theirs 1.5, which becomes 2; those
-    # of the rows become 1, 2, 2, 1, 1, and theirs 1.4 would become 1.
+    # The means of the columns are 1 and 1.6, that is 2, and their mean 1.5 becomes 2; those of the
+    # rows are 1, 2, 2, 1, 1 after rounding, and their mean 1.4 would become 1.
     levels = [[1, 1], [2, 2], [2, 2], [0, 1], [0, 2]]
     picture = Image.fromarray(np.array(levels, np.uint8))
     found = fit_picture(picture, record((1, 1, 1), Resize("stretch", "box", True)))
