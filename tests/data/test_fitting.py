@@ -11,9 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from cnnkit.data.fitting import FILTERS, fit_picture
+from cnnkit.data.fitting import FILTERS, FITS, fit_picture
 from cnnkit.errors import InputError
-from cnnkit.graph.preprocessing import Preprocessing, Resize
+from cnnkit.graph.preprocessing import RESIZE_FILTERS, RESIZE_MODES, Preprocessing, Resize
 
 STRETCH = Resize("stretch", "bilinear", True)
 PAD = Resize("pad", "bilinear", True, 7)
@@ -150,3 +150,7 @@ def test_an_undefined_record_is_refused(changed: dict[str, Any], reason: str) ->
     base: dict[str, Any] = {"size": (1, 2, 2), "colour": "gray", "mean": (0.0,), "std": (1.0,)}
     with pytest.raises(InputError, match=reason):
         fit_picture(Image.new("L", (3, 3)), Preprocessing(**(base | changed)))
+
+
+def test_every_mode_and_filter_of_a_record_is_known() -> None:
+    assert (tuple(FITS), tuple(FILTERS)) == (RESIZE_MODES, RESIZE_FILTERS)

@@ -10,12 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from cnnkit.data.fitting import FILTERS, FITS, fit_picture
-from cnnkit.graph.preprocessing import Preprocessing, Resize
+from cnnkit.data.fitting import fit_picture
+from cnnkit.graph.preprocessing import RESIZE_FILTERS, RESIZE_MODES, Preprocessing, Resize
 
 HERE, EXPORT = Path(__file__).parent, Path(__file__).parents[2] / "export"
-MODES = list(FITS)  # in the order of CNNKIT_FIT_...
-NAMES = list(FILTERS)  # in the order of CNNKIT_FILTER_...
 # Height and width of the picture and of the network, where arithmetic is at its limits.
 EDGES = [
     (1, 1, 28, 28),
@@ -43,13 +41,13 @@ def record(size: tuple[int, int, int], resize: Resize) -> Preprocessing:
 def make_cases() -> list[Case]:
     """Pictures at the limits in every mode and filter, then of random sizes."""
     generator = np.random.default_rng(5)
-    ways = [(mode, name) for mode in ("stretch", "pad", "crop") for name in NAMES]
+    ways = [(mode, name) for mode in ("stretch", "pad", "crop") for name in RESIZE_FILTERS]
     shapes = [(*edge, way) for edge in EDGES for way in ways]
     for i in range(300):
         low, high = (1, 40) if i % 2 else (20, 300)
         sides = generator.integers(low, high, 2).tolist() + generator.integers(1, 50, 2).tolist()
         shapes.append((*sides, ways[i % len(ways)]))
-    shapes += [(9, 8, 9, 8, ("none", name)) for name in NAMES]
+    shapes += [(9, 8, 9, 8, ("none", name)) for name in RESIZE_FILTERS]
     cases = []
     for i, (height, width, new_height, new_width, (mode, name)) in enumerate(shapes):
         size = (1 if i % 3 else 3, new_height, new_width)
@@ -66,7 +64,12 @@ def as_bytes(cases: list[Case], interleaved: bool) -> bytes:
     parts = []
     for preprocessing, pixels in cases:
         resize, (height, width, channels) = preprocessing.resize, pixels.shape
-        how = (MODES.index(resize.mode), NAMES.index(resize.filter or ""), resize.fill, interleaved)
+        how = (
+            RESIZE_MODES.index(resize.mode),
+            RESIZE_FILTERS.index(resize.filter or ""),
+            resize.fill,
+            interleaved,
+        )
         head = np.array([*preprocessing.size, *how, channels, height, width], "<i4")
         parts += [head.tobytes(), pixels.tobytes()]
     return b"".join(parts)
