@@ -21,6 +21,15 @@ const FILTERS = {
   lanczos: { support: 3, weight: (x) => (-3 <= x && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
 
+/** Returns the record in a model's metadata; if there is none, a picture must have the model's size. */
+export function recordOf(about) {
+  const record = about["cnnkit.preprocessing"];
+  if (record?.size) return record;
+  const size = [about.channels, ...about.imgsz];
+  const colour = { 1: "gray", 3: "rgb" }[size[0]];
+  return { size, colour, layout: "NCHW", resize: { mode: "none", fill: 0 } };
+}
+
 /**
  * Fits a picture {pixels, channels, height, width} to a model's preprocessing record, the value of
  * "cnnkit.preprocessing" in its metadata. `pixels` are 8 bits a sample, row by row; the channels are
