@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -138,3 +139,33 @@ def test_a_host_answers_for_a_picture_of_any_size_as_python_does(
     )
     assert refused.returncode == 2
     assert refused.stderr.endswith("cut.pgm: is cut off\n")
+
+
+def test_the_page_sees_the_pixels_that_the_network_sees_in_python(
+    folder: Path, shares: dict[str, NDArray[np.float64]], tmp_path: Path
+) -> None:
+    web = EXPORT / "onnx" / "web"
+    if not (web / "node_modules").is_dir():
+        command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run([*command, "--no-package-lock"], cwd=web, check=True, timeout=300)
+    subprocess.run([web / "build.sh", "wasm", folder / "mnist.c", tmp_path / "page"], check=True)
+    files = []
+    for name, picture in pictures().items():
+        files.append(tmp_path / Path(name).with_suffix(".png"))
+        picture.save(files[-1])
+    command = ["node", str(Path(__file__).parent / "page_photos.mjs"), str(web / "node_modules")]
+    done = subprocess.run(
+        [*command, str(tmp_path / "page"), *map(str, files)],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    for file, (name, picture) in zip(files, pictures().items(), strict=True):
+        seen = np.array(found[file.name]["pixels"], np.uint8).reshape(*RECORD.size[1:], 4)
+        expected = fit_picture(picture, RECORD).transpose(1, 2, 0).astype(int)
+        # Where a picture is transparent, a canvas rounds its colours before they are on white.
+        most = 2 if picture.mode.endswith("A") else 0
+        assert np.abs(seen[..., :3] - expected).max() <= most, (name, picture.size)
+        assert found[file.name]["verdict"].startswith(f"{NAMES[int(shares[name].argmax())]}, ")
