@@ -30,13 +30,8 @@ inline std::vector<std::uint8_t> read_file(const std::string& path) {
     return bytes;
 }
 
-// Returns the pixels of a PGM, PPM or PAM file, prepared for a network; throws what is wrong.
-inline std::vector<std::uint8_t> read_picture(const std::string& path,
-                                              const cnnkit_fitting& fitting) {
-    const auto bytes = read_file(path);
-    cnnkit_picture picture;
-    if (const char* problem = cnnkit_read_netpbm(bytes.data(), bytes.size(), &picture))
-        throw std::runtime_error(problem);
+// Returns a picture's pixels, prepared for a network; throws what is wrong.
+inline std::vector<std::uint8_t> fit(const cnnkit_picture& picture, const cnnkit_fitting& fitting) {
     std::vector<double> work(cnnkit_fit_bytes(&fitting, &picture) / sizeof(double) + 1);
     std::vector<std::uint8_t> pixels(static_cast<std::size_t>(fitting.channels) *
                                      static_cast<std::size_t>(fitting.height) *
@@ -44,6 +39,16 @@ inline std::vector<std::uint8_t> read_picture(const std::string& path,
     if (const char* problem = cnnkit_fit(&fitting, &picture, work.data(), pixels.data()))
         throw std::runtime_error(problem);
     return pixels;
+}
+
+// The same for a PGM, PPM or PAM file.
+inline std::vector<std::uint8_t> read_picture(const std::string& path,
+                                              const cnnkit_fitting& fitting) {
+    const auto bytes = read_file(path);
+    cnnkit_picture picture;
+    if (const char* problem = cnnkit_read_netpbm(bytes.data(), bytes.size(), &picture))
+        throw std::runtime_error(problem);
+    return fit(picture, fitting);
 }
 
 }  // namespace host

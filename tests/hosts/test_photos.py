@@ -113,6 +113,8 @@ def build(host: str, folder: Path, to: Path) -> list[str]:
     warnings = "-O1 -Wall -Wextra -Wpedantic -Werror"
     flags = [f"CFLAGS={warnings}", f"CXXFLAGS={warnings}"] if host != "c/wasm" else []
     subprocess.run(["make", "-s", f"MODEL={folder}", *flags], cwd=to, check=True, timeout=300)
+    if host == "onnx/cpp-opencv":
+        return [str(to / "classify"), str(folder / "mnist.onnx")]
     if host == "c/wasm":
         return ["node", str(to / "classify.mjs"), str(to / "mnist.wasm")]
     return [str(to / "classify")]
