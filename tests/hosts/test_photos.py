@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 (folder / f"mnist{suffix}").write_bytes(content)
     for name, picture in pictures().items():
         (folder / name).write_bytes(netpbm(picture))
+        picture.save(folder / f"{name}.png")
     return folder
 
 
@@ -110,6 +112,8 @@ def build(host: str, folder: Path, to: Path) -> list[str]:
             subprocess.run(command, cwd=EXPORT / host, env=environment, check=True, timeout=300)
         (to / "node_modules").symlink_to(modules)
         return ["node", str(to / "classify.mjs"), str(folder / "mnist.onnx")]
+    if host == "onnx/python":
+        return [sys.executable, str(to / "classify.py"), str(folder / "mnist.onnx")]
     warnings = "-O1 -Wall -Wextra -Wpedantic -Werror"
     flags = [f"CFLAGS={warnings}", f"CXXFLAGS={warnings}"] if host != "c/wasm" else []
     subprocess.run(["make", "-s", f"MODEL={folder}", *flags], cwd=to, check=True, timeout=300)
@@ -120,21 +124,34 @@ def build(host: str, folder: Path, to: Path) -> list[str]:
     return [str(to / "classify")]
 
 
-@pytest.mark.parametrize("host", ["c/c", "c/cpp", "c/wasm", "onnx/node"])
+NETPBM = ["c/c", "c/cpp", "c/wasm", "onnx/node"]  # and others read PNG
+
+
+@pytest.mark.parametrize("host", [*NETPBM, "onnx/cpp-opencv", "onnx/python"])
 def test_a_host_answers_for_a_picture_of_any_size_as_python_does(
     host: str, folder: Path, shares: dict[str, NDArray[np.float64]], tmp_path: Path
 ) -> None:
     command = build(host, folder, tmp_path / "app")
+    suffix = "" if host in NETPBM else ".png"
     done = subprocess.run(
-        [*command, *shares], cwd=folder, capture_output=True, encoding="utf-8", timeout=300
+        [*command, *(name + suffix for name in shares)],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == len(shares)
     for line, (name, expected) in zip(lines, shares.items(), strict=True):
-        assert line.startswith(f"{name}: {NAMES[int(expected.argmax())]}  ("), (line, expected)
+        assert line.startswith(f"{name}{suffix}: {NAMES[int(expected.argmax())]}  ("), (
+            line,
+            expected,
+        )
         found = [float(share) for share in re.findall(r": (\d\.\d{3})", line)]
         np.testing.assert_allclose(found, expected, atol=0.0011, err_msg=line)
+    if suffix:
+        return
     (tmp_path / "cut.pgm").write_bytes(b"P5\n9 9\n255\n" + bytes(80))
     refused = subprocess.run(
         [*command, str(tmp_path / "cut.pgm")], capture_output=True, text=True, timeout=300
@@ -151,10 +168,7 @@ def test_the_page_sees_the_pixels_that_the_network_sees_in_python(
         command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]
         subprocess.run([*command, "--no-package-lock"], cwd=web, check=True, timeout=300)
     subprocess.run([web / "build.sh", "wasm", folder / "mnist.c", tmp_path / "page"], check=True)
-    files = []
-    for name, picture in pictures().items():
-        files.append(tmp_path / Path(name).with_suffix(".png"))
-        picture.save(files[-1])
+    files = [folder / f"{name}.png" for name in pictures()]
     command = ["node", str(Path(__file__).parent / "page_photos.mjs"), str(web / "node_modules")]
     done = subprocess.run(
         [*command, str(tmp_path / "page"), *map(str, files)],
