@@ -1,5 +1,6 @@
 // The page: drawing or picture → 28×28 → probabilities. runtime.mjs is the runtime chosen by the build.
 
+import { fit } from "./fitting.mjs";
 import { Pad } from "./pad.mjs";
 import { greys, prepare } from "./picture.mjs";
 import { open } from "./runtime.mjs";
@@ -35,10 +36,7 @@ async function schedule() {
 async function answer() {
   const started = performance.now();
   const { image } = pad.read();
-  let pixels = null;
-  if (!pad.empty) {
-    for (const grey of greys(image)) pixels ??= prepare(grey, runtime.size);
-  }
+  const pixels = pad.empty ? null : prepared(image);
   at("prepare-time").textContent = pixels ? `${(performance.now() - started).toFixed(1)} ms` : "…";
   showSeen(pixels);
   if (!pixels) {
@@ -52,6 +50,22 @@ async function answer() {
   say(`${runtime.names[best]}, ${percent(shares[best])} sure`);
   const microseconds = await (runtime.microseconds ?? time)(pixels);
   at("network-time").textContent = `${microseconds.toFixed(1)} µs a picture`;
+}
+
+// The network's own preparation, if it takes pictures of any size; else that of handwriting.
+function resampling() {
+  const record = runtime.preprocessing;
+  return record?.resize && record.resize.mode !== "none" ? record : null;
+}
+
+function prepared(image) {
+  const { data: pixels, height, width } = image;
+  if (resampling()) return fit({ pixels, channels: 4, height, width }, resampling());
+  for (const grey of greys(image)) {
+    const found = prepare(grey, runtime.size);
+    if (found) return found;
+  }
+  return null;
 }
 
 async function time(pixels) {
@@ -106,20 +120,34 @@ function showSeen(pixels) {
   const canvas = at("seen");
   [canvas.height, canvas.width] = runtime.size;
   const image = new ImageData(canvas.width, canvas.height);
-  pixels?.forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
+  const area = canvas.width * canvas.height;
+  const colours = pixels?.length === 3 * area ? [0, area, 2 * area] : [0, 0, 0];
+  for (let i = 0; pixels && i < area; i++) {
+    image.data.set([...colours.map((plane) => pixels[plane + i]), 255], 4 * i);
+  }
   canvas.getContext("2d").putImageData(image, 0, 0);
   canvas.setAttribute("aria-label", pixels ? "Your drawing, scaled and centred" : "Nothing yet");
 }
 
+// Decodes a picture: as it is to be seen or, if the network's record says so, just as it is stored.
+function decode(file) {
+  const record = resampling();
+  if (!record) return createImageBitmap(file); // applies the EXIF orientation
+  const imageOrientation = record.orientation === "stored" ? "none" : "from-image";
+  return createImageBitmap(file, { imageOrientation, colorSpaceConversion: "none" });
+}
+
 async function openPicture(file) {
   try {
-    const bitmap = await createImageBitmap(file); // applies the EXIF orientation
-    const scale = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
+    const bitmap = await decode(file);
+    const scale = resampling() ? 1 : Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
     const [width, height] = [bitmap.width, bitmap.height].map((side) => {
       return Math.max(1, Math.round(side * scale));
     });
     const context = new OffscreenCanvas(width, height).getContext("2d");
     context.imageSmoothingQuality = "high";
+    context.fillStyle = "#fff";
+    if (resampling()) context.fillRect(0, 0, width, height);
     context.drawImage(bitmap, 0, 0, width, height);
     pad.open(context.getImageData(0, 0, width, height));
   } catch {

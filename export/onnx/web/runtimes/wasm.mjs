@@ -8,6 +8,7 @@ export async function open() {
     name: "WebAssembly, compiled from C",
     names: model.names,
     size: [model.height, model.width],
+    preprocessing: model.preprocessing,
     predict: async (pixels) => model.classify(pixels).probabilities,
     selfTest: async () => model.selfTest, // it ran when the module was opened
   };
