@@ -24,11 +24,13 @@ from cnnkit.runs.folder import (
     sole_training,
 )
 from cnnkit.runs.state import RunState, read_state, write_state
-from cnnkit.runs.training_state import State, fresh_state, parameters
+from cnnkit.runs.training_state import State, parameters
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.engines.base import EngineSettings, choose_engine, require_packages
 from cnnkit.train.engines.select import open_engine
+from cnnkit.train.initial import initial_state
 from cnnkit.train.loop import run_epochs
+from cnnkit.train.losses import class_weights
 from cnnkit.train.progress import OnProgress
 
 
@@ -105,6 +107,7 @@ def train(
         TrainingInterruptedError: SIGINT or SIGTERM was received.
     """
     config.check()
+    config = config.resolved()
     console = console or Console(quiet=True)
     if config.output is not None:
         check_free(config.output)
@@ -113,13 +116,11 @@ def train(
     architecture = config.architecture(data)
     config = replace(config, engine=choose_engine(config.engine, config.device, architecture))
     make_engine = open_engine(config.engine)
-    start = fresh_state(architecture, config.seed)
-    # For its error: a split that leaves a side without images must not leave a run folder either.
-    split_validation(data.train.labels, config.val_split, config.seed)
+    start = initial_state(architecture, config.seed, config.weights, console)
     engine = make_engine(_engine_settings(config, architecture, data, start))
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
-    state = RunState.new(config.to_json(), data, architecture, start)
+    state = RunState.new(config.to_json(), data, architecture, dict(start))
     with sole_training(folder):
         check_free(folder)  # again: another training may have been quicker
         try:
@@ -204,6 +205,8 @@ def _resume(
 def _engine_settings(
     config: TrainConfig, architecture: Architecture, data: Dataset, state: State
 ) -> EngineSettings:
+    chosen, _ = split_validation(data.train.labels, config.val_split, config.seed)
+    labels = data.train.labels[chosen]
     return EngineSettings(
         build(architecture, parameters(state)),
         data.train,
@@ -211,6 +214,8 @@ def _engine_settings(
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         device=config.device,
+        class_weights=class_weights(config.class_weights, data.names, labels),
+        label_smoothing=config.label_smoothing,
     )
 
 
