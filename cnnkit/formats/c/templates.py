@@ -268,7 +268,7 @@ def _resize(metadata: Mapping[str, Any], macro: str) -> str:
     return (
         f"#define {macro}_RESIZE_MODE CNNKIT_FIT_{mode.upper()} /* of a picture: see fitting.h */\n"
         f"#define {macro}_RESIZE_FILTER CNNKIT_FILTER_{name.upper()}\n"
-        f"#define {macro}_RESIZE_FILL {int(fill)}\n"
+        f"#define {macro}_RESIZE_FILL {int(fill or 0)}\n"
     )
 
 
