@@ -41,7 +41,7 @@ def predict(
     else:
         tabulate(predictions, show)
     for error in failed.values():
-        fail(str(error))
+        fail(error.lines[0], error.lines[1:])
     if failed:
         raise typer.Exit(next(iter(failed.values())).exit_code)
 

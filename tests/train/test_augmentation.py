@@ -236,5 +236,5 @@ def test_a_file_that_is_wrong_is_refused_by_name(text: str, message: str, tmp_pa
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="--augment: is photos, .* none, digits, natural"):
+    with pytest.raises(InputError, match=r"--augment: is photos, .* none, digits, natural"):
         TrainConfig(augment="photos").check()

@@ -64,6 +64,8 @@ def load_own(listing: Listing, options: PictureOptions, console: Console) -> Dat
     def side(name: str) -> Split:
         return Split(_gather(rows, kept[sides[name]]), listing.labels[sides[name]])
 
+    for note in listing.notes:
+        console.print(f"{listing.root}: {note}", soft_wrap=True)
     console.print(_summary(listing, facts, record, sides), soft_wrap=True)
     return Dataset(
         OWN,
