@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import InputError, StorageError
+from cnnkit.formats.description import preprocessing
 from cnnkit.hosts.apps import host_folder
 from cnnkit.runtimes.loader import load
 from cnnkit.runtimes.model import Model
@@ -137,6 +138,7 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
         "name": model.runtime,
         "names": model.names,
         "size": [height, width],
+        "recipe": preprocessing(model.weights).recipe,
         "selfTest": "weights match their SHA-256",  # `load` has checked it
     }
     files["/model.json"] = ("application/json", json.dumps(about).encode())

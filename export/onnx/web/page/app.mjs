@@ -1,11 +1,12 @@
 // The page: drawing or picture → 28×28 → probabilities. runtime.mjs is the runtime chosen by the build.
 
 import { Pad } from "./pad.mjs";
-import { greys, prepare } from "./picture.mjs";
+import { greys, prepare, resize } from "./picture.mjs";
 import { open } from "./runtime.mjs";
 
 const LARGEST = 1024; // pixels a side of a picture; a digit needs no more
 const SPOKEN_AFTER = 500; // ms without a stroke before a screen reader announces the class
+const UNSURE = 0.5; // of the likeliest class
 const MEASURED = 2; // ms of repeated calls; one is too short for a browser's clock
 
 const at = (id) => document.getElementById(id);
@@ -35,10 +36,7 @@ async function schedule() {
 async function answer() {
   const started = performance.now();
   const { image } = pad.read();
-  let pixels = null;
-  if (!pad.empty) {
-    for (const grey of greys(image)) pixels ??= prepare(grey, runtime.size);
-  }
+  const { pixels, several } = pad.empty ? { pixels: null } : prepared(image);
   at("prepare-time").textContent = pixels ? `${(performance.now() - started).toFixed(1)} ms` : "…";
   showSeen(pixels);
   if (!pixels) {
@@ -49,9 +47,20 @@ async function answer() {
   const shares = await runtime.predict(pixels);
   showShares(shares);
   const best = shares.indexOf(Math.max(...shares));
-  say(`${runtime.names[best]}, ${percent(shares[best])} sure`);
+  const doubt = several ? ": these look like several digits" : shares[best] < UNSURE ? ": not sure" : "";
+  say(`${runtime.names[best]}, ${percent(shares[best])} sure${doubt}`);
   const microseconds = await (runtime.microseconds ?? time)(pixels);
   at("network-time").textContent = `${microseconds.toFixed(1)} µs a picture`;
+}
+
+// Prepares a picture as the network's data was: as MNIST's digits, or of the right size and no more.
+function prepared(image) {
+  if (runtime.recipe !== "mnist") return { pixels: resize(image, runtime.size), several: false };
+  for (const grey of greys(image)) {
+    const digit = prepare(grey, runtime.size);
+    if (digit) return digit;
+  }
+  return { pixels: null };
 }
 
 async function time(pixels) {

@@ -22,6 +22,7 @@ export async function open() {
     name: `onnxruntime-web ${ort.env.versions.web}`,
     names: about.names,
     size: [height, width],
+    recipe: about["cnnkit.preprocessing"].colours === "white digit on black" ? "mnist" : null,
     predict: async (pixels) => (await run(pixels)).probabilities.data,
 
     // Runs the golden images and compares the outputs with those in the metadata.
