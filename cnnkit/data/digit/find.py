@@ -27,6 +27,9 @@ BENDS = 16  # of the longer side: how near the pixels are that a pixel is compar
 SHARP = 0.12  # of the ink's depth within five pixels
 STEP, HOLE = 0.15, 0.2  # of a score
 SMALLER = 0.75  # of a digit's box: the boxes of its holes
+LEVEL = 4.0  # grey levels: what differs less is one level
+BETWEEN = 0.15  # of a drawing's pixels: those at the edges of its strokes
+AROUND = 0.9  # of the picture's border: the paper's, where ink touches it in places at most
 DARKEST = 64.0  # levels of paper: what is darker does not make ink stronger
 
 
@@ -82,12 +85,37 @@ class Digit:
 
 def find_digit(grey: Plane) -> Digit | None:
     """Return the digit on a picture, dark on light or light on dark; None if it is blank."""
+    if has_two_levels(grey):
+        return drawn_digit(grey)
     if is_smooth(grey):
         return None
-    dark, light = dark_digit(grey), dark_digit(255 - grey)
+    return likelier(dark_digit(grey), dark_digit(255 - grey))
+
+
+def likelier(dark: Digit | None, light: Digit | None) -> Digit | None:
+    """Return the one that is the ink; the other is the paper around it."""
     if dark is None or light is None:
         return dark or light
     return dark if dark.likelihood(light) >= light.likelihood(dark) else light
+
+
+def has_two_levels(grey: Plane) -> bool:
+    """Return whether a picture is a drawing: nearly every pixel is the ink or the paper."""
+    low, high = grey.min(), grey.max()
+    between = (grey > low + LEVEL) & (grey < high - LEVEL)
+    return bool(high - low > 2 * LEAST_CONTRAST and between.mean() <= BETWEEN)
+
+
+def drawn_digit(grey: Plane) -> Digit | None:
+    """Return the digit of a drawing: the paper is one level, that all around where there is one."""
+    dark = digit_on(grey, np.full_like(grey, grey.max()))
+    light = digit_on(255 - grey, np.full_like(grey, 255 - grey.min()))
+    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if (border >= grey.max() - LEVEL).mean() >= AROUND:
+        return dark or light
+    if (border <= grey.min() + LEVEL).mean() >= AROUND:
+        return light or dark
+    return likelier(dark, light)
 
 
 def is_smooth(grey: Plane) -> bool:
@@ -118,19 +146,23 @@ def dark_digit(grey: Plane) -> Digit | None:
     side = max(grey.shape)
     found = None
     for step, share in enumerate(REACHES):
-        digit = digit_on(grey, max(2, round(share * side)))
+        digit = digit_on(grey, paper_of(grey, max(2, round(share * side))))
         if digit and found and (complete := found.completed(digit)):
             return complete
         found = replace(digit, step=step) if digit else found
     return found
 
 
-def digit_on(grey: Plane, reach: int) -> Digit | None:
-    """Return the digit where the paper is the closing of the picture by squares of `reach`."""
+def paper_of(grey: Plane, reach: int) -> Plane:
+    """Return the closing of a picture by squares of `reach`."""
+    # Noise lifts it less once it is averaged, but that puts an outline around sharp ink.
+    papers = [lowest(highest(levels, reach), reach) for levels in (smooth(grey), grey)]
+    return np.asarray(np.minimum(*papers))
+
+
+def digit_on(grey: Plane, paper: Plane) -> Digit | None:
+    """Return the digit in dark ink on `paper`."""
     calm = smooth(grey)
-    # Noise lifts the closing less once it is averaged, but that puts an outline around sharp ink.
-    papers = [lowest(highest(levels, reach), reach) for levels in (calm, grey)]
-    paper = np.minimum(*papers)
     darker = paper - grey
     floor = noise_floor(grey, calm)
     blank = darker < floor

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.data.digit.pieces import list_pieces
-from cnnkit.data.digit.planes import Box, Mask, highest_of_rows
+from cnnkit.data.digit.planes import Box, Mask, highest, highest_of_rows, label
 
 LONG = 0.5  # of the picture's side that a line runs along
 STEEPEST = 0.12  # rise of a line per pixel
@@ -24,6 +24,9 @@ NEARLY = 0.02  # of that side: a line that ends so close to an edge reaches it
 SEEN = 0.5  # of its least length that is in sight, beside strokes
 MOST = 0.6  # of a line: the rest may be hidden by strokes
 LEAST = 0.02  # of the picture's longer side, squared: less ink is noise
+RULED = 3  # lines or more that end inside the picture: those of a frame
+NEAR = 3  # pixels from a line: ink there is still its own
+APART = 0.05  # of a line's ink: more of it farther away is a stroke that touches it
 NARROW = 8  # pixels: a narrower picture has no room for lines beside the digit
 PART = 0.1  # of the largest piece: smaller ones do not tell where the digit is
 
@@ -62,9 +65,26 @@ def erase_lines(mask: Mask) -> Mask:
     level = find_lines(mask)
     uncrossed = mask & ~np.any([line.pixels for line in level], axis=0) if level else mask
     upright = [line.turned() for line in find_lines(uncrossed.T)]
+    if not is_ruled(level + upright):
+        level, upright = ([line for line in lines if is_apart(line, mask)] for lines in (level, upright))
     kept_level = chosen(without(mask, upright), level, mask.shape[1], 2)
     kept_upright = chosen(without(mask, level), upright, mask.shape[0], 0)
+    if len(kept_upright) == 1 and main_box(without(mask, kept_level + kept_upright)) is None:
+        kept_upright = []  # it is a 1
     return without(mask, kept_level + kept_upright)
+
+
+def is_ruled(lines: list[Line]) -> bool:
+    """Return whether lines are those of a page or a frame: two strokes alone make a 4 or a 7."""
+    return len(lines) >= RULED or any(line.whole for line in lines)
+
+
+def is_apart(line: Line, mask: Mask) -> bool:
+    """Return whether nothing else touches a line."""
+    labels, _ = label(mask)
+    near = highest(line.pixels.astype(float), NEAR) > 0
+    others = np.isin(labels, labels[line.pixels]) & ~near
+    return bool(others.sum() <= APART * line.pixels.sum())
 
 
 def chosen(mask: Mask, lines: list[Line], side: int, first: int) -> list[Line]:
