@@ -2,11 +2,12 @@
 
 import { fit } from "./fitting.mjs";
 import { Pad } from "./pad.mjs";
-import { greys, prepare } from "./picture.mjs";
+import { greys, prepare, resize } from "./picture.mjs";
 import { open } from "./runtime.mjs";
 
 const LARGEST = 1024; // pixels a side of a picture; a digit needs no more
 const SPOKEN_AFTER = 500; // ms without a stroke before a screen reader announces the class
+const UNSURE = 0.5; // of the likeliest class
 const MEASURED = 2; // ms of repeated calls; one is too short for a browser's clock
 
 const at = (id) => document.getElementById(id);
@@ -36,7 +37,7 @@ async function schedule() {
 async function answer() {
   const started = performance.now();
   const { image } = pad.read();
-  const pixels = pad.empty ? null : prepared(image);
+  const { pixels, several } = pad.empty ? { pixels: null } : prepared(image);
   at("prepare-time").textContent = pixels ? `${(performance.now() - started).toFixed(1)} ms` : "…";
   showSeen(pixels);
   if (!pixels) {
@@ -47,25 +48,30 @@ async function answer() {
   const shares = await runtime.predict(pixels);
   showShares(shares);
   const best = shares.indexOf(Math.max(...shares));
-  say(`${runtime.names[best]}, ${percent(shares[best])} sure`);
+  const doubt = several ? ": these look like several digits" : shares[best] < UNSURE ? ": not sure" : "";
+  say(`${runtime.names[best]}, ${percent(shares[best])} sure${doubt}`);
   const microseconds = await (runtime.microseconds ?? time)(pixels);
   at("network-time").textContent = `${microseconds.toFixed(1)} µs a picture`;
 }
 
-// The network's own preparation, if it takes pictures of any size; else that of handwriting.
+// The network's own preparation, if it takes pictures of any size.
 function resampling() {
   const record = runtime.preprocessing;
   return record?.resize && record.resize.mode !== "none" ? record : null;
 }
 
+// Prepares a picture as the network's data was: by its record, as MNIST's digits, or resized only.
 function prepared(image) {
   const { data: pixels, height, width } = image;
-  if (resampling()) return fit({ pixels, channels: 4, height, width }, resampling());
-  for (const grey of greys(image)) {
-    const found = prepare(grey, runtime.size);
-    if (found) return found;
+  if (resampling()) {
+    return { pixels: fit({ pixels, channels: 4, height, width }, resampling()), several: false };
   }
-  return null;
+  if (runtime.recipe !== "mnist") return { pixels: resize(image, runtime.size), several: false };
+  for (const grey of greys(image)) {
+    const digit = prepare(grey, runtime.size);
+    if (digit) return digit;
+  }
+  return { pixels: null };
 }
 
 async function time(pixels) {

@@ -25,6 +25,7 @@ export async function open() {
     names: about.names,
     size: [height, width],
     preprocessing,
+    recipe: preprocessing.colours === "white digit on black" ? "mnist" : null,
     predict: async (pixels) => (await run(pixels)).probabilities.data,
 
     // Runs the golden images and compares the outputs with those in the metadata.
