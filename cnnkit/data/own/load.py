@@ -39,7 +39,7 @@ def load_own(listing: Listing, options: PictureOptions, console: Console) -> Dat
         StorageError: the cache cannot be written.
     """
     options.check()
-    if len(listing.labels) < 4:
+    if len(listing.labels) < 4 and options.classes is None:
         raise InputError(
             listing.root,
             f"has only {len(listing.labels)} pictures",
