@@ -10,6 +10,7 @@ import typer
 from cnnkit.cli.options import PUBLISHED, DataOption, JsonOption, QuietOption, file_option
 from cnnkit.cli.output import emit_json, fail, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED, InputError
+from cnnkit.graph.names import WELL_KNOWN
 from cnnkit.train.config import TrainConfig, option_name
 
 if TYPE_CHECKING:
@@ -78,6 +79,15 @@ def train(
         typer.Option(
             show_default=default("bad"),
             help="What happens to pictures that cannot be used: fail (and name them all) or skip.",
+        ),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=default("network"),
+            help=f"paper (the published network, varied by --channels, --kernel and --pool), "
+            f"{', '.join(WELL_KNOWN[:-1])} or {WELL_KNOWN[-1]}.",
         ),
     ] = None,
     channels: Annotated[
@@ -246,7 +256,7 @@ def train(
     """
     given = {
         "dataset": dataset, "manifest": manifest, "size": size, "fit": fit, "color": color,
-        "test_split": test_split, "bad": bad,
+        "test_split": test_split, "bad": bad, "network": network,
         "channels": channels and numbers("--channels", channels), "kernel": kernel, "pool": pool,
         "batch_size": batch_size, "learning_rate": lr,
         "schedule": schedule, "weight_decay": weight_decay, "seed": seed, "device": device,

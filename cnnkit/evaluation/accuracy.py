@@ -49,7 +49,7 @@ def evaluate(model: Model | Classifier, split: Split) -> Evaluation:
     Raises:
         InputError: the set is empty, or its images or labels do not fit the model.
     """
-    classes = model.architecture.classes
+    classes = model.weights.classes
     if not len(split.labels) or split.labels.max() >= classes:
         raise InputError(
             "the data",

@@ -147,13 +147,13 @@ def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
         raise InputError(path, f"has {error}", "export it again") from error
 
 
-def check_metadata(path: Path, metadata: Any, architecture: Architecture) -> None:
+def check_metadata(path: Path, metadata: Any, classes: int) -> None:
     """Raise InputError unless what a file states of its network has the right types.
 
     Args:
         path: the file, for messages.
         metadata: a weights file's, or an artefact's, where most keys begin with "cnnkit.".
-        architecture: has as many classes as there must be names, if there are any.
+        classes: as many names there must be, if there are any.
     """
     remedy = "use the file that training or `cnnkit export` wrote"
     if not isinstance(metadata, Mapping):
@@ -163,10 +163,10 @@ def check_metadata(path: Path, metadata: Any, architecture: Architecture) -> Non
         if is_valid and value is not None and not is_valid(value):
             raise InputError(path, f"has metadata in which {key!r:.80} is not {what}", remedy)
     names = metadata.get("names")
-    if names is not None and len(names) != architecture.classes:
+    if names is not None and len(names) != classes:
         raise InputError(
             path,
-            f"has metadata without a name for each of its {architecture.classes} classes",
+            f"has metadata without a name for each of its {classes} classes",
             remedy,
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnnkit.data.registry import recorded_name
+from cnnkit.errors import InputError
 from cnnkit.formats.contract import CONTRACT_VERSION, MARK, QUANTISATION, signature
 from cnnkit.formats.golden import KEY, Golden
 from cnnkit.formats.golden_vectors import choose, vectors
@@ -54,7 +55,7 @@ def metadata(
         "version": _version(),
         "license": known.get("license"),
         MARK: CONTRACT_VERSION,
-        "cnnkit.architecture": weights.architecture.to_json(),
+        "cnnkit.architecture": _architecture(weights),
         "cnnkit.dataset": dataset_name(weights),
         "cnnkit.dataset_sha256": known.get("dataset_sha256"),
         "cnnkit.preprocessing": preprocessing(weights).to_json(scaled_inside=input == "uint8"),
@@ -67,6 +68,14 @@ def metadata(
     known_values = {key: values[key] for key in sorted(values) if values[key] is not None}
     result: dict[str, Any] = json.loads(json.dumps(known_values))  # as a reader will see them
     return result
+
+
+def _architecture(weights: Weights) -> dict[str, Any] | None:
+    """Return the shapes of a network of the family; another network has none."""
+    try:
+        return weights.architecture.to_json()
+    except InputError:
+        return None
 
 
 def _version() -> str:

@@ -60,6 +60,11 @@ def build(
     return Graph({INPUT: images}, tuple(nodes), OUTPUTS, constants)
 
 
+def draw(architecture: Architecture, seed: int = 0) -> Graph:
+    """Return the graph of a network with initial parameters, as `initial_parameters` draws them."""
+    return build(architecture, architecture.initial_parameters(seed))
+
+
 def match(graph: Graph, source: object = "the network", problem: str = NO_PLACE) -> Convnet:
     """Return the architecture and the parameters of a graph of the family.
 

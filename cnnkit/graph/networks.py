@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cnnkit.errors import InputError
 from cnnkit.graph.builder import Builder
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.names import WELL_KNOWN
 
 Size = tuple[int, int, int]
 
@@ -67,13 +68,14 @@ def separable(net: Builder, x: str, name: str, channels: int, stride: int = 1) -
     return net.unit(x, f"{name}.pointwise", channels, 1)
 
 
-NETWORKS: dict[str, Callable[[Builder, int], Graph]] = {
-    "lenet5": lenet5,
-    "resnet8": resnet8,
-    "ds-cnn": ds_cnn,
-    "mobilenet-v1-025": mobilenet_v1_025,
-    "vgg-mini": vgg_mini,
-}
+BUILDERS: tuple[Callable[[Builder, int], Graph], ...] = (
+    lenet5,
+    resnet8,
+    ds_cnn,
+    mobilenet_v1_025,
+    vgg_mini,
+)
+NETWORKS = dict(zip(WELL_KNOWN, BUILDERS, strict=True))
 
 
 def build_network(name: str, size: Size, classes: int, seed: int = 0) -> Graph:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import build, match
+from cnnkit.graph.convnet import LOGITS, build, match
 from cnnkit.graph.convnet_match import Convnet, image_size
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.pixels import RAW, PixelInput
+from cnnkit.graph.shapes import infer_types
 
 
 @dataclass(frozen=True)
@@ -84,4 +85,12 @@ class Weights:
     @property
     def names(self) -> list[str]:
         """The K class labels; the class numbers where none are known."""
-        return list(self.metadata.get("names") or map(str, range(self.architecture.classes)))
+        return list(self.metadata.get("names") or map(str, range(self.classes)))
+
+    @property
+    def classes(self) -> int:
+        """K, the number of logits."""
+        try:
+            return self.architecture.classes
+        except InputError:
+            return int(infer_types(self.graph)[LOGITS].shape[1])

@@ -135,7 +135,7 @@ def page_files() -> dict[str, tuple[str, bytes]]:
 
 def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
     files = page_files()
-    record, shape = preprocessing(model.weights), model.architecture.input
+    record, shape = preprocessing(model.weights), model.weights.size
     area = math.prod(shape)
     about = {
         "name": model.runtime,

@@ -11,17 +11,9 @@ from torch import Tensor, nn
 
 from cnnkit.errors import InputError
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import learnt, statistics
 from cnnkit.graph.shapes import infer_types
 from cnnkit.nn.graph_operators import OPERATORS
-
-# Which inputs of an operator are learnt.
-LEARNT = {
-    "Conv": (1, 2),
-    "FusedConv": (1, 2),
-    "BatchNormalization": (1, 2),
-    "Gemm": (1, 2),
-    "MatMul": (0, 1),
-}
 
 
 class GraphModule(nn.Module):
@@ -42,19 +34,14 @@ class GraphModule(nn.Module):
         super().__init__()
         infer_types(graph)
         self.graph = graph
-        learnt = {
-            node.inputs[index]
-            for node in graph.nodes
-            for index in LEARNT.get(node.operator, ())
-            if index < len(node.inputs)
-        }
+        parameters = learnt(graph)
         # A prefix, since a tensor may be called `forward`; and PyTorch forbids dots in names.
         self.keys = {name: f"tensor/{name.replace('.', '/')}" for name in graph.tensors}
         if len(set(self.keys.values())) < len(self.keys):
             raise InputError("the graph", "has tensors named alike", "give them other names")
         for name, array in graph.tensors.items():
             tensor = torch.from_numpy(np.array(array))
-            if name in learnt and tensor.is_floating_point():
+            if name in parameters:
                 self.register_parameter(self.keys[name], nn.Parameter(tensor))
             else:
                 self.register_buffer(self.keys[name], tensor)
@@ -77,10 +64,9 @@ class GraphModule(nn.Module):
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return copies of all that training changes, by the graph's names."""
+        changed = (*learnt(self.graph), *statistics(self.graph))
         return {
-            name: getattr(self, key).detach().cpu().numpy().copy()
-            for name, key in self.keys.items()
-            if getattr(self, key).is_floating_point() and self.graph.tensors[name].ndim
+            name: getattr(self, self.keys[name]).detach().cpu().numpy().copy() for name in changed
         }
 
     def load_arrays(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:

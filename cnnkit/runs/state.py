@@ -16,15 +16,23 @@ from numpy.typing import NDArray
 from cnnkit import ops
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, MissingError
-from cnnkit.formats.checkpoint import CHECKSUM, read_tensors, write_tensors
-from cnnkit.graph.architecture import Architecture
+from cnnkit.formats.checkpoint import (
+    CHECKSUM,
+    constants,
+    network_header,
+    read_network,
+    read_tensors,
+    write_tensors,
+)
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import with_tensors
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.training_state import check_state, parameters
 from cnnkit.system.cpu import cpu_name
 from cnnkit.system.packages import find_version
 
 STATE_FILE = "resume.safetensors"
-KEPT, CONFUSION = "kept/", "confusion"
+KEPT, CONSTANT, CONFUSION = "kept/", "constant/", "confusion"
 RECORD = (  # keys of an epoch's record, in the order of metrics.csv; None where not measured
     *("epoch", "learning_rate", "train_loss", "train_accuracy", "validation_loss"),
     *("validation_accuracy", "test_accuracy", "seconds", "images_per_second"),
@@ -39,7 +47,7 @@ class RunState:
         config: all settings, as JSON values.
         dataset: `name`, `names` (the K labels) and `sha256` (by file) of the data, and for pictures
             their `preprocessing`.
-        architecture: the network's layers and shapes.
+        graph: the network, with any values of what training changes.
         engine: the engine's arrays: parameters, Adam's moments, number of steps.
         kept: the parameters to publish, those of epoch `kept_epoch`.
         kept_epoch: the last epoch, or that of the lowest validation loss; 0 before the first ends.
@@ -51,7 +59,7 @@ class RunState:
 
     config: dict[str, Any]
     dataset: dict[str, Any]
-    architecture: Architecture
+    graph: Graph
     engine: dict[str, NDArray[np.float32]]
     kept: dict[str, NDArray[np.float32]]
     kept_epoch: int
@@ -64,18 +72,18 @@ class RunState:
         cls,
         config: dict[str, Any],
         data: Dataset,
-        architecture: Architecture,
+        graph: Graph,
         engine: dict[str, NDArray[np.float32]],
     ) -> RunState:
         """Return the state before the first step."""
         return cls(
             config=config,
             dataset=_describe(data),
-            architecture=architecture,
+            graph=graph,
             engine=engine,
             kept=parameters(engine),
             kept_epoch=0,
-            confusion=np.zeros((architecture.classes, architecture.classes), np.int64),
+            confusion=np.zeros((len(data.names), len(data.names)), np.int64),
             history=[],
             sessions=[],
         )
@@ -109,7 +117,7 @@ class RunState:
         }
         if "preprocessing" in self.dataset:
             metadata["preprocessing"] = self.dataset["preprocessing"]
-        return Weights.of(self.architecture, self.kept, metadata)
+        return Weights(with_tensors(self.graph, self.kept), metadata)
 
 
 def _describe(data: Dataset) -> dict[str, Any]:
@@ -146,6 +154,7 @@ def describe_session(
 def write_state(folder: Path, state: RunState) -> None:
     """Write the training state atomically."""
     tensors: dict[str, NDArray[Any]] = {
+        **{CONSTANT + name: array for name, array in constants(state.graph).items()},
         **state.engine,
         **{KEPT + name: array for name, array in state.kept.items()},
         CONFUSION: state.confusion,
@@ -154,7 +163,7 @@ def write_state(folder: Path, state: RunState) -> None:
         "kind": "training state",
         "config": state.config,
         "dataset": state.dataset,
-        "architecture": state.architecture.to_json(),
+        **network_header(state.graph),
         "kept_epoch": state.kept_epoch,
         "history": state.history,
         "sessions": state.sessions,
@@ -190,16 +199,17 @@ def read_state(folder: Path) -> RunState:
 
 
 def _state(path: Path, tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> RunState:
-    architecture = Architecture.from_json(header["architecture"], path)
-    kept = {name: tensors.pop(KEPT + name) for name in architecture.parameter_shapes()}
+    fixed = {n.removeprefix(CONSTANT): tensors.pop(n) for n in [*tensors] if n.startswith(CONSTANT)}
+    kept = {n.removeprefix(KEPT): tensors.pop(n) for n in [*tensors] if n.startswith(KEPT)}
+    graph = read_network(path, header, {**kept, **fixed})
     confusion = tensors.pop(CONFUSION)
-    check_state(tensors, architecture, path)
+    check_state(tensors, graph, path)
     # Records from before schedules existed lack their rate, which was the run's constant one.
     rate = {"learning_rate": header["config"]["learning_rate"]}
     return RunState(
         config=header["config"],
         dataset=header["dataset"],
-        architecture=architecture,
+        graph=graph,
         engine=tensors,
         kept=kept,
         kept_epoch=header["kept_epoch"],

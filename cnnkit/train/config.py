@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError
+from cnnkit.graph.names import WELL_KNOWN
 from cnnkit.train.augmentation import PRESETS, read_policy
 from cnnkit.train.schedules import SCHEDULES
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
-    from cnnkit.graph.architecture import Architecture
+    from cnnkit.graph.graph import Graph
 
 MAX_BLOCKS, MAX_CHANNELS, MAX_KERNEL = 4, 1024, 11
 LARGEST = 2**31 - 1  # what the engines' integers hold
@@ -47,7 +48,9 @@ LEGACY = {
     "monitor": "loss",
     "weights": None,
     "tensorboard": False,
+    "network": "paper",
 }
+PAPER = "paper"
 SHORT_OPTIONS = {"learning_rate": "--lr"}  # every other option has its field's name
 
 
@@ -66,6 +69,8 @@ class TrainConfig:
         color: `gray`, `rgb`, or `auto`: gray if all pictures are.
         test_split: share of the pictures held out for the test, if none are for it.
         bad: `fail` or `skip`: what happens to pictures that cannot be used.
+        network: `paper`, the published network and its variations, or a name in
+            `cnnkit.graph.networks.NETWORKS`.
         channels: output channels of each block (convolution, ReLU, max-pool), 1 to 4 blocks.
         kernel: kernel size of every convolution, 1 to 11; the padding is half of it.
         pool: kernel size and stride of every max-pool.
@@ -102,6 +107,7 @@ class TrainConfig:
     color: str = "auto"
     test_split: float = 0.2
     bad: str = "fail"
+    network: str = PAPER
     channels: tuple[int, ...] = (16, 4)
     kernel: int = 3
     pool: int = 2
@@ -134,6 +140,7 @@ class TrainConfig:
         positive = "1 or more"
         rules = (
             ("dataset", self.dataset in DATASETS, _one_of(DATASETS)),
+            ("network", self.network in (PAPER, *WELL_KNOWN), _one_of((PAPER, *WELL_KNOWN))),
             ("channels", channels, channel_list),
             ("kernel", 1 <= self.kernel <= MAX_KERNEL, f"1 to {MAX_KERNEL}"),
             ("pool", self.pool >= 1, positive),
@@ -160,10 +167,21 @@ class TrainConfig:
                 value = getattr(self, field)
                 shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
                 raise InputError(option_name(field), f"is {shown}", f"make it {allowed}")
+        self._check_blocks()
         self.pictures().check()
         read_policy(self.augment)
         if self.data is None:
             self.check_watched(None)
+
+    def _check_blocks(self) -> None:
+        """Raise InputError if blocks are described for a network that has its own."""
+        for field in ("channels", "kernel", "pool") if self.network != PAPER else ():
+            if getattr(self, field) != getattr(TrainConfig, field):
+                raise InputError(
+                    option_name(field),
+                    f"describes blocks, which --network {self.network} has of its own",
+                    f"leave one of them out, or use --network {PAPER}",
+                )
 
     def pictures(self) -> PictureOptions:
         """Return how pictures are prepared and split; raises InputError for an invalid size."""
@@ -186,19 +204,24 @@ class TrainConfig:
         _, height, width = record.size
         return replace(self, size=f"{height}x{width}", color=record.colour)
 
-    def architecture(self, data: Dataset) -> Architecture:
-        """Return the network for these images and classes.
+    def graph(self, data: Dataset) -> Graph:
+        """Return the network for these images and classes, with its initial parameters.
 
         Raises:
-            InputError: the blocks reduce the images to nothing.
+            InputError: the images are too small for it.
         """
         from cnnkit.graph.architecture import Architecture, Block
+        from cnnkit.graph.convnet import draw
+        from cnnkit.graph.networks import build_network
 
         channels, height, width = data.train.images.shape[1:]
+        size, classes = (channels, height, width), len(data.names)
+        if self.network != PAPER:
+            return build_network(self.network, size, classes, self.seed)
         blocks = [Block(count, self.kernel, self.kernel // 2, self.pool) for count in self.channels]
-        network = Architecture((channels, height, width), tuple(blocks), len(data.names))
+        network = Architecture(size, tuple(blocks), classes)
         network.feature_shapes()
-        return network
+        return draw(network, self.seed)
 
     def resolved(self) -> TrainConfig:
         """Return the config with the operations of an augmentation's file in place of its path."""

@@ -8,21 +8,21 @@ from rich.console import Console
 
 from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import read_weights
-from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import LOGITS
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.identity import to_json
+from cnnkit.graph.learning import learnt, statistics
 from cnnkit.runs.find import find_weights
 from cnnkit.runs.training_state import PARAMETERS, State, fresh_state
 
 OPTION = "--weights"
 
 
-def initial_state(
-    architecture: Architecture, seed: int, weights: Path | None, console: Console
-) -> State:
+def initial_state(graph: Graph, weights: Path | None, console: Console) -> State:
     """Return the state before the first step; Adam begins anew in either case.
 
     Args:
-        architecture: of the network to train.
-        seed: of what is drawn: everything, or the last layer where the classes are others.
+        graph: the network to train, with drawn parameters.
         weights: a run folder or a weights file to take the parameters from.
         console: where to say that the last layer's were not taken.
 
@@ -30,43 +30,37 @@ def initial_state(
         InputError: the weights are damaged, or of another network.
         StorageError: they cannot be read.
     """
-    state = fresh_state(architecture, seed)
+    state = fresh_state(graph)
     if weights is None:
         return state
     file = find_weights(weights)
     known = read_weights(file)
-    if (known.architecture.input, known.architecture.blocks) != (
-        architecture.input,
-        architecture.blocks,
-    ):
+    last = {name for node in graph.nodes if LOGITS in node.outputs for name in node.inputs[1:]}
+    if _shapes(known.graph, last) != _shapes(graph, last):
         raise InputError(
             OPTION,
-            f"is {file} of the network {_describe(known.architecture)}, but "
-            f"{_describe(architecture)} is to be trained",
-            f"train it with {_options(known.architecture)} on images of its size",
+            f"is {file} of another network than the one that is to be trained",
+            "train the same network with --network, --channels, --kernel and --pool, on images of "
+            "the same size",
         )
-    same = known.architecture.classes == architecture.classes
+    classes = len(state[PARAMETERS + min(last)])
+    same = known.classes == classes
     taken = {
-        PARAMETERS + name: array
-        for name, array in known.tensors.items()
-        if same or not name.startswith("linear.")
+        PARAMETERS + name: known.graph.tensors[name]
+        for name in (*learnt(graph), *statistics(graph))
+        if same or name not in last
     }
     if not same:
         console.print(
-            f"note: {file} knows {known.architecture.classes} classes, not {architecture.classes}: "
-            "all layers but the last start from it",
-            markup=False,
+            f"note: {file} knows {known.classes} classes, not {classes}: all layers but the last "
+            "start from it",
             soft_wrap=True,
         )
     return {**state, **taken}
 
 
-def _describe(network: Architecture) -> str:
-    size = "x".join(map(str, network.input))
-    return f"({size}; {_options(network)})"
-
-
-def _options(network: Architecture) -> str:
-    first = network.blocks[0]
-    channels = ",".join(str(block.channels) for block in network.blocks)
-    return f"--channels {channels} --kernel {first.kernel} --pool {first.pool}"
+def _shapes(graph: Graph, but: set[str]) -> tuple[object, ...]:
+    """Return a graph as JSON values, without the sizes of some tensors."""
+    described = to_json(graph)
+    tensors = {name: kind for name, kind in described["tensors"].items() if name not in but}
+    return described["inputs"], described["nodes"], tensors

@@ -133,7 +133,7 @@ def _add_epoch(
     state.history.append(record)
     if best:
         state.kept, state.kept_epoch = parameters(arrays), len(state.history)
-        state.confusion = confusion_matrix(test.labels, predicted, state.architecture.classes)
+        state.confusion = confusion_matrix(test.labels, predicted, len(state.confusion))
 
 
 def _log_changes(state: RunState, progress: TrainingProgress) -> None:

@@ -12,8 +12,8 @@ from cnnkit.data.dataset import Dataset
 from cnnkit.data.load import load_dataset
 from cnnkit.data.sampling import validation_split
 from cnnkit.errors import InputError, StorageError
-from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import build
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import with_tensors
 from cnnkit.runs.find import RUNS, WEIGHTS_FILE
 from cnnkit.runs.folder import (
     FINISHED,
@@ -28,7 +28,12 @@ from cnnkit.runs.folder import (
 from cnnkit.runs.state import RunState, read_state, write_state
 from cnnkit.runs.training_state import State, parameters
 from cnnkit.train.config import TrainConfig
-from cnnkit.train.engines.base import EngineSettings, choose_engine, require_packages
+from cnnkit.train.engines.base import (
+    EngineSettings,
+    choose_engine,
+    native_limit,
+    require_packages,
+)
 from cnnkit.train.engines.select import open_engine
 from cnnkit.train.initial import initial_state
 from cnnkit.train.loop import run_epochs
@@ -117,16 +122,19 @@ def train(
     data = data or load_data(config, console.quiet)
     config.check_watched(data)
     config = config.prepared(data)
-    architecture = config.architecture(data)
-    config = replace(config, engine=choose_engine(config.engine, config.device, architecture))
+    graph = config.graph(data)
+    chosen = choose_engine(config.engine, config.device, graph)
+    if (config.engine, chosen) == ("auto", "torch") and (limit := native_limit(graph)):
+        console.print(f"engine: torch, since the native one {limit}", soft_wrap=True)
+    config = replace(config, engine=chosen)
     make_engine = open_engine(config.engine)
-    start = initial_state(architecture, config.seed, config.weights, console)
+    start = initial_state(graph, config.weights, console)
     # For its error: a split that leaves a side without images must not leave a run folder either.
     validation_split(data, config.val_split, config.seed)
-    engine = make_engine(_engine_settings(config, architecture, data, start))
+    engine = make_engine(_engine_settings(config, graph, data, start))
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
-    state = RunState.new(config.to_json(), data, architecture, dict(start))
+    state = RunState.new(config.to_json(), data, graph, dict(start))
     with sole_training(folder):
         check_free(folder)  # again: another training may have been quicker
         try:
@@ -204,7 +212,7 @@ def _resume(
     make_engine = open_engine(config.engine)
     data = data or load_data(config, console.quiet)
     check_same_data(state, data)
-    engine = make_engine(_engine_settings(config, state.architecture, data, state.engine))
+    engine = make_engine(_engine_settings(config, state.graph, data, state.engine))
     run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
 
@@ -215,12 +223,12 @@ def load_data(config: TrainConfig, quiet: bool = False) -> Dataset:
 
 
 def _engine_settings(
-    config: TrainConfig, architecture: Architecture, data: Dataset, state: State
+    config: TrainConfig, graph: Graph, data: Dataset, state: State
 ) -> EngineSettings:
     chosen, _ = validation_split(data, config.val_split, config.seed)
     labels = data.train.labels[chosen]
     return EngineSettings(
-        build(architecture, parameters(state)),
+        with_tensors(graph, parameters(state)),
         data.train,
         state,
         learning_rate=config.learning_rate,

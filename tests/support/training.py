@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import build
+from cnnkit.graph.convnet import draw
 from cnnkit.runs.folder import publish
 from cnnkit.runs.state import read_state, write_state
 from cnnkit.runs.training_state import fresh_state
@@ -30,9 +30,8 @@ def settings(
     split: Split, rate: float = 1e-4, architecture: Architecture | None = None, **changes: Any
 ) -> EngineSettings:
     """Return the settings of an engine that starts from seed 0 on the CPU."""
-    architecture = architecture or Architecture()
-    given = {"state": fresh_state(architecture, 0), "device": "cpu", **changes}
-    graph = build(architecture, architecture.initial_parameters(0))
+    graph = draw(architecture or Architecture())
+    given = {"state": fresh_state(graph), "device": "cpu", **changes}
     return EngineSettings(graph, split, learning_rate=rate, **given)
 
 

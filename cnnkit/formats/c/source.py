@@ -101,7 +101,7 @@ def read_c(path: Path) -> Source:
         raise InputError(path, f"is damaged ({error})", EXPORT_AGAIN) from error
     metadata = contract.decode(path, texts, "a C file")
     architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
-    check_metadata(path, metadata, architecture)
+    check_metadata(path, metadata, architecture.classes)
     tensors = {}
     for name, shape in architecture.parameter_shapes().items():
         values = arrays.get(name.replace(".", "_"), np.empty(0, np.float32))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError, MissingError
-from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import match
 from cnnkit.graph.graph import Graph
 from cnnkit.runs.training_state import State
 
@@ -81,22 +81,26 @@ class Engine(Protocol):
         """Return copies of the parameters, Adam's moments and the number of steps."""
 
 
-def native_limit(architecture: Architecture) -> str:
+def native_limit(graph: Graph) -> str:
     """Return why the native engine cannot train a network; empty if it can."""
+    try:
+        architecture = match(graph, problem="has no kernels in it").architecture
+    except InputError as error:
+        return f"trains Conv-ReLU-MaxPool networks, and this one {error.reason}"
     if architecture.classes > MAX_CLASSES:
         return f"supports at most {MAX_CLASSES} classes, not {architecture.classes}"
     pool = max(block.pool for block in architecture.blocks)
     return f"supports pool sizes of at most {MAX_POOL}, not {pool}" if pool > MAX_POOL else ""
 
 
-def choose_engine(name: str, device: str, architecture: Architecture) -> str:
+def choose_engine(name: str, device: str, graph: Graph) -> str:
     """Return "native" or "torch" for `auto`, and any other name unchanged.
 
     Raises:
         InputError: the native engine is requested for a device or network it does not support.
     """
     on_cpu = device in ("auto", "cpu")
-    limit = native_limit(architecture)
+    limit = native_limit(graph)
     if name == "auto":
         return "native" if on_cpu and not limit else "torch"
     if name == "native" and not on_cpu:

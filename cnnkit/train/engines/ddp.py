@@ -15,9 +15,10 @@ from torch import Tensor, distributed
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from cnnkit.errors import NetworkError
+from cnnkit.errors import InputError, NetworkError
+from cnnkit.graph.learning import statistics
 from cnnkit.train.engines.base import EngineSettings, Pixels
-from cnnkit.train.engines.pytorch import TorchEngine, to_pixels
+from cnnkit.train.engines.pytorch import TorchEngine
 
 
 @contextmanager
@@ -42,6 +43,12 @@ class DistributedEngine(TorchEngine):
 
     def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
+        if statistics(settings.graph):
+            raise InputError(
+                "torchrun",
+                "would normalise each process's share of a batch by itself",
+                "train this network in one process, without torchrun",
+            )
         self.rank, self.processes = distributed.get_rank(), distributed.get_world_size()
         with collective():
             self.parallel = DistributedDataParallel(self.network)
@@ -57,7 +64,7 @@ class DistributedEngine(TorchEngine):
         self.optimizer.zero_grad()
         with collective():
             part = slice(start + self.rank, start + len(batch), self.processes)
-            log_p = self.parallel(to_pixels(self.shown(share, pixels, part)))
+            log_p = self.parallel(self.feed(self.shown(share, pixels, part)))
             if self.plain:
                 loss = F.nll_loss(log_p, labels, reduction="sum") / len(batch)
             else:
@@ -76,7 +83,7 @@ class DistributedEngine(TorchEngine):
     def log_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
         share = slice(self.rank, None, self.processes)
-        log_p = torch.zeros(len(images), self.network.architecture.classes)
+        log_p = torch.zeros(len(images), self.classes)
         if len(images[share]):
             ours = super().log_probabilities(np.ascontiguousarray(images[share]))
             log_p[share] = torch.from_numpy(ours)

@@ -36,7 +36,7 @@ class NativeEngine:
     def __init__(self, settings: EngineSettings, isa: str | None = None) -> None:
         split, state = settings.split, settings.state
         architecture = match(settings.graph, problem=PROBLEM).architecture
-        choose_engine("native", settings.device, architecture)
+        choose_engine("native", settings.device, settings.graph)
         self.architecture, self.isa = architecture, isa
         self.learning_rate, self.weight_decay = settings.learning_rate, settings.weight_decay
 

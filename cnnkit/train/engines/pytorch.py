@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from cnnkit.errors import MissingError
+from cnnkit.errors import InputError, MissingError
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import match
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import learnt
+from cnnkit.graph.weights import Weights
+from cnnkit.nn.graph_classifier import GraphClassifier
 from cnnkit.nn.network import Network
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, parameters
-from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels
+from cnnkit.train.engines.base import EngineSettings, Pixels
 
 INFERENCE_BATCH = 1000  # images per forward pass outside of training: bounds the memory
 
@@ -70,12 +74,13 @@ class TorchEngine:
     def __init__(self, settings: EngineSettings) -> None:
         split, state = settings.split, settings.state
         self.device = find_device(settings.device)
-        architecture = match(settings.graph, problem=PROBLEM).architecture
-        self.network = Network(architecture).to(self.device)
+        self.network, self.feed = open_network(settings.graph)
+        self.classes = Weights(settings.graph).classes
         self.network.load_arrays(parameters(state))
+        self.network.to(self.device)
         weights = settings.class_weights
         self.plain = weights is None and not settings.label_smoothing
-        self.class_weights = torch.ones(architecture.classes, device=self.device)
+        self.class_weights = torch.ones(self.classes, device=self.device)
         if weights is not None:
             self.class_weights = torch.from_numpy(weights).to(self.device)
         self.smoothing = settings.label_smoothing
@@ -87,8 +92,8 @@ class TorchEngine:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        for name, parameter in self.network.named_parameters():
-            self.optimizer.state[parameter] = {
+        for name in learnt(settings.graph):
+            self.optimizer.state[self.network.named()[name]] = {
                 "step": torch.tensor(float(state[STEP][0]), device=self.device),
                 "exp_avg": torch.from_numpy(state[MEAN + name].copy()).to(self.device),
                 "exp_avg_sq": torch.from_numpy(state[SQUARE + name].copy()).to(self.device),
@@ -106,10 +111,12 @@ class TorchEngine:
     def state(self) -> dict[str, NDArray[np.float32]]:
         """Return copies of the parameters, Adam's moments and the number of steps."""
         arrays: dict[str, NDArray[np.float32]] = {}
-        for name, parameter in self.network.named_parameters():
-            moments = self.optimizer.state[parameter]
+        for name, tensor in self.network.named().items():
+            arrays[PARAMETERS + name] = tensor.detach().cpu().contiguous().numpy().copy()
+            if not isinstance(tensor, torch.nn.Parameter):
+                continue  # a running statistic, which has no gradient
+            moments = self.optimizer.state[tensor]
             arrays[STEP] = moments["step"].cpu().numpy().reshape(1).copy()
-            arrays[PARAMETERS + name] = parameter.detach().cpu().numpy().copy()
             arrays[MEAN + name] = moments["exp_avg"].cpu().numpy().copy()
             arrays[SQUARE + name] = moments["exp_avg_sq"].cpu().numpy().copy()
         return arrays
@@ -137,7 +144,7 @@ class TorchEngine:
         labels = self.labels[batch]
         self.optimizer.zero_grad()
         shown = self.shown(batch, pixels, slice(start, start + len(batch)))
-        log_p = self.network(to_pixels(shown))
+        log_p = self.network(self.feed(shown))
         loss = F.nll_loss(log_p, labels) if self.plain else self.loss(log_p, labels, labels)
         torch.autograd.backward(loss)
         self.optimizer.step()
@@ -169,11 +176,19 @@ class TorchEngine:
         pixels = torch.from_numpy(images)
         with one_thread(), torch.inference_mode():
             parts = [
-                self.network(to_pixels(pixels[i : i + INFERENCE_BATCH].to(self.device))).cpu()
+                self.network(self.feed(pixels[i : i + INFERENCE_BATCH].to(self.device))).cpu()
                 for i in range(0, len(pixels), INFERENCE_BATCH)
             ]
         log_p: NDArray[np.float32] = torch.cat(parts).numpy()
         return log_p
+
+
+def open_network(graph: Graph) -> tuple[Network | GraphClassifier, Callable[[Tensor], Tensor]]:
+    """Return a network's module, and what makes its input of raw images."""
+    try:
+        return Network(match(graph).architecture), to_pixels
+    except InputError:  # beyond the family; its graph scales the pixels itself
+        return GraphClassifier(graph), lambda images: images
 
 
 def to_pixels(images: Tensor) -> Tensor:
