@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.description import metadata, preprocessing
 from cnnkit.formats.options import Options
+from cnnkit.graph.learning import learnt
 from cnnkit.graph.preprocessing import MNIST
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import sha256
@@ -86,19 +89,30 @@ def _front(weights: Weights, agreement: Agreement) -> list[tuple[str, Any]]:
 
 def _summary(weights: Weights) -> str:
     channels, height, width = weights.size
-    blocks = ", ".join(
-        f"convolution (kernel {block.kernel}, padding {block.padding}) to {block.channels} "
-        f"channels, ReLU and max-pooling (window {block.pool})"
-        for block in weights.architecture.blocks
-    )
-    parameters = sum(int(np.size(array)) for array in weights.tensors.values())
-    layers = f"{blocks}, then one linear layer" if blocks else "one linear layer"
+    graph = weights.graph
+    parameters = sum(int(np.size(graph.tensors[name])) for name in learnt(graph))
+    layers = _layers(weights)
     return (
         f"A classifier of images (channels, rows, columns: {channels}, {height}, {width}) into "
         f"{len(weights.names)} classes "
         f"({', '.join(map(_plain, weights.names))}): {layers}; {parameters:,} parameters "
         f"(SHA-256 {weights.sha256})."
     )
+
+
+def _layers(weights: Weights) -> str:
+    """Return a network's layers in words: of the family one by one, of another how many of each."""
+    try:
+        blocks = weights.architecture.blocks
+    except InputError:
+        counts = Counter(node.operator for node in weights.graph.nodes)
+        return ", ".join(f"{count} {operator}" for operator, count in counts.items())
+    listed = ", ".join(
+        f"convolution (kernel {block.kernel}, padding {block.padding}) to {block.channels} "
+        f"channels, ReLU and max-pooling (window {block.pool})"
+        for block in blocks
+    )
+    return f"{listed}, then one linear layer" if listed else "one linear layer"
 
 
 def _interface(weights: Weights, options: Options) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from cnnkit.errors import InputError
 from cnnkit.formats.golden import Golden
-from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.architecture import LARGEST, Architecture
 from cnnkit.graph.convnet import INPUT as INPUT
 from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
 from cnnkit.graph.convnet import with_contract
@@ -135,6 +135,20 @@ def architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
     return Architecture.from_json(values.get("cnnkit.architecture"), path)
 
 
+def image_size(path: Path, values: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Return C, H, W of the images that an artefact states, or raise InputError."""
+    if "cnnkit.architecture" in values:
+        return architecture(path, values).input
+    try:
+        height, width = (int(side) for side in values["imgsz"])
+        size = int(values["channels"]), height, width
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(path, f"has damaged metadata ({error!r})", "export it again") from error
+    if not 1 <= min(size) <= max(size) <= LARGEST:
+        raise InputError(path, f"states images of {list(size)}", "export it again")
+    return size
+
+
 def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
     """Return the golden vectors of an artefact with these metadata; None if it has none.
 
@@ -142,7 +156,7 @@ def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
         InputError: they are damaged.
     """
     try:
-        return Golden.from_json(values, architecture(path, values))
+        return Golden.from_json(values, image_size(path, values), len(values["names"]))
     except ValueError as error:
         raise InputError(path, f"has {error}", "export it again") from error
 

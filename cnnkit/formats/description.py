@@ -17,7 +17,7 @@ from cnnkit.formats.contract import CONTRACT_VERSION, MARK, QUANTISATION, signat
 from cnnkit.formats.golden import KEY, Golden
 from cnnkit.formats.golden_vectors import choose, vectors
 from cnnkit.formats.options import Options
-from cnnkit.graph.convnet import match
+from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.preprocessing import RECIPES, Preprocessing
 from cnnkit.graph.weights import Weights
 
@@ -26,10 +26,10 @@ def describe(weights: Weights, options: Options) -> dict[str, Any]:
     """Return the metadata of an artefact, with golden vectors of the test images.
 
     Raises:
-        InputError: the network is not of the family; the node is named.
+        InputError: the network has not the contract's input and outputs.
         VerdictError: it has infinite logits.
     """
-    match(weights.graph, problem="an artefact's metadata cannot describe")
+    with_contract(weights.graph, options.input)
     return metadata(weights, vectors(weights, choose(options.dataset.test)), options.input)
 
 

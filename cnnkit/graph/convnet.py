@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.convnet_match import NO_PLACE, Convnet, Match
 from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.types import Array, TensorType
 
 INPUT = "image"
@@ -93,6 +94,10 @@ def with_contract(graph: Graph, input: str) -> Graph:
     found = graph.inputs.get(INPUT)
     if found and found.dtype == input and len(graph.inputs) == 1 and graph.outputs == OUTPUTS:
         return graph
+    if found and found.dtype == "uint8" and input == "float32" and graph.outputs == OUTPUTS:
+        pixels, rest = split_input(graph)
+        if pixels.scales_bytes:
+            return rest
     problem = f"cannot be given {input} pixels and the contract's outputs"
     return build(*match(graph, problem=problem), input)
 

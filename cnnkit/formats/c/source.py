@@ -137,7 +137,7 @@ def _write(metadata: Mapping[str, Any], weights: Weights, stem: str) -> dict[str
             "has a name that not every compiler can include",
             "use letters, digits, '_', '-', '+' and '.'",
         )
-    golden = Golden.from_json(metadata, weights.architecture)
+    golden = Golden.from_json(metadata, weights.size, weights.classes)
     assert golden  # both callers have them
     values = {key: value for key, value in metadata.items() if key not in IN_SOURCE}
     texts = {
