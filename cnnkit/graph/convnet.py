@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
-from cnnkit.graph.convnet_match import NO_PLACE, Convnet, Match
+from cnnkit.graph.convnet_match import NO_PLACE, REMEDY, Convnet, Match
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.types import Array, TensorType
@@ -66,18 +66,24 @@ def draw(architecture: Architecture, seed: int = 0) -> Graph:
     return build(architecture, architecture.initial_parameters(seed))
 
 
-def match(graph: Graph, source: object = "the network", problem: str = NO_PLACE) -> Convnet:
+def match(
+    graph: Graph,
+    source: object = "the network",
+    problem: str = NO_PLACE,
+    remedy: str = REMEDY,
+) -> Convnet:
     """Return the architecture and the parameters of a graph of the family.
 
     Args:
         graph: any one.
         source: the file that errors shall name.
         problem: what is wrong with a node of another network, as the caller sees it.
+        remedy: what to do with such a network.
 
     Raises:
         InputError: a node has no place in the family; it is named with the reason.
     """
-    return Match(graph, source, problem).read()
+    return Match(graph, source, problem, remedy).read()
 
 
 def with_contract(graph: Graph, input: str) -> Graph:

@@ -87,10 +87,9 @@ def reference_logits(
 
     model = GraphModule(with_contract(weights.graph, "uint8")).eval()
     with torch.inference_mode():
-        found = [
-            model.values(torch.from_numpy(part), wanted=(LOGITS,))[0].numpy() for part in parts
-        ]
-    return torch.cat(found).numpy(), f"PyTorch {torch.__version__}"
+        outputs = [model.values(torch.from_numpy(part), wanted=(LOGITS,)) for part in parts]
+    logits = [found.numpy() for (found,) in outputs]
+    return np.concatenate(logits), f"PyTorch {torch.__version__}"
 
 
 def check_fit(weights: Weights, dataset: Dataset) -> None:

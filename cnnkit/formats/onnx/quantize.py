@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
+from cnnkit.formats.base import family
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden_vectors import choose, exact_logits, vectors
 from cnnkit.formats.onnx.session import open_session
@@ -44,7 +45,8 @@ def write_onnx_int8(weights: Weights, options: Options) -> dict[str, bytes]:
     network's own label; their tolerance is twice the largest error seen.
 
     Raises:
-        InputError: the opset is too old for it, or the training images do not fit the network.
+        InputError: the network is not of the family, the opset is too old for it, or the training
+            images do not fit the network.
         MissingError: the onnx package is not installed.
     """
     if options.opset is not None and options.opset < LOWEST_OPSET:
@@ -53,6 +55,7 @@ def write_onnx_int8(weights: Weights, options: Options) -> dict[str, bytes]:
             "is too old for a scale per channel",
             f"choose one from {LOWEST_OPSET} on",
         )
+    family(weights, "onnx-int8")
     content = write_onnx(weights, options)[".onnx"]
     import onnx
     from onnx import numpy_helper
