@@ -268,7 +268,7 @@ def _resize(metadata: Mapping[str, Any], macro: str) -> str:
     if not 0 <= fill <= 255 or not (resize.get("antialias") or name == "nearest"):
         return ""
     return (
-        f"#define {macro}_RESIZE_MODE CNNKIT_FIT_{str(mode).upper()} /* of a picture: see fitting.h */\n"
+        f"#define {macro}_RESIZE_MODE CNNKIT_FIT_{str(mode).upper()} /* see fitting.h */\n"
         f"#define {macro}_RESIZE_FILTER CNNKIT_FILTER_{str(name).upper()}\n"
         f"#define {macro}_RESIZE_FILL {fill}\n"
     )
