@@ -142,7 +142,7 @@ static int scaled(int old, int old_side, int new_side) {
 static int half(int space) { return space / 2 + (space & 1 & space / 2); } /* rounded to even */
 
 static const char* make_plan(const cnnkit_fitting* f, const cnnkit_picture* p, plan* made) {
-    double ratio, wanted, left = 0, top = 0, width, height;
+    double ratio, wanted, left, top, width, height;
     int out_width = f->width, out_height = f->height;
     if (p->channels < 1 || p->channels > 4 || p->width < 1 || p->height < 1 ||
         p->width > LARGEST_SIDE || p->height > LARGEST_SIDE)
@@ -305,6 +305,7 @@ const char* cnnkit_fit(const cnnkit_fitting* fitting, const cnnkit_picture* pict
     int x;
     problem = make_plan(fitting, picture, &made);
     if (problem) return problem;
+    if (!cnnkit_fit_bytes(fitting, picture)) return "takes more memory than there is";
     m = lay_out(&made, fitting, picture, work);
     size = (size_t)fitting->channels * (size_t)fitting->height * (size_t)fitting->width;
     for (i = 0; i < size; ++i) image[i] = (uint8_t)fitting->fill;

@@ -46,7 +46,9 @@ SLOW_TESTS = (
     "tests/bench/test_native_tiles.py",
     "tests/csrc/test_dispatch.py::test_the_linker_cannot_share_an_isa_files_code_with_the_baseline",
     "tests/formats/test_c.py::test_every_member_of_the_family_stays_in_its_arrays_and_is_right",
+    "tests/hosts/test_fitting_hosts.py",
     "tests/hosts/test_host_apps.py",
+    "tests/hosts/test_photos.py",
     # Commands in processes of their own, for each text and each hostile file.
     "tests/cli/test_text_of_others.py",
     "tests/formats/test_hostile_archives.py",

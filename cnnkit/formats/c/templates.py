@@ -262,13 +262,15 @@ def _resize(metadata: Mapping[str, Any], macro: str) -> str:
     resize = stated.get("resize") if isinstance(stated, Mapping) else None
     if not isinstance(resize, Mapping):
         return ""
-    mode, name, fill = (resize.get(key) for key in ("mode", "filter", "fill"))
-    if mode not in RESIZE_MODES or name not in RESIZE_FILTERS or fill not in range(256):
+    mode, name, fill = resize.get("mode"), resize.get("filter"), resize.get("fill")
+    if mode not in RESIZE_MODES or name not in RESIZE_FILTERS or type(fill) is not int:
+        return ""
+    if not 0 <= fill <= 255 or not (resize.get("antialias") or name == "nearest"):
         return ""
     return (
-        f"#define {macro}_RESIZE_MODE CNNKIT_FIT_{mode.upper()} /* of a picture: see fitting.h */\n"
-        f"#define {macro}_RESIZE_FILTER CNNKIT_FILTER_{name.upper()}\n"
-        f"#define {macro}_RESIZE_FILL {int(fill or 0)}\n"
+        f"#define {macro}_RESIZE_MODE CNNKIT_FIT_{str(mode).upper()} /* see fitting.h */\n"
+        f"#define {macro}_RESIZE_FILTER CNNKIT_FILTER_{str(name).upper()}\n"
+        f"#define {macro}_RESIZE_FILL {fill}\n"
     )
 
 
