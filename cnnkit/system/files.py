@@ -12,7 +12,7 @@ from pathlib import Path
 from cnnkit.errors import StorageError
 from cnnkit.system.locks import remove_stale, temporary
 
-JOURNAL = ".moving"  # names the files that are complete and may be moved, with a zero byte between two
+JOURNAL = ".moving"  # names the files that are complete, with a zero byte between two
 
 
 @contextmanager

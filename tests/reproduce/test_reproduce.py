@@ -99,7 +99,7 @@ def found(config: ReproduceConfig) -> Findings:
 
 @pytest.fixture
 def drawn_before(found: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the figures of `found`, where a test is not about figures: to draw them takes seconds."""
+    """Copy the figures of `found`, for tests that are not about figures: drawing takes seconds."""
     drawn = found.config.folder
 
     def copy(_runs: object, _selection: object, folder: Path) -> None:
