@@ -165,6 +165,7 @@ def test_the_page_of_a_network_of_any_size_works_in_a_browser(
     weights = Weights.of(architecture, architecture.initial_parameters(1), named)
     write_weights(tmp_path / "weights.safetensors", weights)
     images = np.random.default_rng(0).integers(0, 256, (20, 1, 12, 9)).astype(np.uint8)
+    images[0], images[0, 0, 2:10, 4:6] = 0, 255  # the page opens it as a picture: a stroke
     np.save(tmp_path / "images.npy", images)
     np.save(tmp_path / "labels.npy", reference_logits(weights, images)[0].argmax(axis=1))
     (tmp_path / "names.txt").write_text("rising\nfalling\nflat\n")
