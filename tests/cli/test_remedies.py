@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-import runpy
 import shlex
 import shutil
 import signal
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from PIL import Image
+from support.in_process import in_process
 from support.small_onnx import node, save
 
 from cnnkit.data.dataset import Dataset, load_dataset
@@ -210,16 +208,7 @@ REMEDIES = list(zip(LINES[::3], LINES[1::3], LINES[2::3], strict=True))
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw nothing, and run in this process what would have one of its own."""
-
-    def run_here(module: str, *arguments: object) -> CompletedProcess[str]:
-        with monkeypatch.context() as patch, warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # the module is loaded already
-            patch.setattr("sys.argv", [module, *map(str, arguments)])
-            runpy.run_module(module, run_name="__main__")
-        return CompletedProcess([], 0, "", "")
-
-    for module in ("isolated", "third_party"):
-        monkeypatch.setattr(f"cnnkit.runtimes.{module}.run_module", run_here)
+    in_process(monkeypatch, "isolated", "third_party")
     for plot in ("plot_loss", "plot_confusion"):
         monkeypatch.setattr(f"cnnkit.plots.{plot}", lambda *_: None)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.in_process import in_process
 from support.small_onnx import node, save
 
 from cnnkit.doctor import foreign
@@ -20,6 +21,11 @@ from cnnkit.formats.onnx.protobuf import read_onnx
 from cnnkit.runtimes.third_party import Arrays, Outputs, ThirdPartyRun, reason, run_all
 
 WEIGHT = np.ones((3, 32), np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _runtimes_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_process(monkeypatch, "third_party")
 
 
 def tried(path: Path) -> list[Compatibility]:
