@@ -49,15 +49,18 @@ def evaluate(model: Model | Classifier, split: Split) -> Evaluation:
     Raises:
         InputError: the set is empty, or its images or labels do not fit the model.
     """
-    classes = model.weights.classes
-    if not len(split.labels) or split.labels.max() >= classes:
-        raise InputError(
-            "the data",
-            "is empty"
-            if not len(split.labels)
-            else f"has labels beyond the model's {classes} classes",
-            "choose the data that the model was trained for with --dataset or --data",
-        )
+    classes, taken = model.weights.classes, model.weights.size
+    found = split.images.shape[1:]
+    problem = ""
+    if not len(split.labels):
+        problem = "is empty"
+    elif found != taken:
+        problem = f"has images of {list(found)}; the model takes {list(taken)}"
+    elif split.labels.max() >= classes:
+        problem = f"has labels beyond the model's {classes} classes"
+    if problem:
+        remedy = "choose the data that the model was trained for with --dataset or --data"
+        raise InputError("the data", problem, remedy)
     predicted = [
         model(split.images[start : start + BATCH]).label
         for start in range(0, len(split.images), BATCH)

@@ -117,20 +117,18 @@ def _layers(weights: Weights) -> str:
 
 def _interface(weights: Weights, options: Options) -> str:
     pixels = {
-        "uint8": "raw pixels from 0 to 255; the scaling is inside",
-        "float32": "pixels divided by 255, so from 0 to 1; nothing is scaled inside",
+        "uint8": "raw pixels from 0 to 255; the model scales them",
+        "float32": "pixels divided by 255, in [0, 1]; the model does not scale them",
     }[options.input]
     meaning = {
         contract.INPUT: f"{pixels}; {_colours(weights)}",
-        "logits": "the scores",
-        "probabilities": "their softmax",
-        "label": "the number of the likeliest class",
+        "logits": "one score per class, before softmax",
+        "probabilities": "softmax of the logits",
+        "label": "the index of the class with the highest probability",
     }
     signature = contract.signature(weights.graph, options.input)
     rows = [(f"`{name}`", f"{signature[name]}", meaning[name]) for name in signature]
-    return (
-        _table(("name", "type and shape", "what it is"), rows) + "\n\nN, the batch size, is free."
-    )
+    return _table(("name", "type and shape", "meaning"), rows) + "\n\nN, the batch size, is free."
 
 
 def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
@@ -138,7 +136,7 @@ def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
     training = known.get("training")
     lines = [
         f"{agreement.accuracy:.2%} of the {agreement.images:,} test images of "
-        f"{_plain(options.dataset.name)}, which it never saw in training."
+        f"{_plain(options.dataset.name)}, which were not used for training."
     ]
     if isinstance(training, Mapping):
         settings = ", ".join(_plain(f"{key} {value}") for key, value in sorted(training.items()))
@@ -172,18 +170,18 @@ def _colours(weights: Weights) -> str:
 def _use(weights: Weights, options: Options) -> str:
     _, height, width = weights.size
     if preprocessing(weights).recipe == MNIST:
-        like = "one thing in each, light on dark, centred and scaled as there"
+        like = "a single object in each, light on dark, centred and scaled in the same way"
         how = "`cnnkit predict` does"
     else:
-        like, how = f"{_colours(weights)}, framed and lit as there", "that data set's were"
+        like, how = f"{_colours(weights)}, framed and lit in the same way", "that data set's were"
     return (
         f"Pictures like those of {_plain(options.dataset.name)}: "
         f"{height} rows of {width} pixels, {like}. "
-        "Other pictures get one of the same labels, with a probability that means nothing. "
+        "Other pictures get one of the same labels, with a meaningless probability. "
         f"Prepare them as {how}, and measure the accuracy on your own pictures before you rely on "
         "it.\n\n"
-        "The file carries 16 golden images with the right outputs: let your program run them "
-        "when it starts."
+        "The file contains 16 golden vectors, test images with expected outputs: run them when "
+        "your program starts."
     )
 
 

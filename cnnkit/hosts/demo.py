@@ -98,6 +98,7 @@ class _Server(ThreadingHTTPServer):
     """Serves each connection in a thread of its own; a new one ends the oldest of too many."""
 
     daemon_threads = True
+    request_queue_size = MOST_CONNECTIONS  # a browser tries again only after seconds
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, handler)

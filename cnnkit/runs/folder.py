@@ -27,7 +27,7 @@ from cnnkit.data.dataset import Dataset
 from cnnkit.errors import CnnkitError, InputError, StorageError
 from cnnkit.formats.checkpoint import FORMAT_VERSION, read_weights, write_weights
 from cnnkit.runs.find import CONFIG_FILE, WEIGHTS_FILE
-from cnnkit.runs.manifest import MANIFEST_FILE
+from cnnkit.runs.manifest import MANIFEST_FILE, resume_command
 from cnnkit.runs.state import RECORD, STATE_FILE, RunState
 from cnnkit.system.files import write_text
 from cnnkit.system.locks import held, remove_stale
@@ -117,11 +117,10 @@ def check_free(folder: Path) -> None:
         InputError: it is not.
     """
     if (folder / STATE_FILE).exists():
-        raise InputError(
-            folder,
-            "already holds a run",
-            f"continue it with `cnnkit train --resume {folder}`, or choose another --output",
-        )
+        remedy = "choose another --output"
+        if published_status(folder) not in (FINISHED, DIVERGED):
+            remedy = f"continue it with `{resume_command(folder)}`, or {remedy}"
+        raise InputError(folder, "already holds a run", remedy)
     remove_leftovers(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(folder, "is not an empty folder", "choose another --output")

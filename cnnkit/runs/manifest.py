@@ -54,11 +54,15 @@ def check_manifest(file: Path) -> None:
         )
 
 
+def resume_command(folder: Path) -> str:
+    """Return the command that continues a run, as a shell takes it."""
+    return shlex.join(["cnnkit", "train", "--resume", str(folder)])
+
+
 def _remedy(folder: Path, otherwise: str = "use an undamaged copy of the run") -> str:
     if _kept(folder) is None:
         return otherwise
-    command = f"cnnkit train --resume {shlex.quote(str(folder))}"
-    return f"write it again from the training state with `{command}`"
+    return f"write it again from the training state with `{resume_command(folder)}`"
 
 
 def _differing(weights: Weights, manifest: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from cnnkit.data.sampling import epoch_order, validation_split
 from cnnkit.errors import StorageError, VerdictError
 from cnnkit.metrics import confusion_matrix
 from cnnkit.runs.folder import DIVERGED, FINISHED, publish, remove_leftovers
+from cnnkit.runs.manifest import resume_command
 from cnnkit.runs.state import RunState, describe_session, write_state
 from cnnkit.runs.training_state import is_finite, parameters
 from cnnkit.system.signals import StopSignals
@@ -96,8 +97,7 @@ def run_epochs(
         except StoppedError:
             publish(folder, state, "interrupted", pictures)
             raise TrainingInterruptedError(
-                f"stopped: {folder} keeps {_kept(state)}. "
-                f"Continue with `cnnkit train --resume {folder}`."
+                f"stopped: {folder} keeps {_kept(state)}. Continue with `{resume_command(folder)}`."
             ) from None
         except NonFiniteError as error:
             publish(folder, state, DIVERGED, pictures)
@@ -108,7 +108,7 @@ def run_epochs(
             raise StorageError(
                 error.subject,
                 f"{error.reason}; {folder} keeps {_kept(state)}",
-                f"free space or grant write permission, then run `cnnkit train --resume {folder}`",
+                f"free space or grant write permission, then run `{resume_command(folder)}`",
             ) from error
 
 

@@ -22,9 +22,11 @@ import cnnkit
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, StorageError
 from cnnkit.formats.checkpoint import write_weights
+from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
 from cnnkit.hosts.apps import host_folder, hosts
 from cnnkit.hosts.demo import MOST_CONNECTIONS, Demo
+from cnnkit.verify.run import reference_logits
 
 EXPORT = Path(__file__).parents[2] / "export"
 
@@ -167,3 +169,24 @@ def test_the_page_works_in_a_browser(demo: Demo, host_inputs: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1000 pictures, 0 with another label" in done.stdout
+
+
+def test_the_page_of_a_network_of_any_size_works_in_a_browser(
+    trained: Weights, tmp_path: Path
+) -> None:
+    architecture = Architecture(input=(1, 12, 9), blocks=(Block(4),), classes=3)
+    named = {**trained.metadata, "names": ["rising", "falling", "flat"]}
+    weights = Weights.of(architecture, architecture.initial_parameters(1), named)
+    write_weights(tmp_path / "weights.safetensors", weights)
+    images = np.random.default_rng(0).integers(0, 256, (20, 1, 12, 9)).astype(np.uint8)
+    images[0], images[0, 0, 2:10, 4:6] = 0, 255  # the page opens it as a picture: a stroke
+    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "labels.npy", reference_logits(weights, images)[0].argmax(axis=1))
+    (tmp_path / "names.txt").write_text("rising\nfalling\nflat\n")
+    check = EXPORT / "onnx" / "web" / "check.sh"
+    with Demo(tmp_path / "weights.safetensors") as demo:
+        done = subprocess.run(
+            [check, tmp_path, demo.url], text=True, capture_output=True, check=False
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 pictures, 0 with another label" in done.stdout

@@ -105,7 +105,9 @@ def choose_engine(name: str, device: str, graph: Graph) -> str:
         return "native" if on_cpu and not limit else "torch"
     if name == "native" and not on_cpu:
         raise InputError(
-            f"--engine native --device {device}", "runs on the CPU only", "use --engine torch"
+            f"--engine native --device {device}",
+            "runs on the CPU only",
+            "leave --device out, or use --engine torch",
         )
     if name == "native" and limit:
         raise InputError("--engine native", limit, "use --engine torch")
