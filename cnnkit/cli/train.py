@@ -172,6 +172,13 @@ def train(
             "classes from all layers but the last.",
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool,
+        typer.Option(
+            "--tensorboard",
+            help="Also write each epoch's record for TensorBoard (extra tensorboard).",
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         file_option(
@@ -206,6 +213,7 @@ def train(
         "engine": engine, "val_split": val_split, "patience": patience, "output": output,
         "augment": augment, "class_weights": class_weights, "label_smoothing": label_smoothing,
         "warmup": warmup, "monitor": monitor, "weights": weights,
+        "tensorboard": tensorboard or None,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
@@ -252,9 +260,13 @@ def reject_with_resume(given: dict[str, Any]) -> None:
 
 def show(result: TrainResult) -> None:
     """Print the result of a training and what to do next."""
+    from cnnkit.metrics import balanced_accuracy, is_uneven
+
     console, folder = stdout(), result.folder
     kept = f"epoch {result.kept_epoch} of {len(result.history)}"
     console.print(f"test accuracy {result.test_accuracy:.2%} ({kept}; {result.seconds:.0f} s)")
+    if is_uneven(result.per_class):
+        console.print(f"balanced accuracy {balanced_accuracy(result.per_class):.2%}")
     console.print(f"weights   {result.weights}", soft_wrap=True)
     console.print(f"pictures  {folder / 'loss.png'}  {folder / 'confusion.png'}", soft_wrap=True)
     console.print(f"next      cnnkit export --format onnx {folder}", soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from cnnkit.data.sampling import split_validation
 from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import build
+from cnnkit.metrics import ClassScore, balanced_accuracy
 from cnnkit.runs.find import RUNS, WEIGHTS_FILE
 from cnnkit.runs.folder import (
     FINISHED,
@@ -32,6 +33,7 @@ from cnnkit.train.initial import initial_state
 from cnnkit.train.loop import run_epochs
 from cnnkit.train.losses import class_weights
 from cnnkit.train.progress import OnProgress
+from cnnkit.train.tensorboard import require_tensorboard
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class TrainResult:
         history: one record per epoch, as in metrics.jsonl.
         kept_epoch: the epoch whose parameters are in weights.safetensors.
         test_accuracy: the accuracy of these parameters, 0 to 1.
+        per_class: their scores by class, on the test images.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class TrainResult:
     history: list[dict[str, Any]]
     kept_epoch: int
     test_accuracy: float
+    per_class: tuple[ClassScore, ...] = field(default=(), kw_only=True)
 
     @property
     def weights(self) -> Path:
@@ -74,6 +78,8 @@ class TrainResult:
             "weights": str(self.weights),
             "pictures": [str(path) for path in self.pictures],
             "test_accuracy": self.test_accuracy,
+            "balanced_accuracy": balanced_accuracy(self.per_class),
+            "per_class": [asdict(score) for score in self.per_class],
             "kept_epoch": self.kept_epoch,
             "seconds": round(self.seconds, 3),
             "config": self.config.to_json(),
@@ -112,6 +118,8 @@ def train(
     if config.output is not None:
         check_free(config.output)
     require_packages(config.engine)
+    if config.tensorboard:
+        require_tensorboard()
     data = data or load_dataset(config.dataset, config.data, console.quiet)
     architecture = config.architecture(data)
     config = replace(config, engine=choose_engine(config.engine, config.device, architecture))
@@ -195,6 +203,8 @@ def _resume(
         raise InputError(folder, "is a finished run", more)
     console = console or Console(quiet=True)
     make_engine = open_engine(config.engine)
+    if config.tensorboard:
+        require_tensorboard()
     data = data or load_dataset(config.dataset, config.data, console.quiet)
     check_same_data(state, data)
     engine = make_engine(_engine_settings(config, state.architecture, data, state.engine))
@@ -243,4 +253,11 @@ def check_same_data(state: RunState, data: Dataset) -> None:
 
 
 def _result(folder: Path, config: TrainConfig, state: RunState) -> TrainResult:
-    return TrainResult(folder, config, state.history, state.kept_epoch, state.test_accuracy)
+    return TrainResult(
+        folder,
+        config,
+        state.history,
+        state.kept_epoch,
+        state.test_accuracy,
+        per_class=state.per_class,
+    )

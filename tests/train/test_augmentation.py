@@ -37,7 +37,7 @@ def place(at: int, size: int, border: str) -> int | None:
 
 def reference(image: NDArray[np.uint8], row: NDArray[np.int32], border: str) -> NDArray[np.uint8]:
     """Return what runtime/augment.h says of one image [C, H, W], in Python's integers."""
-    channels, height, width = image.shape
+    _, height, width = image.shape
     m = [int(number) for number in row]
     out = np.zeros_like(image)
     for c, y, x in np.ndindex(image.shape):
@@ -236,5 +236,5 @@ def test_a_file_that_is_wrong_is_refused_by_name(text: str, message: str, tmp_pa
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="--augment: is photos, .* none, digits, natural"):
+    with pytest.raises(InputError, match=r"--augment: is photos, .* none, digits, natural"):
         TrainConfig(augment="photos").check()
