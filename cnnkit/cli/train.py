@@ -189,6 +189,15 @@ def train(
             help="The run folder; must be new or empty.",
         ),
     ] = None,
+    config_file: Annotated[
+        Path | None,
+        file_option(
+            "--config",
+            metavar="FILE",
+            help="Take options from a TOML file, by their names without dashes; those given here "
+            "win. Every run folder has such a file, config.toml, which repeats the run.",
+        ),
+    ] = None,
     resume: Annotated[
         Path | None,
         file_option(
@@ -217,7 +226,7 @@ def train(
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
-        reject_with_resume(given)
+        reject_with_resume({**given, **({"config": config_file} if config_file else {})})
     from cnnkit.train import distributed, trainer
     from cnnkit.train.loop import TrainingInterruptedError
 
@@ -227,9 +236,13 @@ def train(
         if resume is not None:
             result = here.resume(resume, epochs, data, stderr(quiet))
         else:
+            from cnnkit.train.config_file import read_config
+
             given |= {} if epochs is None else {"epochs": epochs}
-            # Typer has checked the types, which the dictionary does not keep.
-            config = TrainConfig(data=data, **given)  # type: ignore[arg-type]
+            given |= {} if data is None else {"data": data}
+            options = {**(read_config(config_file) if config_file else {}), **given}
+            # Typer or the file's reader has checked the types, which a dictionary does not keep.
+            config = TrainConfig(**options)
             result = here.train(config, stderr(quiet))
     except TrainingInterruptedError as stop:
         fail(str(stop))

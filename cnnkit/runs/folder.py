@@ -4,7 +4,7 @@
         resume.safetensors   the training state: parameters, Adam's moments, history, config
         weights.safetensors  the network to use: the last epoch, or the best on validation images
         last.safetensors     the network of the last epoch, where it is another one
-        config.json  metrics.csv  metrics.jsonl  manifest.json  train.log
+        config.json  config.toml  metrics.csv  metrics.jsonl  manifest.json  train.log
         loss.png  loss.svg  confusion.png  confusion.svg  errors.png  augment.png
 
 The state is written first and atomically. So a kill at any time loses at most the current epoch,

@@ -14,9 +14,11 @@ from cnnkit.metrics import balanced_accuracy, class_scores
 from cnnkit.runs.folder import DIVERGED, FINISHED, publish, remove_leftovers
 from cnnkit.runs.state import RunState, describe_session, write_state
 from cnnkit.runs.training_state import is_finite, parameters
-from cnnkit.system.files import remove
+from cnnkit.system.files import remove, write_text
 from cnnkit.system.signals import StopSignals
 from cnnkit.train.augmentation import epoch_images, read_policy
+from cnnkit.train.config import TrainConfig
+from cnnkit.train.config_file import CONFIG_TOML, config_text
 from cnnkit.train.engines.base import Engine
 from cnnkit.train.epochs import NonFiniteError, StoppedError, evaluate, train_epoch
 from cnnkit.train.pictures import (
@@ -93,6 +95,8 @@ def run_epochs(
             _log_changes(state, progress)
             write_state(folder, state)
             publish(folder, state, "training")  # files may be an epoch behind after a kill
+            text = config_text(TrainConfig.from_json(config))
+            write_text(folder / CONFIG_TOML, text)
             if policy and pictures:
                 draw_augmented(policy, data.train, config["seed"], folder / AUGMENT_FILE)
             while not state.complete:
