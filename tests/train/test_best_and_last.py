@@ -21,8 +21,9 @@ from cnnkit.evaluation.accuracy import evaluate
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.metrics import balanced_accuracy, class_scores, is_uneven
 from cnnkit.runs.origin import find_run
-from cnnkit.runs.state import read_state
+from cnnkit.runs.state import read_state, write_state
 from cnnkit.runtimes.loader import load
+from cnnkit.train.config import LEGACY
 from cnnkit.train.schedules import SCHEDULES, scheduled_rate
 from cnnkit.train.trainer import TrainConfig, TrainResult, resume, train
 
@@ -133,6 +134,21 @@ def test_where_the_last_epoch_is_kept_there_are_no_other_weights(
 def test_watching_needs_validation_images(option: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"has no validation images to watch\. Add"):
         TrainConfig(**option).check()
+
+
+def test_a_run_older_than_these_options_resumes_to_the_same_bits(
+    small_data: Path, tmp_path: Path
+) -> None:
+    run(small_data, tmp_path / "new", epochs=2)
+    run(small_data, tmp_path / "old")
+    state = read_state(tmp_path / "old")
+    for key in LEGACY.keys() - {"engine"}:
+        del state.config[key]
+    state.mistakes = []
+    write_state(tmp_path / "old", state)
+    resume(tmp_path / "old", epochs=2, pictures=False)
+    one, two = ((tmp_path / name / "weights.safetensors").read_bytes() for name in ("new", "old"))
+    assert one == two
 
 
 # Other weights

@@ -11,13 +11,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from support.training import all_losses, open_engine, settings
-from torch import nn
+from torch import distributed, nn
 
 from cnnkit import ops
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture, Block
 from cnnkit.nn.network import Network
+from cnnkit.train.augmentation import PRESETS, epoch_images
+from cnnkit.train.engines.ddp import DistributedEngine
 from cnnkit.train.engines.native import NativeEngine
 from cnnkit.train.engines.pytorch import one_thread
 from cnnkit.train.losses import class_weights
@@ -88,6 +90,20 @@ def test_the_mean_is_over_the_weights_of_the_batch(mnist: Dataset) -> None:
             for weights in (None, WEIGHTS)
         )
         assert one == pytest.approx(other, rel=1e-6)
+
+
+def test_processes_share_a_batchs_weights_and_its_changed_pixels(mnist: Dataset) -> None:
+    order = np.random.default_rng(2).permutation(60000)[:37]
+    pixels = epoch_images(PRESETS["digits"], mnist.train, order, 0, 1)
+    chosen = settings(mnist.train, **CHOICES["both"])
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    try:
+        alone = DistributedEngine(chosen)
+        losses = all_losses(alone, order, 16, pixels)
+    finally:
+        distributed.destroy_process_group()
+    wanted = all_losses(open_engine("torch", chosen), order, 16, pixels)
+    np.testing.assert_allclose(losses, wanted, rtol=1e-6)
 
 
 # Weights by name
