@@ -16,7 +16,8 @@ from cnnkit.runs.state import RunState, describe_session, write_state
 from cnnkit.runs.training_state import is_finite, parameters
 from cnnkit.system.files import remove, write_text
 from cnnkit.system.signals import StopSignals
-from cnnkit.train.augmentation import epoch_images, read_policy
+from cnnkit.train.augmentation import read_policy
+from cnnkit.train.augmented import epoch_images
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.config_file import CONFIG_TOML, config_text
 from cnnkit.train.engines.base import Engine

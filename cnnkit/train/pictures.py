@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cnnkit.data.dataset import Split
 from cnnkit.system.files import replacing
 from cnnkit.system.terminal import visible
-from cnnkit.train.augmentation import epoch_images
+from cnnkit.train.augmented import epoch_images
 
 if TYPE_CHECKING:
     from cnnkit.runs.state import Mistake

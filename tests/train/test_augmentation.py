@@ -18,7 +18,8 @@ from cnnkit.errors import InputError
 from cnnkit.ops.augment import ONE, augment
 from cnnkit.runs.state import read_state
 from cnnkit.train import loop
-from cnnkit.train.augmentation import PRESETS, draw_table, epoch_images, read_policy
+from cnnkit.train.augmentation import PRESETS, read_policy
+from cnnkit.train.augmented import draw_table, epoch_images
 from cnnkit.train.trainer import TrainConfig, resume, train
 
 SAME = [ONE, 0, 0, ONE, 0, 0, ONE, 0]

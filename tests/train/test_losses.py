@@ -18,7 +18,8 @@ from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture, Block
 from cnnkit.nn.network import Network
-from cnnkit.train.augmentation import PRESETS, epoch_images
+from cnnkit.train.augmentation import PRESETS
+from cnnkit.train.augmented import epoch_images
 from cnnkit.train.engines.ddp import DistributedEngine
 from cnnkit.train.engines.native import NativeEngine
 from cnnkit.train.engines.pytorch import one_thread

@@ -12,7 +12,7 @@ import pytest
 from cnnkit.train import tensorboard
 
 
-def test_without_the_package_training_ends_with_the_command_that_installs_it(
+def test_without_the_package_the_command_that_installs_it_is_told(
     small_data: Path, tmp_path: Path, cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tensorboard, "PACKAGE", "a_package_that_is_not_installed")
