@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ OPERATIONS = {
     "contrast": (1.0, 0.0, 4.0),  # times the distance from the middle grey
 }
 BORDERS = ("black", "reflect")
+LARGEST = 1e9  # of any number in a file
 KEYS = (*OPERATIONS, "flip", "border")
 
 
@@ -53,7 +54,7 @@ def read_policy(source: str | Path | Policy, subject: object = "--augment") -> d
         return PRESETS[source]
     if isinstance(source, (str, Path)):
         path = Path(source)
-        if not path.is_file():
+        if not os.path.isfile(path):  # unlike Path.is_file, false for one that cannot be looked at
             names = ", ".join(PRESETS)
             raise InputError(
                 subject,
@@ -89,7 +90,8 @@ def _range(subject: object, key: str, value: Any) -> list[float]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    # Beyond that, integers become no float.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def _refused(subject: object, key: str, value: Any, allowed: str) -> InputError:

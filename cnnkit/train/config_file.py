@@ -86,7 +86,8 @@ def _value(path: Path, name: str, field: str, value: Any) -> Any:
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    # Of 64 bits: TOML promises no more, and larger ones become no float.
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def _is_list(value: Any) -> bool:

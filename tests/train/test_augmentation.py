@@ -222,6 +222,7 @@ def test_a_file_of_operations_is_part_of_the_run(
         ('shear = "much"', "shear is 'much'. Make it a number, or the lowest"),
         ("shear = true", "shear is True"),
         ("shear = nan", "shear is nan"),
+        (f"shear = {10**400}", "shear is 1000000"),
         ("flip = 2", "flip is 2. Make it a probability from 0 to 1."),
         ('border = "white"', "border is 'white'. Make it one of black, reflect."),
         ("rotate 3", "is not TOML"),

@@ -61,6 +61,7 @@ def test_options_are_named_as_on_the_command_line(tmp_path: Path) -> None:
         ("epochs = 1.5", "epochs is 1.5. Make it a whole number."),
         ("epochs = true", "epochs is True. Make it a whole number."),
         ('lr = "small"', "lr is 'small'. Make it a number."),
+        (f"lr = {10**400}", "lr is 1000000"),
         ("tensorboard = 1", "tensorboard is 1. Make it true or false."),
         ('channels = "16"', "channels is '16'. Make it whole numbers in brackets, such as [16, 4]"),
         ("augment = 3", "augment is 3. Make it a text in quotes or a table."),
