@@ -227,6 +227,13 @@ def train(
             "classes from all layers but the last.",
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool,
+        typer.Option(
+            "--tensorboard",
+            help="Also write each epoch's record for TensorBoard (extra tensorboard).",
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         file_option(
@@ -235,6 +242,15 @@ def train(
             metavar="DIR",
             show_default=f"runs/train/{default('dataset')}-<n>",
             help="The run folder; must be new or empty.",
+        ),
+    ] = None,
+    config_file: Annotated[
+        Path | None,
+        file_option(
+            "--config",
+            metavar="FILE",
+            help="Take options from a TOML file, by their names without dashes; those given here "
+            "win. Every run folder has such a file, config.toml, which repeats the run.",
         ),
     ] = None,
     resume: Annotated[
@@ -263,10 +279,11 @@ def train(
         "engine": engine, "val_split": val_split, "patience": patience, "output": output,
         "augment": augment, "class_weights": class_weights, "label_smoothing": label_smoothing,
         "warmup": warmup, "monitor": monitor, "weights": weights,
+        "tensorboard": tensorboard or None,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
-        reject_with_resume(given)
+        reject_with_resume({**given, **({"config": config_file} if config_file else {})})
     from cnnkit.train import distributed, trainer
     from cnnkit.train.loop import TrainingInterruptedError
 
@@ -276,9 +293,13 @@ def train(
         if resume is not None:
             result = here.resume(resume, epochs, data, stderr(quiet))
         else:
+            from cnnkit.train.config_file import read_config
+
             given |= {} if epochs is None else {"epochs": epochs}
-            # Typer has checked the types, which the dictionary does not keep.
-            config = TrainConfig(data=data, **given)  # type: ignore[arg-type]
+            given |= {} if data is None else {"data": data}
+            options = {**(read_config(config_file) if config_file else {}), **given}
+            # Typer or the file's reader has checked the types, which a dictionary does not keep.
+            config = TrainConfig(**options)
             result = here.train(config, stderr(quiet))
     except TrainingInterruptedError as stop:
         fail(str(stop))
@@ -309,9 +330,13 @@ def reject_with_resume(given: dict[str, Any]) -> None:
 
 def show(result: TrainResult) -> None:
     """Print the result of a training and what to do next."""
+    from cnnkit.metrics import balanced_accuracy, is_uneven
+
     console, folder = stdout(), result.folder
     kept = f"epoch {result.kept_epoch} of {len(result.history)}"
     console.print(f"test accuracy {result.test_accuracy:.2%} ({kept}; {result.seconds:.0f} s)")
+    if is_uneven(result.per_class):
+        console.print(f"balanced accuracy {balanced_accuracy(result.per_class):.2%}")
     console.print(f"weights   {result.weights}", soft_wrap=True)
     console.print(f"pictures  {folder / 'loss.png'}  {folder / 'confusion.png'}", soft_wrap=True)
     console.print(f"next      cnnkit export --format onnx {folder}", soft_wrap=True)

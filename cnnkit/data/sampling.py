@@ -1,9 +1,9 @@
 """The order of the training images and the validation split: `epoch_order(indices, 0, epoch=1)`.
 
 Every random choice comes from NumPy's PCG64 with a seed of its own: [seed, 0] for the initial
-parameters (`cnnkit.graph.architecture`), [seed, e] for the order of epoch e = 1, 2, …, and
-[seed, 0, 1] for the validation split. So no generator state has to be saved, and every engine sees
-the same batches.
+parameters (`cnnkit.graph.architecture`), [seed, e] for the order of epoch e = 1, 2, …,
+[seed, e, 2] for how its images are changed (`cnnkit.train.augmented`), and [seed, 0, 1] for the
+validation split. So no generator state has to be saved, and every engine sees the same batches.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError, MissingError
-from cnnkit.metrics import ClassScore, class_scores, confusion_matrix
+from cnnkit.metrics import ClassScore, balanced_accuracy, class_scores, confusion_matrix
 from cnnkit.runtimes.classifier import Classifier
 from cnnkit.runtimes.model import Model
 
@@ -37,6 +37,7 @@ class Evaluation:
         """Return the evaluation as JSON values."""
         return {
             "accuracy": self.accuracy,
+            "balanced_accuracy": balanced_accuracy(self.per_class),
             "images": int(self.confusion.sum()),
             "confusion": self.confusion.tolist(),
             "per_class": [asdict(score) for score in self.per_class],

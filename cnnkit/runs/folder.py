@@ -4,8 +4,9 @@
         resume.safetensors   the training state: parameters, Adam's moments, history, config
         weights.safetensors  the network to use: the last epoch, or the best on validation images
         split.csv            own pictures: which was used for what
-        config.json  metrics.csv  metrics.jsonl  manifest.json  train.log
-        loss.png  loss.svg  confusion.png  confusion.svg
+        last.safetensors     the network of the last epoch, where it is another one
+        config.json  config.toml  metrics.csv  metrics.jsonl  manifest.json  train.log
+        loss.png  loss.svg  confusion.png  confusion.svg  errors.png  augment.png
 
 The state is written first and atomically. So a kill at any time loses at most the current epoch,
 and `publish` brings the other files up to date with the state.
@@ -19,6 +20,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,17 +28,20 @@ from typing import Any
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import CnnkitError, InputError, StorageError
 from cnnkit.formats.checkpoint import FORMAT_VERSION, read_weights, write_weights
-from cnnkit.runs.find import CONFIG_FILE, WEIGHTS_FILE
+from cnnkit.metrics import balanced_accuracy
+from cnnkit.runs.find import CONFIG_FILE, LAST_FILE, WEIGHTS_FILE
 from cnnkit.runs.manifest import MANIFEST_FILE, resume_command
-from cnnkit.runs.state import RECORD, STATE_FILE, RunState
-from cnnkit.system.files import write_text
+from cnnkit.runs.state import EXTRA_RECORD, RECORD, STATE_FILE, RunState
+from cnnkit.system.files import remove, write_text
 from cnnkit.system.locks import held, remove_stale
 
 FINISHED, DIVERGED = "finished", "diverged"  # statuses of a run with nothing left to train
 LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}(\..+)?")
 PATIENCE = 2.0  # seconds, in which a process that is being killed ends
 SPLIT_FILE = "split.csv"
-PICTURES = ("loss.png", "loss.svg", "confusion.png", "confusion.svg")
+PICTURES = (
+    *("loss.png", "loss.svg", "confusion.png", "confusion.svg", "errors.png", "augment.png"),
+)
 
 
 def publish(folder: Path, state: RunState, status: str, pictures: bool = False) -> None:
@@ -51,6 +56,7 @@ def publish(folder: Path, state: RunState, status: str, pictures: bool = False) 
         write_text(folder / "metrics.jsonl", lines)
         write_text(folder / "metrics.csv", _csv(state.history))
         write_weights(folder / WEIGHTS_FILE, state.weights())
+        _write_last(folder / LAST_FILE, state)
     if state.history and pictures:
         from cnnkit.plots import plot_confusion, plot_loss
 
@@ -63,6 +69,8 @@ def publish(folder: Path, state: RunState, status: str, pictures: bool = False) 
         "epochs": len(state.history),
         "kept_epoch": state.kept_epoch,
         "test_accuracy": state.test_accuracy if state.history else None,
+        "balanced_accuracy": balanced_accuracy(state.per_class) if state.history else None,
+        "per_class": [asdict(s) for s in state.per_class] if state.history else None,
         "training_seconds": round(sum(epoch["seconds"] for epoch in state.history), 3),
         "seed": state.config["seed"],
         "engine": state.config["engine"],
@@ -167,10 +175,19 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+def _write_last(path: Path, state: RunState) -> None:
+    last = state.last_weights()
+    if last is not None:
+        write_weights(path, last)
+    else:
+        remove(path)
+
+
 def _csv(history: list[dict[str, Any]]) -> str:
     """Return one row per epoch, with empty fields for what was not measured."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, RECORD, lineterminator="\n")
+    extra = [key for key in EXTRA_RECORD if key in history[0]]
+    writer = csv.DictWriter(text, (*RECORD, *extra), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     return text.getvalue()

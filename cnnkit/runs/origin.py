@@ -10,7 +10,7 @@ from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.formats.detect import detect
 from cnnkit.graph.weights import Weights
-from cnnkit.runs.find import CONFIG_FILE, RUNS, WEIGHTS_FILE, find_weights
+from cnnkit.runs.find import CONFIG_FILE, LAST_FILE, RUNS, WEIGHTS_FILE, find_weights
 
 
 def find_run(path: Path, digest: str) -> Weights:
@@ -58,7 +58,8 @@ def find_settings(path: Path, digest: str) -> dict[str, Any] | None:
 
 def _search(digest: str) -> tuple[Path, Weights] | None:
     """Return the weights file under RUNS that holds these weights, and them; None if none does."""
-    for file in sorted(RUNS.glob(f"*/*/{WEIGHTS_FILE}")):
+    kept, last = (sorted(RUNS.glob(f"*/*/{name}")) for name in (WEIGHTS_FILE, LAST_FILE))
+    for file in (*kept, *last):
         try:
             weights = read_weights(file)
         except CnnkitError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from cnnkit.formats.checkpoint import (
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import with_tensors
 from cnnkit.graph.weights import Weights
+from cnnkit.metrics import ClassScore, class_scores
 from cnnkit.runs.training_state import check_state, parameters
 from cnnkit.system.cpu import cpu_name
 from cnnkit.system.packages import find_version
@@ -37,6 +38,10 @@ RECORD = (  # keys of an epoch's record, in the order of metrics.csv; None where
     *("epoch", "learning_rate", "train_loss", "train_accuracy", "validation_loss"),
     *("validation_accuracy", "test_accuracy", "seconds", "images_per_second"),
 )
+EXTRA_RECORD = ("validation_balanced_accuracy",)  # keys that only some runs' records have
+# Keys of the config that the weights tell of where they are not as given here.
+TOLD = {"augment": "none", "class_weights": "none", "label_smoothing": 0.0, "warmup": 0}
+Mistake = tuple[int, int, float]  # index of a test image, its predicted class, the probability
 
 
 @dataclass
@@ -53,8 +58,9 @@ class RunState:
         kept_epoch: the last epoch, or that of the lowest validation loss; 0 before the first ends.
         confusion: confusion matrix int64 [K, K] of the kept parameters on the test set, a row per
             true class.
-        history: one record per complete epoch, with the keys RECORD.
+        history: one record per complete epoch, with the keys RECORD and some of EXTRA_RECORD.
         sessions: software, hardware and time of the start and of each resumption.
+        mistakes: the test images that the kept parameters get wrong with the highest probability.
     """
 
     config: dict[str, Any]
@@ -66,6 +72,7 @@ class RunState:
     confusion: NDArray[np.int64]
     history: list[dict[str, Any]]
     sessions: list[dict[str, Any]]
+    mistakes: list[Mistake] = field(default_factory=list)
 
     @classmethod
     def new(
@@ -104,20 +111,41 @@ class RunState:
         """Accuracy of the kept parameters on the test images, 0 to 1."""
         return float(self.confusion.trace() / max(1, self.confusion.sum()))
 
+    @property
+    def per_class(self) -> tuple[ClassScore, ...]:
+        """Scores of the kept parameters on the test images."""
+        return class_scores(self.confusion, self.dataset["names"])
+
     def weights(self) -> Weights:
         """Return the kept network as it is published, without dates and paths."""
+        return self._published(self.kept, self.kept_epoch, self.test_accuracy)
+
+    def last_weights(self) -> Weights | None:
+        """Return the network of the last epoch likewise; None if it is the one that is kept."""
+        if self.kept_epoch == len(self.history):
+            return None
+        accuracy = self.history[-1]["test_accuracy"]
+        return self._published(parameters(self.engine), len(self.history), accuracy)
+
+    def _published(
+        self, tensors: dict[str, NDArray[np.float32]], epochs: int, accuracy: float
+    ) -> Weights:
         keys = ("batch_size", "learning_rate", "schedule", "weight_decay", "seed")
         settings = {key: self.config[key] for key in keys}
+        for key, usual in TOLD.items():
+            value = self.config.get(key, usual)
+            if value != usual:
+                settings[key] = json.dumps(value) if isinstance(value, dict) else value
         metadata: dict[str, Any] = {
             "names": self.dataset["names"],
             "dataset": self.dataset["name"],
             "dataset_sha256": self.dataset["sha256"],
-            "test_accuracy": self.test_accuracy,
-            "training": {"epochs": self.kept_epoch, **settings},
+            "test_accuracy": accuracy,
+            "training": {"epochs": epochs, **settings},
         }
         if "preprocessing" in self.dataset:
             metadata["preprocessing"] = self.dataset["preprocessing"]
-        return Weights(with_tensors(self.graph, self.kept), metadata)
+        return Weights(with_tensors(self.graph, tensors), metadata)
 
 
 def _describe(data: Dataset) -> dict[str, Any]:
@@ -167,6 +195,7 @@ def write_state(folder: Path, state: RunState) -> None:
         "kept_epoch": state.kept_epoch,
         "history": state.history,
         "sessions": state.sessions,
+        "mistakes": state.mistakes,
     }
     write_tensors(folder / STATE_FILE, tensors, header)
 
@@ -214,9 +243,15 @@ def _state(path: Path, tensors: dict[str, NDArray[Any]], header: dict[str, Any])
         kept=kept,
         kept_epoch=header["kept_epoch"],
         confusion=confusion,
-        history=[{key: {**rate, **record}[key] for key in RECORD} for record in header["history"]],
+        history=[_record({**rate, **record}) for record in header["history"]],
         sessions=header["sessions"],
+        mistakes=[(int(i), int(k), float(p)) for i, k, p in header.get("mistakes", [])],
     )
+
+
+def _record(stored: dict[str, Any]) -> dict[str, Any]:
+    extra = [key for key in EXTRA_RECORD if key in stored]
+    return {key: stored[key] for key in (*RECORD, *extra)}
 
 
 def _has_checksum(tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -146,7 +147,7 @@ def to_options(setting: Mapping[str, Any]) -> str:
         field: ",".join(map(str, value)) if isinstance(value, tuple) else value
         for field, value in setting.items()
     }
-    return " ".join(f"{option_name(field)} {value}" for field, value in values.items())
+    return " ".join(f"{option_name(k)} {shlex.quote(str(v))}" for k, v in values.items())
 
 
 def _integers(text: str) -> tuple[int, ...]:

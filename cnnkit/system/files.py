@@ -138,6 +138,20 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(
+            path, f"cannot be removed ({error.strerror or error})", "check its permissions"
+        ) from error
+
+
 def read_bytes(path: Path, most: int = -1) -> bytes:
     """Return a file's content, or at most its first `most` bytes.
 

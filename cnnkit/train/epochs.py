@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
+from cnnkit.metrics import confusion_matrix
 from cnnkit.system.signals import StopSignals
 from cnnkit.train.engines.base import Engine, Pixels
 from cnnkit.train.progress import TrainingProgress
@@ -74,9 +76,27 @@ def train_epoch(
     }
 
 
-def evaluate(engine: Engine, split: Split) -> tuple[float, float, NDArray[np.int64]]:
-    """Return mean loss, accuracy (0 to 1) and predicted labels int64 [N] on a labelled split."""
+@dataclass(frozen=True)
+class Evaluated:
+    """How good the network is on a labelled split.
+
+    Attributes:
+        loss: the mean negative log-likelihood, without class weights or label smoothing.
+        accuracy: 0 to 1.
+        confusion: int64 [K, K], a row per true class.
+        log_p: log-probabilities [N, K].
+    """
+
+    loss: float
+    accuracy: float
+    confusion: NDArray[np.int64]
+    log_p: NDArray[np.float64]
+
+
+def evaluate(engine: Engine, split: Split) -> Evaluated:
+    """Return how good the network is on a labelled split."""
     log_p = engine.log_probabilities(split.images).astype(np.float64)
     predicted = log_p.argmax(axis=1)
     loss = -float(log_p[np.arange(len(split.labels)), split.labels].mean())
-    return loss, float((predicted == split.labels).mean()), predicted
+    confusion = confusion_matrix(split.labels, predicted, log_p.shape[1])
+    return Evaluated(loss, float((predicted == split.labels).mean()), confusion, log_p)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 
 OPTION = "--class-weights"
+MOST = 1e6  # the largest weight, and the reciprocal of the smallest: within what float32 sums
 FORM = "give none, auto, or weights such as"
 
 
@@ -58,8 +59,9 @@ def _parse(text: str, names: Sequence[str]) -> dict[str, float]:
             )
         name, number, _ = match.groups()
         weight = _number(number)
-        if not 0 < weight < math.inf:
-            raise InputError(OPTION, f"gives {name} the weight {number!r:.30}", "make it above 0")
+        if not 1 / MOST <= weight <= MOST:
+            allowed = f"make it a number from {1 / MOST:g} to {MOST:g}"
+            raise InputError(OPTION, f"gives {name} the weight {number!r:.30}", allowed)
         if name in found:
             raise InputError(OPTION, f"names {name} twice", "give each class one weight")
         found[name] = weight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from cnnkit.data.sampling import validation_split
 from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import with_tensors
+from cnnkit.metrics import ClassScore, balanced_accuracy
 from cnnkit.runs.find import RUNS, WEIGHTS_FILE
 from cnnkit.runs.folder import (
     FINISHED,
@@ -39,6 +40,7 @@ from cnnkit.train.initial import initial_state
 from cnnkit.train.loop import run_epochs
 from cnnkit.train.losses import class_weights
 from cnnkit.train.progress import OnProgress
+from cnnkit.train.tensorboard import require_tensorboard
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class TrainResult:
         history: one record per epoch, as in metrics.jsonl.
         kept_epoch: the epoch whose parameters are in weights.safetensors.
         test_accuracy: the accuracy of these parameters, 0 to 1.
+        per_class: their scores by class, on the test images.
     """
 
     folder: Path
@@ -58,6 +61,7 @@ class TrainResult:
     history: list[dict[str, Any]]
     kept_epoch: int
     test_accuracy: float
+    per_class: tuple[ClassScore, ...] = field(default=(), kw_only=True)
 
     @property
     def weights(self) -> Path:
@@ -81,6 +85,8 @@ class TrainResult:
             "weights": str(self.weights),
             "pictures": [str(path) for path in self.pictures],
             "test_accuracy": self.test_accuracy,
+            "balanced_accuracy": balanced_accuracy(self.per_class),
+            "per_class": [asdict(score) for score in self.per_class],
             "kept_epoch": self.kept_epoch,
             "seconds": round(self.seconds, 3),
             "config": self.config.to_json(),
@@ -119,6 +125,8 @@ def train(
     if config.output is not None:
         check_free(config.output)
     require_packages(config.engine)
+    if config.tensorboard:
+        require_tensorboard()
     data = data or load_data(config, console.quiet)
     config.check_watched(data)
     config = config.prepared(data)
@@ -210,6 +218,8 @@ def _resume(
         raise InputError(folder, "is a finished run", more)
     console = console or Console(quiet=True)
     make_engine = open_engine(config.engine)
+    if config.tensorboard:
+        require_tensorboard()
     data = data or load_data(config, console.quiet)
     check_same_data(state, data)
     engine = make_engine(_engine_settings(config, state.graph, data, state.engine))
@@ -263,4 +273,11 @@ def check_same_data(state: RunState, data: Dataset) -> None:
 
 
 def _result(folder: Path, config: TrainConfig, state: RunState) -> TrainResult:
-    return TrainResult(folder, config, state.history, state.kept_epoch, state.test_accuracy)
+    return TrainResult(
+        folder,
+        config,
+        state.history,
+        state.kept_epoch,
+        state.test_accuracy,
+        per_class=state.per_class,
+    )

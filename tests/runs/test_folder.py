@@ -28,8 +28,8 @@ from cnnkit.train.trainer import TrainConfig, train
 Cli = Callable[..., Any]
 FILES = {
     *("config.json", "manifest.json", "metrics.csv", "metrics.jsonl", "train.log"),
-    *("resume.safetensors", "weights.safetensors", *PICTURES),
-}
+    *("config.toml", "resume.safetensors", "weights.safetensors", *PICTURES),
+} - {"augment.png"}
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,9 @@ SLOW_TESTS = (
     "tests/cli/test_bench.py::test_a_run_of_infer_is_a_baseline_for_the_next",
     "tests/cli/test_bench.py::test_the_table_says_where_weights_and_images_come_from",
     "tests/ops/test_torch_op.py::test_it_compiles_without_a_break_and_gradients_stay",
+    # DistributedDataParallel imports much of PyTorch; trainings of float64.
+    "tests/train/test_losses.py::test_processes_share_a_batchs_weights_and_its_changed_pixels",
+    "tests/train/test_losses.py::test_every_engine_has_the_losses_of_float64",
     # Compiling C and C++.
     "tests/bench/test_native_tiles.py",
     "tests/csrc/test_dispatch.py::test_the_linker_cannot_share_an_isa_files_code_with_the_baseline",

@@ -18,7 +18,8 @@ from cnnkit.errors import InputError
 from cnnkit.ops.augment import ONE, augment
 from cnnkit.runs.state import read_state
 from cnnkit.train import loop
-from cnnkit.train.augmentation import PRESETS, draw_table, epoch_images, read_policy
+from cnnkit.train.augmentation import PRESETS, read_policy
+from cnnkit.train.augmented import draw_table, epoch_images
 from cnnkit.train.trainer import TrainConfig, resume, train
 
 SAME = [ONE, 0, 0, ONE, 0, 0, ONE, 0]
@@ -221,6 +222,7 @@ def test_a_file_of_operations_is_part_of_the_run(
         ('shear = "much"', "shear is 'much'. Make it a number, or the lowest"),
         ("shear = true", "shear is True"),
         ("shear = nan", "shear is nan"),
+        (f"shear = {10**400}", "shear is 1000000"),
         ("flip = 2", "flip is 2. Make it a probability from 0 to 1."),
         ('border = "white"', "border is 'white'. Make it one of black, reflect."),
         ("rotate 3", "is not TOML"),

@@ -11,13 +11,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from support.training import all_losses, open_engine, settings
-from torch import nn
+from torch import distributed, nn
 
 from cnnkit import ops
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture, Block
 from cnnkit.nn.network import Network
+from cnnkit.train.augmentation import PRESETS
+from cnnkit.train.augmented import epoch_images
+from cnnkit.train.engines.ddp import DistributedEngine
 from cnnkit.train.engines.native import NativeEngine
 from cnnkit.train.engines.pytorch import one_thread
 from cnnkit.train.losses import class_weights
@@ -90,6 +93,20 @@ def test_the_mean_is_over_the_weights_of_the_batch(mnist: Dataset) -> None:
         assert one == pytest.approx(other, rel=1e-6)
 
 
+def test_processes_share_a_batchs_weights_and_its_changed_pixels(mnist: Dataset) -> None:
+    order = np.random.default_rng(2).permutation(60000)[:37]
+    pixels = epoch_images(PRESETS["digits"], mnist.train, order, 0, 1)
+    chosen = settings(mnist.train, **CHOICES["both"])
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    try:
+        alone = DistributedEngine(chosen)
+        losses = all_losses(alone, order, 16, pixels)
+    finally:
+        distributed.destroy_process_group()
+    wanted = all_losses(open_engine("torch", chosen), order, 16, pixels)
+    np.testing.assert_allclose(losses, wanted, rtol=1e-6)
+
+
 # Weights by name
 
 NAMES = ("a", "a=b", "c,d")
@@ -118,7 +135,8 @@ def test_weights_are_given_by_name(text: str, weights: list[float] | None) -> No
         ("a", "has no class and weight in 'a'"),
         ("", "has no class and weight"),
         ("a=2;", "gives a the weight '2;'"),
-        ("a=0", "gives a the weight '0'. Make it above 0"),
+        ("a=0", "gives a the weight '0'. Make it a number from 1e-06 to 1e.06"),
+        ("a=1e300", "gives a the weight"),
         ("a=-1", "gives a the weight"),
         ("a=inf", "gives a the weight"),
         ("a=1,a=2", "names a twice"),

@@ -88,7 +88,11 @@ def run_jobs(
             _check_same_config(folder, config, state)
             check_same_data(state, data)
     runs = list(zip(folders, configs, strict=True))
-    jobs = [Job(folder, config.to_json()) for folder, config in runs if not _has_ended(folder)]
+    jobs = [
+        Job(folder, config.resolved().to_json())
+        for folder, config in runs
+        if not _has_ended(folder)
+    ]
     home = os.path.commonpath([folder.absolute().parent for folder in folders])
     names = {folder: os.path.relpath(folder, home) for folder in folders}
     unfinished = [names[job.folder] for job in jobs]
@@ -211,4 +215,12 @@ def _outcome(folder: Path, config: TrainConfig) -> Outcome:
     state = read_state(folder)
     diverged = published_status(folder) == DIVERGED
     config = replace(config, engine=state.config["engine"])
-    return Outcome(folder, config, state.history, state.kept_epoch, state.test_accuracy, diverged)
+    return Outcome(
+        folder,
+        config,
+        state.history,
+        state.kept_epoch,
+        state.test_accuracy,
+        diverged,
+        per_class=state.per_class,
+    )
