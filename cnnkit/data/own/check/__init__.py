@@ -1,0 +1,1 @@
+"""What spoils a training, found before it: `check_folder(Path("signs"))`."""
