@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CnnkitError as error:
         if DEBUG in words:
             raise
-        fail(str(error))
+        fail(error.lines[0], error.lines[1:])
         sys.exit(error.exit_code)
     except Exception as error:
         if DEBUG in words:

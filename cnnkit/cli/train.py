@@ -155,14 +155,66 @@ def train(
         typer.Option(
             show_default=default("val_split"),
             help="Fraction of the training images held out for validation; "
-            "the run then keeps the weights with the lowest validation loss.",
+            "the run then keeps the weights of the best epoch (see --monitor).",
         ),
     ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
             show_default=default("patience"),
-            help="Stop after this many epochs without a lower validation loss; needs --val-split.",
+            help="Stop after this many epochs without a better one; needs --val-split.",
+        ),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            show_default=default("augment"),
+            help="Changes the training images in every epoch: none, digits (turns, shears, scales "
+            "and moves them a little), natural (mirrors, moves, turns, brightness, contrast), or a "
+            "TOML file with operations and their ranges.",
+        ),
+    ] = None,
+    class_weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS",
+            show_default=default("class_weights"),
+            help="Weights of the classes in the loss: none, auto (rare classes count more), or "
+            "NAME=WEIGHT,…",
+        ),
+    ] = None,
+    label_smoothing: Annotated[
+        float | None,
+        typer.Option(
+            show_default=default("label_smoothing"),
+            help="PyTorch's label smoothing, 0 to below 1.",
+        ),
+    ] = None,
+    warmup: Annotated[
+        int | None,
+        typer.Option(
+            metavar="EPOCHS",
+            show_default=default("warmup"),
+            help="Epochs before the schedule begins, in which the learning rate rises linearly.",
+        ),
+    ] = None,
+    monitor: Annotated[
+        str | None,
+        typer.Option(
+            show_default=default("monitor"),
+            help="What decides which epoch is the best on the validation images: loss, accuracy "
+            "or balanced-accuracy.",
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        file_option(
+            "--weights",
+            metavar="FILE",
+            show_default=default("weights"),
+            help="Start from the weights of this run or file, of the same network; with other "
+            "classes from all layers but the last.",
         ),
     ] = None,
     output: Annotated[
@@ -199,6 +251,8 @@ def train(
         "batch_size": batch_size, "learning_rate": lr,
         "schedule": schedule, "weight_decay": weight_decay, "seed": seed, "device": device,
         "engine": engine, "val_split": val_split, "patience": patience, "output": output,
+        "augment": augment, "class_weights": class_weights, "label_smoothing": label_smoothing,
+        "warmup": warmup, "monitor": monitor, "weights": weights,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import platformdirs
@@ -13,8 +14,10 @@ from cnnkit.data.classes import class_names
 from cnnkit.data.idx import decompress, parse_idx
 from cnnkit.data.registry import DATASETS, FILES, OWN, identify
 from cnnkit.errors import InputError, StorageError
-from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.system.files import read_bytes, sha256
+
+if TYPE_CHECKING:
+    from cnnkit.graph.preprocessing import Preprocessing
 
 MOST_COLOURS = 4  # red, green, blue and transparency
 

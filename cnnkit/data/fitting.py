@@ -1,6 +1,8 @@
 """Bring a picture to the network's size and colour: `fit_picture(picture, preprocessing)`.
 
 Pillow is the reference: the C and JavaScript routines of the host apps return the same bytes.
+Its versions differ in which pictures they resample along the columns first, instead of along the
+rows. Here that is as in Pillow 13, so that the bytes are the same with all of them.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from cnnkit.errors import InputError
 from cnnkit.graph.preprocessing import Preprocessing, Resize
@@ -24,6 +26,7 @@ FILTERS = {
 COLOUR_MODES = {"gray": "L", "rgb": "RGB"}
 
 Size = tuple[int, int]  # width, height, as in Pillow
+Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def fit_picture(picture: Image.Image, record: Preprocessing) -> NDArray[np.uint8]:
@@ -38,8 +41,8 @@ def fit_picture(picture: Image.Image, record: Preprocessing) -> NDArray[np.uint8
         record: size, colour and resize are used; there must be no recipe.
 
     Raises:
-        InputError: the picture's pixels cannot be converted, its size is wrong and the record says
-            that there is no resampling, or nothing is defined for such a record.
+        InputError: the picture's size is wrong and the record says that there is no resampling, or
+            nothing is defined for such a record.
     """
     channels, height, width = record.size
     mode = COLOUR_MODES.get(record.colour)
@@ -57,17 +60,12 @@ def to_colour(picture: Image.Image, mode: str) -> Image.Image:
     """Return a picture without transparency in mode "L" or "RGB"."""
     if picture.mode[0] in "IF":
         picture = _to_8_bits(picture)
-    try:
-        if "A" in picture.getbands() or "a" in picture.mode or "transparency" in picture.info:
-            layer = picture.convert("RGBA")
-            picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-        if picture.mode not in ("1", "L"):
-            picture = picture.convert("RGB")
-        return picture.convert(mode)
-    except (ValueError, KeyError) as error:  # Lab, for example
-        raise InputError(
-            "picture", f"has pixels that cannot be converted ({error})", "save it as PNG in RGB"
-        ) from error
+    if "A" in picture.getbands() or "a" in picture.mode or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    if picture.mode not in ("1", "L"):
+        picture = picture.convert("RGB")
+    return picture.convert(mode)
 
 
 def _to_8_bits(picture: Image.Image) -> Image.Image:
@@ -89,16 +87,16 @@ def _keep(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
 
 
 def _stretch(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
-    return picture.resize(size, _filter(resize))
+    return resample(picture, size, _filter(resize), (0, 0, *picture.size))
 
 
 def _crop(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
-    return ImageOps.fit(picture, size, _filter(resize))
+    return resample(picture, size, _filter(resize), centred(picture.size, size))
 
 
 def _pad(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
     inner = contained(picture.size, size)
-    fitted = picture.resize(inner, _filter(resize))
+    fitted = resample(picture, inner, _filter(resize), (0, 0, *picture.size))
     fill = (resize.fill,) * len(picture.getbands())
     result = Image.new(picture.mode, size, fill if len(fill) > 1 else resize.fill)
     result.paste(fitted, (round((size[0] - inner[0]) / 2), round((size[1] - inner[1]) / 2)))
@@ -108,8 +106,8 @@ def _pad(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
 FITS: dict[str, Callable[[Image.Image, Size, Resize], Image.Image]] = {
     "none": _keep,
     "stretch": _stretch,
-    "crop": _crop,
     "pad": _pad,
+    "crop": _crop,
 }
 
 
@@ -121,6 +119,33 @@ def contained(old: Size, size: Size) -> Size:
     if width / height < most_width / most_height:
         return max(1, round(width / height * most_height)), most_height
     return size
+
+
+def centred(old: Size, size: Size) -> Box:
+    """Return the largest part of `old` that has the sides' ratio of `size`, as Pillow does."""
+    width, height = map(float, old)
+    wanted = size[0] / size[1]
+    if old[0] / old[1] > wanted:
+        width = wanted * old[1]
+    elif old[0] / old[1] < wanted:
+        height = old[0] / wanted
+    left, top = (old[0] - width) * 0.5, (old[1] - height) * 0.5
+    return left, top, left + width, top + height
+
+
+def resample(picture: Image.Image, size: Size, how: Image.Resampling, box: Box) -> Image.Image:
+    """Return a part of a picture in another size, as `picture.resize` of Pillow 13 does."""
+
+    def along_rows(old: Image.Image) -> Image.Image:
+        return old.resize((size[0], old.height), how, (box[0], 0, box[2], old.height))
+
+    def along_columns(old: Image.Image) -> Image.Image:
+        return old.resize((old.width, size[1]), how, (0, box[1], old.width, box[3]))
+
+    less_wide, less_high = picture.width - size[0], picture.height - size[1]
+    if less_high > max(0, 2 * less_wide):
+        return along_rows(along_columns(picture))
+    return along_columns(along_rows(picture))
 
 
 def _filter(resize: Resize) -> Image.Resampling:

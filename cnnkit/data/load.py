@@ -15,6 +15,7 @@ from cnnkit.data.classes import missing_classes
 from cnnkit.data.dataset import Dataset, cache_folder, read_folder
 from cnnkit.data.download import fetch, is_published, read_origins
 from cnnkit.data.own.options import PictureOptions
+from cnnkit.data.own.recognise import recognise
 from cnnkit.data.registry import FILES, OWN, find_published
 from cnnkit.errors import InputError, StorageError
 from cnnkit.system.terminal import open_console
@@ -64,7 +65,7 @@ def load_dataset(
 
 def _load_own(root: Path, options: PictureOptions, quiet: bool) -> Dataset:
     console = open_console(stderr=True, quiet=quiet)
-    if options.manifest is None and _has_idx(root):
+    if options.manifest is None and has_idx(root):
         _refuse_options(options)
         data = read_folder(root, str(root))
         note = _note(data, root)
@@ -72,7 +73,6 @@ def _load_own(root: Path, options: PictureOptions, quiet: bool) -> Dataset:
             console.print(note, soft_wrap=True)
         return data
     from cnnkit.data.own.load import load_own  # with Pillow, which IDX files do not need
-    from cnnkit.data.own.recognise import recognise
 
     listing = recognise(root, options.manifest, options.classes)
     if listing is None:
@@ -80,7 +80,7 @@ def _load_own(root: Path, options: PictureOptions, quiet: bool) -> Dataset:
     return load_own(listing, options, console)
 
 
-def _has_idx(root: Path) -> bool:
+def has_idx(root: Path) -> bool:
     """Tell whether a folder has IDX files of the standard names.
 
     Raises:

@@ -77,18 +77,22 @@ def _version() -> str:
 
 def dataset_name(weights: Weights) -> str | None:
     """Return the name of the data that a network was trained on; None if it is not known."""
-    known = weights.metadata
-    name = known.get("dataset")
-    return name and recorded_name(str(name), known.get("dataset_sha256") or {})
+    name = _stated(weights, "dataset")
+    return name and recorded_name(str(name), _stated(weights, "dataset_sha256") or {})
 
 
 def preprocessing(weights: Weights) -> Preprocessing:
     """Return what is done to images for this network: as for training, or a recipe by its data."""
-    stated = weights.metadata.get("preprocessing")
-    if stated is not None:
+    stated = _stated(weights, "preprocessing")
+    if stated is not None and "size" in stated:  # a recipe's says no more than its name
         return Preprocessing.from_json(stated)
     name = dataset_name(weights)
     return Preprocessing.of(weights.size, name if name in RECIPES else None)
+
+
+def _stated(weights: Weights, key: str) -> Any:
+    """Return what a weights file, or an artefact of ours, states under a key; None if nothing."""
+    return weights.metadata.get(key, weights.metadata.get(f"cnnkit.{key}"))
 
 
 def without_vectors(values: Mapping[str, Any]) -> dict[str, Any]:

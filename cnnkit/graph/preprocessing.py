@@ -15,6 +15,9 @@ COLOURS = {
     "rgb": "red, green and blue, as in the data set",
     "channels": "channels as in the data set",
 }
+# How a picture may be resized, and by which filters; cnnkit.data.fitting does it.
+RESIZE_MODES = ("none", "stretch", "pad", "crop")
+RESIZE_FILTERS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 
 
 @dataclass(frozen=True)

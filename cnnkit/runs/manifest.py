@@ -14,6 +14,7 @@ from typing import Any
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.graph.weights import Weights
+from cnnkit.runs.state import read_state
 from cnnkit.system.files import read_bytes
 
 MANIFEST_FILE = "manifest.json"
@@ -89,8 +90,6 @@ def _is_kept(folder: Path, weights: Weights) -> bool:
 
 
 def _kept(folder: Path) -> Weights | None:
-    from cnnkit.runs.state import read_state  # which loads what reads data sets
-
     try:
         return read_state(folder).weights()
     except CnnkitError:

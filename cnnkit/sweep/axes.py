@@ -46,8 +46,8 @@ def value_parsers() -> dict[str, Callable[[str], Any]]:
     found: dict[str, Callable[[str], Any]] = {}
     for field in fields(TrainConfig):
         kind = hints[field.name]
-        if field.name == "seed" or Path in (kind, *get_args(kind)):
-            continue  # --seeds sets the seeds; a path does not affect the training
+        if field.name == "seed" or kind is bool or Path in (kind, *get_args(kind)):
+            continue  # --seeds sets the seeds; a path or a flag is no choice to compare
         if get_origin(kind) is tuple:
             found[field.name] = _integers
         else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError
+from cnnkit.train.augmentation import PRESETS, read_policy
 from cnnkit.train.schedules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ MAX_BLOCKS, MAX_CHANNELS, MAX_KERNEL = 4, 1024, 11
 LARGEST = 2**31 - 1  # what the engines' integers hold
 ENGINES = ("auto", "native", "torch")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+MONITORS = ("loss", "accuracy", "balanced-accuracy")
 # What a run was trained with if its config lacks the key, because it is older than the setting.
 LEGACY = {
     "engine": "torch",
@@ -38,6 +40,13 @@ LEGACY = {
     "color": "auto",
     "test_split": 0.2,
     "bad": "fail",
+    "augment": "none",
+    "class_weights": "none",
+    "label_smoothing": 0.0,
+    "warmup": 0,
+    "monitor": "loss",
+    "weights": None,
+    "tensorboard": False,
 }
 SHORT_OPTIONS = {"learning_rate": "--lr"}  # every other option has its field's name
 
@@ -71,8 +80,18 @@ class TrainConfig:
         engine: `native` (cnnkit's own, on the CPU), `torch`, or `auto`: native if it supports the
             network and device, else torch. A run's config holds the resolved engine.
         val_split: fraction of the training images held out for validation, 0 to below 1.
-        patience: stop after this many epochs without a lower validation loss.
+        patience: stop after this many epochs in which validation did not improve.
         output: the run folder; None means the next free `runs/train/<dataset>-<n>`.
+        augment: how the training images are changed in every epoch: a name in `PRESETS` of
+            `cnnkit.train.augmentation`, a TOML file, or the operations with their ranges.
+        class_weights: of the classes in the loss: `none`, `auto` or NAME=WEIGHT,….
+        label_smoothing: PyTorch's, 0 to below 1: the share of the target that all classes get.
+        warmup: epochs before the schedule begins, in which the learning rate rises to its own.
+        monitor: what shows on the validation images whether an epoch is the best: a name in
+            `MONITORS`.
+        weights: a run or a weights file with the initial parameters; None draws them. With another
+            number of classes all but the last layer's are taken.
+        tensorboard: whether each epoch's record is also written for TensorBoard.
     """
 
     dataset: str = "mnist"
@@ -97,6 +116,13 @@ class TrainConfig:
     val_split: float = 0.0
     patience: int | None = None
     output: Path | None = None
+    augment: str | dict[str, Any] = "none"
+    class_weights: str = "none"
+    label_smoothing: float = 0.0
+    warmup: int = 0
+    monitor: str = "loss"
+    weights: Path | None = None
+    tensorboard: bool = False
 
     def check(self) -> None:
         """Raise InputError for an invalid value."""
@@ -121,6 +147,9 @@ class TrainConfig:
             ("engine", self.engine in ENGINES, _one_of(ENGINES)),
             ("val_split", 0 <= self.val_split < 1, "at least 0 and below 1"),
             ("patience", self.patience is None or self.patience >= 1, positive),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "at least 0 and below 1"),
+            ("warmup", 0 <= self.warmup < self.epochs, "0 or more, and fewer than the epochs"),
+            ("monitor", self.monitor in MONITORS, _one_of(MONITORS)),
             *(
                 (field, (getattr(self, field) or 0) <= LARGEST, f"{LARGEST} or less")
                 for field in ("pool", "epochs", "batch_size", "patience")
@@ -132,22 +161,24 @@ class TrainConfig:
                 shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
                 raise InputError(option_name(field), f"is {shown}", f"make it {allowed}")
         self.pictures().check()
+        read_policy(self.augment)
         if self.data is None:
-            self.check_patience(None)
+            self.check_watched(None)
 
     def pictures(self) -> PictureOptions:
         """Return how pictures are prepared and split; raises InputError for an invalid size."""
         return PictureOptions.of(vars(self))
 
-    def check_patience(self, data: Dataset | None) -> None:
-        """Raise InputError if there is patience, but no validation images to watch."""
-        own = data is not None and data.validation is not None
-        if self.patience is not None and not self.val_split and not own:
-            raise InputError(
-                "--patience", "has no validation images to watch", "add --val-split 0.1"
-            )
+    def check_watched(self, data: Dataset | None) -> None:
+        """Raise InputError if validation is to be watched, but there are no images for it."""
+        if self.val_split or (data is not None and data.validation is not None):
+            return
+        watching = {"--patience": self.patience is not None, "--monitor": self.monitor != "loss"}
+        for option, given in watching.items():
+            if given:
+                raise InputError(option, "has no validation images to watch", "add --val-split 0.1")
 
-    def resolved(self, data: Dataset) -> TrainConfig:
+    def prepared(self, data: Dataset) -> TrainConfig:
         """Return the config with the size and color that the pictures got."""
         record = data.preprocessing
         if record is None:
@@ -169,6 +200,11 @@ class TrainConfig:
         network.feature_shapes()
         return network
 
+    def resolved(self) -> TrainConfig:
+        """Return the config with the operations of an augmentation's file in place of its path."""
+        named = isinstance(self.augment, str) and self.augment in PRESETS
+        return self if named else replace(self, augment=read_policy(self.augment))
+
     def to_json(self) -> dict[str, Any]:
         """Return the config as JSON values, paths as strings."""
         values = {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self).items()}
@@ -189,7 +225,7 @@ class TrainConfig:
                 f"has the keys {sorted(values)}, not {sorted(known)}",
                 "use the version of cnnkit that wrote it, or train again",
             )
-        keys = ("data", "manifest", "output")
+        keys = ("data", "manifest", "output", "weights")
         paths = {key: Path(values[key]) for key in keys if values[key] is not None}
         return cls(**{**values, **paths, "channels": tuple(values["channels"])})
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
 from cnnkit.system.signals import StopSignals
-from cnnkit.train.engines.base import Engine
+from cnnkit.train.engines.base import Engine, Pixels
 from cnnkit.train.progress import TrainingProgress
 
 LOG_STEPS = 750  # as published
@@ -32,8 +32,11 @@ def train_epoch(
     epoch: int,
     progress: TrainingProgress,
     stop: StopSignals,
+    pixels: Pixels | None = None,
 ) -> dict[str, Any]:
     """Train on the images in `order` int64 [N] once and return the epoch's record.
+
+    With `pixels`, `pixels(part)` is shown in place of the images `order[part]`.
 
     Raises:
         NonFiniteError: the loss of a step is NaN or infinite.
@@ -42,7 +45,7 @@ def train_epoch(
     started = time.perf_counter()
     total = running = 0.0
     correct = seen = steps = 0
-    for losses, newly_correct in engine.steps(order, batch_size):
+    for losses, newly_correct in engine.steps(order, batch_size, pixels):
         for loss in losses:
             steps += 1
             if not math.isfinite(loss):

@@ -14,6 +14,7 @@ from cnnkit.runs.folder import DIVERGED, FINISHED, publish, remove_leftovers
 from cnnkit.runs.state import RunState, describe_session, write_state
 from cnnkit.runs.training_state import is_finite, parameters
 from cnnkit.system.signals import StopSignals
+from cnnkit.train.augmentation import epoch_images, read_policy
 from cnnkit.train.engines.base import Engine
 from cnnkit.train.epochs import NonFiniteError, StoppedError, evaluate, train_epoch
 from cnnkit.train.progress import LOG_FILE, OnProgress, TrainingProgress
@@ -56,6 +57,7 @@ def run_epochs(
     """
     config, done = state.config, len(state.history)
     chosen, validation = validation_split(data, config["val_split"], config["seed"])
+    policy = read_policy(config["augment"])
     state.sessions.append(
         describe_session(config["engine"], config["device"], done + 1, engine.processes)
     )
@@ -73,10 +75,17 @@ def run_epochs(
             while not state.complete:
                 epoch = len(state.history) + 1
                 engine.learning_rate = scheduled_rate(
-                    config["schedule"], config["learning_rate"], epoch, config["epochs"]
+                    config["schedule"],
+                    config["learning_rate"],
+                    epoch,
+                    config["epochs"],
+                    config["warmup"],
                 )
                 order = epoch_order(chosen, config["seed"], epoch)
-                record = train_epoch(engine, order, config["batch_size"], epoch, progress, stop)
+                pixels = epoch_images(policy, data.train, order, config["seed"], epoch)
+                record = train_epoch(
+                    engine, order, config["batch_size"], epoch, progress, stop, pixels
+                )
                 _add_epoch(state, record, engine, validation, data.test)
                 write_state(folder, state)
                 publish(folder, state, "training")

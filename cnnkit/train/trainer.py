@@ -26,11 +26,13 @@ from cnnkit.runs.folder import (
     write_split,
 )
 from cnnkit.runs.state import RunState, read_state, write_state
-from cnnkit.runs.training_state import State, fresh_state, parameters
+from cnnkit.runs.training_state import State, parameters
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.engines.base import EngineSettings, choose_engine, require_packages
 from cnnkit.train.engines.select import open_engine
+from cnnkit.train.initial import initial_state
 from cnnkit.train.loop import run_epochs
+from cnnkit.train.losses import class_weights
 from cnnkit.train.progress import OnProgress
 
 
@@ -107,23 +109,24 @@ def train(
         TrainingInterruptedError: SIGINT or SIGTERM was received.
     """
     config.check()
+    config = config.resolved()
     console = console or Console(quiet=True)
     if config.output is not None:
         check_free(config.output)
     require_packages(config.engine)
     data = data or load_data(config, console.quiet)
-    config.check_patience(data)
-    config = config.resolved(data)
+    config.check_watched(data)
+    config = config.prepared(data)
     architecture = config.architecture(data)
     config = replace(config, engine=choose_engine(config.engine, config.device, architecture))
     make_engine = open_engine(config.engine)
-    start = fresh_state(architecture, config.seed)
+    start = initial_state(architecture, config.seed, config.weights, console)
     # For its error: a split that leaves a side without images must not leave a run folder either.
     validation_split(data, config.val_split, config.seed)
     engine = make_engine(_engine_settings(config, architecture, data, start))
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
-    state = RunState.new(config.to_json(), data, architecture, start)
+    state = RunState.new(config.to_json(), data, architecture, dict(start))
     with sole_training(folder):
         check_free(folder)  # again: another training may have been quicker
         try:
@@ -214,6 +217,8 @@ def load_data(config: TrainConfig, quiet: bool = False) -> Dataset:
 def _engine_settings(
     config: TrainConfig, architecture: Architecture, data: Dataset, state: State
 ) -> EngineSettings:
+    chosen, _ = validation_split(data, config.val_split, config.seed)
+    labels = data.train.labels[chosen]
     return EngineSettings(
         build(architecture, parameters(state)),
         data.train,
@@ -221,6 +226,8 @@ def _engine_settings(
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         device=config.device,
+        class_weights=class_weights(config.class_weights, data.names, labels),
+        label_smoothing=config.label_smoothing,
     )
 
 

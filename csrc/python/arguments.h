@@ -6,6 +6,8 @@
 #include <pybind11/pybind11.h>
 
 #include <array>
+#include <cstdint>
+#include <initializer_list>
 #include <string>
 
 #include "kernels.h"
@@ -13,10 +15,40 @@
 namespace cnnkit {
 
 using Floats = pybind11::array_t<float, pybind11::array::c_style>;
+using Bytes = pybind11::array_t<uint8_t, pybind11::array::c_style>;
+using Longs = pybind11::array_t<int64_t, pybind11::array::c_style>;
 
 // Raises cnnkit.errors.InputError(subject, reason, remedy).
 [[noreturn]] void refuse(const std::string& subject, const std::string& reason,
                          const std::string& remedy);
+
+inline std::string text(const pybind11::handle& value) { return pybind11::str(value); }
+
+// A contiguous array of exactly this type and shape; -1 leaves a size open.
+template <typename Array>
+Array array(const pybind11::handle& value, const char* name, std::initializer_list<long> sizes,
+            const std::string& wanted) {
+    if (!pybind11::isinstance<pybind11::array>(value)) {
+        refuse(name, "is a " + text(pybind11::type::of(value).attr("__name__")),
+               "give a NumPy array, " + wanted);
+    }
+    const auto given = pybind11::reinterpret_borrow<pybind11::array>(value);
+    bool fits = given.ndim() == static_cast<long>(sizes.size());
+    long axis = 0;
+    for (const long size : sizes) {
+        fits = fits && (size < 0 || given.shape(axis) == size);
+        ++axis;
+    }
+    if (!fits || !pybind11::isinstance<Array>(value)) {
+        const bool right =
+            fits && given.dtype().is(pybind11::dtype::of<typename Array::value_type>());
+        refuse(name,
+               "is " + text(given.dtype()) + text(given.attr("shape")) +
+                   (right ? ", but not contiguous" : ""),
+               "give contiguous " + wanted);
+    }
+    return pybind11::reinterpret_borrow<Array>(value);
+}
 
 // A contiguous float32 array of the given rank; other layouts are copied, other dtypes and ranks
 // refused. `axes` says the meaning of the dimensions, such as "[N, C, H, W]".

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -24,38 +25,8 @@ namespace py = pybind11;
 namespace cnnkit {
 namespace {
 
-using Bytes = py::array_t<uint8_t, py::array::c_style>;
-using Longs = py::array_t<int64_t, py::array::c_style>;
-
 const KernelTable& kernels_of(const std::optional<std::string>& name) {
     return name ? find_kernels(*name) : current_kernels();
-}
-
-std::string text(const py::handle& value) { return py::str(value); }
-
-// A contiguous array of exactly this type and shape; -1 leaves a size open.
-template <typename Array>
-Array array(const py::handle& value, const char* name, std::initializer_list<long> sizes,
-            const std::string& wanted) {
-    if (!py::isinstance<py::array>(value)) {
-        refuse(name, "is a " + text(py::type::of(value).attr("__name__")),
-               "give a NumPy array, " + wanted);
-    }
-    const auto given = py::reinterpret_borrow<py::array>(value);
-    bool fits = given.ndim() == static_cast<long>(sizes.size());
-    long axis = 0;
-    for (const long size : sizes) {
-        fits = fits && (size < 0 || given.shape(axis) == size);
-        ++axis;
-    }
-    if (!fits || !py::isinstance<Array>(value)) {
-        const bool right = fits && given.dtype().is(py::dtype::of<typename Array::value_type>());
-        refuse(name,
-               "is " + text(given.dtype()) + text(given.attr("shape")) +
-                   (right ? ", but not contiguous" : ""),
-               "give contiguous " + wanted);
-    }
-    return py::reinterpret_borrow<Array>(value);
 }
 
 Floats parameters(const py::handle& value, const char* name, long count) {
@@ -208,7 +179,8 @@ class NetworkTrainer {
   public:
     NetworkTrainer(const py::object& images, const py::object& labels, const py::object& values,
                    const py::object& mean, const py::object& square, int64_t steps,
-                   const std::optional<std::string>& isa, const py::object& architecture) {
+                   const std::optional<std::string>& isa, const py::object& architecture,
+                   const py::object& class_weights, double label_smoothing) {
         const Architecture a = architecture_of(architecture);
         count_ = Layout(a).count;
         images_ = array<Bytes>(images, "images", {-1, a.channels, a.height, a.width},
@@ -221,6 +193,7 @@ class NetworkTrainer {
             refuse("labels", "holds a label above " + last, "give classes from 0 to " + last);
         }
         if (steps < 0) refuse("steps", "is " + std::to_string(steps), "give at least 0");
+        if (!class_weights.is_none()) set_loss(a.classes, class_weights, label_smoothing);
         const KernelTable& kernels = kernels_of(isa);
         trainer_ = find_engine(kernels, a)
                        .make_trainer(kernels, a, parameters(values, "parameters", count_).data(),
@@ -229,9 +202,10 @@ class NetworkTrainer {
     }
 
     // The losses float32 [S] of the steps made, and how many images they classified right. A loss
-    // that is not finite is the last one, and its step was not made.
+    // that is not finite is the last one, and its step was not made. `pixels`, if not None, are
+    // shown in place of the images in `order`, one for each.
     py::tuple train(const py::object& order, int64_t batch_size, double learning_rate,
-                    double weight_decay) {
+                    double weight_decay, const py::object& pixels) {
         if (batch_size < 1)
             refuse("batch_size", "is " + std::to_string(batch_size), "give 1 or more");
         const Longs indices = checked(order);
@@ -240,7 +214,18 @@ class NetworkTrainer {
         adam.weight_decay = weight_decay;
         const int64_t count = indices.size();
         Floats losses(count / batch_size + (count % batch_size != 0));
-        const NetBatches data = {images_.data(), labels_.data(), indices.data(), count, batch_size};
+        NetBatches data = batches(indices, batch_size);
+        Bytes shown;
+        std::vector<uint8_t> labels;
+        std::vector<int64_t> places(pixels.is_none() ? 0 : count);
+        if (!pixels.is_none()) {
+            const auto shape = images_.shape();
+            shown = array<Bytes>(pixels, "pixels", {count, shape[1], shape[2], shape[3]},
+                                 "uint8 [N, C, H, W], an image for each of order");
+            for (int64_t i = 0; i < count; ++i) labels.push_back(data.labels[data.order[i]]);
+            std::iota(places.begin(), places.end(), 0);
+            data.images = shown.data(), data.labels = labels.data(), data.order = places.data();
+        }
         float* to = losses.mutable_data();
         NetProgress progress = {};
         NetStatus status;
@@ -257,9 +242,8 @@ class NetworkTrainer {
         if (!indices.size()) refuse("order", "is empty", "give at least one image");
         Floats values(count_);
         int64_t correct;
-        const float loss = trainer_->gradients(
-            {images_.data(), labels_.data(), indices.data(), indices.size(), indices.size()},
-            values.mutable_data(), &correct);
+        const float loss =
+            trainer_->gradients(batches(indices, indices.size()), values.mutable_data(), &correct);
         return py::make_tuple(loss, values, correct);
     }
 
@@ -267,9 +251,7 @@ class NetworkTrainer {
     void run_parts(const py::object& order, int parts, bool training) {
         const Longs indices = checked(order);
         constexpr int64_t kBatch = 16;
-        const bool has_parts = trainer_->run_parts(
-            {images_.data(), labels_.data(), indices.data(), indices.size(), kBatch}, parts,
-            training);
+        const bool has_parts = trainer_->run_parts(batches(indices, kBatch), parts, training);
         if (!has_parts)
             refuse("isa", "runs an engine whose work has no parts", "use avx512 or avx2");
     }
@@ -288,6 +270,29 @@ class NetworkTrainer {
                std::to_string(a.width) + "]";
     }
 
+    // What weighted_loss.inl.h reads, for every label.
+    void set_loss(long classes, const py::object& class_weights, double smoothing) {
+        const Floats weight = array<Floats>(class_weights, "class_weights", {classes},
+                                            "float32 [" + std::to_string(classes) + "]");
+        const double even = smoothing / static_cast<double>(classes);
+        for (long label = 0; label < classes; ++label) {
+            double sum = 0.0;
+            for (long k = 0; k < classes; ++k) {
+                const double share = even + (k == label ? 1.0 - smoothing : 0.0);
+                targets_.push_back(static_cast<float>(share * weight.at(k)));
+                sum += share * weight.at(k);
+            }
+            sums_.push_back(static_cast<float>(sum));
+            weights_.push_back(weight.at(label));
+        }
+        loss_ = {targets_.data(), sums_.data(), weights_.data()};
+    }
+
+    NetBatches batches(const Longs& indices, int64_t batch_size) const {
+        return {images_.data(), labels_.data(), indices.data(),
+                indices.size(), batch_size,     loss_.targets ? &loss_ : nullptr};
+    }
+
     Longs checked(const py::object& order) const {
         const Longs indices = array<Longs>(order, "order", {-1}, "int64 [N]");
         const long images = images_.shape(0);
@@ -302,6 +307,8 @@ class NetworkTrainer {
 
     long count_ = 0;  // of parameters
     Bytes images_, labels_;
+    std::vector<float> targets_, sums_, weights_;
+    NetLoss loss_ = {};
     std::unique_ptr<Trainer> trainer_;
 };
 
@@ -324,12 +331,14 @@ void bind_network(py::module_& m) {
                                "Trains a network with Adam. The published one by default.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
                       const py::object&, int64_t, const std::optional<std::string>&,
-                      const py::object&>(),
+                      const py::object&, const py::object&, double>(),
              py::arg("images"), py::arg("labels"), py::arg("parameters"), py::arg("mean"),
              py::arg("square"), py::arg("steps"), py::arg("isa") = py::none(),
-             py::arg("architecture") = py::none())
+             py::arg("architecture") = py::none(), py::arg("class_weights") = py::none(),
+             py::arg("label_smoothing") = 0.0)
         .def("train", &NetworkTrainer::train, py::arg("order"), py::arg("batch_size"),
-             py::arg("learning_rate"), py::arg("weight_decay") = 0.0)
+             py::arg("learning_rate"), py::arg("weight_decay") = 0.0,
+             py::arg("pixels") = py::none())
         .def("gradients", &NetworkTrainer::gradients, py::arg("order"))
         .def("run_parts", &NetworkTrainer::run_parts, py::arg("order"), py::arg("parts"),
              py::arg("learning"))

@@ -51,7 +51,8 @@ def nothing_left(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, 
 
 def test_every_setting_is_an_axis_except_seeds_and_paths() -> None:
     names = {field.name for field in fields(TrainConfig)}
-    assert set(value_parsers()) == names - {"seed", "data", "output"}
+    paths = {"data", "manifest", "output", "weights"}
+    assert set(value_parsers()) == names - {"seed", "tensorboard", *paths}
     for name in value_parsers():
         field, axis = parse_axis(option_name(name), ["1"])
         assert field == name

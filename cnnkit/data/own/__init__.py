@@ -8,8 +8,11 @@ from cnnkit.lazy import attach
 
 if TYPE_CHECKING:
     from cnnkit.data.own.load import load_own as load_own
+    from cnnkit.data.own.objects import dataset_of as dataset_of
     from cnnkit.data.own.options import PictureOptions as PictureOptions
 
-__all__ = ["PictureOptions", "load_own"]
+__all__ = ["PictureOptions", "dataset_of", "load_own"]
 
-__getattr__, __dir__ = attach(__name__, {"PictureOptions": ".options", "load_own": ".load"})
+__getattr__, __dir__ = attach(
+    __name__, {"PictureOptions": ".options", "dataset_of": ".objects", "load_own": ".load"}
+)

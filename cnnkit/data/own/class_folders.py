@@ -15,7 +15,6 @@ from cnnkit.data.own.listing import (
     TRAIN,
     Listing,
     Names,
-    enumerate_all,
     number_classes,
 )
 from cnnkit.errors import InputError, StorageError
@@ -50,8 +49,9 @@ def find_class_folders(root: Path, known: Names = None) -> Listing | None:
     if loose := [path for path, part in zip(found, parts, strict=True) if len(part) < depth + 2]:
         raise InputError(
             root,
-            f"has {len(loose):,} pictures outside any class folder:{enumerate_all(loose, 5)}\n",
+            f"has {len(loose):,} pictures outside any class folder",
             f"{EXAMPLE}; or list file_name,label in metadata.csv",
+            loose,
         )
     if has_splits and (
         other := sorted({p[0] for p, s in zip(parts, splits, strict=True) if not s})

@@ -109,9 +109,3 @@ def number_classes(
             "check that folders or labels are classes, not single pictures",
         )
     return tuple(names), {name: number for number, name in enumerate(names)}
-
-
-def enumerate_all(items: Sequence[str], most: int = 20) -> str:
-    """Return items as an indented list, of which a long one is cut and says so."""
-    lines = [f"\n  {item}" for item in items[:most]]
-    return "".join(lines) + (f"\n  and {len(items) - most:,} more" if len(items) > most else "")

@@ -39,7 +39,7 @@ def load_own(listing: Listing, options: PictureOptions, console: Console) -> Dat
         StorageError: the cache cannot be written.
     """
     options.check()
-    if len(listing.labels) < 4:
+    if len(listing.labels) < 4 and options.classes is None:
         raise InputError(
             listing.root,
             f"has only {len(listing.labels)} pictures",
@@ -64,6 +64,8 @@ def load_own(listing: Listing, options: PictureOptions, console: Console) -> Dat
     def side(name: str) -> Split:
         return Split(_gather(rows, kept[sides[name]]), listing.labels[sides[name]])
 
+    for note in listing.notes:
+        console.print(f"{listing.root}: {note}", soft_wrap=True)
     console.print(_summary(listing, facts, record, sides), soft_wrap=True)
     return Dataset(
         OWN,

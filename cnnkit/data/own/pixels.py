@@ -18,7 +18,7 @@ from cnnkit.data.dataset import cache_folder
 from cnnkit.data.fitting import fit_picture
 from cnnkit.data.own.cache import PIXELS, Cache
 from cnnkit.data.own.decoder import Facts
-from cnnkit.data.own.listing import Listing, enumerate_all
+from cnnkit.data.own.listing import Listing
 from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.own.reading import read_pictures
 from cnnkit.errors import InputError
@@ -117,7 +117,8 @@ def _decode_files(
         if changed:
             raise InputError(
                 listing.root,
-                f"changed while it was read:{enumerate_all(changed)}\n",
+                "changed while it was read",
                 "start again when nothing writes there any more",
+                changed,
             )
         cache.keep(beside, place, decoded)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from cnnkit.data.own.decoder import Facts
-from cnnkit.data.own.listing import TEST, TRAIN, VALIDATION, Listing, enumerate_all
+from cnnkit.data.own.listing import TEST, TRAIN, VALIDATION, Listing
 from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.own.splitting import hold_out, make_units
 from cnnkit.errors import InputError
@@ -29,12 +29,12 @@ def drop_bad(
     bad = [index for index, fact in enumerate(facts) if fact.problem]
     if bad:
         lines = [f"{listing.paths[index]} {facts[index].problem}" for index in bad]
-        message = f"{len(bad):,} of {len(facts):,} pictures cannot be used:{enumerate_all(lines)}\n"
         if options.bad == "fail" or len(bad) == len(facts):
             raise InputError(
                 listing.root,
-                message,
+                f"{len(bad):,} of {len(facts):,} pictures cannot be used",
                 "convert them to PNG or JPEG, or remove them; `--bad skip` leaves them out",
+                lines,
             )
         console.print(f"{listing.root}: {len(bad):,} pictures are left out:", soft_wrap=True)
         for text in lines:
@@ -92,9 +92,9 @@ def choose_sides(
         if options.bad == "fail":
             raise InputError(
                 listing.root,
-                f"has {double.sum():,} training pictures that are also held out:"
-                f"{enumerate_all(pairs)}\n",
+                f"has {double.sum():,} training pictures that are also held out",
                 "remove one of each; `--bad skip` leaves out those for training",
+                pairs,
             )
         console.print(
             f"{listing.root}: {double.sum():,} training pictures are left out because they are "

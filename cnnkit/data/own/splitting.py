@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.data.own.listing import enumerate_all
 from cnnkit.errors import InputError
 
 
@@ -82,7 +81,8 @@ def check_sides(subject: object, names: Sequence[str], sides: dict[str, NDArray[
     if lacking:
         raise InputError(
             subject,
-            f"has classes without pictures in a split:{enumerate_all(lacking)}\n",
+            "has classes without pictures in a split",
             "give each class at least two pictures that differ, in each split that is there; or "
             "remove the class",
+            lacking,
         )

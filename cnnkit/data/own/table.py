@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.data.own.listing import SPLITS, Listing, Names, enumerate_all, number_classes
+from cnnkit.data.own.listing import SPLITS, Listing, Names, number_classes
 from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
@@ -117,6 +117,7 @@ def _check(path: Path, root: Path, rows: list[tuple[int, Row]]) -> None:
     if bad:
         raise InputError(
             path,
-            f"has {len(bad):,} of {len(rows):,} rows that cannot be used:{enumerate_all(bad)}\n",
+            f"has {len(bad):,} of {len(rows):,} rows that cannot be used",
             "correct these rows, or leave them out",
+            bad,
         )

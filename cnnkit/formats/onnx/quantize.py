@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.description import describe
@@ -198,10 +199,6 @@ def _golden(weights: Weights, options: Options, content: bytes) -> dict[str, Any
     expected = exact_logits(weights, images)
     (logits,) = open_session(content).run(["logits"], {contract.INPUT: _feed(options, images)})
     same = logits.argmax(axis=1) == expected.argmax(axis=1)
-    from cnnkit.data.dataset import (
-        Split,  # what downloads is not for everyone who reads an artefact
-    )
-
     chosen = choose(Split(images[same], truth[same]) if same.any() else Split(images, truth))
     tolerance = float(f"{2 * float(np.abs(logits - expected).max()):.1e}")
     return {**vectors(weights, chosen).to_json(), "cnnkit.golden.tolerance": tolerance}

@@ -6,7 +6,7 @@ images, which `cnnkit.data.sampling` determines. So one engine can continue wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
@@ -22,6 +22,8 @@ from cnnkit.runs.training_state import State
 
 # Limits of the native engine, which keeps a label, and a pixel's index in its window, in a byte.
 MAX_CLASSES, MAX_POOL = 256, 15
+# The images to show for a part of an epoch's order, uint8 [N, C, H, W].
+Pixels = Callable[[slice], NDArray[np.uint8]]
 PROBLEM = "cnnkit cannot train"  # a node of another network than the family's
 
 
@@ -37,6 +39,8 @@ class EngineSettings:
             are PyTorch's defaults.
         weight_decay: AdamW's; 0 is plain Adam.
         device: `auto` or `cpu`; PyTorch's engine also takes `cuda` and `mps`.
+        class_weights: of the classes in the loss, float32 [K] above 0; None for 1.
+        label_smoothing: PyTorch's.
     """
 
     graph: Graph
@@ -45,6 +49,8 @@ class EngineSettings:
     learning_rate: float
     weight_decay: float = 0.0
     device: str = "auto"
+    class_weights: NDArray[np.float32] | None = None
+    label_smoothing: float = 0.0
 
 
 class Engine(Protocol):
@@ -53,8 +59,12 @@ class Engine(Protocol):
     processes: int  # that train together
     learning_rate: float  # Adam's, from the next step on
 
-    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
+    def steps(
+        self, order: NDArray[np.int64], batch_size: int, pixels: Pixels | None = None
+    ) -> Iterator[tuple[list[float], int]]:
         """Train on the images in `order` int64 [N], one or more steps at a time.
+
+        With `pixels`, `pixels(part)` is shown in place of the images `order[part]`.
 
         Yields, several times a second, the losses of the steps since the last yield and the number
         of their images that were classified correctly, both measured before each step's update. The

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from cnnkit.errors import NetworkError
-from cnnkit.train.engines.base import EngineSettings
+from cnnkit.train.engines.base import EngineSettings, Pixels
 from cnnkit.train.engines.pytorch import TorchEngine, to_pixels
 
 
@@ -46,7 +46,7 @@ class DistributedEngine(TorchEngine):
         with collective():
             self.parallel = DistributedDataParallel(self.network)
 
-    def step(self, batch: Tensor) -> tuple[float, int]:
+    def step(self, batch: Tensor, start: int, pixels: Pixels | None) -> tuple[float, int]:
         """Train on the images with indices `batch` int64 [N]; return loss and number correct.
 
         Shares may differ in size, and the last ones may be empty: dividing the sum of a share's
@@ -56,8 +56,12 @@ class DistributedEngine(TorchEngine):
         labels = self.labels[share]
         self.optimizer.zero_grad()
         with collective():
-            log_p = self.parallel(to_pixels(self.images[share]))
-            loss = F.nll_loss(log_p, labels, reduction="sum") / len(batch)
+            part = slice(start + self.rank, start + len(batch), self.processes)
+            log_p = self.parallel(to_pixels(self.shown(share, pixels, part)))
+            if self.plain:
+                loss = F.nll_loss(log_p, labels, reduction="sum") / len(batch)
+            else:
+                loss = self.loss(log_p, labels, self.labels[batch])
             # DDP averages the gradients over the processes.
             torch.autograd.backward(loss * self.processes)
         self.optimizer.step()

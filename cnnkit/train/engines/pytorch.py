@@ -8,14 +8,15 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional as F
 
 from cnnkit.errors import MissingError
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import match
 from cnnkit.nn.network import Network
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, parameters
-from cnnkit.train.engines.base import PROBLEM, EngineSettings
+from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels
 
 INFERENCE_BATCH = 1000  # images per forward pass outside of training: bounds the memory
 
@@ -72,7 +73,12 @@ class TorchEngine:
         architecture = match(settings.graph, problem=PROBLEM).architecture
         self.network = Network(architecture).to(self.device)
         self.network.load_arrays(parameters(state))
-        self.loss = nn.NLLLoss()
+        weights = settings.class_weights
+        self.plain = weights is None and not settings.label_smoothing
+        self.class_weights = torch.ones(architecture.classes, device=self.device)
+        if weights is not None:
+            self.class_weights = torch.from_numpy(weights).to(self.device)
+        self.smoothing = settings.label_smoothing
         self.images = torch.from_numpy(split.images).to(self.device)
         self.labels = torch.from_numpy(split.labels).to(self.device)
         self.optimizer = torch.optim.AdamW(
@@ -108,7 +114,9 @@ class TorchEngine:
             arrays[SQUARE + name] = moments["exp_avg_sq"].cpu().numpy().copy()
         return arrays
 
-    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
+    def steps(
+        self, order: NDArray[np.int64], batch_size: int, pixels: Pixels | None = None
+    ) -> Iterator[tuple[list[float], int]]:
         """Train on the images in `order` int64 [N], one step at a time; see `Engine.steps`.
 
         The last batch may be smaller, as with PyTorch's DataLoader and `drop_last=False`.
@@ -117,18 +125,39 @@ class TorchEngine:
         indices = torch.from_numpy(order).to(self.device)
         with one_thread():
             for start in range(0, len(order), batch_size):
-                loss, correct = self.step(indices[start : start + batch_size])
+                end = min(start + batch_size, len(order))
+                loss, correct = self.step(indices[start:end], start, pixels)
                 yield [loss], correct
 
-    def step(self, batch: Tensor) -> tuple[float, int]:
-        """Train on the images with indices `batch` int64 [N]; return loss and number correct."""
+    def step(self, batch: Tensor, start: int, pixels: Pixels | None) -> tuple[float, int]:
+        """Train on the images with indices `batch` int64 [N]; return loss and number correct.
+
+        `start` is the batch's place in the epoch's order, where `pixels` has what is shown.
+        """
         labels = self.labels[batch]
         self.optimizer.zero_grad()
-        log_p = self.network(to_pixels(self.images[batch]))
-        loss = self.loss(log_p, labels)
-        loss.backward()
+        shown = self.shown(batch, pixels, slice(start, start + len(batch)))
+        log_p = self.network(to_pixels(shown))
+        loss = F.nll_loss(log_p, labels) if self.plain else self.loss(log_p, labels, labels)
+        torch.autograd.backward(loss)
         self.optimizer.step()
         return loss.item(), int((log_p.detach().argmax(1) == labels).sum())
+
+    def shown(self, batch: Tensor, pixels: Pixels | None, part: slice) -> Tensor:
+        """Return the images with indices `batch`, or what `pixels` has for this part instead."""
+        if pixels is None:
+            return self.images[batch]
+        return torch.from_numpy(pixels(part)).to(self.device)
+
+    def loss(self, log_p: Tensor, labels: Tensor, whole_batch: Tensor) -> Tensor:
+        """Return the share of the images with these `labels` in their batch's loss.
+
+        Its reference is PyTorch's CrossEntropyLoss, for which log-probabilities are logits too.
+        """
+        total = F.cross_entropy(
+            log_p, labels, self.class_weights, reduction="sum", label_smoothing=self.smoothing
+        )
+        return total / self.class_weights[whole_batch].sum()
 
     def should_stop(self, requested: bool) -> bool:
         """Return `requested`: this is the only process."""

@@ -191,7 +191,7 @@ def _folders(configs: Sequence[TrainConfig]) -> list[Path]:
 
 def _check_same_config(folder: Path, config: TrainConfig, state: RunState) -> None:
     """Raise InputError if the run in `folder` differs from `config` in more than its paths."""
-    wanted, found = config.to_json(), TrainConfig.from_json(state.config).to_json()
+    wanted, found = config.resolved().to_json(), TrainConfig.from_json(state.config).to_json()
     ignored = {"output", "data", *(["engine"] if config.engine == "auto" else [])}
     for key in wanted.keys() - ignored:
         if wanted[key] != found[key]:

@@ -36,15 +36,17 @@ function circle(x, y, rx, ry) {
 }
 
 function checkPreparation() {
-  for (const { name, shape, grey, expected } of JSON.parse(readFileSync(new URL("vectors.json", import.meta.url)))) {
+  for (const { name, shape, grey, expected, several } of JSON.parse(readFileSync(new URL("vectors.json", import.meta.url)))) {
     const values = Float64Array.from(Buffer.from(grey, "base64"));
     const found = prepare({ height: shape[0], width: shape[1], values });
     if (expected === null) {
       assert.equal(found, null, `${name}: should be blank`);
       continue;
     }
+    assert(found, `${name}: should not be blank`);
+    assert.equal(found.several, several, `${name}: several digits, or not`);
     const wanted = Buffer.from(expected, "base64");
-    const error = Math.max(...wanted.map((value, i) => Math.abs(value - found[i])));
+    const error = Math.max(...wanted.map((value, i) => Math.abs(value - found.pixels[i])));
     assert(error <= 1, `${name}: prepared pixels are off by ${error}`);
   }
 }
