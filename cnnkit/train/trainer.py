@@ -10,6 +10,8 @@ from rich.console import Console
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.data.load import load_dataset
+from cnnkit.data.own.check.run import remark
+from cnnkit.data.registry import OWN
 from cnnkit.data.sampling import validation_split
 from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.architecture import Architecture
@@ -114,7 +116,10 @@ def train(
     if config.output is not None:
         check_free(config.output)
     require_packages(config.engine)
-    data = data or load_data(config, console.quiet)
+    if data is None:
+        data = load_data(config, console.quiet)
+        if data.name == OWN and not console.quiet:
+            remark(data, console)
     config.check_watched(data)
     config = config.prepared(data)
     architecture = config.architecture(data)
