@@ -1,4 +1,4 @@
-"""`cnnkit data`: show or download a data set's files; `cnnkit data check`: look at your own data."""
+"""`cnnkit data`: show or download the files of a data set; `check` looks at your own data."""
 
 from __future__ import annotations
 

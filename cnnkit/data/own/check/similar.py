@@ -172,9 +172,9 @@ def _gray(rows: NDArray[np.uint8]) -> NDArray[np.float32]:
     return levels
 
 
-def _standard(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+def _standard(levels: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return gray pictures [n, pixels] with mean 0 and length 1."""
-    flat = levels.reshape(len(levels), -1).copy()
+    flat = levels.reshape(len(levels), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
     return flat
