@@ -20,6 +20,7 @@ from cnnkit.runs.find import RUNS, WEIGHTS_FILE
 from cnnkit.runs.folder import (
     FINISHED,
     PICTURES,
+    changed_samples,
     check_free,
     claim_folder,
     is_published,
@@ -208,7 +209,7 @@ def _resume(
     console = console or Console(quiet=True)
     make_engine = open_engine(config.engine)
     data = data or load_data(config, console.quiet)
-    check_same_data(state, data)
+    check_same_data(folder, state, data)
     engine = make_engine(_engine_settings(config, state.architecture, data, state.engine))
     run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
@@ -247,7 +248,7 @@ def _check_extensible(config: TrainConfig, epochs: int) -> None:
         )
 
 
-def check_same_data(state: RunState, data: Dataset) -> None:
+def check_same_data(folder: Path, state: RunState, data: Dataset) -> None:
     """Raise InputError unless the run was trained on this data."""
     known = state.dataset["sha256"]
     others = [name for name in known if data.sha256.get(name) != known[name]]
@@ -256,6 +257,7 @@ def check_same_data(state: RunState, data: Dataset) -> None:
             data.source,
             f"is not the data of this run: {', '.join(others)} has another SHA-256",
             "give the folder of the run's data with --data",
+            changed_samples(folder, data),
         )
 
 

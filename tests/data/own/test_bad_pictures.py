@@ -16,7 +16,8 @@ from PIL import Image
 from support.pictures import load, make_folders, noise, save
 
 from cnnkit.data.own import decoder, reading
-from cnnkit.errors import InputError, StorageError
+from cnnkit.errors import InputError, KilledError, StorageError
+from cnnkit.runs.folder import changed_samples, write_split
 
 
 @pytest.fixture
@@ -201,6 +202,25 @@ def test_any_name_of_a_bad_file_can_be_printed(good: Path, cli: Callable[..., An
     assert "cat/new\\nline.png is empty" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["new\nline", "b\udcff", "tab\t"])
+def test_a_class_name_that_cannot_be_shown_is_refused(good: Path, name: str) -> None:
+    os.rename(good / "cat", os.path.join(good, name))
+    with pytest.raises(InputError, match=r"1 class names with control characters"):
+        load(good)
+
+
+def test_a_run_records_any_file_name(good: Path, cli: Callable[..., Any]) -> None:
+    for index, name in enumerate(ODD_NAMES):
+        save(good / "cat" / "x.png", noise(60 + index))
+        os.rename(good / "cat" / "x.png", os.path.join(good, "cat", name))
+    data = load(good)
+    write_split(good.parent, data)
+    assert changed_samples(good.parent, data) == []
+    os.rename(os.path.join(good, "cat", ODD_NAMES[3]), good / "cat" / "plain.png")
+    lines = changed_samples(good.parent, load(good))
+    assert {"cat/b\udcff.png is gone", "cat/plain.png is new"} <= set(lines)
+
+
 def test_a_picture_in_training_and_test_is_refused_with_both(tmp_path: Path) -> None:
     root = make_folders(tmp_path, {f"{s}/{c}": 2 for s in ("train", "test") for c in ("a", "b")})
     shutil.copy(root / "train" / "a" / "0.png", root / "test" / "a" / "copy.png")
@@ -231,8 +251,6 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(
 def test_a_killed_decoder_is_an_error_not_a_traceback(
     good: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cnnkit.errors import KilledError
-
     monkeypatch.setattr(reading, "ALONE", 2)
     monkeypatch.setattr(reading, "usable_cores", lambda: [0, 1])
     monkeypatch.setattr(reading, "module_command", lambda name: ["false"])
