@@ -63,12 +63,13 @@ def test_the_same_content_stays_on_one_side(folder: Path) -> None:
 def test_a_second_load_decodes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = load(folder)
     settle(folder)
-    load(folder)  # files as young as these are looked at again
+    load(folder)  # files as young as they were before are looked at again
 
     def refuse(*arguments: object) -> None:
         raise AssertionError("pictures are decoded again")
 
     monkeypatch.setattr(pixels, "read_pictures", refuse)
+    monkeypatch.setattr(pixels, "read_chunk", refuse)
     second = load(folder)
     assert (first.train.images == second.train.images).all()
     assert first.sha256 == second.sha256
@@ -90,6 +91,19 @@ def test_a_changed_file_is_decoded_again(folder: Path) -> None:
     assert first.sha256 != second.sha256
     images = np.concatenate([second.train.images, second.test.images])
     assert (images == np.asarray(noise(500)).transpose(2, 0, 1)).all(axis=(1, 2, 3)).any()
+
+
+def test_a_wrong_guess_of_what_all_are_like_is_corrected(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixels, "SAMPLE", 2)
+    for path in folder.rglob("*.png"):
+        if path.name != "7.png":
+            save(path, noise(int(path.stem), mode="L"))
+    data = load(folder)
+    assert data.train.images.shape[1:] == (3, 8, 8)
+    images = np.concatenate([data.train.images, data.test.images])
+    assert (images == np.asarray(noise(7)).transpose(2, 0, 1)).all(axis=(1, 2, 3)).any()
 
 
 def test_other_options_have_other_pixels(folder: Path) -> None:
