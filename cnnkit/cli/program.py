@@ -74,7 +74,7 @@ app.command()(embed.embed)
 app.command()(verify.verify)
 app.command()(bench.bench)
 app.command()(demo.demo)
-app.command()(data.data)
+app.add_typer(data.app, name="data")
 app.command()(doctor.doctor)
 
 

@@ -63,9 +63,9 @@ def to_colour(picture: Image.Image, mode: str) -> Image.Image:
     if "A" in picture.getbands() or "a" in picture.mode or "transparency" in picture.info:
         layer = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    if picture.mode not in ("1", "L"):
+    if picture.mode not in ("1", "L", "RGB"):
         picture = picture.convert("RGB")
-    return picture.convert(mode)
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _to_8_bits(picture: Image.Image) -> Image.Image:
@@ -97,6 +97,8 @@ def _crop(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
 def _pad(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
     inner = contained(picture.size, size)
     fitted = resample(picture, inner, _filter(resize), (0, 0, *picture.size))
+    if inner == size:
+        return fitted
     fill = (resize.fill,) * len(picture.getbands())
     result = Image.new(picture.mode, size, fill if len(fill) > 1 else resize.fill)
     result.paste(fitted, (round((size[0] - inner[0]) / 2), round((size[1] - inner[1]) / 2)))

@@ -32,7 +32,7 @@ from cnnkit.metrics import balanced_accuracy
 from cnnkit.runs.find import CONFIG_FILE, LAST_FILE, WEIGHTS_FILE
 from cnnkit.runs.manifest import MANIFEST_FILE, resume_command
 from cnnkit.runs.state import EXTRA_RECORD, RECORD, STATE_FILE, RunState
-from cnnkit.system.files import remove, write_text
+from cnnkit.system.files import remove, write_bytes, write_text
 from cnnkit.system.locks import held, remove_stale
 
 FINISHED, DIVERGED = "finished", "diverged"  # statuses of a run with nothing left to train
@@ -88,7 +88,29 @@ def write_split(folder: Path, data: Dataset) -> None:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("file_name", "label", "split", "sha256"))
         writer.writerows((path, name, split, digest) for split, name, path, digest in data.samples)
-        write_text(folder / SPLIT_FILE, text.getvalue())
+        # File names may be bytes that are not UTF-8.
+        write_bytes(folder / SPLIT_FILE, text.getvalue().encode(errors="surrogateescape"))
+
+
+def changed_samples(folder: Path, data: Dataset) -> list[str]:
+    """Return a line for each picture that is not the one of `write_split`, or not for the same."""
+    try:
+        text = (folder / SPLIT_FILE).read_bytes().decode(errors="surrogateescape")
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        before = {row["file_name"]: row for row in rows}
+    except (OSError, ValueError, KeyError, csv.Error):
+        return []  # no pictures, or nothing is known of them
+    now = {path: (split, name, digest) for split, name, path, digest in data.samples}
+    lines = [f"{path} is gone" for path in before if path not in now]
+    for path, (split, name, digest) in now.items():
+        row = before.get(path)
+        if row is None:
+            lines.append(f"{path} is new")
+        elif row.get("sha256") != digest:
+            lines.append(f"{path} has another content")
+        elif (row.get("split"), row.get("label")) != (split, name):
+            lines.append(f"{path} was {row.get('label')} for {row.get('split')}")
+    return lines
 
 
 def published_status(folder: Path) -> str | None:

@@ -10,6 +10,8 @@ from rich.console import Console
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.data.load import load_dataset
+from cnnkit.data.own.check.run import remark
+from cnnkit.data.registry import OWN
 from cnnkit.data.sampling import validation_split
 from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.graph import Graph
@@ -19,6 +21,7 @@ from cnnkit.runs.find import RUNS, WEIGHTS_FILE
 from cnnkit.runs.folder import (
     FINISHED,
     PICTURES,
+    changed_samples,
     check_free,
     claim_folder,
     is_published,
@@ -127,7 +130,10 @@ def train(
     require_packages(config.engine)
     if config.tensorboard:
         require_tensorboard()
-    data = data or load_data(config, console.quiet)
+    if data is None:
+        data = load_data(config, console.quiet)
+        if data.name == OWN and not console.quiet:
+            remark(data, console)
     config.check_watched(data)
     config = config.prepared(data)
     graph = config.graph(data)
@@ -221,7 +227,7 @@ def _resume(
     if config.tensorboard:
         require_tensorboard()
     data = data or load_data(config, console.quiet)
-    check_same_data(state, data)
+    check_same_data(folder, state, data)
     engine = make_engine(_engine_settings(config, state.graph, data, state.engine))
     run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
@@ -260,7 +266,7 @@ def _check_extensible(config: TrainConfig, epochs: int) -> None:
         )
 
 
-def check_same_data(state: RunState, data: Dataset) -> None:
+def check_same_data(folder: Path, state: RunState, data: Dataset) -> None:
     """Raise InputError unless the run was trained on this data."""
     known = state.dataset["sha256"]
     others = [name for name in known if data.sha256.get(name) != known[name]]
@@ -269,6 +275,7 @@ def check_same_data(state: RunState, data: Dataset) -> None:
             data.source,
             f"is not the data of this run: {', '.join(others)} has another SHA-256",
             "give the folder of the run's data with --data",
+            changed_samples(folder, data),
         )
 
 

@@ -129,7 +129,7 @@ def walk(root: Path) -> Iterator[str]:
                 for entry in entries:
                     if entry.name.startswith(".") or entry.name == "__MACOSX":
                         continue
-                    if entry.is_dir():
+                    if _is_folder(entry):
                         todo.append((f"{inner}{entry.name}/", above | {identity}))
                     else:
                         yield inner + entry.name
@@ -137,3 +137,10 @@ def walk(root: Path) -> Iterator[str]:
             raise StorageError(
                 folder, f"cannot be listed ({error.strerror or error})", "check its permissions"
             ) from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, for example: whoever reads it says so
+        return False

@@ -27,6 +27,7 @@ from cnnkit.graph.preprocessing import Preprocessing
 
 ORIENTATION = 0x0112  # the EXIF tag
 THINNEST = 50  # times longer than wide: nothing of it is left in a small square
+ONE_FRAME = ("JPEG", "MPO")  # MPO is a JPEG with a preview, or a second eye's view, behind it
 GRAY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -94,7 +95,8 @@ def read_picture(
             facts = _look(facts, picture)
             if facts.problem or record is None:
                 return facts, None
-            return facts, fit_picture(upright(picture), record)
+            seen = upright(picture) if facts.turned else picture
+            return facts, fit_picture(seen, record)
     except CnnkitError as error:
         return replace(facts, problem=error.reason), None
 
@@ -105,7 +107,7 @@ def _look(facts: Facts, picture: Image.Image) -> Facts:
     width, height = picture.size
     if turned and orientation >= 5:
         width, height = height, width
-    frames = getattr(picture, "n_frames", 1) if picture.format != "MPO" else 1
+    frames = 1 if picture.format in ONE_FRAME else getattr(picture, "n_frames", 1)
     problem = ""
     if frames > 1:
         problem = f"has {frames} frames (an animation, or pages)"

@@ -96,6 +96,13 @@ def number_classes(
                 "add a line for each, or remove the file: the order is then that of the names",
             )
         names = stated
+    if strange := [name for name in names if not name.isprintable()]:
+        raise InputError(
+            root,
+            f"has {len(strange):,} class names with control characters or bytes that are not UTF-8",
+            "rename them",
+            strange,
+        )
     if len(names) < 2:
         raise InputError(
             root,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from rich.console import Console
 from cnnkit.data.dataset import cache_folder
 from cnnkit.data.fitting import fit_picture
 from cnnkit.data.own.cache import PIXELS, Cache
-from cnnkit.data.own.decoder import Facts
+from cnnkit.data.own.decoder import Facts, read_chunk
 from cnnkit.data.own.listing import Listing
 from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.own.reading import read_pictures
@@ -25,6 +26,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph.preprocessing import Preprocessing, Resize
 from cnnkit.system.locks import temporary
 
+SAMPLE = 64  # pictures by which it is guessed how all are prepared
 SIDE, SMALL = 32, 64  # the usual input, and the largest that pictures get because they have it
 
 
@@ -41,23 +43,53 @@ def decode(
         record = choose_record(Counter({(height, width): 1}), channels in ([], [1]), options)
         return _fit_arrays(listing.pixels, record), facts, record
     cache = Cache(cache_folder("pictures"), listing.root)
-    paths = listing.paths
-    known, states = cache.facts(paths)
+    known, states = cache.facts(listing.paths)
     facts = [fact for fact in known if fact is not None]
-    if len(facts) < len(paths):
-        facts = read_pictures(listing.root, paths, None, None, console)
-        cache.folder.mkdir(parents=True, exist_ok=True)
-        cache.keep_facts(paths, states, facts)
-    usable = [fact for fact in facts if not fact.problem] or facts
-    sizes = Counter((fact.height, fact.width) for fact in usable)
-    record = choose_record(sizes, all(fact.gray for fact in usable), options)
+    if len(facts) < len(listing.paths):
+        facts = _look_and_decode(listing, options, cache, states, console)
+    record = _record_of(facts, options)
     place = cache.place(record, facts)
     kept = cache.read(place)
     if kept is None:
-        _decode_files(listing, record, cache, place, facts, console)
+        with _beside(cache) as folder:
+            decoded = _decode_files(listing, record, folder, console)
+            before = [fact.sha256 for fact in facts]
+            _check_unchanged(listing, before, [fact.sha256 for fact in decoded])
+            cache.keep(folder, place, decoded)
         kept = cache.read(place)
         assert kept is not None
     return kept[0], kept[1], record
+
+
+def _record_of(facts: Sequence[Facts], options: PictureOptions) -> Preprocessing:
+    usable = [fact for fact in facts if not fact.problem] or facts
+    sizes = Counter((fact.height, fact.width) for fact in usable)
+    return choose_record(sizes, all(fact.gray for fact in usable), options)
+
+
+def _look_and_decode(
+    listing: Listing,
+    options: PictureOptions,
+    cache: Cache,
+    states: Sequence[list[int]],
+    console: Console,
+) -> list[Facts]:
+    """Return the facts of all files, and keep them.
+
+    Each file is opened once: all are decoded as a few of them suggest, and that is kept if it
+    proves right for all.
+    """
+    paths = listing.paths
+    few = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), SAMPLE)).astype(int))
+    sample = read_chunk(listing.root, [paths[index] for index in few.tolist()])
+    guess = _record_of(sample, options)
+    with _beside(cache) as folder:
+        facts = _decode_files(listing, guess, folder, console)
+        _check_unchanged(listing, states, cache.facts(paths)[1])
+        cache.keep_facts(paths, states, facts)
+        if _record_of(facts, options) == guess:
+            cache.keep(folder, cache.place(guess, facts), facts)
+    return facts
 
 
 def choose_record(
@@ -87,38 +119,39 @@ def _fit_arrays(pixels: NDArray[np.uint8], record: Preprocessing) -> NDArray[np.
     return np.stack([fit_picture(Image.fromarray(image), record) for image in flat])
 
 
-def _decode_files(
-    listing: Listing,
-    record: Preprocessing,
-    cache: Cache,
-    place: Path,
-    facts: Sequence[Facts],
-    console: Console,
-) -> None:
-    """Decode all files into the cache.
+@contextmanager
+def _beside(cache: Cache) -> Iterator[Path]:
+    """Yield a temporary folder in the cache.
 
     Raises:
-        InputError: a file changed since `facts` were taken.
         StorageError: the cache cannot be written.
     """
     cache.folder.mkdir(parents=True, exist_ok=True)
-    with temporary(lambda: Path(tempfile.mkdtemp(prefix=".", dir=cache.folder))) as beside:
-        file = beside / PIXELS
-        shape = (len(facts), *record.size)
-        mapped = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
-        offset = mapped.offset
-        del mapped
-        decoded = read_pictures(listing.root, listing.paths, record, (file, offset), console)
-        changed = [
-            path
-            for path, before, now in zip(listing.paths, facts, decoded, strict=True)
-            if before.sha256 != now.sha256
-        ]
-        if changed:
-            raise InputError(
-                listing.root,
-                "changed while it was read",
-                "start again when nothing writes there any more",
-                changed,
-            )
-        cache.keep(beside, place, decoded)
+    with temporary(lambda: Path(tempfile.mkdtemp(prefix=".", dir=cache.folder))) as folder:
+        yield folder
+
+
+def _decode_files(
+    listing: Listing, record: Preprocessing, folder: Path, console: Console
+) -> list[Facts]:
+    """Decode all files into a folder of the cache, and return their facts."""
+    file = folder / PIXELS
+    shape = (len(listing.paths), *record.size)
+    mapped = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
+    offset = mapped.offset
+    del mapped
+    return read_pictures(listing.root, listing.paths, record, (file, offset), console)
+
+
+def _check_unchanged(listing: Listing, before: Sequence[object], now: Sequence[object]) -> None:
+    """Raise InputError if files changed while they were read."""
+    changed = [
+        path for path, old, new in zip(listing.paths, before, now, strict=True) if old != new
+    ]
+    if changed:
+        raise InputError(
+            listing.root,
+            "changed while it was read",
+            "start again when nothing writes there any more",
+            changed,
+        )

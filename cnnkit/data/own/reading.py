@@ -7,7 +7,7 @@ import queue
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,7 @@ def _process() -> Iterator[Any]:
     try:
         yield respond
     finally:
-        requests.close()  # upon which it ends
+        with suppress(BrokenPipeError):  # it has ended already
+            requests.close()  # upon which it ends
         child.wait()
         replies.close()

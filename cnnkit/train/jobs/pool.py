@@ -86,7 +86,7 @@ def run_jobs(
         if (folder / STATE_FILE).exists():
             state = read_state(folder)
             _check_same_config(folder, config, state)
-            check_same_data(state, data)
+            check_same_data(folder, state, data)
     runs = list(zip(folders, configs, strict=True))
     jobs = [
         Job(folder, config.resolved().to_json())
