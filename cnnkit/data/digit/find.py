@@ -2,7 +2,9 @@
 
 The paper behind dark ink is the morphological closing of the picture: the maximum of a square
 around each pixel, then the minimum. It follows shading and the edges of shadows, also where the
-digit touches the edge of the picture, and is wrong only where a stroke is wider than the square.
+digit touches the edge of the picture, and is wrong where a stroke is wider than the square, and
+beside the edge: so what it finds must have the outline of ink. A drawing in two levels needs none
+of it.
 """
 
 from __future__ import annotations

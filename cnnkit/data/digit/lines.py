@@ -66,7 +66,9 @@ def erase_lines(mask: Mask) -> Mask:
     uncrossed = mask & ~np.any([line.pixels for line in level], axis=0) if level else mask
     upright = [line.turned() for line in find_lines(uncrossed.T)]
     if not is_ruled(level + upright):
-        level, upright = ([line for line in lines if is_apart(line, mask)] for lines in (level, upright))
+        level, upright = (
+            [line for line in lines if is_apart(line, mask)] for lines in (level, upright)
+        )
     kept_level = chosen(without(mask, upright), level, mask.shape[1], 2)
     kept_upright = chosen(without(mask, level), upright, mask.shape[0], 0)
     if len(kept_upright) == 1 and main_box(without(mask, kept_level + kept_upright)) is None:
