@@ -1,7 +1,7 @@
 // Ruled lines, frames and the dark edges of scans: as in cnnkit/data/digit/lines.py.
 
 import { listPieces } from "./pieces.mjs";
-import { highest, highestOfRows, label, plane, quantile, round, transpose } from "./planes.mjs";
+import { boxOf, highest, highestOfRows, label, plane, quantile, round, transpose } from "./planes.mjs";
 
 const LONG = 0.5;
 const STEEPEST = 0.12;
@@ -29,6 +29,9 @@ export function eraseLines(mask) {
   if (!isRuled([...level, ...upright])) {
     [level, upright] = [level, upright].map((lines) => lines.filter((line) => isApart(line, mask)));
   }
+  const rest = without(mask, [...level, ...upright]);
+  [level, upright] = [level, upright].map((lines) => lines.filter((line) => !isBar(line, rest)));
+  if (isFrame(level, upright, rest)) return without(mask, [...level, ...upright]);
   const keptLevel = chosen(without(mask, upright), level, mask.width, 2);
   let keptUpright = chosen(without(mask, level), upright, mask.height, 0);
   if (keptUpright.length === 1 && !mainBox(without(mask, [...keptLevel, ...keptUpright]))) {
@@ -48,6 +51,26 @@ function isApart({ pixels }, mask) {
   const sum = (values) => values.reduce((total, on) => total + on, 0);
   const others = labels.map((number, i) => (own.has(number) && !near[i] ? 1 : 0));
   return sum(others) <= APART * sum(pixels.values);
+}
+
+function isFrame(level, upright, rest) {
+  const box = mainBox(rest);
+  if (level.length < 2 || upright.length < 2 || !box) return false;
+  const lines = plane(rest.height, rest.width, new Uint8Array(rest.values.length));
+  for (const { pixels } of [...level, ...upright]) pixels.values.forEach((on, i) => on && (lines.values[i] = 1));
+  const hull = boxOf(lines);
+  const around = hull[0] < box[0] && hull[1] > box[1] && hull[2] < box[2] && hull[3] > box[3];
+  const along = (found, first) => found.every(({ start, end }) => start <= box[first] && end >= box[first + 1]);
+  return around && along(level, 2) && along(upright, 0);
+}
+
+function isBar({ band, edge }, rest) {
+  if (!edge) return false;
+  const { labels, pieces } = listPieces(rest, rest.values);
+  if (!pieces.length) return false;
+  const { number } = pieces.reduce((most, piece) => (piece.mass > most.mass ? piece : most));
+  const near = highest(plane(rest.height, rest.width, Float64Array.from(band.values)), NEAR).values;
+  return labels.some((each, i) => each === number && near[i] > 0);
 }
 
 function chosen(mask, lines, side, first) {
@@ -247,5 +270,5 @@ function lineAlong(mask, runs, crossed, path, run) {
     const from = atEdge(([, first]) => first === 0) ? 0 : height - usual - 1;
     for (let i = from * width; i < (from + usual + 1) * width; i++) band.values[i] |= mask.values[i];
   }
-  return { pixels, band, start, end, whole: start <= NEARLY * width && end >= width - NEARLY * width };
+  return { pixels, band, start, end, whole: start <= NEARLY * width && end >= width - NEARLY * width, edge };
 }
