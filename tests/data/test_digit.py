@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 import cnnkit
 from cnnkit.data.dataset import Dataset
-from cnnkit.data.photo import prepare_digit
+from cnnkit.data.digit.strokes import crop, even_out, place
+from cnnkit.data.photo import prepare_digit, to_working_size
 from cnnkit.errors import InputError
 from cnnkit.runtimes.classifier import Classifier
 
@@ -96,6 +97,35 @@ def red_on_green(page: Grey) -> Image.Image:
     return Image.fromarray(np.uint8(np.rint(green + page[..., None] * (red - green))))
 
 
+Strokes = list[list[tuple[float, float]]]  # x, y as shares of the picture's side
+DRAWINGS: dict[str, Strokes] = {
+    "upright": [[(0.5, 0.15), (0.5, 0.85)]],
+    "off the middle": [[(0.3, 0.3), (0.3, 0.94)]],
+    "to the edge": [[(0.714, 0.5), (0.714, 1.0)]],
+    "slanted": [[(0.7, 0.2), (0.4, 0.8)]],
+    "a 1 with a flag": [[(0.42, 0.25), (0.55, 0.1), (0.55, 0.9)]],
+    "a 1 with a foot": [[(0.42, 0.25), (0.55, 0.1), (0.55, 0.85)], [(0.25, 0.85), (0.8, 0.85)]],
+    "a 7 with a bar": [[(0.2, 0.15), (0.8, 0.15), (0.4, 0.9)], [(0.2, 0.5), (0.8, 0.5)]],
+    "a 4 that is closed": [[(0.6, 0.95), (0.6, 0.1), (0.15, 0.65), (0.9, 0.65)]],
+    "a 4 of two strokes": [[(0.3, 0.2), (0.15, 0.6), (0.9, 0.6)], [(0.6, 0.1), (0.6, 0.95)]],
+}
+
+
+SHIFTS = [(0, 0), (0, 1), (1, 0), (0, -1), (-1, 0)]
+
+
+def drawn(strokes: Strokes, side: int, share: float) -> Grey:
+    """Strength of ink, 0 to 1, of strokes with round ends, `share` of the side wide."""
+    picture = Image.new("L", (side, side))
+    pen, radius = ImageDraw.Draw(picture), share * side / 2
+    for stroke in strokes:
+        points = [(x * side, y * side) for x, y in stroke]
+        pen.line(points, fill=255, width=round(share * side), joint="curve")
+        for x, y in points:
+            pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    return np.asarray(picture) / 255
+
+
 @pytest.fixture(scope="module")
 def model(weights_file: Path) -> Classifier:
     return cnnkit.load(weights_file)
@@ -138,6 +168,32 @@ def test_a_digit_is_found_in_any_light_and_colour(
     images, labels = mnist.test.images[:COUNT], mnist.test.labels[:COUNT]
     direct = float((model(images).label == labels).mean())
     assert share_right(mnist, model, tmp_path, draw) >= direct - 0.06
+
+
+@pytest.mark.parametrize("polarity", ["dark on light", "light on dark"])
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_straight_strokes_are_ink_and_no_ruled_lines(
+    tmp_path: Path, name: str, polarity: str
+) -> None:
+    for side, share in ((100, 0.05), (560, 0.0714)):
+        ink = drawn(DRAWINGS[name], side, share)
+        levels = 1 - ink if polarity == "dark on light" else ink
+        Image.fromarray(np.uint8(255 * levels)).save(tmp_path / "x.png", compress_level=1)
+        wanted = place(even_out(crop(to_working_size(255 * ink) / 255)), (28, 28))
+        found = prepare_digit(tmp_path / "x.png")
+        # The edges of strokes may move a centre of mass between two pixels.
+        moved = [np.roll(found.image[0].astype(int), by, (0, 1)) for by in SHIFTS]
+        assert min(np.abs(each - wanted).mean() for each in moved) < 6
+        assert not found.several
+
+
+def test_a_lone_stroke_is_found_in_a_photograph(tmp_path: Path, model: Classifier) -> None:
+    for number, (x, share) in enumerate(((0.5, 0.07), (0.35, 0.05), (0.7, 0.1))):
+        ink = drawn([[(x, 0.15), (x, 0.8)]], 200, share)
+        noise = np.random.default_rng(number).normal(0, 4, ink.shape)
+        levels = (235 - 190 * ink) * np.linspace(0.8, 1, 200) + noise
+        Image.fromarray(np.uint8(np.clip(levels, 0, 255))).save(tmp_path / "x.png")
+        assert model(prepare_digit(tmp_path / "x.png").image).label == 1
 
 
 def test_a_picture_of_8x8_pixels_is_enlarged_smoothly(

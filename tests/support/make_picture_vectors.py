@@ -21,6 +21,7 @@ from cnnkit.data.photo import PreparedDigit, prepare_digit
 
 VECTORS = Path(__file__).parents[2] / "export" / "onnx" / "web" / "vectors.json"
 SEVEN = [(0.2, 0.2), (0.8, 0.2), (0.45, 0.85)]  # x, y as shares of the picture
+ONE = [(0.5, 0.15), (0.5, 0.85)]
 FOUR = [(0.6, 0.9), (0.6, 0.1), (0.2, 0.6), (0.85, 0.6)]
 
 Grey = NDArray[np.uint8]
@@ -70,6 +71,9 @@ def pictures() -> dict[str, Grey]:
     return {
         "light on dark": drawn(SEVEN, 56, 56, 5),
         "dark on light": 255 - four,
+        "a stroke": drawn(ONE, 56, 56, 4),
+        "a stroke that ends at the edge": drawn([(0.7, 0.5), (0.7, 1)], 56, 56, 4),
+        "a stroke in a photograph": photographed(drawn(ONE, 64, 64, 5), 4, 1),
         "pale": 225 - four // 6,
         "photograph": photographed(four, 4, 0),
         "thin strokes": drawn(SEVEN, 90, 70, 1),

@@ -2,7 +2,9 @@
 
 The paper behind dark ink is the morphological closing of the picture: the maximum of a square
 around each pixel, then the minimum. It follows shading and the edges of shadows, also where the
-digit touches the edge of the picture, and is wrong only where a stroke is wider than the square.
+digit touches the edge of the picture, and is wrong where a stroke is wider than the square, and
+beside the edge: so what it finds must have the outline of ink. A drawing in two levels needs none
+of it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,11 @@ REACHES = (0.06, 0.12, 0.25, 0.5)  # of the longer side: half the window of the 
 MORE = 1.2  # ink that a wider window may add to a digit that is complete
 SMOOTHED = 1.06  # what the mean of nine pixels takes away from the noise
 BENDS = 16  # of the longer side: how near the pixels are that a pixel is compared with
-SHARP = 0.12  # of the ink's depth within five pixels
+SHARP = 0.12  # of the ink's depth within five pixels, somewhere
+CHANGE = 0.5  # of a pixel's own depth within five pixels, along the outline
+MOSTLY, SHARPEST = 0.6, 0.85  # of the outline
+BLURRED = 3.0  # of a score
+SLENDER = 3  # times as high as wide: a stroke
 STEP, HOLE = 0.15, 0.2  # of a score
 SMALLER = 0.75  # of a digit's box: the boxes of its holes
 LEVEL = 4.0  # grey levels: what differs less is one level
@@ -40,9 +46,12 @@ class Digit:
     Attributes:
         ink: its strength, 0 to 1, in its bounding box.
         box: that box.
-        score: how much it looks like a digit rather than paper between the ink: a digit covers
-            little of its box's outline and not most of its box, in few pieces of strong ink. The
-            factors were fitted on digits of both polarities in margins, frames and tight crops.
+        score: how much it looks like a digit rather than paper between the ink: a digit is few
+            pieces of strong ink with sharp edges. The factors were fitted on digits of both
+            polarities in margins, frames and tight crops.
+        solid: what counts against it: a digit covers little of its box's outline and not most of
+            its box.
+        bar: whether that may be since it is the stroke of a 1.
         several: whether there are two or more digits side by side.
         step: of REACHES, the window of the paper.
     """
@@ -50,22 +59,29 @@ class Digit:
     ink: Plane
     box: Box
     score: float
+    solid: float
+    bar: bool
     several: bool
     step: int = 0
 
     def likelihood(self, other: Digit) -> float:
         """Return how likely this is the ink, where `other` may be as well.
 
-        Ink is thinner than the paper between it, and holes in a digit are inside of it.
+        Ink is thinner than the paper between it, and holes in a digit are inside of it. A bar is a
+        hole of the other or the stroke of a 1.
         """
-        within = (
+        solid = 0.0 if self.bar and not other.surrounds(self) else self.solid
+        return self.score - solid - STEP * self.step + HOLE * self.surrounds(other)
+
+    def surrounds(self, other: Digit) -> bool:
+        """Return whether another's box is inside of this one's, and clearly smaller."""
+        return (
             self.box[0] < other.box[0]
             and self.box[1] > other.box[1]
             and self.box[2] < other.box[2]
             and self.box[3] > other.box[3]
             and other.ink.size < SMALLER * self.ink.size
         )
-        return self.score - STEP * self.step + HOLE * within
 
     def completed(self, wider: Digit) -> Digit | None:
         """Return this digit with the ink that a wider window has found in its place.
@@ -179,21 +195,30 @@ def digit_on(grey: Plane, paper: Plane) -> Digit | None:
         mask = seen & (ink > FAINTEST * full)
         digit = choose_pieces(erase_lines(mask), ink)
         if digit is not None:
-            found = measure(ink, darker, *digit)
-            return found if is_sharp(calm, digit[0], paper) else None
+            sharp = sharpness(calm, darker, digit[0], mask)
+            return measure(ink, darker, sharp, *digit) if sharp >= MOSTLY else None
         near = highest(mask.astype(np.float64), 2) > 0
         seen &= ~near  # what is left may be fainter than lines and edges
     return None
 
 
-def is_sharp(calm: Plane, mask: Mask, paper: Plane) -> bool:
-    """Return whether levels change within a few pixels as ink does, and shading does not."""
+def sharpness(calm: Plane, darker: Plane, digit: Mask, mask: Mask) -> float:
+    """Return on how much of a digit's outline levels change within a few pixels, as around ink.
+
+    They do not where a shadow ends, nor where the closing has only made paper of the light between
+    strokes, or of that between a stroke and the edge of the picture.
+    """
     change = highest(calm, 2) - lowest(calm, 2)
-    depth = float(np.quantile((paper - calm)[mask], 0.98))
-    return float(np.quantile(change[mask], 0.97)) >= SHARP * depth
+    depth = float(np.quantile(darker[digit], 0.98))
+    if float(np.quantile(change[digit], 0.97)) < SHARP * depth:
+        return 0.0
+    outline = digit & ~(lowest(mask.astype(np.float64), 1) > 0)
+    return float((change >= CHANGE * darker)[outline].mean()) if outline.any() else 1.0
 
 
-def measure(ink: Plane, darker: Plane, mask: Mask, pieces: int, several: bool) -> Digit | None:
+def measure(
+    ink: Plane, darker: Plane, sharp: float, mask: Mask, pieces: int, several: bool
+) -> Digit | None:
     """Return the ink in `mask` as a digit with its score; None if it is a filled box."""
     full = float(np.quantile(ink[mask], 0.98))
     top, bottom, left, right = box = box_of(mask)
@@ -206,10 +231,10 @@ def measure(ink: Plane, darker: Plane, mask: Mask, pieces: int, several: bool) -
         return None  # it is paper between lines
     score = (
         0.75 * math.log(max(1.0, float(np.quantile(darker[mask], 0.98))))
-        - max(0.0, covered - 0.35)
-        - max(0.0, filled - 0.6)
-        - max(0.0, filled - 0.75)
+        - BLURRED * max(0.0, SHARPEST - sharp)
         - 0.2 * min(pieces, 4)
         - 0.6 * max(0.0, stroke_width(strength) - 0.27)
     )
-    return Digit(strength, box, score, several)
+    solid = max(0.0, covered - 0.35) + max(0.0, filled - 0.6) + max(0.0, filled - 0.75)
+    bar = bottom - top >= SLENDER * (right - left) and (top > 0 or bottom < mask.shape[0])
+    return Digit(strength, box, score, solid, bar, several)

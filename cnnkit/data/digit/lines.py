@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.data.digit.pieces import list_pieces
-from cnnkit.data.digit.planes import Box, Mask, highest, highest_of_rows, label
+from cnnkit.data.digit.planes import Box, Mask, box_of, highest, highest_of_rows, label
 
 LONG = 0.5  # of the picture's side that a line runs along
 STEEPEST = 0.12  # rise of a line per pixel
@@ -42,6 +42,7 @@ class Line:
         band: along an edge of the picture, its ink with all that lies in it: it hides the digit.
         start, end: its first column and the one after its last.
         whole: whether it crosses the picture from edge to edge.
+        edge: whether it runs along an edge of the picture.
     """
 
     pixels: Mask
@@ -49,6 +50,7 @@ class Line:
     start: int
     end: int
     whole: bool
+    edge: bool
 
     def turned(self) -> Line:
         """Return the line of a transposed picture."""
@@ -69,6 +71,12 @@ def erase_lines(mask: Mask) -> Mask:
         level, upright = (
             [line for line in lines if is_apart(line, mask)] for lines in (level, upright)
         )
+    rest = without(mask, level + upright)
+    level, upright = (
+        [line for line in lines if not is_bar(line, rest)] for lines in (level, upright)
+    )
+    if is_frame(level, upright, rest):
+        return without(mask, level + upright)
     kept_level = chosen(without(mask, upright), level, mask.shape[1], 2)
     kept_upright = chosen(without(mask, level), upright, mask.shape[0], 0)
     if len(kept_upright) == 1 and main_box(without(mask, kept_level + kept_upright)) is None:
@@ -87,6 +95,27 @@ def is_apart(line: Line, mask: Mask) -> bool:
     near = highest(line.pixels.astype(float), NEAR) > 0
     others = np.isin(labels, labels[line.pixels]) & ~near
     return bool(others.sum() <= APART * line.pixels.sum())
+
+
+def is_frame(level: list[Line], upright: list[Line], rest: Mask) -> bool:
+    """Return whether lines lie all around the rest and along all of it, however close."""
+    box = main_box(rest)
+    if len(level) < 2 or len(upright) < 2 or box is None:
+        return False
+    hull = box_of(np.any([line.pixels for line in level + upright], axis=0))
+    around = hull[0] < box[0] and hull[1] > box[1] and hull[2] < box[2] and hull[3] > box[3]
+    along = all(line.start <= box[2] and line.end >= box[3] for line in level)
+    return around and along and all(x.start <= box[0] and x.end >= box[1] for x in upright)
+
+
+def is_bar(line: Line, rest: Mask) -> bool:
+    """Return whether a line along an edge is the bar of a digit: a stroke meets it."""
+    if not line.edge:
+        return False
+    labels, pieces = list_pieces(rest, rest.astype(float))
+    near = highest(line.band.astype(float), NEAR) > 0
+    largest = max(pieces, key=lambda piece: piece.mass, default=None)
+    return largest is not None and bool((near & (labels == largest.number)).any())
 
 
 def chosen(mask: Mask, lines: list[Line], side: int, first: int) -> list[Line]:
@@ -205,7 +234,7 @@ def _line(
         return None
     thick = last - first
     usual = int(np.quantile(thick, 0.25))
-    edge = (first == 0).mean() > 0.5 or (last == height).mean() > 0.5
+    edge = bool((first == 0).mean() > 0.5 or (last == height).mean() > 0.5)
     if usual > (FATTEST if edge else FAT) * height:
         return None
     pixels = np.zeros_like(mask)
@@ -217,7 +246,7 @@ def _line(
         rows = slice(0, usual + 1) if (first == 0).mean() > 0.5 else slice(height - usual - 1, None)
         band[rows] |= mask[rows]
     nearly = NEARLY * width
-    return Line(pixels, band, start, end, start <= nearly and end >= width - nearly)
+    return Line(pixels, band, start, end, start <= nearly and end >= width - nearly, edge)
 
 
 def _ink_along(

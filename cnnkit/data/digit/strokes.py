@@ -10,6 +10,7 @@ from cnnkit.data.digit.planes import Plane, average_areas, box_of, highest, lowe
 FIT = 20 / 28  # of the output's sides, for the ink
 THINNEST = 0.08  # of the ink's longer side
 THICKEST = 0.19  # of the same
+TIE = 1e-6  # pixels: a centre of mass between two pixels is the second's, however sums are rounded
 FINE = 64  # pixels of the longer side: below, a pixel is too much to take away
 
 
@@ -56,7 +57,7 @@ def place(ink: Plane, size: tuple[int, int]) -> NDArray[np.uint8]:
     for axis, (have, full) in enumerate(zip(small.shape, size, strict=True)):
         mass = small.sum(axis=1 - axis)
         centre = float((mass * (np.arange(have) + 0.5)).sum() / mass.sum())
-        corner.append(min(max(full // 2 - int(centre), 0), full - have))
+        corner.append(min(max(full // 2 - int(centre + TIE), 0), full - have))
     top, left = corner
     result[top : top + height, left : left + width] = np.rint(small)
     return result

@@ -13,25 +13,65 @@ const MORE = 1.2;
 const SMOOTHED = 1.06;
 const BENDS = 16;
 const SHARP = 0.12;
+const CHANGE = 0.5;
+const MOSTLY = 0.6;
+const SHARPEST = 0.85;
+const BLURRED = 3;
+const SLENDER = 3;
 const STEP = 0.15;
 const HOLE = 0.2;
 const SMALLER = 0.75;
+const LEVEL = 4;
+const BETWEEN = 0.15;
+const AROUND = 0.9;
 const DARKEST = 64;
 
 /** Returns the digit, {ink, box, several}, dark on light or light on dark; null if it is blank. */
 export function findDigit(grey) {
+  const levels = extremes(grey.values);
+  if (hasTwoLevels(grey, levels)) return drawnDigit(grey, levels);
   if (isSmooth(grey)) return null;
-  const dark = darkDigit(grey);
-  const light = darkDigit(plane(grey.height, grey.width, grey.values.map((value) => 255 - value)));
+  return likelier(darkDigit(grey), darkDigit(inverted(grey)));
+}
+
+function likelier(dark, light) {
   if (!dark || !light) return dark ?? light;
   return likelihood(dark, light) >= likelihood(light, dark) ? dark : light;
 }
 
+function extremes(values) {
+  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [255, 0]);
+}
+
+const inverted = ({ height, width, values }) => plane(height, width, values.map((value) => 255 - value));
+
+function hasTwoLevels({ values }, [low, high]) {
+  const between = values.reduce((sum, value) => sum + (value > low + LEVEL && value < high - LEVEL), 0);
+  return high - low > 2 * LEAST_CONTRAST && between / values.length <= BETWEEN;
+}
+
+// Returns the digit of a drawing: the paper is one level, that all around where there is one.
+function drawnDigit(grey, [low, high]) {
+  const { height, width, values } = grey;
+  const dark = digitOn(grey, new Float64Array(values.length).fill(high));
+  const light = digitOn(inverted(grey), new Float64Array(values.length).fill(255 - low));
+  const columns = Array.from({ length: height }, (_, y) => [values[y * width], values[(y + 1) * width - 1]]);
+  const border = [...values.subarray(0, width), ...values.subarray(values.length - width), ...columns.flat()];
+  const share = (test) => border.filter(test).length / border.length;
+  if (share((value) => value >= high - LEVEL) >= AROUND) return dark ?? light;
+  if (share((value) => value <= low + LEVEL) >= AROUND) return light ?? dark;
+  return likelier(dark, light);
+}
+
 function likelihood(one, other) {
+  const solid = one.bar && !surrounds(other, one) ? 0 : one.solid;
+  return one.score - solid - STEP * one.step + HOLE * (surrounds(one, other) ? 1 : 0);
+}
+
+function surrounds(one, other) {
   const [top, bottom, left, right] = one.box;
   const around = top < other.box[0] && bottom > other.box[1] && left < other.box[2] && right > other.box[3];
-  const within = around && other.ink.values.length < SMALLER * one.ink.values.length;
-  return one.score - STEP * one.step + HOLE * (within ? 1 : 0);
+  return around && other.ink.values.length < SMALLER * one.ink.values.length;
 }
 
 // Whether levels only drift across the picture: no pixel is off the middle of others.
@@ -55,18 +95,27 @@ function noiseFloor(grey, calm) {
   return Math.max(LEAST_CONTRAST, NOISE_FACTOR * 1.4826 * median(noise) * SMOOTHED);
 }
 
-function isSharp(calm, mask, paper) {
+// Returns on how much of a digit's outline levels change within a few pixels, as around ink.
+function sharpness(calm, darker, digit, mask) {
   const [high, low] = [highest(calm, 2).values, lowest(calm, 2).values];
-  const depth = quantile(paper.map((level, i) => level - calm.values[i]).filter((_, i) => mask.values[i]), 0.98);
-  const change = high.map((value, i) => value - low[i]).filter((_, i) => mask.values[i]);
-  return quantile(change, 0.97) >= SHARP * depth;
+  const change = high.map((value, i) => value - low[i]);
+  const on = (_, i) => digit.values[i];
+  if (quantile(change.filter(on), 0.97) < SHARP * quantile(darker.filter(on), 0.98)) return 0;
+  const inner = lowest(plane(mask.height, mask.width, Float64Array.from(mask.values)), 1).values;
+  let [outline, sharp] = [0, 0];
+  digit.values.forEach((of, i) => {
+    if (!of || inner[i] > 0) return;
+    outline += 1;
+    sharp += change[i] >= CHANGE * darker[i] ? 1 : 0;
+  });
+  return outline ? sharp / outline : 1;
 }
 
 function darkDigit(grey) {
   const side = Math.max(grey.height, grey.width);
   let found = null;
   for (const [step, share] of REACHES.entries()) {
-    const digit = digitOn(grey, Math.max(2, round(share * side)));
+    const digit = digitOn(grey, paperOf(grey, Math.max(2, round(share * side))));
     const complete = digit && found && completed(found, digit);
     if (complete) return complete;
     if (digit) found = { ...digit, step };
@@ -93,12 +142,16 @@ function completed(digit, wider) {
   return { ...digit, ink: cut(part, boxOf(part)) };
 }
 
-function digitOn(grey, reach) {
+// Returns the closing of a picture by squares of side 2 reach + 1.
+function paperOf(grey, reach) {
+  const [averaged, sharp] = [smooth(grey), grey].map((levels) => lowest(highest(levels, reach), reach).values);
+  return averaged.map((level, i) => Math.min(level, sharp[i]));
+}
+
+function digitOn(grey, paper) {
   const { height, width } = grey;
   const calm = smooth(grey);
   const floor = noiseFloor(grey, calm);
-  const [averaged, sharp] = [calm, grey].map((levels) => lowest(highest(levels, reach), reach).values);
-  const paper = averaged.map((level, i) => Math.min(level, sharp[i]));
   let darker = paper.map((level, i) => level - grey.values[i]);
   const blank = darker.filter((value) => value < floor);
   if (blank.length === darker.length) return null;
@@ -114,14 +167,17 @@ function digitOn(grey, reach) {
     const least = FAINTEST * quantile(values, 0.98);
     const mask = plane(height, width, seen.values.map((on, i) => (on && ink[i] > least ? 1 : 0)));
     const digit = choosePieces(eraseLines(mask), ink);
-    if (digit) return isSharp(calm, digit.mask, paper) ? measure(ink, darker, digit) : null;
+    if (digit) {
+      const sharp = sharpness(calm, darker, digit.mask, mask);
+      return sharp >= MOSTLY ? measure(ink, darker, sharp, digit) : null;
+    }
     const near = highest(plane(height, width, Float64Array.from(mask.values)), 2).values;
     near.forEach((on, i) => on && (seen.values[i] = 0));
   }
   return null;
 }
 
-function measure(ink, darker, { mask, count, several }) {
+function measure(ink, darker, sharp, { mask, count, several }) {
   const full = quantile(ink.filter((_, i) => mask.values[i]), 0.98);
   const [top, bottom, left, right] = boxOf(mask);
   const strength = plane(bottom - top, right - left);
@@ -140,10 +196,10 @@ function measure(ink, darker, { mask, count, several }) {
   if (covered > 0.85 && filled > 0.8 && 2 * shorter > longer) return null; // paper between lines
   const score =
     0.75 * Math.log(Math.max(1, quantile(darker.filter((_, i) => mask.values[i]), 0.98))) -
-    Math.max(0, covered - 0.35) -
-    Math.max(0, filled - 0.6) -
-    Math.max(0, filled - 0.75) -
+    BLURRED * Math.max(0, SHARPEST - sharp) -
     0.2 * Math.min(count, 4) -
     0.6 * Math.max(0, strokeWidth(strength) - 0.27);
-  return { ink: strength, box: [top, bottom, left, right], score, several };
+  const solid = Math.max(0, covered - 0.35) + Math.max(0, filled - 0.6) + Math.max(0, filled - 0.75);
+  const bar = bottom - top >= SLENDER * (right - left) && (top > 0 || bottom < mask.height);
+  return { ink: strength, box: [top, bottom, left, right], score, solid, bar, several, step: 0 };
 }

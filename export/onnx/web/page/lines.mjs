@@ -1,7 +1,7 @@
 // Ruled lines, frames and the dark edges of scans: as in cnnkit/data/digit/lines.py.
 
 import { listPieces } from "./pieces.mjs";
-import { highestOfRows, plane, quantile, round, transpose } from "./planes.mjs";
+import { boxOf, highest, highestOfRows, label, plane, quantile, round, transpose } from "./planes.mjs";
 
 const LONG = 0.5;
 const STEEPEST = 0.12;
@@ -13,19 +13,64 @@ const NEARLY = 0.02;
 const SEEN = 0.5;
 const MOST = 0.6;
 const LEAST = 0.02;
+const RULED = 3;
+const NEAR = 3;
+const APART = 0.05;
 const NARROW = 8;
 const PART = 0.1;
 
 /** Returns the mask without the lines that stick out of the rest at both of their ends. */
 export function eraseLines(mask) {
   if (Math.min(mask.height, mask.width) < NARROW) return mask;
-  const level = findLines(mask);
-  const upright = findLines(transpose(without(mask, level, "pixels"))).map((line) => {
+  let level = findLines(mask);
+  let upright = findLines(transpose(without(mask, level, "pixels"))).map((line) => {
     return { ...line, pixels: transpose(line.pixels), band: transpose(line.band) };
   });
+  if (!isRuled([...level, ...upright])) {
+    [level, upright] = [level, upright].map((lines) => lines.filter((line) => isApart(line, mask)));
+  }
+  const rest = without(mask, [...level, ...upright]);
+  [level, upright] = [level, upright].map((lines) => lines.filter((line) => !isBar(line, rest)));
+  if (isFrame(level, upright, rest)) return without(mask, [...level, ...upright]);
   const keptLevel = chosen(without(mask, upright), level, mask.width, 2);
-  const keptUpright = chosen(without(mask, level), upright, mask.height, 0);
+  let keptUpright = chosen(without(mask, level), upright, mask.height, 0);
+  if (keptUpright.length === 1 && !mainBox(without(mask, [...keptLevel, ...keptUpright]))) {
+    keptUpright = []; // it is a 1
+  }
   return without(mask, [...keptLevel, ...keptUpright]);
+}
+
+function isRuled(lines) {
+  return lines.length >= RULED || lines.some((line) => line.whole);
+}
+
+function isApart({ pixels }, mask) {
+  const { labels } = label(mask);
+  const own = new Set(labels.filter((_, i) => pixels.values[i]));
+  const near = highest(plane(mask.height, mask.width, Float64Array.from(pixels.values)), NEAR).values;
+  const sum = (values) => values.reduce((total, on) => total + on, 0);
+  const others = labels.map((number, i) => (own.has(number) && !near[i] ? 1 : 0));
+  return sum(others) <= APART * sum(pixels.values);
+}
+
+function isFrame(level, upright, rest) {
+  const box = mainBox(rest);
+  if (level.length < 2 || upright.length < 2 || !box) return false;
+  const lines = plane(rest.height, rest.width, new Uint8Array(rest.values.length));
+  for (const { pixels } of [...level, ...upright]) pixels.values.forEach((on, i) => on && (lines.values[i] = 1));
+  const hull = boxOf(lines);
+  const around = hull[0] < box[0] && hull[1] > box[1] && hull[2] < box[2] && hull[3] > box[3];
+  const along = (found, first) => found.every(({ start, end }) => start <= box[first] && end >= box[first + 1]);
+  return around && along(level, 2) && along(upright, 0);
+}
+
+function isBar({ band, edge }, rest) {
+  if (!edge) return false;
+  const { labels, pieces } = listPieces(rest, rest.values);
+  if (!pieces.length) return false;
+  const { number } = pieces.reduce((most, piece) => (piece.mass > most.mass ? piece : most));
+  const near = highest(plane(rest.height, rest.width, Float64Array.from(band.values)), NEAR).values;
+  return labels.some((each, i) => each === number && near[i] > 0);
 }
 
 function chosen(mask, lines, side, first) {
@@ -225,5 +270,5 @@ function lineAlong(mask, runs, crossed, path, run) {
     const from = atEdge(([, first]) => first === 0) ? 0 : height - usual - 1;
     for (let i = from * width; i < (from + usual + 1) * width; i++) band.values[i] |= mask.values[i];
   }
-  return { pixels, band, start, end, whole: start <= NEARLY * width && end >= width - NEARLY * width };
+  return { pixels, band, start, end, whole: start <= NEARLY * width && end >= width - NEARLY * width, edge };
 }

@@ -5,6 +5,7 @@ import { averageAreas, boxOf, cut, highest, lowest, pad, round } from "./planes.
 const FIT = 20 / 28;
 const THINNEST = 0.08;
 const THICKEST = 0.19;
+const TIE = 1e-6;
 const FINE = 64;
 
 export function strokeWidth({ height, width, values }) {
@@ -47,7 +48,7 @@ export function place(ink, height, width) {
     massX += value * ((i % small.width) + 0.5);
   });
   const corner = (full, have, centre) =>
-    Math.min(Math.max((full >> 1) - Math.floor(centre), 0), full - have);
+    Math.min(Math.max((full >> 1) - Math.floor(centre + TIE), 0), full - have);
   const top = corner(height, small.height, massY / mass);
   const left = corner(width, small.width, massX / mass);
   const result = new Uint8Array(height * width);
