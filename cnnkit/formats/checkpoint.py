@@ -17,7 +17,7 @@ from cnnkit.errors import InputError
 from cnnkit.formats.contract import check_metadata
 from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import LOGITS, OUTPUTS, build, match
+from cnnkit.graph.convnet import LOGITS, build, match, with_contract
 from cnnkit.graph.convnet_match import Convnet, image_size
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import learnt, statistics
@@ -113,6 +113,7 @@ def network_header(graph: Graph) -> dict[str, Any]:
     """Return what a header says of a network: its architecture, or a graph beyond the family."""
     convnet = _convnet(graph)
     if convnet is None:
+        graph = with_contract(graph, "uint8", "a weights file cannot hold")
         return {"graph": identity.to_json(graph)}
     return {"architecture": convnet.architecture.to_json()}
 
@@ -173,13 +174,14 @@ def read_network(
 
 
 def _check_outputs(path: Path, graph: Graph) -> None:
-    """Raise InputError unless a graph's shapes fit and it has the contract's outputs."""
+    """Raise InputError unless a graph's shapes fit and it keeps the contract."""
     try:
         types = infer_types(graph)
     except InputError as error:
         raise InputError(path, f"{error.subject}: {error.reason}", REMEDY) from error
-    if graph.outputs != OUTPUTS or len(types[LOGITS].shape) != 2:
-        raise InputError(path, f"has the outputs {', '.join(graph.outputs)}", REMEDY)
+    with_contract(graph, "uint8", "a weights file cannot hold")
+    if len(types[LOGITS].shape) != 2:
+        raise InputError(path, f"has logits of {types[LOGITS]}", REMEDY)
 
 
 def _check_parameters(

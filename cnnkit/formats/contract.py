@@ -156,7 +156,10 @@ def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
         InputError: they are damaged.
     """
     try:
-        return Golden.from_json(values, image_size(path, values), len(values["names"]))
+        classes = len(values["names"])
+        if "cnnkit.architecture" in values:
+            classes = architecture(path, values).classes
+        return Golden.from_json(values, image_size(path, values), classes)
     except ValueError as error:
         raise InputError(path, f"has {error}", "export it again") from error
 

@@ -86,26 +86,48 @@ def match(
     return Match(graph, source, problem, remedy).read()
 
 
-def with_contract(graph: Graph, input: str) -> Graph:
+def with_contract(graph: Graph, input: str, problem: str = "") -> Graph:
     """Return a graph with the contract's names of input and outputs.
 
     Args:
         graph: it is returned itself if it has them.
         input: as `build` has it.
+        problem: what is wrong with a node that is in the way.
 
     Raises:
         InputError: it has others, and a node that has no place in the family, of which another
             could be built.
     """
-    found = graph.inputs.get(INPUT)
-    if found and found.dtype == input and len(graph.inputs) == 1 and graph.outputs == OUTPUTS:
+    if _keeps_contract(graph, input):
         return graph
-    if found and found.dtype == "uint8" and input == "float32" and graph.outputs == OUTPUTS:
+    if input == "float32" and _keeps_contract(graph, "uint8"):
         pixels, rest = split_input(graph)
         if pixels.scales_bytes:
             return rest
-    problem = f"cannot be given {input} pixels and the contract's outputs"
+    problem = problem or f"cannot be given {input} pixels and the contract's outputs"
     return build(*match(graph, problem=problem), input)
+
+
+def _keeps_contract(graph: Graph, input: str) -> bool:
+    """Tell whether a graph has the contract's input, and heads that are computed from logits."""
+    images = graph.inputs.get(INPUT)
+    made = {name: node for node in graph.nodes for name in node.outputs}
+    heads = made.get(PROBABILITIES), made.get(LABEL)
+    return (
+        images is not None
+        and (images.dtype, len(graph.inputs), graph.outputs) == (input, 1, OUTPUTS)
+        and all(
+            node is not None
+            and (node.operator, node.inputs) == (operator, (LOGITS,))
+            and dict(node.attributes).items() >= attributes.items()
+            for node, operator, attributes in zip(
+                heads,
+                ("Softmax", "ArgMax"),
+                ({"axis": 1}, {"axis": 1, "keepdims": 0, "select_last_index": 0}),
+                strict=True,
+            )
+        )
+    )
 
 
 def _node(operator: str, inputs: list[str], output: str, **attributes: Any) -> Node:

@@ -13,14 +13,14 @@ from torch.nn import functional as F
 
 from cnnkit.errors import InputError, MissingError
 from cnnkit.graph.architecture import PIXEL_SCALE
-from cnnkit.graph.convnet import match
+from cnnkit.graph.convnet import match, with_contract
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import learnt
 from cnnkit.graph.weights import Weights
 from cnnkit.nn.graph_classifier import GraphClassifier
 from cnnkit.nn.network import Network
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, parameters
-from cnnkit.train.engines.base import EngineSettings, Pixels
+from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels
 
 INFERENCE_BATCH = 1000  # images per forward pass outside of training: bounds the memory
 
@@ -188,7 +188,7 @@ def open_network(graph: Graph) -> tuple[Network | GraphClassifier, Callable[[Ten
     try:
         return Network(match(graph).architecture), to_pixels
     except InputError:  # beyond the family; its graph scales the pixels itself
-        return GraphClassifier(graph), lambda images: images
+        return GraphClassifier(with_contract(graph, "uint8", PROBLEM)), lambda images: images
 
 
 def to_pixels(images: Tensor) -> Tensor:
