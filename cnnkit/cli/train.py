@@ -338,5 +338,6 @@ def show(result: TrainResult) -> None:
     if is_uneven(result.per_class):
         console.print(f"balanced accuracy {balanced_accuracy(result.per_class):.2%}")
     console.print(f"weights   {result.weights}", soft_wrap=True)
-    console.print(f"pictures  {folder / 'loss.png'}  {folder / 'confusion.png'}", soft_wrap=True)
+    drawn = "  ".join(str(path) for path in result.pictures if path.suffix == ".png")
+    console.print(f"pictures  {drawn}", soft_wrap=True)
     console.print(f"next      cnnkit export --format onnx {folder}", soft_wrap=True)
