@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,8 +25,9 @@ from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.own.reading import read_pictures
 from cnnkit.errors import InputError
 from cnnkit.graph.preprocessing import Preprocessing, Resize
-from cnnkit.system.locks import temporary
+from cnnkit.system.locks import remove_stale, temporary
 
+LEFTOVER = re.compile(r"\.[a-z0-9_]{8}")  # what a killed process left in the cache
 SAMPLE = 64  # pictures by which it is guessed how all are prepared
 SIDE, SMALL = 32, 64  # the usual input, and the largest that pictures get because they have it
 
@@ -127,6 +129,7 @@ def _beside(cache: Cache) -> Iterator[Path]:
         StorageError: the cache cannot be written.
     """
     cache.folder.mkdir(parents=True, exist_ok=True)
+    remove_stale(cache.folder, LEFTOVER)
     with temporary(lambda: Path(tempfile.mkdtemp(prefix=".", dir=cache.folder))) as folder:
         yield folder
 
