@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
 from cnnkit.data.classes import class_names
@@ -64,6 +63,8 @@ def cache_folder(name: str) -> Path:
     Raises:
         StorageError: this user has no home folder, and HOME names none.
     """
+    import platformdirs  # which nobody needs who only reads artefacts
+
     try:
         return platformdirs.user_cache_path("cnnkit") / name
     except RuntimeError as error:

@@ -12,6 +12,7 @@ from cnnkit.graph.convnet import LOGITS
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.identity import to_json
 from cnnkit.graph.learning import learnt, statistics
+from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runs.training_state import PARAMETERS, State, fresh_state
 
@@ -40,8 +41,7 @@ def initial_state(graph: Graph, weights: Path | None, console: Console) -> State
         raise InputError(
             OPTION,
             f"is {file} of another network than the one that is to be trained",
-            "train the same network with --network, --channels, --kernel and --pool, on images of "
-            "the same size",
+            f"train the same network{_options(known)}, on images of {_size(known)}",
         )
     classes = len(state[PARAMETERS + min(last)])
     same = known.classes == classes
@@ -57,6 +57,20 @@ def initial_state(graph: Graph, weights: Path | None, console: Console) -> State
             soft_wrap=True,
         )
     return {**state, **taken}
+
+
+def _size(network: Weights) -> str:
+    return "x".join(map(str, network.size))
+
+
+def _options(network: Weights) -> str:
+    """Return the options that describe a network of the family."""
+    try:
+        blocks = network.architecture.blocks
+    except InputError:
+        return ", which has a --network of its own"
+    channels = ",".join(str(block.channels) for block in blocks)
+    return f" with --channels {channels} --kernel {blocks[0].kernel} --pool {blocks[0].pool}"
 
 
 def _shapes(graph: Graph, but: set[str]) -> tuple[object, ...]:

@@ -11,7 +11,6 @@ from rich.console import Console
 from cnnkit.data.dataset import Dataset
 from cnnkit.data.load import load_dataset
 from cnnkit.data.own.check.run import remark
-from cnnkit.data.registry import OWN
 from cnnkit.data.sampling import validation_split
 from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.graph import Graph
@@ -132,7 +131,7 @@ def train(
         require_tensorboard()
     if data is None:
         data = load_data(config, console.quiet)
-        if data.name == OWN and not console.quiet:
+        if data.samples and not console.quiet:
             remark(data, console)
     config.check_watched(data)
     config = config.prepared(data)

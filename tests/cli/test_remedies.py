@@ -19,8 +19,9 @@ from PIL import Image
 from support.in_process import in_process
 from support.small_onnx import node, save
 
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
 from cnnkit.data.idx import write_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import FILES
 from cnnkit.formats.c.source import write_c
 from cnnkit.formats.checkpoint import read_weights, write_weights
@@ -75,10 +76,10 @@ TRAIN -o notes
     choose another --output
     TRAIN -o k
 train --data nowhere -o l
-    name a folder with the four IDX files
+    or four IDX files
     TRAIN -o l
 train --data notes -o m
-    name a folder with train-images
+    or four IDX files
     TRAIN -o m
 train --resume run --lr 1
     leave out all but --epochs and --data
@@ -155,9 +156,6 @@ eval few.onnx --data data
 predict run notes/mine.txt
     save it as PNG
     predict run digit.png
-predict run blank.png
-    draw it darker
-    predict run digit.png
 export run --data data -o out
     name a file in it, such as out/net.onnx
     export run -o out/net.onnx
@@ -224,7 +222,6 @@ def scene(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Path:
         ):
             write_idx(folder / name / file, np.ascontiguousarray(array))
     Image.fromarray(images[0]).save(folder / "digit.png")
-    Image.new("L", (28, 28), 255).save(folder / "blank.png")
     (folder / "notes").mkdir()
     (folder / "out").mkdir()
     (folder / "notes" / "mine.txt").write_text("mine")

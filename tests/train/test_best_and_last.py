@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from cnnkit.data.dataset import load_dataset
 from cnnkit.data.idx import write_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import FILES
 from cnnkit.errors import InputError
 from cnnkit.evaluation.accuracy import evaluate

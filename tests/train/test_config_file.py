@@ -56,7 +56,7 @@ def test_options_are_named_as_on_the_command_line(tmp_path: Path) -> None:
     [
         ("epoch = 3", "has no option 'epoch'. Did you mean epochs?"),
         ("bach_size = 3", "has no option 'bach-size'. Did you mean batch-size?"),
-        ("zzz = 3", "has no option 'zzz'. Use one of dataset, data, channels"),
+        ("zzz = 3", "has no option 'zzz'. Use one of dataset, data, "),
         ("lr = 1\nlearning-rate = 2", "gives learning-rate twice"),
         ("epochs = 1.5", "epochs is 1.5. Make it a whole number."),
         ("epochs = true", "epochs is True. Make it a whole number."),

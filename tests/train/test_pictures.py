@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnkit.data.dataset import Split, load_dataset
+from cnnkit.data.dataset import Split
+from cnnkit.data.load import load_dataset
 from cnnkit.runs.state import read_state
 from cnnkit.runtimes.loader import load
 from cnnkit.train import pictures

@@ -124,8 +124,8 @@ def has_two_levels(grey: Plane) -> bool:
 
 def drawn_digit(grey: Plane) -> Digit | None:
     """Return the digit of a drawing: the paper is one level, that all around where there is one."""
-    dark = digit_on(grey, np.full_like(grey, grey.max()))
-    light = digit_on(255 - grey, np.full_like(grey, 255 - grey.min()))
+    dark = digit_on(grey, np.full_like(grey, grey.max()), known=True)
+    light = digit_on(255 - grey, np.full_like(grey, 255 - grey.min()), known=True)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     if (border >= grey.max() - LEVEL).mean() >= AROUND:
         return dark or light
@@ -176,8 +176,8 @@ def paper_of(grey: Plane, reach: int) -> Plane:
     return np.asarray(np.minimum(*papers))
 
 
-def digit_on(grey: Plane, paper: Plane) -> Digit | None:
-    """Return the digit in dark ink on `paper`."""
+def digit_on(grey: Plane, paper: Plane, known: bool = False) -> Digit | None:
+    """Return the digit in dark ink on `paper`, which is `known` or else only estimated."""
     calm = smooth(grey)
     darker = paper - grey
     floor = noise_floor(grey, calm)
@@ -195,7 +195,7 @@ def digit_on(grey: Plane, paper: Plane) -> Digit | None:
         mask = seen & (ink > FAINTEST * full)
         digit = choose_pieces(erase_lines(mask), ink)
         if digit is not None:
-            sharp = sharpness(calm, darker, digit[0], mask)
+            sharp = 1.0 if known else sharpness(calm, darker, digit[0], mask)
             return measure(ink, darker, sharp, *digit) if sharp >= MOSTLY else None
         near = highest(mask.astype(np.float64), 2) > 0
         seen &= ~near  # what is left may be fainter than lines and edges

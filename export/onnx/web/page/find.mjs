@@ -53,8 +53,8 @@ function hasTwoLevels({ values }, [low, high]) {
 // Returns the digit of a drawing: the paper is one level, that all around where there is one.
 function drawnDigit(grey, [low, high]) {
   const { height, width, values } = grey;
-  const dark = digitOn(grey, new Float64Array(values.length).fill(high));
-  const light = digitOn(inverted(grey), new Float64Array(values.length).fill(255 - low));
+  const dark = digitOn(grey, new Float64Array(values.length).fill(high), true);
+  const light = digitOn(inverted(grey), new Float64Array(values.length).fill(255 - low), true);
   const columns = Array.from({ length: height }, (_, y) => [values[y * width], values[(y + 1) * width - 1]]);
   const border = [...values.subarray(0, width), ...values.subarray(values.length - width), ...columns.flat()];
   const share = (test) => border.filter(test).length / border.length;
@@ -148,7 +148,8 @@ function paperOf(grey, reach) {
   return averaged.map((level, i) => Math.min(level, sharp[i]));
 }
 
-function digitOn(grey, paper) {
+// Finds the digit in dark ink on paper, which is known, or else only estimated.
+function digitOn(grey, paper, known = false) {
   const { height, width } = grey;
   const calm = smooth(grey);
   const floor = noiseFloor(grey, calm);
@@ -168,7 +169,7 @@ function digitOn(grey, paper) {
     const mask = plane(height, width, seen.values.map((on, i) => (on && ink[i] > least ? 1 : 0)));
     const digit = choosePieces(eraseLines(mask), ink);
     if (digit) {
-      const sharp = sharpness(calm, darker, digit.mask, mask);
+      const sharp = known ? 1 : sharpness(calm, darker, digit.mask, mask);
       return sharp >= MOSTLY ? measure(ink, darker, sharp, digit) : null;
     }
     const near = highest(plane(height, width, Float64Array.from(mask.values)), 2).values;

@@ -25,7 +25,7 @@ export async function open() {
     names: about.names,
     size: [height, width],
     preprocessing,
-    recipe: preprocessing.colours === "white digit on black" ? "mnist" : null,
+    recipe: about["cnnkit.preprocessing"]?.colours === "white digit on black" ? "mnist" : null,
     predict: async (pixels) => (await run(pixels)).probabilities.data,
 
     // Runs the golden images and compares the outputs with those in the metadata.
