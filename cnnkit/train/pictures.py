@@ -46,19 +46,21 @@ def worst_mistakes(
 
 
 def draw_augmented(policy: Mapping[str, Any], split: Split, seed: int, path: Path) -> None:
-    """Draw the first images, each beside changed copies of it.
+    """Draw the first image of each class, and others, each beside changed copies of it.
 
     Raises:
         StorageError: the picture cannot be written.
     """
     from PIL import Image
 
-    rows = min(EXAMPLES, len(split.images))
-    order = np.repeat(np.arange(rows), VARIANTS)
+    first = np.sort(np.unique(split.labels, return_index=True)[1])
+    others = np.setdiff1d(np.arange(min(EXAMPLES, len(split.images))), first)
+    chosen = np.concatenate([first, others])[:EXAMPLES]
+    rows, order = len(chosen), np.repeat(chosen, VARIANTS)
     pixels = epoch_images(policy, split, order, seed, 1)
     assert pixels, "there is an operation"
     changed = pixels(slice(0, len(order))).reshape(rows, VARIANTS, *split.images.shape[1:])
-    shown = np.concatenate([split.images[:rows, None], changed], axis=1)
+    shown = np.concatenate([split.images[chosen, None], changed], axis=1)
     factor = -(-SMALLEST // min(split.images.shape[2:]))
     grid = mosaic([_colours(image) for image in shown.reshape(-1, *shown.shape[2:])], VARIANTS + 1)
     picture = Image.fromarray(grid)

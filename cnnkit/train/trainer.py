@@ -26,7 +26,6 @@ from cnnkit.runs.folder import (
     is_published,
     published_status,
     sole_training,
-    write_split,
 )
 from cnnkit.runs.state import RunState, read_state, write_state
 from cnnkit.runs.training_state import State, parameters
@@ -152,7 +151,6 @@ def train(
         check_free(folder)  # again: another training may have been quicker
         try:
             write_state(folder, state)
-            write_split(folder, data)
         except StorageError:
             folder.rmdir()  # as if it had never begun
             raise

@@ -95,7 +95,7 @@ def read_picture(
             facts = _look(facts, picture)
             if facts.problem or record is None:
                 return facts, None
-            seen = upright(picture) if facts.turned else picture
+            seen = ImageOps.exif_transpose(picture) if facts.turned else picture
             return facts, fit_picture(seen, record)
     except CnnkitError as error:
         return replace(facts, problem=error.reason), None
@@ -115,14 +115,6 @@ def _look(facts: Facts, picture: Image.Image) -> Facts:
         problem = f"is {width}x{height} pixels, of which nothing would be left"
     mode = picture.mode
     return Facts(facts.sha256, width, height, mode in GRAY_MODES, mode, turned, problem)
-
-
-def upright(picture: Image.Image) -> Image.Image:
-    """Return a picture turned as its camera noted."""
-    if picture.getexif().get(ORIENTATION, 1) == 1:
-        return picture
-    turned = ImageOps.exif_transpose(picture)
-    return picture if turned is None else turned
 
 
 def answer(request: dict[str, Any]) -> list[list[Any]]:

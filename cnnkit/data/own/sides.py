@@ -68,23 +68,25 @@ def choose_sides(
     """
     stated = np.array([name or TRAIN for name in listing.splits], f"<U{len(VALIDATION)}")
     units = make_units(contents, listing.groups)
-    if options.classes is not None and not (stated == TEST).any():
-        stated[:] = TEST
+
+    def draw(side: str, share: float, stream: int) -> None:
+        free = np.flatnonzero(stated == TRAIN)
+        seed = [options.seed, 0, stream]
+        stated[free[hold_out(units[free], listing.labels[free], share, seed)]] = side
+
     if not (stated == TEST).any():
-        free = stated == TRAIN
-        stated[np.flatnonzero(free)[_held(units, listing, free, options, TEST_SEED)]] = TEST
-    if (stated == VALIDATION).any():
-        if options.val_split:
-            raise InputError(
-                f"--val-split {options.val_split:g}",
-                f"is not needed: {listing.root} has validation pictures of its own",
-                "leave it out",
-            )
-    elif options.val_split:
-        free = stated == TRAIN
-        stated[np.flatnonzero(free)[_held(units, listing, free, options, VALIDATION_SEED)]] = (
-            VALIDATION
+        if options.classes is not None:
+            stated[:] = TEST
+        else:
+            draw(TEST, options.test_split, TEST_SEED)
+    if options.val_split and (stated == VALIDATION).any():
+        raise InputError(
+            f"--val-split {options.val_split:g}",
+            f"is not needed: {listing.root} has validation pictures of its own",
+            "leave it out",
         )
+    if options.val_split:
+        draw(VALIDATION, options.val_split, VALIDATION_SEED)
     elsewhere = set(units[stated != TRAIN])
     double = np.array([s == TRAIN and u in elsewhere for s, u in zip(stated, units, strict=True)])
     if double.any():
@@ -103,17 +105,6 @@ def choose_sides(
         )
     keep = np.flatnonzero(~double)
     return stated[keep], kept[keep], _choose(listing, keep)
-
-
-def _held(
-    units: NDArray[np.int64],
-    listing: Listing,
-    free: NDArray[np.bool_],
-    options: PictureOptions,
-    stream: int,
-) -> NDArray[np.bool_]:
-    share = options.test_split if stream == TEST_SEED else options.val_split
-    return hold_out(units[free], listing.labels[free], share, [options.seed, 0, stream])
 
 
 def _pairs(

@@ -5,12 +5,15 @@ A unit is what must stay on one side: the pictures of a group, or pictures with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 def make_units(contents: Sequence[str], groups: Sequence[str] | None) -> NDArray[np.int64]:
@@ -21,19 +24,31 @@ def make_units(contents: Sequence[str], groups: Sequence[str] | None) -> NDArray
         groups: of each picture; an empty one is a group of its own. Pictures with the same content
             join their groups.
     """
-    parent: dict[str, str] = {}
+    pairs = [(f"content {content}", f"content {content}") for content in contents]
+    if groups:
+        pairs += [
+            (content, f"group {group}")
+            for (content, _), group in zip(pairs, groups, strict=True)
+            if group
+        ]
+    roots = connected(pairs)
+    members = [roots[content] for content, _ in pairs[: len(contents)]]
+    return np.unique(members, return_inverse=True)[1].astype(np.int64)
 
-    def find(key: str) -> str:
+
+def connected(pairs: Iterable[tuple[Key, Key]]) -> dict[Key, Key]:
+    """Return a representative of each key: the same one for all that pairs connect."""
+    parent: dict[Key, Key] = {}
+
+    def find(key: Key) -> Key:
         while parent.setdefault(key, key) != key:
             parent[key] = parent[parent[key]]
             key = parent[key]
         return key
 
-    for index, content in enumerate(contents):
-        if groups and groups[index]:
-            parent[find(f"content {content}")] = find(f"group {groups[index]}")
-    roots = [find(f"content {content}") for content in contents]
-    return np.unique(roots, return_inverse=True)[1].astype(np.int64)
+    for one, other in pairs:
+        parent[find(one)] = find(other)
+    return {key: find(key) for key in list(parent)}
 
 
 def hold_out(

@@ -17,7 +17,7 @@ from support.pictures import make_folders, noise, save
 from cnnkit.data.checking import check_data
 from cnnkit.data.idx import write_idx
 from cnnkit.data.own.check import similar
-from cnnkit.data.own.check.findings import Finding
+from cnnkit.data.own.check.finding import Finding
 from cnnkit.data.own.check.sheet import draw_sheet
 from cnnkit.data.registry import FILES
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,19 +61,12 @@ class Collection:
 
     @classmethod
     def of(cls, data: Dataset) -> Collection:
-        """Return the pictures of a loaded data set, split by split."""
+        """Return a person's own pictures that are loaded already, split by split."""
         sides = {TRAIN: data.train, VALIDATION: data.validation, TEST: data.test}
         found = {name: side for name, side in sides.items() if side is not None}
-        paths, facts = [], []
-        for name, side in found.items():
-            mine = [sample for sample in data.samples if sample[0] == name]
-            if len(mine) == len(side.labels):
-                paths += [sample[2] for sample in mine]
-                facts += [Facts(sample[3]) for sample in mine]
-            else:  # IDX files
-                paths += [f"{name}[{index}]" for index in range(len(side.labels))]
-                facts += [Facts()] * len(side.labels)
+        samples = [sample for name in found for sample in data.samples if sample[0] == name]
         labels = np.concatenate([side.labels for side in found.values()])
-        splits = [name for name, side in found.items() for _ in side.labels]
-        listing = Listing("", data.source, data.names, labels, splits, paths)  # type: ignore[arg-type]
+        splits, _, paths, digests = zip(*samples, strict=True)
+        listing = Listing("", Path(data.source), data.names, labels, splits, paths)
+        facts = [Facts(digest) for digest in digests]
         return cls(listing, facts, [side.images for side in found.values()], data.preprocessing)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.data.own.check.alike import (
+    ACROSS,
+    CONTRADICTORY,
+    NEAR,
+    NEAR_ACROSS,
+    NEAR_LABELS,
+    TWICE,
+)
 from cnnkit.data.own.check.collection import Collection
+from cnnkit.data.own.check.finding import Finding, counted
 from cnnkit.data.own.check.similar import Similar, compare
 from cnnkit.data.own.listing import TEST, TRAIN, VALIDATION
 
@@ -19,49 +26,11 @@ UNEQUAL = 10  # times as many pictures of one class as of another
 LARGER, LONGER = 16, 2  # times the area of another; times longer than most
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One kind of finding.
-
-    Attributes:
-        kind: its name in JSON.
-        title: what was found, with its number.
-        spoils: whether a training would be refused, or its accuracy wrong.
-        remedy: what to do.
-        groups: pictures, those together that belong together.
-        lines: a line of text about each group, or about what has no pictures.
-    """
-
-    kind: str
-    title: str
-    spoils: bool
-    remedy: str
-    groups: list[list[int]]
-    lines: list[str]
-
-    def to_json(self, paths: Sequence[str]) -> dict[str, Any]:
-        """Return the finding as JSON values."""
-        return {
-            "kind": self.kind,
-            "title": self.title,
-            "spoils": self.spoils,
-            "remedy": self.remedy,
-            "files": [[paths[index] for index in group] for group in self.groups],
-            "lines": self.lines,
-        }
-
-
 def find_all(pictures: Collection) -> list[Finding]:
     """Return all findings, those that spoil a training first."""
     similar = compare(pictures)
     found = [finding for check in CHECKS if (finding := check(pictures, similar)) is not None]
     return sorted(found, key=lambda finding: not finding.spoils)
-
-
-def counted(number: int, noun: str, verbs: tuple[str, str] = ("is", "are")) -> str:
-    """Return "1 picture is" or "2 pictures are"."""
-    plural = f"{noun}es" if noun[-1] == "s" else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural} {verbs[number != 1]}".rstrip()
 
 
 def _unreadable(pictures: Collection, similar: Similar) -> Finding | None:
@@ -77,95 +46,6 @@ def _unreadable(pictures: Collection, similar: Similar) -> Finding | None:
         [[index] for index in bad],
         lines,
     )
-
-
-def _described(pictures: Collection, group: Sequence[int], between: str) -> str:
-    """Return "a.jpg (train, cat) = b.jpg (test, dog)"."""
-    listing = pictures.listing
-    texts = []
-    for index in group[:6]:
-        about = [
-            name for name in (listing.splits[index], listing.names[listing.labels[index]]) if name
-        ]
-        texts.append(f"{listing.paths[index]} ({', '.join(about)})")
-    return between.join(texts) + (f" and {len(group) - 6:,} more" if len(group) > 6 else "")
-
-
-def _sides(pictures: Collection, group: Sequence[int]) -> set[str]:
-    return {pictures.listing.splits[index] for index in group if pictures.listing.splits[index]}
-
-
-def _labels(pictures: Collection, group: Sequence[int]) -> set[int]:
-    return set(pictures.listing.labels[group].tolist())
-
-
-def _grouped(
-    pictures: Collection, groups: list[list[int]], kind: str, text: str, spoils: bool, remedy: str
-) -> Finding | None:
-    if not groups:
-        return None
-    title = f"{counted(sum(map(len, groups)), 'picture')} {text}"
-    between = " ≈ " if kind.startswith("near") else " = "
-    lines = [_described(pictures, group, between) for group in groups]
-    return Finding(kind, title, spoils, remedy, groups, lines)
-
-
-def _contradictory(pictures: Collection, similar: Similar) -> Finding | None:
-    groups = [group for group in similar.same if len(_labels(pictures, group)) > 1]
-    return _grouped(
-        pictures, groups, "contradictory", "the same but in different classes", True,
-        "keep each in its right class only",
-    )  # fmt: skip
-
-
-def _across(pictures: Collection, similar: Similar) -> Finding | None:
-    groups = [group for group in similar.same if len(_sides(pictures, group)) > 1]
-    return _grouped(
-        pictures, groups, "across_splits", "the same in different splits", True,
-        "remove one of each, or else accuracy is measured on what was learned; `cnnkit train --bad "
-        "skip` leaves out those for training whose files are the same",
-    )  # fmt: skip
-
-
-def _twice(pictures: Collection, similar: Similar) -> Finding | None:
-    groups = [
-        group
-        for group in similar.same
-        if len(_sides(pictures, group)) < 2 and len(_labels(pictures, group)) < 2
-    ]
-    return _grouped(
-        pictures, groups, "duplicates", "there more than once", False,
-        "remove all but one, unless they are meant to count more",
-    )  # fmt: skip
-
-
-def _near_across(pictures: Collection, similar: Similar) -> Finding | None:
-    groups = [group for group in similar.near if len(_sides(pictures, group)) > 1]
-    return _grouped(
-        pictures, groups, "near_across_splits", "nearly the same in different splits", False,
-        "look at them: pictures of one moment belong in one split",
-    )  # fmt: skip
-
-
-def _near_labels(pictures: Collection, similar: Similar) -> Finding | None:
-    groups = [group for group in similar.near if len(_labels(pictures, group)) > 1]
-    return _grouped(
-        pictures, groups, "near_contradictory", "nearly the same but in different classes", False,
-        "look at them: one of each may have the wrong class",
-    )  # fmt: skip
-
-
-def _near(pictures: Collection, similar: Similar) -> Finding | None:
-    groups = [
-        group
-        for group in similar.near
-        if len(_sides(pictures, group)) < 2 and len(_labels(pictures, group)) < 2
-    ]
-    return _grouped(
-        pictures, groups, "near_duplicates", "nearly the same", False,
-        "give pictures of one moment a common group in metadata.csv, and a split keeps them "
-        "together",
-    )  # fmt: skip
 
 
 def _missing(pictures: Collection, similar: Similar) -> Finding | None:
@@ -289,6 +169,6 @@ def class_counts(pictures: Collection) -> dict[str, NDArray[np.int64]]:
 
 
 CHECKS: tuple[Callable[[Collection, Similar], Finding | None], ...] = (
-    _unreadable, _contradictory, _across, _missing, _near_across, _near_labels, _twice, _near,
+    _unreadable, CONTRADICTORY, ACROSS, _missing, NEAR_ACROSS, NEAR_LABELS, TWICE, NEAR,
     _unequal, _blank, _turned, _gray, _sizes, _ignored,
 )  # fmt: skip

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from cnnkit.data.dataset import Dataset, read_folder
 from cnnkit.data.own.check.collection import Collection
-from cnnkit.data.own.check.findings import Finding, class_counts, find_all
+from cnnkit.data.own.check.finding import Finding
+from cnnkit.data.own.check.findings import class_counts, find_all
 from cnnkit.data.own.decoder import Facts
 from cnnkit.data.own.listing import TEST, TRAIN, Listing
 from cnnkit.data.own.options import PictureOptions

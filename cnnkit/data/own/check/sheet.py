@@ -9,12 +9,12 @@ from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from cnnkit.data.fitting import to_colour
-from cnnkit.data.own.check.findings import Finding, class_counts
+from cnnkit.data.own.check.finding import Finding
+from cnnkit.data.own.check.findings import class_counts
 from cnnkit.data.own.check.run import Report
-from cnnkit.data.own.decoder import upright
 from cnnkit.data.pictures import open_picture
 from cnnkit.errors import CnnkitError
 from cnnkit.system.terminal import visible
@@ -146,7 +146,7 @@ def _original(report: Report, index: int) -> str | None:
     try:
         with open_picture(path, path.read_bytes()) as picture:
             picture.draft("RGB", (2 * THUMBNAIL, 2 * THUMBNAIL))
-            small = to_colour(upright(picture), "RGB")
+            small = to_colour(ImageOps.exif_transpose(picture), "RGB")
             small.thumbnail((THUMBNAIL, THUMBNAIL))
     except (CnnkitError, OSError):  # it is gone since
         return None

@@ -8,7 +8,6 @@ and neighbours compared, so that not every picture meets every other. Pixels the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.fitting import contained
 from cnnkit.data.own.check.collection import CHUNK, Collection
-from cnnkit.data.own.splitting import make_units
+from cnnkit.data.own.splitting import connected, make_units
 
 CELLS = 8
 BITS = 2 * CELLS * CELLS
@@ -74,9 +73,7 @@ def compare(pictures: Collection) -> Similar:
     pairs = _likely(small[alone], neighbours(hashes[alone]))
     pairs = _confirmed(pictures, alone, pairs)
     blank &= usable
-    return Similar(
-        _groups(units, np.flatnonzero(usable)), _joined(alone[pairs].tolist()), blank, gray
-    )
+    return Similar(_groups(units, np.flatnonzero(usable)), _joined(alone[pairs]), blank, gray)
 
 
 def _blank(pictures: Collection, start: int, rows: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -187,19 +184,10 @@ def _groups(units: NDArray[np.int64], usable: NDArray[np.int64]) -> Groups:
     return sorted(part.tolist() for part in parts if len(part) > 1)
 
 
-def _joined(pairs: Iterable[list[int]]) -> Groups:
-    """Return the groups that pairs make."""
-    parent: dict[int, int] = {}
-
-    def find(key: int) -> int:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for one, other in pairs:
-        parent[find(other)] = find(one)
+def _joined(pairs: NDArray[np.int64]) -> Groups:
+    """Return the groups that pairs [P, 2] make."""
     groups: dict[int, list[int]] = {}
-    for key in sorted(parent):
-        groups.setdefault(find(key), []).append(key)
+    roots: dict[int, int] = connected((one, other) for one, other in pairs.tolist())
+    for key, root in sorted(roots.items()):
+        groups.setdefault(root, []).append(key)
     return sorted(groups.values())

@@ -2,7 +2,7 @@
 
 import { fit } from "./fitting.mjs";
 import { Pad } from "./pad.mjs";
-import { greys, prepare, resize } from "./picture.mjs";
+import { greys, prepare } from "./picture.mjs";
 import { open } from "./runtime.mjs";
 
 const LARGEST = 1024; // pixels a side of a picture; a digit needs no more
@@ -42,7 +42,7 @@ async function answer() {
   showSeen(pixels);
   if (!pixels) {
     showShares(null);
-    say(pad.empty ? "Draw a digit from 0 to 9." : "Nothing stands out yet.");
+    say(pad.empty ? invitation() : "Nothing stands out yet.");
     return;
   }
   const shares = await runtime.predict(pixels);
@@ -54,19 +54,23 @@ async function answer() {
   at("network-time").textContent = `${microseconds.toFixed(1)} µs a picture`;
 }
 
-// The network's own preparation, if it takes pictures of any size.
-function resampling() {
-  const record = runtime.preprocessing;
-  return record?.resize && record.resize.mode !== "none" ? record : null;
+function invitation() {
+  return resampling() ? "Open a picture, or draw one." : "Draw a digit from 0 to 9.";
 }
 
-// Prepares a picture as the network's data was: by its record, as MNIST's digits, or resized only.
+// How pictures get the network's size, unless they are prepared as MNIST's; stretched if it says none.
+function resampling() {
+  if (runtime.recipe === "mnist") return null;
+  const record = runtime.preprocessing;
+  if (record.resize.mode !== "none") return record;
+  return { ...record, resize: { mode: "stretch", filter: "bilinear", antialias: true, fill: 0 } };
+}
+
+// Prepares a picture as the network's data was: by its record, or as MNIST's digits.
 function prepared(image) {
   const { data: pixels, height, width } = image;
-  if (resampling()) {
-    return { pixels: fit({ pixels, channels: 4, height, width }, resampling()), several: false };
-  }
-  if (runtime.recipe !== "mnist") return { pixels: resize(image, runtime.size), several: false };
+  const record = resampling();
+  if (record) return { pixels: fit({ pixels, channels: 4, height, width }, record), several: false };
   for (const grey of greys(image)) {
     const digit = prepare(grey, runtime.size);
     if (digit) return digit;
@@ -189,6 +193,7 @@ async function start() {
   makeBars(opened.names);
   at("self-test").textContent = await opened.selfTest();
   runtime = opened;
+  if (resampling()) document.querySelector("h1").textContent = document.title = "Open a picture";
   acceptPictures();
   schedule();
 }

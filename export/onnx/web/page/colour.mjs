@@ -47,11 +47,6 @@ export function contrast(rgb, height, width) {
   return levels(rgb, axis);
 }
 
-/** Returns the luma, Float64Array, of interleaved RGB. */
-export function luma(rgb) {
-  return levels(rgb, LUMA);
-}
-
 function levels(rgb, axis) {
   const lift = -255 * axis.reduce((sum, value) => sum + Math.min(value, 0), 0);
   const values = new Float64Array(rgb.length / 3);

@@ -1,10 +1,10 @@
-// Prepares pictures: prepare(image, [28, 28]) as images like MNIST's, resize(image, size) as they are.
+// Prepares pictures as images like MNIST's: prepare(grey, [28, 28]).
 // The steps, constants and names are those of cnnkit/data/photo.py and cnnkit/data/digit, which
 // explain them; vectors.json tests both.
 //
 // A plane is {height, width, values: Float64Array}, row by row. Grey is 0 to 255, ink 0 to 1.
 
-import { contrast, luma } from "./colour.mjs";
+import { contrast } from "./colour.mjs";
 import { findDigit } from "./find.mjs";
 import { averageAreas, enlarge, plane, round } from "./planes.mjs";
 import { evenOut, place } from "./strokes.mjs";
@@ -17,12 +17,6 @@ const WORKING_SIDE = 256;
 export function prepare(grey, [height, width] = [28, 28]) {
   const digit = findDigit(toWorkingSize(grey));
   return digit && { pixels: place(evenOut(digit.ink), height, width), several: digit.several };
-}
-
-/** Returns ImageData as the network's grey pixels, on white, and otherwise as it is. */
-export function resize(image, [height, width]) {
-  const grey = plane(image.height, image.width, luma(flat(image, 255)));
-  return Uint8Array.from(averageAreas(grey, height, width).values, round);
 }
 
 /** Yields the grey levels of RGBA pixels: on white and, if some are transparent, on black. */
