@@ -19,7 +19,7 @@ from cnnkit.formats import contract
 from cnnkit.formats.description import metadata, preprocessing
 from cnnkit.formats.options import Options
 from cnnkit.graph.learning import learnt
-from cnnkit.graph.preprocessing import MNIST
+from cnnkit.graph.preprocessing import MNIST, Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import sha256
 from cnnkit.system.terminal import visible
@@ -143,7 +143,9 @@ def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
         lines.append(f"Training: {settings}.")
     digests = known.get("dataset_sha256")
     if isinstance(digests, Mapping):
-        lines.append("Data (SHA-256 of the uncompressed files):")
+        own = set(digests) == {"pictures"}
+        what = "all files, their classes and splits" if own else "the uncompressed files"
+        lines.append(f"Data (SHA-256 of {what}):")
         rows = [(_plain(name), _plain(str(digest))) for name, digest in sorted(digests.items())]
         return "\n".join(lines) + "\n\n" + _table(("file", "SHA-256"), rows)
     return "\n".join(lines)
@@ -169,9 +171,13 @@ def _colours(weights: Weights) -> str:
 
 def _use(weights: Weights, options: Options) -> str:
     _, height, width = weights.size
-    if preprocessing(weights).recipe == MNIST:
+    record = preprocessing(weights)
+    if record.recipe == MNIST:
         like = "a single object in each, light on dark, centred and scaled in the same way"
         how = "`cnnkit predict` does"
+    elif record.resize.mode != "none":
+        like = f"{_colours(weights)}, framed and lit in the same way"
+        how = f"`cnnkit predict` and the host apps do ({_resize(record)})"
     else:
         like, how = f"{_colours(weights)}, framed and lit in the same way", "that data set's were"
     return (
@@ -183,6 +189,16 @@ def _use(weights: Weights, options: Options) -> str:
         "The file contains 16 golden vectors, test images with expected outputs: run them when "
         "your program starts."
     )
+
+
+def _resize(record: Preprocessing) -> str:
+    """Return what becomes of a picture of any size, in words."""
+    _, height, width = record.size
+    resize = record.resize
+    bars = f" with bars of {resize.fill}" if resize.mode == "pad" else ""
+    upright = "turned upright, then " if record.orientation == "exif" else ""
+    fit = f"mode {resize.mode}{bars}, {resize.filter} filter"
+    return f"{upright}brought to {width}x{height} {record.colour}: {fit}"
 
 
 def _plain(text: str) -> str:

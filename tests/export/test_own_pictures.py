@@ -115,3 +115,12 @@ def test_the_split_of_a_run_can_be_used_again(inside: Path, run: Path) -> None:
     first = load_dataset_of([run], quiet=True)
     np.testing.assert_array_equal(data.test.images, first.test.images)
     np.testing.assert_array_equal(data.train.images, first.train.images)
+
+
+def test_the_card_says_how_pictures_get_their_size(
+    inside: Path, run: Path, cli: Callable[..., Any]
+) -> None:
+    assert cli("export", str(run), "-o", str(inside / "card.onnx")).exit_code == 0
+    card = (inside / "card.onnx.md").read_text()
+    assert "brought to 16x12 rgb: mode pad with bars of 0, bilinear filter" in card
+    assert "SHA-256 of all files, their classes and splits" in card

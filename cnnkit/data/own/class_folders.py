@@ -15,6 +15,7 @@ from cnnkit.data.own.listing import (
     TRAIN,
     Listing,
     Names,
+    counted,
     number_classes,
 )
 from cnnkit.errors import InputError, StorageError
@@ -49,7 +50,7 @@ def find_class_folders(root: Path, known: Names = None) -> Listing | None:
     if loose := [path for path, part in zip(found, parts, strict=True) if len(part) < depth + 2]:
         raise InputError(
             root,
-            f"has {len(loose):,} pictures outside any class folder",
+            f"has {counted(len(loose), 'picture', ('', ''))} outside any class folder",
             f"{EXAMPLE}; or list file_name,label in metadata.csv",
             loose,
         )

@@ -116,3 +116,9 @@ def number_classes(
             "check that folders or labels are classes, not single pictures",
         )
     return tuple(names), {name: number for number, name in enumerate(names)}
+
+
+def counted(number: int, noun: str, verbs: tuple[str, str] = ("is", "are")) -> str:
+    """Return "1 picture is" or "2 pictures are"."""
+    plural = f"{noun}es" if noun[-1] == "s" else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural} {verbs[number != 1]}".rstrip()

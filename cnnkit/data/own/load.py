@@ -14,7 +14,7 @@ from rich.console import Console
 
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.data.own.decoder import Facts
-from cnnkit.data.own.listing import TEST, TRAIN, VALIDATION, Listing
+from cnnkit.data.own.listing import TEST, TRAIN, VALIDATION, Listing, counted
 from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.own.pixels import decode
 from cnnkit.data.own.sides import choose_sides, drop_bad
@@ -42,7 +42,7 @@ def load_own(listing: Listing, options: PictureOptions, console: Console) -> Dat
     if len(listing.labels) < 4 and options.classes is None:
         raise InputError(
             listing.root,
-            f"has only {len(listing.labels)} pictures",
+            f"has only {counted(len(listing.labels), 'picture', ('', ''))}",
             "use at least two of each class: one to learn from, one to be tested on",
         )
     rows, facts, record = decode(listing, options, console)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from cnnkit.data.own.decoder import Facts
-from cnnkit.data.own.listing import TEST, TRAIN, VALIDATION, Listing
+from cnnkit.data.own.listing import TEST, TRAIN, VALIDATION, Listing, counted
 from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.own.splitting import hold_out, make_units
 from cnnkit.errors import InputError
@@ -36,7 +36,7 @@ def drop_bad(
                 "convert them to PNG or JPEG, or remove them; `--bad skip` leaves them out",
                 lines,
             )
-        console.print(f"{listing.root}: {len(bad):,} pictures are left out:", soft_wrap=True)
+        console.print(f"{listing.root}: {counted(len(bad), 'picture')} left out:", soft_wrap=True)
         for text in lines:
             console.print(f"  {text}", soft_wrap=True)
     keep = np.setdiff1d(np.arange(len(facts)), bad)
@@ -94,15 +94,12 @@ def choose_sides(
         if options.bad == "fail":
             raise InputError(
                 listing.root,
-                f"has {double.sum():,} training pictures that are also held out",
+                f"has {counted(int(double.sum()), 'training picture', ('', ''))} also held out",
                 "remove one of each; `--bad skip` leaves out those for training",
                 pairs,
             )
-        console.print(
-            f"{listing.root}: {double.sum():,} training pictures are left out because they are "
-            "also held out",
-            soft_wrap=True,
-        )
+        many = counted(int(double.sum()), "training picture")
+        console.print(f"{listing.root}: {many} left out because also held out", soft_wrap=True)
     keep = np.flatnonzero(~double)
     return stated[keep], kept[keep], _choose(listing, keep)
 

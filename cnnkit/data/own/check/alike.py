@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cnnkit.data.own.check.collection import Collection
-from cnnkit.data.own.check.finding import Finding, counted
+from cnnkit.data.own.check.finding import Finding
 from cnnkit.data.own.check.similar import Similar
+from cnnkit.data.own.listing import counted
 
 
 @dataclass(frozen=True)

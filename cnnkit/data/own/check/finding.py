@@ -1,4 +1,4 @@
-"""What a check found: `Finding`, and numbers in words."""
+"""What a check found: `Finding`."""
 
 from __future__ import annotations
 
@@ -37,9 +37,3 @@ class Finding:
             "files": [[paths[index] for index in group] for group in self.groups],
             "lines": self.lines,
         }
-
-
-def counted(number: int, noun: str, verbs: tuple[str, str] = ("is", "are")) -> str:
-    """Return "1 picture is" or "2 pictures are"."""
-    plural = f"{noun}es" if noun[-1] == "s" else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural} {verbs[number != 1]}".rstrip()

@@ -17,9 +17,9 @@ from cnnkit.data.own.check.alike import (
     TWICE,
 )
 from cnnkit.data.own.check.collection import Collection
-from cnnkit.data.own.check.finding import Finding, counted
+from cnnkit.data.own.check.finding import Finding
 from cnnkit.data.own.check.similar import Similar, compare
-from cnnkit.data.own.listing import TEST, TRAIN, VALIDATION
+from cnnkit.data.own.listing import TEST, TRAIN, VALIDATION, counted
 
 FEW = 20  # pictures of a class, below which little is learned
 UNEQUAL = 10  # times as many pictures of one class as of another

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterable
 from html import escape
 
@@ -87,11 +88,16 @@ def _more(number: int, shown: int, what: str) -> str:
     return f'<p class="more">and {number - shown:,} more {what}</p>' if number > shown else ""
 
 
+def _with_code(text: str) -> str:
+    """Return HTML of a text in which commands stand between backticks."""
+    return re.sub("`([^`]*)`", r"<code>\1</code>", _text(text))
+
+
 def _section(report: Report, finding: Finding) -> str:
     parts = [
         f'<section class="{"spoils" if finding.spoils else "remark"}">',
         f"<h2>{MARKS[finding.spoils]} {_text(finding.title)}</h2>",
-        f"<p>{_text(finding.remedy[:1].upper() + finding.remedy[1:])}.</p>",
+        f"<p>{_with_code(finding.remedy[:1].upper() + finding.remedy[1:])}.</p>",
     ]
     if finding.groups:
         single = all(len(group) == 1 for group in finding.groups)
