@@ -28,7 +28,7 @@ const browser = await chromium.launch({
 try {
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
-  await page.waitForFunction(() => /Draw|not work/.test(document.querySelector("#verdict").textContent));
+  await page.waitForFunction(() => /draw|not work/i.test(document.querySelector("#verdict").textContent));
   const seen = {};
   for (const path of pictures) {
     await page.evaluate(() => document.querySelector("#seen").setAttribute("aria-label", "waiting"));
