@@ -36,8 +36,11 @@ def lower_convolution(lowered: Lowered, node: Node) -> None:
             strict=True,
         )
     ]
-    y = lowered.new((channels, *sizes), CHANNELS_LAST)
-    place = None if residual is None else residual.place
+    y, place = lowered.new((channels, *sizes), CHANNELS_LAST), None
+    if residual is not None:
+        place = residual.place
+        if place != x.place and lowered.is_last_reader(node, residual):
+            y = residual  # is written over
     _convolve(lowered, x, y, weight, bias, place, window, group, _activation(node))
     if pool:
         pooled = lowered.new(lowered.shape(node.outputs[0]), CHANNELS_LAST)

@@ -63,6 +63,7 @@ class Step:
         numbers: the structure's fields, in their order.
         inputs: its arguments after the structure.
         output: the buffer that it writes.
+        shape: the sizes of what it computes.
         node: the node that it is of, for people.
         macc: its multiplications that are added up.
     """
@@ -71,6 +72,7 @@ class Step:
     numbers: Mapping[str, Number]
     inputs: tuple[Place, ...]
     output: int
+    shape: tuple[int, ...]
     node: str
     macc: int = 0
 

@@ -190,17 +190,16 @@ INLINE void conv_block(const struct conv *c, const float *w, const float *x, str
     const int joined = kind == DENSE && c->groups == 1 && c->dilation_w == 1; /* a row is one run */
     const struct taps whole = whole_windows(c);
     const struct target first = to;
+    const int replaces = to.residual == to.y; /* what is written once is no residual any more */
     to.step = c->stride_w * c->in_c;
     for (int oy = 0; oy < c->out_h; ++oy) {
         const int top = oy * c->stride_h - c->pad_h;
         const struct taps rows = inside(top, c->in_h, c->kernel_h, c->dilation_h);
         for (int ox = 0; ox < c->out_w;) {
-            const int tile = full && whole.count >= pixels && ox >= whole.first &&
-                ox < whole.first + whole.count;
-            /* the last tile of a row moves back, to be full */
-            if (tile && ox > whole.first + whole.count - pixels) {
-                ox = whole.first + whole.count - pixels;
-            }
+            const int last = whole.first + whole.count - pixels;
+            const int tile = full && last >= whole.first && ox >= whole.first &&
+                ox < (replaces ? last + 1 : last + pixels);
+            if (tile && ox > last) ox = last; /* the last tile of a row moves back, to be full */
             const int left = ox * c->stride_w - c->pad_w, at = (oy * c->out_w + ox) * c->out_c;
             const struct taps columns = inside(left, c->in_w, c->kernel_w, c->dilation_w);
             struct window from;
