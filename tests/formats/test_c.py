@@ -20,8 +20,8 @@ from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, MissingError, VerdictError
 from cnnkit.export.pipeline import export
 from cnnkit.formats import description
-from cnnkit.formats.c.source import read_c, write_c
 from cnnkit.formats.c.family import family_body
+from cnnkit.formats.c.source import read_c, write_c
 from cnnkit.formats.c.texts import header_text
 from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import Options
