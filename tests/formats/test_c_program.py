@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from cnnkit.data.dataset import Dataset, Split
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats.c.source import as_held, read_c, write_c
 from cnnkit.formats.golden_vectors import exact_logits
-from cnnkit.formats.options import Options
+from cnnkit.formats.options import Options, read_size
 from cnnkit.graph.builder import Builder
 from cnnkit.graph.networks import separable
 from cnnkit.graph.weights import Weights
@@ -154,6 +154,37 @@ def test_the_header_states_what_its_layers_take(folder: Path, weights: Weights) 
     rows = text.split("/* Layers")[1].split("*/")[0].splitlines()[3:-1]
     assert len(rows) == len(program.steps)
     assert sum(int(row.split()[-4].replace(",", "")) for row in rows) == program.macc
+
+
+def test_a_budget_is_kept_or_the_export_is_refused(weights: Weights, pictures: Dataset) -> None:
+    from cnnkit.graph.program import lower
+
+    program = lower(as_held(weights).graph)
+    needed = 4 * program.arena + 2048
+    assert write_c(weights, Options(pictures, ram=needed, flash=1 << 20))
+    with pytest.raises(VerdictError, match=f"would need {needed:,} bytes during") as refused:
+        write_c(weights, Options(pictures, ram=needed - 1))
+    peak = sum(int(line.split()[-2].replace(",", "")) for line in refused.value.details)
+    assert peak <= 4 * program.arena
+    assert peak == 4 * max(
+        sum(program.sizes[buffer] for buffer in program.live(index))
+        for index in range(len(program.steps))
+    )
+    with pytest.raises(VerdictError, match="bytes of constants"):
+        write_c(weights, Options(pictures, flash=4000))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("64KB", 65536), ("1.5 MiB", 1572864), ("65536", 65536), ("8k", 8192)]
+)
+def test_sizes_are_read_as_people_write_them(text: str, size: int) -> None:
+    assert read_size("--ram", text) == size
+
+
+@pytest.mark.parametrize("text", ["", "lots", "-1", "0", "1TB", "1e3", "nan"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="is no size"):
+        read_size("--ram", text)
 
 
 def test_all_nodes_in_the_way_are_named_at_once(pictures: Dataset) -> None:

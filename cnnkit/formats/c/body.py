@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cnnkit.graph.program.steps import FLOAT
+
 
 @dataclass(frozen=True)
 class Body:
@@ -17,6 +19,7 @@ class Body:
         constant_bytes: of all constants in `constants` and `functions`.
         stack_bytes: of the largest arrays that exist together during a call.
         arena: floats that a call needs beside the stack; 0 if it keeps everything there.
+        largest: what takes most of it, a line each.
         notes: comments for the end of the header.
         graph: the network as a comment for the end of the source, if nothing else says it.
     """
@@ -28,5 +31,11 @@ class Body:
     constant_bytes: int
     stack_bytes: int
     arena: int = 0
+    largest: tuple[str, ...] = ()
     notes: str = ""
     graph: str = ""
+
+    @property
+    def ram_bytes(self) -> int:
+        """Bytes of memory that a call needs."""
+        return self.stack_bytes + FLOAT * self.arena

@@ -51,7 +51,7 @@ C = Format(
     read_metadata=_read_metadata,
     read_weights=_read_weights,
     write=_write,
-    choices=frozenset(),
+    choices=frozenset({"--ram", "--flash"}),
     check_weights=_check_weights,
     proof="source",
 )

@@ -50,6 +50,7 @@ def program_body(graph: Graph, source: object) -> Body:
         program.constant_bytes + FLOAT * fields,
         STACK,
         program.arena,
+        _largest(program),
         _layers(program),
         graph_comment(graph),
     )
@@ -118,6 +119,18 @@ def _call(program: Program, index: int, step: Step) -> str:
     if step.kernel == "pixels":
         arguments[2] = "pixels_in"
     return f"    {step.kernel}(&layer{index}, {', '.join(arguments)});"
+
+
+def _largest(program: Program) -> tuple[str, ...]:
+    """Return what holds the arena's floats at the step that needs most of them, a line each."""
+    steps = range(len(program.steps))
+    peak = max(steps, key=lambda index: sum(program.sizes[b] for b in program.live(index)))
+    maker = {step.output: step for step in reversed(program.steps[: peak + 1])}
+    return tuple(
+        f"during {program.steps[peak].node}: {'x'.join(map(str, maker[buffer].shape))} of "
+        f"{maker[buffer].node}, {FLOAT * program.sizes[buffer]:,} bytes"
+        for buffer in program.live(peak)
+    )
 
 
 def _layers(program: Program) -> str:

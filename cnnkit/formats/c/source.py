@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats import contract
 from cnnkit.formats.c.body import Body
 from cnnkit.formats.c.family import family_body
 from cnnkit.formats.c.graph_comment import read_graph
 from cnnkit.formats.c.literals import read_arrays
 from cnnkit.formats.c.program import program_body
-from cnnkit.formats.c.texts import EXPORT, header_text, prefix, source_text
+from cnnkit.formats.c.texts import EXPORT, flash_bytes, header_text, prefix, source_text
 from cnnkit.formats.contract import HELD, check_held, check_metadata
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
@@ -71,11 +71,29 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
     Raises:
         InputError: no kernel computes some of the network's nodes, the name is not one that an
             #include can hold, or the network needs more stack than programs have.
+        VerdictError: it needs more memory than the options allow.
     """
     metadata, held = describe(weights, options), as_held(weights)
     if held is not weights:
         metadata[HELD] = held.sha256
+    _check_budget(_body(metadata, held, f"{options.stem}.c"), metadata, options)
     return _write(metadata, held, options.stem)
+
+
+def _check_budget(body: Body, metadata: Mapping[str, Any], options: Options) -> None:
+    """Raise VerdictError if a network needs more memory than the user allows."""
+    flash = flash_bytes(body, metadata["names"])
+    for option, most, needed, what, details in (
+        ("--ram", options.ram, body.ram_bytes, "bytes during a call", body.largest),
+        ("--flash", options.flash, flash, "bytes of constants, without the code", ()),
+    ):
+        if most is not None and needed > most:
+            raise VerdictError(
+                f"{options.stem}.c",
+                f"would need {needed:,} {what}; {option} allows {most:,}",
+                "allow more, or train a network with fewer channels or smaller images",
+                details,
+            )
 
 
 def as_held(weights: Weights) -> Weights:

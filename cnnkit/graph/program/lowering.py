@@ -71,7 +71,7 @@ def _lower_nodes(lowered: Lowered, graph: Graph, source: object) -> None:
     """Lower all nodes; those that cannot be are told together."""
     problems: list[InputError] = []
     for node in graph.nodes:
-        lowered.title = node.title
+        lowered.title = node.title.removeprefix("Fused")  # as people know the node
         try:
             if node.operator not in ROWS:
                 raise node.refused("no kernel computes it", REMEDY)

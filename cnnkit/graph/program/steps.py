@@ -103,6 +103,12 @@ class Program:
     arena: int
     result: int
 
+    def live(self, index: int) -> list[int]:
+        """Return the buffers that hold something during a step."""
+        before = set().union(*(step.buffers for step in self.steps[: index + 1]))
+        after = set().union({self.result}, *(step.buffers for step in self.steps[index:]))
+        return sorted(before & after)
+
     @property
     def macc(self) -> int:
         """Multiplications that are added up, of one image."""
