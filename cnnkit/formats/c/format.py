@@ -30,6 +30,12 @@ def _read_weights(path: Path) -> Weights:
     return read_c(path).weights
 
 
+def _check(weights: Weights) -> None:
+    from cnnkit.formats.c.source import body_of
+
+    body_of(weights)
+
+
 def _check_weights(path: Path, about: Mapping[str, Any], weights: Weights) -> Check:
     """Check that a source holds these parameters, as it holds those of its kind of network."""
     from cnnkit.formats.c.source import as_held
@@ -51,6 +57,7 @@ C = Format(
     read_metadata=_read_metadata,
     read_weights=_read_weights,
     write=_write,
+    check=_check,
     choices=frozenset({"--ram", "--flash"}),
     check_weights=_check_weights,
     proof="source",

@@ -96,6 +96,18 @@ def _check_budget(body: Body, metadata: Mapping[str, Any], options: Options) -> 
             )
 
 
+def body_of(weights: Weights) -> Body:
+    """Return the code of a network.
+
+    Raises:
+        InputError: no kernel computes some of its nodes, which are named.
+    """
+    held = as_held(weights)
+    if held is weights:
+        return family_body(weights.convnet)
+    return program_body(held.graph, "the network")
+
+
 def as_held(weights: Weights) -> Weights:
     """Return a network as a C file holds it: one of the family as it is, another one prepared."""
     try:
