@@ -11,6 +11,7 @@ from cnnkit.graph.convnet_match import OPERATORS
 from cnnkit.graph.graph import Graph
 from cnnkit.runtimes.convnet import open_convnet, open_published
 from cnnkit.runtimes.prediction import Prediction
+from cnnkit.runtimes.program import open_program
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,7 @@ class Engine(Protocol):
 ENGINES: dict[str, Callable[[Graph, object], Engine]] = {
     "mnist": open_published,
     "convnet": open_convnet,
+    "program": open_program,
 }
 
 
