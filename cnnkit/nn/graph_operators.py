@@ -201,7 +201,7 @@ def take_slices(attributes: Attributes, inputs: Inputs, training: bool) -> list[
 
 def split(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
     """Return parts that lie behind one another along an axis."""
-    return list(tensor(inputs, 0).split(tensor(inputs, 1).tolist(), attributes["axis"]))
+    return list(torch.split(tensor(inputs, 0), tensor(inputs, 1).tolist(), attributes["axis"]))
 
 
 def global_max(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
