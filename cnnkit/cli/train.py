@@ -87,7 +87,9 @@ def train(
             metavar="NAME",
             show_default=default("network"),
             help=f"paper (the published network, varied by --channels, --kernel and --pool), "
-            f"{', '.join(WELL_KNOWN[:-1])} or {WELL_KNOWN[-1]}.",
+            f"{', '.join(WELL_KNOWN)}, torchvision:NAME, timm:NAME, or package.module:factory (a "
+            "function or class that returns a torch.nn.Module; called with num_classes, or "
+            "classes, and in_channels, in_chans or channels, as far as it has such parameters).",
         ),
     ] = None,
     channels: Annotated[

@@ -51,6 +51,7 @@ LEGACY = {
     "network": "paper",
 }
 PAPER = "paper"
+OWN = "torchvision:NAME, timm:NAME or package.module:factory"
 SHORT_OPTIONS = {"learning_rate": "--lr"}  # every other option has its field's name
 
 
@@ -70,7 +71,8 @@ class TrainConfig:
         test_split: share of the pictures held out for the test, if none are for it.
         bad: `fail` or `skip`: what happens to pictures that cannot be used.
         network: `paper`, the published network and its variations, or a name in
-            `cnnkit.graph.networks.NETWORKS`.
+            `cnnkit.graph.networks.NETWORKS`, or a module, as
+            `cnnkit.nn.factories.make_module` takes it.
         channels: output channels of each block (convolution, ReLU, max-pool), 1 to 4 blocks.
         kernel: kernel size of every convolution, 1 to 11; the padding is half of it.
         pool: kernel size and stride of every max-pool.
@@ -140,7 +142,7 @@ class TrainConfig:
         positive = "1 or more"
         rules = (
             ("dataset", self.dataset in DATASETS, _one_of(DATASETS)),
-            ("network", self.network in (PAPER, *WELL_KNOWN), _one_of((PAPER, *WELL_KNOWN))),
+            ("network", self._names_network(), f"{_one_of((PAPER, *WELL_KNOWN))}, {OWN}"),
             ("channels", channels, channel_list),
             ("kernel", 1 <= self.kernel <= MAX_KERNEL, f"1 to {MAX_KERNEL}"),
             ("pool", self.pool >= 1, positive),
@@ -172,6 +174,12 @@ class TrainConfig:
         read_policy(self.augment)
         if self.data is None:
             self.check_watched(None)
+
+    def _names_network(self) -> bool:
+        source, colon, name = self.network.partition(":")
+        names = [part for part in source.split(".") if part]
+        own = bool(colon) and source.count(".") == len(names) - 1 and bool(name)
+        return own or self.network in (PAPER, *WELL_KNOWN)
 
     def _check_blocks(self) -> None:
         """Raise InputError if blocks are described for a network that has its own."""
@@ -216,6 +224,13 @@ class TrainConfig:
 
         channels, height, width = data.train.images.shape[1:]
         size, classes = (channels, height, width), len(data.names)
+        if ":" in self.network:
+            from cnnkit.train.engines.base import require_packages
+
+            require_packages("torch")
+            from cnnkit.nn.own_network import own_graph
+
+            return own_graph(self.network, size, classes, self.seed)
         if self.network != PAPER:
             return build_network(self.network, size, classes, self.seed)
         blocks = [Block(count, self.kernel, self.kernel // 2, self.pool) for count in self.channels]

@@ -249,6 +249,7 @@ def _engine_settings(
         device=config.device,
         class_weights=class_weights(config.class_weights, data.names, labels),
         label_smoothing=config.label_smoothing,
+        seed=config.seed,
     )
 
 
