@@ -96,7 +96,8 @@ def preprocessing(weights: Weights) -> Preprocessing:
     if stated is not None and "size" in stated:  # a recipe's says no more than its name
         return Preprocessing.from_json(stated)
     name = dataset_name(weights)
-    return Preprocessing.of(weights.size, name if name in RECIPES else None)
+    record = Preprocessing.of(weights.size, name if name in RECIPES else None)
+    return record if stated is None else record.with_statistics(stated)
 
 
 def _stated(weights: Weights, key: str) -> Any:

@@ -8,13 +8,23 @@ import numpy as np
 
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE
-from cnnkit.graph.convnet import INPUT, LABEL, LOGITS, OUTPUTS, PROBABILITIES, build, match
+from cnnkit.graph.convnet import (
+    INPUT,
+    LABEL,
+    LOGITS,
+    OUTPUTS,
+    PROBABILITIES,
+    RAW,
+    SCALE,
+    build,
+    match,
+    scaling,
+)
 from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.normalisation import PIXELS
 from cnnkit.graph.passes.rewriting import drop_unused
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import FREE, TensorType
-
-RAW, PIXELS, SCALE = "raw", "pixels", "pixel_scale"
 
 
 def as_classifier(graph: Graph, subject: object) -> Graph:
@@ -44,8 +54,7 @@ def as_classifier(graph: Graph, subject: object) -> Graph:
     ((name, _),), (logits,) = graph.inputs.items(), graph.outputs
     names = _names(graph, {name: PIXELS, logits: LOGITS})
     nodes = [
-        Node("Cast", (INPUT,), (RAW,), {"to": "float32"}, RAW),
-        Node("Mul", (RAW, SCALE), (PIXELS,), {}, PIXELS),
+        *scaling(),
         *(
             replace(
                 node,

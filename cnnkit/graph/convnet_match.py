@@ -143,6 +143,9 @@ class Match:
             factor = 1.0 / factor if factor else math.nan
         scaled = math.isclose(factor, PIXEL_SCALE, rel_tol=1e-6)
         self._need(node, scaled, "it scales by other than 1/255")
+        after = self._next()
+        if after is not None and after.operator == "Sub":
+            raise self._refused(after, "it normalises pixels")
 
     def _convolution(self, node: Node) -> Parameters:
         weight = self._constant(node, 1)

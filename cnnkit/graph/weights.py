@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import LOGITS, build, match
+from cnnkit.graph.convnet import LOGITS, build, match, with_raw_pixels
 from cnnkit.graph.convnet_match import Convnet, image_size
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import with_tensors
@@ -72,7 +72,7 @@ class Weights:
         try:
             architecture, tensors = self.convnet
         except InputError:
-            return identity.sha256(_as_stored(self.graph))
+            return identity.sha256(_as_stored(with_raw_pixels(self.graph)))
         digest = hashlib.sha256(json.dumps(architecture.to_json()).encode())
         for name in architecture.parameter_shapes():
             digest.update(np.ascontiguousarray(tensors[name], dtype="<f4").tobytes())

@@ -134,6 +134,7 @@ def train(
             remark(data, console)
     config.check_watched(data)
     config = config.prepared(data)
+    data = config.normalised(data)
     graph = config.graph(data)
     chosen = choose_engine(config.engine, config.device, graph)
     if (config.engine, chosen) == ("auto", "torch") and (limit := native_limit(graph)):
