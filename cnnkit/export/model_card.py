@@ -117,6 +117,7 @@ def _layers(weights: Weights) -> str:
 
 def _interface(weights: Weights, options: Options) -> str:
     pixels = {
+        "uint8-nhwc": "raw pixels from 0 to 255, channels last; the model scales them",
         "uint8": "raw pixels from 0 to 255; the model scales them",
         "float32": "pixels divided by 255, in [0, 1]; the model does not scale them",
     }[options.input]

@@ -20,6 +20,7 @@ from cnnkit.graph.convnet import INPUT as INPUT
 from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.layout import NHWC
 from cnnkit.graph.normalisation import take_off
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.shapes import infer_types
@@ -42,10 +43,12 @@ def signature(graph: Graph, input: str = "uint8") -> dict[str, str]:
 
 
 def input_type(values: Mapping[str, Any]) -> str:
-    """Return "uint8" or "float32": the type of the input that an artefact states."""
+    """Return the input that an artefact states, as options name it: "uint8", "float32" or NHWC."""
     stated = values.get("cnnkit.preprocessing")
-    scaled_outside = isinstance(stated, dict) and stated.get("scaled_inside") is False
-    return "float32" if scaled_outside else "uint8"
+    record = stated if isinstance(stated, dict) else {}
+    if record.get("scaled_inside") is False:
+        return "float32"
+    return NHWC if record.get("layout") == "NHWC" else "uint8"
 
 
 def quantisation(values: Mapping[str, Any]) -> dict[str, Any]:

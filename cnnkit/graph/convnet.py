@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.convnet_match import NO_PLACE, REMEDY, Convnet, Match
 from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.layout import NHWC, channels_last
 from cnnkit.graph.normalisation import PIXELS, normalise, take_off
 from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.types import Array, TensorType
@@ -94,13 +95,15 @@ def with_contract(graph: Graph, input: str, problem: str = "") -> Graph:
 
     Args:
         graph: it is returned itself if it has them.
-        input: as `build` has it.
+        input: as `build` has it, or "uint8-nhwc" for raw pixels with the channels last.
         problem: what is wrong with a node that is in the way.
 
     Raises:
         InputError: it has others, and a node that has no place in the family, of which another
             could be built.
     """
+    if input == NHWC:
+        return channels_last(with_contract(graph, "uint8", problem))
     if _keeps_contract(graph, input):
         return graph
     if input == "float32" and _keeps_contract(graph, "uint8"):

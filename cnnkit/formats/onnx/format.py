@@ -184,6 +184,7 @@ ONNX_INT8 = replace(
     detect=_is_variant,
     write=_write_int8,
     choices=frozenset({"--input", "--opset", "--max-drop"}),
+    inputs=("uint8", "float32"),
     quantised=True,
     check_weights=_check_intact,
     check_content=_check_quantised,
