@@ -34,7 +34,7 @@ def data() -> Dataset:
     return Dataset("own-data", split, split, ("a", "b", "c"), {"x": "0"}, "made up")
 
 
-@pytest.mark.parametrize("format", ["onnx", "onnx-fused", "torchscript", "pt2"])
+@pytest.mark.parametrize("format", ["onnx", "torchscript", "pt2"])
 def test_a_file_with_channels_last_is_proven(tmp_path: Path, format: str) -> None:
     path = tmp_path / f"net{TABLE[format].suffix}"
     report = export(FAMILY, format, path, Options(data(), input="uint8-nhwc"))
@@ -83,6 +83,7 @@ def test_networks_beyond_the_family_take_channels_last_too(
     ("format", "reason"),
     [
         ("c", "--input: means nothing to the format c"),
+        ("onnx-fused", "--input uint8-nhwc: is not for the format onnx-fused"),
         ("onnx-int8", "--input uint8-nhwc: is not for the format onnx-int8. Use one of uint8, f"),
     ],
 )
@@ -93,5 +94,5 @@ def test_other_formats_refuse_it(tmp_path: Path, format: str, reason: str) -> No
 
 
 def test_an_unknown_input_is_refused() -> None:
-    with pytest.raises(InputError, match="--input nhwc: is unknown. Use one of uint8, float32, u"):
+    with pytest.raises(InputError, match="--input nhwc: is unknown"):
         Options(data(), input="nhwc")
