@@ -194,6 +194,13 @@ def check_metadata(path: Path, metadata: Any, classes: int) -> None:
         )
 
 
+def normalises(values: Mapping[str, Any]) -> bool:
+    """Tell whether an artefact with these metadata normalises pixels."""
+    stated = values.get("cnnkit.preprocessing")
+    record = stated if isinstance(stated, dict) else {}
+    return any(record.get("mean") or ()) or set(record.get("std") or (1.0,)) != {1.0}
+
+
 def check_normalisation(path: Path, graph: Graph, stated: Any) -> None:
     """Raise InputError unless a graph normalises pixels as the record that a file states.
 

@@ -81,7 +81,7 @@ def _record(weights: Weights, input: str) -> dict[str, Any]:
 def _architecture(weights: Weights) -> dict[str, Any] | None:
     """Return the shapes of a network of the family; another network has none."""
     try:
-        return weights.architecture.to_json()
+        return weights.plain.architecture.to_json()
     except InputError:
         return None
 

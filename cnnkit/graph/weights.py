@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from cnnkit.graph.convnet import LOGITS, build, match, with_raw_pixels
 from cnnkit.graph.convnet_match import Convnet, image_size
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import with_tensors
+from cnnkit.graph.normalisation import Normalisation, take_off
 from cnnkit.graph.pixels import RAW, PixelInput
 from cnnkit.graph.shapes import infer_types
 
@@ -55,6 +56,17 @@ class Weights:
             InputError: it is none; the node is named.
         """
         return match(self.graph)
+
+    @property
+    def normalisation(self) -> Normalisation | None:
+        """What the network does to pixels from 0 to 1 before its first layer."""
+        return take_off(self.graph)[0]
+
+    @cached_property
+    def plain(self) -> Weights:
+        """The same network without that."""
+        normalisation, graph = take_off(self.graph)
+        return self if normalisation is None else replace(self, graph=graph)
 
     @property
     def architecture(self) -> Architecture:

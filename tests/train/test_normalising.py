@@ -95,6 +95,30 @@ def test_onnx_takes_raw_or_scaled_pixels_and_is_proven(
     assert stated["scaled_inside"] == (input == "uint8")
 
 
+def test_c_normalises_raw_pixels_and_is_proven(tmp_path: Path) -> None:
+    result = train(replace(CONFIG, epochs=1, output=tmp_path / "run"), data=data(), pictures=False)
+    weights, path = read_weights(result.weights), tmp_path / "net.c"
+    assert export(weights, "c", path, Options(data())).passed
+    assert load(path).weights_sha256 == weights.sha256
+    images = data().test.images
+    native = cnnkit.load(path)(images).logits
+    np.testing.assert_allclose(load(path)(images).logits, native, atol=1e-5)
+    source = path.read_text()
+    assert "- pixel_mean[c]) / pixel_std[c]" in source
+    path.write_text(source.replace("pixel_std[3] = {", "pixel_std[3] = { ", 1))
+    with pytest.raises(InputError, match="is not what this version of cnnkit writes"):
+        cnnkit.load(path)
+
+
+@pytest.mark.parametrize("format", ["torchscript", "pt2", "onnx-int8"])
+def test_other_formats_of_the_family_name_the_step_in_the_way(tmp_path: Path, format: str) -> None:
+    network = CONFIG.graph(CONFIG.normalised(data()))
+    weights = Weights(network, {"names": ["a", "b", "c"]})
+    with pytest.raises(InputError, match=r"Sub pixels_centred.*it normalises pixels"):
+        export(weights, format, tmp_path / "net", Options(data()))
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_native_engine_normalises_as_pytorch(tmp_path: Path) -> None:
     for channels in (1, 3):
         config = replace(CONFIG, epochs=1, output=tmp_path / str(channels))

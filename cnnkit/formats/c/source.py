@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.normalisation import normalise
+from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
 
@@ -68,7 +70,7 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
         InputError: the network is not of the family, the name is not one that an #include can hold,
             or the network needs more stack than programs have.
     """
-    stack = stack_bytes(family(weights, "c").architecture)
+    stack = stack_bytes(family(weights.plain, "c").architecture)
     if stack > MOST_STACK:
         raise InputError(
             f"{options.stem}.c",
@@ -109,6 +111,11 @@ def read_c(path: Path) -> Source:
             raise InputError(path, f"holds no parameter {name} of {list(shape)}", EXPORT_AGAIN)
         tensors[name] = values.reshape(shape)
     weights = Weights.of(architecture, tensors, metadata)
+    if contract.normalises(metadata):
+        record = Preprocessing.of(architecture.input).with_statistics(
+            metadata["cnnkit.preprocessing"]
+        )
+        weights = replace(weights, graph=normalise(weights.graph, record.mean, record.std))
     check_held(path, metadata, weights.sha256, EXPORT_AGAIN)
     if _write(metadata, weights, path.stem) != files:
         raise InputError(

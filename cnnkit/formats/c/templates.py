@@ -183,7 +183,7 @@ int ${name}_self_test(void) {
 
 def header_text(weights: Weights, metadata: Mapping[str, Any], stem: str) -> str:
     """Return the header; `metadata` are the JSON values that stand at its end."""
-    architecture, accuracy = weights.architecture, metadata.get("cnnkit.test_accuracy")
+    architecture, accuracy = weights.plain.architecture, metadata.get("cnnkit.test_accuracy")
     known = isinstance(accuracy, float)
     channels, height, width = architecture.input
     return HEADER.substitute(
@@ -207,7 +207,7 @@ def header_text(weights: Weights, metadata: Mapping[str, Any], stem: str) -> str
 
 def source_text(weights: Weights, metadata: Mapping[str, Any], golden: Golden, stem: str) -> str:
     """Return the source: names, parameters, the network, and what the header declares."""
-    architecture, tensors = weights.architecture, weights.tensors
+    architecture, tensors = weights.plain.architecture, weights.plain.tensors
     names = _names(architecture, stem)
     long_names, texts = _class_names(metadata["names"])
     parameters = [
@@ -225,10 +225,20 @@ def source_text(weights: Weights, metadata: Mapping[str, Any], golden: Golden, s
         [
             SOURCE_START.substitute(names, long_names=long_names, names=texts),
             *parameters,
-            network_text(architecture),
+            *_statistics(weights),
+            network_text(architecture, weights.normalisation is not None),
             SOURCE_END.substitute(names, golden="".join(vectors), tolerance=tolerance, count=COUNT),
         ]
     )
+
+
+def _statistics(weights: Weights) -> list[str]:
+    """Return the arrays of mean and standard deviation of pixels from 0 to 1, if there are any."""
+    found = weights.normalisation
+    if found is None:
+        return []
+    named = (("pixel_mean", found.mean), ("pixel_std", found.std))
+    return [array("float", name, values.ravel()) for name, values in named]
 
 
 def _class_names(names: Sequence[str]) -> tuple[str, str]:
