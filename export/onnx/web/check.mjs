@@ -166,6 +166,10 @@ async function checkPage(browser, where, images, labels) {
   const complaints = [];
   try {
     const page = await browser.newPage({ viewport: { width: 1100, height: 800 }, colorScheme: "light" });
+    await page.addInitScript(() => {
+      const wait = setTimeout;
+      window.setTimeout = (call, delay, ...values) => wait(call, delay / 10, ...values); // the page's pauses
+    });
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) complaints.push(message.text());
     });
