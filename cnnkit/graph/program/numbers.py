@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import numpy as np
 
 from cnnkit.graph.graph import Node
 from cnnkit.graph.program.layers import NONE, RELU, channel_means
 from cnnkit.graph.program.lowered import Lowered
-from cnnkit.graph.program.steps import Number, Value
+from cnnkit.graph.program.steps import Number, Place, Value
 
 OPERATIONS = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Sum": 0}
 AXES = 4  # of the kernel
@@ -49,7 +49,8 @@ def lower_arithmetic(lowered: Lowered, node: Node) -> None:
         return
     for index in range(1, len(node.inputs)):
         right = _broadcast(lowered, node, index, result)
-        left = _combine(lowered, node, left, right, result)
+        later = {lowered.values[n].place for n in node.inputs[index + 1 :] if n in lowered.values}
+        left = _combine(lowered, node, left, right, result, later)
     lowered.name(node.outputs[0], left)
 
 
@@ -68,11 +69,20 @@ def _broadcast(lowered: Lowered, node: Node, index: int, result: tuple[int, ...]
     return Value((1,) * more + shape, order, x.place)
 
 
-def _combine(lowered: Lowered, node: Node, x: Value, z: Value, result: tuple[int, ...]) -> Value:
+def _combine(
+    lowered: Lowered,
+    node: Node,
+    x: Value,
+    z: Value,
+    result: tuple[int, ...],
+    later: Container[Place],  # what the node still needs
+) -> Value:
     whole = next((value for value in (x, z) if value.shape == result), None)
     y = None
-    for value in (x, z):
-        if y is None and value.shape == result and lowered.is_last_reader(node, value):
+    for value, other in ((x, z), (z, x)):
+        free = value.shape == result and value.place not in later
+        moved = other.place == value.place and other.steps != value.steps  # is read elsewhere
+        if y is None and free and not moved and lowered.is_last_reader(node, value):
             y = value
     if y is None:
         y = lowered.new(result, whole.order if whole else None)
