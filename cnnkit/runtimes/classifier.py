@@ -22,7 +22,7 @@ from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runtimes.native import Engine, open_engine, prepare
-from cnnkit.runtimes.pixels import feeder
+from cnnkit.runtimes.pixels import feeder, of_type
 from cnnkit.runtimes.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -52,7 +52,11 @@ class Classifier:
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise InputError("threads", f"is {self.threads}", "give at least 1")
-        object.__setattr__(self, "_feed", feeder(self.weights.pixels, self.preprocessing))
+        graph, pixels = self.weights.graph, self.weights.pixels
+        (images,) = graph.inputs.values()
+        whole = images.dtype == pixels.dtype != "float32" and pixels.as_is
+        feed = of_type(pixels) if whole else feeder(pixels, self.preprocessing)
+        object.__setattr__(self, "_feed", feed)
         object.__setattr__(self, "_engine", open_engine(self.weights.graph, self.path))
 
     def __reduce__(self) -> tuple[type[Classifier], tuple[Any, ...]]:  # the engine is built anew
@@ -119,7 +123,7 @@ def load(
 
     Args:
         path: the file; its format is decided by its content. ONNX files of others are taken too,
-            if they are a Conv-ReLU-MaxPool stack, with batch normalisation or without.
+            if cnnkit's engine computes all of their nodes.
         threads: how many a call may use.
         runtime: "cnnkit", its own engine; or "onnxruntime" or "torch", what the users of an
             exported file have, which takes raw pixels [N, C, H, W] only.
@@ -131,7 +135,7 @@ def load(
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: it is damaged, not a network of the family, or not for this runtime.
+        InputError: it is damaged, not for this runtime, or has nodes that the engine lacks.
         MissingError: the runtime is not installed.
     """
     path = Path(path)
@@ -175,7 +179,7 @@ def _preprocessing(
         raise InputError(
             path, "says itself how pixels are scaled", "leave scale=, mean= and std= out"
         )
-    record, channels = Preprocessing.of(weights.architecture.input), weights.architecture.input[0]
+    record, channels = Preprocessing.of(weights.size), weights.size[0]
     return replace(
         record,
         scale=PIXEL_SCALE if scale is None else _numbers("scale", scale, 1)[0],

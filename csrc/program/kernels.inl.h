@@ -26,13 +26,16 @@ constexpr long kMost = 1l << 30;  // kernels count in int
 // The product of positive numbers, or kMost if it is larger or one of them is not positive.
 template <typename... Sizes>
 long product(Sizes... sizes) {
+    const long all[] = {static_cast<long>(sizes)...};
     long result = 1;
-    for (const long size : {static_cast<long>(sizes)...}) {
+    for (const long size : all) {
         if (size < 1 || size > kMost) return kMost;
         result = result * size > kMost ? kMost : result * size;
     }
     return result;
 }
+
+inline bool is_pad(int size) { return size >= 0 && size < kMost / 2; }
 
 // The channels of all blocks of `channels` output channels.
 inline long blocked(long channels) {
@@ -42,12 +45,16 @@ inline long blocked(long channels) {
 
 inline bool conv_fits(const struct conv& c, const long* floats, bool depthwise) {
     const long groups = depthwise ? 1 : c.groups;
-    for (const int size : {c.groups, c.in_c, c.out_c, c.stride_h, c.stride_w, c.dilation_h,
-                           c.dilation_w, c.kernel_h, c.kernel_w}) {
+    const int sizes[] = {c.groups,     c.in_c,       c.out_c,    c.stride_h, c.stride_w,
+                         c.dilation_h, c.dilation_w, c.kernel_h, c.kernel_w};
+    for (const int size : sizes) {
         if (size < 1 || size > kMost) return false;
     }
-    if (c.in_c % c.groups != 0 || c.out_c % c.groups != 0 || c.pad_h < 0 || c.pad_w < 0)
+    if (c.in_c % c.groups != 0 || c.out_c % c.groups != 0 || !is_pad(c.pad_h) || !is_pad(c.pad_w))
         return false;
+    if (product(c.dilation_h, c.in_w, c.in_c) == kMost || product(c.dilation_w, c.in_c) == kMost ||
+        product(8, c.stride_w, c.in_c) == kMost)
+        return false;  // steps that kernels compute before they look whether there are such pixels
     if (depthwise && (c.groups != c.in_c || c.groups != c.out_c)) return false;
     if (product(c.kernel_h, c.dilation_h) == kMost || product(c.kernel_w, c.dilation_w) == kMost ||
         product(c.out_h, c.stride_h) == kMost || product(c.out_w, c.stride_w) == kMost)
@@ -100,11 +107,11 @@ constexpr ProgramKernel kRows[] = {
     {"pool", sizeof(struct pool), 1,
      [](const void* f, const long* floats) {
          const auto& p = as<struct pool>(f);
-         const bool good = product(p.kernel_h, p.dilation_h) < kMost &&
-                           product(p.kernel_w, p.dilation_w) < kMost &&
-                           product(p.out_h, p.stride_h) < kMost &&
-                           product(p.out_w, p.stride_w) < kMost && p.pad_h >= 0 && p.pad_w >= 0 &&
-                           p.end_h >= 0 && p.end_w >= 0;
+         const bool good =
+             product(p.kernel_h, p.dilation_h) < kMost &&
+             product(p.kernel_w, p.dilation_w) < kMost && product(p.out_h, p.stride_h) < kMost &&
+             product(p.out_w, p.stride_w) < kMost && is_pad(p.pad_h) && is_pad(p.pad_w) &&
+             is_pad(p.end_h) && is_pad(p.end_w) && product(p.kernel_h, p.kernel_w) < kMost;
          return good && product(p.in_h, p.in_w, p.channels) <= floats[0] &&
                 product(p.out_h, p.out_w, p.channels) <= floats[1];
      },

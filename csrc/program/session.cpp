@@ -46,6 +46,9 @@ class ProgramSession : public InferenceSession {
             kernels_.push_back(found);
         }
         need(!kernels_.empty() && kernels_[0] == table.kernels, "the first step");
+        const ProgramStep& pixels =
+            program_.steps[0];  // whose constants are read elsewhere as well
+        need(pixels.inputs[0] < -1 && pixels.inputs[1] < -1, "the first step");
     }
 
   private:
@@ -58,10 +61,12 @@ class ProgramSession : public InferenceSession {
         const long count = static_cast<long>(p.sizes.size());
         need(p.offsets.size() == p.sizes.size(), "the buffers");
         for (long i = 0; i < count; ++i) {
-            need(p.sizes[i] >= 0 && p.offsets[i] >= 0 && p.sizes[i] <= p.arena - p.offsets[i],
+            need(p.sizes[i] >= 0 && p.offsets[i] >= 0 && p.offsets[i] <= p.arena &&
+                     p.sizes[i] <= p.arena - p.offsets[i],
                  "buffer " + std::to_string(i));
         }
-        need(p.result >= 0 && p.result < count && p.sizes[p.result] == classes_, "the result");
+        need(p.result >= 0 && p.result < count && p.sizes[p.result] == classes_ && classes_ >= 1,
+             "the result");
     }
 
     bool fits(const ProgramKernel& kernel, const ProgramStep& step) const {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import numpy as np
 
 from cnnkit.graph.graph import Node
 from cnnkit.graph.program.layers import NONE, RELU, pool_channels
 from cnnkit.graph.program.lowered import Lowered
-from cnnkit.graph.program.steps import Number, Value
+from cnnkit.graph.program.steps import Number, Place, Value
 
 OPERATIONS = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Sum": 0}
 AXES = 4  # of the kernel
@@ -50,7 +50,8 @@ def lower_arithmetic(lowered: Lowered, node: Node) -> None:
         return
     for index in range(1, len(node.inputs)):
         right = _broadcast(lowered, node, index, result)
-        y = _result(lowered, node, left, right, result)
+        later = {lowered.values[n].place for n in node.inputs[index + 1 :] if n in lowered.values}
+        y = _result(lowered, node, left, right, result, later)
         _combine(lowered, node, OPERATIONS[node.operator], left, right, y)
         left = y
     lowered.name(node.outputs[0], left)
@@ -71,14 +72,22 @@ def _broadcast(lowered: Lowered, node: Node, index: int, result: tuple[int, ...]
     return Value((1,) * more + shape, order, x.place)
 
 
-def _result(lowered: Lowered, node: Node, x: Value, z: Value, shape: tuple[int, ...]) -> Value:
+def _result(
+    lowered: Lowered,
+    node: Node,
+    x: Value,
+    z: Value,
+    shape: tuple[int, ...],
+    later: Container[Place],  # what the node still needs
+) -> Value:
     """Return where the result of two values goes: over one of them if nothing else reads it."""
-    whole = [value for value in (x, z) if value.shape == shape]
-    mixed = x.place == z.place and x.order != z.order  # one is the other, transposed
-    for value in whole:
-        if not mixed and lowered.is_last_reader(node, value):
+    for value, other in ((x, z), (z, x)):
+        free = value.shape == shape and value.place not in later
+        moved = other.place == value.place and other.steps != value.steps  # is read elsewhere
+        if free and not moved and lowered.is_last_reader(node, value):
             return value
-    return lowered.new(shape, whole[0].order if whole else None)
+    whole = next((value for value in (x, z) if value.shape == shape), None)
+    return lowered.new(shape, whole.order if whole else None)
 
 
 def _combine(lowered: Lowered, node: Node, operation: int, x: Value, z: Value, y: Value) -> None:

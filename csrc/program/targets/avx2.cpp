@@ -1,6 +1,5 @@
 #if defined(__AVX2__) && defined(__FMA__)
 #include <cstdint>
-#include <initializer_list>
 
 #include "program/kernels.h"
 

@@ -1,6 +1,5 @@
 #if defined(__aarch64__)
 #include <cstdint>
-#include <initializer_list>
 
 #include "program/kernels.h"
 

@@ -1,5 +1,4 @@
 #include <cstdint>
-#include <initializer_list>
 
 #include "program/kernels.h"
 
