@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,10 @@ class Candidate:
     operations: str
     fused: bool
     reason: str = ""
+
+    def leave(self, reason: str) -> Candidate:
+        """Return the candidate as one that was left, for this reason if it had none."""
+        return replace(self, fused=False, reason=self.reason or reason)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit import _core
-from cnnkit.ops.fused import as_array, is_tensor
+from cnnkit.ops.fused import as_array
 from cnnkit.ops.reference import Activation, Size
+from cnnkit.ops.tensors import is_tensor
 
 if TYPE_CHECKING:
     from cnnkit.ops.fused import Array

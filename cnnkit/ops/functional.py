@@ -87,4 +87,6 @@ def needs_dispatcher(*values: object) -> bool:
         or torch._C._are_functorch_transforms_active()
         or torch._C._len_torch_dispatch_stack()
         or torch.jit.is_tracing()
+        or torch.is_autocast_enabled("cpu")
+        or any(t.is_meta for t in tensors)
     )

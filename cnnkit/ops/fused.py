@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import InputError, MissingError
 from cnnkit.ops.reference import Size
+from cnnkit.ops.tensors import dense, is_tensor, readable
 
 try:
     from cnnkit import _core
@@ -95,7 +96,7 @@ class ConvReLUPool(_core.ConvReluPool):
 
     def run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
         """Run on a tensor [N, C_in, H, W]; see `conv_relu_pool`."""
-        x = _plain(x, "x").contiguous()
+        x = _plain(x, "x")
         images, channels, height, width = x.shape
         y = x.new_empty((images, self._channels_out, *self.output_size(height, width)))
         self.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), threads)
@@ -117,25 +118,13 @@ def as_array(value: Any, name: str) -> NDArray[Any]:
     return _plain(value, name).detach().numpy() if is_tensor(value) else value
 
 
-def is_tensor(value: object) -> TypeGuard[torch.Tensor]:
-    """Tell whether a value is a tensor, without importing PyTorch."""
-    loaded = sys.modules.get("torch")
-    return loaded is not None and isinstance(value, loaded.Tensor)
-
-
 def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
-    """Return the tensor, if it is dense float32 on the CPU and needs no gradient."""
-    loaded = sys.modules["torch"]
-    if not tensor.is_cpu:
-        raise InputError(name, f"is on {tensor.device}", "move it with .cpu()")
-    if tensor.layout is not loaded.strided:
-        raise InputError(name, f"has layout {tensor.layout}", "give .to_dense()")
-    if tensor.dtype is not loaded.float32:
-        raise InputError(name, f"has dtype {tensor.dtype}", "give float32, with .float()")
-    if tensor.requires_grad and loaded.is_grad_enabled():
+    """Return the values, if the tensor is dense float32 on the CPU and needs no gradient."""
+    tensor = dense(tensor, name)
+    if tensor.requires_grad and sys.modules["torch"].is_grad_enabled():
         raise InputError(
             name,
             "requires a gradient, which an operator with prepacked weights cannot compute",
             "use cnnkit.nn.ConvReLUPool2d or conv_relu_pool, or call it under torch.no_grad()",
         )
-    return tensor.resolve_neg()
+    return readable(tensor, name)

@@ -17,6 +17,7 @@ from torch.autograd import forward_ad
 
 from cnnkit import _core
 from cnnkit.errors import InputError
+from cnnkit.ops.tensors import readable
 from cnnkit.ops.torch_weights import pack
 
 MAX_TAPS = 255  # of a pool window: max-pool indices are uint8, and one value means "none"
@@ -27,20 +28,24 @@ def is_supported(*tensors: Tensor | None) -> bool:
     """Tell whether cnnkit's kernels support these tensors: dense float32 on the CPU."""
     for t in tensors:
         if t is not None and not (
-            t.dtype is torch.float32 and t.is_cpu and t.layout is torch.strided
+            t.dtype is torch.float32
+            and t.is_cpu
+            and t.layout is torch.strided
+            and not t.is_nested
         ):
             return False
     return True
 
 
 def is_plain(*tensors: Tensor | None) -> bool:
-    """Tell whether these are supported, and no transform, mode or compiler is active."""
+    """Tell whether these are supported, and no transform, mode, autocast or compiler is on."""
     if (
         torch.compiler.is_compiling()
         or forward_ad._current_level >= 0
         or torch._C._are_functorch_transforms_active()
         or torch._C._len_torch_dispatch_stack()
         or torch._C._is_tracing()
+        or torch.is_autocast_enabled("cpu")
     ):
         return False
     for t in tensors:
@@ -111,7 +116,7 @@ def gradients(
     want_dx: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return dx (empty unless `want_dx`), dw and db; x and indices are contiguous."""
-    grad = grad.resolve_neg().contiguous()
+    grad = readable(grad, "grad")
     dx, dw, db = empty_gradients(x, weight, want_dx)
     images, channels, height, width = x.shape
     kernel.gradient_at(
@@ -137,7 +142,7 @@ class _ConvReLUPool(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, sizes: Any, precision: str
     ) -> Tensor:
         kernel = pack(weight, bias, sizes, precision)
-        x = x.resolve_neg().contiguous()
+        x = readable(x, "x")
         y, indices = run(kernel, x, weight.shape[0], return_indices=True)
         ctx.kernel, ctx.sizes = kernel, sizes
         ctx.save_for_backward(x, weight, indices)

@@ -18,6 +18,7 @@ from torch.autograd import forward_ad
 from cnnkit.errors import InputError
 from cnnkit.ops import torch_autograd
 from cnnkit.ops.reference import Size
+from cnnkit.ops.tensors import dense, readable
 from cnnkit.ops.torch_autograd import indices_fit, is_plain, is_supported, needs_gradient
 from cnnkit.ops.torch_weights import Sizes, pack, pack_for_gradient
 
@@ -72,9 +73,8 @@ def differentiable(
         for value in (x, weight, bias)
     )
     for name, value in (("x", x), ("weight", weight), ("bias", bias)):
-        if value is not None and not is_supported(value):
-            reason = f"has dtype {value.dtype} on {value.device}"
-            raise InputError(name, reason, "give float32 on the CPU")
+        if value is not None and not value.is_meta:
+            dense(value, name)
     if is_plain(x, weight, bias) and needs_gradient(x, weight, bias):
         parameters = _pairs(sizes)
         if indices_fit(parameters):
@@ -102,7 +102,7 @@ def _run(
     return_indices: bool,
 ) -> tuple[Tensor, Tensor | None]:
     kernel = pack(weight, bias, parameters, precision)
-    x = x.resolve_neg().contiguous()
+    x = readable(x, "x")
     return torch_autograd.run(kernel, x, weight.shape[0], return_indices)
 
 
@@ -128,7 +128,7 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     *parameters, want_dx = rest
     kernel = pack_for_gradient(weight, parameters)
-    x, indices = (tensor.resolve_neg().contiguous() for tensor in (x, indices))
+    x, indices = readable(x, "x"), readable(indices, "indices")
     return torch_autograd.gradients(kernel, grad, x, indices, weight, want_dx)
 
 
@@ -155,6 +155,21 @@ def _autograd(
             x, weight, bias, *parameters, precision=precision
         )
         return z
+
+
+def _autocast(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
+) -> Tensor:
+    """Compute in float32 and answer in the dtype that PyTorch's convolution has here."""
+    if any(t is not None and t.dtype is torch.float64 for t in (x, weight, bias)):
+        return three_operations(x, weight, bias, *_complete(sizes))
+    with torch.autocast("cpu", enabled=False):
+        y: Tensor = torch.ops.cnnkit.conv_relu_pool(
+            *(x.float(), weight.float(), None if bias is None else bias.float()),
+            *_complete(sizes),
+            precision=precision,
+        )
+    return y.to(torch.get_autocast_dtype("cpu"))
 
 
 def _complete(sizes: Sequence[Sizes]) -> list[Sizes]:
@@ -230,6 +245,7 @@ def _register() -> None:
     torch.library.impl(FORWARD, "CPU", _forward)
     torch.library.impl(FORWARD, "CompositeExplicitAutograd", _forward)
     torch.library.impl(FORWARD, "Autograd", _autograd)
+    torch.library.impl(FORWARD, "AutocastCPU", _autocast)
     torch.library.impl(WITH_INDICES, "CPU", _with_indices)
     torch.library.impl(BACKWARD, "CPU", _backward)
     torch.library.register_fake(FORWARD, _fake)

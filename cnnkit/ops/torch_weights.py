@@ -11,6 +11,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from cnnkit import _core
 from cnnkit.errors import InputError
+from cnnkit.ops.tensors import readable
 
 Sizes = list[int]
 MIN_CACHED_SIZE = 4096  # elements of a weight; smaller ones are simply packed again
@@ -38,12 +39,13 @@ def pack(
     Comparing large weights with the cached copy is many times cheaper than transforming them.
     """
     if weight.numel() < MIN_CACHED_SIZE:
-        return _pack(weight, bias, sizes, precision)
+        return pack_now(weight, bias, sizes, precision)
     key = (*map(tuple, sizes), precision)
+    readable(weight, "weight")  # the comparison must not read freed memory
     entry = _cache.get(weight)
     if entry and entry.key == key and _equal(entry.weight, weight) and _equal(entry.bias, bias):
         return entry.kernel
-    kernel = _pack(weight, bias, sizes, precision)
+    kernel = pack_now(weight, bias, sizes, precision)
     _cache[weight] = _CacheEntry(
         key, weight.detach().clone(), None if bias is None else bias.detach().clone(), kernel
     )
@@ -52,27 +54,30 @@ def pack(
 
 def pack_for_gradient(weight: Tensor, sizes: Sequence[Sizes]) -> _core.ConvReluPool:
     """Return an operator for its gradient, which does not depend on bias and precision."""
+    readable(weight, "weight")
     entry = _cache.get(weight)
     key = tuple(map(tuple, sizes))
     if entry and entry.key[:-1] == key and _equal(entry.weight, weight):
         return entry.kernel
-    return _pack(weight, None, sizes, "default")
+    return pack_now(weight, None, sizes, "default")
 
 
 def _equal(a: Tensor | None, b: Tensor | None) -> bool:
     return a is b if a is None or b is None else torch.equal(a, b)
 
 
-def _pack(
+def pack_now(
     weight: Tensor, bias: Tensor | None, sizes: Sequence[Sizes], precision: str
 ) -> _core.ConvReluPool:
+    """Return an operator with packed weights, which nobody keeps."""
     if weight.ndim != 4:
         reason = f"has shape {tuple(weight.shape)}"
         raise InputError("weight", reason, "give 4 dimensions, [C_out, C_in, rows, columns]")
     if bias is not None and bias.shape != weight.shape[:1]:
         reason = f"has {bias.numel()} values"
         raise InputError("bias", reason, f"give the {weight.shape[0]} that weight expects")
-    weight, bias = _contiguous(weight), None if bias is None else _contiguous(bias)
+    weight = readable(weight.detach(), "weight")
+    bias = None if bias is None else readable(bias.detach(), "bias")
     stride, padding, pool_kernel, pool_stride, pool_padding = sizes
     bias_at = 0 if bias is None else bias.data_ptr()
     return _core.ConvReluPool.at(
@@ -81,11 +86,3 @@ def _pack(
         precision,
     )
 
-
-def _contiguous(tensor: Tensor) -> Tensor:
-    """Return a contiguous tensor with the same values."""
-    return tensor if tensor.is_contiguous() and not tensor.is_neg() else _copied(tensor)
-
-
-def _copied(tensor: Tensor) -> Tensor:
-    return tensor.detach().resolve_neg().contiguous()

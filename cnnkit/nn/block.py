@@ -1,0 +1,154 @@
+"""A block of a model, convolution → (batch-norm) → ReLU → max-pool, in one operation.
+
+Legend of shape letters: N images, C channels, H rows, W columns.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cnnkit import _core
+from cnnkit.ops import torch_autograd
+from cnnkit.ops.tensors import readable
+from cnnkit.ops.torch_autograd import indices_fit, is_plain, needs_gradient
+from cnnkit.ops.torch_weights import pack_now
+
+Pair = tuple[int, int]
+Tensors = tuple[Tensor | None, ...]
+
+
+class Sizes(NamedTuple):
+    """The sizes of the convolution and of the max-pool, (rows, columns) each."""
+
+    stride: Pair
+    padding: Pair
+    pool_kernel: Pair
+    pool_stride: Pair
+    pool_padding: Pair
+
+
+class Norm(NamedTuple):
+    """A batch-norm in eval mode; all tensors are [C_out]."""
+
+    mean: Tensor
+    variance: Tensor
+    weight: Tensor | None
+    bias: Tensor | None
+    eps: float
+
+
+class Packed(NamedTuple):
+    """Packed weights, and the tensors they were packed from, or copies of them."""
+
+    key: tuple[object, ...]
+    tensors: Tensors
+    kernel: _core.ConvReluPool
+
+
+class Block:
+    """The operation of one block. Where no gradient is needed, its weights are packed only once.
+
+    Args:
+        precision: "default" or "fast"; see `cnnkit.ops.conv_relu_pool`.
+        by_version: whether PyTorch's version counters tell that a tensor has changed, which costs
+            nothing, but misses what is written through `weight.data` until `forget()`. Otherwise
+            the values are compared with a copy.
+    """
+
+    def __init__(self, precision: str = "default", by_version: bool = False) -> None:
+        self.precision, self.by_version = precision, by_version
+        self.forget()
+
+    def forget(self) -> None:
+        """Pack the weights again in the next call."""
+        self._packed: Packed | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_packed": None}  # packed weights cannot be copied
+
+    def __call__(
+        self,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        norm: Norm | None,
+        sizes: Sizes,
+        ceil_mode: bool = False,
+    ) -> Tensor | None:
+        """Map [N, C_in, H, W] to [N, C_out, H', W']; None if PyTorch has to compute it."""
+        tensors = (x, weight, bias, *(norm[:4] if norm else ()))
+        if x.ndim != 4 or x.shape[1] != weight.shape[1] or not is_plain(*tensors):
+            return None
+        if ceil_mode and ceil_adds_window(x.shape, weight.shape, sizes):
+            return None
+        if needs_gradient(*tensors):
+            if not indices_fit(sizes):
+                return None
+            folded = fold(weight, bias, norm) if norm else (weight, bias)
+            return torch_autograd.differentiable(x, *folded, sizes, self.precision)
+        kernel = self._pack(weight, bias, norm, sizes)
+        x = readable(x.detach(), "x")
+        return torch_autograd.run(kernel, x, weight.shape[0], return_indices=False)[0]
+
+    def _pack(
+        self, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes
+    ) -> _core.ConvReluPool:
+        tensors = tuple(
+            None if t is None else t.detach() for t in (weight, bias, *(norm[:4] if norm else ()))
+        )
+        key: tuple[object, ...] = (sizes, norm and norm.eps)
+        # Tensors created in inference mode have no version counter.
+        by_version = self.by_version and not any(t is not None and t.is_inference() for t in tensors)
+        if by_version:
+            for t in tensors:
+                key += (None,) if t is None else (t.data_ptr(), t._version)
+        packed = self._packed
+        if packed is None or packed.key != key or not (by_version or equal(packed.tensors, tensors)):
+            folded = fold(weight.detach(), bias, norm) if norm else (weight, bias)
+            kernel = pack_now(*folded, sizes, self.precision)
+            # Kept even by version: their addresses cannot be reused by others.
+            kept = tensors if by_version else tuple(t if t is None else t.clone() for t in tensors)
+            packed = self._packed = Packed(key, kept, kernel)
+        return packed.kernel
+
+
+def equal(ours: Tensors, theirs: Tensors) -> bool:
+    """Tell whether two rows of tensors have the same values."""
+    return all(
+        a is b if a is None or b is None else torch.equal(a, readable(b, "weight"))
+        for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def fold(weight: Tensor, bias: Tensor | None, norm: Norm) -> tuple[Tensor, Tensor]:
+    """Fold a batch-norm into a convolution: computed in float64, rounded once, differentiable."""
+    scale = (norm.variance.double() + norm.eps).rsqrt()
+    if norm.weight is not None:
+        scale = scale * norm.weight.double()
+    shift = -norm.mean.double() * scale
+    if norm.bias is not None:
+        shift = shift + norm.bias.double()
+    if bias is not None:
+        shift = shift + bias.double() * scale
+    return (weight.double() * scale[:, None, None, None]).float(), shift.float()
+
+
+def ceil_adds_window(x: torch.Size, weight: torch.Size, sizes: Sizes) -> bool:
+    """Tell whether `ceil_mode` adds a row or column to the output for an input of this shape."""
+    for axis in (0, 1):
+        conv = output_size(x, weight, sizes.stride, sizes.padding, axis)
+        padding, stride = sizes.pool_padding[axis], sizes.pool_stride[axis]
+        span = conv + 2 * padding - sizes.pool_kernel[axis]
+        # PyTorch adds a window that starts inside the image or in the padding before it.
+        starts_inside = (span // stride + 1) * stride < conv + padding
+        if span % stride and starts_inside:
+            return True
+    return False
+
+
+def output_size(x: torch.Size, weight: torch.Size, stride: Pair, padding: Pair, axis: int) -> int:
+    """Return the rows (axis 0) or columns (axis 1) of a convolution's output."""
+    return (x[2 + axis] + 2 * padding[axis] - weight[2 + axis]) // stride[axis] + 1

@@ -1,0 +1,130 @@
+"""The convolution of a block that `cnnkit.fuse` fused: an `nn.Conv2d` whose output waits.
+
+It waits for the rest of its block only when the model that was traced calls it at the traced place;
+for everybody else it is an `nn.Conv2d`.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
+
+from cnnkit.nn.block import Block, output_size
+from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
+from cnnkit.nn.fusion_patterns import has_hooks
+from cnnkit.nn.waiting import Start, Waiting
+from cnnkit.ops.torch_autograd import is_plain
+
+DEEPEST = 40  # frames between a model's forward and its convolution's
+
+
+class Place(NamedTuple):
+    """Where a block is called.
+
+    Attributes:
+        source: the Python module with the forward method of the module that holds the block, ...
+        function: ... and the method's qualified name there.
+        conv: the convolution's name in that module.
+        parts: the names of the block's modules, and of the modules around them, in that module.
+    """
+
+    source: str
+    function: str
+    conv: str
+    parts: tuple[str, ...]
+
+
+class FusedConv2d(nn.Conv2d):
+    """A convolution in a model that `cnnkit.fuse` returned. See the module."""
+
+    _place: Place
+    _block: Block
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Compute `nn.Conv2d`, or wait for the block."""
+        if torch.jit.is_scripting():
+            return self._conv_forward(input, self.weight, self.bias)
+        return self._forward(input)
+
+    @torch.jit.unused
+    def _forward(self, x: Tensor) -> Tensor:
+        if torch.compiler.is_compiling() or not self._is_called_in_block(x):
+            return self._conv_forward(x, self.weight, self.bias)
+        padding = explicit_padding(self)
+        assert padding is not None  # _is_called_in_block has checked it
+        start = Start(
+            *(self._block, self._conv_forward, x, self.weight, self.bias),
+            *(self.stride, padding),
+        )
+        return Waiting(start)
+
+    def _is_called_in_block(self, x: Tensor) -> bool:
+        weight, padding = self.weight, explicit_padding(self)
+        if not is_plain(x, weight, self.bias) or x.ndim != 4 or x.shape[1] != weight.shape[1]:
+            return False
+        if unsupported_convolution(self) or padding is None or is_observed():
+            return False
+        sizes = (output_size(x.shape, weight.shape, self.stride, padding, axis) for axis in (0, 1))
+        if min(sizes) < 1:
+            return False
+        owner = caller(sys._getframe(1), self._place)
+        return owner is not None and holds_block(owner, self, self._place)
+
+    def train(self, mode: bool = True) -> FusedConv2d:
+        """Switch between training and eval mode; the weights are packed again afterwards."""
+        self._block.forget()
+        super().train(mode)
+        return self
+
+
+def wait(conv: nn.Conv2d, place: Place, precision: str) -> None:
+    """Turn a convolution into one that waits for its block."""
+    conv.__class__ = FusedConv2d
+    conv._place = place  # type: ignore[assignment]
+    conv._block = Block(precision, by_version=True)  # type: ignore[assignment]
+
+
+def is_observed() -> bool:
+    """Tell whether something of PyTorch's looks at every call of a module or function."""
+    return bool(
+        torch_module._has_any_global_hook()
+        or torch._C._len_torch_function_stack()
+        or not torch._C._is_torch_function_enabled()
+    )
+
+
+def caller(frame: FrameType | None, place: Place) -> nn.Module | None:
+    """Return the module whose forward method, the traced one, is running; None if none is."""
+    for _ in range(DEEPEST):
+        if frame is None:
+            return None
+        code = frame.f_code
+        if code.co_qualname == place.function and frame.f_globals["__name__"] == place.source:
+            return first_argument(frame)
+        frame = frame.f_back
+    return None
+
+
+def first_argument(frame: FrameType) -> nn.Module | None:
+    """Return the module whose method a frame runs; None if it is no module's."""
+    code = frame.f_code
+    owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+    return owner if isinstance(owner, nn.Module) else None
+
+
+def holds_block(owner: nn.Module, conv: nn.Module, place: Place) -> bool:
+    """Tell whether a module has the parts of a block, with this convolution and without hooks."""
+    for name in place.parts:
+        part: Any = owner
+        for step in name.split("."):
+            part = part._modules.get(step)
+            if part is None:
+                return False
+        if has_hooks(part) or (name == place.conv and part is not conv):
+            return False
+    return True
