@@ -90,7 +90,7 @@ def copied(model: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(model)
     except (RuntimeError, TypeError, ValueError) as error:
-        remedy = "fuse it before its first forward pass"
+        remedy = "fuse it before its first forward pass, and after torch.nn.utils.prune.remove"
         raise InputError("model", f"cannot be copied: {error}", remedy) from error
 
 

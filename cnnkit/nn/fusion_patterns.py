@@ -25,6 +25,7 @@ MODULES: dict[type[nn.Module], str] = {
 FUNCTIONS: dict[Any, str] = {
     **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_"), "ReLU"),
     **dict.fromkeys((F.max_pool2d, torch.max_pool2d), "MaxPool2d"),
+    **{torch.conv2d: "Conv2d", F.batch_norm: "BatchNorm2d"},
 }
 # The general kernel is slower than PyTorch from this many input channels on: stride 1, others.
 FEW_CHANNELS, FEW_STRIDED = 16, 8
@@ -69,7 +70,7 @@ def title(module: nn.Module, node: fx.Node) -> str:
     known = kind(module, node)
     if known == "MaxPool2d":
         return "max_pool2d"
-    return "relu" if known else str(getattr(node.target, "__name__", node.target))
+    return "relu" if known == "ReLU" else str(getattr(node.target, "__name__", node.target))
 
 
 def has_hooks(module: nn.Module) -> bool:
@@ -132,8 +133,14 @@ def examine(module: nn.Module, chain: Chain, precision: str) -> None:
         LeftError: an option, a hook or a weight prevents it, or PyTorch is faster.
     """
     for node in chain.nodes:
-        if node.op == "call_module" and has_hooks(module.get_submodule(str(node.target))):
-            raise LeftError(f"{title(module, node)} has hooks")
+        if node.op == "call_module":
+            part = module.get_submodule(str(node.target))
+            if has_hooks(part):
+                raise LeftError(f"{title(module, node)} has hooks")
+            if "forward" in vars(part):
+                raise LeftError(f"{title(module, node)} has a forward of its own")
+    if any(node and node.op != "call_module" for node in (chain.conv, chain.norm)):
+        raise LeftError("its convolution or batch-norm is a function, not a module")
     conv = module.get_submodule(str(chain.conv.target))
     assert isinstance(conv, nn.Conv2d)
     reason = unsupported_convolution(conv) or unsupported_weight(conv)
@@ -186,9 +193,14 @@ def called_pool(module: nn.Module, node: fx.Node) -> Pool:
         LeftError: they are not supported, or not constants.
     """
     if node.op != "call_module":
-        return pool_sizes(node.args[1:], node.kwargs)
+        return pool_sizes(node.args[1:], {k: v for k, v in node.kwargs.items() if k != "input"})
     pool = module.get_submodule(str(node.target))
     return pool_sizes((), {name: getattr(pool, name) for name in POOL_ARGUMENTS})
+
+
+def arguments(node: fx.Node, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the arguments of a call by name."""
+    return {**dict(zip(names, node.args, strict=False)), **node.kwargs}
 
 
 def pool_sizes(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Pool:

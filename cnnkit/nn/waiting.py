@@ -28,8 +28,8 @@ KNOWN = {
 }
 IN_PLACE = {F.relu_, torch.relu_, Tensor.relu_}
 KINDS: dict[Any, str] = {
-    **{function: kind for function, kind in FUNCTIONS.items() if callable(function)},
-    **{Tensor.relu: "ReLU", Tensor.relu_: "ReLU", F.batch_norm: "BatchNorm2d"},
+    **{function: kind for function, kind in FUNCTIONS.items() if kind != "Conv2d"},
+    **{Tensor.relu: "ReLU", Tensor.relu_: "ReLU"},
 }
 ORDERS = ("ReLU", "MaxPool2d"), ("MaxPool2d", "ReLU")
 BATCH_NORM = inspect.signature(F.batch_norm)

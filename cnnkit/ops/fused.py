@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +59,11 @@ class ConvReLUPool(_core.ConvReluPool):
         isa: the instruction set it uses.
     """
 
-    def __init__(
-        self,
+    _given: tuple[tuple[Any, ...], dict[str, Any]]  # what it was made of, to be pickled
+
+    # Made here rather than in __init__, so that an instance without a kernel cannot exist.
+    def __new__(
+        cls,
         weight: Array,
         bias: Array | None = None,
         stride: Size = 1,
@@ -71,19 +74,26 @@ class ConvReLUPool(_core.ConvReluPool):
         *,
         precision: str = "default",
         isa: str | None = None,
-    ) -> None:
-        super().__init__(
-            as_array(weight, "weight"),
-            None if bias is None else as_array(bias, "bias"),
-            stride,
-            padding,
-            pool_kernel,
-            pool_stride,
-            pool_padding,
-            precision,
-            isa,
-        )
-        self._channels_out: int = weight.shape[0]
+    ) -> Self:
+        """Pack the weights."""
+        made = super().__new__(cls)
+        arrays = owned(weight, "weight"), None if bias is None else owned(bias, "bias")
+        sizes = stride, padding, pool_kernel, pool_stride, pool_padding
+        _core.ConvReluPool.__init__(made, *arrays, *sizes, precision, isa)
+        made._given = (*arrays, *sizes), {"precision": precision, "isa": isa}
+        return made
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        pass
+
+    def __copy__(self) -> Self:
+        return self  # nothing can change it
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return made_again, (type(self), *self._given)
 
     def _call(
         self, x: Any, *, threads: int | None = None, out: NDArray[np.float32] | None = None
@@ -98,7 +108,7 @@ class ConvReLUPool(_core.ConvReluPool):
         """Run on a tensor [N, C_in, H, W]; see `conv_relu_pool`."""
         x = _plain(x, "x")
         images, channels, height, width = x.shape
-        y = x.new_empty((images, self._channels_out, *self.output_size(height, width)))
+        y = x.new_empty((images, self._given[0][0].shape[0], *self.output_size(height, width)))
         self.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), threads)
         return y
 
@@ -111,6 +121,17 @@ def default_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def owned(value: Any, name: str) -> Any:
+    """Return an array's values in memory that nobody else writes; what is none, unchanged."""
+    array = as_array(value, name)
+    return array.copy() if isinstance(array, np.ndarray) else array
+
+
+def made_again(kind: type[Any], positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Return an operator made of these arguments, as pickle needs it."""
+    return kind(*positional, **named)
 
 
 def as_array(value: Any, name: str) -> NDArray[Any]:
