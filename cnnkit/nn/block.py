@@ -5,6 +5,8 @@ Legend of shape letters: N images, C channels, H rows, W columns.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -84,9 +86,14 @@ class Block:
             return None
         if ceil_mode and ceil_adds_window(x.shape, weight.shape, sizes):
             return None
-        if needs_gradient(*tensors):
-            if not indices_fit(sizes):
-                return None
+        gradients = needs_gradient(*tensors)
+        if gradients and not indices_fit(sizes):
+            return None
+        if _observers:
+            call = Call(self, x, *(fold(weight, bias, norm) if norm else (weight, bias)), sizes)
+            for calls in _observers:
+                calls.append(call)
+        if gradients:
             folded = fold(weight, bias, norm) if norm else (weight, bias)
             return torch_autograd.differentiable(x, *folded, sizes, self.precision)
         kernel = self._pack(weight, bias, norm, sizes)
@@ -113,6 +120,30 @@ class Block:
             kept = tensors if by_version else tuple(t if t is None else t.clone() for t in tensors)
             packed = self._packed = Packed(key, kept, kernel)
         return packed.kernel
+
+
+class Call(NamedTuple):
+    """A block that was computed in one operation; batch-norm is folded into weight and bias."""
+
+    block: Block
+    x: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    sizes: Sizes
+
+
+_observers: list[list[Call]] = []
+
+
+@contextmanager
+def observe_calls() -> Iterator[list[Call]]:
+    """Collect the calls of all blocks, in this process, that are computed in one operation."""
+    calls: list[Call] = []
+    _observers.append(calls)
+    try:
+        yield calls
+    finally:
+        _observers.remove(calls)
 
 
 def equal(ours: Tensors, theirs: Tensors) -> bool:

@@ -43,7 +43,7 @@ class FusedConv2d(nn.Conv2d):
     """A convolution in a model that `cnnkit.fuse` returned. See the module."""
 
     _place: Place
-    _block: Block
+    block: Block
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute `nn.Conv2d`, or wait for the block."""
@@ -58,7 +58,7 @@ class FusedConv2d(nn.Conv2d):
         padding = explicit_padding(self)
         assert padding is not None  # _is_called_in_block has checked it
         start = Start(
-            *(self._block, self._conv_forward, x, self.weight, self.bias),
+            *(self.block, self._conv_forward, x, self.weight, self.bias),
             *(self.stride, padding),
         )
         return Waiting(start)
@@ -77,7 +77,7 @@ class FusedConv2d(nn.Conv2d):
 
     def train(self, mode: bool = True) -> FusedConv2d:
         """Switch between training and eval mode; the weights are packed again afterwards."""
-        self._block.forget()
+        self.block.forget()
         super().train(mode)
         return self
 
@@ -86,7 +86,15 @@ def wait(conv: nn.Conv2d, place: Place, precision: str) -> None:
     """Turn a convolution into one that waits for its block."""
     conv.__class__ = FusedConv2d
     conv._place = place  # type: ignore[assignment]
-    conv._block = Block(precision, by_version=True)  # type: ignore[assignment]
+    conv.block = Block(precision, by_version=True)  # type: ignore[assignment]
+
+
+def stop_waiting(model: nn.Module) -> None:
+    """Turn the convolutions of a model that wait for their blocks into those that they were."""
+    for conv in model.modules():
+        if type(conv) is FusedConv2d:
+            del conv._place, conv.block
+            conv.__class__ = nn.Conv2d
 
 
 def is_observed() -> bool:

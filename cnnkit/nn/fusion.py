@@ -10,7 +10,7 @@ from torch import fx, nn
 from cnnkit.errors import InputError
 from cnnkit.nn.comparison import difference
 from cnnkit.nn.conv_relu_pool import PRECISIONS, ConvReLUPool2d
-from cnnkit.nn.fused_conv import FusedConv2d, Place, wait
+from cnnkit.nn.fused_conv import Place, stop_waiting, wait
 from cnnkit.nn.fusion_patterns import (
     Chain,
     LeftError,
@@ -82,16 +82,18 @@ def fuse(
 
 
 def copied(model: nn.Module) -> nn.Module:
-    """Return a deep copy.
+    """Return a deep copy, without what an earlier `fuse` did.
 
     Raises:
         InputError: the model cannot be copied.
     """
     try:
-        return copy.deepcopy(model)
+        model = copy.deepcopy(model)
     except (RuntimeError, TypeError, ValueError) as error:
         remedy = "fuse it before its first forward pass, and after torch.nn.utils.prune.remove"
         raise InputError("model", f"cannot be copied: {error}", remedy) from error
+    stop_waiting(model)
+    return model
 
 
 class _Search:
@@ -111,7 +113,7 @@ class _Search:
 
     def visit(self, module: nn.Module, name: str) -> None:
         """Find the blocks of a module; of its children, if it cannot be traced."""
-        if isinstance(module, (ConvReLUPool2d, FusedConv2d)) or not any(module.children()):
+        if isinstance(module, ConvReLUPool2d) or not any(module.children()):
             return
         if has_hooks(module):
             self._visit_children(module, name, "it has hooks")

@@ -16,7 +16,7 @@ import torch
 from torch import fx, nn
 
 from cnnkit.nn.conv_relu_pool import ConvReLUPool2d
-from cnnkit.nn.fused_conv import FusedConv2d, first_argument
+from cnnkit.nn.fused_conv import first_argument
 from cnnkit.nn.fusion_patterns import has_hooks
 
 
@@ -77,7 +77,7 @@ class _Tracer(fx.Tracer):
         self.callers: dict[fx.Node, tuple[Method, ...]] = {}
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        if isinstance(m, (ConvReLUPool2d, FusedConv2d)) or has_hooks(m):
+        if isinstance(m, ConvReLUPool2d) or has_hooks(m):
             return True
         return super().is_leaf_module(m, module_qualified_name)
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32] | torch.Tensor
 
 
+MOST_THREADS = 2**31 - 1
+
+
 def isa() -> str:
     """Return the instruction set in use: the best of this machine, or the value of CNNKIT_ISA.
 
@@ -100,6 +103,8 @@ class ConvReLUPool(_core.ConvReluPool):
     ) -> Any:
         """Handle the calls that the C++ fast path (brief calls with NumPy arrays) hands back."""
         count = default_threads() if threads is None else threads
+        if isinstance(count, int) and count > MOST_THREADS:
+            raise InputError("threads", f"is {count}", f"give at most {MOST_THREADS}")
         if is_tensor(x) and x.ndim == 4 and out is None:
             return self.run_tensor(x, count)
         return self.run(as_array(x, "x"), count, out)

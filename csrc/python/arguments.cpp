@@ -32,10 +32,10 @@ long whole(const py::handle& item, const py::handle& value, const char* name, lo
     return size;
 }
 
-// Whether the padded input and the rows that a pool window needs could be held at all: beyond this,
-// sizes in bytes overflow. The factor is what algorithms may add to either (phases, whole vectors).
+// Whether the padded input and the rows that a pool window needs could be held at all, in 400 GB.
+// The factor is what algorithms may add to either (phases, whole vectors).
 bool holdable(const ConvShape& s) {
-    constexpr double kMostFloats = 1e15;
+    constexpr double kMostFloats = 1e11;
     const double factor = 64.0 + 1.0 * s.kernel.w * s.dilation.w;
     const double rows = s.input.h + s.extra_padding.h + 2.0 * s.padding.h;
     const double columns = s.input.w + s.extra_padding.w + 2.0 * s.padding.w;

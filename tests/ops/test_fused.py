@@ -257,7 +257,18 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"x": torch.from_numpy(X).double()},
         "x: has dtype torch.float64. Give float32",
     ),
-    "meta": ({"x": torch.from_numpy(X).to("meta")}, "x: is on meta. Move it with .cpu()"),
+    "sparse": ({"x": torch.from_numpy(X).to_sparse()}, r"x: has layout .*Give \.to_dense\(\)"),
+    "mkldnn": ({"x": torch.from_numpy(X).to_mkldnn()}, r"x: has layout .*Give \.to_dense\(\)"),
+    "quantized": (
+        {"x": torch.quantize_per_tensor(torch.from_numpy(X), 0.1, 0, torch.quint8)},
+        r"x: has dtype torch\.quint8\. Give float32, with \.dequantize\(\)",
+    ),
+    "nested": ({"x": torch.nested.nested_tensor([torch.from_numpy(X[0])])}, "x: is a nested tensor"),
+    "stride_huge": (
+        {"stride": 2**31 - 1, "padding": 1, "pool_kernel": 1},
+        "x: of 28x28 pixels .*needs more memory",
+    ),
+    "threads_huge": ({"threads": 2**31}, "threads: is 2147483648. Give at most 2147483647"),
 }
 
 
