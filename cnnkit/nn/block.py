@@ -82,7 +82,7 @@ class Block:
     ) -> Tensor | None:
         """Map [N, C_in, H, W] to [N, C_out, H', W']; None if PyTorch has to compute it."""
         tensors = (x, weight, bias, *(norm[:4] if norm else ()))
-        if x.ndim != 4 or x.shape[1] != weight.shape[1] or not is_plain(*tensors):
+        if not is_plain(*tensors) or x.ndim != 4 or x.shape[1] != weight.shape[1]:
             return None
         if ceil_mode and ceil_adds_window(x.shape, weight.shape, sizes):
             return None
@@ -108,12 +108,18 @@ class Block:
         )
         key: tuple[object, ...] = (sizes, norm and norm.eps)
         # Tensors created in inference mode have no version counter.
-        by_version = self.by_version and not any(t is not None and t.is_inference() for t in tensors)
+        by_version = self.by_version and not any(
+            t is not None and t.is_inference() for t in tensors
+        )
         if by_version:
             for t in tensors:
                 key += (None,) if t is None else (t.data_ptr(), t._version)
         packed = self._packed
-        if packed is None or packed.key != key or not (by_version or equal(packed.tensors, tensors)):
+        if (
+            packed is None
+            or packed.key != key
+            or not (by_version or equal(packed.tensors, tensors))
+        ):
             folded = fold(weight.detach(), bias, norm) if norm else (weight, bias)
             kernel = pack_now(*folded, sizes, self.precision)
             # Kept even by version: their addresses cannot be reused by others.

@@ -77,16 +77,16 @@ class CompiledBlock(nn.Module):
 
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None, *norm: Any) -> Tensor:
         """Map [N, C_in, H, W] to [N, C_out, H', W']."""
-        known = Norm(*norm, self.norm["eps"]) if norm else None
+        known = Norm(norm[0], norm[1], norm[2], norm[3], self.norm["eps"]) if norm else None
         y = self.block(x, weight, bias, known, self._sizes(weight), self.pool.ceil_mode)
         if y is not None:
             return y
         y = F.conv2d(x, weight, bias, **self.convolution)
         if norm:
-            y = F.batch_norm(y, *norm, False, 0.0, self.norm["eps"])
-        *sizes, ceil_mode = self.pool
-        # Of equal values, it is all one whether ReLU comes before or after the pool.
-        return F.max_pool2d(F.relu(y), *sizes, ceil_mode=ceil_mode)
+            y = F.batch_norm(y, *norm[:4], eps=self.norm["eps"])
+        kernel, stride, padding, ceil_mode = self.pool
+        # It is all one whether ReLU comes before or after the pool.
+        return F.max_pool2d(F.relu(y), kernel, stride, padding, ceil_mode=ceil_mode)
 
     def _sizes(self, weight: Tensor) -> Sizes:
         padding = padding_of(self.convolution["padding"], weight.shape)

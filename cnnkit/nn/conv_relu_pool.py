@@ -48,6 +48,8 @@ class ConvReLUPool2d(nn.Module):
         InputError: an argument is invalid.
     """
 
+    __jit_unused_properties__ = ("_sizes",)
+
     def __init__(
         self,
         in_channels: int,
@@ -113,7 +115,7 @@ class ConvReLUPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, C_in, H, W] to [N, C_out, H', W'], or the same without N."""
-        if torch.jit.is_scripting():
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
             return F.max_pool2d(
                 F.relu(F.conv2d(x, self.weight, self.bias, self.stride, self.padding)),
                 self.pool_kernel,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch.nn.modules import module as torch_module
 
 from cnnkit.nn.block import Block, output_size
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
-from cnnkit.nn.fusion_patterns import has_hooks
+from cnnkit.nn.fusion_patterns import both, has_hooks
 from cnnkit.nn.waiting import Start, Waiting
 from cnnkit.ops.torch_autograd import is_plain
 
@@ -42,26 +42,26 @@ class Place(NamedTuple):
 class FusedConv2d(nn.Conv2d):
     """A convolution in a model that `cnnkit.fuse` returned. See the module."""
 
-    _place: Place
-    block: Block
+    if TYPE_CHECKING:  # torch.jit.script reads annotations, and knows none of these
+        _place: Place
+        block: Block
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute `nn.Conv2d`, or wait for the block."""
-        if torch.jit.is_scripting():
-            return self._conv_forward(input, self.weight, self.bias)
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            y: Tensor = self._conv_forward(input, self.weight, self.bias)
+            return y
         return self._forward(input)
 
     @torch.jit.unused
     def _forward(self, x: Tensor) -> Tensor:
         if torch.compiler.is_compiling() or not self._is_called_in_block(x):
-            return self._conv_forward(x, self.weight, self.bias)
+            y: Tensor = self._conv_forward(x, self.weight, self.bias)
+            return y
         padding = explicit_padding(self)
         assert padding is not None  # _is_called_in_block has checked it
-        start = Start(
-            *(self.block, self._conv_forward, x, self.weight, self.bias),
-            *(self.stride, padding),
-        )
-        return Waiting(start)
+        tensors = x, self.weight, self.bias
+        return Waiting(Start(self.block, self._conv_forward, *tensors, both(self.stride), padding))
 
     def _is_called_in_block(self, x: Tensor) -> bool:
         weight, padding = self.weight, explicit_padding(self)
@@ -69,8 +69,8 @@ class FusedConv2d(nn.Conv2d):
             return False
         if unsupported_convolution(self) or padding is None or is_observed():
             return False
-        sizes = (output_size(x.shape, weight.shape, self.stride, padding, axis) for axis in (0, 1))
-        if min(sizes) < 1:
+        stride = both(self.stride)
+        if min(output_size(x.shape, weight.shape, stride, padding, axis) for axis in (0, 1)) < 1:
             return False
         owner = caller(sys._getframe(1), self._place)
         return owner is not None and holds_block(owner, self, self._place)
@@ -94,13 +94,13 @@ def stop_waiting(model: nn.Module) -> None:
     for conv in model.modules():
         if type(conv) is FusedConv2d:
             del conv._place, conv.block
-            conv.__class__ = nn.Conv2d
+            conv.__class__ = nn.Conv2d  # type: ignore[assignment]
 
 
 def is_observed() -> bool:
     """Tell whether something of PyTorch's looks at every call of a module or function."""
     return bool(
-        torch_module._has_any_global_hook()
+        torch_module._has_any_global_hook()  # type: ignore[no-untyped-call]
         or torch._C._len_torch_function_stack()
         or not torch._C._is_torch_function_enabled()
     )

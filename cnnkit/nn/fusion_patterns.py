@@ -154,7 +154,7 @@ def examine(module: nn.Module, chain: Chain, precision: str) -> None:
     pool = called_pool(module, chain.pool)
     padding = explicit_padding(conv)
     assert padding is not None  # unsupported_convolution has checked it
-    reason = outpaced(conv.weight.shape, Sizes(conv.stride, padding, *pool[:3]), precision)
+    reason = outpaced(conv.weight.shape, Sizes(both(conv.stride), padding, *pool[:3]), precision)
     if reason:
         raise LeftError(reason)
 

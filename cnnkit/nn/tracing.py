@@ -103,7 +103,10 @@ def methods(frame: FrameType | None, root: nn.Module) -> Iterator[Method]:
     while frame is not None:
         owner = first_argument(frame)
         source = frame.f_globals["__name__"]
-        if owner is not None and source not in ("torch.nn.modules.module", "torch.fx._symbolic_trace"):
+        if owner is not None and source not in (
+            "torch.nn.modules.module",
+            "torch.fx._symbolic_trace",
+        ):
             yield Method(owner, source, frame.f_code.co_qualname)
             found = found or owner is root
         elif found and owner is None:

@@ -70,8 +70,7 @@ class Waiting(Tensor):
         """Make the tensor, whose shape is known at once."""
         images, channels = start.x.shape[0], start.weight.shape[0]
         shape = (images, channels, *image_size(start, steps))
-        # PyTorch declares no type for it.
-        made: Waiting = Tensor._make_wrapper_subclass(cls, shape, dtype=torch.float32)  # type: ignore[attr-defined]
+        made: Waiting = Tensor._make_wrapper_subclass(cls, shape, dtype=torch.float32)
         made.start, made.steps, made.value = start, steps, None
         made.modes, made.versions = modes(), versions(start, steps)
         return made
@@ -98,7 +97,7 @@ class Waiting(Tensor):
         return func(*args, **kwargs)
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Compute the values for whoever comes past PyTorch's Python interface."""
@@ -141,7 +140,9 @@ class Waiting(Tensor):
         assert self.start is not None
         if versions(self.start, self.steps) != self.versions:
             reason = "changes an input or weight before it reads the output of a fused convolution"
-            raise InputError("model", reason, "read the output first, or use it without cnnkit.fuse")
+            raise InputError(
+                "model", reason, "read the output first, or use it without cnnkit.fuse"
+            )
         return self.start
 
     def _follow(self, step: Step) -> Tensor | None:

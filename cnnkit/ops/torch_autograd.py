@@ -28,10 +28,7 @@ def is_supported(*tensors: Tensor | None) -> bool:
     """Tell whether cnnkit's kernels support these tensors: dense float32 on the CPU."""
     for t in tensors:
         if t is not None and not (
-            t.dtype is torch.float32
-            and t.is_cpu
-            and t.layout is torch.strided
-            and not t.is_nested
+            t.dtype is torch.float32 and t.is_cpu and t.layout is torch.strided and not t.is_nested
         ):
             return False
     return True

@@ -55,9 +55,8 @@ def three_operations(
 ) -> Tensor:
     """Compute the fused operator with PyTorch's operators, on any device and with any dtype."""
     activations = F.relu(F.conv2d(x, weight, bias, stride, padding))
-    return F.max_pool2d(
-        activations, pool_kernel, pool_stride or None, pool_padding, ceil_mode=ceil_mode
-    )
+    kernel, stride, padding = list(pool_kernel), list(pool_stride) or None, list(pool_padding)
+    return F.max_pool2d(activations, kernel, stride, padding, ceil_mode=ceil_mode)
 
 
 def differentiable(
@@ -73,7 +72,7 @@ def differentiable(
         for value in (x, weight, bias)
     )
     for name, value in (("x", x), ("weight", weight), ("bias", bias)):
-        if value is not None and not value.is_meta:
+        if value is not None and not value.is_meta and not torch.is_autocast_enabled("cpu"):
             dense(value, name)
     if is_plain(x, weight, bias) and needs_gradient(x, weight, bias):
         parameters = _pairs(sizes)

@@ -13,7 +13,7 @@ from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.ops.tensors import readable
 
-Sizes = list[int]
+Sizes = Sequence[int]
 MIN_CACHED_SIZE = 4096  # elements of a weight; smaller ones are simply packed again
 
 
@@ -85,4 +85,3 @@ def pack_now(
         *(stride, padding, pool_kernel, pool_stride, pool_padding),
         precision,
     )
-

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 import cnnkit
 from cnnkit.errors import InputError
 from cnnkit.nn.block import observe_calls
-from cnnkit.nn.fused_conv import FusedConv2d
 
 Report = Any
 

@@ -263,7 +263,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"x": torch.quantize_per_tensor(torch.from_numpy(X), 0.1, 0, torch.quint8)},
         r"x: has dtype torch\.quint8\. Give float32, with \.dequantize\(\)",
     ),
-    "nested": ({"x": torch.nested.nested_tensor([torch.from_numpy(X[0])])}, "x: is a nested tensor"),
+    "nested": (
+        {"x": torch.nested.nested_tensor([torch.from_numpy(X[0])])},
+        "x: is a nested tensor",
+    ),
     "stride_huge": (
         {"stride": 2**31 - 1, "padding": 1, "pool_kernel": 1},
         "x: of 28x28 pixels .*needs more memory",

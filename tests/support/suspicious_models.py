@@ -1,7 +1,7 @@
 """Small models that would go wrong, one suspicion each, if a block were fused carelessly.
 
-`MODELS` maps a name to a function that returns a model and the arguments of a call. Each has a block
-of convolution, ReLU and max-pool, and something that depends on more than the block's output.
+`MODELS` maps a name to a function that returns a model and the arguments of a call. Each has a
+block of convolution, ReLU and max-pool, and something that depends on more than its output.
 """
 
 from __future__ import annotations
