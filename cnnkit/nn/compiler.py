@@ -83,7 +83,7 @@ class CompiledBlock(nn.Module):
             return y
         y = F.conv2d(x, weight, bias, **self.convolution)
         if norm:
-            y = F.batch_norm(y, *norm[:4], eps=self.norm["eps"])
+            y = F.batch_norm(y, norm[0], norm[1], norm[2], norm[3], False, 0.1, self.norm["eps"])
         kernel, stride, padding, ceil_mode = self.pool
         # It is all one whether ReLU comes before or after the pool.
         return F.max_pool2d(F.relu(y), kernel, stride, padding, ceil_mode=ceil_mode)

@@ -55,8 +55,9 @@ def three_operations(
 ) -> Tensor:
     """Compute the fused operator with PyTorch's operators, on any device and with any dtype."""
     activations = F.relu(F.conv2d(x, weight, bias, stride, padding))
-    kernel, stride, padding = list(pool_kernel), list(pool_stride) or None, list(pool_padding)
-    return F.max_pool2d(activations, kernel, stride, padding, ceil_mode=ceil_mode)
+    return F.max_pool2d(
+        activations, pool_kernel, pool_stride or None, pool_padding, ceil_mode=ceil_mode
+    )
 
 
 def differentiable(

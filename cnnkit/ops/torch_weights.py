@@ -13,7 +13,7 @@ from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.ops.tensors import readable
 
-Sizes = Sequence[int]
+Sizes = list[int]
 MIN_CACHED_SIZE = 4096  # elements of a weight; smaller ones are simply packed again
 
 
@@ -32,7 +32,7 @@ _cache: MutableMapping[Tensor, _CacheEntry] = WeakTensorKeyDictionary()
 
 
 def pack(
-    weight: Tensor, bias: Tensor | None, sizes: Sequence[Sizes], precision: str
+    weight: Tensor, bias: Tensor | None, sizes: Sequence[Sequence[int]], precision: str
 ) -> _core.ConvReluPool:
     """Return an operator with packed weights; pack them only if they have changed.
 
@@ -52,7 +52,7 @@ def pack(
     return kernel
 
 
-def pack_for_gradient(weight: Tensor, sizes: Sequence[Sizes]) -> _core.ConvReluPool:
+def pack_for_gradient(weight: Tensor, sizes: Sequence[Sequence[int]]) -> _core.ConvReluPool:
     """Return an operator for its gradient, which does not depend on bias and precision."""
     readable(weight, "weight")
     entry = _cache.get(weight)
@@ -67,7 +67,7 @@ def _equal(a: Tensor | None, b: Tensor | None) -> bool:
 
 
 def pack_now(
-    weight: Tensor, bias: Tensor | None, sizes: Sequence[Sizes], precision: str
+    weight: Tensor, bias: Tensor | None, sizes: Sequence[Sequence[int]], precision: str
 ) -> _core.ConvReluPool:
     """Return an operator with packed weights, which nobody keeps."""
     if weight.ndim != 4:
