@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from cnnkit import _core
 from cnnkit.ops import torch_autograd
 from cnnkit.ops.tensors import readable
 from cnnkit.ops.torch_autograd import indices_fit, is_plain, needs_gradient
-from cnnkit.ops.torch_weights import pack_now
+from cnnkit.ops.torch_weights import Kernel, pack_now
 
 Pair = tuple[int, int]
 Tensors = tuple[Tensor | None, ...]
@@ -47,7 +46,7 @@ class Packed(NamedTuple):
 
     key: tuple[object, ...]
     tensors: Tensors
-    kernel: _core.ConvReluPool
+    kernel: Kernel
 
 
 class Block:
@@ -100,9 +99,7 @@ class Block:
         x = readable(x.detach(), "x")
         return torch_autograd.run(kernel, x, weight.shape[0], return_indices=False)[0]
 
-    def _pack(
-        self, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes
-    ) -> _core.ConvReluPool:
+    def _pack(self, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes) -> Kernel:
         tensors = tuple(
             None if t is None else t.detach() for t in (weight, bias, *(norm[:4] if norm else ()))
         )

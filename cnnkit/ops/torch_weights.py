@@ -13,6 +13,7 @@ from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.ops.tensors import readable
 
+Kernel = _core.ConvReluPool
 Sizes = list[int]
 MIN_CACHED_SIZE = 4096  # elements of a weight; smaller ones are simply packed again
 

@@ -32,14 +32,16 @@ long whole(const py::handle& item, const py::handle& value, const char* name, lo
     return size;
 }
 
-// Whether the padded input and the rows that a pool window needs could be held at all, in 400 GB.
-// The factor is what algorithms may add to either (phases, whole vectors).
+// Whether the padded input and the rows that a pool window needs could be held at all: beyond this,
+// sizes in bytes overflow. The factor is what algorithms may add to either (phases, whole vectors).
+// Neither is memory for steps that no image has.
 bool holdable(const ConvShape& s) {
-    constexpr double kMostFloats = 1e11;
+    constexpr double kMostFloats = 1e15, kMostBetween = 1e9;
     const double factor = 64.0 + 1.0 * s.kernel.w * s.dilation.w;
     const double rows = s.input.h + s.extra_padding.h + 2.0 * s.padding.h;
     const double columns = s.input.w + s.extra_padding.w + 2.0 * s.padding.w;
-    return s.channels_in * rows * (columns + s.stride.w * factor) < kMostFloats &&
+    return s.stride.w * factor < kMostBetween &&
+           s.channels_in * rows * (columns + s.stride.w * factor) < kMostFloats &&
            (s.pool_kernel.h + 1.0) * (columns + s.pool_kernel.w) * factor < kMostFloats;
 }
 
