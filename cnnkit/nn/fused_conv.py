@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
-from cnnkit.nn.block import Block, output_size
+from cnnkit.nn.block import Block, Pair, output_size
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
 from cnnkit.nn.fusion_patterns import both, has_hooks
 from cnnkit.nn.waiting import Start, Waiting
@@ -45,6 +45,7 @@ class FusedConv2d(nn.Conv2d):
     if TYPE_CHECKING:  # torch.jit.script reads annotations, and knows none of these
         _place: Place
         block: Block
+        _checked: tuple[object, Pair, Pair]  # options that are supported, stride and padding
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute `nn.Conv2d`, or wait for the block."""
@@ -58,22 +59,31 @@ class FusedConv2d(nn.Conv2d):
         if torch.compiler.is_compiling() or not self._is_called_in_block(x):
             y: Tensor = self._conv_forward(x, self.weight, self.bias)
             return y
-        padding = explicit_padding(self)
-        assert padding is not None  # _is_called_in_block has checked it
         tensors = x, self.weight, self.bias
-        return Waiting(Start(self.block, self._conv_forward, *tensors, both(self.stride), padding))
+        return Waiting(Start(self.block, self._conv_forward, *tensors, *self._checked[1:]))
 
     def _is_called_in_block(self, x: Tensor) -> bool:
-        weight, padding = self.weight, explicit_padding(self)
+        weight = self.weight
         if not is_plain(x, weight, self.bias) or x.ndim != 4 or x.shape[1] != weight.shape[1]:
             return False
-        if unsupported_convolution(self) or padding is None or is_observed():
+        if not self._is_supported() or is_observed():
             return False
-        stride = both(self.stride)
+        _, stride, padding = self._checked
         if min(output_size(x.shape, weight.shape, stride, padding, axis) for axis in (0, 1)) < 1:
             return False
         owner = caller(sys._getframe(1), self._place)
         return owner is not None and holds_block(owner, self, self._place)
+
+    def _is_supported(self) -> bool:
+        """Tell whether the kernels support the options; they are checked when they change."""
+        options = (self.stride, self.padding, self.dilation, self.groups, self.padding_mode)
+        if self._checked[0] == options:
+            return True
+        padding = explicit_padding(self)
+        if unsupported_convolution(self) or padding is None:
+            return False
+        self._checked = options, both(self.stride), padding
+        return True
 
     def train(self, mode: bool = True) -> FusedConv2d:
         """Switch between training and eval mode; the weights are packed again afterwards."""
@@ -87,13 +97,14 @@ def wait(conv: nn.Conv2d, place: Place, precision: str) -> None:
     conv.__class__ = FusedConv2d
     conv._place = place  # type: ignore[assignment]
     conv.block = Block(precision, by_version=True)  # type: ignore[assignment]
+    conv._checked = (None, (1, 1), (0, 0))  # type: ignore[assignment]
 
 
 def stop_waiting(model: nn.Module) -> None:
     """Turn the convolutions of a model that wait for their blocks into those that they were."""
     for conv in model.modules():
         if type(conv) is FusedConv2d:
-            del conv._place, conv.block
+            del conv._place, conv.block, conv._checked
             conv.__class__ = nn.Conv2d  # type: ignore[assignment]
 
 

@@ -49,7 +49,8 @@ def fuse(
     Batch-norm takes part in eval mode; its parameters stay where they are. If torch.fx cannot trace
     the whole model, its submodules are traced one by one; `torch.compile(model, backend="cnnkit")`
     follows models that it cannot. Blocks that only the general kernel supports are left alone
-    where PyTorch was measured to be faster. In eval mode, weights written through `weight.data`
+    where PyTorch was measured to be faster. Waiting costs some tens of microseconds a block, which
+    matters for single tiny images only: there, `cnnkit.nn.ConvReLUPool2d` is quicker. In eval mode, weights written through `weight.data`
     take effect after the next `train()` or `eval()`, because PyTorch does not record the change.
 
     Args:

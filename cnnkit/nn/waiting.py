@@ -7,7 +7,6 @@ that moment by PyTorch's own operators, in the order in which they were called.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -32,7 +31,7 @@ KINDS: dict[Any, str] = {
     **{Tensor.relu: "ReLU", Tensor.relu_: "ReLU"},
 }
 ORDERS = ("ReLU", "MaxPool2d"), ("MaxPool2d", "ReLU")
-BATCH_NORM = inspect.signature(F.batch_norm)
+NORM = ("running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
 
 
 class Step(NamedTuple):
@@ -42,6 +41,7 @@ class Step(NamedTuple):
     function: Callable[..., Tensor]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    option: Norm | Pool | None
 
 
 class Start(NamedTuple):
@@ -87,7 +87,8 @@ class Waiting(Tensor):
                 with DisableTorchFunctionSubclass():
                     return func(*args, **kwargs)
             if first.value is None and func in KINDS:
-                step = Step(KINDS[func], func, args[1:], kwargs)
+                kind = KINDS[func]
+                step = Step(kind, func, args[1:], kwargs, option_of(kind, args[1:], kwargs))
                 if (y := first._follow(step)) is not None:
                     return y
         elif isinstance(first, Waiting):  # it left an autograd function, which gave it a history
@@ -198,24 +199,30 @@ def finish(start: Start, steps: tuple[Step, ...]) -> Tensor | None:
     )
 
 
+def option_of(kind: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Norm | Pool | None:
+    """Return the batch-norm or pool of a call; None for others, and if it is not supported."""
+    if kind == "BatchNorm2d":
+        of = {**dict(zip(NORM, args, strict=False)), **kwargs}
+        mean, variance = of["running_mean"], of["running_var"]
+        if of.get("training") or mean is None or variance is None:
+            return None
+        return Norm(mean, variance, of.get("weight"), of.get("bias"), of.get("eps", 1e-5))
+    if kind == "MaxPool2d":
+        try:
+            return pool_sizes(args, kwargs)
+        except LeftError:
+            return None
+    return None
+
+
 def norm_of(step: Step) -> Norm | None:
     """Return the batch-norm that a step calls; None if it uses batch statistics."""
-    given = BATCH_NORM.bind(None, *step.args, **step.kwargs)
-    given.apply_defaults()
-    of = given.arguments
-    if of["training"] or of["running_mean"] is None or of["running_var"] is None:
-        return None
-    return Norm(of["running_mean"], of["running_var"], of["weight"], of["bias"], of["eps"])
+    return step.option if isinstance(step.option, Norm) else None
 
 
 def pool_of(step: Step) -> Pool | None:
-    """Return a pool's kernel, stride and padding, and its ceil_mode; None if it is unsupported."""
-    if step.kind != "MaxPool2d":
-        return None
-    try:
-        return pool_sizes(step.args, step.kwargs)
-    except LeftError:
-        return None
+    """Return the pool that a step calls; None if it is not supported."""
+    return step.option if isinstance(step.option, Pool) else None
 
 
 def is_in_place(step: Step) -> bool:
