@@ -50,8 +50,9 @@ def fuse(
     the whole model, its submodules are traced one by one; `torch.compile(model, backend="cnnkit")`
     follows models that it cannot. Blocks that only the general kernel supports are left alone
     where PyTorch was measured to be faster. Waiting costs some tens of microseconds a block, which
-    matters for single tiny images only: there, `cnnkit.nn.ConvReLUPool2d` is quicker. In eval mode, weights written through `weight.data`
-    take effect after the next `train()` or `eval()`, because PyTorch does not record the change.
+    matters for single tiny images only: there, `cnnkit.nn.ConvReLUPool2d` is quicker. In eval mode,
+    weights written through `weight.data` take effect after the next `train()` or `eval()`,
+    because PyTorch does not record the change.
 
     Args:
         model: any PyTorch module.
