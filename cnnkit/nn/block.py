@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import is_
 from typing import Any, NamedTuple
 
 import torch
@@ -42,11 +43,29 @@ class Norm(NamedTuple):
 
 
 class Packed(NamedTuple):
-    """Packed weights, and the tensors they were packed from, or copies of them."""
+    """Packed weights, and what they were packed from.
 
-    key: tuple[object, ...]
-    tensors: Tensors
+    Attributes:
+        kernel: the packed weights.
+        sizes: the sizes of the operation.
+        eps: that of the batch-norm.
+        tensors: the tensors, or copies of them if they are compared by value.
+        states: the address of each tensor and how often it was changed; None: compare by value.
+    """
+
     kernel: Kernel
+    sizes: Sizes
+    eps: float | None
+    tensors: Tensors
+    states: list[tuple[int, int] | None] | None
+
+    def is_of(self, tensors: Tensors, sizes: Sizes, eps: float | None) -> bool:
+        """Tell whether these would be packed into the same."""
+        if sizes != self.sizes or eps != self.eps or len(tensors) != len(self.tensors):
+            return False
+        if self.states is None:
+            return equal(self.tensors, tensors)
+        return all(map(is_, tensors, self.tensors)) and states(tensors) == self.states
 
 
 class Block:
@@ -80,49 +99,53 @@ class Block:
         ceil_mode: bool = False,
     ) -> Tensor | None:
         """Map [N, C_in, H, W] to [N, C_out, H', W']; None if PyTorch has to compute it."""
-        tensors = (x, weight, bias, *(norm[:4] if norm else ()))
-        if not is_plain(*tensors) or x.ndim != 4 or x.shape[1] != weight.shape[1]:
+        if not is_plain(x) or x.ndim != 4 or x.shape[1] != weight.shape[1]:
             return None
         if ceil_mode and ceil_adds_window(x.shape, weight.shape, sizes):
             return None
-        gradients = needs_gradient(*tensors)
-        if gradients and not indices_fit(sizes):
+        tensors = (weight, bias) if norm is None else (weight, bias, *norm[:4])
+        if needs_gradient(x, *tensors):
+            return self._recorded(x, weight, bias, norm, sizes)
+        eps, packed = norm and norm.eps, self._packed
+        if packed is None or not packed.is_of(tensors, sizes, eps):
+            if not is_plain(*tensors):
+                return None
+            packed = self._packed = self._pack(weight, bias, norm, sizes)
+        if _observers:
+            self._tell(x, weight, bias, norm, sizes)
+        kernel, x = packed.kernel, readable(x, "x")
+        return torch_autograd.run(kernel, x, weight.shape[0], return_indices=False)[0]
+
+    def _recorded(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes
+    ) -> Tensor | None:
+        """Compute the operation, recorded by autograd; None if PyTorch has to."""
+        if not is_plain(weight, bias, *(norm[:4] if norm else ())) or not indices_fit(sizes):
             return None
+        self._tell(x, weight, bias, norm, sizes)
+        folded = fold(weight, bias, norm) if norm else (weight, bias)
+        return torch_autograd.differentiable(x, *folded, sizes, self.precision)
+
+    def _tell(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes
+    ) -> None:
         if _observers:
             call = Call(self, x, *(fold(weight, bias, norm) if norm else (weight, bias)), sizes)
             for calls in _observers:
                 calls.append(call)
-        if gradients:
-            folded = fold(weight, bias, norm) if norm else (weight, bias)
-            return torch_autograd.differentiable(x, *folded, sizes, self.precision)
-        kernel = self._pack(weight, bias, norm, sizes)
-        x = readable(x.detach(), "x")
-        return torch_autograd.run(kernel, x, weight.shape[0], return_indices=False)[0]
 
-    def _pack(self, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes) -> Kernel:
-        tensors = tuple(
-            None if t is None else t.detach() for t in (weight, bias, *(norm[:4] if norm else ()))
-        )
-        key: tuple[object, ...] = (sizes, norm and norm.eps)
-        # Tensors created in inference mode have no version counter.
+    def _pack(self, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes) -> Packed:
+        folded = fold(weight.detach(), bias, norm) if norm else (weight, bias)
+        kernel = pack_now(*folded, sizes, self.precision)
+        tensors = (weight, bias, *(norm[:4] if norm else ()))
+        # Tensors created in inference mode have no version counter; others would keep their graph.
         by_version = self.by_version and not any(
-            t is not None and t.is_inference() for t in tensors
+            t is not None and (t.is_inference() or not t.is_leaf) for t in tensors
         )
         if by_version:
-            for t in tensors:
-                key += (None,) if t is None else (t.data_ptr(), t._version)
-        packed = self._packed
-        if (
-            packed is None
-            or packed.key != key
-            or not (by_version or equal(packed.tensors, tensors))
-        ):
-            folded = fold(weight.detach(), bias, norm) if norm else (weight, bias)
-            kernel = pack_now(*folded, sizes, self.precision)
-            # Kept even by version: their addresses cannot be reused by others.
-            kept = tensors if by_version else tuple(t if t is None else t.clone() for t in tensors)
-            packed = self._packed = Packed(key, kept, kernel)
-        return packed.kernel
+            return Packed(kernel, sizes, norm and norm.eps, tensors, states(tensors))
+        copies = tuple(None if t is None else t.detach().clone() for t in tensors)
+        return Packed(kernel, sizes, norm and norm.eps, copies, None)
 
 
 class Call(NamedTuple):
@@ -147,6 +170,11 @@ def observe_calls() -> Iterator[list[Call]]:
         yield calls
     finally:
         _observers.remove(calls)
+
+
+def states(tensors: Tensors) -> list[tuple[int, int] | None]:
+    """Return the address of each tensor, and how often it was changed."""
+    return [None if t is None else (t.data_ptr(), t._version) for t in tensors]
 
 
 def equal(ours: Tensors, theirs: Tensors) -> bool:

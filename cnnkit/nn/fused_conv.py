@@ -16,8 +16,8 @@ from torch.nn.modules import module as torch_module
 
 from cnnkit.nn.block import Block, Pair, output_size
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
-from cnnkit.nn.fusion_patterns import both, has_hooks
-from cnnkit.nn.waiting import Start, Waiting
+from cnnkit.nn.fusion_patterns import PoolReader, both, has_hooks
+from cnnkit.nn.waiting import Start, Waiting, modes
 from cnnkit.ops.torch_autograd import is_plain
 
 DEEPEST = 40  # frames between a model's forward and its convolution's
@@ -29,14 +29,14 @@ class Place(NamedTuple):
     Attributes:
         source: the Python module with the forward method of the module that holds the block, ...
         function: ... and the method's qualified name there.
-        conv: the convolution's name in that module.
-        parts: the names of the block's modules, and of the modules around them, in that module.
+        conv: the convolution's dotted name in that module, split.
+        parts: those of the block's modules, and of the modules around them.
     """
 
     source: str
     function: str
-    conv: str
-    parts: tuple[str, ...]
+    conv: tuple[str, ...]
+    parts: tuple[tuple[str, ...], ...]
 
 
 class FusedConv2d(nn.Conv2d):
@@ -45,6 +45,7 @@ class FusedConv2d(nn.Conv2d):
     if TYPE_CHECKING:  # torch.jit.script reads annotations, and knows none of these
         _place: Place
         block: Block
+        _read_pool: PoolReader
         _checked: tuple[object, Pair, Pair]  # options that are supported, stride and padding
 
     def forward(self, input: Tensor) -> Tensor:
@@ -56,22 +57,29 @@ class FusedConv2d(nn.Conv2d):
 
     @torch.jit.unused
     def _forward(self, x: Tensor) -> Tensor:
-        if torch.compiler.is_compiling() or not self._is_called_in_block(x):
-            y: Tensor = self._conv_forward(x, self.weight, self.bias)
-            return y
-        tensors = x, self.weight, self.bias
-        return Waiting(Start(self.block, self._conv_forward, *tensors, *self._checked[1:]))
+        weight, bias = self._parameters.get("weight"), self._parameters.get("bias")
+        if weight is not None and is_plain(x, weight, bias) and not is_observed():
+            images = self._images(x, weight)
+            if images is not None and self._is_called_in_block():
+                start = Start(
+                    *(self.block, self._read_pool, self._conv_forward, x, weight, bias),
+                    *(*self._checked[1:], modes()),
+                )
+                return Waiting.after(start, images)
+        y: Tensor = self._conv_forward(x, self.weight, self.bias)
+        return y
 
-    def _is_called_in_block(self, x: Tensor) -> bool:
-        weight = self.weight
-        if not is_plain(x, weight, self.bias) or x.ndim != 4 or x.shape[1] != weight.shape[1]:
-            return False
-        if not self._is_supported() or is_observed():
-            return False
-        _, stride, padding = self._checked
-        if min(output_size(x.shape, weight.shape, stride, padding, axis) for axis in (0, 1)) < 1:
-            return False
-        owner = caller(sys._getframe(1), self._place)
+    def _images(self, x: Tensor, weight: Tensor) -> Pair | None:
+        """Return the rows and columns of the output; None if the kernels do not support it."""
+        if x.ndim != 4 or x.shape[1] != weight.shape[1] or not self._is_supported():
+            return None
+        shapes, (_, stride, padding) = (x.shape, weight.shape), self._checked
+        rows = output_size(*shapes, stride, padding, 0)
+        columns = output_size(*shapes, stride, padding, 1)
+        return (rows, columns) if rows > 0 and columns > 0 else None
+
+    def _is_called_in_block(self) -> bool:
+        owner = caller(sys._getframe(3), self._place)
         return owner is not None and holds_block(owner, self, self._place)
 
     def _is_supported(self) -> bool:
@@ -97,6 +105,7 @@ def wait(conv: nn.Conv2d, place: Place, precision: str) -> None:
     conv.__class__ = FusedConv2d
     conv._place = place  # type: ignore[assignment]
     conv.block = Block(precision, by_version=True)  # type: ignore[assignment]
+    conv._read_pool = PoolReader()  # type: ignore[assignment]
     conv._checked = (None, (1, 1), (0, 0))  # type: ignore[assignment]
 
 
@@ -104,7 +113,7 @@ def stop_waiting(model: nn.Module) -> None:
     """Turn the convolutions of a model that wait for their blocks into those that they were."""
     for conv in model.modules():
         if type(conv) is FusedConv2d:
-            del conv._place, conv.block, conv._checked
+            del conv._place, conv.block, conv._read_pool, conv._checked
             conv.__class__ = nn.Conv2d  # type: ignore[assignment]
 
 
@@ -137,13 +146,15 @@ def first_argument(frame: FrameType) -> nn.Module | None:
 
 
 def holds_block(owner: nn.Module, conv: nn.Module, place: Place) -> bool:
-    """Tell whether a module has the parts of a block, with this convolution and without hooks."""
-    for name in place.parts:
+    """Tell whether a module has the parts of a block with this convolution, and nobody looks on."""
+    for names in place.parts:
         part: Any = owner
-        for step in name.split("."):
-            part = part._modules.get(step)
+        for name in names:
+            part = part._modules.get(name)
             if part is None:
                 return False
-        if has_hooks(part) or (name == place.conv and part is not conv):
+        if has_hooks(part) or (names == place.conv and part is not conv):
             return False
+        if part.training and type(part) is nn.BatchNorm2d:
+            return False  # it needs the statistics of what the convolution computes
     return True

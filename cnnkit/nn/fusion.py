@@ -178,10 +178,10 @@ def place_of(module: nn.Module, traced: Trace, chain: Chain) -> Place:
         shared = []
     owner = module.get_submodule(".".join(shared))
     depth = len(shared)
-    names = {".".join(part[depth:end]) for part in parts for end in range(depth + 1, len(part) + 1)}
+    names = {tuple(part[depth:end]) for part in parts for end in range(depth + 1, len(part) + 1)}
     for method in traced.callers[chain.conv]:
         if method.owner is owner:
-            conv = str(chain.conv.target).split(".", depth)[-1]
+            conv = tuple(str(chain.conv.target).split(".")[depth:])
             return Place(method.source, method.function, conv, tuple(sorted(names)))
     raise LeftError("torch.fx does not tell which module calls it")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,7 +76,12 @@ def title(module: nn.Module, node: fx.Node) -> str:
 
 def has_hooks(module: nn.Module) -> bool:
     """Tell whether a module has forward or backward hooks."""
-    return any(getattr(module, name) for name in HOOKS)
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
 
 
 def find_chain(module: nn.Module, pool: fx.Node, found: list[fx.Node]) -> Chain:
@@ -196,6 +202,34 @@ def called_pool(module: nn.Module, node: fx.Node) -> Pool:
         return pool_sizes(node.args[1:], {k: v for k, v in node.kwargs.items() if k != "input"})
     pool = module.get_submodule(str(node.target))
     return pool_sizes((), {name: getattr(pool, name) for name in POOL_ARGUMENTS})
+
+
+class PoolReader:
+    """Reads the options in calls of `max_pool2d`, mostly those of the call before."""
+
+    def __init__(self) -> None:
+        self._args: tuple[Any, ...] = ()
+        self._names: tuple[str, ...] = ()
+        self._values: tuple[Any, ...] = ()
+        self._pool: Pool | None = None
+
+    def __call__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Pool | None:
+        """Return the options; None if they are not supported."""
+        names, values = tuple(kwargs), tuple(kwargs.values())
+        if (
+            self._pool is not None
+            and (len(args), names) == (len(self._args), self._names)
+            and all(map(is_, args, self._args))
+            and all(map(is_, values, self._values))
+        ):
+            return self._pool
+        try:
+            pool = pool_sizes(args, kwargs)
+        except LeftError:
+            return None
+        if not any(isinstance(value, list) for value in (*args, *values)):  # which may change
+            self._args, self._names, self._values, self._pool = args, names, values, pool
+        return pool
 
 
 def arguments(node: fx.Node, names: tuple[str, ...]) -> dict[str, Any]:
