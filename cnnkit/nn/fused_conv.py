@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules import module as torch_module
 
-from cnnkit.nn.block import Block, Pair, output_size
+from cnnkit.nn.block import Block, Norm, Pair, Sizes, output_size
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
-from cnnkit.nn.fusion_patterns import PoolReader, both, has_hooks
-from cnnkit.nn.waiting import Start, Waiting, modes
+from cnnkit.nn.direct import attach, is_observed, is_own, split
+from cnnkit.nn.fusion_patterns import POOL_ARGUMENTS, PoolReader, both, has_hooks
+from cnnkit.nn.waiting import Start, Waiting, modes, pooled
 from cnnkit.ops.torch_autograd import is_plain
 
 DEEPEST = 40  # frames between a model's forward and its convolution's
@@ -80,7 +80,34 @@ class FusedConv2d(nn.Conv2d):
 
     def _is_called_in_block(self) -> bool:
         owner = caller(sys._getframe(3), self._place)
-        return owner is not None and holds_block(owner, self, self._place)
+        if owner is None or not holds_block(owner, self, self._place):
+            return False
+        attach(owner, FusedConv2d)
+        return True
+
+    def compute_directly(
+        self, x: Tensor, following: tuple[nn.Module, ...]
+    ) -> tuple[Tensor | None, int]:
+        """Compute the block that this and the following modules of an `nn.Sequential` are.
+
+        Returns:
+            The output and how many of those were computed; no output if there is no such block.
+        """
+        norm, pool, count = split(following)
+        weight, bias = self._parameters.get("weight"), self._parameters.get("bias")
+        if not count or weight is None or not all(map(is_own, (self, *following[:count]))):
+            return None, 0
+        read = self._read_pool((), {name: getattr(pool, name) for name in POOL_ARGUMENTS})
+        images = self._images(x, weight)
+        if read is None or images is None or min(pooled(images, read)) < 1:
+            return None, 0
+        given = None
+        if norm is not None:
+            given = Norm(norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.eps)
+            if norm.training or given.mean is None or given.variance is None:
+                return None, 0
+        sizes = Sizes(*self._checked[1:], *read[:3])
+        return self.block(x, weight, bias, given, sizes, read.ceil_mode), count
 
     def _is_supported(self) -> bool:
         """Tell whether the kernels support the options; they are checked when they change."""
@@ -115,15 +142,6 @@ def stop_waiting(model: nn.Module) -> None:
         if type(conv) is FusedConv2d:
             del conv._place, conv.block, conv._read_pool, conv._checked
             conv.__class__ = nn.Conv2d  # type: ignore[assignment]
-
-
-def is_observed() -> bool:
-    """Tell whether something of PyTorch's looks at every call of a module or function."""
-    return bool(
-        torch_module._has_any_global_hook()  # type: ignore[no-untyped-call]
-        or torch._C._len_torch_function_stack()
-        or not torch._C._is_torch_function_enabled()
-    )
 
 
 def caller(frame: FrameType | None, place: Place) -> nn.Module | None:

@@ -34,16 +34,21 @@ def is_supported(*tensors: Tensor | None) -> bool:
     return True
 
 
-def is_plain(*tensors: Tensor | None) -> bool:
-    """Tell whether these are supported, and no transform, mode, autocast or compiler is on."""
-    if (
+def is_transformed() -> bool:
+    """Tell whether a transform, a mode, autocast or a compiler changes what operations do."""
+    return bool(
         torch.compiler.is_compiling()
         or forward_ad._current_level >= 0
         or torch._C._are_functorch_transforms_active()
         or torch._C._len_torch_dispatch_stack()
         or torch._C._is_tracing()
-        or torch.is_autocast_enabled("cpu")
-    ):
+        or (torch._C._is_any_autocast_enabled() and torch.is_autocast_enabled("cpu"))
+    )
+
+
+def is_plain(*tensors: Tensor | None) -> bool:
+    """Tell whether these are supported, and nothing changes what operations do."""
+    if is_transformed():
         return False
     for t in tensors:
         if t is not None and type(t) not in PLAIN_TYPES:
