@@ -101,10 +101,22 @@ class Block:
         """Map [N, C_in, H, W] to [N, C_out, H', W']; None if PyTorch has to compute it."""
         if not is_plain(x) or x.ndim != 4 or x.shape[1] != weight.shape[1]:
             return None
+        return self.compute(x, weight, bias, norm, sizes, ceil_mode)
+
+    def compute(
+        self,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        norm: Norm | None,
+        sizes: Sizes,
+        ceil_mode: bool,
+    ) -> Tensor | None:
+        """Compute a call where `is_plain(x)`, and x has the shape that the weight needs."""
         if ceil_mode and ceil_adds_window(x.shape, weight.shape, sizes):
             return None
         tensors = (weight, bias) if norm is None else (weight, bias, *norm[:4])
-        if needs_gradient(x, *tensors):
+        if torch.is_grad_enabled() and needs_gradient(x, *tensors):
             return self._recorded(x, weight, bias, norm, sizes)
         eps, packed = norm and norm.eps, self._packed
         if packed is None or not packed.is_of(tensors, sizes, eps):

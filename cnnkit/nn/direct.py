@@ -1,31 +1,89 @@
-"""Blocks of an `nn.Sequential` in a fused model, computed without the calls of their modules.
+"""Calls of the modules of fused models that save most of what PyTorch does in every call.
 
-When a block's convolution finds that an `nn.Sequential` holds it, later calls of that module are
-`call_directly`. The module stays what it is: PyTorch keeps such a function in every module, for
-`Module.compile`, and leaves it out of copies and files.
+In the first call of a block, an `nn.Sequential` that holds it gets `call_directly`; in other
+models, the block's batch-norm, ReLU and pool get `follow_directly`. The modules stay what they are:
+PyTorch keeps a place for such functions in every module, for `Module.compile`, and leaves them out
+of copies and files.
 """
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from cnnkit.nn.fusion_patterns import has_hooks
+from cnnkit.nn.waiting import Step, Waiting
 from cnnkit.ops.torch_autograd import is_transformed
 
 if TYPE_CHECKING:
     from cnnkit.nn.fused_conv import FusedConv2d
 
 
-def attach(owner: nn.Module, kind: type[FusedConv2d]) -> None:
-    """Let an `nn.Sequential` with convolutions of this kind be called by `call_directly`."""
+def attach(owner: nn.Module, parts: list[nn.Module], kind: type[FusedConv2d]) -> None:
+    """Let the modules of a block with a convolution of this kind be called directly."""
     if type(owner) is nn.Sequential and owner._compiled_call_impl is None:
         owner._compiled_call_impl = partial(call_directly, weakref.ref(owner), kind)
+    for part in parts:
+        part._compiled_call_impl = partial(follow_directly, weakref.ref(part))
+
+
+def follow_directly(reference: weakref.ref[nn.Module], *args: Any, **kwargs: Any) -> Any:
+    """Call a batch-norm, ReLU or pool: it is a step of the tensor that waits, if one does."""
+    part = reference()
+    assert part is not None
+    if len(args) == 1 and type(args[0]) is Waiting and not kwargs:
+        if not has_hooks(part) and "forward" not in part.__dict__ and not is_observed():
+            kind, step = STEPS[type(part)](part)
+            y = args[0].follow(kind, step)
+            if y is not None:
+                return y
+    return part._call_impl(*args, **kwargs)
+
+
+def norm_step(norm: Any) -> tuple[str, Step]:
+    """Return what a batch-norm calls; in train mode, this is not quite it, but ends a block too."""
+    use_batch = norm.training or norm.running_mean is None
+    options = {
+        **{"running_mean": norm.running_mean, "running_var": norm.running_var},
+        **{"weight": norm.weight, "bias": norm.bias, "training": use_batch, "eps": norm.eps},
+    }
+    return "BatchNorm2d", Step(F.batch_norm, (), options)
+
+
+def relu_step(relu: Any) -> tuple[str, Step]:
+    """Return what a ReLU calls."""
+    return "ReLU", Step(F.relu, (), {"inplace": relu.inplace})
+
+
+def pool_step(pool: Any) -> tuple[str, Step]:
+    """Return what a pool calls."""
+    return "MaxPool2d", Step(F.max_pool2d, (), pool_options(pool))
+
+
+def pool_options(pool: Any) -> dict[str, Any]:
+    """Return the options of a pool as `max_pool2d` names them."""
+    return {
+        "kernel_size": pool.kernel_size,
+        "stride": pool.stride,
+        "padding": pool.padding,
+        "dilation": pool.dilation,
+        "ceil_mode": pool.ceil_mode,
+        "return_indices": pool.return_indices,
+    }
+
+
+STEPS: dict[type[nn.Module], Callable[[Any], tuple[str, Step]]] = {
+    nn.BatchNorm2d: norm_step,
+    nn.ReLU: relu_step,
+    nn.MaxPool2d: pool_step,
+}
 
 
 def call_directly(
@@ -64,8 +122,11 @@ def is_observed() -> bool:
 
 def is_own(module: nn.Module) -> bool:
     """Tell whether a module's class alone says what a call of it does."""
+    implementation = module._compiled_call_impl
     return not (
-        has_hooks(module) or module._compiled_call_impl is not None or "forward" in module.__dict__
+        has_hooks(module)
+        or "forward" in module.__dict__
+        or (implementation and getattr(implementation, "func", None) is not follow_directly)
     )
 
 

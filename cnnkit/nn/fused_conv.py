@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from cnnkit.nn.block import Block, Norm, Pair, Sizes, output_size
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
-from cnnkit.nn.direct import attach, is_observed, is_own, split
-from cnnkit.nn.fusion_patterns import POOL_ARGUMENTS, PoolReader, both, has_hooks
+from cnnkit.nn.direct import STEPS, attach, is_observed, is_own, pool_options, split
+from cnnkit.nn.fusion_patterns import PoolReader, both
 from cnnkit.nn.waiting import Start, Waiting, modes, pooled
 from cnnkit.ops.torch_autograd import is_plain
 
@@ -39,6 +39,22 @@ class Place(NamedTuple):
     parts: tuple[tuple[str, ...], ...]
 
 
+class Checked(NamedTuple):
+    """What the kernels do with a convolution.
+
+    Attributes:
+        given: the shapes of the input and of the weight, and the convolution's options.
+        stride: the stride of the convolution.
+        padding: its padding.
+        images: rows and columns of the output; None if the kernels do not support it.
+    """
+
+    given: Any
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    images: Pair | None = None
+
+
 class FusedConv2d(nn.Conv2d):
     """A convolution in a model that `cnnkit.fuse` returned. See the module."""
 
@@ -46,7 +62,7 @@ class FusedConv2d(nn.Conv2d):
         _place: Place
         block: Block
         _read_pool: PoolReader
-        _checked: tuple[object, Pair, Pair]  # options that are supported, stride and padding
+        _checked: Checked
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute `nn.Conv2d`, or wait for the block."""
@@ -59,31 +75,35 @@ class FusedConv2d(nn.Conv2d):
     def _forward(self, x: Tensor) -> Tensor:
         weight, bias = self._parameters.get("weight"), self._parameters.get("bias")
         if weight is not None and is_plain(x, weight, bias) and not is_observed():
-            images = self._images(x, weight)
-            if images is not None and self._is_called_in_block():
-                start = Start(
-                    *(self.block, self._read_pool, self._conv_forward, x, weight, bias),
-                    *(*self._checked[1:], modes()),
-                )
-                return Waiting.after(start, images)
+            checked = self._examine(x, weight)
+            if checked.images is not None and self._is_called_in_block():
+                what = self.block, self._read_pool, self._conv_forward, x, weight, bias
+                start = Start(*what, checked.stride, checked.padding, modes())
+                return Waiting.after(start, checked.images)
         y: Tensor = self._conv_forward(x, self.weight, self.bias)
         return y
 
-    def _images(self, x: Tensor, weight: Tensor) -> Pair | None:
-        """Return the rows and columns of the output; None if the kernels do not support it."""
-        if x.ndim != 4 or x.shape[1] != weight.shape[1] or not self._is_supported():
-            return None
-        shapes, (_, stride, padding) = (x.shape, weight.shape), self._checked
-        rows = output_size(*shapes, stride, padding, 0)
-        columns = output_size(*shapes, stride, padding, 1)
-        return (rows, columns) if rows > 0 and columns > 0 else None
+    def _examine(self, x: Tensor, weight: Tensor) -> Checked:
+        """Return what the options and the shapes lead to; it is kept until they change."""
+        options = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
+        given = x.shape, weight.shape, options
+        if self._checked.given != given:
+            self._checked = self._examine_now(given)
+        return self._checked
+
+    def _examine_now(self, given: Any) -> Checked:
+        x, weight, _ = given
+        padding = explicit_padding(self)
+        if len(x) != 4 or x[1] != weight[1] or unsupported_convolution(self) or padding is None:
+            return Checked(given)
+        stride = both(self.stride)
+        rows, columns = (output_size(x, weight, stride, padding, axis) for axis in (0, 1))
+        images = (rows, columns) if rows > 0 and columns > 0 else None
+        return Checked(given, stride, padding, images)
 
     def _is_called_in_block(self) -> bool:
-        owner = caller(sys._getframe(3), self._place)
-        if owner is None or not holds_block(owner, self, self._place):
-            return False
-        attach(owner, FusedConv2d)
-        return True
+        owner = caller(sys._getframe(3), self._place)  # above PyTorch's call of this module
+        return owner is not None and holds_block(owner, self, self._place)
 
     def compute_directly(
         self, x: Tensor, following: tuple[nn.Module, ...]
@@ -97,28 +117,17 @@ class FusedConv2d(nn.Conv2d):
         weight, bias = self._parameters.get("weight"), self._parameters.get("bias")
         if not count or weight is None or not all(map(is_own, (self, *following[:count]))):
             return None, 0
-        read = self._read_pool((), {name: getattr(pool, name) for name in POOL_ARGUMENTS})
-        images = self._images(x, weight)
-        if read is None or images is None or min(pooled(images, read)) < 1:
+        read = self._read_pool((), pool_options(pool))
+        checked = self._examine(x, weight)
+        if read is None or checked.images is None or min(pooled(checked.images, read)) < 1:
             return None, 0
         given = None
         if norm is not None:
             given = Norm(norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.eps)
             if norm.training or given.mean is None or given.variance is None:
                 return None, 0
-        sizes = Sizes(*self._checked[1:], *read[:3])
+        sizes = Sizes(checked.stride, checked.padding, *read[:3])
         return self.block(x, weight, bias, given, sizes, read.ceil_mode), count
-
-    def _is_supported(self) -> bool:
-        """Tell whether the kernels support the options; they are checked when they change."""
-        options = (self.stride, self.padding, self.dilation, self.groups, self.padding_mode)
-        if self._checked[0] == options:
-            return True
-        padding = explicit_padding(self)
-        if unsupported_convolution(self) or padding is None:
-            return False
-        self._checked = options, both(self.stride), padding
-        return True
 
     def train(self, mode: bool = True) -> FusedConv2d:
         """Switch between training and eval mode; the weights are packed again afterwards."""
@@ -133,7 +142,7 @@ def wait(conv: nn.Conv2d, place: Place, precision: str) -> None:
     conv._place = place  # type: ignore[assignment]
     conv.block = Block(precision, by_version=True)  # type: ignore[assignment]
     conv._read_pool = PoolReader()  # type: ignore[assignment]
-    conv._checked = (None, (1, 1), (0, 0))  # type: ignore[assignment]
+    conv._checked = Checked(None)  # type: ignore[assignment]
 
 
 def stop_waiting(model: nn.Module) -> None:
@@ -164,15 +173,30 @@ def first_argument(frame: FrameType) -> nn.Module | None:
 
 
 def holds_block(owner: nn.Module, conv: nn.Module, place: Place) -> bool:
-    """Tell whether a module has the parts of a block with this convolution, and nobody looks on."""
+    """Tell whether a module has the parts of a block with this convolution, and nobody looks on.
+
+    If so, later calls of the modules are direct.
+    """
+    found = []
     for names in place.parts:
         part: Any = owner
         for name in names:
             part = part._modules.get(name)
             if part is None:
                 return False
-        if has_hooks(part) or (names == place.conv and part is not conv):
+        if (
+            part._forward_hooks
+            or part._forward_pre_hooks
+            or part._backward_hooks
+            or part._backward_pre_hooks
+            or (names == place.conv and part is not conv)
+        ):
             return False
-        if part.training and type(part) is nn.BatchNorm2d:
-            return False  # it needs the statistics of what the convolution computes
+        if type(part) in STEPS:
+            if part.training and type(part) is nn.BatchNorm2d:
+                return False  # it needs the statistics of what the convolution computes
+            if part._compiled_call_impl is None:
+                found.append(part)
+    if found:
+        attach(owner, found, FusedConv2d)
     return True

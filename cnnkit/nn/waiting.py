@@ -19,6 +19,7 @@ from torch.utils._pytree import tree_map_only
 from cnnkit.errors import InputError
 from cnnkit.nn.block import Block, Norm, Pair, Sizes
 from cnnkit.nn.fusion_patterns import FUNCTIONS, Pool, PoolReader
+from cnnkit.ops.torch_autograd import is_transformed
 
 # What is known of a tensor before it is computed; modules check it before they call a function.
 KNOWN = {
@@ -85,8 +86,7 @@ class Waiting(Tensor):
         """Make the output of a convolution, images of these rows and columns."""
         made = cls._shaped(start, images)
         made.steps, made.before, made.norm, made.pool = (), "Conv2d", None, None
-        made.counted = counted((start.x, start.weight, start.bias))
-        made.versions = [t._version for t in made.counted]
+        made.counted, made.versions = counted((start.x, start.weight, start.bias))
         return made
 
     @classmethod
@@ -107,17 +107,13 @@ class Waiting(Tensor):
         """Add a step, or compute the values that another function needs."""
         kwargs = kwargs or {}
         first = args[0] if args else None
-        if isinstance(first, Waiting):
-            if first._has_history():  # an autograd function returned it, and gave it that
+        if type(first) is Waiting:
+            kind = KINDS.get(func)
+            if kind and (y := first.follow(kind, Step(func, args[1:], kwargs))) is not None:
+                return y
+            if first._has_history() or (first.value is None and func in KNOWN):
                 with DisableTorchFunctionSubclass():
                     return func(*args, **kwargs)
-            if first.value is None:
-                kind = KINDS.get(func)
-                if kind and (y := first._follow(kind, Step(func, args[1:], kwargs))) is not None:
-                    return y
-                if func in KNOWN:
-                    with DisableTorchFunctionSubclass():
-                        return func(*args, **kwargs)
         args, kwargs = tree_map_only(Waiting, Waiting.compute, (args, kwargs))
         return func(*args, **kwargs)
 
@@ -153,6 +149,7 @@ class Waiting(Tensor):
         return self.compute().detach()
 
     def _has_history(self) -> bool:
+        """Tell whether an autograd function returned this tensor, and so gave it a history."""
         with DisableTorchFunctionSubclass():
             return self.grad_fn is not None
 
@@ -170,10 +167,12 @@ class Waiting(Tensor):
             )
         return self.start
 
-    def _follow(self, kind: str, step: Step) -> Tensor | None:
+    def follow(self, kind: str, step: Step) -> Tensor | None:
         """Return the output of a step; None if the block does not go on with it."""
         start, leads_to = self.start, ORDERS.get((self.before, kind))
         if leads_to is None or start is None or modes() != start.modes:
+            return None
+        if start.modes[0] and self._has_history():
             return None
         norm, pool, images = self.norm, self.pool, self.images
         if kind == "BatchNorm2d":
@@ -199,9 +198,9 @@ class Waiting(Tensor):
             waits.norm, waits.pool = norm, pool
             waits.counted, waits.versions = self.counted, self.versions
             if kind == "BatchNorm2d" and norm:
-                more = counted(norm[:4])
-                waits.counted += more
-                waits.versions = self.versions + [t._version for t in more]
+                tensors, versions = counted(norm[:4])
+                waits.counted += tensors
+                waits.versions = self.versions + versions
         waits.steps, waits.before = (*self.steps, step), leads_to
         return waits
 
@@ -211,7 +210,9 @@ class Waiting(Tensor):
         assert pool is not None
         kernel, stride, padding, ceil_mode = pool
         sizes = Sizes(start.stride, start.padding, kernel, stride, padding)
-        return start.block(start.x, start.weight, start.bias, norm, sizes, ceil_mode)
+        if is_transformed():
+            return None
+        return start.block.compute(start.x, start.weight, start.bias, norm, sizes, ceil_mode)
 
 
 def modes() -> tuple[bool, bool]:
@@ -219,9 +220,14 @@ def modes() -> tuple[bool, bool]:
     return torch.is_grad_enabled(), torch.is_inference_mode_enabled()
 
 
-def counted(tensors: Iterable[Any]) -> tuple[Tensor, ...]:
-    """Return the tensors whose changes PyTorch counts; those of inference mode are not."""
-    return tuple([t for t in tensors if t is not None and not t.is_inference()])
+def counted(tensors: Iterable[Tensor | None]) -> tuple[tuple[Tensor, ...], list[int]]:
+    """Return tensors, and how often each was changed; those of inference mode do not count."""
+    found, versions = [], []
+    for t in tensors:
+        if t is not None and not t.is_inference():
+            found.append(t)
+            versions.append(t._version)
+    return tuple(found), versions
 
 
 def pooled(images: Pair, pool: Pool) -> Pair:

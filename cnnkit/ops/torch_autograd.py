@@ -51,9 +51,15 @@ def is_plain(*tensors: Tensor | None) -> bool:
     if is_transformed():
         return False
     for t in tensors:
-        if t is not None and type(t) not in PLAIN_TYPES:
+        if t is not None and not (
+            type(t) in PLAIN_TYPES
+            and t.dtype is torch.float32
+            and t.is_cpu
+            and t.layout is torch.strided
+            and not t.is_nested
+        ):
             return False
-    return is_supported(*tensors)
+    return True
 
 
 def needs_gradient(*tensors: Tensor | None) -> bool:
