@@ -38,21 +38,35 @@ def follow_directly(reference: weakref.ref[nn.Module], *args: Any, **kwargs: Any
     """Call a batch-norm, ReLU or pool: it is a step of the tensor that waits, if one does."""
     part = reference()
     assert part is not None
-    if len(args) == 1 and type(args[0]) is Waiting and not kwargs:
-        if not has_hooks(part) and "forward" not in part.__dict__ and not is_observed():
-            kind, step = STEPS[type(part)](part)
-            y = args[0].follow(kind, step)
-            if y is not None:
-                return y
-    return part._call_impl(*args, **kwargs)
+    if (
+        len(args) == 1
+        and type(args[0]) is Waiting
+        and not kwargs
+        and not has_hooks(part)
+        and "forward" not in part.__dict__
+        and not is_observed()
+    ):
+        kind, step = STEPS[type(part)](part)
+        y = args[0].follow(kind, step)
+        if y is not None:
+            return y
+    return call(part, *args, **kwargs)
+
+
+def call(module: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a module as PyTorch does."""
+    return module._call_impl(*args, **kwargs)
 
 
 def norm_step(norm: Any) -> tuple[str, Step]:
-    """Return what a batch-norm calls; in train mode, this is not quite it, but ends a block too."""
-    use_batch = norm.training or norm.running_mean is None
+    """Return what a batch-norm calls; in train mode, that is no step of a block."""
     options = {
-        **{"running_mean": norm.running_mean, "running_var": norm.running_var},
-        **{"weight": norm.weight, "bias": norm.bias, "training": use_batch, "eps": norm.eps},
+        "running_mean": norm.running_mean,
+        "running_var": norm.running_var,
+        "weight": norm.weight,
+        "bias": norm.bias,
+        "training": norm.training,
+        "eps": norm.eps,
     }
     return "BatchNorm2d", Step(F.batch_norm, (), options)
 
@@ -93,9 +107,9 @@ def call_directly(
     owner = reference()
     assert owner is not None
     if kwargs or len(args) != 1 or type(args[0]) is not Tensor or is_transformed():
-        return owner._call_impl(*args, **kwargs)
+        return call(owner, *args, **kwargs)
     if is_observed() or has_hooks(owner) or "forward" in owner.__dict__:
-        return owner._call_impl(*args)
+        return call(owner, *args)
     x = args[0]
     modules, at = tuple(owner._modules.values()), 0
     while at < len(modules):

@@ -17,7 +17,7 @@ from cnnkit.nn.block import Block, Norm, Pair, Sizes, output_size
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
 from cnnkit.nn.direct import STEPS, attach, is_observed, is_own, pool_options, split
 from cnnkit.nn.fusion_patterns import PoolReader, both
-from cnnkit.nn.waiting import Start, Waiting, modes, pooled
+from cnnkit.nn.waiting import Shape, Start, Waiting, modes, pooled
 from cnnkit.ops.torch_autograd import is_plain
 
 DEEPEST = 40  # frames between a model's forward and its convolution's
@@ -31,12 +31,14 @@ class Place(NamedTuple):
         function: ... and the method's qualified name there.
         conv: the convolution's dotted name in that module, split.
         parts: those of the block's modules, and of the modules around them.
+        norm: whether batch-norm is one of them.
     """
 
     source: str
     function: str
     conv: tuple[str, ...]
     parts: tuple[tuple[str, ...], ...]
+    norm: bool
 
 
 class Checked(NamedTuple):
@@ -46,13 +48,13 @@ class Checked(NamedTuple):
         given: the shapes of the input and of the weight, and the convolution's options.
         stride: the stride of the convolution.
         padding: its padding.
-        images: rows and columns of the output; None if the kernels do not support it.
+        shape: that of the output; None if the kernels do not support it.
     """
 
     given: Any
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
-    images: Pair | None = None
+    shape: Shape | None = None
 
 
 class FusedConv2d(nn.Conv2d):
@@ -74,12 +76,22 @@ class FusedConv2d(nn.Conv2d):
     @torch.jit.unused
     def _forward(self, x: Tensor) -> Tensor:
         weight, bias = self._parameters.get("weight"), self._parameters.get("bias")
-        if weight is not None and is_plain(x, weight, bias) and not is_observed():
+        learns = self.training and self._place.norm  # from what the convolution computes
+        if weight is not None and not learns and is_plain(x, weight, bias) and not is_observed():
             checked = self._examine(x, weight)
-            if checked.images is not None and self._is_called_in_block():
-                what = self.block, self._read_pool, self._conv_forward, x, weight, bias
-                start = Start(*what, checked.stride, checked.padding, modes())
-                return Waiting.after(start, checked.images)
+            if checked.shape is not None and self._is_called_in_block():
+                start = Start(
+                    self.block,
+                    self._read_pool,
+                    self._conv_forward,
+                    x,
+                    weight,
+                    bias,
+                    checked.stride,
+                    checked.padding,
+                    modes(),
+                )
+                return Waiting.after(start, checked.shape)
         y: Tensor = self._conv_forward(x, self.weight, self.bias)
         return y
 
@@ -98,8 +110,8 @@ class FusedConv2d(nn.Conv2d):
             return Checked(given)
         stride = both(self.stride)
         rows, columns = (output_size(x, weight, stride, padding, axis) for axis in (0, 1))
-        images = (rows, columns) if rows > 0 and columns > 0 else None
-        return Checked(given, stride, padding, images)
+        shape = (x[0], weight[0], rows, columns) if rows > 0 and columns > 0 else None
+        return Checked(given, stride, padding, shape)
 
     def _is_called_in_block(self) -> bool:
         owner = caller(sys._getframe(3), self._place)  # above PyTorch's call of this module
@@ -119,7 +131,7 @@ class FusedConv2d(nn.Conv2d):
             return None, 0
         read = self._read_pool((), pool_options(pool))
         checked = self._examine(x, weight)
-        if read is None or checked.images is None or min(pooled(checked.images, read)) < 1:
+        if read is None or checked.shape is None or min(pooled(checked.shape, read)[2:]) < 1:
             return None, 0
         given = None
         if norm is not None:

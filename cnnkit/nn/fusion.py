@@ -49,8 +49,10 @@ def fuse(
     Batch-norm takes part in eval mode; its parameters stay where they are. If torch.fx cannot trace
     the whole model, its submodules are traced one by one; `torch.compile(model, backend="cnnkit")`
     follows models that it cannot. Blocks that only the general kernel supports are left alone
-    where PyTorch was measured to be faster. Waiting costs some tens of microseconds a block, which
-    matters for single tiny images only: there, `cnnkit.nn.ConvReLUPool2d` is quicker. In eval mode,
+    where PyTorch was measured to be faster. Blocks of an `nn.Sequential` cost little more than
+    `cnnkit.nn.ConvReLUPool2d`. In a forward method of the model's own, waiting takes longer, which
+    single tiny images show: one of 28×28 pixels takes about as long as in PyTorch, with gradients
+    longer, most of all if batch-norm is in eval mode. In eval mode,
     weights written through `weight.data` take effect after the next `train()` or `eval()`,
     because PyTorch does not record the change.
 
@@ -182,7 +184,9 @@ def place_of(module: nn.Module, traced: Trace, chain: Chain) -> Place:
     for method in traced.callers[chain.conv]:
         if method.owner is owner:
             conv = tuple(str(chain.conv.target).split(".")[depth:])
-            return Place(method.source, method.function, conv, tuple(sorted(names)))
+            return Place(
+                method.source, method.function, conv, tuple(sorted(names)), chain.norm is not None
+            )
     raise LeftError("torch.fx does not tell which module calls it")
 
 

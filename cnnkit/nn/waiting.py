@@ -31,6 +31,7 @@ KINDS: dict[Any, str] = {
     **{function: kind for function, kind in FUNCTIONS.items() if kind != "Conv2d"},
     **{Tensor.relu: "ReLU", Tensor.relu_: "ReLU"},
 }
+Shape = tuple[int, int, int, int]
 LAST = "the last operation"
 # What a block's operation leads to: (the operation before, the operation) -> the operation to note.
 ORDERS = {
@@ -72,28 +73,27 @@ class Waiting(Tensor):
     """
 
     start: Start | None
+    known_shape: Shape
     steps: tuple[Step, ...]
     before: str  # the operation that it is the output of
-    images: tuple[int, int]  # their rows and columns
-    norm: Norm | None
+    batch_norm: Norm | None
     pool: Pool | None
     counted: tuple[Tensor, ...]  # what it depends on, ...
     versions: list[int]  # ... and how often each was changed
     value: Tensor | None
 
     @classmethod
-    def after(cls, start: Start, images: Pair) -> Self:
-        """Make the output of a convolution, images of these rows and columns."""
-        made = cls._shaped(start, images)
-        made.steps, made.before, made.norm, made.pool = (), "Conv2d", None, None
+    def after(cls, start: Start, shape: Shape) -> Self:
+        """Make the output of a convolution."""
+        made = cls._shaped(start, shape)
+        made.steps, made.before, made.batch_norm, made.pool = (), "Conv2d", None, None
         made.counted, made.versions = counted((start.x, start.weight, start.bias))
         return made
 
     @classmethod
-    def _shaped(cls, start: Start, images: Pair) -> Self:
-        shape = (start.x.shape[0], start.weight.shape[0], *images)
+    def _shaped(cls, start: Start, shape: Shape) -> Self:
         made: Self = Tensor._make_wrapper_subclass(cls, shape, dtype=torch.float32)
-        made.start, made.images, made.value = start, images, None
+        made.start, made.known_shape, made.value = start, shape, None
         return made
 
     def dim(self) -> int:
@@ -174,7 +174,7 @@ class Waiting(Tensor):
             return None
         if start.modes[0] and self._has_history():
             return None
-        norm, pool, images = self.norm, self.pool, self.images
+        norm, pool, shape = self.batch_norm, self.pool, self.known_shape
         if kind == "BatchNorm2d":
             norm = norm_of(step)
             if norm is None:
@@ -183,8 +183,8 @@ class Waiting(Tensor):
             pool = start.read_pool(step.args, step.kwargs)
             if pool is None or (pool.ceil_mode and leads_to != LAST):
                 return None  # the shape of what waits would not be known
-            images = pooled(images, pool)
-            if images[0] < 1 or images[1] < 1:
+            shape = pooled(shape, pool)
+            if shape[2] < 1 or shape[3] < 1:
                 return None
         if leads_to == LAST:
             y = self._finish(norm, pool)
@@ -194,8 +194,8 @@ class Waiting(Tensor):
         if kind == "ReLU" and is_in_place(step):
             waits = self
         else:
-            waits = Waiting._shaped(start, images)
-            waits.norm, waits.pool = norm, pool
+            waits = Waiting._shaped(start, shape)
+            waits.batch_norm, waits.pool = norm, pool
             waits.counted, waits.versions = self.counted, self.versions
             if kind == "BatchNorm2d" and norm:
                 tensors, versions = counted(norm[:4])
@@ -230,10 +230,13 @@ def counted(tensors: Iterable[Tensor | None]) -> tuple[tuple[Tensor, ...], list[
     return tuple(found), versions
 
 
-def pooled(images: Pair, pool: Pool) -> Pair:
-    """Return the rows and columns of images after a pool, without the window of `ceil_mode`."""
-    (rows, columns), (kernel, stride, padding, _) = images, pool
+def pooled(shape: Shape, pool: Pool) -> Shape:
+    """Return the shape of images after a pool, without the window of `ceil_mode`."""
+    images, channels, rows, columns = shape
+    kernel, stride, padding, _ = pool
     return (
+        images,
+        channels,
         (rows + 2 * padding[0] - kernel[0]) // stride[0] + 1,
         (columns + 2 * padding[1] - kernel[1]) // stride[1] + 1,
     )
