@@ -49,11 +49,11 @@ def fuse(
     Batch-norm takes part in eval mode; its parameters stay where they are. If torch.fx cannot trace
     the whole model, its submodules are traced one by one; `torch.compile(model, backend="cnnkit")`
     follows models that it cannot. Blocks that only the general kernel supports are left alone
-    where PyTorch was measured to be faster. Blocks of an `nn.Sequential` cost little more than
-    `cnnkit.nn.ConvReLUPool2d`. In a forward method of the model's own, waiting takes longer, which
-    single tiny images show: one of 28×28 pixels takes about as long as in PyTorch, with gradients
-    longer, most of all if batch-norm is in eval mode. In eval mode,
-    weights written through `weight.data` take effect after the next `train()` or `eval()`,
+    where PyTorch was measured to be faster. For one image of 28×28 pixels, a block of an
+    `nn.Sequential` takes about half of PyTorch's time; in a forward method of the model's own,
+    about as long as in PyTorch, and longer with gradients, most of all if batch-norm is in eval
+    mode. In eval mode, weights written through `weight.data` take effect after the next `train()`
+    or `eval()`,
     because PyTorch does not record the change.
 
     Args:
