@@ -9,6 +9,7 @@ from typing import ClassVar
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+EXIT_PIPE = 141  # as a shell reports a program that SIGPIPE ended
 
 
 class CnnkitError(Exception):
@@ -25,6 +26,10 @@ class CnnkitError(Exception):
     def __init__(self, subject: object, reason: str, remedy: str) -> None:
         super().__init__(f"{subject}: {reason}. {remedy[:1].upper()}{remedy[1:]}.")
         self.subject, self.reason, self.remedy = str(subject), reason, remedy
+
+    def __reduce__(self) -> tuple[type[CnnkitError], tuple[str, str, str]]:
+        # Exceptions are pickled by their message alone, which a process pool could not read back.
+        return type(self), (self.subject, self.reason, self.remedy)
 
 
 class VerdictError(CnnkitError):
@@ -61,3 +66,9 @@ class StorageError(CnnkitError):
     """The operating system refused to read or write a file."""
 
     exit_code = 5
+
+
+class KilledError(CnnkitError):
+    """A process of ours was killed, as the system does when memory runs out."""
+
+    exit_code = EXIT_INTERRUPTED

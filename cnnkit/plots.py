@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from cnnkit.system.files import replacing
+from cnnkit.system.terminal import visible
 
 # From Okabe and Ito's palette: distinguishable with any colour vision, and in greyscale.
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -116,6 +117,7 @@ def plot_confusion(matrix: NDArray[np.int64], names: Sequence[str], path_stem: P
                     column, row, f"{count}", ha="center", va="center",
                     color="white" if dark else "#222222", fontsize=9,
                 )  # fmt: skip
+        names = [visible(name).replace("$", r"\$") for name in names]  # which would begin a formula
         axes.set_xticks(range(classes), names, rotation=45 if max(map(len, names)) > 2 else 0)
         axes.set_yticks(range(classes), names)
         axes.spines[:].set_visible(False)

@@ -39,7 +39,7 @@ ENCODERS = {"pgm": as_pgm, "png": as_png}
 def main(name: str, folder: Path, suffix: str, command: list[str]) -> int:
     """Return 0 if every printed class is the expected one."""
     images, labels = np.load(folder / "images.npy"), np.load(folder / "labels.npy")
-    names = (folder / "names.txt").read_text().splitlines()
+    names = (folder / "names.txt").read_text("utf-8").splitlines()
     files = [f"{i}.{suffix}" for i in range(len(images))]
     with tempfile.TemporaryDirectory() as pictures:
         for file, image in zip(files, images, strict=True):
@@ -47,7 +47,7 @@ def main(name: str, folder: Path, suffix: str, command: list[str]) -> int:
         lines: list[str] = []
         for start in range(0, len(files), IMAGES_A_RUN):
             words = [*command, *files[start : start + IMAGES_A_RUN]]
-            done = subprocess.run(words, cwd=pictures, stdout=subprocess.PIPE, text=True)
+            done = subprocess.run(words, cwd=pictures, stdout=subprocess.PIPE, encoding="utf-8")
             if done.returncode:
                 return done.returncode
             lines += done.stdout.splitlines()

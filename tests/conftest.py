@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.slow import SLOW, SLOW_FIXTURES
+from support.shared import made_once
+from support.slow import SLOW_FILES, SLOW_FIXTURES, SLOW_TESTS
 
 from cnnkit.cli import main
 from cnnkit.data.dataset import Dataset, Split, load_dataset
@@ -29,13 +30,20 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes long, and begin with its files: at the end no worker waits for another."""
+    """Mark what takes long, and begin with its files: at the end no process waits for another."""
     for item in items:
         needed = set(getattr(item, "fixturenames", ()))
-        if item.nodeid.startswith(SLOW) or needed & SLOW_FIXTURES:
+        if item.nodeid.startswith(SLOW_FILES + SLOW_TESTS) or needed & SLOW_FIXTURES:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+
+    def place(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0]
+        if file in SLOW_FILES:
+            return SLOW_FILES.index(file)
+        return len(SLOW_FILES) + (item.path not in slow)
+
+    items.sort(key=place)
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,12 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Pat
     """The run folder of one epoch over all 60,000 images with the published hyperparameters."""
     from cnnkit.train.trainer import TrainConfig, train
 
-    folder = tmp_path_factory.mktemp("runs") / "train" / "mnist-1"
-    train(TrainConfig(epochs=1, output=folder))
-    return folder
+    return made_once(
+        tmp_path_factory,
+        "trained_run",
+        lambda folder: train(TrainConfig(epochs=1, output=folder)),
+        tmp_path_factory.mktemp("runs") / "train" / "mnist-1",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -106,22 +117,6 @@ def small_data(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Path
 
 
 @pytest.fixture(scope="session")
-def engine() -> str:
-    """What trains the runs of the fixtures; a test file may name others."""
-    return "auto"
-
-
-@pytest.fixture
-def short_run(tmp_path: Path, small_data: Path, engine: str) -> Path:
-    """A finished run of one epoch over little data."""
-    from cnnkit.train.trainer import TrainConfig, train
-
-    folder = tmp_path / "run"
-    train(TrainConfig(data=small_data, epochs=1, engine=engine, output=folder))
-    return folder
-
-
-@pytest.fixture(scope="session")
 def artefacts(
     tmp_path_factory: pytest.TempPathFactory, trained: Weights, few: Dataset
 ) -> dict[str, Path]:
@@ -130,12 +125,17 @@ def artefacts(
     Its bytes are those of an export with all: the golden images are among the first. onnx-fused is
     not among them: tests/formats/test_onnx_fused.py builds its operators for tests of its own.
     """
-    folder = tmp_path_factory.mktemp("artefacts")
-    names = sorted(FORMATS.keys() - {"onnx-fused"})
-    paths = {name: folder / f"mnist{FORMATS[name].suffix}" for name in names}
-    for name, path in paths.items():
-        assert export(trained, name, path, Options(few)).passed
-    return paths
+    files = {
+        name: f"mnist{FORMATS[name].suffix}" for name in sorted(FORMATS.keys() - {"onnx-fused"})
+    }
+
+    def make(folder: Path) -> None:
+        for name, file in files.items():
+            assert export(trained, name, folder / file, Options(few)).passed
+
+    copy = tmp_path_factory.mktemp("artefacts") / "mnist"
+    folder = made_once(tmp_path_factory, "artefacts", make, copy)
+    return {name: folder / file for name, file in files.items()}
 
 
 @pytest.fixture(scope="session")

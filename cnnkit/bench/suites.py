@@ -92,7 +92,7 @@ def find_data(path: Path | None) -> BenchData:
 
 def initial_weights(architecture: Architecture) -> Weights:
     """Return an untrained network with the initial parameters of seed 0."""
-    return Weights(architecture, architecture.initial_parameters(seed=0))
+    return Weights.of(architecture, architecture.initial_parameters(seed=0))
 
 
 def kernel_suite(data: BenchData, batch: int | None) -> list[Workload]:

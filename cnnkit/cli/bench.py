@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from cnnkit.cli.options import JsonOption, QuietOption
+from cnnkit.cli.options import JsonOption, QuietOption, file_argument, file_option
 from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.errors import InputError, VerdictError
 
@@ -29,7 +29,7 @@ WIDTH = 100  # of tables that go to a file or a pipe
 def bench(
     weights: Annotated[
         Path | None,
-        typer.Argument(help="A weights file or a run folder; the newest run by default."),
+        file_argument(help="A weights file or a run folder; the newest run by default."),
     ] = None,
     suite: Annotated[
         list[str] | None,
@@ -65,24 +65,24 @@ def bench(
         ),
     ] = False,
     csv: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a row for each case and peer.")
+        Path | None, file_option(metavar="FILE", help="Write a row for each case and peer.")
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the times as bars, .png or .svg.")
+        Path | None, file_option(metavar="FILE", help="Draw the times as bars, .png or .svg.")
     ] = None,
     roofline: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the speeds under the measured limits.")
+        Path | None, file_option(metavar="FILE", help="Draw the speeds under the measured limits.")
     ] = None,
     parity: Annotated[
         Path | None,
-        typer.Option(
+        file_option(
             metavar="FILE",
             help="Train in both engines and draw how far their losses drift apart; takes minutes.",
         ),
     ] = None,
     compare: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Compare with an earlier --json; exit 1 if slower."),
+        file_option(metavar="FILE", help="Compare with an earlier --json; exit 1 if slower."),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -143,7 +143,8 @@ def bench(
     else:
         show(results, changes)
         if drift:
-            stdout().print(str(drift), highlight=False)
+            for row in str(drift).split("\n"):
+                stdout().print(row)
     if results.wrong:
         raise VerdictError(
             ", ".join(results.wrong), "cnnkit's own output is wrong or missing", "report it"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
-from cnnkit.cli.options import DataOption, JsonOption, QuietOption
+from cnnkit.cli.options import PUBLISHED, DataOption, JsonOption, QuietOption
 from cnnkit.cli.output import emit_json, stdout
+from cnnkit.system.terminal import line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def data(
-    dataset: Annotated[str, typer.Option(metavar="NAME", help="mnist or fashion-mnist.")] = "mnist",
+    dataset: Annotated[str, typer.Option(metavar="NAME", help=PUBLISHED)] = "mnist",
     data: DataOption = None,
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download files that are missing or damaged.")
@@ -44,22 +44,23 @@ def data(
 def show(found: Inventory, console: Console) -> None:
     """Print the folder, then the verdict, SHA-256 and source of each file."""
     where = "cache" if found.cached else "folder"
-    console.print(f"{found.dataset}: {where} {escape(str(found.folder))}", soft_wrap=True)
+    console.print(f"{found.dataset}: {where} {found.folder}", soft_wrap=True)
     for file in found.files:
         shape = "x".join(map(str, file.shape)) or "-"
-        console.print(f"  {file.name:<24} {shape:<12} {VERDICTS[file.verdict]}", soft_wrap=True)
+        start = f"  {file.name:<24} {shape:<12} "
+        console.print(line(start, VERDICTS[file.verdict]), soft_wrap=True)
         if file.sha256:
             console.print(f"    SHA-256 {file.sha256}", soft_wrap=True)
         if file.source:
-            console.print(f"    from {escape(file.source)}", soft_wrap=True)
+            console.print(f"    from {file.source}", soft_wrap=True)
     if not found.complete:
         console.print(f"`cnnkit data --dataset {found.dataset} --fetch` downloads the rest.")
 
 
-VERDICTS = {
-    "published": "[green]the published file[/]",
+VERDICTS: dict[str, str | tuple[str, str]] = {
+    "published": ("the published file", "green"),
     "other": "a valid file, but not the published one",
     "unchecked": "a valid file; only hashes of the gzip files were published",
-    "damaged": "[red]damaged[/]",
-    "missing": "[yellow]missing[/]",
+    "damaged": ("damaged", "red"),
+    "missing": ("missing", "yellow"),
 }

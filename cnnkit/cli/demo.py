@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
+from cnnkit.cli.options import file_argument
 from cnnkit.cli.output import stdout
 
 
 def demo(
     model: Annotated[
         Path | None,
-        typer.Argument(
-            help="A run, a weights file or an exported file; the newest run by default."
-        ),
+        file_argument(help="A run, a weights file or an exported file; the newest run by default."),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, help="Port to listen on; 0 picks a free one.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8000,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
     ] = True,

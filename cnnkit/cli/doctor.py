@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnkit.cli.options import JsonOption
+from cnnkit.cli.options import JsonOption, file_argument, file_option
 from cnnkit.cli.output import emit_json, stdout
 from cnnkit.errors import InputError, VerdictError
 
@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    model: Annotated[
-        Path | None, typer.Argument(help="An exported file, or any ONNX file.")
-    ] = None,
+    model: Annotated[Path | None, file_argument(help="An exported file, or any ONNX file.")] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Rewrite an ONNX file so that more runtimes load it.")
     ] = False,
     opset: Annotated[int, typer.Option(help="With --fix: convert newer opsets to this one.")] = 17,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="With --fix: default is MODEL's name with .fixed."),
+        file_option("--output", "-o", help="With --fix: default is MODEL's name with .fixed."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Of the images, for a model that leaves it free."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -36,25 +38,30 @@ def doctor(
     Without MODEL: versions, CPU, cores, kernels, data, and what each missing extra is for. Exits
     with 3 if the installation is broken.
 
-    With MODEL: every known runtime, either *tested* with the file or *inferred* from the file and a
-    table. Exits with 1 if a tested runtime fails or gives wrong outputs. --fix embeds external data
-    and lowers opset and IR version; the new file is kept only if its outputs equal the original's.
+    With MODEL: every known runtime, *tested* with the file, *inferred* from the file and a table,
+    or *not tried* if inputs cannot be made up for it. Exits with 1 if a tested runtime fails or has
+    wrong outputs. --fix embeds external data and lowers opset and IR version; the new file is kept
+    only if its outputs equal the original's.
     """
     if model is None:
         if fix:
             raise InputError("--fix", "needs a model", "name an ONNX file")
         show_machine(json)
-    elif fix:
-        fix_model(model, opset, output, json)
+        return
+    from cnnkit.doctor.made_up_inputs import parse_size
+
+    sides = parse_size(size) if size else None
+    if fix:
+        fix_model(model, opset, output, sides, json)
     else:
-        show_runtimes(model, json)
+        show_runtimes(model, sides, json)
 
 
-def show_runtimes(model: Path, json: bool) -> None:
+def show_runtimes(model: Path, size: tuple[int, int] | None, json: bool) -> None:
     """Print a line for every runtime."""
     from cnnkit.doctor.compatibility import check_compatibility
 
-    results = check_compatibility(model)
+    results = check_compatibility(model, size)
     failed = [result.runtime for result in results if result.loads is False]
     if json:
         hosts = [result.to_json() for result in results]
@@ -63,7 +70,7 @@ def show_runtimes(model: Path, json: bool) -> None:
         marks = {True: "✓", False: "✗", None: "?"}
         for r in results:
             line = f"{marks[r.loads]} {r.runtime}  [{r.basis}]  {r.reason}"
-            stdout().print(line, soft_wrap=True, markup=False)
+            stdout().print(line, soft_wrap=True)
     if failed:
         raise VerdictError(
             model,
@@ -72,13 +79,15 @@ def show_runtimes(model: Path, json: bool) -> None:
         )
 
 
-def fix_model(model: Path, opset: int, output: Path | None, json: bool) -> None:
+def fix_model(
+    model: Path, opset: int, output: Path | None, size: tuple[int, int] | None, json: bool
+) -> None:
     """Rewrite an ONNX file and print what changed."""
     from cnnkit.doctor.onnx_rewrite import fix
     from cnnkit.system.files import sha256, write_bytes
 
     target = output or model.with_suffix(f".fixed{model.suffix}")
-    fixed = fix(model, opset)
+    fixed = fix(model, opset, size)
     if fixed.changes:
         write_bytes(target, fixed.content)
     if json:
@@ -87,9 +96,9 @@ def fix_model(model: Path, opset: int, output: Path | None, json: bool) -> None:
         emit_json("doctor", {**facts, **written})
     elif fixed.changes:
         text = f"{target}: {', '.join(fixed.changes)}; outputs differ by {fixed.difference:.1e}"
-        stdout().print(text, soft_wrap=True, markup=False)
+        stdout().print(text, soft_wrap=True)
     else:
-        stdout().print(f"{model}: nothing to change", soft_wrap=True, markup=False)
+        stdout().print(f"{model}: nothing to change", soft_wrap=True)
 
 
 def show_machine(json: bool) -> None:
@@ -102,7 +111,7 @@ def show_machine(json: bool) -> None:
     else:
         console = stdout()
         for title, text in lines(found):
-            console.print(f"{title:<14}{text}", soft_wrap=True, markup=False)
+            console.print(f"{title:<14}{text}", soft_wrap=True)
     found.check()
 
 

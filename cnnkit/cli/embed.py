@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, QuietOption
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    QuietOption,
+    file_argument,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
 
 
@@ -16,11 +25,11 @@ def embed(
         str, typer.Option(help="The host app: a folder under export/FORMAT, such as node.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")
+        Path, file_option("--output", "-o", metavar="DIR", help="A new or empty folder.")
     ],
     weights: Annotated[
         Path | None,
-        typer.Argument(help="A weights file or a run folder; the newest run by default."),
+        file_argument(help="A weights file or a run folder; the newest run by default."),
     ] = None,
     format: Annotated[
         str, typer.Option("--format", help="Format of the file that the host app reads.")
@@ -50,4 +59,7 @@ def embed(
     console = stdout()
     console.print(f"{output} holds the host app {format}/{host} with your network", soft_wrap=True)
     console.print(f"read   {output / 'README.md'}", soft_wrap=True)
-    console.print(f"check  {output / 'check.sh'} {output / CHECK_FOLDER}", soft_wrap=True)
+    check = shlex.join(
+        [f"PYTHON={sys.executable}", *map(str, (output / "check.sh", output / CHECK_FOLDER))]
+    )
+    console.print(f"check  env {check}", soft_wrap=True)

@@ -5,10 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from rich.table import Table
 
-from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, QuietOption
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    QuietOption,
+    file_argument,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -19,30 +25,36 @@ if TYPE_CHECKING:
 def evaluate(
     model: Annotated[
         Path | None,
-        typer.Argument(
-            help="A run, a weights file or an exported file; the newest run by default."
-        ),
+        file_argument(help="A run, a weights file or an exported file; the newest run by default."),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
     picture: Annotated[
         Path | None,
-        typer.Option(help="Plot the confusion matrix to FILE, as .png and .svg.", metavar="FILE"),
+        file_option(help="Plot the confusion matrix to FILE, as .png and .svg.", metavar="FILE"),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Evaluate a model on the test set, in the runtime of its format.
 
-    Weights and runs are executed by cnnkit's native engine, ONNX files by ONNX Runtime, TorchScript
-    and pt2 files by PyTorch, C sources after compilation.
+    Weights, runs and other tools' ONNX files are executed by cnnkit's native engine, our ONNX files
+    by ONNX Runtime, TorchScript and pt2 files by PyTorch, C sources after compilation.
     """
+    from cnnkit.errors import InputError
     from cnnkit.evaluation.accuracy import draw, evaluate
     from cnnkit.evaluation.dataset import load_dataset_of
+    from cnnkit.formats.contract import MARK
     from cnnkit.runs.find import find_weights
     from cnnkit.runtimes.loader import load
 
     opened = load(model or find_weights(None))
+    if MARK not in opened.metadata and data is None and dataset is None:
+        raise InputError(
+            opened.path,
+            "does not say what data it was trained for",
+            "name the folder of its data with --data",
+        )
     test = load_dataset_of([opened.path], dataset, data, quiet or json)
     result = evaluate(opened, test.test)
     pictures = draw(result, picture) if picture else []
@@ -53,7 +65,7 @@ def evaluate(
         return
     show(opened, test.name, result)
     for path in pictures:
-        stderr(quiet).print(f"wrote the confusion matrix to {path}", markup=False, soft_wrap=True)
+        stderr(quiet).print(f"wrote the confusion matrix to {path}", soft_wrap=True)
 
 
 def show(model: Model, dataset: str, result: Evaluation) -> None:
@@ -61,8 +73,9 @@ def show(model: Model, dataset: str, result: Evaluation) -> None:
     console = stdout()
     images = int(result.confusion.sum())
     about = f"{model.path} in {model.runtime}, {dataset}: {images:,} test images"
-    console.print(about, markup=False, soft_wrap=True)
-    console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} correct)\n")
+    console.print(about, soft_wrap=True)
+    console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} correct)")
+    console.print()
     scores = Table("class", box=None, pad_edge=False)
     for title in ("precision", "recall", "F1", "support"):
         scores.add_column(title, justify="right")

@@ -7,15 +7,25 @@ from typing import Annotated
 
 import typer
 
-from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, NearTiesOption, QuietOption
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    MaxDropOption,
+    NearTiesOption,
+    QuietOption,
+    file_argument,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.formats.registry import FORMATS
 
 
 def export(
     weights: Annotated[
         Path | None,
-        typer.Argument(help="A weights file or a run folder; the newest run by default."),
+        file_argument(help="A weights file or a run folder; the newest run by default."),
     ] = None,
     format: Annotated[
         str,
@@ -26,7 +36,7 @@ def export(
     ] = "onnx",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Default: named after data and format (mnist.onnx)."),
+        file_option("--output", "-o", help="Default: named after data and format (mnist.onnx)."),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
@@ -37,10 +47,7 @@ def export(
     opset: Annotated[
         int | None, typer.Option(help="ONNX opset; the IR version is the lowest that it allows.")
     ] = None,
-    max_drop: Annotated[
-        float,
-        typer.Option(help="onnx-int8: largest allowed drop of the test accuracy (0.005 is 0.5 %)."),
-    ] = 0.005,
+    max_drop: MaxDropOption = MAX_ACCURACY_DROP,
     allow_near_ties: NearTiesOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -51,6 +58,7 @@ def export(
     every test image. Otherwise nothing is kept and the exit code is 1.
     """
     from cnnkit.cli.verify import show, show_unchecked
+    from cnnkit.data.registry import DATASETS, OWN
     from cnnkit.evaluation.dataset import load_dataset_of
     from cnnkit.export.pipeline import export
     from cnnkit.formats.checkpoint import read_weights
@@ -64,7 +72,9 @@ def export(
     source = find_weights(weights)
     network = read_weights(source)
     test = load_dataset_of([source], dataset, data, quiet or json)
-    target = output or Path(f"{dataset_name(network) or 'net'}{form.suffix}")
+    # A name that a file states never becomes a path, unless it is one of ours.
+    stated = dataset_name(network)
+    target = output or Path(f"{stated if stated in (*DATASETS, OWN) else 'net'}{form.suffix}")
     messages = stderr(quiet or json)
     messages.print(
         f"{source} → {target}: writing, then verifying on all test images", soft_wrap=True
@@ -77,8 +87,8 @@ def export(
         emit_json("export", {**facts, **report.to_json()})
         return
     show(report, stdout())
-    show_unchecked(report, messages)
+    show_unchecked([report], messages)
     console = stdout()
     console.print(f"SHA-256 {facts['sha256']}")
     done = f"{target} ({len(content):,} bytes) passed verification; {card} describes it"
-    console.print(done, markup=False, soft_wrap=True)
+    console.print(done, soft_wrap=True)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cnnkit.data.registry import DATASETS
+
+# Typer calls a file that may not be read bad usage; whoever reads it calls it a read error.
+file_argument = partial(typer.Argument, readable=False)
+file_option = partial(typer.Option, readable=False)
+
+PUBLISHED = f"{' or '.join(DATASETS)}."
 DatasetOption = Annotated[
     str | None,
-    typer.Option("--dataset", help="Name of the data set; default: the one it was trained on."),
+    typer.Option(
+        "--dataset",
+        metavar="NAME",
+        help=f"{' or '.join(DATASETS)}; default: the data set that the model was trained on.",
+    ),
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option(
+    file_option(
         "--data",
         metavar="DIR",
         help="Your own four IDX files, plain or .gz, and class names in classes.txt, one per line.",
@@ -26,5 +38,12 @@ NearTiesOption = Annotated[
     typer.Option(
         "--allow-near-ties",
         help="Accept another class if the two largest logits are so close that rounding decides.",
+    ),
+]
+MaxDropOption = Annotated[
+    float,
+    typer.Option(
+        "--max-drop",
+        help="onnx-int8: largest allowed drop of the test accuracy (0.005 is 0.5 %).",
     ),
 ]

@@ -8,17 +8,19 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from cnnkit.system.terminal import open_console
+
 SCHEMA_VERSION = 1
 
 
 def stdout() -> Console:
     """Return the console for results."""
-    return Console(highlight=False)
+    return open_console()
 
 
 def stderr(quiet: bool = False) -> Console:
     """Return the console for progress and messages; `quiet` silences it."""
-    return Console(stderr=True, highlight=False, quiet=quiet)
+    return open_console(stderr=True, quiet=quiet)
 
 
 def emit_json(command: str, document: dict[str, Any]) -> None:
@@ -30,4 +32,4 @@ def emit_json(command: str, document: dict[str, Any]) -> None:
 
 def fail(message: str) -> None:
     """Print an error on stderr; the caller chooses the exit code."""
-    typer.secho(f"cnnkit: {message}", err=True, fg=typer.colors.RED)
+    stderr().print(f"cnnkit: {message}", style="red", soft_wrap=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnkit.cli.options import JsonOption
+from cnnkit.cli.options import JsonOption, file_argument
 from cnnkit.cli.output import emit_json, fail, stdout
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A run, a weights file or an exported file.")],
-    images: Annotated[list[Path], typer.Argument(help="Pictures, such as PNG or JPEG files.")],
+    model: Annotated[Path, file_argument(help="A run, a weights file or an exported file.")],
+    images: Annotated[list[Path], file_argument(help="PNG, JPEG, WebP, GIF, BMP or TIFF files.")],
     top: Annotated[int, typer.Option(min=1, help="Number of classes to print.")] = 3,
     show: Annotated[
         bool, typer.Option("--show", help="Print the network's input as text.")
@@ -53,9 +53,10 @@ def tabulate(predictions: list[PicturePrediction], show: bool) -> None:
     console = stdout()
     if show:
         for found in predictions:
-            console.print(f"{found.path}\n{sketch(found.seen)}\n", markup=False, soft_wrap=True)
+            for row in (str(found.path), *sketch(found.seen).split("\n"), ""):
+                console.print(row, soft_wrap=True)
     width = max((len(str(found.path)) for found in predictions), default=0)
     for found in predictions:
         cells = [f"{name} {probability:.1%}" for name, probability in found.top]
         row = "".join(f"  {cell:<12}" for cell in cells)
-        console.print(f"{found.path!s:<{width}}{row}".rstrip(), markup=False, soft_wrap=True)
+        console.print(f"{found.path!s:<{width}}{row}".rstrip(), soft_wrap=True)

@@ -28,6 +28,7 @@ from cnnkit.cli import (
 )
 from cnnkit.cli.output import fail
 from cnnkit.errors import EXIT_BUG, EXIT_INTERRUPTED, CnnkitError
+from cnnkit.system.streams import guard_streams
 
 DEBUG = "--debug"
 
@@ -38,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 success, 1 a verification or an acceptance check failed, 2 invalid usage "
     "or input, 3 missing package or hardware, 4 network error, 5 read or write error, "
-    "70 a bug in cnnkit, 130 interrupted.",
+    "70 a bug in cnnkit, 130 interrupted, 141 the reader of the output is gone (`| head`).",
 )
 
 
@@ -80,6 +81,7 @@ app.command()(doctor.doctor)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; turn every error into a message and an exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    guard_streams()
     try:
         app(args=[word for word in words if word != DEBUG], prog_name="cnnkit")
     except KeyboardInterrupt:

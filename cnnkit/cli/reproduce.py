@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnkit.cli.options import DataOption, JsonOption, QuietOption
+from cnnkit.cli.options import DataOption, JsonOption, QuietOption, file_option
 from cnnkit.cli.output import emit_json, fail, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED
+from cnnkit.system.terminal import line
 
 if TYPE_CHECKING:
     from cnnkit.reproduce.findings import Findings
@@ -25,7 +26,7 @@ def reproduce(
     data: DataOption = None,
     output: Annotated[
         Path | None,
-        typer.Option(
+        file_option(
             "--output",
             "-o",
             metavar="DIR",
@@ -67,7 +68,7 @@ def show(findings: Findings) -> None:
         table.add_column(title, overflow="fold")
     for claim in findings.claims:
         style = STYLES[claim.verdict]
-        table.add_row(claim.claim, claim.ours, f"[{style}]{claim.verdict}[/{style}]")
+        table.add_row(claim.claim, claim.ours, line((claim.verdict, style)))
     console, best = stdout(), findings.selection.best
     console.print(table)
     console.print(f"{len(findings.claims)} published statements: {findings.summary}")

@@ -48,8 +48,9 @@ def sweep(
     """Train every combination of settings and rank them by validation accuracy.
 
     Any option of `cnnkit train` takes several values here, separated by commas:
-    `cnnkit sweep --lr 1e-4,1e-3 --batch-size 16,64 --seeds 3 --epochs 5`. Repeat an option that
-    takes a list itself. With --random, `--lr 1e-5..1e-2` is a range to sample from log-uniformly.
+    `cnnkit sweep --lr 1e-4,1e-3 --batch-size 16,64 --seeds 3 --epochs 5`. Give an option
+    whose value is a list once per value: `--channels 16,4 --channels 32,8`. With --random,
+    `--lr 1e-5..1e-2` is a range to sample from log-uniformly.
 
     Trains in one process per core. --val-split defaults to 0.1: the best setting is chosen on these
     images; test accuracy is only reported. After an interruption the same command continues; with

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnkit.cli.options import DataOption, JsonOption, QuietOption
+from cnnkit.cli.options import PUBLISHED, DataOption, JsonOption, QuietOption, file_option
 from cnnkit.cli.output import emit_json, fail, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED, InputError
 from cnnkit.train.config import TrainConfig, option_name
@@ -32,9 +32,7 @@ def default(field: str) -> str:
 def train(
     dataset: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", show_default=default("dataset"), help="mnist or fashion-mnist."
-        ),
+        typer.Option(metavar="NAME", show_default=default("dataset"), help=PUBLISHED),
     ] = None,
     data: DataOption = None,
     channels: Annotated[
@@ -124,7 +122,7 @@ def train(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
+        file_option(
             "--output",
             "-o",
             metavar="DIR",
@@ -134,7 +132,7 @@ def train(
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(
+        file_option(
             metavar="RUN",
             help="Resume this run folder after an interruption, with bit-identical results; "
             "with --epochs, extend a finished run.",

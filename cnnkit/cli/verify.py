@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-from rich.markup import escape
-
-from cnnkit.cli.options import DataOption, DatasetOption, JsonOption, NearTiesOption, QuietOption
+from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
+    JsonOption,
+    MaxDropOption,
+    NearTiesOption,
+    QuietOption,
+    file_argument,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.errors import VerdictError
+from cnnkit.formats.options import MAX_ACCURACY_DROP
+from cnnkit.system.terminal import line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,14 +29,15 @@ if TYPE_CHECKING:
 
 
 def verify(
-    files: Annotated[list[Path], typer.Argument(help="Exported files, weights files or runs.")],
+    files: Annotated[list[Path], file_argument(help="Exported files, weights files or runs.")],
     weights: Annotated[
         Path | None,
-        typer.Option(help="Weights to compare with; default: the run they were exported from."),
+        file_option(help="Weights to compare with; default: the run they were exported from."),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
     allow_near_ties: NearTiesOption = False,
+    max_drop: MaxDropOption = MAX_ACCURACY_DROP,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -35,6 +45,8 @@ def verify(
 
     Exits with 1 if an artefact differs from the network: another predicted class for any image,
     logits that differ by more than rounding, other weights or metadata, inconsistent outputs.
+    The whole graph or code is compared as well, because outputs for test images cannot show what
+    other images would trigger.
     """
     from cnnkit.evaluation.dataset import load_dataset_of
     from cnnkit.formats.checkpoint import read_weights
@@ -43,7 +55,7 @@ def verify(
 
     network = read_weights(find_weights(weights)) if weights else None
     test = load_dataset_of(files, dataset, data, quiet or json, weights)
-    reports = verify(files, network, test, allow_near_ties)
+    reports = verify(files, network, test, allow_near_ties, max_drop)
     if json:
         passed = all(report.passed for report in reports)
         artefacts = [report.to_json() for report in reports]
@@ -51,7 +63,7 @@ def verify(
     else:
         for report in reports:
             show(report, stdout())
-        show_unchecked(reports[-1], stderr(quiet))
+        show_unchecked(reports, stderr(quiet))
     failed = [str(report.path) for report in reports if not report.passed]
     if failed:
         raise VerdictError(", ".join(failed), "differs from the network", "export it again")
@@ -59,12 +71,12 @@ def verify(
 
 def show(report: Report, console: Console) -> None:
     """Print a report: one line per check, then the accuracies and every disagreement."""
-    verdict = "[green]verified[/]" if report.passed else "[red]NOT verified[/]"
-    console.print(f"{escape(str(report.path))}: {verdict}", soft_wrap=True)
-    console.print(f"  {report.runtime} against {escape(report.reference)}", soft_wrap=True)
+    verdict = ("verified", "green") if report.passed else ("NOT verified", "red")
+    console.print(line(f"{report.path}: ", verdict), soft_wrap=True)
+    console.print(f"  {report.runtime} against {report.reference}", soft_wrap=True)
     for check in report.checks:
-        mark = "[green]✓[/]" if check.passed else "[red]✗[/]"
-        console.print(f"  {mark} {check.claim}: {escape(check.found)}", soft_wrap=True)
+        mark = ("✓", "green") if check.passed else ("✗", "red")
+        console.print(line("  ", mark, f" {check.claim}: {check.found}"), soft_wrap=True)
     for batch, times in report.notes.get("speed", {}).items():
         figures = ", ".join(f"{name} {time}" for name, time in times.items())
         console.print(f"  µs per image, {batch}: {figures}", soft_wrap=True)
@@ -93,6 +105,7 @@ def show_agreement(agreement: Agreement, batches: tuple[int, ...], console: Cons
         console.print(f"  … and {len(agreement.disagreements) - 20} more; --json lists all")
 
 
-def show_unchecked(report: Report, console: Console) -> None:
+def show_unchecked(reports: Sequence[Report], console: Console) -> None:
     """Print what a verification does not cover."""
-    console.print("Not checked: " + "; ".join(report.unchecked) + ".", soft_wrap=True)
+    lines = dict.fromkeys(line for report in reports for line in report.unchecked)
+    console.print("Not checked: " + "; ".join(lines) + ".", soft_wrap=True)

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
 CLASSES_FILE = "classes.txt"
+STRAY = 100  # fewer than one image in so many: a mistake, if the label is far above all others
 REMEDY = "write one name per line, in the order of the labels from 0"
 
 
@@ -33,6 +37,36 @@ def class_names(folder: Path, count: int) -> tuple[str, ...]:
             REMEDY,
         )
     return tuple(names)
+
+
+def missing_classes(folder: Path, labels: NDArray[np.int64]) -> str | None:
+    """Return a note on classes below the highest label that no image has; None if there are none.
+
+    Args:
+        folder: where the labels are from; its classes.txt says that all classes are meant.
+        labels: int64 [N], of training and test images together.
+
+    Raises:
+        InputError: a few labels lie so far above all others that they must be mistakes.
+    """
+    counts = np.bincount(labels)
+    missing = np.flatnonzero(counts == 0)
+    if not len(missing) or (folder / CLASSES_FILE).exists():
+        return None
+    used = np.flatnonzero(counts)
+    widest = int(np.diff(used, prepend=-1).argmax())  # the gap before used[widest]
+    above = int(counts[used[widest] :].sum())
+    if used[widest] >= 2 * widest and widest and above * STRAY < len(labels):
+        raise InputError(
+            folder,
+            f"has labels up to {used[widest - 1]}, and far above them "
+            f"{', '.join(map(str, used[widest:]))} on {above} of {len(labels):,} images",
+            f"correct those labels, or name all {used[-1] + 1} classes in {CLASSES_FILE}",
+        )
+    return (
+        f"{folder}: no image has {len(missing)} of the labels from 0 to {used[-1]} (the first is "
+        f"{missing[0]}); a network gets an output for each"
+    )
 
 
 def _read(path: Path) -> list[str]:

@@ -13,12 +13,15 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from cnnkit.data.classes import class_names
+from cnnkit.data.classes import class_names, missing_classes
 from cnnkit.data.download import fetch, is_published, read_origins
 from cnnkit.data.idx import decompress, parse_idx
 from cnnkit.data.registry import DATASETS, FILES, OWN, find_published, identify
 from cnnkit.errors import InputError, StorageError
 from cnnkit.system.files import read_bytes, sha256
+from cnnkit.system.terminal import open_console
+
+MOST_COLOURS = 4  # red, green, blue and transparency
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,19 @@ class Dataset:
 
 
 def cache_folder(name: str) -> Path:
-    """Return the cache folder of a published data set."""
-    return platformdirs.user_cache_path("cnnkit") / name
+    """Return the cache folder of a published data set.
+
+    Raises:
+        StorageError: this user has no home folder, and HOME names none.
+    """
+    try:
+        return platformdirs.user_cache_path("cnnkit") / name
+    except RuntimeError as error:
+        raise StorageError(
+            "home folder",
+            "is not known for this user, so there is no cache",
+            "set HOME or XDG_CACHE_HOME to a folder, or give one with --data",
+        ) from error
 
 
 def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = False) -> Dataset:
@@ -76,12 +90,23 @@ def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = 
     """
     published = find_published(name)
     if folder is not None:
-        return read_folder(Path(folder), str(folder))
+        data = read_folder(Path(folder), str(folder))
+        note = _note(data, Path(folder))
+        if note and not quiet:
+            open_console(stderr=True).print(note, soft_wrap=True)
+        return data
     cache = cache_folder(name)
     if not all(is_published(published, cache / file) for file in published.sha256):
         fetch(published, cache, quiet)
     origins = sorted(set(read_origins(cache).values()))
     return read_folder(cache, ", ".join(origins) or "cache")
+
+
+def _note(data: Dataset, folder: Path) -> str | None:
+    """Return what a user should know of their own labels, or raise InputError for stray ones."""
+    if data.name != OWN:
+        return None
+    return missing_classes(folder, np.concatenate([data.train.labels, data.test.labels]))
 
 
 def find_files(folder: Path) -> dict[str, Path]:
@@ -148,6 +173,11 @@ def _size(split: Split) -> str:
     return "x".join(map(str, plane if channels == 1 else [channels, *plane]))
 
 
+def _is_channels_last(shape: tuple[int, ...]) -> bool:
+    """Tell whether [N, C, H, W] would be many channels of images that are a few pixels wide."""
+    return len(shape) == 4 and shape[3] <= MOST_COLOURS < min(shape[1], shape[2])
+
+
 def make_split(
     arrays: dict[str, NDArray[np.uint8]], paths: dict[str, Path], images: str, labels: str
 ) -> Split:
@@ -171,6 +201,13 @@ def make_split(
             f"use the labels that belong to {paths[images].name}",
         )
     pixels = arrays[images]
+    if _is_channels_last(pixels.shape):
+        _, height, width, channels = pixels.shape
+        raise InputError(
+            paths[images],
+            f"holds images of {height}x{width}x{channels}, which looks like channels last (NHWC)",
+            f"store them as NCHW, [N, {channels}, {height}, {width}], with .transpose(0, 3, 1, 2)",
+        )
     if pixels.ndim == 3:
         pixels = pixels[:, None]
     return Split(pixels, arrays[labels].astype(np.int64))

@@ -14,13 +14,13 @@ from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from rich.console import Console
 from rich.progress import Progress
 
 from cnnkit.data.registry import Published
 from cnnkit.data.sources import Source, Unavailable, from_mirror, from_package, unavailable
 from cnnkit.errors import InputError, NetworkError, StorageError
 from cnnkit.system.files import read_bytes, sha256, write_bytes, write_text
+from cnnkit.system.terminal import open_console
 
 SOURCES_FILE = "sources.json"
 
@@ -36,7 +36,7 @@ def fetch(published: Published, folder: Path, quiet: bool = False) -> None:
     problems: list[str] = []
     missing = [name for name in published.sha256 if not is_published(published, folder / name)]
     origins = read_origins(folder)
-    console = Console(stderr=True, quiet=quiet, highlight=False)
+    console = open_console(stderr=True, quiet=quiet)
     idle = quiet or not console.is_terminal
     with Progress(console=console, transient=True, disable=idle) as progress:
         for origin, source in sources(published):
@@ -50,10 +50,10 @@ def fetch(published: Published, folder: Path, quiet: bool = False) -> None:
                     missing.remove(name)
                     origins[name] = origin
                     write_text(folder / SOURCES_FILE, json.dumps(origins, indent=2))
-                    console.print(f"{name}: verified, from {origin}", markup=False, soft_wrap=True)
+                    console.print(f"{name}: verified, from {origin}", soft_wrap=True)
             except (Unavailable, InputError, OSError) as problem:
                 problems.append(f"{origin}: {problem}")
-                console.print(problems[-1], markup=False, soft_wrap=True)
+                console.print(problems[-1], soft_wrap=True)
     if missing:
         raise NetworkError(
             folder.name,

@@ -7,6 +7,7 @@ Two zero bytes, one byte for the type (8: unsigned byte), one for the rank, the 
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import struct
 import zlib
@@ -21,23 +22,46 @@ from cnnkit.system.files import read_bytes, write_bytes
 UINT8 = 0x08
 OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 GZIP_MAGIC = b"\x1f\x8b"
+LONGEST_HEADER = 4 + 4 * 32
+LARGEST_UNPACKED = 2**30  # bytes; the largest published data set of its kind has half as many
+OTHER_UNPACKED = 2**16  # of a gzip file that holds no IDX file
 REMEDY = "download or copy the file again"
 
 
 def decompress(content: bytes, subject: object) -> bytes:
-    """Return the content of a gzip file; content that is not gzip is returned unchanged.
+    """Return the IDX file in a gzip file; content that is not gzip is returned unchanged.
+
+    At most a byte more than its header says is unpacked: a small gzip file may hold gigabytes.
 
     Raises:
-        InputError: the gzip stream is truncated or damaged; `subject` names it.
+        InputError: the gzip stream is truncated, damaged or too large; `subject` names it.
     """
     if not content.startswith(GZIP_MAGIC):
         return content
     try:
-        return gzip.decompress(content)
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            size = _size(stream.read(LONGEST_HEADER))
+            if size > LARGEST_UNPACKED:
+                raise InputError(
+                    subject,
+                    f"unpacks to {size:,} bytes, more than {LARGEST_UNPACKED:,}",
+                    "unpack it with gunzip",
+                )
+            stream.seek(0)
+            return stream.read(size + 1)
     except EOFError as error:
         raise InputError(subject, "is a truncated gzip file", REMEDY) from error
     except (OSError, zlib.error, struct.error) as error:
         raise InputError(subject, f"is a damaged gzip file ({error})", REMEDY) from error
+
+
+def _size(start: bytes) -> int:
+    """Return the size of an IDX file by its start; enough for a message if it is another file."""
+    zeros, kind, rank = struct.unpack(">HBB", start[:4].ljust(4, b"\1"))
+    header = 4 + 4 * rank
+    if zeros or kind != UINT8 or not 1 <= rank <= 32 or len(start) < header:
+        return OTHER_UNPACKED
+    return int(header + math.prod(struct.unpack(f">{rank}I", start[4:header])))
 
 
 def parse_idx(content: bytes, subject: object) -> NDArray[np.uint8]:
@@ -63,11 +87,11 @@ def parse_idx(content: bytes, subject: object) -> NDArray[np.uint8]:
     expected = header + math.prod(shape)
     if len(content) != expected:
         sizes = "x".join(map(str, shape))
-        short_or_long = "short" if len(content) < expected else "long"
+        short, found = len(content) < expected, len(content)
         raise InputError(
             subject,
-            f"is too {short_or_long}: its header says {sizes}, which takes {expected} bytes, "
-            f"but it has {len(content)}",
+            f"is too {'short' if short else 'long'}: its header says {sizes}, which takes "
+            f"{expected} bytes, but it has {found if short else 'more'}",
             REMEDY,
         )
     try:

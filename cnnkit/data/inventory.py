@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cnnkit.data.dataset import cache_folder, find_files, read_folder
+from cnnkit.data.dataset import cache_folder, find_files, load_dataset
 from cnnkit.data.download import fetch, read_origins
 from cnnkit.data.idx import decompress, parse_idx
 from cnnkit.data.registry import FILES, find_published
@@ -109,7 +109,7 @@ def inventory(
     if folder is not None:
         if fetch_missing:
             raise InputError("--fetch", "fills the cache, not a folder", "leave --data out")
-        read_folder(folder, str(folder))
+        load_dataset(folder=folder, quiet=quiet)  # which checks that they fit together
         paths = find_files(folder)
         return Inventory(name, folder, False, [report(name, file, paths[file]) for file in FILES])
     cache = cache_folder(name)

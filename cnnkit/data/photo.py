@@ -7,15 +7,14 @@ ratio kept and anti-aliased, then placed in 28x28 with the centre of mass in the
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from cnnkit.data.pictures import open_picture
 from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
@@ -68,31 +67,23 @@ def prepare_picture(path: Path, size: tuple[int, int] = (28, 28)) -> NDArray[np.
 
 def read_grey(path: Path) -> Iterator[Plane]:
     """Yield the picture's luma, 0 to 255: on white and then, if it is transparent, on black."""
-    content = read_bytes(path)
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns about unusual metadata and about pictures that are large but allowed.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content)) as picture:
-                planes = list(flatten(ImageOps.exif_transpose(picture)))
-    except Image.DecompressionBombError as error:
-        raise InputError(path, "has too many pixels", "make it smaller") from error
-    except UnidentifiedImageError as error:
-        raise InputError(path, "is not a picture", "save it as PNG or JPEG") from error
-    except Exception as error:  # damaged files make Pillow's readers raise any exception
-        raise InputError(
-            path, f"is a damaged picture ({error})", "save it again, as PNG or JPEG"
-        ) from error
+    with open_picture(path, read_bytes(path)) as picture:
+        ImageOps.exif_transpose(picture, in_place=True)
+        planes = list(flatten(picture))
     yield from planes
 
 
 def flatten(picture: Image.Image) -> Iterator[Plane]:
     """Yield a picture's grey levels as `read_grey` does."""
     if picture.mode[0] in "IF":  # 16 or 32 bits, or float
-        values = np.nan_to_num(np.asarray(picture, np.float64), posinf=0.0, neginf=0.0)
-        yield (values - values.min()) * (255.0 / max(float(np.ptp(values)), 1e-9))
+        # In place: they are eight bytes a pixel.
+        values = np.nan_to_num(np.array(picture, np.float64), copy=False, posinf=0.0, neginf=0.0)
+        full = max(float(np.ptp(values)), 1e-9)
+        values -= values.min()
+        values *= 255.0 / full
+        yield values
     elif "A" in picture.getbands() or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
+        layer = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         for colour in ("white", "black"):
             ground = Image.new("RGBA", picture.size, colour)
             yield luma(Image.alpha_composite(ground, layer))

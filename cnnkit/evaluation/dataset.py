@@ -10,7 +10,8 @@ from cnnkit.data.dataset import Dataset, load_dataset
 from cnnkit.data.registry import OWN, recorded_name
 from cnnkit.errors import InputError
 from cnnkit.formats.detect import read_contract
-from cnnkit.runs.find import find_data, find_weights
+from cnnkit.runs.find import find_weights
+from cnnkit.runs.origin import find_data
 
 REMEDY = "name the folder of its data with --data"
 
@@ -38,21 +39,21 @@ def load_dataset_of(
             is not where the run had it.
         NetworkError: the data is not here and no source can be reached.
     """
+    if folder is not None or name is not None:
+        return load_dataset(name or "mnist", folder, quiet)
     contracts = {path: read_contract(find_weights(path)) for path in paths}
-    if name is None:
-        stated = {path: _stated(contract) for path, contract in contracts.items()}
-        path, (found, digests) = next(iter(stated.items()))
-        if any(other != (found, digests) for other in stated.values()):
-            names = sorted({other for other, _ in stated.values()})
-            raise InputError(
-                ", ".join(map(str, paths)),
-                f"were trained on different data ({', '.join(names)})",
-                "name them in separate commands, or choose the data with --dataset",
-            )
-        if found == OWN and folder is None:
-            return _load_own(path, contracts[path]["cnnkit.weights_sha256"], digests, run)
-        name = found if folder is None else None
-    return load_dataset(name or "mnist", folder, quiet)
+    stated = {path: _stated(contract) for path, contract in contracts.items()}
+    path, (found, digests) = next(iter(stated.items()))
+    if any(other != (found, digests) for other in stated.values()):
+        names = sorted({other for other, _ in stated.values()})
+        raise InputError(
+            ", ".join(map(str, paths)),
+            f"were trained on different data ({', '.join(names)})",
+            "name them in separate commands, or choose the data with --dataset",
+        )
+    if found == OWN:
+        return _load_own(path, contracts[path]["cnnkit.weights_sha256"], digests, run)
+    return load_dataset(found, quiet=quiet)
 
 
 def _stated(contract: Mapping[str, Any]) -> tuple[str, dict[str, str]]:

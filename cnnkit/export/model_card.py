@@ -7,6 +7,7 @@ too). No date and no path: the same weights and the same versions give the same 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,8 +19,14 @@ from cnnkit.formats.options import Options
 from cnnkit.graph.preprocessing import MNIST
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import sha256
+from cnnkit.system.terminal import visible
 from cnnkit.verify.comparison import Agreement
 from cnnkit.verify.report import Report
+
+# What has a meaning inside a line of GitHub's Markdown; "_" has none within a word.
+MARKUP = re.compile(
+    r"[\\`*<>&|~$@]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE
+)
 
 
 def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: Options) -> str:
@@ -36,7 +43,7 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
     front = "\n".join(f"{key}: {json.dumps(value)}" for key, value in _front(weights, agreement))
     parts = [
         f"---\n{front}\n---",
-        f"# {next(iter(files))}",
+        f"# {_plain(next(iter(files)))}",
         _summary(weights),
         "## Input and outputs",
         _interface(weights, options),
@@ -45,7 +52,10 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
         "## Files",
         _table(
             ("file", "bytes", "SHA-256"),
-            [(name, f"{len(content):,}", sha256(content)) for name, content in files.items()],
+            [
+                (_plain(name), f"{len(content):,}", sha256(content))
+                for name, content in files.items()
+            ],
         ),
         "## Verification",
         _verification(report, agreement),
@@ -75,7 +85,7 @@ def _front(weights: Weights, agreement: Agreement) -> list[tuple[str, Any]]:
 
 
 def _summary(weights: Weights) -> str:
-    channels, height, width = weights.architecture.input
+    channels, height, width = weights.size
     blocks = ", ".join(
         f"convolution (kernel {block.kernel}, padding {block.padding}) to {block.channels} "
         f"channels, ReLU and max-pooling (window {block.pool})"
@@ -86,7 +96,7 @@ def _summary(weights: Weights) -> str:
     return (
         f"A classifier of images (channels, rows, columns: {channels}, {height}, {width}) into "
         f"{len(weights.names)} classes "
-        f"({', '.join(weights.names)}): {layers}; {parameters:,} parameters "
+        f"({', '.join(map(_plain, weights.names))}): {layers}; {parameters:,} parameters "
         f"(SHA-256 {weights.sha256})."
     )
 
@@ -102,7 +112,7 @@ def _interface(weights: Weights, options: Options) -> str:
         "probabilities": "their softmax",
         "label": "the number of the likeliest class",
     }
-    signature = contract.signature(weights.architecture, options.input)
+    signature = contract.signature(weights.graph, options.input)
     rows = [(f"`{name}`", f"{signature[name]}", meaning[name]) for name in signature]
     return (
         _table(("name", "type and shape", "what it is"), rows) + "\n\nN, the batch size, is free."
@@ -114,22 +124,22 @@ def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
     training = known.get("training")
     lines = [
         f"{agreement.accuracy:.2%} of the {agreement.images:,} test images of "
-        f"{options.dataset.name}, which it never saw in training."
+        f"{_plain(options.dataset.name)}, which it never saw in training."
     ]
     if isinstance(training, Mapping):
-        settings = ", ".join(f"{key} {value}" for key, value in sorted(training.items()))
+        settings = ", ".join(_plain(f"{key} {value}") for key, value in sorted(training.items()))
         lines.append(f"Training: {settings}.")
     digests = known.get("dataset_sha256")
     if isinstance(digests, Mapping):
         lines.append("Data (SHA-256 of the uncompressed files):")
-        rows = [(name, str(digest)) for name, digest in sorted(digests.items())]
+        rows = [(_plain(name), _plain(str(digest))) for name, digest in sorted(digests.items())]
         return "\n".join(lines) + "\n\n" + _table(("file", "SHA-256"), rows)
     return "\n".join(lines)
 
 
 def _verification(report: Report, agreement: Agreement) -> str:
     batches = ", ".join(map(str, report.batches))
-    checks = "\n".join(f"- {check.claim}: {check.found}" for check in report.checks)
+    checks = "\n".join(f"- {check.claim}: {_plain(check.found)}" for check in report.checks)
     low, high = agreement.difference_interval
     return (
         f"Checked with {report.runtime} against {report.reference}, in a process of its own, on "
@@ -146,20 +156,26 @@ def _colours(weights: Weights) -> str:
 
 
 def _use(weights: Weights, options: Options) -> str:
-    _, height, width = weights.architecture.input
+    _, height, width = weights.size
     if preprocessing(weights).recipe == MNIST:
         like = "one thing in each, light on dark, centred and scaled as there"
         how = "`cnnkit predict` does"
     else:
         like, how = f"{_colours(weights)}, framed and lit as there", "that data set's were"
     return (
-        f"Pictures like those of {options.dataset.name}: {height} rows of {width} pixels, {like}. "
+        f"Pictures like those of {_plain(options.dataset.name)}: "
+        f"{height} rows of {width} pixels, {like}. "
         "Other pictures get one of the same labels, with a probability that means nothing. "
         f"Prepare them as {how}, and measure the accuracy on your own pictures before you rely on "
         "it.\n\n"
         "The file carries 16 golden images with the right outputs: let your program run them "
         "when it starts."
     )
+
+
+def _plain(text: str) -> str:
+    """Return Markdown that shows a text of others as it is: no link, no HTML, no second line."""
+    return MARKUP.sub(r"\\\g<0>", visible(text))
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

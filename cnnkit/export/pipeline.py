@@ -62,7 +62,9 @@ def export(
             (beside / file).write_bytes(content)
         main = beside / path.name
         try:
-            (report,) = verify([main], weights, options.dataset, allow_near_ties)
+            (report,) = verify(
+                [main], weights, options.dataset, allow_near_ties, options.max_accuracy_drop
+            )
         except InputError as error:  # its runtime does not even open it
             raise VerdictError(path, f"was not kept: it {error.reason}", error.remedy) from error
         if not report.passed:

@@ -12,11 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cnnkit.data.dataset import Dataset
     from cnnkit.formats.detect import Start
     from cnnkit.formats.options import Options
     from cnnkit.graph.weights import Weights
 
 Support = tuple[str, bool | None, str]  # a runtime, whether it reads a file, and why
+# What a verification cannot see of images that are not in the test set, by how it was done.
+PROOFS = {
+    "weights": "how cnnkit's engine rounds on images that are not in the test set (the parameters "
+    "themselves were compared, and there is no other program in the file)",
+    "graph": "how a runtime rounds on images that are not in the test set (the graph itself was "
+    "compared node by node, so that no other image can make it do anything else)",
+    "source": "how a compiler rounds on images that are not in the test set (the source itself was "
+    "compared byte by byte, so that no other image can make it do anything else)",
+    "code": "how PyTorch rounds on images that are not in the test set (the code was compared "
+    "with that of a network of these shapes, so that no other image can make it do anything else)",
+    "outputs": "images that are not in the test set: outputs were compared, not the program, so "
+    "that a branch which other images would take could not be seen",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +52,9 @@ def _as_agreed(signature: dict[str, str]) -> dict[str, str]:
     return signature
 
 
-def _nothing(about: Mapping[str, Any]) -> list[Check]:
+def _nothing(
+    path: Path, about: Mapping[str, Any], weights: Weights, dataset: Dataset
+) -> list[Check]:
     return []
 
 
@@ -59,13 +75,16 @@ class Format:
         detect: tells by its start whether a file is of this format, or of one of those that
             follow in the same container.
         read_metadata: returns a file's metadata as JSON values; nothing is run.
-        read_weights: returns the network in a file, for cnnkit's own engine.
-        write: returns the content of every file of the artefact by its suffix, the main file first.
+        read_weights: returns the network in a file as a graph, for cnnkit's own engines.
+        write: returns the content of every file of the artefact by its suffix, the main file first;
+            raises InputError with the name of a node that the format cannot hold.
         choices: the options of `cnnkit export` that have a meaning for it.
         quantised: its parameters are rounded, so that accuracy counts instead of labels.
         declared: what its runtime knows of the contract's types and shapes, by name.
         check_weights: compares the parameters in a file with a network's.
-        check_content: what else must hold of a file's content.
+        check_content: what else must hold of a file's content; the data set is the one that the
+            file is verified on.
+        proof: how it is shown that a file computes the network: a key of `PROOFS`.
         compare_speed: times an artefact beside the format that it is an alternative to.
         support: which other runtimes read a file, as far as that can be known without them.
     """
@@ -81,6 +100,7 @@ class Format:
     quantised: bool = False
     declared: Callable[[dict[str, str]], dict[str, str]] = _as_agreed
     check_weights: Callable[[Path, Mapping[str, Any], Weights], Check] = holds_exactly
-    check_content: Callable[[Mapping[str, Any]], list[Check]] = _nothing
+    check_content: Callable[[Path, Mapping[str, Any], Weights, Dataset], list[Check]] = _nothing
+    proof: str = "outputs"
     compare_speed: Callable[[Weights, Options, bytes], dict[str, Any]] | None = None
     support: Callable[[Path], list[Support]] = _unknown

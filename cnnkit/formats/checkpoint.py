@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +14,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from cnnkit.errors import InputError
-from cnnkit.formats.contract import check_names
+from cnnkit.formats.contract import check_metadata
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import match
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes, write_bytes
 
 FORMAT_VERSION = 1
+CHECKSUM = "sha256"  # in the header, of everything else; files from before it have none
+DTYPES = {"F32", "F64", "I8", "I16", "I32", "I64", "U8", "U16", "U32", "U64", "BOOL"}
+REMEDY = "use the file that training wrote"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], header: dict[str, Any]) -> None:
@@ -27,37 +32,61 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], header: dict[
 
 
 def _encode(tensors: Mapping[str, NDArray[Any]], header: dict[str, Any]) -> bytes:
-    note = json.dumps({"format_version": FORMAT_VERSION, **header}, sort_keys=True)
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    return save(arrays, metadata={"cnnkit": note})
+    note = json.loads(json.dumps({"format_version": FORMAT_VERSION, **header}))
+    note[CHECKSUM] = checksum(arrays, note)
+    return save(arrays, metadata={"cnnkit": json.dumps(note, sort_keys=True)})
+
+
+def checksum(tensors: Mapping[str, NDArray[Any]], header: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a header and of all tensors: names, dtypes, shapes and bytes."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Read what `write_tensors` wrote.
+    """Read what `write_tensors` wrote; the header still has its checksum, if there is one.
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: it is not a safetensors file of this version of cnnkit.
+        InputError: it is damaged, or not a safetensors file of this version of cnnkit.
     """
-    read_bytes(path)  # for its error messages: safetensors' own do not name the file
+    read_bytes(path, 1)  # for its error messages: safetensors' own do not name the file
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {})["cnnkit"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+            names = file.keys()  # not a dictionary's: one cannot iterate over the file itself
+            types = {name: file.get_slice(name).get_dtype() for name in names}
+            odd = next((name for name in types if types[name] not in DTYPES), None)
+            if odd is not None:
+                raise InputError(path, f"has {odd!r} in {types[odd]}, not in float32", REMEDY)
+            tensors = {name: file.get_tensor(name) for name in types}
+        json.dumps(header, ensure_ascii=False).encode()  # no half of a surrogate pair
     except SafetensorError as error:
-        raise InputError(
-            path, f"is not a whole safetensors file ({error})", "use the file that training wrote"
-        ) from error
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            path, "was not written by cnnkit (no cnnkit header)", "use the file that training wrote"
-        ) from error
+        raise InputError(path, f"is not a whole safetensors file ({error})", REMEDY) from error
+    except InputError:
+        raise
+    except (KeyError, ValueError, RecursionError) as error:
+        raise InputError(path, "was not written by cnnkit (no cnnkit header)", REMEDY) from error
+    if not isinstance(header, dict):
+        raise InputError(path, "has a cnnkit header that is no JSON object", REMEDY)
     version = header.get("format_version")
     if version != FORMAT_VERSION:
         raise InputError(
             path,
-            f"has format version {version}; this cnnkit reads {FORMAT_VERSION}",
+            f"has format version {version!r:.40}; this cnnkit reads {FORMAT_VERSION}",
             "use the version of cnnkit that wrote it, or train again",
+        )
+    stated = {key: value for key, value in header.items() if key != CHECKSUM}
+    if CHECKSUM in header and header[CHECKSUM] != checksum(tensors, stated):
+        raise InputError(
+            path,
+            "is damaged: its content does not have the checksum in its header",
+            "use an undamaged copy, or train again",
         )
     return tensors, header
 
@@ -69,8 +98,9 @@ def write_weights(path: Path, weights: Weights) -> None:
 
 def encode_weights(weights: Weights) -> bytes:
     """Return the content of a network's weights file."""
-    header = {"architecture": weights.architecture.to_json(), "metadata": dict(weights.metadata)}
-    return _encode(weights.tensors, header)
+    architecture, tensors = match(weights.graph, problem="a weights file cannot hold")
+    header = {"architecture": architecture.to_json(), "metadata": dict(weights.metadata)}
+    return _encode(tensors, header)
 
 
 def read_weights(path: Path) -> Weights:
@@ -78,30 +108,26 @@ def read_weights(path: Path) -> Weights:
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: not safetensors, of other shapes, dtypes or number of class names, or with NaN
-            or infinity in it.
+        InputError: damaged, not safetensors, of other shapes, dtypes or metadata, or with NaN or
+            infinity in it.
     """
     tensors, header = read_tensors(path)
     architecture = Architecture.from_json(header.get("architecture"), path)
     expected = architecture.parameter_shapes()
     if set(tensors) != set(expected):
-        raise InputError(
-            path,
-            f"holds the tensors {sorted(tensors)}, not {sorted(expected)}",
-            "use the file that training wrote",
-        )
+        raise InputError(path, f"has the tensors {sorted(tensors)}, not {sorted(expected)}", REMEDY)
     for name, shape in expected.items():
         if tensors[name].shape != shape or tensors[name].dtype != np.float32:
             raise InputError(
                 path,
                 f"{name} is {tensors[name].dtype}{list(tensors[name].shape)}, "
                 f"not float32{list(shape)}",
-                "use the file that training wrote",
+                REMEDY,
             )
         if not np.isfinite(tensors[name]).all():
             raise InputError(
                 path, f"{name} holds NaN or infinity", "train again with a lower learning rate"
             )
     metadata = header.get("metadata", {})
-    check_names(path, metadata, architecture)
-    return Weights(architecture, {name: tensors[name] for name in expected}, metadata)
+    check_metadata(path, metadata, architecture)
+    return Weights.of(architecture, tensors, metadata)

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,24 @@ from cnnkit.formats.golden import Golden
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import INPUT as INPUT
 from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
+from cnnkit.graph.convnet import with_contract
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.shapes import infer_types
 
 CONTRACT_VERSION = 1
 QUANTISATION = "cnnkit.quantization"
 MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
+# The other keys of ours begin with "cnnkit."; what other tools may add is left to them.
+COMMON = ("names", "task", "imgsz", "channels", "version", "license")
 
 
-def signature(architecture: Architecture, input: str = "uint8") -> dict[str, str]:
+def signature(graph: Graph, input: str = "uint8") -> dict[str, str]:
     """Return type and shape of the input and the outputs by name; N is free."""
-    channels, height, width = architecture.input
+    graph = with_contract(graph, input)
+    types = infer_types(graph)
     return {
-        INPUT: f"{input}[N,{channels},{height},{width}]",
-        "logits": f"float32[N,{architecture.classes}]",
-        "probabilities": f"float32[N,{architecture.classes}]",
-        "label": "int64[N]",
+        name: f"{types[name].dtype}[{','.join(map(str, types[name].shape))}]"
+        for name in (*graph.inputs, *graph.outputs)
     }
 
 
@@ -98,7 +103,7 @@ def decode(path: Path, texts: Mapping[str, str], kind: str) -> dict[str, Any]:
             "use a file from `cnnkit export`",
         )
     try:
-        values = {key: json.loads(text) for key, text in texts.items()}
+        values = {key: json.loads(text) for key, text in texts.items() if _is_ours(key)}
         quantised = quantisation(values)
         well_formed = (
             isinstance(values["cnnkit.weights_sha256"], str)
@@ -120,6 +125,10 @@ def decode(path: Path, texts: Mapping[str, str], kind: str) -> dict[str, Any]:
     return values
 
 
+def _is_ours(key: str) -> bool:
+    return key in COMMON or key.startswith("cnnkit.")
+
+
 def architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
     """Return the architecture that an artefact states, or raise InputError."""
     return Architecture.from_json(values.get("cnnkit.architecture"), path)
@@ -137,12 +146,64 @@ def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
         raise InputError(path, f"has {error}", "export it again") from error
 
 
-def check_names(path: Path, metadata: Any, architecture: Architecture) -> None:
-    """Raise InputError unless a file's metadata gives each class a name, or none at all."""
-    names = metadata.get("names") if isinstance(metadata, Mapping) else 0
-    if names is not None and not (isinstance(names, list) and len(names) == architecture.classes):
+def check_metadata(path: Path, metadata: Any, architecture: Architecture) -> None:
+    """Raise InputError unless what a file states of its network has the right types.
+
+    Args:
+        path: the file, for messages.
+        metadata: a weights file's, or an artefact's, where most keys begin with "cnnkit.".
+        architecture: has as many classes as there must be names, if there are any.
+    """
+    remedy = "use the file that training or `cnnkit export` wrote"
+    if not isinstance(metadata, Mapping):
+        raise InputError(path, "has metadata that are no JSON object", remedy)
+    for key, value in metadata.items():
+        is_valid, what = STATED.get(str(key).removeprefix("cnnkit."), (None, ""))
+        if is_valid and value is not None and not is_valid(value):
+            raise InputError(path, f"has metadata in which {key!r:.80} is not {what}", remedy)
+    names = metadata.get("names")
+    if names is not None and len(names) != architecture.classes:
         raise InputError(
             path,
             f"has metadata without a name for each of its {architecture.classes} classes",
-            "use the file that training or `cnnkit export` wrote",
+            remedy,
         )
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(value.encode())
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape
+        return False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_digests(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, [*value, *value.values()]))
+
+
+def _are_settings(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _is_text(name) and (setting is None or _is_text(setting) or _is_number(setting))
+        for name, setting in value.items()
+    )
+
+
+# What may be stated of a network, by key: how it is checked, and in words.
+STATED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "names": (_are_texts, "a list of texts"),
+    "dataset": (_is_text, "a text"),
+    "dataset_sha256": (_are_digests, "a digest for each file"),
+    "license": (_is_text, "a text"),
+    "version": (_is_text, "a text"),
+    "weights_sha256": (_is_text, "a text"),
+    "test_accuracy": (lambda value: _is_number(value) and 0 <= value <= 1, "from 0 to 1"),
+    "training": (_are_settings, "a table of numbers and texts"),
+}

@@ -13,14 +13,22 @@ from typing import Any
 
 from cnnkit.data.registry import recorded_name
 from cnnkit.formats.contract import CONTRACT_VERSION, MARK, QUANTISATION, signature
-from cnnkit.formats.golden import KEY, Golden, choose, vectors
+from cnnkit.formats.golden import KEY, Golden
+from cnnkit.formats.golden_vectors import choose, vectors
 from cnnkit.formats.options import Options
+from cnnkit.graph.convnet import match
 from cnnkit.graph.preprocessing import RECIPES, Preprocessing
 from cnnkit.graph.weights import Weights
 
 
 def describe(weights: Weights, options: Options) -> dict[str, Any]:
-    """Return the metadata of an artefact, with golden vectors of the test images."""
+    """Return the metadata of an artefact, with golden vectors of the test images.
+
+    Raises:
+        InputError: the network is not of the family; the node is named.
+        VerdictError: it has infinite logits.
+    """
+    match(weights.graph, problem="an artefact's metadata cannot describe")
     return metadata(weights, vectors(weights, choose(options.dataset.test)), options.input)
 
 
@@ -37,20 +45,20 @@ def metadata(
         golden: images with the outputs for them; a weights file has none.
         input: the type of the input, as `Options` has it.
     """
-    architecture, known = weights.architecture, weights.metadata
+    known = weights.metadata
     values: dict[str, Any] = {
         "names": weights.names,
         "task": "classify",
-        "imgsz": list(architecture.input[1:]),
-        "channels": architecture.input[0],
+        "imgsz": list(weights.size[1:]),
+        "channels": weights.size[0],
         "version": _version(),
         "license": known.get("license"),
         MARK: CONTRACT_VERSION,
-        "cnnkit.architecture": architecture.to_json(),
+        "cnnkit.architecture": weights.architecture.to_json(),
         "cnnkit.dataset": dataset_name(weights),
         "cnnkit.dataset_sha256": known.get("dataset_sha256"),
         "cnnkit.preprocessing": preprocessing(weights).to_json(scaled_inside=input == "uint8"),
-        "cnnkit.signature": signature(architecture, input),
+        "cnnkit.signature": signature(weights.graph, input),
         "cnnkit.test_accuracy": known.get("test_accuracy"),
         "cnnkit.training": known.get("training"),
         "cnnkit.weights_sha256": weights.sha256,
@@ -77,7 +85,7 @@ def dataset_name(weights: Weights) -> str | None:
 def preprocessing(weights: Weights) -> Preprocessing:
     """Return what is done to images for this network: a recipe, if its data has one."""
     name = dataset_name(weights)
-    return Preprocessing.of(weights.architecture.input, name if name in RECIPES else None)
+    return Preprocessing.of(weights.size, name if name in RECIPES else None)
 
 
 def without_vectors(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,12 @@ PICTURES = {
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
 }
+# Where a file has what mark, what it is, and what to do.
+OTHERS = (
+    (0, b"version https:", "a pointer of Git LFS", "fetch the model with `git lfs pull`"),
+    (0, b"\x1f\x8b", "compressed by gzip", "unpack it with gunzip"),
+    (4, b"ORTM", "in ONNX Runtime's own format (.ort)", "use the .onnx file that it was made from"),
+)
 REMEDY = "use a file from `cnnkit train` or `cnnkit export`"
 
 
@@ -81,6 +87,9 @@ def _refuse_others(start: Start) -> None:
             "so cnnkit never does",
             REMEDY,
         )
+    for at, magic, kind, remedy in OTHERS:
+        if head[at:].startswith(magic):
+            raise InputError(start.path, f"is {kind}, not a model", remedy)
 
 
 def read_contract(path: Path) -> dict[str, Any]:

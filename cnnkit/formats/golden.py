@@ -1,8 +1,7 @@
 """Golden vectors: 16 real images with the outputs that any runtime must give for them.
 
 A host app runs them when it starts, and so tests its runtime, in whatever language and on whatever
-processor it is. The outputs are computed in float64 and rounded to
-float32, so that the same weights give the same bytes on every machine.
+processor it is. `cnnkit.formats.golden_vectors` computes them.
 """
 
 from __future__ import annotations
@@ -10,19 +9,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import INPUT, LOGITS
-from cnnkit.graph.reference import evaluate
-from cnnkit.graph.weights import Weights
-from cnnkit.metrics import LOGIT_TOLERANCE
-
-if TYPE_CHECKING:
-    from cnnkit.data.dataset import Split
 
 COUNT = 16
 KEY = "cnnkit.golden."
@@ -80,35 +72,6 @@ class Golden:
         if shapes != ((COUNT,), (COUNT, classes), (COUNT, classes)):
             raise ValueError("golden vectors of shapes that do not fit")
         return cls(images, labels, logits, probabilities, tolerance)
-
-
-def choose(test: Split) -> NDArray[np.uint8]:
-    """Return uint8 [16, C, H, W]: the first test image of each class, then the first others.
-
-    Of a set of fewer than 16 images, some come again.
-    """
-    _, first = np.unique(test.labels, return_index=True)
-    others = np.setdiff1d(np.arange(len(test.labels)), first)
-    return test.images[np.resize(np.concatenate([first, others])[:COUNT], COUNT)]
-
-
-def vectors(weights: Weights, images: NDArray[np.uint8]) -> Golden:
-    """Return the golden vectors of these weights for these images, uint8 [16, C, H, W]."""
-    logits = exact_logits(weights, images)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
-    return Golden(
-        images,
-        logits.argmax(axis=1),
-        logits.astype(np.float32),
-        probabilities.astype(np.float32),
-        LOGIT_TOLERANCE * max(1.0, float(np.abs(logits).max().astype(np.float32))),
-    )
-
-
-def exact_logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return logits [N, K] of uint8 [N, C, H, W] in float64, the same bits on every processor."""
-    return evaluate(weights.graph(), {INPUT: images}, [LOGITS])[LOGITS]
 
 
 def _shortest(array: NDArray[np.float32]) -> list[list[float]]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
 
 INPUTS = ("uint8", "float32")
+MAX_ACCURACY_DROP = 0.005  # of a quantised artefact, unless a person allows another
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,13 @@ class Options:
     dataset: Dataset
     input: str = "uint8"
     opset: int | None = None
-    max_accuracy_drop: float = 0.005
+    max_accuracy_drop: float = MAX_ACCURACY_DROP
     stem: str = "net"
 
     def __post_init__(self) -> None:
         if self.input not in INPUTS:
             raise InputError(f"--input {self.input}", "is unknown", f"use {' or '.join(INPUTS)}")
-        if not 0 <= self.max_accuracy_drop <= 1:
-            raise InputError(
-                f"--max-drop {self.max_accuracy_drop}", "is no share", "use a number from 0 to 1"
-            )
+        check_drop(self.max_accuracy_drop)
 
     @property
     def changed(self) -> set[str]:
@@ -53,6 +51,12 @@ class Options:
             for option, name in CHOICES.items()
             if getattr(self, name) != getattr(default, name)
         }
+
+
+def check_drop(share: float) -> None:
+    """Raise InputError unless this is a share by which accuracy may fall."""
+    if not 0 <= share <= 1:
+        raise InputError(f"--max-drop {share}", "is no share", "use a number from 0 to 1")
 
 
 CHOICES = {"--input": "input", "--opset": "opset", "--max-drop": "max_accuracy_drop"}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnkit.formats.base import Format
+from cnnkit.formats.base import Check, Format
 
 if TYPE_CHECKING:
+    from cnnkit.data.dataset import Dataset
     from cnnkit.formats.detect import Start
     from cnnkit.formats.options import Options
     from cnnkit.graph.weights import Weights
@@ -37,6 +39,16 @@ def _write(weights: Weights, options: Options) -> dict[str, bytes]:
     return {WEIGHTS.suffix: encode_weights(weights)}
 
 
+def _check_checksum(
+    path: Path, about: Mapping[str, Any], weights: Weights, dataset: Dataset
+) -> list[Check]:
+    from cnnkit.formats.checkpoint import CHECKSUM, read_tensors
+
+    held = read_tensors(path)[1].get(CHECKSUM)  # it has been compared by now
+    found = f"SHA-256 {held[:12]}…" if held else "none: cnnkit 0.1 wrote no checksum"
+    return [Check("its content has the checksum in it", True, found)]
+
+
 WEIGHTS = Format(
     name="weights",
     description="safetensors, as `cnnkit train` writes them",
@@ -46,4 +58,6 @@ WEIGHTS = Format(
     read_weights=_read_weights,
     write=_write,
     choices=frozenset(),
+    check_content=_check_checksum,
+    proof="weights",
 )

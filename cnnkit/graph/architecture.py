@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
 
+LARGEST = 2**31 - 1  # size that a file may state
 PIXEL_SCALE = 1.0 / 255.0  # raw uint8 pixels to [0, 1], the only preprocessing there is
+# Values of an image and of a block before pooling: a small file must not take all memory.
+LARGEST_INPUT, LARGEST_FEATURES = 2**24, 2**28
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,23 @@ class Architecture:
 
     def feature_shapes(self) -> list[tuple[int, int, int]]:
         """Return (C, H, W) of the input and after every block."""
+        if math.prod(self.input) > LARGEST_INPUT:
+            raise InputError(
+                f"input {self.input}",
+                f"has more than {LARGEST_INPUT:,} values",
+                "use smaller images",
+            )
         shapes = [self.input]
         for block in self.blocks:
             _, height, width = shapes[-1]
             grow = 2 * block.padding - block.kernel + 1
+            values = block.channels * (height + grow) * (width + grow)
+            if min(height, width) + grow > 0 and values > LARGEST_FEATURES:
+                raise InputError(
+                    f"block {len(shapes)} {block}",
+                    f"computes {values:,} values for each image, more than {LARGEST_FEATURES:,}",
+                    "use smaller images, fewer channels or a smaller padding",
+                )
             pooled = ((height + grow) // block.pool, (width + grow) // block.pool)
             if min(pooled) < 1:
                 raise InputError(
@@ -130,10 +146,10 @@ class Architecture:
         sizes = [*architecture.input, architecture.classes]
         for block in blocks:
             sizes += [block.channels, block.kernel, block.pool, block.padding + 1]
-        if min(sizes) < 1:
+        if min(sizes) < 1 or max(sizes) > LARGEST:
             raise InputError(
                 source,
-                "describes an architecture with a size below 1",
+                f"describes an architecture with a size below 1 or above {LARGEST:,}",
                 "use a file that this version of cnnkit wrote",
             )
         architecture.feature_shapes()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
-from cnnkit.graph.convnet_match import Match
+from cnnkit.graph.convnet_match import NO_PLACE, Convnet, Match
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.types import Array, TensorType
 
@@ -60,19 +60,36 @@ def build(
     return Graph({INPUT: images}, tuple(nodes), OUTPUTS, constants)
 
 
-def match(
-    graph: Graph, source: object = "the graph"
-) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
+def match(graph: Graph, source: object = "the network", problem: str = NO_PLACE) -> Convnet:
     """Return the architecture and the parameters of a graph of the family.
 
     Args:
         graph: any one.
         source: the file that errors shall name.
+        problem: what is wrong with a node of another network, as the caller sees it.
 
     Raises:
         InputError: a node has no place in the family; it is named with the reason.
     """
-    return Match(graph, source).read()
+    return Match(graph, source, problem).read()
+
+
+def with_contract(graph: Graph, input: str) -> Graph:
+    """Return a graph with the contract's names of input and outputs.
+
+    Args:
+        graph: it is returned itself if it has them.
+        input: as `build` has it.
+
+    Raises:
+        InputError: it has others, and a node that has no place in the family, of which another
+            could be built.
+    """
+    found = graph.inputs.get(INPUT)
+    if found and found.dtype == input and len(graph.inputs) == 1 and graph.outputs == OUTPUTS:
+        return graph
+    problem = f"cannot be given {input} pixels and the contract's outputs"
+    return build(*match(graph, problem=problem), input)
 
 
 def _node(operator: str, inputs: list[str], output: str, **attributes: Any) -> Node:

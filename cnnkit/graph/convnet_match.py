@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +15,56 @@ from cnnkit.graph.types import Array
 
 HEADS = ("Softmax", "LogSoftmax", "ArgMax")  # of the logits, which the engine computes itself
 NO_OPS = ("Identity", "Dropout")
-REMEDY = "run it in ONNX Runtime"
+PARTS = ("Cast", "Mul", "Div", "Conv", "Relu", "MaxPool", "Flatten", "Reshape", "Gemm", "MatMul")
+OPERATORS = frozenset((*PARTS, "Add", *HEADS, *NO_OPS))  # all that the walk goes past
+NO_PLACE = "has no place in a Conv-ReLU-MaxPool network"
+REMEDY = "run it in ONNX Runtime (onnxruntime.InferenceSession)"
 
-Parameters = tuple[NDArray[np.float32], NDArray[np.float32]]  # weight and bias
+
+class Parameters(NamedTuple):
+    """The parameters of a layer."""
+
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+
+class Convnet(NamedTuple):
+    """A network of the family: its shapes, and its parameters by their names."""
+
+    architecture: Architecture
+    tensors: dict[str, NDArray[np.float32]]
+
+
+def image_size(graph: Graph, source: object = "the network") -> tuple[int, int, int]:
+    """Return C, H, W of the only input, or raise InputError."""
+    if len(graph.inputs) != 1:
+        raise InputError(source, f"has {len(graph.inputs)} inputs, not one of images", REMEDY)
+    (images,) = graph.inputs.values()
+    sizes = images.shape[1:]
+    if len(sizes) != 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise InputError(source, "does not say how large its images are", REMEDY)
+    return int(sizes[0]), int(sizes[1]), int(sizes[2])
 
 
 class Match:
-    """A position in a graph: the value that the nodes up to here have computed."""
+    """A position in a graph: the value that the nodes up to here have computed.
 
-    def __init__(self, graph: Graph, source: object) -> None:
-        self.graph, self.source = graph, source
+    Args:
+        graph: any one.
+        source: what errors are about.
+        problem: what is wrong with a node that does not fit ("the format c cannot hold").
+    """
+
+    def __init__(self, graph: Graph, source: object, problem: str) -> None:
+        self.graph, self.source, self.problem = graph, source, problem
         self.consumers: dict[str, list[Node]] = {}
         for node in graph.nodes:
             for name in {*node.inputs}:
                 self.consumers.setdefault(name, []).append(node)
-        if len(graph.inputs) != 1:
-            raise InputError(source, f"has {len(graph.inputs)} inputs, not one of images", REMEDY)
+        self.input = image_size(graph, source)
         ((self.value, self.type),) = graph.inputs.items()
-        sizes = self.type.shape[1:]
-        if len(sizes) != 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise InputError(source, "does not say how large its images are", REMEDY)
-        self.input = (int(sizes[0]), int(sizes[1]), int(sizes[2]))
 
-    def read(self) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
+    def read(self) -> Convnet:
         """Return the network with its parameters under their own names."""
         self._scaling()
         tensors: dict[str, NDArray[np.float32]] = {}
@@ -46,13 +74,11 @@ class Match:
             weight, bias = self._convolution(conv)
             tensors[f"{name}.weight"], tensors[f"{name}.bias"] = weight, bias
             blocks.append(self._block(conv, weight))
-        if not blocks:
-            raise self._refused(self._next(), "a convolution should be")
         features = math.prod(self._architecture(blocks, 1).feature_shapes()[-1])
         self._flatten(features)
         tensors["linear.weight"], tensors["linear.bias"] = self._linear(features)
         self._heads()
-        return self._architecture(blocks, len(tensors["linear.bias"])), tensors
+        return Convnet(self._architecture(blocks, len(tensors["linear.bias"])), tensors)
 
     def _architecture(self, blocks: list[Block], classes: int) -> Architecture:
         return Architecture(self.input, tuple(blocks), classes)
@@ -80,11 +106,8 @@ class Match:
     def _refused(self, node: Node | None, reason: str) -> InputError:
         if node is None:
             return InputError(self.source, f"ends where {reason}", REMEDY)
-        name = f" {node.name}" if node.name else ""
         return InputError(
-            self.source,
-            f"has the node {node.operator}{name}, which cnnkit's engine cannot run: {reason}",
-            REMEDY,
+            self.source, f"has the node {node.title}, which {self.problem}: {reason}", REMEDY
         )
 
     def _need(self, node: Node, good: bool, reason: str) -> None:
@@ -102,13 +125,16 @@ class Match:
 
     def _scaling(self) -> None:
         """Go past what brings pixels to [0, 1]: the engine does that itself."""
-        self._step("Cast")
+        cast = self._step("Cast")
+        if cast is not None:
+            self._need(cast, cast.attributes["to"] == "float32", "it casts to other than float32")
         node = self._step("Mul", "Div")
         if node is None:
-            if self.type.dtype == "uint8":
+            if self.type.dtype != "float32":
                 raise self._refused(self._next(), "pixels should be scaled by 1/255 before it")
             return
-        constant = self._constant(node, 1 if self._is_constant(node, 1) else 0)
+        first = node.operator == "Mul" and self._is_constant(node, 0)
+        constant = self._constant(node, 0 if first else 1)
         factor = float(constant.ravel()[0]) if constant.size == 1 else math.nan
         if node.operator == "Div":
             factor = 1.0 / factor if factor else math.nan
@@ -120,7 +146,7 @@ class Match:
         bias = self._constant(node, 2) if len(node.inputs) > 2 else np.zeros(len(weight), "f4")
         floats = weight.ndim == 4 and weight.dtype == bias.dtype == np.float32
         self._need(node, floats, "its weight is not a float32 kernel of two axes")
-        return weight, bias
+        return Parameters(weight, bias)
 
     def _block(self, conv: Node, weight: Array) -> Block:
         """Go past a block's ReLU and pool, in either order: both are monotonic."""
@@ -185,14 +211,21 @@ class Match:
         floats = weight.dtype == bias.dtype == np.float32
         good = floats and bias.shape == weight.shape[:1]
         self._need(add, good, f"its bias is not float32 [{len(weight)}]")
-        return np.ascontiguousarray(weight), bias
+        return Parameters(np.ascontiguousarray(weight), bias)
 
     def _heads(self) -> None:
-        """Check that nothing but predictions is computed from the logits."""
-        values = [self.value]
-        for value in values:
+        """Check that nothing but predictions is computed from the logits, and nothing from them."""
+        values = [(self.value, "")]
+        for value, head in values:
             for node in self.consumers.get(value, []):
-                self._need(node, node.operator in (*HEADS, *NO_OPS), "it follows the logits")
-                axis = node.attributes.get("axis", 1)
-                self._need(node, axis in (1, -1), f"its axis is {axis}")
-                values += node.outputs
+                idle = node.operator in NO_OPS
+                if not idle:
+                    reason = f"it follows {head or 'the logits'}"
+                    linear = node.operator not in HEADS and not head
+                    reason += ": cnnkit runs one linear layer only" if linear else ""
+                    self._need(node, node.operator in HEADS and not head, reason)
+                    axis = node.attributes["axis"]
+                    self._need(node, axis in (1, -1), f"its axis is {axis}")
+                    last = node.attributes.get("select_last_index", 0)
+                    self._need(node, not last, "it takes the last of equal logits")
+                values += [(output, head if idle else node.operator) for output in node.outputs]

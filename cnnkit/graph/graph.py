@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from cnnkit.errors import InputError
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import DTYPES, FREE, Array, TensorType
@@ -47,7 +49,7 @@ class Node:
         row = OPERATORS.get(self.operator)
         if row is None or self.domain not in ("", row.domain):
             raise self.refused("cnnkit does not know this operator", "use another one in the model")
-        inputs = self.inputs
+        inputs, outputs = tuple(self.inputs), tuple(self.outputs)
         while inputs and not inputs[-1]:
             inputs = inputs[:-1]
         fewest, most = row.inputs
@@ -56,8 +58,15 @@ class Node:
         if not 1 <= len(self.outputs) <= row.outputs or not all(self.outputs):
             raise self.refused(f"it has {len(self.outputs)} outputs, not {_range(1, row.outputs)}")
         object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "outputs", outputs)
         object.__setattr__(self, "domain", row.domain)
         object.__setattr__(self, "attributes", MappingProxyType(self._filled(row.defaults)))
+
+    def __reduce__(self) -> tuple[type[Node], tuple[Any, ...]]:  # read-only views have no pickle
+        return type(self), (
+            *(self.operator, self.inputs, self.outputs, dict(self.attributes)),
+            *(self.name, self.domain),
+        )
 
     def _filled(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
         """Return all attributes in the table's order, checked."""
@@ -93,6 +102,7 @@ def _is(value: object, kind: type) -> bool:
     """Tell whether a value has exactly a type of attributes; a float has to be finite."""
     if kind is tuple:
         return isinstance(value, tuple) and all(type(item) is int for item in value)
+    # That a value of this kind is a float is more than the type checker follows.
     return type(value) is kind and (kind is not float or math.isfinite(value))  # type: ignore[arg-type]
 
 
@@ -122,6 +132,12 @@ class Graph:
     def __post_init__(self) -> None:
         for name in ("inputs", "tensors"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for name in ("nodes", "outputs"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, tensor in self.tensors.items():
+            if not isinstance(tensor, np.ndarray | np.generic):
+                kind = type(tensor).__name__
+                raise InputError(f"tensor {name}", f"is a {kind}", "give a NumPy array")
         types = {**self.inputs, **{n: TensorType.of(array) for n, array in self.tensors.items()}}
         for name, found in types.items():
             _check_type(name, found, self.tensors)
@@ -137,6 +153,9 @@ class Graph:
         for name in self.outputs:
             if name not in known:
                 raise InputError(f"output {name}", "is made by no node", REMEDY)
+
+    def __reduce__(self) -> tuple[type[Graph], tuple[Any, ...]]:
+        return type(self), (dict(self.inputs), self.nodes, self.outputs, dict(self.tensors))
 
     def _check_names(self, node: Node, known: set[str]) -> None:
         for name in node.inputs:

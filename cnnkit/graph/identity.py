@@ -95,4 +95,7 @@ def _type_to_json(type: TensorType) -> list[Any]:
 
 def _type_from_json(value: Any) -> TensorType:
     dtype, shape = value
-    return TensorType(str(dtype), tuple(s if isinstance(s, str) else int(s) for s in shape))
+    for size in shape:
+        if type(size) not in (int, str):
+            raise TypeError(f"{size!r} is not a size")
+    return TensorType(str(dtype), tuple(shape))

@@ -73,12 +73,16 @@ def _value(graph: Graph, values: Mapping[str, Array], name: str) -> Array:
 
 def _check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:
     batches = set()
-    for name in inputs.keys() | graph.inputs.keys():
-        expected = graph.inputs.get(name)
-        found = TensorType.of(inputs[name]) if name in inputs else None
-        if expected is None or found is None:
-            has = ", ".join(graph.inputs)
-            raise InputError(f"input {name}", f"is missing, or none of {has}", "give an array each")
+    known = ", ".join(graph.inputs)
+    for name in sorted(inputs.keys() | graph.inputs.keys()):
+        if name not in inputs:
+            raise InputError(f"input {name}", "is missing", f"give an array for each of {known}")
+        if name not in graph.inputs:
+            raise InputError(f"input {name}", "is not one of the graph's", f"give only {known}")
+        if not isinstance(inputs[name], np.ndarray | np.generic):
+            kind = type(inputs[name]).__name__
+            raise InputError(f"input {name}", f"is a {kind}", "give a NumPy array")
+        expected, found = graph.inputs[name], TensorType.of(inputs[name])
         images = fits(expected.shape, inputs[name].shape)
         same = found.dtype == expected.dtype or (found.is_float and expected.is_float)
         if images is None or not same:

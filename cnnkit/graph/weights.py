@@ -1,4 +1,4 @@
-"""A trained network: its shapes, its parameters, and what is known about it."""
+"""A network as files hold it: its graph, with the weights in it, and what is known about it."""
 
 from __future__ import annotations
 
@@ -6,46 +6,80 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.errors import InputError
+from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import build
+from cnnkit.graph.convnet import build, match
+from cnnkit.graph.convnet_match import Convnet, image_size
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.pixels import RAW, PixelInput
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A trained network: what it is, its parameters, and what is known about it.
+    """A network: what readers of files return, and writers take.
 
     Attributes:
-        architecture: the shapes.
-        tensors: float32 arrays by PyTorch state-dict name, in definition order.
+        graph: what it computes.
         metadata: JSON values: `names` (the K labels), `dataset`, `test_accuracy`, `training`.
+        pixels: what the input of its file takes; another tool's graph begins after that.
     """
 
-    architecture: Architecture
-    tensors: Mapping[str, NDArray[np.float32]]
+    graph: Graph
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    pixels: PixelInput = RAW
+
+    @classmethod
+    def of(
+        cls,
+        architecture: Architecture,
+        tensors: Mapping[str, NDArray[np.float32]],
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Weights:
+        """Return a network of the family; its graph takes raw pixels."""
+        return cls(build(architecture, tensors), metadata or {})
+
+    @cached_property
+    def convnet(self) -> Convnet:
+        """The network as one of the family.
+
+        Raises:
+            InputError: it is none; the node is named.
+        """
+        return match(self.graph)
 
     @property
+    def architecture(self) -> Architecture:
+        """The family's shapes; raises InputError for another network."""
+        return self.convnet.architecture
+
+    @property
+    def tensors(self) -> Mapping[str, NDArray[np.float32]]:
+        """The family's parameters by PyTorch state-dict name; raises InputError as well."""
+        return self.convnet.tensors
+
+    @cached_property
     def sha256(self) -> str:
-        """Digest of architecture and parameters: the network's identity in every format."""
-        digest = hashlib.sha256(json.dumps(self.architecture.to_json()).encode())
-        for name in self.architecture.parameter_shapes():
-            digest.update(np.ascontiguousarray(self.tensors[name], dtype="<f4").tobytes())
+        """The network's identity in every format: of the family, a digest of its parameters."""
+        try:
+            architecture, tensors = self.convnet
+        except InputError:
+            return identity.sha256(self.graph)
+        digest = hashlib.sha256(json.dumps(architecture.to_json()).encode())
+        for name in architecture.parameter_shapes():
+            digest.update(np.ascontiguousarray(tensors[name], dtype="<f4").tobytes())
         return digest.hexdigest()
 
-    def graph(self, input: str = "uint8") -> Graph:
-        """Return the network as a graph.
-
-        Args:
-            input: "uint8" for raw pixels, which the graph scales, or "float32" for pixels that are
-                scaled to [0, 1] already.
-        """
-        return build(self.architecture, self.tensors, input)
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """C, H, W of an image."""
+        return image_size(self.graph)
 
     @property
     def names(self) -> list[str]:

@@ -7,9 +7,13 @@ engine, instead of in the browser.
 from __future__ import annotations
 
 import json
+import re
+import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +28,9 @@ from cnnkit.hosts.apps import host_folder
 from cnnkit.runtimes.loader import load
 from cnnkit.runtimes.model import Model
 
+MOST_CONNECTIONS = 64
+IDLE_SECONDS = 10.0  # until a connection on which nothing comes is closed
+HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 TIMED_SECONDS = 0.002  # of repeated calls for one measurement
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -40,7 +47,7 @@ class Demo:
         port: the port to listen on; 0 picks a free one.
 
     Raises:
-        InputError: the file is not a network with one input channel.
+        InputError: the file is not a network with one input channel, or there is no such port.
         StorageError: the port is in use.
     """
 
@@ -53,12 +60,13 @@ class Demo:
                 "use a network with one input channel",
             )
         try:
-            self.server = ThreadingHTTPServer(("127.0.0.1", port), _handler(model))
-        except (OSError, OverflowError) as error:
+            self.server = _Server(("127.0.0.1", port), _handler(model))
+        except OverflowError as error:
+            raise InputError("port", f"is {port}", "use one from 1 to 65535") from error
+        except OSError as error:
             raise StorageError(
                 f"port {port}", f"cannot be used ({error})", "choose another with --port"
             ) from error
-        self.server.daemon_threads = True
 
     @property
     def url(self) -> str:
@@ -81,6 +89,37 @@ class Demo:
     ) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    """Serves each connection in a thread of its own; a new one ends the oldest of too many."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self.lock = threading.Lock()
+        self.connections: dict[Any, None] = {}  # in the order of their arrival
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self.lock:
+            self.connections[request] = None
+            oldest = next(iter(self.connections))
+            if len(self.connections) > MOST_CONNECTIONS:
+                del self.connections[oldest]
+                with suppress(OSError):  # it is closed already
+                    oldest.shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self.lock:
+            self.connections.pop(request, None)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print the traceback of an error of ours, but say nothing of a connection that broke."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 def page_files() -> dict[str, tuple[str, bytes]]:
@@ -120,20 +159,37 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        timeout = IDLE_SECONDS
+
+        def is_local(self) -> bool:
+            """Refuse a page of another site whose name leads here (DNS rebinding)."""
+            host = HOST.fullmatch(self.headers.get("Host", ""))
+            if host is None:
+                self.close_connection = True
+                self.send_error(HTTPStatus.FORBIDDEN, "only for pages of this computer")
+            return host is not None
 
         def do_GET(self) -> None:
+            if not self.is_local():
+                return
             if self.path not in files:
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
             self.send(*files[self.path])
 
         def do_POST(self) -> None:
+            if not self.is_local():
+                return
             length = self.headers.get("Content-Length", "")
             if self.path not in actions or length != str(height * width):
                 self.close_connection = True  # because the body has not been read
                 self.send_error(HTTPStatus.BAD_REQUEST, f"POST {height * width} bytes to /predict")
                 return
-            pixels = np.frombuffer(self.rfile.read(int(length)), np.uint8)
+            body = self.rfile.read(int(length))
+            if len(body) != height * width:  # the browser broke off
+                self.close_connection = True
+                return
+            pixels = np.frombuffer(body, np.uint8)
             result = actions[self.path](pixels.reshape(1, 1, height, width))
             self.send("application/json", json.dumps(result).encode())
 

@@ -48,7 +48,7 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
         StorageError: `folder` cannot be written.
     """
     form, source = find_format(format), host_folder(format, host)
-    channels = weights.architecture.input[0]
+    channels = weights.size[0]
     if channels != 1:
         raise InputError(
             f"{format}/{host}",
@@ -58,7 +58,9 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
     check_free(folder)
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     try:
-        shutil.copytree(source, temporary, ignore=shutil.ignore_patterns("node_modules"))
+        shutil.copytree(
+            source, temporary, ignore=shutil.ignore_patterns("node_modules", "__pycache__")
+        )
         report = export(weights, format, temporary / f"{STEM}{form.suffix}", Options(dataset))
         check = temporary / CHECK_FOLDER
         check.mkdir()
@@ -67,7 +69,7 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
         images = dataset.test.images[:CHECK_IMAGES]
         np.save(check / "images.npy", images)
         np.save(check / "labels.npy", reference_logits(weights, images)[0].argmax(axis=1))
-        (check / "names.txt").write_text("".join(f"{name}\n" for name in weights.names))
+        (check / "names.txt").write_text("".join(f"{name}\n" for name in weights.names), "utf-8")
         if folder.is_dir():
             folder.rmdir()  # it is empty
         temporary.rename(folder)

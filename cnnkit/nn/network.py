@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.weights import Weights
+from cnnkit.graph.convnet import match
+from cnnkit.graph.graph import Graph
 
 
 class Network(nn.Module):
@@ -36,8 +37,10 @@ class Network(nn.Module):
             )
         classes, features = shapes["linear.weight"]
         self.linear = nn.Linear(features, classes, device="meta")
-        self.to_empty(device="cpu")  # from "meta", where PyTorch skips its initialisation
-        self.load_arrays(self.architecture.initial_parameters(seed))
+        # In place of those on "meta", where PyTorch skips its initialisation. `to_empty` would do,
+        # but takes most of a second the first time: it imports SymPy.
+        start = self.architecture.initial_parameters(seed)
+        self.load_state_dict({k: torch.tensor(v) for k, v in start.items()}, assign=True)
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the scores before softmax, float32 [N, K], of images float32 [N, C, H, W]."""
@@ -64,8 +67,13 @@ class Network(nn.Module):
         }
 
 
-def network_from(weights: Weights) -> Network:
-    """Return the network with these weights, in eval mode."""
-    network = Network(weights.architecture)
-    network.load_arrays(weights.tensors)
+def network_from(graph: Graph) -> Network:
+    """Return the network of a graph with its parameters, in eval mode.
+
+    Raises:
+        InputError: it is not of the family; the node is named.
+    """
+    architecture, tensors = match(graph, problem="cnnkit.nn has no module for")
+    network = Network(architecture)
+    network.load_arrays(tensors)
     return network.eval()

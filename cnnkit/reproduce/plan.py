@@ -21,6 +21,7 @@ RATES = (1e-4, 0.01, 0.05)  # as published
 CANDIDATES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.05)  # the published rates and some between them
 VALIDATION, PATIENCE = 0.1, 3  # fraction of the training images; epochs
 MIN_SEEDS, MIN_EPOCHS = 3, 6  # for a standard deviation; for an early and a late sixth of a curve
+MAX_SEEDS = 1000
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class ReproduceConfig:
     Attributes:
         seeds: runs per learning rate, with the seeds 0, 1, …
         engine: `native`, `torch` or `auto`, as in `TrainConfig`.
-        data: a folder with the four IDX files; None means MNIST from the cache or a download.
+        data: a folder with MNIST's four IDX files; None means the cache or a download.
         epochs: of each run, 30 as published; fewer are only a preview.
         output: the report's folder; None means `runs/reproduce/mnist-<engine>`.
     """
@@ -45,6 +46,7 @@ class ReproduceConfig:
         """Raise InputError for an invalid value."""
         rules = (
             ("--seeds", self.seeds, self.seeds >= MIN_SEEDS, f"{MIN_SEEDS} or more"),
+            ("--seeds", self.seeds, self.seeds <= MAX_SEEDS, f"{MAX_SEEDS} or less"),
             ("--engine", self.engine, self.engine in ENGINES, f"one of {', '.join(ENGINES)}"),
             ("epochs", self.epochs, self.epochs >= MIN_EPOCHS, f"{MIN_EPOCHS} or more"),
         )

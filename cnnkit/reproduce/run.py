@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cnnkit.data.dataset import load_dataset
 from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import FORMAT_VERSION
 from cnnkit.reproduce.findings import Findings
@@ -19,11 +20,13 @@ from cnnkit.reproduce.model_selection import select_learning_rate
 from cnnkit.reproduce.paper_claims import evaluate_claims
 from cnnkit.reproduce.plan import ReproduceConfig, published_runs, validation_runs
 from cnnkit.reproduce.trained_run import TrainedRun
-from cnnkit.runs.folder import MANIFEST_FILE
+from cnnkit.runs.manifest import MANIFEST_FILE
 from cnnkit.runs.state import read_state
 from cnnkit.system.files import read_bytes, write_text
 from cnnkit.train.engines.base import require_packages
 from cnnkit.train.jobs.pool import Outcome, run_jobs
+
+DATASET = "mnist"  # as published
 
 
 def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findings:
@@ -34,13 +37,15 @@ def reproduce(config: ReproduceConfig, console: Console | None = None) -> Findin
         console: where to show progress; None shows nothing.
 
     Raises:
-        InputError: an invalid setting, invalid data, or a folder that holds something else.
+        InputError: an invalid setting, data other than MNIST, or a folder that holds something
+            else.
         MissingError: a package is not installed.
         NetworkError: the data cannot be downloaded.
         StorageError: the folder cannot be written.
         TrainingInterruptedError: SIGINT or SIGTERM was received; complete epochs are kept.
     """
     config.check()
+    _check_data(config)
     require_packages(config.engine)
     from cnnkit.reproduce.report.sections import write_reports  # it needs Matplotlib
 
@@ -78,6 +83,16 @@ def _seconds(outcomes: Sequence[Outcome]) -> float | None:
         total += max(0.0, end - max(start, reached))
         reached = max(end, reached)
     return total
+
+
+def _check_data(config: ReproduceConfig) -> None:
+    """Raise InputError for a folder with other data than the published experiments had."""
+    if config.data is not None and load_dataset(folder=config.data).name != DATASET:
+        raise InputError(
+            config.data,
+            "holds other images than MNIST, and the published numbers are of MNIST",
+            "leave --data out, or train on these images with `cnnkit sweep`",
+        )
 
 
 def _check_folder(folder: Path) -> None:

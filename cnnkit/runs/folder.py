@@ -15,18 +15,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cnnkit.errors import InputError, StorageError
-from cnnkit.formats.checkpoint import FORMAT_VERSION, write_weights
+from cnnkit.errors import CnnkitError, InputError, StorageError
+from cnnkit.formats.checkpoint import FORMAT_VERSION, read_weights, write_weights
 from cnnkit.runs.find import CONFIG_FILE, WEIGHTS_FILE
+from cnnkit.runs.manifest import MANIFEST_FILE
 from cnnkit.runs.state import RECORD, STATE_FILE, RunState
 from cnnkit.system.files import write_text
+from cnnkit.system.locks import held, remove_stale
 
-MANIFEST_FILE = "manifest.json"
 FINISHED, DIVERGED = "finished", "diverged"  # statuses of a run with nothing left to train
+LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}(\..+)?")
+PATIENCE = 2.0  # seconds, in which a process that is being killed ends
 PICTURES = ("loss.png", "loss.svg", "confusion.png", "confusion.svg")
 
 
@@ -72,14 +78,27 @@ def published_status(folder: Path) -> str | None:
         return None
 
 
+def is_published(folder: Path, state: RunState) -> bool:
+    """Return whether a run's weights file is whole and holds what the training state keeps."""
+    if not state.history:
+        return True  # there is nothing to publish yet
+    try:
+        published = read_weights(folder / WEIGHTS_FILE)
+    except CnnkitError:
+        return False
+    kept = state.weights()
+    return published.sha256 == kept.sha256 and published.metadata == kept.metadata
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove temporary files that `replacing` left behind when the process was killed."""
-    for path in folder.glob(f".*.{'[0-9a-f]' * 8}.*"):
-        path.unlink(missing_ok=True)
+    remove_stale(folder, LEFTOVER)
 
 
 def check_free(folder: Path) -> None:
     """Check that an output folder is absent or empty: nothing is ever overwritten.
+
+    What a process left that was killed before its first state is removed.
 
     Raises:
         InputError: it is not.
@@ -90,6 +109,7 @@ def check_free(folder: Path) -> None:
             "already holds a run",
             f"continue it with `cnnkit train --resume {folder}`, or choose another --output",
         )
+    remove_leftovers(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(folder, "is not an empty folder", "choose another --output")
 
@@ -114,6 +134,21 @@ def claim_folder(wanted: Path | None, parent: Path, name: str) -> Path:
             raise StorageError(
                 folder, f"cannot be created ({error.strerror or error})", "choose another --output"
             ) from error
+
+
+@contextmanager
+def sole_training(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in a run folder.
+
+    Raises:
+        InputError: one of them already does.
+    """
+    with held(folder, PATIENCE) as ours:
+        if ours is False:
+            raise InputError(
+                folder, "is used by another training", "wait for its end, or choose another folder"
+            )
+        yield
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cnnkit import ops
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, MissingError
-from cnnkit.formats.checkpoint import read_tensors, write_tensors
+from cnnkit.formats.checkpoint import CHECKSUM, read_tensors, write_tensors
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.training_state import check_state, parameters
@@ -106,7 +106,7 @@ class RunState:
             "test_accuracy": self.test_accuracy,
             "training": {"epochs": self.kept_epoch, **settings},
         }
-        return Weights(self.architecture, self.kept, metadata)
+        return Weights.of(self.architecture, self.kept, metadata)
 
 
 def describe_session(
@@ -148,7 +148,7 @@ def write_state(folder: Path, state: RunState) -> None:
         "history": state.history,
         "sessions": state.sessions,
     }
-    write_tensors(folder / STATE_FILE, tensors, {**header, "digest": _digest(tensors, header)})
+    write_tensors(folder / STATE_FILE, tensors, header)
 
 
 def read_state(folder: Path) -> RunState:
@@ -164,12 +164,21 @@ def read_state(folder: Path) -> RunState:
             folder, f"holds no run to resume: {STATE_FILE} is missing", "give a run folder"
         )
     tensors, header = read_tensors(path)
-    header.pop("format_version")
-    digest = header.pop("digest", None)
-    if header.get("kind") != "training state" or digest != _digest(tensors, header):
+    if header.get("kind") != "training state" or not _has_checksum(tensors, header):
         raise InputError(
             path, "is damaged or not a training state", "start again with another --output"
         )
+    try:
+        return _state(path, tensors, header)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            path,
+            f"is an incomplete training state ({error!r})",
+            "start again with another --output",
+        ) from error
+
+
+def _state(path: Path, tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> RunState:
     architecture = Architecture.from_json(header["architecture"], path)
     kept = {name: tensors.pop(KEPT + name) for name in architecture.parameter_shapes()}
     confusion = tensors.pop(CONFUSION)
@@ -189,9 +198,13 @@ def read_state(folder: Path) -> RunState:
     )
 
 
-def _digest(tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> str:
-    """Return a checksum of the whole state: safetensors itself does not detect a flipped bit."""
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+def _has_checksum(tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> bool:
+    """Return whether a state has a checksum that is right; `read_tensors` compares today's."""
+    if CHECKSUM in header:
+        return True
+    # States of cnnkit 0.1 have one of the tensors' names and bytes.
+    rest = {key: header[key] for key in header.keys() - {"format_version", "digest"}}
+    digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(name.encode() + np.ascontiguousarray(tensors[name]).tobytes())
-    return digest.hexdigest()
+    return header.get("digest") == digest.hexdigest()

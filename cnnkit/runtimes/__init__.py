@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cnnkit.runtimes.loader import load as load
     from cnnkit.runtimes.loader import open_model as open_model
     from cnnkit.runtimes.model import Model as Model
-    from cnnkit.runtimes.model import Prediction as Prediction
+    from cnnkit.runtimes.prediction import Prediction as Prediction
 
 __all__ = ["Classifier", "Model", "Prediction", "load", "open_model"]
 
@@ -20,7 +20,7 @@ __getattr__, __dir__ = attach(
     {
         "Classifier": ".classifier",
         "Model": ".model",
-        "Prediction": ".model",
+        "Prediction": ".prediction",
         "load": ".loader",
         "open_model": ".loader",
     },

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError, MissingError
 from cnnkit.formats.c.source import Source, read_c
 from cnnkit.formats.contract import INPUT
-from cnnkit.runtimes.model import Model, Prediction
+from cnnkit.runtimes.model import Model
+from cnnkit.runtimes.prediction import Prediction
 from cnnkit.system.subprocesses import exchange_folder
 
 COMPILERS = ("cc", "gcc", "clang")
@@ -98,8 +99,10 @@ def build(source: Source) -> Compiled:
         for suffix, content in source.files.items():
             (folder / f"{source.path.stem}{suffix}").write_bytes(content)
         text = BATCH.substitute(stem=source.path.stem, name=source.name, MACRO=source.name.upper())
-        (folder / "batch-of.c").write_text(text)
-        sources = ["batch-of.c", f"{source.path.stem}.c"]
+        # No stem begins with a dot, so this is no file of the source; and "./" keeps a compiler
+        # from taking a name for an option.
+        (folder / ".batch.c").write_text(text, encoding="utf-8")
+        sources = ["./.batch.c", f"./{source.path.stem}.c"]
         chosen = shlex.split(os.environ.get("CFLAGS", ""))
         done = subprocess.run(
             [*command, *OPTIONS, *chosen, *sources, "-o", "library.so", "-lm"],
@@ -107,6 +110,7 @@ def build(source: Source) -> Compiled:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             check=False,
         )
         if done.returncode:
@@ -131,7 +135,11 @@ def find_compiler() -> tuple[list[str], str]:
     for command in [chosen] if chosen else [[name] for name in COMPILERS]:
         if shutil.which(command[0]):
             done = subprocess.run(
-                [*command, "--version"], capture_output=True, text=True, check=False
+                [*command, "--version"],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
             )
             first = next(iter(done.stdout.splitlines()), command[0])
             return command, first

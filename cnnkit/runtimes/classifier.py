@@ -6,23 +6,24 @@ It needs NumPy and nothing else at work; ONNX files are read without the onnx pa
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.formats.detect import detect
 from cnnkit.formats.registry import TABLE
-from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
-from cnnkit.runtimes.model import Prediction
-from cnnkit.runtimes.native import engine
+from cnnkit.runtimes.native import Engine, open_engine, prepare
+from cnnkit.runtimes.pixels import feeder
+from cnnkit.runtimes.prediction import Prediction
 
 if TYPE_CHECKING:
     from cnnkit.runtimes.model import Model
@@ -36,19 +37,26 @@ class Classifier:
 
     Attributes:
         path: the file that it came from.
-        weights: architecture, parameters, and what the file says of them.
+        weights: the network after the passes, and what the file says of it.
         threads: how many a call may use.
+        preprocessing: what is done to raw pixels, where the file does not say it.
     """
 
     path: Path
     weights: Weights
     threads: int = 1
-    _engine: _core.Network = field(init=False, repr=False, compare=False)
+    preprocessing: Preprocessing | None = None
+    _feed: Callable[[NDArray[Any]], NDArray[Any]] = field(init=False, repr=False, compare=False)
+    _engine: Engine = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise InputError("threads", f"is {self.threads}", "give at least 1")
-        object.__setattr__(self, "_engine", engine(self.weights))
+        object.__setattr__(self, "_feed", feeder(self.weights.pixels, self.preprocessing))
+        object.__setattr__(self, "_engine", open_engine(self.weights.graph, self.path))
+
+    def __reduce__(self) -> tuple[type[Classifier], tuple[Any, ...]]:  # the engine is built anew
+        return type(self), tuple(getattr(self, item.name) for item in fields(self) if item.init)
 
     @property
     def architecture(self) -> Architecture:
@@ -69,19 +77,27 @@ class Classifier:
         """Classify images.
 
         Args:
-            images: uint8, raw pixels, or float32 in [0, 1]; [N, C, H, W] or one image [C, H, W]; of
-                one channel also [N, H, W] or [H, W]. Others than contiguous ones are copied.
+            images: uint8, raw pixels, or float32 in [0, 1], or what another tool's file takes;
+                [N, C, H, W] or one image [C, H, W]; of one channel also [N, H, W] or [H, W]. Others
+                than contiguous ones are copied.
             out: an earlier result of as many images, whose arrays are overwritten and returned.
 
         Raises:
-            InputError: another type or shape, of images or of `out`.
+            InputError: another type, range or shape, of images or of `out`.
         """
-        return Prediction(*self._engine(np.ascontiguousarray(images), self.threads, out))
+        pixels = self._feed(np.ascontiguousarray(images))
+        return Prediction(*self._engine(pixels, self.threads, out))
 
 
 @overload
 def load(
-    path: str | os.PathLike[str], threads: int = 1, runtime: Literal["cnnkit"] = "cnnkit"
+    path: str | os.PathLike[str],
+    threads: int = 1,
+    runtime: Literal["cnnkit"] = "cnnkit",
+    *,
+    scale: float | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
 ) -> Classifier: ...
 @overload
 def load(
@@ -91,16 +107,27 @@ def load(
     runtime: Literal["onnxruntime", "torch"],
 ) -> Model: ...
 def load(
-    path: str | os.PathLike[str], threads: int = 1, runtime: str = "cnnkit"
+    path: str | os.PathLike[str],
+    threads: int = 1,
+    runtime: str = "cnnkit",
+    *,
+    scale: float | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
 ) -> Classifier | Model:
     """Open an ONNX file, a C source, a weights file or a run folder as a function of images.
 
     Args:
         path: the file; its format is decided by its content. ONNX files of others are taken too,
-            if they are a Conv-ReLU-MaxPool stack.
+            if they are a Conv-ReLU-MaxPool stack, with batch normalisation or without.
         threads: how many a call may use.
         runtime: "cnnkit", its own engine; or "onnxruntime" or "torch", what the users of an
             exported file have, which takes raw pixels [N, C, H, W] only.
+        scale: with which raw uint8 pixels become (x * scale - mean) / std, for a file of another
+            tool that takes floating point and does not say how pixels are scaled. Without scale,
+            mean and std, such a file takes no raw pixels; with one of them, scale is 1/255.
+        mean: one number, or one for each channel; 0 by default.
+        std: likewise; 1 by default.
 
     Raises:
         StorageError: the file cannot be read.
@@ -110,12 +137,57 @@ def load(
     path = Path(path)
     form = detect(path)
     if runtime == "cnnkit":
-        return Classifier(path, TABLE[form].read_weights(find_weights(path)), threads)
+        weights = TABLE[form].read_weights(find_weights(path))
+        weights = replace(weights, graph=prepare(weights.graph))
+        return Classifier(path, weights, threads, _preprocessing(path, weights, scale, mean, std))
+    if (scale, mean, std) != (None, None, None):
+        raise InputError("scale, mean and std", "are for cnnkit's own engine", "leave them out")
     if runtime not in OTHERS:
         known = ", ".join(["cnnkit", *OTHERS])
         raise InputError("runtime", f"is {runtime}", f"make it one of {known}")
     from cnnkit.runtimes import loader
+    from cnnkit.runtimes.foreign import is_foreign
 
     if form not in loader.RUNTIMES[runtime]:
         raise InputError(path, f"is not for {runtime} to read", "load it without runtime=")
+    if form == "onnx" and is_foreign(path):
+        raise InputError(
+            path,
+            "is another tool's file, of which cnnkit does not know the names of the outputs",
+            "load it without runtime=, or run it with onnxruntime.InferenceSession",
+        )
     return loader.load(path, threads)
+
+
+def _preprocessing(
+    path: Path,
+    weights: Weights,
+    scale: float | None,
+    mean: float | Sequence[float] | None,
+    std: float | Sequence[float] | None,
+) -> Preprocessing | None:
+    """Return what is to be done to raw pixels; None if nothing is said of it."""
+    if (scale, mean, std) == (None, None, None):
+        return None
+    if not weights.pixels.dtype.startswith("float") or weights.pixels.scales_bytes:
+        raise InputError(
+            path, "says itself how pixels are scaled", "leave scale=, mean= and std= out"
+        )
+    record, channels = Preprocessing.of(weights.architecture.input), weights.architecture.input[0]
+    return replace(
+        record,
+        scale=PIXEL_SCALE if scale is None else _numbers("scale", scale, 1)[0],
+        mean=record.mean if mean is None else _numbers("mean", mean, channels),
+        std=record.std if std is None else _numbers("std", std, channels),
+    )
+
+
+def _numbers(name: str, given: float | Sequence[float], count: int) -> tuple[float, ...]:
+    """Return one finite number for each channel; only a mean may be zero."""
+    numbers = np.asarray(given, np.float64).ravel()
+    good = numbers.size in (1, count) and np.isfinite(numbers).all()
+    if not good or (name != "mean" and not numbers.all()):
+        zero = "" if name == "mean" else " other than 0"
+        each = f", or {count}, one for each channel" if count > 1 else ""
+        raise InputError(f"{name}={given}", "does not fit", f"give a finite number{zero}{each}")
+    return tuple(np.broadcast_to(numbers, (count,)).tolist())

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from cnnkit.errors import CnnkitError, InputError, MissingError, StorageError
 from cnnkit.formats.contract import read_golden
 from cnnkit.runtimes.loader import open_model
-from cnnkit.runtimes.model import Model, Prediction
+from cnnkit.runtimes.model import Model
+from cnnkit.runtimes.prediction import Prediction
 from cnnkit.system.subprocesses import (
     exchange_folder,
     exits_with_5_when_full,

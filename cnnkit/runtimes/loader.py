@@ -1,7 +1,7 @@
 """Any artefact in the runtime of its users: `cnnkit.runtimes.load("mnist.onnx")(images).label`.
 
 ONNX runs in ONNX Runtime, TorchScript and torch.export in PyTorch, C compiled by the C compiler,
-weights in cnnkit's own engine (without PyTorch).
+weights and other tools' ONNX files in cnnkit's own engine (without PyTorch).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from cnnkit.formats.contract import check_held
 from cnnkit.formats.detect import detect
 from cnnkit.runs.find import find_weights
 from cnnkit.runtimes.c import load_c
+from cnnkit.runtimes.foreign import is_foreign, load_foreign
 from cnnkit.runtimes.model import Model
 from cnnkit.runtimes.ort import load_onnx
 from cnnkit.runtimes.pytorch import load_pt2, load_torchscript
@@ -39,7 +40,7 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Model:
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: it is damaged, or not a file of ours.
+        InputError: it is damaged, or no network that cnnkit can run.
         MissingError: its runtime is not installed, or its operators were not built.
     """
     path = Path(path)
@@ -51,5 +52,7 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Model:
 def open_model(path: Path, threads: int = 1) -> Model:
     """Open an artefact as `load` does, without comparing its weights with its metadata."""
     form = detect(path)
+    if form == "onnx" and is_foreign(path):
+        return load_foreign(path, threads)
     opener = next(formats[form] for formats in RUNTIMES.values() if form in formats)
     return opener(find_weights(path), threads)

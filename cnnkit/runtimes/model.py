@@ -5,25 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
-from cnnkit.formats.contract import check_names
+from cnnkit.formats.contract import check_metadata
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.weights import Weights
-
-
-class Prediction(NamedTuple):
-    """A model's outputs for N images and K classes."""
-
-    logits: NDArray[np.float32]  # [N, K]
-    probabilities: NDArray[np.float32]  # [N, K]
-    label: NDArray[np.int64]  # [N]
-
+from cnnkit.runtimes.prediction import Prediction
 
 Run = Callable[[NDArray[np.uint8]], Prediction]
 
@@ -107,11 +99,11 @@ def held_weights(path: Path, metadata: dict[str, Any], arrays: dict[str, NDArray
         InputError: a parameter is missing or has another type or shape, or a class has no name.
     """
     architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
-    check_names(path, metadata, architecture)
+    check_metadata(path, metadata, architecture)
     shapes = architecture.parameter_shapes()
     for name, shape in shapes.items():
         if name not in arrays or arrays[name].shape != shape or arrays[name].dtype != np.float32:
             raise InputError(
                 path, f"holds no parameter {name} of float32{list(shape)}", "export it again"
             )
-    return Weights(architecture, {name: arrays[name] for name in shapes}, metadata)
+    return Weights.of(architecture, arrays, metadata)

@@ -1,24 +1,67 @@
-"""A whole network without PyTorch: `run = network(weights)`, then `run(images).label`."""
+"""A network in cnnkit's own engines, without PyTorch: `network(graph)(images).label`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from cnnkit.errors import InputError
+from cnnkit.graph import passes
+from cnnkit.graph.convnet_match import OPERATORS
+from cnnkit.graph.graph import Graph
+from cnnkit.runtimes.convnet import open_convnet, open_published
+from cnnkit.runtimes.prediction import Prediction
 
-from cnnkit import _core
-from cnnkit.graph.weights import Weights
-from cnnkit.runtimes.model import Prediction
-
-
-def engine(weights: Weights) -> _core.Network:
-    """Return the compiled engine with these weights packed."""
-    architecture = weights.architecture
-    return _core.Network(architecture.join(weights.tensors), None, architecture.sizes)
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
-def network(weights: Weights, threads: int = 1) -> Callable[[NDArray[np.uint8]], Prediction]:
+class Engine(Protocol):
+    """A network that is ready to run, from any thread."""
+
+    def __call__(self, images: Any, threads: int = 1, out: Any = None) -> tuple[Any, Any, Any]:
+        """Return logits, probabilities and labels; `out` is an earlier result to overwrite."""
+
+
+# Best first. Each opens a graph, or declines it with an InputError about the source of the graph,
+# which is given to it; where all decline, the last one's is raised.
+ENGINES: dict[str, Callable[[Graph, object], Engine]] = {
+    "mnist": open_published,
+    "convnet": open_convnet,
+}
+
+
+def open_engine(graph: Graph, source: object = "the network") -> Engine:
+    """Open the first engine that takes a network.
+
+    Args:
+        graph: the network.
+        source: the file that errors shall name.
+
+    Raises:
+        InputError: none takes it; the node that is in the way is named.
+    """
+    graph = prepare(graph)
+    declined: InputError | None = None
+    for open_one in ENGINES.values():
+        try:
+            return open_one(graph, source)
+        except InputError as error:
+            declined = error
+    assert declined  # the table has rows
+    raise declined
+
+
+def prepare(graph: Graph) -> Graph:
+    """Return what the passes make of a graph; they leave one of the family alone anyway."""
+    known = graph.tensors.keys()
+    if all(n.operator in OPERATORS and not known >= set(n.inputs) for n in graph.nodes):
+        return graph
+    return passes.simplify(graph)
+
+
+def network(graph: Graph, threads: int = 1) -> Callable[[NDArray[np.uint8]], Prediction]:
     """Return a function of images, uint8 [N, C, H, W], in cnnkit's own engine."""
-    compiled = engine(weights)
-    return lambda images: Prediction(*compiled(images, threads))
+    engine = open_engine(graph)
+    return lambda images: Prediction(*engine(images, threads))

@@ -16,7 +16,8 @@ from cnnkit.formats.onnx.quantize import dequantise, digest
 from cnnkit.formats.onnx.session import open_session
 from cnnkit.graph.architecture import Architecture
 from cnnkit.ops.ort_op import DOMAIN, ort_custom_ops
-from cnnkit.runtimes.model import Model, Prediction, feeder, held_weights
+from cnnkit.runtimes.model import Model, feeder, held_weights
+from cnnkit.runtimes.prediction import Prediction
 
 
 def load_onnx(path: Path, threads: int) -> Model:
@@ -31,7 +32,8 @@ def load_onnx(path: Path, threads: int) -> Model:
     )
     custom_ops = ort_custom_ops() if DOMAIN in file.opsets else None
     try:
-        session = open_session(path.read_bytes(), threads, custom_ops)
+        # Only a path says where a file's other parts are.
+        session = open_session(path if file.external else path.read_bytes(), threads, custom_ops)
     except Exception as error:  # its errors have no common base class but this
         reason = str(error).strip().splitlines()[0]
         raise InputError(

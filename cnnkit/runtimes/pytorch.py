@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from cnnkit.formats.pytorch.archive import deprecation_known, require_torch
 from cnnkit.formats.pytorch.pt2 import read_pt2
 from cnnkit.formats.pytorch.torchscript import read_torchscript
 from cnnkit.graph.architecture import Architecture
-from cnnkit.runtimes.model import Model, Prediction, feeder, held_weights
+from cnnkit.graph.weights import Weights
+from cnnkit.runtimes.model import Model, feeder, held_weights
+from cnnkit.runtimes.prediction import Prediction
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
 def load_torchscript(path: Path, threads: int) -> Model:
     """Open a TorchScript archive of ours in PyTorch; `threads` stays as PyTorch has it."""
-    metadata = contract.decode(path, read_torchscript(path), "a TorchScript archive")
+    texts, archive = read_torchscript(path)
+    metadata = contract.decode(path, texts, "a TorchScript archive")
     require_torch("running TorchScript")
     import torch
 
@@ -33,10 +36,10 @@ def load_torchscript(path: Path, threads: int) -> Model:
     try:
         with deprecation_known():
             # PyTorch left the deprecated function untyped.
-            module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+            module = torch.jit.load(io.BytesIO(archive), map_location="cpu")  # type: ignore[no-untyped-call]
         names = [argument.name for argument in module.forward.schema.arguments[1:]]
-        # Only a result tells the names of a named tuple's fields.
-        example = torch.zeros((1, channels, height, width))
+        # Only a result tells the names of a named tuple's fields; one of no images takes no memory.
+        example = torch.zeros((0, channels, height, width))
         outputs = module(example.to(getattr(torch, contract.input_type(metadata))))
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -54,7 +57,7 @@ def load_torchscript(path: Path, threads: int) -> Model:
         "torchscript",
         f"torch.jit {torch.__version__}",
         metadata,
-        held_weights(path, metadata, arrays),
+        _only_weights(path, metadata, arrays),
         dict.fromkeys([*names, *getattr(outputs, "_fields", ())], "Tensor"),
         run,
     )
@@ -88,10 +91,21 @@ def load_pt2(path: Path, threads: int) -> Model:
         "pt2",
         f"torch.export {torch.__version__}",
         metadata,
-        held_weights(path, metadata, arrays),
+        _only_weights(path, metadata, {**arrays, **program.constants}),
         _declared(program),
         run,
     )
+
+
+def _only_weights(path: Path, metadata: dict[str, Any], arrays: dict[str, Any]) -> Weights:
+    """Return the network whose parameters a program holds; it must hold no other tensors."""
+    weights = held_weights(path, metadata, arrays)
+    others = sorted(arrays.keys() - weights.tensors.keys())
+    if others:
+        raise InputError(
+            path, f"holds {others[0]}, which is no parameter of its network", "export it again"
+        )
+    return weights
 
 
 def _declared(program: torch.export.ExportedProgram) -> dict[str, str]:

@@ -6,11 +6,11 @@ crash is reported, and several of them do not share a process well.
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ from cnnkit.system.subprocesses import (
     run_module,
 )
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = Mapping[str, NDArray[Any]]
+Outputs = tuple[tuple[str, NDArray[Any]], ...]  # names and arrays, in the order of the model
+Run = Callable[[], Outputs]
 READS = "onnx"  # the format that all of them read
-FEEDS, OUTPUTS, ABOUT = "feeds.npz", "outputs.npz", "about.json"
+FEEDS, OUTPUTS, ABOUT = "feeds", "outputs", "about.json"
 
 
 @dataclass(frozen=True)
@@ -37,124 +39,164 @@ class ThirdPartyRun:
 
     Attributes:
         version: the runtime's.
-        outputs: arrays by name; None if it failed.
+        outputs: names and arrays; None if it failed.
         failure: its message then.
+        loaded: whether it took the file, if not the inputs.
     """
 
     version: str
-    outputs: Arrays | None
+    outputs: Outputs | None
     failure: str = ""
+    loaded: bool = False
 
 
-def run_all(
-    path: Path, feeds: Mapping[str, NDArray[Any]], names: Sequence[str] = ()
-) -> dict[str, ThirdPartyRun]:
+def installed(names: Sequence[str] = ()) -> list[str]:
+    """Return which runtimes are installed, of these or of all."""
+    return [
+        name
+        for name, (module, _) in RUNTIMES.items()
+        if name in (names or RUNTIMES) and find_spec(module)
+    ]
+
+
+def run_all(path: Path, feeds: Arrays, names: Sequence[str] = ()) -> dict[str, ThirdPartyRun]:
     """Run an ONNX file in each installed runtime, or in these only, on the same inputs.
+
+    Args:
+        path: the file.
+        feeds: an array for each of its inputs, in the order of the model.
+        names: of runtimes.
 
     Raises:
         StorageError: there is no room for temporary files.
     """
-    return {
-        name: _run_isolated(name, path, feeds)
-        for name, (module, _) in RUNTIMES.items()
-        if name in (names or RUNTIMES) and find_spec(module)
-    }
+    return {name: _run_isolated(name, path, feeds) for name in installed(names)}
 
 
-def _run_isolated(name: str, path: Path, feeds: Mapping[str, NDArray[Any]]) -> ThirdPartyRun:
+def _run_isolated(name: str, path: Path, feeds: Arrays) -> ThirdPartyRun:
     with exchange_folder() as folder:
-        # NumPy's types take an array of any name for its option `allow_pickle`.
-        np.savez(folder / FEEDS, **feeds)  # type: ignore[arg-type]
+        _leave(folder, FEEDS, feeds.items())
         child = run_module("cnnkit.runtimes.third_party", name, path, folder)
         if not (folder / ABOUT).exists():
             return ThirdPartyRun("", None, last_words(child))
         about = json.loads((folder / ABOUT).read_text())
-        if about["failure"]:
-            return ThirdPartyRun(about["version"], None, about["failure"])
-        with np.load(folder / OUTPUTS) as outputs:
-            return ThirdPartyRun(about["version"], dict(outputs))
+        outputs = None if about["failure"] else _find(folder, OUTPUTS)
+        return ThirdPartyRun(about["version"], outputs, about["failure"], about["loaded"])
 
 
-def run_onnxruntime(path: Path, feeds: Arrays) -> tuple[str, Callable[[], Arrays]]:
+def _leave(folder: Path, kind: str, arrays: Iterable[tuple[str, NDArray[Any]]]) -> None:
+    """Write arrays for the other process; their names, which may be any, are no file names."""
+    names, values = [], []
+    for name, array in arrays:
+        names.append(name)
+        values.append(array)
+    np.savez(folder / f"{kind}.npz", *values)
+    (folder / f"{kind}.json").write_text(json.dumps(names))
+
+
+def _find(folder: Path, kind: str) -> Outputs:
+    """Read what `_leave` wrote."""
+    names = json.loads((folder / f"{kind}.json").read_text())
+    with np.load(folder / f"{kind}.npz") as saved:
+        return tuple((name, saved[f"arr_{index}"]) for index, name in enumerate(names))
+
+
+def _as_array(value: Any) -> NDArray[Any]:
+    """Return an output as numbers; of texts, sequences and maps, what they look like."""
+    plain = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufcU"
+    return np.asarray(value) if plain else np.asarray(repr(value))
+
+
+def load_onnxruntime(path: Path, feeds: Arrays) -> Run:
     """ONNX Runtime's Python package."""
-    import onnxruntime
+    session = open_session(path, threads=None)
 
-    def run() -> Arrays:
-        session = open_session(path, threads=None)
+    def run() -> Outputs:
         names = [value.name for value in session.get_outputs()]
-        return dict(zip(names, session.run(names, feeds), strict=True))
+        return tuple(zip(names, session.run(names, dict(feeds)), strict=True))
 
-    return onnxruntime.__version__, run
+    return run
 
 
-def run_opencv(path: Path, feeds: Arrays) -> tuple[str, Callable[[], Arrays]]:
+def load_opencv(path: Path, feeds: Arrays) -> Run:
     """OpenCV's DNN module in Python."""
     import cv2
 
-    def run() -> Arrays:
-        net = cv2.dnn.readNetFromONNX(str(path))
+    net = cv2.dnn.readNetFromONNX(str(path))
+
+    def run() -> Outputs:
         for name, array in feeds.items():
             net.setInput(array, name)
         names = net.getUnconnectedOutLayersNames()
-        return dict(zip(names, map(np.asarray, net.forward(names)), strict=True))
+        return tuple(zip(names, map(np.asarray, net.forward(names)), strict=True))
 
-    return str(cv2.__version__), run
+    return run
 
 
-def run_openvino(path: Path, feeds: Arrays) -> tuple[str, Callable[[], Arrays]]:
+def load_openvino(path: Path, feeds: Arrays) -> Run:
     """OpenVINO on the CPU, in float32 as the file has it."""
     import openvino
 
-    def run() -> Arrays:
-        settings = {"INFERENCE_PRECISION_HINT": "f32"}
-        model = openvino.Core().compile_model(str(path), "CPU", settings)
-        outputs = model(feeds)
-        return {output.get_any_name(): np.asarray(outputs[output]) for output in model.outputs}
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    model = openvino.Core().compile_model(str(path), "CPU", settings)
 
-    return str(openvino.__version__).partition("-")[0], run
+    def run() -> Outputs:
+        outputs = model(dict(feeds))
+        return tuple(
+            (output.get_any_name(), np.asarray(outputs[output])) for output in model.outputs
+        )
+
+    return run
 
 
-def run_tract(path: Path, feeds: Arrays) -> tuple[str, Callable[[], Arrays]]:
-    """Sonos' tract, which is written in Rust, by its Python package."""
+def load_tract(path: Path, feeds: Arrays) -> Run:
+    """Sonos' tract, which is written in Rust, by its Python package; it goes by positions."""
     import tract
 
-    kinds = {"uint8": "u8", "float32": "f32", "int64": "i64", "int32": "i32"}
+    model = tract.onnx().load(str(path))
 
-    def run() -> Arrays:
-        model = tract.onnx().load(str(path))
-        place = {model.input_name(i): i for i in range(model.input_count())}
-        for name, array in feeds.items():
+    def run() -> Outputs:
+        for index, array in enumerate(feeds.values()):
             sizes = ",".join(map(str, array.shape))
-            model.set_input_fact(place[name], f"{sizes},{kinds[str(array.dtype)]}")
+            kind = "bool" if array.dtype == bool else f"{array.dtype.kind}{8 * array.itemsize}"
+            model.set_input_fact(index, f"{sizes},{kind}" if sizes else kind)
         model.analyse()
         names = [model.output_name(i) for i in range(model.output_count())]
-        program = model.into_model().into_runnable()
-        outputs = program.run([feeds[name] for name in place])
-        return {name: array.to_numpy() for name, array in zip(names, outputs, strict=True)}
+        outputs = model.into_model().into_runnable().run(list(feeds.values()))
+        return tuple((name, x.to_numpy()) for name, x in zip(names, outputs, strict=True))
 
-    return str(tract.version()), run
+    return run
 
 
-RUNTIMES: dict[str, tuple[str, Callable[[Path, Arrays], tuple[str, Callable[[], Arrays]]]]] = {
-    "ONNX Runtime": ("onnxruntime", run_onnxruntime),
-    "OpenCV": ("cv2", run_opencv),
-    "OpenVINO": ("openvino", run_openvino),
-    "tract": ("tract", run_tract),
+# The package, and what loads a file and returns what runs it.
+RUNTIMES: dict[str, tuple[str, Callable[[Path, Arrays], Run]]] = {
+    "ONNX Runtime": ("onnxruntime", load_onnxruntime),
+    "OpenCV": ("cv2", load_opencv),
+    "OpenVINO": ("openvino", load_openvino),
+    "tract": ("tract", load_tract),
 }
+
+
+def _version(module: Any) -> str:
+    """Return a package's version, without its build."""
+    stated = getattr(module, "__version__", None) or module.version()  # tract's has a function
+    return str(stated).partition("-")[0]
 
 
 def main(name: str, path: Path, folder: Path) -> None:
     """Run one runtime and leave its outputs in `folder`."""
-    with np.load(io.BytesIO((folder / FEEDS).read_bytes())) as saved:
-        feeds = dict(saved)
-    version, run = RUNTIMES[name][1](path, feeds)
-    failure = ""
+    feeds = dict(_find(folder, FEEDS))
+    module, load = RUNTIMES[name]
+    version, failure, loaded = "", "", False
     try:
-        # As above.
-        np.savez(folder / OUTPUTS, **run())  # type: ignore[arg-type]
+        version = _version(import_module(module))
+        run = load(path, feeds)
+        loaded = True
+        _leave(folder, OUTPUTS, ((name, _as_array(value)) for name, value in run()))
     except Exception as error:  # a runtime may raise anything
         failure = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    (folder / ABOUT).write_text(json.dumps({"version": version, "failure": failure}))
+    about = {"version": version, "loaded": loaded, "failure": failure}
+    (folder / ABOUT).write_text(json.dumps(about))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,6 @@ def load_weights(path: Path, threads: int) -> Model:
         f"cnnkit ({isa()})",
         metadata(weights),
         weights,
-        signature(weights.architecture),
-        network(weights, threads),
+        signature(weights.graph),
+        network(weights.graph, threads),
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
-import shutil
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from cnnkit.errors import StorageError
+from cnnkit.system.locks import remove_stale, temporary
 
 
 @contextmanager
@@ -18,24 +18,28 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, which is renamed to `path` when the block succeeds.
 
     The file is flushed to the disk before it is renamed, so a crash at any moment leaves either
-    the old content or the new. If the block raises, nothing is left behind.
+    the old content or the new. If the block raises, nothing is left behind, and what a killed
+    process left is removed by the next one.
 
     Raises:
         StorageError: the folder cannot be created or written, or the disk is full.
     """
-    # The suffix stays last: writers such as Matplotlib choose their format by it.
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+
+    def make() -> Path:
+        # The suffix stays last: writers such as Matplotlib choose their format by it.
+        new = path.with_name(f".{path.stem}.{os.urandom(4).hex()}{path.suffix}")
+        new.touch(exist_ok=False)
+        return new
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        remove_stale(path.parent, _names(path.stem, path.suffix))
+        with temporary(make) as beside:
+            yield beside
+            _flush(beside)
+            beside.replace(path)
     except OSError as error:
         raise _unwritable(path, error) from error
-    finally:
-        with suppress(OSError):  # if the folder could not be created, there is nothing to remove
-            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -43,33 +47,57 @@ def replacing_together(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder; its files are moved beside `path`, either all or none.
 
     They keep their names, so that one file may refer to another. If the block raises, or a file
-    cannot be moved, the previous files are restored.
+    cannot be moved, or the program is interrupted meanwhile, the previous files are restored. What
+    a killed process left is removed by the next one.
 
     Raises:
         StorageError: the folder cannot be created or written, or the disk is full.
     """
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
-    moved: list[tuple[Path, Path]] = []
+
+    def make() -> Path:
+        new = path.with_name(f".{path.stem}.{os.urandom(4).hex()}")
+        new.mkdir()
+        return new
+
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        for new in sorted(temporary.iterdir()):
-            target, backup = path.with_name(new.name), temporary / f"{new.name}.before"
-            with new.open("rb") as written:
-                os.fsync(written.fileno())
-            if target.exists():
-                shutil.copyfile(target, backup)
-            new.replace(target)
-            moved.append((target, backup))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(path.parent, _names(path.stem, ""))
+        with temporary(make) as folder:
+            yield folder
+            _move_together(sorted(folder.iterdir()), path)
     except OSError as error:
-        for target, backup in moved:
+        raise _unwritable(path, error) from error
+
+
+def _move_together(files: list[Path], path: Path) -> None:
+    """Move files beside `path`, or restore what was there."""
+    import shutil  # with three compressors, which nobody needs who only reads files
+
+    backups = [(path.with_name(new.name), new.with_name(f"{new.name}.before")) for new in files]
+    for new, (target, backup) in zip(files, backups, strict=True):
+        _flush(new)
+        if target.exists():
+            shutil.copyfile(target, backup)
+    try:
+        for new, (target, _) in zip(files, backups, strict=True):
+            new.replace(target)
+    except BaseException:  # Ctrl-C as well
+        for new, (target, backup) in zip(files, backups, strict=True):
             if backup.exists():
                 backup.replace(target)
-            else:
-                target.unlink()
-        raise _unwritable(path, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            elif not new.exists():
+                target.unlink(missing_ok=True)
+        raise
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _names(stem: str, suffix: str) -> re.Pattern[str]:
+    """Return the names of temporary files or folders for a file."""
+    return re.compile(rf"\.{re.escape(stem)}\.[0-9a-f]{{8}}{re.escape(suffix)}")
 
 
 def _unwritable(path: Path, error: OSError) -> StorageError:

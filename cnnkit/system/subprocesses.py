@@ -7,6 +7,7 @@ in memory), and if it crashes, this process can report it.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,18 +16,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cnnkit.errors import StorageError
+from cnnkit.system.locks import remove_stale, temporary
+
+EXCHANGE = re.compile(r"cnnkit-exchange-[a-z0-9_]{8}")
 
 
 @contextmanager
 def exchange_folder() -> Iterator[Path]:
     """Yield a temporary folder through which two processes exchange files.
 
+    Those that killed processes left are removed first.
+
     Raises:
         StorageError: it, or a file inside the block, cannot be written.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="cnnkit-") as folder:
-            yield Path(folder)
+        remove_stale(Path(tempfile.gettempdir()), EXCHANGE)
+        with temporary(lambda: Path(tempfile.mkdtemp(prefix="cnnkit-exchange-"))) as folder:
+            yield folder
     except OSError as error:
         raise StorageError(
             "temporary folder",
@@ -59,6 +66,7 @@ def run_module(module: str, *arguments: object) -> subprocess.CompletedProcess[s
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     if child.returncode == StorageError.exit_code:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cnnkit.graph.architecture import Architecture
 
 MAX_BLOCKS, MAX_CHANNELS, MAX_KERNEL = 4, 1024, 11
+LARGEST = 2**31 - 1  # what the engines' integers hold
 ENGINES = ("auto", "native", "torch")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 # What a run was trained with if its config lacks the key, because it is older than the setting.
@@ -99,6 +100,10 @@ class TrainConfig:
             ("engine", self.engine in ENGINES, _one_of(ENGINES)),
             ("val_split", 0 <= self.val_split < 1, "at least 0 and below 1"),
             ("patience", self.patience is None or self.patience >= 1, positive),
+            *(
+                (field, (getattr(self, field) or 0) <= LARGEST, f"{LARGEST} or less")
+                for field in ("pool", "epochs", "batch_size", "patience")
+            ),
         )
         for field, valid, allowed in rules:
             if not valid:

@@ -73,14 +73,14 @@ def resume(
         if rank == 0:
             read_state(folder)  # raises its error before anything is sent
             content = read_bytes(folder / STATE_FILE)
-        write_bytes(temporary / STATE_FILE, _broadcast(content))
-        config = TrainConfig.from_json(read_state(temporary).config)
+        write_bytes(temporary / "run" / STATE_FILE, _broadcast(content))
+        config = TrainConfig.from_json(read_state(temporary / "run").config)
         config = replace(config, data=data_folder or config.data)
         _check_config(rank, config)
         data = _load(config, console)
         if rank == 0:
             return trainer.resume(folder, epochs, data_folder, console, data)
-        return trainer.resume(temporary, epochs, data_folder, data=data, pictures=False)
+        return trainer.resume(temporary / "run", epochs, data_folder, data=data, pictures=False)
 
     return _in_process_group(train_rank)
 

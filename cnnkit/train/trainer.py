@@ -12,10 +12,19 @@ from cnnkit.data.dataset import Dataset, load_dataset
 from cnnkit.data.sampling import split_validation
 from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import build
 from cnnkit.runs.find import RUNS, WEIGHTS_FILE
-from cnnkit.runs.folder import FINISHED, PICTURES, check_free, claim_folder, published_status
+from cnnkit.runs.folder import (
+    FINISHED,
+    PICTURES,
+    check_free,
+    claim_folder,
+    is_published,
+    published_status,
+    sole_training,
+)
 from cnnkit.runs.state import RunState, read_state, write_state
-from cnnkit.runs.training_state import State, fresh_state
+from cnnkit.runs.training_state import State, fresh_state, parameters
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.engines.base import EngineSettings, choose_engine, require_packages
 from cnnkit.train.engines.select import open_engine
@@ -87,7 +96,8 @@ def train(
         pictures: whether to draw the run's plots at the end.
 
     Raises:
-        InputError: an invalid setting, invalid data, or an output folder that is not empty.
+        InputError: an invalid setting, invalid data, or an output folder that is not empty or in
+            use.
         MissingError: the device or a package is not available.
         NetworkError: the data cannot be downloaded.
         StorageError: the run folder cannot be written.
@@ -110,12 +120,14 @@ def train(
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
     state = RunState.new(config.to_json(), data, architecture, start)
-    try:
-        write_state(folder, state)
-    except StorageError:
-        folder.rmdir()  # a folder without a state would block the next attempt
-        raise
-    run_epochs(folder, state, data, engine, console, on_progress, pictures)
+    with sole_training(folder):
+        check_free(folder)  # again: another training may have been quicker
+        try:
+            write_state(folder, state)
+        except StorageError:
+            folder.rmdir()  # as if it had never begun
+            raise
+        run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
 
 
@@ -142,10 +154,23 @@ def resume(
 
     Raises:
         InputError: the folder holds no run, or a finished or damaged one, or one of another
-            version; or the data is not the run's.
+            version, or is in use; or the data is not the run's.
         MissingError, NetworkError, StorageError, VerdictError: as in `train`.
         TrainingInterruptedError: SIGINT or SIGTERM was received.
     """
+    with sole_training(folder):
+        return _resume(folder, epochs, data_folder, console, data, on_progress, pictures)
+
+
+def _resume(
+    folder: Path,
+    epochs: int | None,
+    data_folder: Path | None,
+    console: Console | None,
+    data: Dataset | None,
+    on_progress: OnProgress | None,
+    pictures: bool,
+) -> TrainResult:
     state = read_state(folder)
     config = TrainConfig.from_json(state.config)
     config = replace(config, output=folder, data=data_folder or config.data)
@@ -160,7 +185,7 @@ def resume(
             "use a larger number, or train again",
         )
     state.config = config.to_json()
-    if state.complete and published_status(folder) == FINISHED:
+    if state.complete and published_status(folder) == FINISHED and is_published(folder, state):
         more = (
             "train again with more --patience"
             if state.out_of_patience
@@ -180,7 +205,7 @@ def _engine_settings(
     config: TrainConfig, architecture: Architecture, data: Dataset, state: State
 ) -> EngineSettings:
     return EngineSettings(
-        architecture,
+        build(architecture, parameters(state)),
         data.train,
         state,
         learning_rate=config.learning_rate,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.metrics import LOGIT_TOLERANCE, mcnemar_p, paired_interval
-from cnnkit.runtimes.model import Prediction
+from cnnkit.runtimes.prediction import Prediction
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,17 @@
 """The report on an artefact, check by check: `make_report(path, outputs, weights, …)`.
 
-The gate, all of it: the file holds exactly these weights and the contract's metadata; in its own
-runtime, in a fresh process, in batches of 1, 2, 7, 64 and all at once, every test image gets the
-reference's label, no logit is off by more than 1e-5 of the largest one, the three outputs agree
+The gate, all of it: the file holds exactly these weights and the contract's metadata, and where its
+format allows that, its graph or its source is the network's (`cnnkit.formats.base.PROOFS`); in its
+own runtime, in a fresh process, in batches of 1, 2, 7, 64 and all at once, every test image gets
+the reference's label, no logit is off by more than 1e-5 of the largest one, the three outputs agree
 with each other, and the golden vectors hold. Any other label fails, near ties included, because
 "no disagreement" is what a person can repeat to others. Rounding moves a label in fewer
 than one export of a hundred (MNIST has about 250 test images per unit of margin near 0, rounding is
 3e-5): then `allow_near_ties` lets those pass that rounding decides.
 
 A quantised file has other checks in the place of these of weights, labels and logits: its weights
-are the network's, rounded, and its accuracy is not further below than its metadata allow.
+are the network's, rounded; its scales follow from them and from the training images; its accuracy
+is not further below than whoever verifies it allows. No bound is taken from the file.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.formats import contract
-from cnnkit.formats.base import Check
+from cnnkit.data.dataset import Dataset
+from cnnkit.formats.base import PROOFS, Check
+from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.formats.registry import FORMATS, TABLE
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.isolated import Outputs, Plan, images_of
@@ -38,7 +41,7 @@ from cnnkit.verify.comparison import Agreement, compare
 
 UNCHECKED = (
     "other runtimes (`cnnkit doctor` tries those that are here), other versions and processors",
-    "images that are not in the test set, and the way a host prepares its pictures",
+    "the way a host prepares its pictures",
     "speed",
 )
 
@@ -52,6 +55,7 @@ class Report:
         format: a row of `cnnkit.export.FORMATS`, or "weights".
         runtime: what executed it.
         reference: what it was compared with.
+        proof: what was compared beside the outputs: a key of `cnnkit.formats.base.PROOFS`.
         batches: the sizes of the batches that were run.
         agreement: the comparison; None if the artefact gave no outputs.
         checks: all of them.
@@ -63,6 +67,7 @@ class Report:
     format: str
     runtime: str
     reference: str
+    proof: str
     batches: tuple[int, ...]
     agreement: Agreement | None
     checks: tuple[Check, ...]
@@ -88,9 +93,10 @@ def make_report(
     outputs: Outputs,
     weights: Weights,
     reference: NDArray[np.float32],
-    truth: NDArray[np.int64],
+    dataset: Dataset,
     plan: Plan,
     allow_near_ties: bool = False,
+    max_accuracy_drop: float = MAX_ACCURACY_DROP,
 ) -> Report:
     """Return the report on an artefact.
 
@@ -99,37 +105,39 @@ def make_report(
         outputs: its own for the batches of `plan`.
         weights: the network it shall be.
         reference: the network's logits [N, K].
-        truth: the right labels [N].
+        dataset: its test images were run; its training images have a quantised file's ranges.
         plan: the batches.
         allow_near_ties: let another label pass where rounding decides.
+        max_accuracy_drop: the share of the test images by which a quantised file's accuracy may be
+            below the network's, whatever the file states.
     """
     about, prediction = outputs.about, outputs.prediction
     checks = [
         Check("it runs at every batch size", prediction is not None, outputs.failure or "yes")
     ]
     if about:
-        checks += content_checks(path, about, weights)
+        checks += content_checks(path, about, weights, dataset)
     agreement = None
     if prediction is not None:
-        agreement = compare(reference, prediction, truth, images_of(plan))
+        agreement = compare(reference, prediction, dataset.test.labels, images_of(plan))
         checks += (
-            accuracy_checks(
-                agreement, contract.quantisation(about["metadata"])["max_accuracy_drop"]
-            )
+            accuracy_checks(agreement, max_accuracy_drop)
             if TABLE[about["format"]].quantised
             else agreement_checks(agreement, allow_near_ties)
         )
         checks += output_checks(prediction)
     if about and about["format"] in FORMATS:  # training writes no golden vectors
-        checks += golden_checks(path, outputs, weights)
+        checks += golden_checks(path, outputs, weights, agreement)
+    proof = TABLE[about["format"]].proof if about else "outputs"
     return Report(
         path=path,
         format=about.get("format", "unknown"),
         runtime=about.get("runtime", "unknown"),
         reference="",
+        proof=proof,
         batches=tuple(sorted({stop - start for start, stop in plan})),
         agreement=agreement,
         checks=tuple(checks),
-        unchecked=UNCHECKED,
+        unchecked=(PROOFS[proof], *UNCHECKED),
         notes=about.get("notes", {}),
     )

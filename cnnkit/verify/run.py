@@ -15,16 +15,22 @@ from numpy.typing import NDArray
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
 from cnnkit.formats.detect import read_contract
+from cnnkit.formats.options import MAX_ACCURACY_DROP, check_drop
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.weights import Weights
-from cnnkit.runs.find import find_run, find_weights
+from cnnkit.runs.find import find_weights
+from cnnkit.runs.origin import find_run
 from cnnkit.runtimes.isolated import plan_batches, run_isolated
 from cnnkit.runtimes.native import network
 from cnnkit.verify.report import Report, make_report
 
 
 def verify(
-    paths: Sequence[Path], weights: Weights | None, dataset: Dataset, allow_near_ties: bool = False
+    paths: Sequence[Path],
+    weights: Weights | None,
+    dataset: Dataset,
+    allow_near_ties: bool = False,
+    max_accuracy_drop: float = MAX_ACCURACY_DROP,
 ) -> list[Report]:
     """Hold artefacts against the weights they were made from, over all test images.
 
@@ -34,26 +40,32 @@ def verify(
         dataset: its test images are the ones to agree on.
         allow_near_ties: let another label pass where the reference's two best logits are so close
             that rounding decides.
+        max_accuracy_drop: the share of the test images by which a quantised artefact's accuracy
+            may be below the network's; what the artefact itself allows does not count.
 
     Raises:
         InputError: a file is not ours, no run has its weights, or the data does not fit them.
         StorageError: a file cannot be read.
         MissingError: its runtime is not installed.
     """
-    images, truth = dataset.test.images, dataset.test.labels
+    check_drop(max_accuracy_drop)
+    images = dataset.test.images
     plan = plan_batches(len(images))
     references: dict[str, tuple[NDArray[np.float32], str]] = {}
     reports = []
     for path in paths:
-        metadata = read_contract(find_weights(path))
+        file = find_weights(path)
+        metadata = read_contract(file)
         own = weights or find_run(path, metadata["cnnkit.weights_sha256"])
         check_fit(own, dataset)
-        outputs = run_isolated(path, images, plan)
+        outputs = run_isolated(file, images, plan)
         if own.sha256 not in references:
             references[own.sha256] = reference_logits(own, images)
         logits, name = references[own.sha256]
-        report = make_report(path, outputs, own, logits, truth, plan, allow_near_ties)
-        reports.append(replace(report, reference=name))
+        report = make_report(
+            file, outputs, own, logits, dataset, plan, allow_near_ties, max_accuracy_drop
+        )
+        reports.append(replace(report, path=path, reference=name))
     return reports
 
 
@@ -68,12 +80,12 @@ def reference_logits(
     try:
         import torch
     except ImportError:
-        run = network(weights)
+        run = network(weights.graph)
         logits = [run(part).logits for part in parts]
         return np.concatenate(logits), "cnnkit's own kernels (PyTorch is not installed)"
     from cnnkit.nn.network import network_from
 
-    model = network_from(weights)
+    model = network_from(weights.graph)
     with torch.inference_mode():
         scaled = (torch.from_numpy(part).float() * PIXEL_SCALE for part in parts)
         return np.concatenate(
@@ -84,10 +96,10 @@ def reference_logits(
 def check_fit(weights: Weights, dataset: Dataset) -> None:
     """Raise InputError unless a network takes the test images of a data set, and there are some."""
     found = dataset.test.images.shape[1:]
-    if found != weights.architecture.input or not len(dataset.test.images):
+    if found != weights.size or not len(dataset.test.images):
         raise InputError(
             dataset.name,
             f"has {len(dataset.test.images)} test images of {list(found)}; "
-            f"the network takes {list(weights.architecture.input)}",
+            f"the network takes {list(weights.size)}",
             "choose the data that the network was trained for with --dataset or --data",
         )

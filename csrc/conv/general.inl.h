@@ -93,11 +93,12 @@ inline void pad(const ConvShape& s, const Plan& p, const float* image, long x_ch
             const float* from = image + c * x_channel + in * s.input.w;
             if (s.stride.w == 1) {
                 for (long j = 0; j < columns; ++j) to[j + s.padding.w] = from[j];
-            } else {
-                for (long j = 0; j < columns; ++j) {
-                    const long column = j + s.padding.w;
-                    to[column % s.stride.w * p.phase + column / s.stride.w] = from[j];
-                }
+                continue;
+            }
+            for (long phase = 0; phase < s.stride.w; ++phase, to += p.phase) {
+                const long skipped = (s.padding.w - phase + s.stride.w - 1) / s.stride.w;
+                long i = skipped, j = skipped * s.stride.w + phase - s.padding.w;
+                for (; j < columns; ++i, j += s.stride.w) to[i] = from[j];
             }
         }
     }

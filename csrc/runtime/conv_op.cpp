@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
 #include <utility>
 
 #include "runtime/thread_pool.h"
@@ -90,6 +91,9 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
         const float* residual;
         long parts;  // row ranges that an image is cut into
     };
+    if (indices && !backward_) {
+        throw std::invalid_argument("only a plain convolution returns max-pool indices");
+    }
     if (images == 0) return;
     threads = useful(threads, shape, images);
     // Whole images keep the input's borders from being read twice; few are cut, so that everyone
@@ -120,6 +124,7 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
 void ConvOp::backward(const ConvShape& shape, const float* x, const float* grad,
                       const unsigned char* indices, long images, float* dw, float* db, float* dx,
                       int threads) const {
+    if (!backward_) throw std::invalid_argument("only a plain convolution has gradients");
     // Sums of fixed groups of images, added in their order: the result does not depend on the
     // threads.
     constexpr int kMostGroups = 16;

@@ -25,17 +25,18 @@ class ConvOp {
 
     // x is [images][channels_in][input.h][input.w], y is [images][channels_out][output.h][output.w]
     // of a completed shape. Const and free of locks: several threads may run one.
-    // With max-pool `indices` [images][channels_out][output.h][output.w] unless it is null, which
-    // only plain shapes have; see ConvKernel::run. `residual` is
-    // [images][channels_out][conv.h][conv.w], null unless the shape has one.
+    // With max-pool `indices` [images][channels_out][output.h][output.w] unless it is null; see
+    // ConvKernel::run. Only plain shapes (conv/plain.inl.h) have them: throws std::invalid_argument
+    // for others. `residual` is [images][channels_out][conv.h][conv.w], null unless the shape has
+    // one.
     void run(const ConvShape& shape, const float* x, long images, float* y, unsigned char* indices,
              int threads, const float* residual = nullptr) const;
 
     // The same operation, of a shape that has a residual.
     std::unique_ptr<ConvOp> with_residual() const;
 
-    // Gradients of `images` images, of a plain shape (conv/plain.inl.h): overwrites dw and db, and
-    // dx unless it is null. The same bits for any number of threads.
+    // Gradients of `images` images: overwrites dw and db, and dx unless it is null. The same bits
+    // for any number of threads. Throws std::invalid_argument unless the shape is plain.
     void backward(const ConvShape& shape, const float* x, const float* grad,
                   const unsigned char* indices, long images, float* dw, float* db, float* dx,
                   int threads) const;

@@ -7,8 +7,16 @@
  */
 #include "mnist.h"
 
+#if CNNKIT_MNIST_EXPORT != 0x748e7587
+#error "mnist.h and mnist.c are of different exports; use the two files of one export"
+#endif
+
 #ifndef CNNKIT_MNIST_OWN_EXPF
 #include <math.h>
+#endif
+
+#ifdef __cplusplus
+#define restrict __restrict
 #endif
 
 const char *const cnnkit_mnist_names[10] = {

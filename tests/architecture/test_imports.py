@@ -18,8 +18,7 @@ CONTRACTS = ("layers", "acyclic", "formats", "graph")
 EXTENSION = "cnnkit._core"
 MAY_USE_THE_EXTENSION = (
     "cnnkit.ops",
-    "cnnkit.runtimes.native",
-    "cnnkit.runtimes.classifier",
+    "cnnkit.runtimes.convnet",
     "cnnkit.train.engines.native",
     "cnnkit.bench",
 )
@@ -27,15 +26,19 @@ MAY_USE_THE_EXTENSION = (
 # Packages that take long to load, or that not every installation has.
 HEAVY = {
     *("torch", "torchvision", "onnx", "onnxruntime", "matplotlib", "ray", "rich", "typer", "PIL"),
-    *("cv2", "jax", "ncnn", "openvino", "tract"),
+    *("cv2", "jax", "ncnn", "openvino", "safetensors", "tract"),
 }
 # Modules whose functions load the rest when they are called, and why.
 LOAD_WHEN_CALLED = {
     "cnnkit.cli": "`cnnkit --help` waits for none of the verbs",
-    "cnnkit.formats.c.format": "rows of the table of formats: one file is read, not every format's",
-    "cnnkit.formats.onnx.format": "the same",
-    "cnnkit.formats.pytorch.format": "the same",
-    "cnnkit.formats.weights": "the same",
+    **dict.fromkeys(
+        {
+            name
+            for name in anywhere(SOURCES["cnnkit.formats.registry"], SOURCES)
+            if name.startswith("cnnkit.formats.") and name != "cnnkit.formats.base"
+        },
+        "rows of the table of formats: one file is read, not every format's",
+    ),
     "cnnkit.train.config": "`cnnkit train --help` shows its defaults without NumPy",
     "cnnkit.runtimes.classifier": "`cnnkit.load` needs none of the other runtimes",
 }

@@ -20,21 +20,27 @@ PACKAGES = sorted(
 NEVER = {"torch", "torchvision", "onnx", "onnxruntime", "matplotlib", "ray"}
 
 # What a person's first line loads: the parts of cnnkit that it may, and other packages of weight.
-READING = {"_core", "errors", "formats", "graph", "lazy", "metrics", "ops", "runs", "runtimes"}
+READING = {"_core", "errors", "formats", "graph", "lazy", "runs", "runtimes", "system"}
 LOADED: dict[str, tuple[set[str], set[str]]] = {
     "cnnkit": ({"lazy"}, set()),
-    "cnnkit.load": ({*READING, "system"}, {"safetensors"}),
+    "cnnkit.load": (READING, set()),
     "cnnkit.load_dataset": ({"data", "errors", "lazy", "system"}, {"rich"}),
     "cnnkit.ops.conv_relu_pool": ({"_core", "errors", "lazy", "ops"}, set()),
     "cnnkit.ort_custom_ops": ({"_core", "errors", "lazy", "ops"}, set()),
+}
+# What reading an ONNX file and a prediction have no use for.
+UNUSED = {
+    *("safetensors", "zipfile", "shutil", "secrets", "random", "threading"),
+    *("cnnkit.formats.checkpoint", "cnnkit.formats.golden_vectors", "cnnkit.graph.reference"),
+    *("cnnkit.graph.passes.order", "cnnkit.runtimes.model", "cnnkit.runtimes.loader"),
 }
 # Packages of others that take a noticeable time: tens of milliseconds.
 SLOW = NEVER | {"PIL", "rich", "safetensors", "typer"}
 
 
-def loaded_by(name: str) -> set[str]:
+def loaded_by(name: str, call: str = "") -> set[str]:
     """Return the modules that a fresh Python holds once it has looked up a dotted name."""
-    code = f"import pkgutil, sys; pkgutil.resolve_name({name!r}); print(*sys.modules)"
+    code = f"import pkgutil, sys; pkgutil.resolve_name({name!r}){call}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], text=True, capture_output=True, check=True, cwd="/"
     )
@@ -102,6 +108,16 @@ def test_a_name_loads_only_what_it_needs(name: str) -> None:
     modules = loaded_by(name)
     assert {m.split(".")[1] for m in modules if m.startswith("cnnkit.")} <= parts
     assert {m for m in modules if m in SLOW} <= others
+
+
+def test_reading_an_onnx_file_loads_only_what_it_needs() -> None:
+    file = FOLDER.parent / "export" / "reference" / "mnist.onnx"
+    modules = loaded_by(
+        "cnnkit.load", f"({str(file)!r})(__import__('numpy').zeros((28, 28), 'u1'))"
+    )
+    assert {m.split(".")[1] for m in modules if m.startswith("cnnkit.")} <= READING
+    assert modules & (UNUSED | SLOW) == set()
+    assert len([m for m in modules if m.startswith("cnnkit.")]) < 62
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -119,7 +119,7 @@ def test_a_peer_that_fails_or_is_missing_is_listed_with_the_reason() -> None:
     assert found[SUBJECT][0] == "timed"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def measured() -> Results:
     """Two cases, with every kind of row."""
     clock = FakeClock(noise=0.02)

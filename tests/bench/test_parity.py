@@ -68,8 +68,8 @@ def test_a_drift_is_found_where_there_is_one() -> None:
 def exact_and_pytorchs(trained: Weights, mnist: Dataset) -> tuple[Any, Any]:
     pixels = torch.from_numpy(mnist.test.images[:IMAGES])
     with torch.inference_mode():
-        exact = network_from(trained).double()(pixels.double() * PIXEL_SCALE).numpy()
-        return exact, network_from(trained)(pixels.float() * np.float32(PIXEL_SCALE)).numpy()
+        exact = network_from(trained.graph).double()(pixels.double() * PIXEL_SCALE).numpy()
+        return exact, network_from(trained.graph)(pixels.float() * np.float32(PIXEL_SCALE)).numpy()
 
 
 @pytest.mark.parametrize("isa", ops.available_isas())

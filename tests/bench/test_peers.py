@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,8 @@ from cnnkit.bench.suites import SUITES, BenchData, make_suites, real_blocks
 from cnnkit.bench.workloads.base import ConvBlock, Head, Workload
 from cnnkit.errors import InputError
 from cnnkit.graph.weights import Weights
+
+ROOT = Path(__file__).parents[2]
 
 
 def odd_block() -> Workload:
@@ -47,6 +51,12 @@ def small_net() -> Workload:
     return Workload("net", x, blocks, head, 1e-6, "random")
 
 
+OPTIONAL = {
+    requirement.partition(">=")[0]
+    for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]["peers"]
+}
 # torch.compile takes many seconds a workload: one has to do.
 PAIRS = [(name, make) for name in PEERS for make in (odd_block, small_net)]
 PAIRS.remove(("torch-compile", small_net))
@@ -58,7 +68,7 @@ def test_a_peer_is_right_or_missing_with_its_remedy(
 ) -> None:
     verified = verify_peer(name, PEERS[name], make(), threads=1)
     if verified.row.status == "missing":
-        assert name in ("openvino", "ncnn", "jax"), verified.row.reason
+        assert name in OPTIONAL, verified.row.reason
         assert f"`python -m pip install {name}`" in verified.row.reason
     else:
         assert verified.row.status == "timed", verified.row.reason

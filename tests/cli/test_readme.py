@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.checkout import ROOT, copy_sources
 
 from cnnkit.data.dataset import Dataset
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
 
@@ -56,11 +56,6 @@ def run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         check=False,
     )
-
-
-def copy_sources(folder: Path) -> None:
-    compiled = shutil.ignore_patterns("__pycache__", "_core.*.so", "_core*.pyd", "_hosts")
-    shutil.copytree(ROOT / "cnnkit", folder / "cnnkit", ignore=compiled)
 
 
 @pytest.fixture(scope="module")
@@ -130,17 +125,6 @@ def test_in_a_checkout_the_host_apps_are_the_installed_ones(folder: Path) -> Non
     assert elsewhere.returncode == 0, elsewhere.stderr
     assert in_checkout.stdout == elsewhere.stdout, in_checkout.stderr
     assert Path(in_checkout.stdout.strip(), "check.sh").is_file()
-
-
-def test_in_a_checkout_torchrun_trains(folder: Path, small_data: Path) -> None:
-    assert "`torchrun --nproc-per-node 2 -m cnnkit train --engine torch`" in README
-    done = python(
-        folder, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2,
-        "-m", "cnnkit", "train", "--engine", "torch",
-        "--epochs", 1, "--data", small_data, "-o", "runs/distributed",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert (folder / "runs" / "distributed" / "weights.safetensors").is_file()
 
 
 def test_sources_and_installed_modules_are_never_mixed(tmp_path: Path) -> None:

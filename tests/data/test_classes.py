@@ -110,3 +110,64 @@ def test_a_name_that_digests_contradict_is_not_believed() -> None:
 def test_an_unknown_name_is_refused_beside_a_folder_too(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cifar"):
         load_dataset("cifar", write_folder(tmp_path, 3))
+
+
+def write_labels(folder: Path, train: list[int], test: list[int]) -> Path:
+    """Write an IDX folder of blank images with these labels."""
+    for images, labels, values in ((*FILES[:2], train), (*FILES[2:], test)):
+        write_idx(folder / images, np.zeros((len(values), 8, 8), np.uint8))
+        write_idx(folder / labels, np.array(values, np.uint8))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("stray", "shown"), [([255], "255 on 1 of 220"), ([77, 90], "77, 90 on 2 of 220")]
+)
+def test_a_stray_label_makes_no_large_network(
+    stray: list[int], shown: str, cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    digits = [*range(10)] * 20
+    folder = write_labels(tmp_path, [*digits[len(stray) :], *stray], [*range(10)] * 2)
+    result = cli("train", "--data", folder, "--output", tmp_path / "run")
+    assert result.exit_code == 2
+    assert f"has labels up to 9, and far above them {shown} images" in result.stderr
+    assert not (tmp_path / "run").exists()
+    (folder / "classes.txt").write_text("\n".join(f"class {i}" for i in range(stray[-1] + 1)))
+    assert len(load_dataset(folder=folder).names) == stray[-1] + 1  # the remedy works
+
+
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        ([*range(1, 27)] * 9, "no image has 1 of the labels from 0 to 26"),
+        (
+            [3, 8] * 9,
+            "no image has 7 of the labels from 0 to 8 (the first is 0)",
+        ),
+        (
+            [0, 1, 9],
+            "7 of the labels from 0 to 9 (the first is 2)",
+        ),  # a third of the images is no slip
+    ],
+)
+def test_classes_without_images_are_said(
+    labels: list[int], shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_labels(tmp_path, labels, labels)
+    assert len(load_dataset(folder=folder).names) == max(labels) + 1
+    assert shown in capsys.readouterr().err
+    load_dataset(folder=folder, quiet=True)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (28, 28, 1), (20, 40, 4)])
+def test_channels_last_is_refused_by_name(shape: tuple[int, ...], tmp_path: Path) -> None:
+    folder = write_folder(tmp_path, 3, shape)
+    with pytest.raises(InputError, match=r"channels last \(NHWC\).*Store them as NCHW") as error:
+        load_dataset(folder=folder)
+    assert f"[N, {shape[2]}, {shape[0]}, {shape[1]}]" in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (8, 4, 4), (16, 20, 30), (1, 28, 28), (3, 8, 2)])
+def test_channels_first_is_taken(shape: tuple[int, ...], tmp_path: Path) -> None:
+    assert load_dataset(folder=write_folder(tmp_path, 3, shape)).train.images.shape[1:] == shape

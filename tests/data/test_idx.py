@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,9 +78,9 @@ def test_one_byte_more_or_less_is_refused(array: NDArray[np.uint8], more: bytes)
         (b"\0\0\x08\3\0\0\0\1\0\0", "ends inside its header"),
         (b"\0\0\x08\2" + struct.pack(">II", 2, 3) + bytes(5), "2x3, which takes 18 bytes"),
         (b"\0\0\x08\4" + struct.pack(">4I", 0, *[2**32 - 1] * 3), "impossible sizes"),
-        (gzip.compress(bytes(100))[:-9], "is a truncated gzip file"),
+        (gzip.compress(bytes(100), mtime=0)[:-9], "is a truncated gzip file"),
         (b"\x1f\x8b" + bytes(30), "is a damaged gzip file"),
-        (gzip.compress(bytes(100)) + b"more", "is a damaged gzip file"),
+        (gzip.compress(bytes(100), mtime=0) + b"more", "is a damaged gzip file"),
     ],
 )
 def test_each_fault_is_named_with_its_file(tmp_path: Path, content: bytes, message: str) -> None:
@@ -97,6 +98,25 @@ def test_a_gzip_file_with_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match="damaged gzip file"):
         read_idx(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\0\0\x08\1" + struct.pack(">I", 2**30), "unpacks to 1,073,741,832 bytes, more than"),
+        (b"\0\0\x08\3" + struct.pack(">3I", *[2**32 - 1] * 3), "unpacks to .* unpack it with"),
+        (b"\0\0\x08\1" + struct.pack(">I", 4), "is too long.* takes 12 bytes, but it has more"),
+        (b"\0\0\0\0", "is not an IDX file"),
+    ],
+)
+def test_a_gzip_bomb_is_refused_before_it_unpacks(content: bytes, message: str) -> None:
+    packed = gzip.compress(content + bytes(100_000_000), compresslevel=1)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=f"(?i){message}"):
+        parse_idx(decompress(packed, "x"), "x")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
 
 
 def test_gzip_is_known_by_content_and_not_by_name(tmp_path: Path) -> None:

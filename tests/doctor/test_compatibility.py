@@ -179,3 +179,13 @@ def test_fix_without_a_model_or_of_no_onnx_file_exits_with_2(
     assert "needs a model" in cli("doctor", "--fix").stderr
     result = cli("doctor", artefacts["pt2"], "--fix")
     assert result.exit_code == 2
+
+
+def test_an_input_of_gigabytes_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    sizes = [1, 100_000, 100_000]
+    values = [helper.make_tensor_value_info(name, 1, sizes) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", *[[v] for v in values])
+    onnx.save(helper.make_model(graph), tmp_path / "huge.onnx")
+    for examine in (check_compatibility, fix):
+        with pytest.raises(InputError, match=r"is an input of \[1, 100000, 100000\], more than"):
+            examine(tmp_path / "huge.onnx")

@@ -43,7 +43,8 @@ def write_images(folder: Path, shape: tuple[int, ...], classes: int = 3) -> Path
 
 def train_on(folder: Path, output: Path) -> Path:
     """Return the run folder of one epoch."""
-    return train(TrainConfig(data=folder, epochs=1, channels=(4,), output=output)).folder
+    config = TrainConfig(data=folder, epochs=1, channels=(4,), output=output)
+    return train(config, pictures=False).folder
 
 
 @pytest.fixture
@@ -112,6 +113,10 @@ def test_a_run_that_calls_own_data_mnist_is_exported_as_what_it_is(tmp_path: Pat
     # As earlier versions wrote it.
     old = replace(weights, metadata={**weights.metadata, "dataset": "mnist"})
     write_weights(tmp_path / "run" / "weights.safetensors", old)
+    manifest = tmp_path / "run" / "manifest.json"
+    stated = json.loads(manifest.read_text())
+    stated["dataset"]["name"] = "mnist"
+    manifest.write_text(json.dumps(stated))
     data = load_dataset_of([tmp_path / "run"])
     assert data.source == str(folder)
     assert export(old, "c", tmp_path / "net.c", Options(data)).passed
@@ -127,7 +132,7 @@ def test_a_run_goes_on_where_its_data_was_called_mnist(tmp_path: Path) -> None:
     state = read_state(run)
     state.dataset["name"] = "mnist"
     write_state(run, state)
-    assert len(resume(run, epochs=2).history) == 2
+    assert len(resume(run, epochs=2, pictures=False).history) == 2
 
 
 def test_fashion_mnist_keeps_its_names_and_its_own_colours(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.corruptions import DAMAGES, Damage
 
@@ -163,3 +164,14 @@ def test_an_unknown_format_exits_with_2_and_lists_the_known(
     result = cli("export", weights_file, "--format", "tflite")
     assert result.exit_code == 2
     assert "Choose one of c, onnx, onnx-fused, onnx-int8, pt2, torchscript" in result.stderr
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_finite_weights_with_infinite_logits_are_refused(
+    name: str, trained: Weights, few: Dataset, tmp_path: Path
+) -> None:
+    values = {key: array * np.float32(1e30) for key, array in trained.tensors.items()}
+    diverged = Weights.of(trained.architecture, values, trained.metadata)
+    with pytest.raises(VerdictError, match="give infinite logits"):
+        export(diverged, name, tmp_path / f"net{FORMATS[name].suffix}", Options(few))
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import pytest
 
 from cnnkit import ops
 from cnnkit.data.dataset import Dataset
-from cnnkit.formats.checkpoint import read_weights
+from cnnkit.formats.checkpoint import read_tensors, read_weights, write_weights
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
 from cnnkit.runtimes.native import network
@@ -30,7 +30,7 @@ def test_the_default_training_still_gives_the_reference_weights(
     if ops.isa() in MADE_WITH:
         assert found.sha256 == reference.sha256
     accuracy = [
-        float((network(weights)(mnist.test.images).label == mnist.test.labels).mean())
+        float((network(weights.graph)(mnist.test.images).label == mnist.test.labels).mean())
         for weights in (found, reference)
     ]
     assert accuracy[0] == pytest.approx(accuracy[1], abs=0.005)
@@ -42,6 +42,15 @@ def test_the_same_weights_still_give_the_same_bytes(mnist: Dataset, format: str)
     files = FORMATS[format].write(read_weights(WEIGHTS), Options(mnist, stem="mnist"))
     for suffix, content in files.items():
         assert content == (REFERENCE / f"mnist{suffix}").read_bytes()
+
+
+def test_weights_that_were_read_as_a_graph_are_written_as_they_were(tmp_path: Path) -> None:
+    weights = read_weights(WEIGHTS)
+    write_weights(tmp_path / "again", weights)
+    (before, stated), (after, header) = map(read_tensors, (WEIGHTS, tmp_path / "again"))
+    assert set(before) == set(after) == set(weights.tensors)
+    assert all(before[name].tobytes() == after[name].tobytes() for name in before)
+    assert all(header[key] == stated[key] for key in ("architecture", "metadata"))
 
 
 @pytest.mark.parametrize("name", ["mnist.onnx", "mnist.pt", "mnist.c"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -46,7 +47,7 @@ def plain_zip(path: Path) -> None:
 
 
 FOREIGN: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "another ONNX file": (foreign_onnx, "is an ONNX file, but not one that cnnkit wrote"),
+    "another ONNX file": (foreign_onnx, r"takes float32\[free, 3\] at its input x, not images"),
     "another TorchScript": (foreign_torchscript, "is a TorchScript archive, but not one that"),
     "torch.save": (
         lambda path: torch.save({"a": torch.ones(2)}, path),
@@ -60,6 +61,18 @@ FOREIGN: dict[str, tuple[Callable[[Path], Any], str]] = {
     "zip": (plain_zip, "is a zip file, but not a TorchScript archive"),
     "picture": (lambda path: Image.new("L", (28, 28)).save(path, "PNG"), "is a PNG picture"),
     "JPEG": (lambda path: Image.new("L", (28, 28)).save(path, "JPEG"), "is a JPEG picture"),
+    "pointer of Git LFS": (
+        lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+        "is a pointer of Git LFS, not a model. Fetch the model with `git lfs pull`",
+    ),
+    "gzip": (
+        lambda path: path.write_bytes(gzip.compress(b"model")),
+        "is compressed by gzip, not a model. Unpack it with gunzip",
+    ),
+    "ort": (
+        lambda path: path.write_bytes(b"\x18\0\0\0ORTM" + bytes(40)),
+        r"is in ONNX Runtime's own format \(.ort\), not a model",
+    ),
     "text": (lambda path: path.write_text("hello"), "is no model that cnnkit can read"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "folder without a run": (lambda path: path.mkdir(), "holds no weights.safetensors"),
@@ -68,8 +81,7 @@ FOREIGN: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 # Where the own engine, which reads others' ONNX files, refuses for another reason.
 OWN_REASONS = {
-    "another ONNX file": "model: does not say how large its images are. Run it in ONNX Runtime.",
-    "another TorchScript": r'only PyTorch runs. Load it with runtime="torch"',
+    "another ONNX file": r"model: takes float32\[free, 3\] at its input x, not images",
 }
 
 
@@ -130,7 +142,7 @@ def test_a_file_of_a_later_contract_is_refused(artefacts: dict[str, Path], tmp_p
     ("key", "value", "reason"),
     [
         ("names", '["a"]', "without a name for each of its 10 classes"),
-        ("names", '"0123456789"', "without a name for each of its 10 classes"),
+        ("names", '"0123456789"', "'names' is not a list of texts"),
         (
             "cnnkit.architecture",
             '{"input": [1, 28, 28], "blocks": [], "classes": 1e999}',

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,8 @@ import torch
 from support.corruptions import DAMAGES
 
 from cnnkit.data.dataset import Dataset, Split
-from cnnkit.formats.golden import Golden, choose, exact_logits, vectors
+from cnnkit.formats.golden import Golden
+from cnnkit.formats.golden_vectors import choose, exact_logits, vectors
 from cnnkit.formats.pytorch.export_process import Classifier
 from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
@@ -30,10 +30,10 @@ FAMILY = [
 
 @pytest.mark.parametrize("architecture", FAMILY, ids=["published", "three blocks", "no block"])
 def test_the_exact_answers_are_pytorchs_in_float64(architecture: Architecture) -> None:
-    weights = Weights(architecture, architecture.initial_parameters(3))
+    weights = Weights.of(architecture, architecture.initial_parameters(3))
     shape = (16, *architecture.input)
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    module = Classifier(weights).double()
+    module = Classifier(weights.graph).double()
     expected = module.linear(_features(module, torch.from_numpy(images).double() / 255))
     np.testing.assert_allclose(
         exact_logits(weights, images), expected.detach().numpy(), rtol=1e-12, atol=1e-12
@@ -77,7 +77,7 @@ def test_the_last_layer_of_huge_weights_has_a_tolerance_of_its_size(
     larger = {n: a * (100 if n.startswith("linear") else 1) for n, a in trained.tensors.items()}
     images = choose(few.test)
     ratio = (
-        vectors(replace(trained, tensors=larger), images).tolerance
+        vectors(Weights.of(trained.architecture, larger, trained.metadata), images).tolerance
         / vectors(trained, images).tolerance
     )
     assert ratio == pytest.approx(100, rel=1e-4)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +24,24 @@ from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
 from cnnkit.ops.ort_op import LIBRARY, ort_custom_ops
 from cnnkit.runtimes.loader import open_model
+from cnnkit.system.files import sha256, write_bytes
 
 SOURCES = Path(__file__).parents[2]
 HEADERS = "@siteed/sherpa-onnx.rn"  # a package that carries ONNX Runtime's C++ headers
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The operators, built as the README says, with headers from npm."""
-    work = tmp_path_factory.mktemp("ort-ops")
+def fingerprint() -> str:
+    """Return a digest of all that decides what the build gives."""
+    compiler = os.environ.get("CXX", "c++")
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
+    files = [file for file in sorted((SOURCES / "csrc").rglob("*")) if file.is_file()]
+    parts = [file.read_bytes() for file in (SOURCES / "CMakeLists.txt", *files)]
+    names = [str(file.relative_to(SOURCES)) for file in files]
+    return sha256(repr((compiler, version, os.environ.get("CXXFLAGS"), names, parts)).encode())
+
+
+def build(work: Path) -> Path:
+    """Build the operators as the README says, with headers from npm."""
 
     def run(*words: object) -> None:
         done = subprocess.run(
@@ -47,6 +56,19 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("cmake", "-S", SOURCES, "-B", work / "build", *options)
     run("cmake", "--build", work / "build", "-j", 2, "--target", "cnnkit_ort_ops")
     return work / "build" / "cnnkit_ort_ops.so"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """The operators, built again only after a change: that takes as long as the extension does."""
+    work = tmp_path_factory.mktemp("ort-ops")
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)  # -p no:cacheprovider
+    kept = (cache.mkdir("ort-ops") if cache else work) / f"{fingerprint()}.so"
+    if not kept.exists():
+        for older in kept.parent.glob("*.so"):
+            older.unlink()
+        write_bytes(kept, build(work).read_bytes())
+    return kept
 
 
 @pytest.fixture
@@ -70,7 +92,7 @@ def test_the_file_is_verified_like_every_other(
 @pytest.mark.usefixtures("operators")
 def test_another_member_of_the_family_answers_too(few: Dataset, tmp_path: Path) -> None:
     architecture = Architecture(blocks=(Block(5, kernel=5, padding=2, pool=3), Block(20)))
-    weights = Weights(architecture, architecture.initial_parameters(3))
+    weights = Weights.of(architecture, architecture.initial_parameters(3))
     assert export(weights, "onnx-fused", tmp_path / "net.fused.onnx", Options(few)).passed
 
 
@@ -137,7 +159,7 @@ def test_a_changed_weight_does_not_verify(trained: Weights, few: Dataset, tmp_pa
     from cnnkit.verify.run import verify
 
     tensors = {**trained.tensors, "linear.bias": trained.tensors["linear.bias"] + np.float32(1)}
-    other = replace(trained, tensors=tensors)
+    other = Weights.of(trained.architecture, tensors, trained.metadata)
     path = tmp_path / "mnist.fused.onnx"
     export(other, "onnx-fused", path, Options(few))
     assert not verify([path], trained, few)[0].passed

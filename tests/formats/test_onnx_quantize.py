@@ -130,7 +130,9 @@ def test_training_images_of_another_size_are_refused(trained: Weights, few: Data
 def test_weights_of_another_network_are_a_negative_verdict(
     artefacts: dict[str, Path], trained: Weights, few: Dataset
 ) -> None:
-    fresh = replace(trained, tensors=trained.architecture.initial_parameters(5))
+    fresh = Weights.of(
+        trained.architecture, trained.architecture.initial_parameters(5), trained.metadata
+    )
     report = verify([artefacts["onnx-int8"]], fresh, few)[0]
     failed = {check.claim for check in report.checks if not check.passed}
     assert "its weights are these, rounded to 8 bits" in failed

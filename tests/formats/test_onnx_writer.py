@@ -130,7 +130,7 @@ def test_nothing_local_is_in_the_file(artefacts: dict[str, Path]) -> None:
 def test_every_member_of_the_family_is_exported_and_verified(
     architecture: Architecture, mnist: Dataset, tmp_path: Path
 ) -> None:
-    weights = Weights(architecture, architecture.initial_parameters(3))
+    weights = Weights.of(architecture, architecture.initial_parameters(3))
     generator = np.random.default_rng(0)
     shape = (200, *architecture.input)
     images = generator.integers(0, 256, shape, dtype=np.uint8)
@@ -156,7 +156,7 @@ def test_the_graph_agrees_with_pytorchs_own_exporter(
     from cnnkit.formats.pytorch.export_process import Classifier
 
     program = torch.onnx.export(
-        Classifier(trained).eval(),
+        Classifier(trained.graph).eval(),
         (torch.zeros((2, 1, 28, 28), dtype=torch.uint8),),
         dynamo=True,
         dynamic_shapes={"image": {0: torch.export.Dim("N")}},

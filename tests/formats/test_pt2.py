@@ -94,7 +94,7 @@ def test_nothing_local_is_in_any_part(artefacts: dict[str, Path]) -> None:
 
 def test_every_member_of_the_family_is_captured(few: Dataset, tmp_path: Path) -> None:
     architecture = Architecture((3, 32, 32), (Block(8, 5, 2, 3), Block(6), Block(5, 1, 0, 1)), 7)
-    weights = Weights(architecture, architecture.initial_parameters(3))
+    weights = Weights.of(architecture, architecture.initial_parameters(3))
     images = np.zeros((2, 3, 32, 32), dtype=np.uint8)
     options = Options(replace(few, test=Split(images, np.array([0, 1]))))
     (tmp_path / "net.pt2").write_bytes(write_pt2(weights, options)[".pt2"])
@@ -152,10 +152,10 @@ def test_an_archive_that_could_run_code_is_refused_and_never_loaded(
     assert not ran.exists()
 
 
-def test_pytorch_reads_only_what_was_checked(
-    artefacts: dict[str, Path], mnist: Dataset, tmp_path: Path
+def test_an_archive_with_two_parts_of_one_name_is_refused(
+    artefacts: dict[str, Path], tmp_path: Path
 ) -> None:
-    # Two parts of one name, the trap first: which of them a reader takes is the reader's choice.
+    # The trap first: which of them a reader takes is the reader's choice.
     ran, path = tmp_path / "ran", tmp_path / "twice.pt2"
     with zipfile.ZipFile(artefacts["pt2"]) as archive:
         parts = [(name, archive.read(name)) for name in archive.namelist()]
@@ -164,11 +164,9 @@ def test_pytorch_reads_only_what_was_checked(
         warnings.filterwarnings("ignore", "Duplicate name", UserWarning)
         for name, content in (trap, *parts):
             archive.writestr(zipfile.ZipInfo(name), content)
-    model = open_model(path)
+    with pytest.raises(InputError, match="packed by another program"):
+        open_model(path)
     assert not ran.exists()
-    whole = open_model(artefacts["pt2"])
-    images = mnist.test.images[:5]
-    np.testing.assert_array_equal(model(images).logits, whole(images).logits)
 
 
 def test_a_torch_export_archive_of_others_is_refused_by_name(tmp_path: Path) -> None:

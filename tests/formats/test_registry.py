@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.corruptions import DAMAGES
+from support.graph_cases import late_relu
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
@@ -15,6 +16,12 @@ from cnnkit.formats.registry import FORMATS, TABLE, find_format
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.loader import RUNTIMES
 
+NODE, REASON = "has the node Relu late", "it follows the logits: .*Run it in ONNX Runtime"
+DECLINES = {
+    **{name: f"the format {name} cannot hold" for name in ("c", "torchscript", "pt2")},
+    **dict.fromkeys(("onnx", "onnx-fused", "onnx-int8"), "an artefact's metadata cannot describe"),
+    "weights": "a weights file cannot hold",
+}
 # Needs cnnkit's library for ONNX Runtime: tests/formats/test_onnx_fused.py.
 WRITTEN_HERE = sorted(TABLE.keys() - {"onnx-fused"})
 
@@ -39,6 +46,14 @@ def test_a_row_recognises_and_reads_what_it_writes(
     assert read_contract(path)["cnnkit.weights_sha256"] == trained.sha256
 
 
+@pytest.mark.parametrize("name", TABLE)
+def test_a_network_that_a_format_cannot_hold_is_refused_by_its_node(
+    name: str, few: Dataset
+) -> None:
+    with pytest.raises(InputError, match=rf"^the network: {NODE}.*{DECLINES[name]}: {REASON}"):
+        TABLE[name].write(Weights(late_relu()), Options(few))
+
+
 @pytest.mark.parametrize("name", ["c", "onnx", "weights"])
 def test_the_own_engine_gets_the_very_weights_of_a_file(
     name: str, artefacts: dict[str, Path], weights_file: Path, trained: Weights
@@ -57,5 +72,5 @@ def test_every_format_that_is_exported_is_damaged_in_tests() -> None:
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="Choose one of c, onnx, onnx-fused, onnx-int8, pt2"):
+    with pytest.raises(InputError, match=f"Choose one of {', '.join(sorted(FORMATS))}"):
         find_format("weights")

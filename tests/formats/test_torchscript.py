@@ -56,6 +56,15 @@ def test_the_batch_axis_is_free(artefacts: dict[str, Path], mnist: Dataset, coun
     assert [tuple(part.shape) for part in answer] == [(count, 10), (count, 10), (count,)]
 
 
+def test_pixels_of_another_type_are_refused_instead_of_scaled_twice(
+    artefacts: dict[str, Path], mnist: Dataset
+) -> None:
+    images = torch.from_numpy(mnist.test.images[:2])
+    for other in (images / 255, images.to(torch.float64), images.to(torch.int64)):
+        with pytest.raises(Exception, match="image must be uint8"):
+            load(artefacts["torchscript"])(other)
+
+
 def test_the_same_weights_give_the_same_bytes_anywhere(
     artefacts: dict[str, Path],
     weights_file: Path,
@@ -93,7 +102,7 @@ def test_nothing_local_is_in_any_part(artefacts: dict[str, Path]) -> None:
 
 def test_every_member_of_the_family_scripts(few: Dataset) -> None:
     architecture = Architecture((3, 32, 32), (Block(8, 5, 2, 3), Block(6), Block(5, 1, 0, 1)), 7)
-    weights = Weights(architecture, architecture.initial_parameters(3))
+    weights = Weights.of(architecture, architecture.initial_parameters(3))
     images = np.zeros((2, 3, 32, 32), dtype=np.uint8)
     options = Options(replace(few, test=Split(images, np.array([0, 1]))))
     with deprecation_known():

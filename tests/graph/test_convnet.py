@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from support.graph_cases import STACK, Net, convnet
+from support.graph_cases import STACK, Net, convnet, late_relu
 
 from cnnkit.errors import InputError
-from cnnkit.formats.golden import exact_logits
+from cnnkit.formats.golden_vectors import exact_logits
 from cnnkit.graph.architecture import Architecture, Block
-from cnnkit.graph.convnet import INPUT, build, match
+from cnnkit.graph.convnet import INPUT, build, match, with_contract
 from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.identity import sha256
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.weights import Weights
 
@@ -53,7 +54,7 @@ def test_logits_have_the_bits_of_the_golden_vectors(name: str, count: int) -> No
     tensors = architecture.initial_parameters(5)
     images = np.random.default_rng(0).integers(0, 256, (count, *architecture.input), np.uint8)
     expected = plain_logits(architecture, tensors, images)
-    golden = exact_logits(Weights(architecture, tensors), images)
+    golden = exact_logits(Weights.of(architecture, tensors), images)
     assert golden.tobytes() == expected.tobytes()
     found = evaluate(build(architecture, tensors), {INPUT: images})
     assert found["logits"].tobytes() == expected.tobytes()
@@ -87,6 +88,9 @@ def pool(**attributes: Any) -> Callable[[Net, str], str]:
     return lambda net, y: net("MaxPool", net("Relu", y), **attributes)
 
 
+# Of the published network as tests/support/graph_cases.py draws it, from before there was a graph.
+DIGEST = "94a1414b7381c5ee1b8a5c371ce4a7b8f24512007a2145aa93ca00a6573f7bc4"
+
 REFUSED: dict[str, tuple[Graph, str]] = {
     "strides": (stack(strides=(2, 2)), r"node Conv conv0, .*its strides \[2, 2\] are not 1"),
     "dilations": (stack(dilations=(2, 2)), "Conv conv0.*it is dilated"),
@@ -112,7 +116,7 @@ REFUSED: dict[str, tuple[Graph, str]] = {
     "a branch": (
         stack(lambda net, y: net("Add", net("Relu", y), y)), "takes a value that another node",
     ),
-    "the end": (stack(), "the graph: ends where a Gemm should be"),
+    "the end": (stack(), "the network: ends where a Gemm should be"),
 }  # fmt: skip
 
 
@@ -136,9 +140,8 @@ def test_other_scales_and_heads_are_refused() -> None:
     )
     with pytest.raises(InputError, match=r"node Mul scaled.*it scales by other than 1/255"):
         match(other)
-    relu = Node("Relu", ("logits",), ("probabilities",), {}, "late")
     with pytest.raises(InputError, match=r"node Relu late.*it follows the logits"):
-        match(changed(graph, -2, relu))
+        match(late_relu())
     along = Node("Softmax", ("logits",), ("probabilities",), {"axis": 0}, "along images")
     with pytest.raises(InputError, match=r"node Softmax along images.*its axis is 0"):
         match(changed(graph, -2, along))
@@ -151,3 +154,32 @@ def test_other_scales_and_heads_are_refused() -> None:
 def test_the_error_names_the_file_that_it_is_told_of() -> None:
     with pytest.raises(InputError, match=r"^net\.onnx: ends where a Gemm should be"):
         match(stack(), "net.onnx")
+
+
+def test_a_graph_is_given_the_contracts_names_or_the_node_is_named() -> None:
+    graph = convnet(STACK)
+    assert with_contract(graph, "uint8") is graph
+    scaled = with_contract(graph, "float32")
+    assert scaled.inputs[INPUT].dtype == "float32"
+    assert Weights(scaled).sha256 == Weights(graph).sha256
+    assert with_contract(scaled, "uint8").nodes == graph.nodes
+    with pytest.raises(InputError, match=r"Relu late, which cannot be given float32 pixels"):
+        with_contract(late_relu(), "float32")
+
+
+def test_the_family_keeps_its_digest_and_other_networks_have_their_own() -> None:
+    assert Weights(convnet(Architecture())).sha256 == DIGEST
+    assert Weights(late_relu()).sha256 == sha256(late_relu()) != DIGEST
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        Architecture((1, 8, 8), (Block(1, 1, 10_000, 20_000),), 2),
+        Architecture((1, 8, 8), (Block(4), Block(2**26, 1, 0, 4)), 2),
+        Architecture((1, 10_000, 10_000), (Block(1, 1, 0, 10_000),), 2),
+    ],
+)
+def test_a_small_file_cannot_ask_for_all_memory(architecture: Architecture) -> None:
+    with pytest.raises(InputError, match=r"values.* more than|has more than"):
+        Architecture.from_json(architecture.to_json(), "x")

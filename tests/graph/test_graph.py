@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -75,6 +77,10 @@ BAD_GRAPHS: dict[str, tuple[Callable[[], Any], str]] = {
     "dtype": (lambda: graph(relu(), x=TensorType("text", (3,))), r"input x: is text\[3\]"),
     "free size": (lambda: graph(relu(), x=TensorType("float32", ("H",))), "which no graph has"),
     "negative": (lambda: graph(relu(), x=TensorType("float32", (-3,))), "which no graph has"),
+    "tensor of a list": (
+        lambda: Graph({"x": X}, (), ("x",), {"c": [1.0]}),  # type: ignore[dict-item]
+        "tensor c: is a list. Give a NumPy array",
+    ),
     "tensor type": (
         lambda: Graph({"x": X}, (), ("x",), {"c": np.zeros(3, np.complex64)}),
         "c: is complex",
@@ -188,7 +194,11 @@ def test_shapes_that_do_not_fit_are_refused(what: str) -> None:
         ({}, "input x: is missing"),
         ({"x": np.zeros((2, 3, 8, 7), F4)}, r"is float32\[2, 3, 8, 7\], not float32\[N, 3, 8, 8\]"),
         ({"x": np.zeros((2, 3, 8, 8), np.uint8)}, "input x: is uint8"),
-        ({"x": np.zeros((2, 3, 8, 8), F4), "z": np.zeros(3)}, "input z: is missing, or none of x"),
+        (
+            {"x": np.zeros((2, 3, 8, 8), F4), "z": np.zeros(3)},
+            "input z: is not one of the graph's. Give only x",
+        ),
+        ({"x": [[0.0]]}, "input x: is a list. Give a NumPy array"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused(feeds: dict[str, Any], reason: str) -> None:
@@ -222,6 +232,13 @@ def test_json_keeps_a_graph_and_its_identity(case: Case) -> None:
         assert evaluate(again, feeds)[name].tobytes() == array.tobytes()
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_graph_can_be_pickled_and_copied(case: Case) -> None:
+    for again in (pickle.loads(pickle.dumps(case.graph)), copy.deepcopy(case.graph)):
+        assert canonical(again) == canonical(case.graph)
+        assert sha256(again) == sha256(case.graph)
+
+
 def test_identity_changes_with_anything_that_is_computed() -> None:
     def made(seed: int = 0, **more: Any) -> Graph:
         net = Net(3, 8, 8, seed=seed)
@@ -243,6 +260,10 @@ def test_identity_changes_with_anything_that_is_computed() -> None:
         (lambda value: value["nodes"].append(None), "describes no graph"),
         (lambda value: value["tensors"].update(w=["float32", [1]]), "its tensors are others"),
         (lambda value: value.update(inputs=[["x"]]), "describes no graph"),
+        *(
+            (lambda value, n=size: value.update(inputs=[["x", "float32", [n]]]), "is not a size")
+            for size in (float("inf"), 3.5, True, None, [3])
+        ),
         (lambda value: value.update(outputs=["q"]), r"f\.json: output q is made by no node"),
     ],
 )
@@ -255,7 +276,9 @@ def test_json_of_no_graph_is_refused(change: Callable[[Any], Any], reason: str) 
 
 
 def test_nothing_in_a_graph_can_be_changed() -> None:
-    found = graph(relu())
+    found = Graph({"x": X}, [Node("Relu", ["x"], ["y"])], ["y"], W)  # type: ignore[arg-type]
+    assert (type(found.nodes), type(found.outputs)) == (tuple, tuple)
+    assert found.nodes[0] == Node("Relu", ("x",), ("y",))
     for mapping in (found.inputs, found.tensors, found.nodes[0].attributes):
         with pytest.raises(TypeError):
             mapping["new"] = 1  # type: ignore[index]

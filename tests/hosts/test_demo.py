@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import subprocess
+import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.training import wait_until
 
 import cnnkit
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, StorageError
 from cnnkit.hosts.apps import host_folder, hosts
-from cnnkit.hosts.demo import Demo
+from cnnkit.hosts.demo import MOST_CONNECTIONS, Demo
 
 EXPORT = Path(__file__).parents[2] / "export"
 
@@ -65,6 +70,67 @@ def test_a_path_that_is_no_file_of_the_page_is_not_found(demo: Demo) -> None:
         connection.request("GET", path)
         assert connection.getresponse().status == 404
         connection.close()
+
+
+def test_a_page_of_another_site_gets_nothing(demo: Demo) -> None:
+    port = demo.server.server_port
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "", "[::2]"):
+        for method, path in (("GET", "/model.json"), ("POST", "/predict"), ("GET", "/nowhere")):
+            connection = HTTPConnection("127.0.0.1", port)
+            connection.request(method, path, b"\0" * 784, headers={"Host": host})
+            assert connection.getresponse().status == 403
+            connection.close()
+    for host in (f"localhost:{port}", "LOCALHOST", "127.0.0.1", "[::1]:80"):
+        connection = HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/model.json", headers={"Host": host})
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_half_requests_neither_pile_up_nor_stop_the_page(demo: Demo) -> None:
+    address = ("127.0.0.1", demo.server.server_port)
+    before = threading.active_count()
+    with ExitStack() as stack:
+        for _ in range(3 * MOST_CONNECTIONS):
+            half = stack.enter_context(socket.create_connection(address))
+            half.sendall(b"GET / HTTP/1.1\r\nHost: local")
+        assert get(demo.url)[1]
+        wait_until(lambda: threading.active_count() <= before + MOST_CONNECTIONS + 1)
+    wait_until(lambda: threading.active_count() <= before)
+
+
+def test_an_idle_connection_is_closed(trained_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnkit.hosts.demo.IDLE_SECONDS", 0.1)
+    with Demo(trained_run) as demo:
+        address = ("127.0.0.1", demo.server.server_port)
+        with socket.create_connection(address, timeout=60) as half:
+            half.sendall(b"GET / HTTP/1.1\r\nHost: local")
+            assert half.recv(1) == b""
+
+
+def test_a_broken_connection_prints_no_traceback(
+    demo: Demo, capfd: pytest.CaptureFixture[str]
+) -> None:
+    address = ("127.0.0.1", demo.server.server_port)
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 784\r\n\r\n"
+    for sent in (
+        head + bytes(100),
+        head + bytes(784),
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ):
+        for _ in range(10):
+            with socket.create_connection(address) as broken:
+                # Reset, not closed: what the server still sends fails.
+                broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                broken.sendall(sent)
+    wait_until(lambda: not demo.server.connections)
+    assert get(demo.url)[1]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_port_that_does_not_exist_is_bad_input(trained_run: Path) -> None:
+    with pytest.raises(InputError, match="is 99999"):
+        Demo(trained_run, 99999)
 
 
 def test_a_port_that_is_taken_is_named(demo: Demo, trained_run: Path) -> None:

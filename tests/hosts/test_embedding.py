@@ -26,7 +26,7 @@ NAMES = ["nought", "one", "two", "three", "four", "five", "six", "seven", "eight
 def test_an_embedded_host_passes_its_own_check(
     trained: Weights, mnist: Dataset, tmp_path: Path, host: str
 ) -> None:
-    folder = tmp_path / "app"
+    folder = tmp_path / "my äpp"
     named = replace(trained, metadata={**trained.metadata, "names": NAMES})
     assert embed(named, "onnx", host, folder, mnist).passed
     done = subprocess.run(
@@ -61,6 +61,9 @@ def test_every_host_is_copied_whole(
     embed(trained, format, host, folder, few)
     assert {"README.md", "check.sh", "check"} <= {file.name for file in folder.iterdir()}
     assert not any(file.is_symlink() for file in folder.rglob("*"))
+    assert not list(folder.rglob("__pycache__"))
+    for readme in folder.glob("*.md"):
+        assert "](../" not in readme.read_text()
     assert not list(tmp_path.glob(".*"))
 
 
@@ -97,13 +100,17 @@ def test_the_command_line_says_how_to_check(
         "--host",
         "python",
         "-o",
-        tmp_path / "app",
+        tmp_path / "my app",
         weights_file,
         "--data",
         small_data,
     )
     done = cli(*words)
     assert done.exit_code == 0, done.stderr
-    assert f"{tmp_path / 'app' / 'check.sh'} {tmp_path / 'app' / 'check'}" in done.stdout
+    printed = next(line for line in done.stdout.splitlines() if line.startswith("check "))
+    checked = subprocess.run(
+        printed.removeprefix("check "), shell=True, text=True, capture_output=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
     again = cli(*words[:4], tmp_path / "other", *words[5:], "--json")
     assert json.loads(again.stdout)["folder"] == str(tmp_path / "other")

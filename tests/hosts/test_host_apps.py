@@ -17,7 +17,12 @@ import numpy as np
 import pytest
 from support.corruptions import DAMAGES
 
+from cnnkit.data.dataset import Dataset, Split
+from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
+from cnnkit.graph.architecture import Architecture, Block
+from cnnkit.graph.weights import Weights
+from cnnkit.verify.run import reference_logits
 
 Run = Callable[[Path, Path], subprocess.CompletedProcess[str]]
 EXPORT = Path(__file__).parents[2] / "export"
@@ -52,6 +57,86 @@ def test_a_host_gives_pytorchs_labels(run: Run, check: Path, host_inputs: Path) 
     done = run(check, host_inputs)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1000 pictures, 0 with another label" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def other_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a check reads, of a network of another size that needs more than 64 KB of stack."""
+    folder = tmp_path_factory.mktemp("other size")
+    architecture = Architecture((1, 32, 20), (Block(64), Block(64)), 3)
+    names = ["pear", "größte Birne", "100% plum: ripe"]
+    weights = Weights.of(architecture, architecture.initial_parameters(5), {"names": names})
+    images = np.random.default_rng(1).integers(0, 256, (20, 1, 32, 20), np.uint8)
+    split = Split(images, np.arange(20) % 3)
+    data = Dataset("noise", split, split, tuple(names), {}, "")
+    for form in ("onnx", "torchscript", "c"):
+        for suffix, content in FORMATS[form].write(weights, Options(data, stem="mnist")).items():
+            (folder / f"mnist{suffix}").write_bytes(content)
+    np.save(folder / "images.npy", images)
+    np.save(folder / "labels.npy", reference_logits(weights, images)[0].argmax(axis=1))
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in names), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "check",
+    [check for check in CHECKS if check.parent.name != "web"],  # its page is drawn on in 28x28
+    ids=lambda path: str(path.parent.relative_to(EXPORT)),
+)
+def test_a_host_takes_networks_of_any_size_and_stack(
+    run: Run, check: Path, other_inputs: Path
+) -> None:
+    done = run(check, other_inputs)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 pictures, 0 with another label" in done.stdout
+
+
+@pytest.fixture
+def copied(other_inputs: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Copy a host app of the C format with the network of another size; return the folder."""
+
+    def copied(host: str) -> Path:
+        folder = tmp_path / host
+        shutil.copytree(EXPORT / "c" / host, folder)
+        for file in ("mnist.c", "mnist.h"):
+            shutil.copy(other_inputs / file, folder)
+        height, width = 32, 20
+        (folder / "one.pgm").write_bytes(b"P5\n%d %d\n255\n" % (width, height) + bytes(640))
+        return folder
+
+    return copied
+
+
+def test_an_overflow_of_the_stack_stops_webassembly(copied: Callable[[str], Path]) -> None:
+    folder = copied("wasm")
+    subprocess.run(["make", "-s", "SELF_TEST=", "STACK=16384"], cwd=folder, check=True)
+    command = ["node", "classify.mjs", "mnist.wasm", "one.pgm"]
+    done = subprocess.run(command, cwd=folder, text=True, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert "memory access out of bounds" in done.stderr
+    assert not done.stdout
+
+
+def test_an_overflow_of_the_stack_stops_the_firmware(copied: Callable[[str], Path]) -> None:
+    folder = copied("cortex-m")
+    subprocess.run(["make", "-s", "STACK=16384"], cwd=folder, check=True)
+    done = subprocess.run(
+        ["./classify.sh", "one.pgm"], cwd=folder, text=True, capture_output=True, check=False
+    )
+    assert done.returncode != 0
+    assert "the processor stopped: a fault" in done.stderr
+
+
+@pytest.mark.parametrize("memory", ["FLASH=128K", "RAM=48K"])
+def test_firmware_that_does_not_fit_the_board_does_not_link(
+    copied: Callable[[str], Path], memory: str
+) -> None:
+    command = ["make", "-s", memory]
+    done = subprocess.run(
+        command, cwd=copied("cortex-m"), text=True, capture_output=True, check=False
+    )
+    assert done.returncode != 0
+    assert f"region `{memory.split('=')[0]}' overflowed" in done.stderr
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda path: str(path.parent.relative_to(EXPORT)))

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -180,6 +181,32 @@ bool check_gradient(const Case& c, const cnnkit::ConvOp& op, double share) {
     return false;
 }
 
+template <typename Call>
+bool refuses(Call call) {
+    try {
+        call();
+    } catch (const std::invalid_argument&) {
+        return true;
+    }
+    return false;
+}
+
+// Other shapes than plain ones have neither max-pool indices nor gradients, and say so.
+bool check_refusals(const Case& c, const cnnkit::ConvOp& op) {
+    std::vector<float> y(c.y.size()), dw(c.weight.size()), db(c.bias.size()), dx(c.x.size());
+    std::vector<unsigned char> indices(c.y.size());
+    const bool good = refuses([&] {
+                          op.run(c.shape, c.x.data(), c.images, y.data(), indices.data(), 2,
+                                 c.residual_or_null(0));
+                      }) &&
+                      refuses([&] {
+                          op.backward(c.shape, c.x.data(), y.data(), indices.data(), c.images,
+                                      dw.data(), db.data(), dx.data(), 2);
+                      });
+    if (!good) std::puts("takes what only plain shapes have");
+    return good;
+}
+
 // The whole: choice of an algorithm, fallback where it declines, threads of its own and of the
 // caller. Bits do not depend on the number of threads, unless special values make an algorithm
 // decline: then only the row range that holds them falls back.
@@ -199,7 +226,8 @@ bool check_conv_op(const Case& c, const KernelTable& kernels, Precision precisio
     if (!is_right(alone) || !is_right(y) || !is_right(other)) return false;
     if (special) return true;
     return same(alone, y) && same(alone, other) &&
-           (!is_plain(c.shape) || check_gradient(c, op, tolerance(precision)));
+           (is_plain(c.shape) ? check_gradient(c, op, tolerance(precision))
+                              : check_refusals(c, op));
 }
 
 void print(const ConvShape& s) {

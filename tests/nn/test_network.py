@@ -11,7 +11,7 @@ from torch import nn
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture, Block
-from cnnkit.graph.weights import Weights
+from cnnkit.graph.convnet import build
 from cnnkit.nn.network import Network, network_from
 
 
@@ -111,7 +111,7 @@ def test_another_architecture_of_the_family_has_its_own_shapes() -> None:
 def test_network_from_weights_holds_copies_and_is_ready_to_answer() -> None:
     architecture = Architecture()
     arrays = architecture.initial_parameters(5)
-    network = network_from(Weights(architecture, arrays))
+    network = network_from(build(architecture, arrays))
     assert not network.training
     for name, values in arrays.items():
         assert np.array_equal(network.state_dict()[name].numpy(), values)

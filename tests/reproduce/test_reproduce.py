@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,7 +25,7 @@ from PIL import Image
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.data.idx import write_idx
-from cnnkit.data.registry import FILES
+from cnnkit.data.registry import FILES, OWN
 from cnnkit.errors import InputError
 from cnnkit.reproduce import run as reproduction
 from cnnkit.reproduce.findings import REPORTS, Findings
@@ -48,19 +48,36 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from cnnkit.reproduce.plan import ReproduceConfig
+import cnnkit.reproduce.run as run
 from cnnkit.reproduce.run import reproduce
+run.DATASET = "own-data"
 data, output = map(Path, sys.argv[1:])
 reproduce(ReproduceConfig(data=data, output=output, epochs=6, engine="native"))
 """
 
+COMMAND = """
+import cnnkit.reproduce.run as run
+from cnnkit.cli.program import main
+run.DATASET = "own-data"
+main()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _little_data_will_do() -> Iterator[None]:
+    """Some of MNIST's images, to be quick; `cnnkit reproduce` demands all of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cnnkit.reproduce.run.DATASET", OWN)
+        yield
+
 
 @pytest.fixture(scope="module")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Path:
-    """An IDX folder with 320 training and 200 test images."""
+    """An IDX folder with 160 training and 100 test images."""
     folder = tmp_path_factory.mktemp("tiny-mnist")
     arrays = (
-        *(mnist.train.images[:320, 0], mnist.train.labels[:320].astype(np.uint8)),
-        *(mnist.test.images[:200, 0], mnist.test.labels[:200].astype(np.uint8)),
+        *(mnist.train.images[:160, 0], mnist.train.labels[:160].astype(np.uint8)),
+        *(mnist.test.images[:100, 0], mnist.test.labels[:100].astype(np.uint8)),
     )
     for name, array in zip(FILES, arrays, strict=True):
         write_idx(folder / name, array)
@@ -377,6 +394,7 @@ def test_the_command_prints_every_verdict_and_the_reports_path(
     ("words", "message"),
     [
         (("--seeds", 2), "--seeds: is 2. Make it 3 or more"),
+        (("--seeds", 10**20), "Make it 1000 or less"),
         (("--engine", "jax"), "--engine: is jax. Make it one of auto, native, torch"),
         (("--data", "nowhere"), "nowhere"),
     ],
@@ -388,6 +406,16 @@ def test_an_invalid_setting_is_refused_and_nothing_is_left(
     assert result.exit_code == 2
     assert message in result.stderr
     assert not (tmp_path / "report").exists()
+
+
+def test_other_data_is_not_judged_by_published_numbers(
+    tiny_data: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnkit.reproduce.run.DATASET", "mnist")
+    result = cli("reproduce", "--data", tiny_data, "--output", tmp_path / "report")
+    assert result.exit_code == 2
+    assert f"{tiny_data}: holds other images than MNIST" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_with_other_files_is_refused(cli: Cli, tmp_path: Path) -> None:
@@ -421,7 +449,7 @@ def test_ctrl_c_keeps_complete_epochs_and_tells_how_to_continue(
     config: ReproduceConfig, tmp_path: Path
 ) -> None:
     output = tmp_path / "report"
-    command = [sys.executable, "-m", "cnnkit", "reproduce", "--data", config.data, "-o", output]
+    command = [sys.executable, "-c", COMMAND, "reproduce", "--data", config.data, "-o", output]
     process = subprocess.Popen(
         [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

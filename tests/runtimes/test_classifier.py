@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 import threading
@@ -19,7 +21,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.classifier import Classifier
-from cnnkit.runtimes.model import Prediction
+from cnnkit.runtimes.prediction import Prediction
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +96,14 @@ def test_images_of_another_kind_are_refused_by_name(
 ) -> None:
     with pytest.raises(InputError, match=r"^images: is .* \[N, 1, 28, 28\], \[N, 28, 28\] or"):
         model(images)
+
+
+def test_a_model_goes_to_other_processes_by_pickle(model: Classifier, mnist: Dataset) -> None:
+    images = mnist.test.images[:5]
+    expected = model(images)
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert (again.path, again.threads) == (model.path, model.threads)
+        assert again(images).logits.tobytes() == expected.logits.tobytes()
 
 
 def test_threads_never_change_a_bit(

@@ -16,7 +16,7 @@ from cnnkit.errors import InputError
 from cnnkit.formats.detect import detect
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.loader import RUNTIMES, load
-from cnnkit.runtimes.model import Prediction
+from cnnkit.runtimes.prediction import Prediction
 
 
 @pytest.fixture(

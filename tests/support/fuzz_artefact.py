@@ -12,11 +12,12 @@ import random
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from cnnkit.data.dataset import load_dataset
+from cnnkit.data.dataset import Split, load_dataset
 from cnnkit.errors import CnnkitError
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.graph.weights import Weights
@@ -29,8 +30,12 @@ from support.corruptions import flip_bit
 
 def main(artefact: Path, weights: Weights, count: int, seed: int) -> Counter[str]:
     content = artefact.read_bytes()
-    test = load_dataset("mnist").test
-    images, truth = test.images[:80], test.labels[:80]
+    mnist = load_dataset("mnist")
+    few = Split(mnist.test.images[:80], mnist.test.labels[:80])
+    data = replace(
+        mnist, train=Split(mnist.train.images[:1000], mnist.train.labels[:1000]), test=few
+    )
+    images = few.images
     reference, _ = reference_logits(weights, images)
     plan = plan_batches(len(images))  # rounding depends on the size of the batch
     whole = run_batches(load(artefact), images, plan).prediction
@@ -50,7 +55,7 @@ def main(artefact: Path, weights: Weights, count: int, seed: int) -> Counter[str
                 found["refused"] += 1
                 continue
             outputs = run_batches(model, images, plan)
-            if not make_report(path, outputs, weights, reference, truth, plan).passed:
+            if not make_report(path, outputs, weights, reference, data, plan).passed:
                 found["wrong"] += 1
                 continue
             assert outputs.prediction is not None

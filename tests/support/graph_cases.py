@@ -161,6 +161,14 @@ def moved_axes() -> Graph:
     return net.graph(net("Clip", y, net.tensor(-0.5), net.tensor(0.5)))
 
 
+def late_relu() -> Graph:
+    """The published network with a node behind its logits that has no place in the family."""
+    graph = convnet(Architecture())
+    late = Node("Relu", ("logits",), ("probabilities",), {}, "late")
+    nodes = [late if node.operator == "Softmax" else node for node in graph.nodes]
+    return Graph(graph.inputs, tuple(nodes), graph.outputs, graph.tensors)
+
+
 def lenet() -> Graph:
     net = Net(1, 28, 28, dtype="uint8", seed=8)
     y = net("Mul", net("Cast", "x", to="float32"), net.tensor(1 / 255, "float64"))

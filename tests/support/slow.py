@@ -1,47 +1,100 @@
-"""Which tests take long: `pytest -m "not slow"` leaves them out, and they are started first."""
+"""Which tests take long: `pytest -m "not slow"` leaves them out, and they are started first.
+
+A test is listed that takes more than two seconds of processor time in all its cases, unless that is
+the time to import PyTorch. Every package keeps tests that do not take long.
+"""
 
 from __future__ import annotations
 
 # Whatever needs one of these waits for every format to be exported and verified.
 SLOW_FIXTURES = {"artefacts", "host_inputs"}
 
-# Files, and single tests of files that are quick otherwise.
-SLOW = (
-    "tests/bench/test_case.py",
-    "tests/bench/test_models.py",
+# Whole files, the longest first: at the end no process waits for another.
+SLOW_FILES = (
+    "tests/formats/test_onnx_fused.py",  # compiles all kernels
+    "tests/reproduce/test_reproduce.py",  # trains every run of the paper, once more in PyTorch
+    "tests/train/test_distributed.py",  # each training is three processes that import PyTorch
+    "tests/train/test_resume.py",  # trainings that are killed, each in a process of its own
+    "tests/cli/test_readme.py",  # README's commands as they stand
+    "tests/hosts/test_embedding.py",  # builds and checks host apps
+    "tests/export/test_reference.py",  # the default training with its 30 epochs
+    "tests/formats/test_pt2.py",  # torch.export in processes of their own
+    "tests/train/test_ray.py",  # starts a cluster
+    "tests/formats/test_torchscript.py",  # TorchScript in processes of their own
+    "tests/ops/test_properties.py",  # 700 random shapes for each instruction set
+    "tests/bench/test_models.py",  # runs the models of torchvision
+)
+
+# Single tests, of files that do not take long otherwise.
+SLOW_TESTS = (
+    # Drawing: a picture takes longer than a training in tests.
+    "tests/bench/test_case.py::test_pictures_are_pictures",
+    "tests/plots/test_plots.py::test_the_loss_plot_is_a_png_and_an_svg",
+    "tests/plots/test_plots.py::test_the_same_numbers_give_the_same_bytes",
+    "tests/sweep/test_sweep.py::test_a_sweep_trains_ranks_writes_and_continues",
+    "tests/sweep/test_sweep.py::test_the_plot_works_for_any_number_of_settings",
+    "tests/train/test_schedules.py::test_decay_and_schedule_from_the_command_line_change_the_weights",
+    # The benchmark as a user runs it, and torch.compile.
     "tests/bench/test_network.py",
-    "tests/bench/test_peers.py",
-    "tests/cli/test_bench.py",
-    "tests/cli/test_readme.py",
+    "tests/bench/test_peers.py::test_a_peer_is_right_or_missing_with_its_remedy",
+    "tests/bench/test_peers.py::test_every_case_has_varied_data_and_a_finite_reference",
+    "tests/cli/test_bench.py::test_a_real_run_prints_one_document_and_gives_the_cores_back",
+    "tests/cli/test_bench.py::test_a_run_of_infer_is_a_baseline_for_the_next",
+    "tests/cli/test_bench.py::test_the_table_says_where_weights_and_images_come_from",
+    "tests/ops/test_torch_op.py::test_it_compiles_without_a_break_and_gradients_stay",
+    # Compiling C and C++.
+    "tests/bench/test_native_tiles.py",
     "tests/csrc/test_dispatch.py::test_the_linker_cannot_share_an_isa_files_code_with_the_baseline",
-    "tests/data/test_photo.py::test_digits_photographed_from_paper_are_recognised_like_the_originals",
-    "tests/doctor/test_compatibility.py",
-    "tests/export/",
-    "tests/formats/test_c.py",
-    "tests/formats/test_damaged.py",
-    "tests/formats/test_foreign_files.py",
-    "tests/formats/test_onnx_fused.py",
-    "tests/formats/test_onnx_quantize.py",
-    "tests/formats/test_onnx_writer.py",
-    "tests/formats/test_pt2.py",
-    "tests/formats/test_torchscript.py",
-    "tests/hosts/test_embedding.py",
+    "tests/formats/test_c.py::test_every_member_of_the_family_stays_in_its_arrays_and_is_right",
     "tests/hosts/test_host_apps.py",
-    "tests/nn/test_fusion.py",
-    "tests/ops/test_properties.py",
-    "tests/ops/test_threads.py",
-    "tests/ops/test_torch_op.py",
-    "tests/reproduce/test_reproduce.py",
-    "tests/runtimes/",
-    "tests/sweep/",
-    "tests/train/test_distributed.py",
-    "tests/train/test_family.py",
+    # Commands in processes of their own, for each text and each hostile file.
+    "tests/cli/test_text_of_others.py",
+    "tests/formats/test_hostile_archives.py",
+    "tests/data/test_download.py",
+    "tests/system/test_streams.py",
     "tests/train/test_jobs.py",
+    # ONNX Runtime in processes of their own, for each file.
+    "tests/doctor/test_compatibility.py",
+    "tests/doctor/test_foreign.py",
+    "tests/doctor/test_rewrite.py",
+    # Connections that have to wait for a time-out.
+    "tests/hosts/test_demo.py::test_a_broken_connection_prints_no_traceback",
+    "tests/hosts/test_demo.py::test_half_requests_neither_pile_up_nor_stop_the_page",
+    "tests/runs/test_manifest.py",
+    # Exports, each of which is verified in a process of its own.
+    "tests/export/test_options.py::test_a_float32_input_takes_scaled_pixels",
+    "tests/export/test_pipeline.py::test_a_damaged_export_is_refused_and_nothing_is_kept",
+    "tests/export/test_pipeline.py::test_a_full_disk_exits_with_5_and_leaves_nothing",
+    "tests/export/test_pipeline.py::test_finite_weights_with_infinite_logits_are_refused",
+    "tests/export/test_pipeline.py::test_the_export_verb_tells_where_what_and_how_sure",
+    "tests/export/test_pipeline.py::test_the_verb_exits_with_1_and_keeps_nothing",
+    "tests/formats/test_onnx_quantize.py::test_its_accuracy_and_speed_are_reported_beside_the_float_file",
+    "tests/export/test_own_data.py",
+    "tests/formats/test_onnx_quantise_checks.py",
+    "tests/formats/test_pt2_same_program.py",
+    "tests/formats/test_registry.py::test_a_row_recognises_and_reads_what_it_writes[pt2]",
+    "tests/formats/test_registry.py::test_a_row_recognises_and_reads_what_it_writes[torchscript]",
+    "tests/train/test_family.py::test_a_custom_network_trains_exports_and_predicts",
+    # Many images, or large networks.
+    "tests/data/test_pictures.py::test_a_picture_of_too_many_pixels_is_refused_undecoded",
+    "tests/formats/test_onnx_convnet.py::test_a_file_by_pytorchs_exporter_answers_as_pytorch_does",
+    "tests/formats/test_onnx_convnet.py::test_damage_is_refused_or_changes_the_answer_at_most",
+    "tests/graph/test_conformance.py::test_node_tests_of_known_operators_pass",
+    "tests/data/test_photo.py::test_digits_photographed_from_paper_are_recognised_like_the_originals",
+    "tests/formats/test_onnx_reader_graph.py::test_a_damaged_file_raises_nothing_but_our_errors",
+    "tests/graph/test_conformance.py::test_a_classic_network_gives_its_published_output",
+    "tests/nn/test_fusion.py::test_the_models_of_torchvision_answer_the_same",
+    "tests/ops/test_conv2d.py::test_any_shape_is_as_exact_as_float32_allows",
+    "tests/ops/test_torch_op.py::test_pytorch_finds_no_fault_with_the_operations",
     "tests/train/test_native_engine.py::test_log_probabilities_are_those_of_float64",
+    "tests/train/test_native_engine.py::test_predictions_are_those_of_pytorch",
+    # Many steps of training, or trainings in processes of their own.
+    "tests/train/test_family.py::test_the_first_200_steps_have_the_losses_of_float64",
+    "tests/train/test_native_engine.py::test_the_first_200_steps_have_the_losses_of_float64",
     "tests/train/test_native_engine.py::test_training_and_resuming_never_import_pytorch",
-    "tests/train/test_ray.py",
-    "tests/train/test_resume.py",
+    "tests/train/test_schedules.py::test_an_interrupted_schedule_resumes_to_the_same_bits",
     "tests/train/test_schedules.py::test_every_engine_updates_as_adamw_in_float64",
-    "tests/train/test_train.py",
-    "tests/verify/",
+    "tests/train/test_schedules.py::test_metrics_record_each_epochs_rate",
+    "tests/train/test_schedules.py::test_validation_and_patience_decide_the_same_in_both_engines",
+    "tests/train/test_train.py::test_the_reported_accuracy_is_the_kept_networks",
 )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import build
 from cnnkit.runs.folder import publish
 from cnnkit.runs.state import read_state, write_state
 from cnnkit.runs.training_state import fresh_state
@@ -31,7 +32,8 @@ def settings(
     """Return the settings of an engine that starts from seed 0 on the CPU."""
     architecture = architecture or Architecture()
     given = {"state": fresh_state(architecture, 0), "device": "cpu", **changes}
-    return EngineSettings(architecture, split, learning_rate=rate, **given)
+    graph = build(architecture, architecture.initial_parameters(0))
+    return EngineSettings(graph, split, learning_rate=rate, **given)
 
 
 def open_engine(name: str, chosen: EngineSettings) -> NativeEngine | TorchEngine:
@@ -49,7 +51,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 def train_one_of_two_epochs(config: TrainConfig) -> None:
     """Leave a run as an interruption after the first of its two epochs does."""
-    folder = train(replace(config, epochs=1)).folder
+    folder = train(replace(config, epochs=1), pictures=False).folder
     state = read_state(folder)
     state.config["epochs"] = 2
     write_state(folder, state)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnnkit.errors import StorageError
-from cnnkit.system.files import read_bytes, replacing, write_text
+from cnnkit.system.files import read_bytes, replacing, replacing_together, write_text
 
 
 def test_a_file_keeps_its_content_if_writing_the_next_fails(tmp_path: Path) -> None:
@@ -34,3 +34,32 @@ def test_folders_are_made_and_what_is_no_folder_is_named(tmp_path: Path) -> None
         write_text(wrong, "words")
     with pytest.raises(StorageError, match=re.escape(f"{wrong}: cannot be read")):
         read_bytes(wrong)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError])
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_files_of_one_artefact_are_moved_all_or_none(
+    moved: int, error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, replace, calls = tmp_path / "net.c", Path.replace, []
+    for name in ("net.c", "net.h"):
+        write_text(tmp_path / name, "old")
+
+    def interrupted(source: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == moved + 1:
+            raise error("between two renames")
+        return replace(source, target)
+
+    def write() -> None:
+        with replacing_together(path) as beside:
+            for name in ("net.c", "net.c.md", "net.h"):
+                (beside / name).write_text("new")
+            monkeypatch.setattr(Path, "replace", interrupted)
+
+    with pytest.raises(StorageError if error is OSError else error):
+        write()
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "net.c": "old",
+        "net.h": "old",
+    }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
+from cnnkit.errors import InputError, MissingError, StorageError, VerdictError
 from cnnkit.system.subprocesses import last_words, run_module
 
 
@@ -27,3 +29,12 @@ def test_the_last_words_of_a_process_are_its_error_or_its_signal(tmp_path: Path)
     assert last_words(run_module("no_such_module")).endswith("No module named no_such_module")
     assert last_words(CompletedProcess([], -9, stderr="half a li")) == "stopped by signal 9"
     assert last_words(CompletedProcess([], 3, stderr="")) == "exit code 3"
+
+
+@pytest.mark.parametrize("kind", [InputError, MissingError, StorageError, VerdictError])
+def test_an_error_crosses_processes_as_it_was_raised(kind: type[InputError]) -> None:
+    error = kind(Path("net.onnx"), "is truncated", "export it again")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert str(again) == "net.onnx: is truncated. Export it again."
+    assert vars(again) == vars(error)

@@ -1,4 +1,4 @@
-"""torchrun: two processes train like one with the same batches, and none is left hanging."""
+"""torchrun, in a checkout: two processes train like one, and none is left hanging."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.checkout import ROOT, copy_sources
 from support.training import DEADLINE, is_alive, read_metrics, wait_until
 
 from cnnkit.errors import InputError
@@ -28,6 +29,19 @@ TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
 # The last batch of 1,000 images is a single one, so the second process has none of it.
 BATCH = 37
 MARK = "CNNKIT_TEST_DISTRIBUTED"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkout")
+    copy_sources(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def in_a_checkout(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where people follow README; torchrun's processes must find the installed package there."""
+    monkeypatch.chdir(checkout)
 
 
 @contextmanager
@@ -181,6 +195,8 @@ def test_a_config_that_cannot_be_distributed_is_refused(
 def test_torchrun_is_the_module_that_these_tests_run() -> None:
     [script] = entry_points(group="console_scripts", name="torchrun")
     assert script.value == f"{TORCHRUN[-1]}:main"
+    command = "`torchrun --nproc-per-node 2 -m cnnkit train --engine torch`"
+    assert command in (ROOT / "README.md").read_text()
 
 
 def test_without_torchrun_nothing_is_distributed(monkeypatch: pytest.MonkeyPatch) -> None:

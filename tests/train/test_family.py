@@ -30,7 +30,7 @@ from cnnkit.nn.network import Network, network_from
 from cnnkit.runs.state import read_state, write_state
 from cnnkit.train.engines.native import NativeEngine
 from cnnkit.train.engines.pytorch import TorchEngine, one_thread
-from cnnkit.train.trainer import TrainConfig, resume, train
+from cnnkit.train.trainer import TrainConfig, TrainResult, resume, train
 
 ISAS = ops.available_isas()
 ON_EVERY_ISA = pytest.mark.parametrize("isa", ISAS)
@@ -220,9 +220,9 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def config(folder: Path, colours: Path, **changes: Any) -> TrainConfig:
+def trained(folder: Path, colours: Path, **changes: Any) -> TrainResult:
     given = {"channels": (6, 9), "kernel": 5, "epochs": 4, "learning_rate": 1e-3, **changes}
-    return TrainConfig(data=colours, output=folder, **given)
+    return train(TrainConfig(data=colours, output=folder, **given), pictures=False)
 
 
 def test_a_custom_network_trains_exports_and_predicts(
@@ -243,7 +243,9 @@ def test_a_custom_network_trains_exports_and_predicts(
     right = (cnnkit.load(run)(data.test.images).label == data.test.labels).mean()
     assert right == document["test_accuracy"]
     with torch.inference_mode():
-        expected = network_from(weights)(torch.from_numpy(data.test.images) * PIXEL_SCALE).numpy()
+        expected = network_from(weights.graph)(
+            torch.from_numpy(data.test.images) * PIXEL_SCALE
+        ).numpy()
     for name, file in (("onnx", "net.onnx"), ("torchscript", "net.pt")):
         assert export(weights, name, tmp_path / file, Options(data)).passed
     found = cnnkit.load(tmp_path / "net.onnx")(data.test.images)
@@ -251,18 +253,16 @@ def test_a_custom_network_trains_exports_and_predicts(
 
 
 def test_both_engines_train_the_same_network(colours: Path, tmp_path: Path) -> None:
-    results = [
-        train(config(tmp_path / engine, colours, engine=engine)) for engine in ("native", "torch")
-    ]
+    results = [trained(tmp_path / engine, colours, engine=engine) for engine in ("native", "torch")]
     ours, theirs = ([record["train_loss"] for record in result.history] for result in results)
     np.testing.assert_allclose(ours, theirs, rtol=1e-3)
 
 
 def test_resuming_gives_the_bytes_of_a_run_without_a_stop(colours: Path, tmp_path: Path) -> None:
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    train(config(whole, colours))
-    train(config(parts, colours, epochs=2))
-    resume(parts, epochs=4)
+    trained(whole, colours)
+    trained(parts, colours, epochs=2)
+    resume(parts, epochs=4, pictures=False)
     assert (whole / "weights.safetensors").read_bytes() == (
         parts / "weights.safetensors"
     ).read_bytes()
@@ -274,7 +274,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_epoch(
     cli: Callable[..., Any], colours: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    train(config(run, colours, epochs=1))
+    trained(run, colours, epochs=1)
     before = read_weights(run / "weights.safetensors").sha256
     state = read_state(run)
     state.config["learning_rate"] = 1e30
@@ -289,7 +289,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_epoch(
 def test_a_rate_at_which_learning_collapses_ends_with_finite_weights(
     colours: Path, tmp_path: Path
 ) -> None:
-    result = train(config(tmp_path / "run", colours, learning_rate=0.05))
+    result = trained(tmp_path / "run", colours, learning_rate=0.05)
     assert len(result.history) == 4
     assert all(np.isfinite(record["train_loss"]) for record in result.history)
 
@@ -321,7 +321,7 @@ def test_an_impossible_network_is_refused(
 def test_photos_are_refused_for_several_channels(
     cli: Callable[..., Any], colours: Path, tmp_path: Path
 ) -> None:
-    train(config(tmp_path / "run", colours, epochs=1))
+    trained(tmp_path / "run", colours, epochs=1)
     result = cli("predict", tmp_path / "run", tmp_path / "x.png")
     assert result.exit_code == 2
     assert "3 channels" in result.stderr

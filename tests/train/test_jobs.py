@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from support.training import is_alive, train_one_of_two_epochs, wait_until
 
-from cnnkit.errors import CnnkitError, InputError
+from cnnkit.errors import InputError, KilledError
 from cnnkit.runs.state import STATE_FILE, read_state, write_state
 from cnnkit.system.cpu import process_count
 from cnnkit.system.signals import StopSignals
@@ -199,7 +199,7 @@ def test_a_worker_that_dies_is_reported_and_ends_the_others(
             os.kill(started[0], signal.SIGKILL)
             yield event
 
-    with pytest.raises(CnnkitError, match="was killed by signal 9"):
+    with pytest.raises(KilledError, match="was killed by signal 9"):
         run_jobs(endless, runner=kill_first)
     assert len(started) == 2
     assert not any(map(is_alive, started))

@@ -7,14 +7,17 @@ import math
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from support.training import read_metrics
+from support.graph_cases import late_relu
+from support.training import read_metrics, settings
 
-from cnnkit.errors import StorageError, VerdictError
+from cnnkit.data.dataset import Dataset
+from cnnkit.errors import InputError, StorageError, VerdictError
 from cnnkit.runs.state import read_state
 from cnnkit.train.engines.native import NativeEngine
 from cnnkit.train.engines.pytorch import TorchEngine
@@ -23,11 +26,23 @@ from cnnkit.train.trainer import TrainConfig, resume, train
 Cli = Callable[..., Any]
 
 
+@pytest.mark.parametrize("engine", [NativeEngine, TorchEngine])
+def test_a_network_that_cannot_be_trained_is_refused_by_its_node(
+    engine: type[NativeEngine | TorchEngine], few: Dataset
+) -> None:
+    other = replace(settings(few.test), graph=late_relu())
+    with pytest.raises(InputError, match=r"node Relu late, which cnnkit cannot train: it follows"):
+        engine(other)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
         ("--epochs", 0, "--epochs: is 0. Make it 1 or more"),
         ("--epochs", -3, "--epochs: is -3"),
+        ("--epochs", 10**20, "--epochs: is 100000000000000000000. Make it 2147483647 or less"),
+        ("--batch-size", 10**20, "Make it 2147483647 or less"),
+        ("--pool", 2**31, "--pool: is 2147483648. Make it 2147483647 or less"),
         ("--batch-size", 0, "--batch-size: is 0"),
         ("--batch-size", -16, "--batch-size: is -16"),
         ("--lr", 0, "--lr: is 0"),

@@ -45,19 +45,28 @@ def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def trained_once(home: Path, data: Path, engine: str, epochs: int) -> Path:
+    """Return the run of this engine; pytest asks again whenever the tests turn to another one."""
+    folder = home / f"{engine}-{epochs}"
+    if not (folder / "loss.png").exists():
+        train(TrainConfig(data=data, epochs=epochs, engine=engine, output=folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("whole")
+
+
 @pytest.fixture(scope="module")
-def whole_run(tmp_path_factory: pytest.TempPathFactory, small_data: Path, engine: str) -> Path:
+def whole_run(home: Path, small_data: Path, engine: str) -> Path:
     """The uninterrupted run."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    train(TrainConfig(data=small_data, epochs=EPOCHS, engine=engine, output=folder))
-    return folder
+    return trained_once(home, small_data, engine, EPOCHS)
 
 
 @pytest.fixture(scope="module")
-def one_epoch(tmp_path_factory: pytest.TempPathFactory, small_data: Path, engine: str) -> Path:
-    folder = tmp_path_factory.mktemp("one-epoch") / "run"
-    train(TrainConfig(data=small_data, epochs=1, engine=engine, output=folder))
-    return folder
+def one_epoch(home: Path, small_data: Path, engine: str) -> Path:
+    return trained_once(home, small_data, engine, 1)
 
 
 @pytest.fixture

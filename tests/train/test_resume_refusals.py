@@ -22,7 +22,7 @@ from cnnkit.train.trainer import TrainConfig, resume, train
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
     folder = tmp_path_factory.mktemp("finished") / "run"
-    train(TrainConfig(data=small_data, epochs=1, output=folder))
+    train(TrainConfig(data=small_data, epochs=1, output=folder), pictures=False)
     return folder
 
 

@@ -27,7 +27,7 @@ Cli = Callable[..., Any]
 def predictions(weights: Weights, data: Dataset) -> np.ndarray[Any, Any]:
     images = torch.from_numpy(data.test.images).float() * PIXEL_SCALE
     with torch.inference_mode():
-        return np.asarray(network_from(weights)(images).argmax(1).numpy())
+        return np.asarray(network_from(weights.graph)(images).argmax(1).numpy())
 
 
 # The published training
@@ -116,7 +116,7 @@ def test_validation_keeps_the_best_epoch_and_patience_ends_the_run(
     _, held = split_validation(data.train.labels, 0.2, 0)
     images = torch.from_numpy(data.train.images[held]).float() * PIXEL_SCALE
     with torch.inference_mode():
-        log_p = network_from(weights)(images)
+        log_p = network_from(weights.graph)(images)
         loss = nn.NLLLoss()(log_p, torch.from_numpy(data.train.labels[held])).item()
     assert math.isclose(loss, kept["validation_loss"], rel_tol=1e-5)
 

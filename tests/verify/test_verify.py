@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from support.corruptions import DAMAGES, Damage
+from support.onnx_mutants import MUTANTS
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
+from cnnkit.formats.base import PROOFS
 from cnnkit.formats.checkpoint import write_weights
 from cnnkit.formats.onnx.writer import write_onnx
 from cnnkit.formats.options import Options
@@ -21,7 +24,7 @@ from cnnkit.graph.weights import Weights
 from cnnkit.metrics import mcnemar_p, paired_interval
 from cnnkit.runtimes.isolated import images_of, plan_batches, run_batches
 from cnnkit.runtimes.loader import open_model
-from cnnkit.runtimes.model import Prediction
+from cnnkit.runtimes.prediction import Prediction
 from cnnkit.verify.comparison import compare
 from cnnkit.verify.report import make_report
 from cnnkit.verify.run import reference_logits, verify
@@ -50,10 +53,10 @@ def home(trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_whole_artefacts_pass_the_same_checks(
     artefacts: dict[str, Path], trained: Weights, few: Dataset, name: str
 ) -> None:
-    images, truth = few.test.images, few.test.labels
+    images = few.test.images
     plan, reference = plan_batches(len(images)), reference_logits(trained, images)[0]
     outputs = run_batches(open_model(artefacts[name]), images, plan)
-    report = make_report(artefacts[name], outputs, trained, reference, truth, plan)
+    report = make_report(artefacts[name], outputs, trained, reference, few, plan)
     assert [check for check in report.checks if not check.passed] == []
 
 
@@ -68,14 +71,14 @@ def test_every_damage_is_found(
 ) -> None:
     path = tmp_path / "net"
     path.write_bytes(damage(originals[name]))
-    images, truth = few.test.images, few.test.labels
+    images = few.test.images
     try:
         model = open_model(path)
     except InputError:
         return  # the runtime itself refuses it
     plan, reference = plan_batches(len(images)), reference_logits(trained, images)[0]
     outputs = run_batches(model, images, plan)
-    assert not make_report(path, outputs, trained, reference, truth, plan).passed
+    assert not make_report(path, outputs, trained, reference, few, plan).passed
 
 
 def test_whole_artefacts_are_verified_over_all_test_images(
@@ -112,11 +115,53 @@ def test_a_damaged_artefact_exits_with_1_and_says_what_is_wrong(
     assert "near tie" in result.stdout or "real" in result.stdout
 
 
+def test_a_branch_that_no_test_image_takes_is_found_and_named(
+    cli: Callable[..., Any], artefacts: dict[str, Path], weights_file: Path, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.onnx"
+    wrong.write_bytes(MUTANTS["a corner pixel"][0](artefacts["onnx"].read_bytes()))
+    result = cli("verify", wrong, "--weights", weights_file, "--json")
+    assert result.exit_code == 1
+    (report,) = json.loads(result.stdout)["artefacts"]
+    assert [check["claim"] for check in report["checks"] if not check["passed"]] == [
+        "its graph is the network's, node by node"
+    ]
+    assert report["agreement"]["disagreements"] == []
+
+
+def test_notes_and_weights_in_another_file_are_no_difference(
+    artefacts: dict[str, Path], trained: Weights, few: Dataset, tmp_path: Path
+) -> None:
+    model = onnx.load(artefacts["onnx"])
+    model.metadata_props.add(key="author", value="someone, not in JSON")
+    path = tmp_path / "net.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="net.data", size_threshold=0)
+    report = verify([path], trained, few)[0]
+    assert [check for check in report.checks if not check.passed] == []
+    assert any("weights lie in another file" in check.found for check in report.checks)
+
+
+def test_the_report_says_what_test_images_cannot_show(
+    cli: Callable[..., Any], artefacts: dict[str, Path], weights_file: Path
+) -> None:
+    files = [artefacts[name] for name in ("onnx", "pt2", "c", "torchscript")]
+    result = cli("verify", *files, weights_file, "--weights", weights_file, "--json")
+    reports = json.loads(result.stdout)["artefacts"]
+    proofs = [report["proof"] for report in reports]
+    assert proofs[:3] == ["graph", "graph", "source"]
+    assert proofs[4] == "weights"
+    for report in reports:
+        assert report["unchecked"][0] == PROOFS[report["proof"]]
+    assert "a branch which other images would take" in PROOFS["outputs"]
+
+
 def test_other_weights_than_the_artefacts_own_are_not_verified(
     artefacts: dict[str, Path], trained: Weights, few: Dataset
 ) -> None:
     fresh = trained.architecture.initial_parameters(5)
-    report = verify([artefacts["onnx"]], replace(trained, tensors=fresh), few)[0]
+    report = verify(
+        [artefacts["onnx"]], Weights.of(trained.architecture, fresh, trained.metadata), few
+    )[0]
     failed = {check.claim for check in report.checks if not check.passed}
     assert {"it holds exactly these weights", "every label is the reference's"} <= failed
 
@@ -134,7 +179,9 @@ def test_without_its_run_the_verb_asks_for_the_weights(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    other = replace(trained, tensors=trained.architecture.initial_parameters(1))
+    other = Weights.of(
+        trained.architecture, trained.architecture.initial_parameters(1), trained.metadata
+    )
     write_weights(tmp_path / "runs" / "train" / "other" / "weights.safetensors", other)
     (tmp_path / "runs" / "train" / "broken").mkdir()
     (tmp_path / "runs" / "train" / "broken" / "weights.safetensors").write_bytes(b"nothing")
@@ -147,7 +194,7 @@ def test_without_its_run_the_verb_asks_for_the_weights(
 def test_near_ties_fail_unless_they_are_allowed(
     artefacts: dict[str, Path], trained: Weights, few: Dataset
 ) -> None:
-    images, truth = few.test.images, few.test.labels
+    images = few.test.images
     plan = [(0, len(images))]
     outputs = run_batches(open_model(artefacts["onnx"]), images, plan)
     reference, _ = reference_logits(trained, images)
@@ -163,8 +210,8 @@ def test_near_ties_fail_unless_they_are_allowed(
     if prediction.label[0] == second:  # the tie went to the lower index: let the reference lose
         reference[0, second] = np.nextafter(reference[0, first], np.float32(-np.inf))
     path = artefacts["onnx"]
-    strict = make_report(path, outputs, trained, reference, truth, plan)
-    lenient = make_report(path, outputs, trained, reference, truth, plan, allow_near_ties=True)
+    strict = make_report(path, outputs, trained, reference, few, plan)
+    lenient = make_report(path, outputs, trained, reference, few, plan, allow_near_ties=True)
     assert strict.agreement is not None
     (case,) = strict.agreement.disagreements
     assert (case.image, case.near_tie) == (0, True)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit import _core
 from cnnkit.bench.measure.breakdown import new_trainer
 from cnnkit.bench.measure.flop import executed_flop
 from cnnkit.bench.measure.native_flop import inference_flop, training_flop
@@ -16,6 +15,7 @@ from cnnkit.bench.workloads.base import Float32, Workload
 from cnnkit.bench.workloads.network import weights_of
 from cnnkit.bench.workloads.training import LEARNING_RATE, TrainingWorkload
 from cnnkit.ops.fused import ConvReLUPool
+from cnnkit.runtimes.native import open_engine
 
 
 def operations(work: Workload, threads: int) -> PreparedCall:
@@ -55,9 +55,7 @@ def _flop_of(work: Workload, fused: list[ConvReLUPool]) -> float | None:
 
 def inference(work: Workload, threads: int) -> PreparedCall:
     """Run the native engine, which `cnnkit.load` returns."""
-    weights = weights_of(work)
-    architecture = weights.architecture
-    network = _core.Network(architecture.join(weights.tensors), None, architecture.sizes)
+    network = open_engine(weights_of(work).graph)
     out = network(work.x, threads)
     return PreparedCall(
         partial(network, work.x, threads, out),

@@ -47,4 +47,4 @@ def weights_of(work: Workload) -> Weights:
         assert block.bias is not None
         tensors |= {f"convs.{i}.weight": block.weight, f"convs.{i}.bias": block.bias}
     tensors |= {"linear.weight": work.head.weight, "linear.bias": work.head.bias}
-    return Weights(architecture, tensors)
+    return Weights.of(architecture, tensors)

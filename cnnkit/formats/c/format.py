@@ -44,4 +44,5 @@ C = Format(
     read_weights=_read_weights,
     write=_write,
     choices=frozenset(),
+    proof="source",
 )

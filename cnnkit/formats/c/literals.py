@@ -45,8 +45,16 @@ def float_text(value: float) -> str:
 
 def string(text: str) -> str:
     """Return a C string literal of UTF-8 bytes; only plain ASCII stands as it is."""
-    plain = set(range(0x20, 0x7F)) - set(b'"\\?')
-    return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in text.encode()) + '"'
+    return '"' + "".join(map(_escaped, text.encode())) + '"'
+
+
+def character(byte: int) -> str:
+    """Return a C character constant."""
+    return f"'{_escaped(byte)}'"
+
+
+def _escaped(byte: int) -> str:
+    return chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\"'\\?" else f"\\{byte:03o}"
 
 
 def read_arrays(text: str) -> dict[str, NDArray[Any]]:

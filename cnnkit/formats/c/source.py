@@ -6,6 +6,7 @@ writes for the weights, metadata and golden vectors in it, byte for byte, or it 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -19,18 +20,22 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.c.literals import read_arrays
-from cnnkit.formats.c.templates import header_text, prefix, source_text
-from cnnkit.formats.contract import check_held, check_names
+from cnnkit.formats.c.network import stack_bytes
+from cnnkit.formats.c.templates import EXPORT, header_text, prefix, source_text
+from cnnkit.formats.contract import check_held, check_metadata
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import match
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
 
 METADATA = re.compile(r"^/\* metadata: (\{.*?^\}) \*/$", re.MULTILINE | re.DOTALL)
+STATED_EXPORT = re.compile(rb"_EXPORT (?:!= )?(0x[0-9a-f]{8})\b")
 STEM = re.compile(r"[\w+-][\w+. -]*", re.ASCII)
 IN_SOURCE = [f"{KEY}{name}" for name in ("images", "labels", "logits", "probabilities")]
+MOST_STACK = 4 << 20  # bytes; main threads have 8 MB on Linux and macOS
 EXPORT_AGAIN = "export it again with `cnnkit export --format c`"
 
 
@@ -60,8 +65,16 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
     """Return a C99 source and its header, which the source includes by its name.
 
     Raises:
-        InputError: the name is not one that an #include can hold.
+        InputError: the network is not of the family, the name is not one that an #include can hold,
+            or the network needs more stack than programs have.
     """
+    stack = stack_bytes(match(weights.graph, problem="the format c cannot hold").architecture)
+    if stack > MOST_STACK:
+        raise InputError(
+            f"{options.stem}.c",
+            f"would need {stack:,} bytes of stack, and programs have about {2 * MOST_STACK:,}",
+            "choose another format, such as onnx, or train a network with smaller feature maps",
+        )
     return _write(describe(weights, options), weights, options.stem)
 
 
@@ -73,6 +86,13 @@ def read_c(path: Path) -> Source:
         InputError: they are not what this version of cnnkit writes for what they hold.
     """
     files = {".c": read_bytes(path), ".h": _read_header(path)}
+    stated = [STATED_EXPORT.search(content) for content in files.values()]
+    if all(stated) and len({found[1] for found in stated if found}) > 1:
+        raise InputError(
+            path,
+            f"is of another export than {path.stem}.h beside it",
+            "use the two files of one export, or " + EXPORT_AGAIN,
+        )
     texts = _read_metadata(path, files[".h"])
     try:
         arrays = read_arrays(files[".c"].decode("ascii"))
@@ -81,14 +101,14 @@ def read_c(path: Path) -> Source:
         raise InputError(path, f"is damaged ({error})", EXPORT_AGAIN) from error
     metadata = contract.decode(path, texts, "a C file")
     architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
-    check_names(path, metadata, architecture)
+    check_metadata(path, metadata, architecture)
     tensors = {}
     for name, shape in architecture.parameter_shapes().items():
         values = arrays.get(name.replace(".", "_"), np.empty(0, np.float32))
         if values.dtype != np.float32 or values.size != np.prod(shape, dtype=np.int64):
             raise InputError(path, f"holds no parameter {name} of {list(shape)}", EXPORT_AGAIN)
         tensors[name] = values.reshape(shape)
-    weights = Weights(architecture, tensors, metadata)
+    weights = Weights.of(architecture, tensors, metadata)
     check_held(path, metadata, weights.sha256, EXPORT_AGAIN)
     if _write(metadata, weights, path.stem) != files:
         raise InputError(
@@ -120,9 +140,13 @@ def _write(metadata: Mapping[str, Any], weights: Weights, stem: str) -> dict[str
     golden = Golden.from_json(metadata, weights.architecture)
     assert golden  # both callers have them
     values = {key: value for key, value in metadata.items() if key not in IN_SOURCE}
+    texts = {
+        ".c": source_text(weights, metadata, golden, stem),
+        ".h": header_text(weights, values, stem),
+    }
+    export = hashlib.sha256("".join(texts.values()).encode("ascii")).hexdigest()[:8]
     return {
-        ".c": source_text(weights, metadata, golden, stem).encode("ascii"),
-        ".h": header_text(weights, values, stem).encode("ascii"),
+        suffix: text.replace(EXPORT, export, 1).encode("ascii") for suffix, text in texts.items()
     }
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.formats.onnx.protobuf import Attribute
+from cnnkit.formats.onnx.tensors import Unread
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.shapes import infer_node
-from cnnkit.graph.types import TensorType
-
-Raw = float | str | list[int] | NDArray[Any]  # an attribute as the file has it
+from cnnkit.graph.types import FREE, TensorType
 
 
 class NodeRefusedError(Exception):
@@ -26,20 +27,26 @@ class Draft:
         opset: the file's.
         types: of each value so far.
         tensors: what is known of them.
+        sizes: those that come from shapes; integers, and FREE where it is the number of images.
         operator, name, inputs, outputs, attributes: the node's; rules take attributes out.
     """
 
     def __init__(
-        self, opset: int, inputs: Mapping[str, TensorType], tensors: Mapping[str, NDArray[Any]]
+        self,
+        opset: int,
+        inputs: Mapping[str, TensorType],
+        tensors: Mapping[str, NDArray[Any]],
+        unread: Mapping[str, Unread] = MappingProxyType({}),
     ) -> None:
-        self.opset, self.graph_inputs = opset, inputs
+        self.opset, self.graph_inputs, self.unread = opset, inputs, unread
         self.tensors = dict(tensors)
+        self.sizes: dict[str, NDArray[np.object_]] = {}
         self.types = {**{n: TensorType.of(array) for n, array in tensors.items()}, **inputs}
         self.nodes: list[Node] = []
         self.operator = self.name = ""
         self.inputs: list[str] = []
         self.outputs: list[str] = []
-        self.attributes: dict[str, Raw] = {}
+        self.attributes: dict[str, Attribute] = {}
 
     def begin(
         self,
@@ -47,12 +54,16 @@ class Draft:
         name: str,
         inputs: list[str],
         outputs: list[str],
-        attributes: Mapping[str, Raw],
+        attributes: Mapping[str, Attribute],
     ) -> None:
         """Turn to the next node, having checked its names."""
         self.operator, self.name, self.inputs, self.outputs = operator, name, inputs, outputs
         self.attributes = dict(attributes)
         for value in inputs:
+            if value in self.unread:
+                raise NodeRefusedError(
+                    f"its input {value} is a {self.unread[value].kind}, which cnnkit does not read"
+                )
             if value and value not in self.types:
                 raise NodeRefusedError(
                     f"its input {value} is neither a result before it nor a known constant"
@@ -78,16 +89,18 @@ class Draft:
         if index >= len(self.inputs) or not self.inputs[index]:
             return None
         found = self.tensors.get(self.inputs[index])
+        if found is None and self.inputs[index] in self.sizes:
+            raise NodeRefusedError(f"its input {index} depends on the number of images")
         if found is None:
             raise NodeRefusedError(f"its input {index} is no constant")
         return found
 
     def integer(self, name: str, default: int) -> int:
         """Take an integer out of the attributes."""
-        value = self.attributes.pop(name, [default])
-        if not isinstance(value, list) or len(value) != 1:
+        value = self.attributes.pop(name, default)
+        if not isinstance(value, int):
             raise NodeRefusedError(f"its attribute {name} is no integer")
-        return value[0]
+        return value
 
     def integers(self, name: str) -> list[int] | None:
         """Take a list of integers out of the attributes, None where there is none."""
@@ -126,6 +139,13 @@ class Draft:
         self.tensors[self.outputs[0]] = array
         self.types[self.outputs[0]] = TensorType.of(array)
 
+    def know_sizes(self, sizes: NDArray[np.object_]) -> None:
+        """Take the node's output for sizes, which are a constant if none of them is free."""
+        if FREE not in sizes.ravel().tolist():
+            self.know(sizes.astype(np.int64))
+        self.sizes[self.outputs[0]] = sizes
+        self.types[self.outputs[0]] = TensorType("int64", sizes.shape)
+
     def add(
         self,
         operator: str,
@@ -135,6 +155,9 @@ class Draft:
     ) -> None:
         """Add a node to the graph and infer its types."""
         node = Node(operator, tuple(inputs), tuple(outputs), attributes, self.name)
+        for name in node.inputs:
+            if name in self.sizes and name not in self.tensors:
+                raise NodeRefusedError(f"its input {name} depends on the number of images")
         self.types.update(infer_node(node, self.types, self.tensors))
         self.nodes.append(node)
 

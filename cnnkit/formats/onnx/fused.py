@@ -9,6 +9,7 @@ from __future__ import annotations
 from cnnkit.formats.description import describe
 from cnnkit.formats.onnx.writer import serialise
 from cnnkit.formats.options import Options
+from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.passes.fusion import fuse_convolutions
 from cnnkit.graph.weights import Weights
 from cnnkit.ops.ort_op import ort_custom_ops
@@ -21,6 +22,7 @@ def write_onnx_fused(weights: Weights, options: Options) -> dict[str, bytes]:
         InputError: as `write_onnx`.
         MissingError: the onnx package is not installed, or the operator's library was not built.
     """
+    metadata = describe(weights, options)
     ort_custom_ops()  # without it, nothing here could prove the file
-    graph = fuse_convolutions(weights.graph(options.input))
-    return {".fused.onnx": serialise(graph, describe(weights, options), options)}
+    graph = fuse_convolutions(with_contract(weights.graph, options.input))
+    return {".fused.onnx": serialise(graph, metadata, options)}

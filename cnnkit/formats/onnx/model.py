@@ -26,6 +26,11 @@ FUSED_VERSION = 1  # of cnnkit's own operator
 
 # A graph's nodes have the newest opset's form. The first opset that has it:
 LOWEST_FORM = {"Clip": 11, "Pad": 11, "ReduceMean": 18, "Squeeze": 13, "Unsqueeze": 13}
+# TensorProto.DataType, by NumPy's names
+DATA_TYPES = {
+    **{"float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7},
+    **{"bool": 9, "float16": 10, "float64": 11, "uint32": 12, "uint64": 13},
+}
 # Attributes that are written even where they have their default, for a person who reads the file.
 ALWAYS = {
     "Conv": ("kernel_shape", "pads"),
@@ -77,7 +82,7 @@ def to_model(graph: Graph, opset: int) -> ModelProto:
             inputs=[_value(name, type) for name, type in graph.inputs.items()],
             outputs=[_value(name, types[name]) for name in graph.outputs],
             initializer=[
-                numpy_helper.from_array(_single(array), name)
+                numpy_helper.from_array(as_written(array), name)
                 for name, array in graph.tensors.items()
             ],
         ),
@@ -95,7 +100,7 @@ def _is_fused(graph: Graph) -> bool:
     return any(node.operator == "FusedConv" for node in graph.nodes)
 
 
-def _single(array: Array) -> Array:
+def as_written(array: Array) -> Array:
     """Return a tensor as it stands in a file: what the graph knows in float64 becomes float32."""
     dtype = np.dtype(np.float32) if array.dtype == np.float64 else array.dtype
     return np.asarray(array, dtype.newbyteorder("<"), order="C")
@@ -114,7 +119,7 @@ def _node(node: Node, opset: int) -> NodeProto:
     lowest = LOWEST_FORM.get(node.operator, LOWEST_OPSET)
     if opset < lowest:
         raise node.refused(f"it cannot be written in opset {opset}", f"choose {lowest} or a later")
-    form = FORMS.get(node.operator, _standard)(node)
+    form = form_of(node)
     return helper.make_node(
         form.operator,
         node.inputs,
@@ -123,6 +128,11 @@ def _node(node: Node, opset: int) -> NodeProto:
         domain=form.domain or None,
         **form.attributes,
     )
+
+
+def form_of(node: Node) -> Form:
+    """Return how a graph's node is written, which is the same in every opset that can have it."""
+    return FORMS.get(node.operator, _standard)(node)
 
 
 def _standard(node: Node) -> Form:
@@ -137,9 +147,7 @@ def _standard(node: Node) -> Form:
 
 
 def _cast(node: Node) -> Form:
-    from onnx import helper
-
-    return Form("Cast", {"to": helper.np_dtype_to_tensor_dtype(np.dtype(node.attributes["to"]))})
+    return Form("Cast", {"to": DATA_TYPES[node.attributes["to"]]})
 
 
 def _fused(node: Node) -> Form:

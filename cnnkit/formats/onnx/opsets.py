@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.formats.onnx.draft import Draft, NodeRefusedError, Raw, as_integers
-from cnnkit.formats.onnx.protobuf import TYPES
+from cnnkit.formats.onnx.draft import Draft, NodeRefusedError, as_integers
+from cnnkit.formats.onnx.protobuf import Attribute
+from cnnkit.formats.onnx.sizes import read_reshape, read_shape
+from cnnkit.formats.onnx.tensors import TYPES, Unread, type_name
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.operators.windows import Window, fixed
 from cnnkit.graph.types import FREE, LARGEST, count
@@ -38,9 +40,7 @@ def read_plain(draft: Draft, **attributes: Any) -> None:
     draft.add(draft.operator, draft.inputs, draft.outputs, attributes)
 
 
-def _value(name: str, raw: Raw, kind: type) -> Any:
-    if kind is int and isinstance(raw, list) and len(raw) == 1:
-        return raw[0]
+def _value(name: str, raw: Attribute, kind: type) -> Any:
     if kind is tuple and isinstance(raw, list):
         return tuple(raw)
     if type(raw) is kind:
@@ -133,7 +133,7 @@ def read_cast(draft: Draft) -> None:
     """The type by NumPy's name."""
     number = draft.integer("to", 0)
     if number not in TYPES:
-        raise NodeRefusedError(f"it casts to ONNX's type {number}, which NumPy has not")
+        raise NodeRefusedError(f"it casts to {type_name(number)}, which NumPy has not")
     draft.attributes.pop("saturate", None)  # both are about 8-bit floats
     draft.attributes.pop("round_mode", None)
     read_plain(draft, to=np.dtype(TYPES[number]).name)
@@ -144,12 +144,14 @@ def read_constant(draft: Draft) -> None:
     if len(draft.attributes) != 1:
         raise NodeRefusedError("it has not one value")
     ((name, raw),) = draft.attributes.items()
+    if isinstance(raw, Unread):
+        raise NodeRefusedError(f"its {name} is a {raw.kind}, which cnnkit does not read")
     makers: dict[str, Callable[[Any], Any]] = {
         "value": lambda value: value if isinstance(value, np.ndarray) else None,
         "value_float": np.float32,
         "value_floats": np.float32,
-        "value_int": lambda value: np.int64(value[0]),
-        "value_ints": np.int64,
+        "value_int": np.int64,
+        "value_ints": as_integers,
     }
     try:
         array = makers[name](raw)
@@ -240,6 +242,12 @@ def read_softmax(draft: Draft) -> None:
     return None
 
 
+def read_flatten(draft: Draft) -> None:
+    """The axis counted from the front."""
+    axis, rank = draft.integer("axis", 1), len(draft.type_of(0).shape)
+    read_plain(draft, axis=axis + rank if -rank <= axis < 0 else axis)
+
+
 RULES: dict[str, Callable[[Draft], None]] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Gemm"), read_arithmetic),
     **dict.fromkeys(("Conv", "MaxPool", "AveragePool"), read_window),
@@ -251,5 +259,8 @@ RULES: dict[str, Callable[[Draft], None]] = {
     "Constant": read_constant,
     "ConstantOfShape": read_constant_of_shape,
     "Dropout": read_dropout,
+    "Flatten": read_flatten,
     "Pad": read_pad,
+    "Reshape": lambda draft: read_plain(read_reshape(draft)),
+    "Shape": read_shape,
 }

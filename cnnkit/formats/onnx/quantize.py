@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.description import describe
-from cnnkit.formats.golden import choose, exact_logits, vectors
+from cnnkit.formats.golden_vectors import choose, exact_logits, vectors
 from cnnkit.formats.onnx.session import open_session
 from cnnkit.formats.onnx.writer import set_metadata, write_onnx
 from cnnkit.formats.options import Options
@@ -31,6 +31,8 @@ from cnnkit.system.subprocesses import exchange_folder
 
 LOWEST_OPSET = 13  # DequantizeLinear with a scale per channel
 CALIBRATION = 1000  # training images; the ranges were seen to stay the same from 500 on
+QUANTISED = ("Conv", "Relu", "MaxPool", "Flatten", "Gemm")
+WEIGHT_LIMIT = 64  # the largest weight: 7 bits and a sign
 GOLDEN_FROM = 200  # test images among which the golden ones are chosen
 
 
@@ -87,16 +89,6 @@ def dequantise(
         column = scale.reshape(-1, *[1] * (len(shape) - 1))
         parameters[name] = whole.reshape(shape).astype(np.float32) * column
     return parameters
-
-
-def rounding(tensors: Mapping[str, NDArray[Any]], weights: Weights) -> float:
-    """Return by how many of their steps a quantised model's parameters differ at most."""
-    rounded = dequantise(tensors, weights.architecture)
-    off = 0.0
-    for name, array in weights.tensors.items():
-        step = steps(tensors, name).reshape(-1, *[1] * (array.ndim - 1))
-        off = max(off, float((np.abs(rounded[name] - array) / step).max()))
-    return off
 
 
 def steps(tensors: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
@@ -159,7 +151,7 @@ def _quantise(model: Any, images: NDArray[Any]) -> Any:
             str(folder / "quantised.onnx"),
             Reader(),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Relu", "MaxPool", "Flatten", "Gemm"],
+            op_types_to_quantize=list(QUANTISED),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
@@ -186,11 +178,11 @@ def _advice_known() -> Iterator[None]:
 
 def _calibration(weights: Weights, options: Options) -> NDArray[Any]:
     images = options.dataset.train.images[:CALIBRATION]
-    if images.shape[1:] != weights.architecture.input or not len(images):
+    if images.shape[1:] != weights.size or not len(images):
         raise InputError(
             options.dataset.name,
             f"has training images of {list(images.shape[1:])}; "
-            f"the network takes {list(weights.architecture.input)}",
+            f"the network takes {list(weights.size)}",
             "choose the data that the network was trained for",
         )
     return _feed(options, images)

@@ -14,11 +14,13 @@ from cnnkit.formats.onnx.draft import Draft, NodeRefusedError
 from cnnkit.formats.onnx.opsets import RULES, read_plain
 from cnnkit.formats.onnx.protobuf import Node as FileNode
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
+from cnnkit.formats.onnx.sizes import read_sizes, takes_sizes
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.types import FREE, LARGEST, TensorType, count
 
 OLDEST, NEWEST = 6, 28  # opsets
-REMEDY = "run it in ONNX Runtime"
+NEWEST_IR = 14
+REMEDY = "run it in ONNX Runtime (onnxruntime.InferenceSession)"
 
 
 def read_graph(path: Path) -> Graph:
@@ -43,13 +45,19 @@ def to_graph(path: Path, file: OnnxFile) -> Graph:
             path,
             f"uses opset {opset}, which is too {'old' if opset < OLDEST else 'new'}: "
             f"cnnkit reads {OLDEST} to {NEWEST}",
-            "export it again with another opset, or run it in ONNX Runtime",
+            f"export it again with another opset, or {REMEDY}",
+        )
+    if file.ir_version > NEWEST_IR:
+        raise InputError(
+            path,
+            f"has IR version {file.ir_version}, which is too new: cnnkit reads up to {NEWEST_IR}",
+            "export it again with an older version of the onnx package",
         )
     inputs = {name: _input(path, name, *stated) for name, stated in file.inputs.items()}
     wanted = {name for node in file.nodes for name in node.inputs} | set(file.outputs)
-    draft = Draft(opset, inputs, file.tensors)
+    draft = Draft(opset, inputs, file.tensors, file.unread)
     try:
-        for node in file.nodes:
+        for node in _in_order(file):
             _read(draft, node, wanted)
         return draft.finish(file.outputs)
     except InputError as error:
@@ -57,6 +65,36 @@ def to_graph(path: Path, file: OnnxFile) -> Graph:
         raise InputError(
             path, f"{has}{error.subject}: {error.reason}", f"{error.remedy}, or {REMEDY}"
         ) from error
+
+
+def _in_order(file: OnnxFile) -> list[FileNode]:
+    """Return the nodes that the outputs need, each behind those that it needs itself.
+
+    Of a cycle one node comes too early, to be refused by the name of its input.
+    """
+    makers: dict[str, list[FileNode]] = {}
+    for node in file.nodes:
+        for name in node.outputs:
+            makers.setdefault(name, []).append(node)
+    needed, names = set[int](), list(file.outputs)
+    while names:
+        for node in makers.get(names.pop(), []):
+            if id(node) not in needed:
+                needed.add(id(node))
+                names += node.inputs
+    ordered: dict[int, FileNode] = {}
+    met = set[int]()
+    waiting = [node for node in reversed(file.nodes) if id(node) in needed]
+    while waiting:
+        node = waiting[-1]
+        before = [maker for name in node.inputs for maker in makers.get(name, [])]
+        before = [maker for maker in before if id(maker) not in met]
+        met.add(id(node))
+        if before and id(node) not in ordered:
+            waiting += reversed(before)
+        else:
+            ordered.setdefault(id(node), waiting.pop())
+    return list(ordered.values())
 
 
 def _read(draft: Draft, node: FileNode, wanted: set[str]) -> None:
@@ -68,7 +106,8 @@ def _read(draft: Draft, node: FileNode, wanted: set[str]) -> None:
         inputs.pop()
     try:
         draft.begin(node.operator, node.name, inputs, outputs, node.attributes)
-        RULES.get(node.operator, read_plain)(draft)
+        rule = read_sizes if takes_sizes(draft) else RULES.get(node.operator, read_plain)
+        rule(draft)
     except NodeRefusedError as error:
         title = f"{node.operator} {node.name or outputs[0]}".rstrip()
         raise InputError(f"node {title}", str(error), "change the model") from error
@@ -83,7 +122,7 @@ def _input(path: Path, name: str, dtype: str, sizes: tuple[int, ...]) -> TensorT
         raise InputError(
             path,
             f"does not say how large its images are: axis {sizes.index(0, 1)} of {name} is free",
-            "export it with a fixed image size, or run it in ONNX Runtime",
+            f"export it with a fixed image size, or {REMEDY}",
         )
     shape = tuple(size or FREE for size in sizes)
     if count(shape) > LARGEST:

@@ -11,6 +11,7 @@ from cnnkit.formats import contract
 from cnnkit.formats.description import describe
 from cnnkit.formats.onnx.model import to_model
 from cnnkit.formats.options import Options
+from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.weights import Weights
 
@@ -27,8 +28,8 @@ def write_onnx(weights: Weights, options: Options) -> dict[str, bytes]:
         InputError: the opset is unknown, or too old for these operators.
         MissingError: the onnx package is not installed.
     """
-    content = serialise(weights.graph(options.input), describe(weights, options), options)
-    return {".onnx": content}
+    metadata = describe(weights, options)
+    return {".onnx": serialise(with_contract(weights.graph, options.input), metadata, options)}
 
 
 def serialise(graph: Graph, metadata: dict[str, Any], options: Options) -> bytes:

@@ -21,6 +21,8 @@ from cnnkit.formats import contract
 from cnnkit.formats.checkpoint import write_weights
 from cnnkit.formats.description import describe
 from cnnkit.formats.options import Options
+from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import match
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
 from cnnkit.system.subprocesses import exchange_folder, last_words, run_module
@@ -47,9 +49,11 @@ def write_archive(
         edit: returns what a part shall contain, given its name and content; None leaves it out.
 
     Raises:
+        InputError: the network is not of the family.
         MissingError: PyTorch is not installed.
         StorageError: there is no room for temporary files.
     """
+    match(weights.graph, problem=f"the format {form} cannot hold")
     require_torch(f"writing {NAMES[form]}")
     with exchange_folder() as folder:
         source, archive = folder / "weights.safetensors", folder / "archive"
@@ -62,10 +66,43 @@ def write_archive(
         return _rewrite(read_bytes(archive), describe(weights, options), edit)
 
 
-def read_parts(path: Path, kind: str, expected: str) -> dict[str, bytes]:
-    """Return the content of every part of an archive by name; nothing in it is run.
+def read_checked(
+    path: Path,
+    kind: str,
+    expected: str,
+    danger_in: Callable[[Mapping[str, bytes], Architecture], str],
+) -> tuple[dict[str, str], bytes]:
+    """Check an archive of ours; nothing in it is run.
 
-    PyTorch's reader does not check the archive's checksums, so this does.
+    Returns its metadata texts, and an archive made anew of the parts that were checked: PyTorch may
+    read a crafted zip file otherwise than Python does.
+
+    Args:
+        path: the archive.
+        kind: what it should be, with its article.
+        expected: as `read_parts` has it.
+        danger_in: returns what in the parts is not the network's; "" if nothing.
+
+    Raises:
+        StorageError: the file cannot be read.
+        InputError: it is damaged, not ours, or could run code when it is loaded.
+    """
+    parts = read_parts(path, kind, expected)
+    texts = metadata_texts(path, parts)
+    if contract.MARK not in texts:
+        return texts, b""  # the contract's reader says that it is not ours
+    architecture = contract.architecture(path, contract.decode(path, texts, kind))
+    danger = danger_in(parts, architecture)
+    if danger:
+        raise could_run_code(path, danger)
+    return texts, pack(parts)
+
+
+def read_parts(path: Path, kind: str, expected: str) -> dict[str, bytes]:
+    """Return the content of every part of an archive of ours by name; nothing in it is run.
+
+    It must be packed as `pack` does, byte for byte: so every reader finds the same parts in it, and
+    it unpacks to nothing larger than the file. An archive of others has no parts here.
 
     Args:
         path: the archive.
@@ -74,22 +111,41 @@ def read_parts(path: Path, kind: str, expected: str) -> dict[str, bytes]:
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: it is damaged, a pickle, or of another kind.
+        InputError: it is damaged, a pickle, of another kind, or packed by another program.
     """
-    content = io.BytesIO(read_bytes(path))
+    content = read_bytes(path)
     try:
-        with zipfile.ZipFile(content) as archive:
-            names = archive.namelist()
-            damaged = archive.testzip()
-            if damaged is not None:
-                raise InputError(path, f"is damaged in its part {damaged}", "export it again")
-            if not any(expected in name for name in names):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            infos = archive.infolist()
+            if not any(expected in info.filename for info in infos):
                 raise InputError(path, f"is a zip file, but not {kind}", "export it again")
-            return {name: archive.read(name) for name in names}
+            if METADATA not in archive.namelist():
+                return {}
+            stored = all(info.compress_type == zipfile.ZIP_STORED for info in infos)
+            if not stored or sum(info.file_size for info in infos) > len(content):
+                raise _packed_otherwise(path)
+            parts = {info.filename: archive.read(info) for info in infos}
     except InputError:
         raise
     except (*DAMAGE, ValueError) as error:
         raise InputError(path, f"is a damaged archive ({error})", "export it again") from error
+    if pack(parts, infos[0].create_system) != content:
+        raise _packed_otherwise(path)
+    return parts
+
+
+def _packed_otherwise(path: Path) -> InputError:
+    return InputError(
+        path,
+        "was packed by another program than cnnkit, or has parts that not every reader sees",
+        "export it again",
+    )
+
+
+def could_run_code(path: Path, danger: str) -> InputError:
+    """Return the error for an archive with something in it that no file of ours has."""
+    reason = f"could run code when it is loaded ({danger}), so cnnkit never loads it"
+    return InputError(path, reason, "export it again")
 
 
 def metadata_texts(path: Path, parts: Mapping[str, bytes]) -> dict[str, str]:
@@ -124,8 +180,7 @@ def deprecation_known() -> Iterator[None]:
 def _rewrite(
     archive: bytes, metadata: dict[str, object], edit: Callable[[str, bytes], bytes | None]
 ) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(archive)) as source:
-        edited = {name: edit(name, source.read(name)) for name in source.namelist()}
+    edited = {name: edit(name, content) for name, content in unpack(archive).items()}
     # serialization_id is a hash over the parts that are left out as well.
     parts = {
         name: content
@@ -135,11 +190,24 @@ def _rewrite(
     return pack({**parts, METADATA: json.dumps(contract.encode(metadata), indent=1).encode()})
 
 
-def pack(parts: Mapping[str, bytes]) -> bytes:
-    """Return an archive of these parts, the same bytes each time."""
+def unpack(archive: bytes) -> dict[str, bytes]:
+    """Return the content of every part of an archive that was written here."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        return {name: source.read(name) for name in source.namelist()}
+
+
+def pack(parts: Mapping[str, bytes], system: int | None = None) -> bytes:
+    """Return an archive of these parts, the same bytes each time.
+
+    Args:
+        parts: content by name.
+        system: zip's number of the operating system; this one by default.
+    """
     # Compressed bytes depend on the zlib that is installed; the archive is small without.
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, part in parts.items():
-            archive.writestr(zipfile.ZipInfo(name), part)
+            info = zipfile.ZipInfo(name)
+            info.create_system = info.create_system if system is None else system
+            archive.writestr(info, part)
     return content.getvalue()

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.formats.pytorch.archive import deprecation_known
 from cnnkit.graph.architecture import PIXEL_SCALE
-from cnnkit.graph.weights import Weights
+from cnnkit.graph.convnet import match
+from cnnkit.graph.graph import Graph
 from cnnkit.system.subprocesses import exits_with_5_when_full
 
 
@@ -31,11 +32,12 @@ class Prediction(NamedTuple):
 class Classifier(nn.Module):
     """Raw pixels in, or for the input "float32" scaled ones; the contract's outputs out."""
 
-    def __init__(self, weights: Weights, input: str = "uint8") -> None:
+    def __init__(self, graph: Graph, input: str = "uint8") -> None:
         super().__init__()
-        features = weights.architecture.feature_shapes()
-        parameters = weights.architecture.parameter_shapes()
-        blocks = weights.architecture.blocks
+        architecture, tensors = match(graph)
+        features = architecture.feature_shapes()
+        parameters = architecture.parameter_shapes()
+        blocks = architecture.blocks
         self.convs = nn.ModuleList(
             nn.Conv2d(shape[0], block.channels, block.kernel, padding=block.padding)
             for shape, block in zip(features, blocks, strict=False)
@@ -43,12 +45,17 @@ class Classifier(nn.Module):
         self.pools = nn.ModuleList(nn.MaxPool2d(block.pool) for block in blocks)
         classes, inputs = parameters["linear.weight"]
         self.linear = nn.Linear(inputs, classes)
-        state = {name: torch.from_numpy(array.copy()) for name, array in weights.tensors.items()}
+        state = {name: torch.from_numpy(array.copy()) for name, array in tensors.items()}
         self.load_state_dict(state)
         self.pixel_scale = PIXEL_SCALE if input == "uint8" else 1.0
+        self.pixel_type = torch.uint8 if input == "uint8" else torch.float32
 
     def forward(self, image: Tensor) -> Prediction:
         """Classify pixels [N, C, H, W]."""
+        # Pixels that were scaled already would be scaled again, and give other classes.
+        assert image.dtype == self.pixel_type, (
+            "image must be uint8, or float32 in a file exported with --input float32"
+        )
         x = image.to(torch.float32) * self.pixel_scale
         for conv, pool in zip(self.convs, self.pools):  # noqa: B905 (TorchScript has no strict=)
             x = pool(torch.relu(conv(x)))
@@ -63,10 +70,11 @@ class Named(nn.Module):
         super().__init__()
         self.convs, self.pools, self.linear = classifier.convs, classifier.pools, classifier.linear
         self.pixel_scale = classifier.pixel_scale
+        self.pixel_type = classifier.pixel_type
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Classify pixels [N, C, H, W]."""
-        # Borrowed, not inherited: a subclass could not return another type.
+        # Borrowed, not inherited, since a subclass could not return another type; so `self` is one.
         outputs: dict[str, Tensor] = Classifier.forward(self, image)._asdict()  # type: ignore[arg-type]
         return outputs
 
@@ -91,14 +99,12 @@ def capture(classifier: Classifier, example: Tensor) -> bytes:
 def main(form: str, source: Path, archive: Path, input: str) -> None:
     """Write the network in `source` to `archive`."""
     weights = read_weights(source)
-    classifier = Classifier(weights, input).eval().requires_grad_(False)
+    classifier = Classifier(weights.graph, input).eval().requires_grad_(False)
     if form == "torchscript":
         archive.write_bytes(script(classifier))
     else:
         dtype = torch.uint8 if input == "uint8" else torch.float32
-        archive.write_bytes(
-            capture(classifier, torch.zeros((2, *weights.architecture.input), dtype=dtype))
-        )
+        archive.write_bytes(capture(classifier, torch.zeros((2, *weights.size), dtype=dtype)))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnkit.errors import InputError
-from cnnkit.formats.base import Format, Support
+from cnnkit.formats.base import Check, Format, Support
 
 if TYPE_CHECKING:
+    from cnnkit.data.dataset import Dataset
     from cnnkit.formats.detect import Start
     from cnnkit.formats.options import Options
     from cnnkit.graph.weights import Weights
@@ -20,15 +22,16 @@ def _detect_pt2(start: Start) -> bool:
 
 def _detect_torchscript(start: Start) -> bool:
     """Tell whether a zip archive may be TorchScript's: any other than a pickle, damaged or not."""
-    is_pickle = "data.pkl" in start.parts and "constants.pkl" not in start.parts
-    return start.head.startswith(b"PK") and not is_pickle
+    if not start.head.startswith(b"PK"):
+        return False
+    return "data.pkl" not in start.parts or "constants.pkl" in start.parts
 
 
 def _read_torchscript(path: Path) -> dict[str, Any]:
     from cnnkit.formats.contract import decode
     from cnnkit.formats.pytorch.torchscript import read_torchscript
 
-    return decode(path, read_torchscript(path), "a TorchScript archive")
+    return decode(path, read_torchscript(path)[0], "a TorchScript archive")
 
 
 def _read_pt2(path: Path) -> dict[str, Any]:
@@ -39,21 +42,31 @@ def _read_pt2(path: Path) -> dict[str, Any]:
 
 
 def _torchscript_weights(path: Path) -> Weights:
-    from cnnkit.formats.pytorch.torchscript import read_torchscript
-
-    read_torchscript(path)  # a file that is no TorchScript archive at all is refused as that
+    _read_torchscript(path)  # what is none, or not ours, is refused as that: PyTorch would not help
     raise _only_for_torch(path, "TorchScript")
 
 
 def _pt2_weights(path: Path) -> Weights:
-    from cnnkit.formats.pytorch.pt2 import read_pt2
-
-    read_pt2(path)
+    _read_pt2(path)
     raise _only_for_torch(path, "a torch.export program")
 
 
 def _only_for_torch(path: Path, kind: str) -> InputError:
     return InputError(path, f"is {kind}, which only PyTorch runs", 'load it with runtime="torch"')
+
+
+def _check_program(
+    path: Path, about: Mapping[str, Any], weights: Weights, dataset: Dataset
+) -> list[Check]:
+    from cnnkit.formats.contract import input_type
+    from cnnkit.formats.pytorch.archive import read_parts
+    from cnnkit.formats.pytorch.pt2 import CONFIGS, PROGRAM
+    from cnnkit.formats.pytorch.same_program import difference
+
+    parts = read_parts(path, "a torch.export archive", "/archive_format")
+    input = input_type(about["metadata"])
+    differs = difference(parts[PROGRAM], parts[CONFIGS[1]], weights.architecture, input)
+    return [Check("its program is the network's, call by call", not differs, differs or "yes")]
 
 
 def _write_torchscript(weights: Weights, options: Options) -> dict[str, bytes]:
@@ -91,6 +104,8 @@ PT2 = Format(
     read_metadata=_read_pt2,
     read_weights=_pt2_weights,
     write=_write_pt2,
+    check_content=_check_program,
+    proof="graph",
     support=_pytorch,
 )
 TORCHSCRIPT = Format(
@@ -102,5 +117,6 @@ TORCHSCRIPT = Format(
     read_weights=_torchscript_weights,
     write=_write_torchscript,
     declared=_tensors,
+    proof="code",
     support=_libtorch,
 )

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cnnkit.errors import InputError, MissingError
+from cnnkit.errors import MissingError
 from cnnkit.formats.options import Options
-from cnnkit.formats.pytorch.archive import ROOT, metadata_texts, pack, read_parts, write_archive
+from cnnkit.formats.pytorch.archive import (
+    ROOT,
+    read_checked,
+    write_archive,
+)
+from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.weights import Weights
 
+KIND = "a torch.export archive"
 PROGRAM = f"{ROOT}/models/model.json"
 EXAMPLES = f"{ROOT}/data/sample_inputs/model.pt"
 CONFIGS = tuple(f"{ROOT}/data/{kind}/model_{kind}_config.json" for kind in ("weights", "constants"))
@@ -64,30 +70,11 @@ def write_pt2(weights: Weights, options: Options) -> dict[str, bytes]:
 
 
 def read_pt2(path: Path) -> tuple[dict[str, str], bytes]:
-    """Check a torch.export archive of ours; nothing in it is run.
-
-    Returns its metadata texts, and an archive made anew of the parts that were checked: PyTorch may
-    read a crafted zip file otherwise than Python does.
-
-    Raises:
-        StorageError: the file cannot be read.
-        InputError: it is damaged, not ours, or could run code when it is loaded.
-    """
-    parts = read_parts(path, "a torch.export archive", "/archive_format")
-    texts = metadata_texts(path, parts)
-    if not texts:
-        return texts, b""  # the contract's reader says that it is not ours
-    danger = _danger(parts)
-    if danger:
-        raise InputError(
-            path,
-            f"could run code when it is loaded ({danger}), so cnnkit never loads it",
-            "export it again",
-        )
-    return texts, pack(parts)
+    """Check a torch.export archive of ours, as `read_checked` does; other calls are refused."""
+    return read_checked(path, KIND, "/archive_format", _danger)
 
 
-def _danger(parts: dict[str, bytes]) -> str:
+def _danger(parts: Mapping[str, bytes], architecture: Architecture) -> str:
     """Return what in an archive PyTorch would run, or what no file of ours has; "" if nothing."""
     strange = [name for name in parts if not PARTS.fullmatch(name)]
     if strange:
@@ -111,6 +98,22 @@ def _danger(parts: dict[str, bytes]) -> str:
             return key
         if key == "path_name" and not re.fullmatch(r"weight_\d+", str(value)):
             return f"the file {value}"
+    return _other_program(values, architecture)
+
+
+def _other_program(values: Any, architecture: Architecture) -> str:
+    """Return what makes the operators in a program others than its network's; "" if nothing."""
+    blocks = architecture.blocks
+    found = [OPERATOR.fullmatch(str(value)) for key, value in _items(values) if key == "target"]
+    names = [match[1] for match in found if match and match[1] != "_assert_tensor_metadata"]
+    expected = [*("to", "mul"), *("conv2d", "relu", "max_pool2d") * len(blocks)]
+    if names != [*expected, "flatten", "linear", "softmax", "argmax"]:
+        return "its operators are not those of its network"
+    sizes = (max(block.kernel, block.pool, block.padding) for block in blocks)
+    largest = max(sizes, default=1)
+    for key, value in _items(values):
+        if key == "as_ints" and not all(isinstance(x, int) and 0 <= x <= largest for x in value):
+            return f"the sizes {value}"
     return ""
 
 

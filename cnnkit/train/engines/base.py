@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError, MissingError
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.graph import Graph
 from cnnkit.runs.training_state import State
 
 # Limits of the native engine, which keeps a label, and a pixel's index in its window, in a byte.
 MAX_CLASSES, MAX_POOL = 256, 15
+PROBLEM = "cnnkit cannot train"  # a node of another network than the family's
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class EngineSettings:
     """What every engine is constructed from.
 
     Attributes:
-        architecture: the network.
+        graph: the network, as `cnnkit.graph.convnet.build` made it.
         split: the training images; all of them stay in memory as uint8.
         state: where to start: what `fresh_state` or an engine's `state` returned.
         learning_rate: Adam's; the engine's attribute may be set between epochs. Betas and epsilon
@@ -37,7 +39,7 @@ class EngineSettings:
         device: `auto` or `cpu`; PyTorch's engine also takes `cuda` and `mps`.
     """
 
-    architecture: Architecture
+    graph: Graph
     split: Split
     state: State
     learning_rate: float

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit import _core
+from cnnkit.graph.convnet import match
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP
-from cnnkit.train.engines.base import EngineSettings, choose_engine
+from cnnkit.train.engines.base import PROBLEM, EngineSettings, choose_engine
 
 MIN_STEPS, MAX_STEPS = 8, 750  # per call into the extension
 # Seconds that a call should take: short enough for a live progress bar and a prompt Ctrl-C.
@@ -33,7 +34,8 @@ class NativeEngine:
     processes = 1
 
     def __init__(self, settings: EngineSettings, isa: str | None = None) -> None:
-        architecture, split, state = settings.architecture, settings.split, settings.state
+        split, state = settings.split, settings.state
+        architecture = match(settings.graph, problem=PROBLEM).architecture
         choose_engine("native", settings.device, architecture)
         self.architecture, self.isa = architecture, isa
         self.learning_rate, self.weight_decay = settings.learning_rate, settings.weight_decay

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from cnnkit.errors import MissingError
 from cnnkit.graph.architecture import PIXEL_SCALE
+from cnnkit.graph.convnet import match
 from cnnkit.nn.network import Network
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, parameters
-from cnnkit.train.engines.base import EngineSettings
+from cnnkit.train.engines.base import PROBLEM, EngineSettings
 
 INFERENCE_BATCH = 1000  # images per forward pass outside of training: bounds the memory
 
@@ -68,7 +69,8 @@ class TorchEngine:
     def __init__(self, settings: EngineSettings) -> None:
         split, state = settings.split, settings.state
         self.device = find_device(settings.device)
-        self.network = Network(settings.architecture).to(self.device)
+        architecture = match(settings.graph, problem=PROBLEM).architecture
+        self.network = Network(architecture).to(self.device)
         self.network.load_arrays(parameters(state))
         self.loss = nn.NLLLoss()
         self.images = torch.from_numpy(split.images).to(self.device)

@@ -29,9 +29,9 @@ class JobsProgress:
         }
         self.last_epoch: dict[str, Mapping[str, Any]] = {}  # the update after it, by name
         self.bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[status]}"),
+            TextColumn("{task.fields[status]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             transient=True,

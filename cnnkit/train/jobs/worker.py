@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from typing import Any, TextIO
 
 from cnnkit import errors
 from cnnkit.data.dataset import Dataset, load_dataset
-from cnnkit.errors import CnnkitError
+from cnnkit.errors import CnnkitError, KilledError
 from cnnkit.runs.state import STATE_FILE
 from cnnkit.system.subprocesses import module_command, module_environment
 from cnnkit.train.config import TrainConfig
@@ -90,10 +91,12 @@ class Worker:
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
         code = self.process.wait()
+        kind = KilledError if code < 0 else CnnkitError
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        raise CnnkitError(
+        memory = " (memory may have run out)" if code == -signal.SIGKILL else ""
+        raise kind(
             job.folder,
-            f"the process that trained it {how}{': ' + lines[-1] if lines else ''}",
+            f"the process that trained it {how}{memory}{': ' + lines[-1] if lines else ''}",
             "repeat the same command to continue; complete epochs are kept",
         )
 

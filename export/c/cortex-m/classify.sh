@@ -1,13 +1,19 @@
 #!/bin/sh
-# Run the firmware in QEMU on 28x28 pictures: classify.sh digit.pgm another.pgm
+# Run the firmware in QEMU on pictures of its size: classify.sh digit.pgm another.pgm
+# MODEL names the folder of mnist.h, as for make.
 set -eu
-firmware=$(cd "$(dirname "$0")" && pwd)/firmware.elf
+here=$(cd "$(dirname "$0")" && pwd)
+firmware=$here/firmware.elf
+size() { sed -n "s/^.define CNNKIT_MNIST_$1 //p" "${MODEL:-$here}/mnist.h"; }
+width=$(size WIDTH) height=$(size HEIGHT) pixels=$(size PIXELS)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for picture; do
-    [ "$(head -c 12 "$picture" | tr '\n' ' ')" = "P5 28 28 255" ] ||
-        { echo "$picture: is no binary PGM file of 28x28 pixels" >&2; exit 2; }
-    tail -c 784 "$picture" >>"$work/pictures.raw"
+    head="P5 $width $height 255 "
+    [ "$(head -c ${#head} "$picture" | tr '\n' ' ')" = "$head" ] &&
+        [ "$(wc -c <"$picture")" -eq $((${#head} + pixels)) ] ||
+        { echo "$picture: is not a binary PGM file of ${width}x$height pixels" >&2; exit 2; }
+    tail -c "$pixels" "$picture" >>"$work/pictures.raw"
 done
 cd "$work"
 # With this icount an instruction takes a nanosecond, and the 25 MHz clock ticks every 40 instructions.

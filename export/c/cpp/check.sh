@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compare this host app's predictions with PyTorch's: check.sh FOLDER (see export/README.md)
+# Compare this host app's predictions with PyTorch's: check.sh FOLDER, for example the folder check
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-$(mktemp -d)}

@@ -1,4 +1,4 @@
-// Classify 28x28 pictures: ./classify digit.pgm another.pgm
+// Classify pictures of the network's size: ./classify digit.pgm another.pgm
 #include <cstdio>
 #include <fstream>
 #include <iostream>

@@ -1,4 +1,4 @@
-// Classify 28x28 pictures: node classify.mjs mnist.wasm digit.pgm another.pgm
+// Classify pictures of the network's size: node classify.mjs mnist.wasm digit.pgm another.pgm
 
 import { readFile } from "node:fs/promises";
 

@@ -1,5 +1,5 @@
-// Classify 28x28 pictures: ORT_LIBRARY=libonnxruntime.so ./classify mnist.onnx digit.pgm
-// another.pgm
+// Classify pictures of the network's size: ORT_LIBRARY=libonnxruntime.so ./classify mnist.onnx
+// digit.pgm another.pgm
 #include <dlfcn.h>
 
 #define ORT_API_MANUAL_INIT  // the library is opened with dlopen

@@ -1,4 +1,4 @@
-// Classify 28x28 pictures: ./classify mnist.onnx digit.png another.png
+// Classify pictures of the network's size: ./classify mnist.onnx digit.png another.png
 #include <iostream>
 #include <opencv2/dnn.hpp>
 #include <opencv2/imgcodecs.hpp>

@@ -4,25 +4,26 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { PNG } from "pngjs";
 
 import { npy } from "./npy.mjs";
 
 const folder = resolve(process.argv[2]);
-const { data: pixels } = npy(join(folder, "images.npy"));
+const { data: pixels, shape: [, , height, width] } = npy(join(folder, "images.npy"));
 const labels = [...npy(join(folder, "labels.npy")).data].map(Number);
 const names = readFileSync(join(folder, "names.txt"), "utf8").split("\n");
 const pictures = mkdtempSync(join(tmpdir(), "pictures-"));
 try {
   const files = labels.map((_, i) => `${i}.png`);
   files.forEach((file, i) => {
-    const picture = new PNG({ width: 28, height: 28 });
-    pixels.subarray(784 * i, 784 * (i + 1)).forEach((value, at) => {
+    const picture = new PNG({ width, height });
+    pixels.subarray(height * width * i, height * width * (i + 1)).forEach((value, at) => {
       picture.data.set([value, value, value, 255], 4 * at);
     });
     writeFileSync(join(pictures, file), PNG.sync.write(picture));
   });
-  const program = new URL("classify.mjs", import.meta.url).pathname;
+  const program = fileURLToPath(new URL("classify.mjs", import.meta.url));
   const command = [program, join(folder, "mnist.onnx"), ...files];
   const lines = execFileSync("node", command, { cwd: pictures, encoding: "utf8" }).trim().split("\n");
   const wrong = labels.filter((label, i) => !lines[i].startsWith(`${files[i]}: ${names[label]}  (`)).length;

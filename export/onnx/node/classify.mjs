@@ -1,4 +1,4 @@
-// Classify 28×28 pictures: node classify.mjs mnist.onnx digit.png another.png
+// Classify pictures of the network's size: node classify.mjs mnist.onnx digit.png another.png
 
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";

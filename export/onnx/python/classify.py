@@ -1,4 +1,4 @@
-"""Classify 28×28 pictures: `python classify.py mnist.onnx digit.png another.png`."""
+"""Classify pictures of the network's size: `python classify.py mnist.onnx a.png b.png`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import onnxruntime
 from PIL import Image
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # some others run programs
 
 
 def open_model(path: str) -> tuple[onnxruntime.InferenceSession, dict]:
@@ -46,7 +48,7 @@ def self_test(session: onnxruntime.InferenceSession, metadata: dict) -> str:
 
 def read_picture(path: str, height: int, width: int) -> np.ndarray:
     """Return a grey picture as uint8 [1, H, W]; for MNIST a white digit on black."""
-    with Image.open(path) as picture:
+    with Image.open(path, formats=FORMATS) as picture:
         if picture.size != (width, height):
             raise ValueError(f"is {picture.width}x{picture.height}, not {width}x{height} pixels")
         return np.asarray(picture.convert("L"), dtype=np.uint8)[None]

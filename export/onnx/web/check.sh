@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compare the page's predictions with PyTorch's in a real browser: check.sh FOLDER (see export/README.md)
+# Compare the page's predictions with PyTorch's in a real browser: check.sh FOLDER, for example the folder check
 # or those of a page that is already served: check.sh FOLDER URL
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

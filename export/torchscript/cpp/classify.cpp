@@ -1,4 +1,4 @@
-// Classify 28x28 pictures: ./classify mnist.pt digit.pgm another.pgm
+// Classify pictures of the network's size: ./classify mnist.pt digit.pgm another.pgm
 #include <ATen/Parallel.h>
 #include <torch/script.h>
 

@@ -1,0 +1,62 @@
+"""Golden vectors of a network: `vectors(weights, choose(dataset.test))`.
+
+They are computed in float64 and rounded to float32, so that the same weights give the same bytes on
+every machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.errors import VerdictError
+from cnnkit.formats.golden import COUNT, Golden
+from cnnkit.graph.convnet import INPUT, LOGITS, with_contract
+from cnnkit.graph.reference import evaluate
+from cnnkit.graph.weights import Weights
+from cnnkit.metrics import LOGIT_TOLERANCE
+
+if TYPE_CHECKING:
+    from cnnkit.data.dataset import Split
+
+
+def choose(test: Split) -> NDArray[np.uint8]:
+    """Return uint8 [16, C, H, W]: the first test image of each class, then the first others.
+
+    Of a set of fewer than 16 images, some come again.
+    """
+    _, first = np.unique(test.labels, return_index=True)
+    others = np.setdiff1d(np.arange(len(test.labels)), first)
+    return test.images[np.resize(np.concatenate([first, others])[:COUNT], COUNT)]
+
+
+def vectors(weights: Weights, images: NDArray[np.uint8]) -> Golden:
+    """Return the golden vectors of these weights for these images, uint8 [16, C, H, W].
+
+    Raises:
+        VerdictError: float32 has no such logits, although the weights are finite.
+    """
+    logits = exact_logits(weights, images)
+    if not np.abs(logits).max() <= np.finfo(np.float32).max:
+        raise VerdictError(
+            "weights",
+            "give infinite logits for test images, as after a training that diverged",
+            "train again with a lower --lr",
+        )
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    return Golden(
+        images,
+        logits.argmax(axis=1),
+        logits.astype(np.float32),
+        probabilities.astype(np.float32),
+        LOGIT_TOLERANCE * max(1.0, float(np.abs(logits).max().astype(np.float32))),
+    )
+
+
+def exact_logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return logits [N, K] of uint8 [N, C, H, W] in float64, the same bits on every processor."""
+    graph = with_contract(weights.graph, "uint8")
+    return evaluate(graph, {INPUT: images}, [LOGITS])[LOGITS]

@@ -1,0 +1,87 @@
+"""The network in an ONNX file, ours or another tool's: `read_weights(path).graph`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cnnkit.errors import InputError
+from cnnkit.formats import contract
+from cnnkit.formats.contract import check_held, check_metadata
+from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
+from cnnkit.formats.onnx.reader import REMEDY, to_graph
+from cnnkit.graph import passes
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.pixels import RAW, PixelInput
+from cnnkit.graph.weights import Weights
+
+LAYERS = ("Conv", "Gemm", "MatMul")  # whose constants are parameters
+
+
+def read_weights(path: Path) -> Weights:
+    """Read an ONNX file.
+
+    Raises:
+        StorageError: the file cannot be read.
+        InputError: it is damaged, or has a node that cnnkit does not know, which is named.
+    """
+    file = read_onnx(path)
+    if contract.MARK in file.metadata:
+        return _ours(path, file, contract.decode(path, file.metadata, "an ONNX file"))
+    check_images(path, file)
+    graph = passes.canonical(passes.simplify(to_graph(path, file)))
+    check_finite(path, graph)
+    pixels, graph = passes.split_input(graph)
+    return Weights(graph, pixels=pixels)
+
+
+def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
+    graph = to_graph(path, file)
+    check_images(path, file)
+    check_finite(path, graph)
+    pixels, _ = passes.split_input(graph)
+    if pixels.dtype != contract.input_type(metadata) or not _as_agreed(pixels):
+        raise InputError(
+            path, "scales pixels differently from what its metadata says", "export it again"
+        )
+    weights = Weights(graph, metadata)
+    check_metadata(path, metadata, weights.architecture)
+    check_held(path, metadata, weights.sha256)
+    return weights
+
+
+def _as_agreed(pixels: PixelInput) -> bool:
+    return pixels.as_is if pixels.dtype == "float32" else pixels == RAW or pixels.scales_bytes
+
+
+def check_finite(path: Path, graph: Graph) -> None:
+    """Raise InputError unless all parameters of a graph are finite."""
+    for node in graph.nodes:
+        for name in node.inputs[1:] if node.operator in LAYERS else ():
+            if name in graph.tensors and not np.isfinite(graph.tensors[name]).all():
+                reason = f"holds a parameter that is not finite ({name})"
+                raise InputError(path, reason, "train it again, with a lower learning rate")
+
+
+def check_images(path: Path, file: OnnxFile) -> None:
+    """Raise InputError unless a file has one input, of images [N, C, H, W] of a fixed size."""
+    if len(file.inputs) != 1:
+        names = ", ".join(file.inputs)
+        raise InputError(path, f"has {len(file.inputs)} inputs ({names}), not one", REMEDY)
+    ((name, (dtype, sizes)),) = file.inputs.items()
+    if dtype and sizes and len(sizes) != 4:
+        shown = ", ".join(str(size or "free") for size in sizes)
+        raise InputError(
+            path,
+            f"takes {dtype}[{shown}] at its input {name}, not images of [N, C, H, W]",
+            f"export it with images as its input, or {REMEDY}",
+        )
+    if dtype and not sizes:
+        raise InputError(
+            path,
+            f"does not say how large its images are: its input {name} has no shape",
+            f"export it with a fixed image size, or {REMEDY}",
+        )

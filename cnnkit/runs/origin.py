@@ -1,0 +1,67 @@
+"""The run that an artefact was exported from: `find_run(path, digest)`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cnnkit.errors import CnnkitError, InputError
+from cnnkit.formats.checkpoint import read_weights
+from cnnkit.formats.detect import detect
+from cnnkit.graph.weights import Weights
+from cnnkit.runs.find import CONFIG_FILE, RUNS, WEIGHTS_FILE, find_weights
+
+
+def find_run(path: Path, digest: str) -> Weights:
+    """Return the weights that an artefact was exported from, looking through all runs.
+
+    Args:
+        path: the artefact; a weights file or run folder is read directly.
+        digest: the SHA-256 of the weights according to the artefact's metadata.
+
+    Raises:
+        InputError: no run has these weights.
+    """
+    if detect(path) == "weights":
+        return read_weights(find_weights(path))
+    found = _search(digest)
+    if found is None:
+        raise InputError(
+            path,
+            f"was made from weights ({digest[:12]}…) that no run under {RUNS}/ has",
+            "pass them with --weights",
+        )
+    return found[1]
+
+
+def find_data(path: Path, digest: str) -> Path | None:
+    """Return the folder of own data that an artefact's run was trained on; None if none tells it.
+
+    Args:
+        path: the artefact, a weights file or a run folder.
+        digest: the weights' SHA-256 in its metadata.
+    """
+    if detect(path) == "weights":
+        file = find_weights(path)
+    else:
+        found = _search(digest)
+        if found is None:
+            return None
+        file = found[0]
+    try:
+        folder = json.loads((file.parent / CONFIG_FILE).read_text())["data"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # a weights file that was copied out of its run
+    return Path(folder) if isinstance(folder, str) else None
+
+
+def _search(digest: str) -> tuple[Path, Weights] | None:
+    """Return the weights file under RUNS that holds these weights, and them; None if none does."""
+    for file in sorted(RUNS.glob(f"*/*/{WEIGHTS_FILE}")):
+        try:
+            weights = read_weights(file)
+        except CnnkitError:
+            continue  # damaged, or of another version
+        if weights.sha256 == digest:
+            return file, weights
+    return None
