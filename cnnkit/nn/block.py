@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from operator import is_
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from cnnkit.nn.norm import Norm, fold, normed
 from cnnkit.ops import torch_autograd
 from cnnkit.ops.tensors import readable
 from cnnkit.ops.torch_autograd import indices_fit, is_plain, needs_gradient
@@ -20,6 +20,7 @@ from cnnkit.ops.torch_weights import Kernel, pack_now
 
 Pair = tuple[int, int]
 Tensors = tuple[Tensor | None, ...]
+States = list[int]
 
 
 class Sizes(NamedTuple):
@@ -32,16 +33,6 @@ class Sizes(NamedTuple):
     pool_padding: Pair
 
 
-class Norm(NamedTuple):
-    """A batch-norm in eval mode; all tensors are [C_out]."""
-
-    mean: Tensor
-    variance: Tensor
-    weight: Tensor | None
-    bias: Tensor | None
-    eps: float
-
-
 class Packed(NamedTuple):
     """Packed weights, and what they were packed from.
 
@@ -50,14 +41,14 @@ class Packed(NamedTuple):
         sizes: the sizes of the operation.
         eps: that of the batch-norm.
         tensors: the tensors, or copies of them if they are compared by value.
-        states: the address of each tensor and how often it was changed; None: compare by value.
+        states: their states; None: compare by value.
     """
 
     kernel: Kernel
     sizes: Sizes
     eps: float | None
     tensors: Tensors
-    states: list[tuple[int, int] | None] | None
+    states: States | None
 
     def is_of(self, tensors: Tensors, sizes: Sizes, eps: float | None) -> bool:
         """Tell whether these would be packed into the same."""
@@ -65,7 +56,7 @@ class Packed(NamedTuple):
             return False
         if self.states is None:
             return equal(self.tensors, tensors)
-        return all(map(is_, tensors, self.tensors)) and states(tensors) == self.states
+        return states(*tensors) == self.states
 
 
 class Block:
@@ -101,20 +92,14 @@ class Block:
         """Map [N, C_in, H, W] to [N, C_out, H', W']; None if PyTorch has to compute it."""
         if not is_plain(x) or x.ndim != 4 or x.shape[1] != weight.shape[1]:
             return None
-        return self.compute(x, weight, bias, norm, sizes, ceil_mode)
-
-    def compute(
-        self,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        norm: Norm | None,
-        sizes: Sizes,
-        ceil_mode: bool,
-    ) -> Tensor | None:
-        """Compute a call where `is_plain(x)`, and x has the shape that the weight needs."""
         if ceil_mode and ceil_adds_window(x.shape, weight.shape, sizes):
             return None
+        return self.compute(x, weight, bias, norm, sizes)
+
+    def compute(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes
+    ) -> Tensor | None:
+        """Compute a call where `is_plain(x)`, and x has the shape that the weight needs."""
         tensors = (weight, bias) if norm is None else (weight, bias, *norm[:4])
         if torch.is_grad_enabled() and needs_gradient(x, *tensors):
             return self._recorded(x, weight, bias, norm, sizes)
@@ -123,8 +108,7 @@ class Block:
             if not is_plain(*tensors):
                 return None
             packed = self._packed = self._pack(weight, bias, norm, sizes)
-        if _observers:
-            self._tell(x, weight, bias, norm, sizes)
+        self._tell(x, weight, bias, norm, sizes)
         kernel, x = packed.kernel, readable(x, "x")
         return torch_autograd.run(kernel, x, weight.shape[0], return_indices=False)[0]
 
@@ -134,20 +118,23 @@ class Block:
         """Compute the operation, recorded by autograd; None if PyTorch has to."""
         if not is_plain(weight, bias, *(norm[:4] if norm else ())) or not indices_fit(sizes):
             return None
+        if norm and (norm.mean.requires_grad or norm.variance.requires_grad):
+            return None
         self._tell(x, weight, bias, norm, sizes)
-        folded = fold(weight, bias, norm) if norm else (weight, bias)
-        return torch_autograd.differentiable(x, *folded, sizes, self.precision)
+        if norm is None:
+            return torch_autograd.differentiable(x, weight, bias, sizes, self.precision)
+        return normed(x, weight, bias, norm, sizes, self.precision)
 
     def _tell(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes
     ) -> None:
         if _observers:
-            call = Call(self, x, *(fold(weight, bias, norm) if norm else (weight, bias)), sizes)
+            folded = fold(weight, bias, norm)[:2] if norm else (weight, bias)
             for calls in _observers:
-                calls.append(call)
+                calls.append(Call(self, x, *folded, sizes))
 
     def _pack(self, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes) -> Packed:
-        folded = fold(weight.detach(), bias, norm) if norm else (weight, bias)
+        folded = fold(weight, bias, norm)[:2] if norm else (weight, bias)
         kernel = pack_now(*folded, sizes, self.precision)
         tensors = (weight, bias, *(norm[:4] if norm else ()))
         # Tensors created in inference mode have no version counter; others would keep their graph.
@@ -155,7 +142,7 @@ class Block:
             t is not None and (t.is_inference() or not t.is_leaf) for t in tensors
         )
         if by_version:
-            return Packed(kernel, sizes, norm and norm.eps, tensors, states(tensors))
+            return Packed(kernel, sizes, norm and norm.eps, tensors, states(*tensors))
         copies = tuple(None if t is None else t.detach().clone() for t in tensors)
         return Packed(kernel, sizes, norm and norm.eps, copies, None)
 
@@ -184,9 +171,16 @@ def observe_calls() -> Iterator[list[Call]]:
         _observers.remove(calls)
 
 
-def states(tensors: Tensors) -> list[tuple[int, int] | None]:
-    """Return the address of each tensor, and how often it was changed."""
-    return [None if t is None else (t.data_ptr(), t._version) for t in tensors]
+def states(*tensors: Tensor | None) -> States:
+    """Return what tells tensors that somebody keeps from others, and from themselves changed.
+
+    These are identity, address and how often each was changed, which inference mode does not count.
+    """
+    found: list[int] = []
+    for t in tensors:
+        if t is not None:
+            found += (id(t), t.data_ptr(), -1 if t.is_inference() else t._version)
+    return found
 
 
 def equal(ours: Tensors, theirs: Tensors) -> bool:
@@ -195,19 +189,6 @@ def equal(ours: Tensors, theirs: Tensors) -> bool:
         a is b if a is None or b is None else torch.equal(a, readable(b, "weight"))
         for a, b in zip(ours, theirs, strict=True)
     )
-
-
-def fold(weight: Tensor, bias: Tensor | None, norm: Norm) -> tuple[Tensor, Tensor]:
-    """Fold a batch-norm into a convolution: computed in float64, rounded once, differentiable."""
-    scale = (norm.variance.double() + norm.eps).rsqrt()
-    if norm.weight is not None:
-        scale = scale * norm.weight.double()
-    shift = -norm.mean.double() * scale
-    if norm.bias is not None:
-        shift = shift + norm.bias.double()
-    if bias is not None:
-        shift = shift + bias.double() * scale
-    return (weight.double() * scale[:, None, None, None]).float(), shift.float()
 
 
 def ceil_adds_window(x: torch.Size, weight: torch.Size, sizes: Sizes) -> bool:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from cnnkit.nn.block import Block, Norm, Pair, Sizes
+from cnnkit.nn.block import Block, Pair, Sizes
 from cnnkit.nn.fusion_patterns import (
     Chain,
     LeftError,
@@ -29,6 +29,7 @@ from cnnkit.nn.fusion_patterns import (
     title,
 )
 from cnnkit.nn.fusion_report import Candidate, Report
+from cnnkit.nn.norm import Norm
 
 NAME, GROUP = "cnnkit", "torch_dynamo_backends"
 CONV = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")

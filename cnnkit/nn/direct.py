@@ -1,16 +1,15 @@
 """Calls of the modules of fused models that save most of what PyTorch does in every call.
 
-In the first call of a block, an `nn.Sequential` that holds it gets `call_directly`; in other
-models, the block's batch-norm, ReLU and pool get `follow_directly`. The modules stay what they are:
-PyTorch keeps a place for such functions in every module, for `Module.compile`, and leaves them out
-of copies and files.
+In the first call of a block, an `nn.Sequential` that holds it gets `call_directly`, the block's
+batch-norm, ReLU and pool get `follow_directly`, and the convolution gets a function of its own. The
+modules stay what they are: PyTorch keeps a place for such functions in every module, for
+`Module.compile`, and leaves them out of copies and files.
 """
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,19 +18,12 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
 from cnnkit.nn.fusion_patterns import has_hooks
+from cnnkit.nn.norm import Norm
 from cnnkit.nn.waiting import Step, Waiting
-from cnnkit.ops.torch_autograd import is_transformed
+from cnnkit.ops.torch_autograd import is_own_float, is_transformed
 
 if TYPE_CHECKING:
     from cnnkit.nn.fused_conv import FusedConv2d
-
-
-def attach(owner: nn.Module, parts: list[nn.Module], kind: type[FusedConv2d]) -> None:
-    """Let the modules of a block with a convolution of this kind be called directly."""
-    if type(owner) is nn.Sequential and owner._compiled_call_impl is None:
-        owner._compiled_call_impl = partial(call_directly, weakref.ref(owner), kind)
-    for part in parts:
-        part._compiled_call_impl = partial(follow_directly, weakref.ref(part))
 
 
 def follow_directly(reference: weakref.ref[nn.Module], *args: Any, **kwargs: Any) -> Any:
@@ -61,10 +53,10 @@ def call(module: Any, *args: Any, **kwargs: Any) -> Any:
 def norm_step(norm: Any) -> tuple[str, Step]:
     """Return what a batch-norm calls; in train mode, that is no step of a block."""
     options = {
-        "running_mean": norm.running_mean,
-        "running_var": norm.running_var,
-        "weight": norm.weight,
-        "bias": norm.bias,
+        "running_mean": norm._buffers.get("running_mean"),
+        "running_var": norm._buffers.get("running_var"),
+        "weight": norm._parameters.get("weight"),
+        "bias": norm._parameters.get("bias"),
         "training": norm.training,
         "eps": norm.eps,
     }
@@ -100,6 +92,21 @@ STEPS: dict[type[nn.Module], Callable[[Any], tuple[str, Step]]] = {
 }
 
 
+# The functions by which modules are called directly; the convolution's is added to them.
+DIRECT: set[Callable[..., Any]] = {follow_directly}
+
+
+def norm_of(norm: Any) -> Norm | None:
+    """Return what a batch-norm does in eval mode; None if it uses batch statistics."""
+    if norm.training:
+        return None
+    buffers, parameters = norm._buffers, norm._parameters
+    mean, variance = buffers.get("running_mean"), buffers.get("running_var")
+    if mean is None or variance is None:
+        return None
+    return Norm(mean, variance, parameters.get("weight"), parameters.get("bias"), norm.eps)
+
+
 def call_directly(
     reference: weakref.ref[nn.Sequential], kind: type[FusedConv2d], *args: Any, **kwargs: Any
 ) -> Any:
@@ -115,14 +122,41 @@ def call_directly(
     while at < len(modules):
         module: Any = modules[at]
         at += 1
-        if type(module) is kind:
-            y, count = module.compute_directly(x, modules[at : at + 3])
+        if type(module) is kind and is_own_float(x):
+            y, count = compute_directly(module, x, modules[at : at + 3])
             if y is not None:
                 x = y
                 at += count
                 continue
         x = module(x)
     return x
+
+
+def compute_directly(
+    conv: FusedConv2d, x: Tensor, following: tuple[Any, ...]
+) -> tuple[Tensor | None, int]:
+    """Compute the block that a convolution and the modules after it in an `nn.Sequential` are.
+
+    Returns:
+        The output and how many of those were computed; no output if there is no such block.
+    """
+    normed = bool(following) and type(following[0]) is nn.BatchNorm2d
+    first = int(normed)
+    pair = following[first : first + 2]
+    kinds = tuple(map(type, pair))
+    if kinds == (nn.ReLU, nn.MaxPool2d):
+        pool = pair[1]
+    elif kinds == (nn.MaxPool2d, nn.ReLU):
+        pool = pair[0]
+    else:
+        return None, 0
+    read = conv.fused.read_pool((), pool_options(pool))
+    norm = norm_of(following[0]) if normed else None
+    if read is None or (normed and norm is None) or not is_own(conv):
+        return None, 0
+    if not all(map(is_own, following[: first + 2])):
+        return None, 0
+    return conv.compute(x, norm, read), first + 2
 
 
 def is_observed() -> bool:
@@ -140,21 +174,5 @@ def is_own(module: nn.Module) -> bool:
     return not (
         has_hooks(module)
         or "forward" in module.__dict__
-        or (implementation and getattr(implementation, "func", None) is not follow_directly)
+        or (implementation and getattr(implementation, "func", None) not in DIRECT)
     )
-
-
-def split(following: tuple[nn.Module, ...]) -> tuple[Any, Any, int]:
-    """Return the batch-norm, or None, and the pool of a block: the modules after its convolution.
-
-    The third value is their number with the ReLU. Without a pool, there is no block.
-    """
-    norm = following[0] if following and type(following[0]) is nn.BatchNorm2d else None
-    first = int(norm is not None)
-    pair = following[first : first + 2]
-    kinds = tuple(map(type, pair))
-    if kinds == (nn.ReLU, nn.MaxPool2d):
-        return norm, pair[1], first + 2
-    if kinds == (nn.MaxPool2d, nn.ReLU):
-        return norm, pair[0], first + 2
-    return None, None, 0

@@ -1,26 +1,40 @@
-"""The convolution of a block that `cnnkit.fuse` fused: an `nn.Conv2d` whose output waits.
+"""The convolution of a block that `cnnkit.fuse` fused: an `nn.Conv2d` that computes the block.
 
-It waits for the rest of its block only when the model that was traced calls it at the traced place;
-for everybody else it is an `nn.Conv2d`.
+It does so only when the model that was traced calls it at the traced place; for everybody else it
+is an `nn.Conv2d`.
 """
 
 from __future__ import annotations
 
 import sys
+import weakref
+from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from cnnkit.nn.block import Block, Norm, Pair, Sizes, output_size
+from cnnkit.nn.block import Block, Sizes, ceil_adds_window, output_size, states
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
-from cnnkit.nn.direct import STEPS, attach, is_observed, is_own, pool_options, split
-from cnnkit.nn.fusion_patterns import PoolReader, both
-from cnnkit.nn.waiting import Shape, Start, Waiting, modes, pooled
+from cnnkit.nn.direct import (
+    DIRECT,
+    call,
+    call_directly,
+    follow_directly,
+    is_observed,
+    norm_of,
+    pool_options,
+)
+from cnnkit.nn.fusion_patterns import Pool, PoolReader, both, has_hooks
+from cnnkit.nn.norm import Norm
+from cnnkit.nn.waiting import Shape, Start, Waiting, modes, versions
 from cnnkit.ops.torch_autograd import is_plain
 
 DEEPEST = 40  # frames between a model's forward and its convolution's
+LONGEST = 1023  # calls that are left to PyTorch after calls that were no block
+Names = tuple[str, ...]
 
 
 class Place(NamedTuple):
@@ -30,44 +44,65 @@ class Place(NamedTuple):
         source: the Python module with the forward method of the module that holds the block, ...
         function: ... and the method's qualified name there.
         conv: the convolution's dotted name in that module, split.
-        parts: those of the block's modules, and of the modules around them.
-        norm: whether batch-norm is one of them.
+        norm: that of the batch-norm; None if there is none.
+        pool: that of the pool; the options, if it is a function.
+        parts: those of the block's modules, each with its type, and of the modules around them.
     """
 
     source: str
     function: str
-    conv: tuple[str, ...]
-    parts: tuple[tuple[str, ...], ...]
-    norm: bool
+    conv: Names
+    norm: Names | None
+    pool: Names | Pool
+    parts: tuple[tuple[Names, type[nn.Module] | None], ...]
 
 
 class Checked(NamedTuple):
-    """What the kernels do with a convolution.
+    """What the kernels do with a convolution and a pool.
 
     Attributes:
-        given: the shapes of the input and of the weight, and the convolution's options.
-        stride: the stride of the convolution.
-        padding: its padding.
-        shape: that of the output; None if the kernels do not support it.
+        given: the shapes of the input and of the weight, and the options of both.
+        sizes: those of the operation.
+        shape: that of the convolution's output; None if the kernels do not support it.
     """
 
     given: Any
-    stride: Pair = (1, 1)
-    padding: Pair = (0, 0)
-    shape: Shape | None = None
+    sizes: Sizes | None = None
+    shape: Shape = ()
+
+
+@dataclass
+class State:
+    """What a convolution knows of its block.
+
+    Attributes:
+        place: where it is called.
+        block: the operation.
+        read_pool: reads the pool's options.
+        pool: the options of a pool that is a function, as last seen.
+        checked: what the kernels do with the shapes and options last seen.
+        left: how many of the next calls are left to PyTorch, because what followed the last ones
+            was not the block; ...
+        most_left: ... and the number at first, which doubles each time.
+    """
+
+    place: Place
+    block: Block
+    read_pool: PoolReader
+    pool: Pool | None
+    checked: Checked
+    left: int = 0
+    most_left: int = 0
 
 
 class FusedConv2d(nn.Conv2d):
     """A convolution in a model that `cnnkit.fuse` returned. See the module."""
 
-    if TYPE_CHECKING:  # torch.jit.script reads annotations, and knows none of these
-        _place: Place
-        block: Block
-        _read_pool: PoolReader
-        _checked: Checked
+    if TYPE_CHECKING:  # torch.jit.script reads annotations, and does not know this one
+        fused: State
 
     def forward(self, input: Tensor) -> Tensor:
-        """Compute `nn.Conv2d`, or wait for the block."""
+        """Compute `nn.Conv2d`, or the block."""
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
             y: Tensor = self._conv_forward(input, self.weight, self.bias)
             return y
@@ -75,94 +110,120 @@ class FusedConv2d(nn.Conv2d):
 
     @torch.jit.unused
     def _forward(self, x: Tensor) -> Tensor:
-        weight, bias = self._parameters.get("weight"), self._parameters.get("bias")
-        learns = self.training and self._place.norm  # from what the convolution computes
-        if weight is not None and not learns and is_plain(x, weight, bias) and not is_observed():
-            checked = self._examine(x, weight)
-            if checked.shape is not None and self._is_called_in_block():
-                start = Start(
-                    self.block,
-                    self._read_pool,
-                    self._conv_forward,
-                    x,
-                    weight,
-                    bias,
-                    checked.stride,
-                    checked.padding,
-                    modes(),
-                )
-                return Waiting.after(start, checked.shape)
+        # Where later calls are direct, this one was examined before.
+        if self._compiled_call_impl is None and is_plain(x) and not is_observed():
+            waits = self.begin(x, sys._getframe(3))  # above PyTorch's call of this module
+            if waits is not None:
+                return waits
         y: Tensor = self._conv_forward(x, self.weight, self.bias)
         return y
 
-    def _examine(self, x: Tensor, weight: Tensor) -> Checked:
-        """Return what the options and the shapes lead to; it is kept until they change."""
-        options = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
-        given = x.shape, weight.shape, options
-        if self._checked.given != given:
-            self._checked = self._examine_now(given)
-        return self._checked
+    def begin(self, x: Tensor, frame: FrameType | None) -> Tensor | None:
+        """Compute the block, and return what waits for its last operation.
 
-    def _examine_now(self, given: Any) -> Checked:
-        x, weight, _ = given
+        Args:
+            x: a tensor where `is_plain(x)`.
+            frame: that of the caller.
+
+        Returns:
+            None if PyTorch has to compute the call.
+        """
+        state, weight = self.fused, self._parameters.get("weight")
+        if state.left:
+            state.left -= 1
+            return None
+        owner = caller(frame, state.place)
+        if owner is None or weight is None or not holds_block(owner, self, state.place):
+            return None
+        pool, norm = state.pool, None
+        if not isinstance(state.place.pool, Pool):
+            pool = state.read_pool((), pool_options(part_of(owner, state.place.pool)))
+        if state.place.norm is not None:
+            norm = norm_of(part_of(owner, state.place.norm))
+            if norm is None:
+                return None
+        bias = self._parameters.get("bias")
+        counts = versions(x, weight, bias)
+        y = None if pool is None else self.compute(x, norm, pool)
+        if y is None or pool is None:
+            return None
+        seen = states(*norm[:4]) if norm else []
+        start = Start(self, x, weight, bias, counts, norm, seen, pool, modes(), y)
+        return Waiting.after(start, state.checked.shape)
+
+    def compute(self, x: Tensor, norm: Norm | None, pool: Pool) -> Tensor | None:
+        """Compute the block of a batch-norm and a pool; None if PyTorch has to."""
+        state, weight, bias = self.fused, self._parameters["weight"], self._parameters.get("bias")
+        if weight is None:
+            return None
+        options = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
+        given = x.shape, weight.shape, options, pool
+        if state.checked.given != given:
+            state.checked = self._examine(given)
+        sizes = state.checked.sizes
+        return None if sizes is None else state.block.compute(x, weight, bias, norm, sizes)
+
+    def _examine(self, given: Any) -> Checked:
+        """Return what shapes and options lead to."""
+        x, weight, _, pool = given
         padding = explicit_padding(self)
         if len(x) != 4 or x[1] != weight[1] or unsupported_convolution(self) or padding is None:
             return Checked(given)
-        stride = both(self.stride)
-        rows, columns = (output_size(x, weight, stride, padding, axis) for axis in (0, 1))
-        shape = (x[0], weight[0], rows, columns) if rows > 0 and columns > 0 else None
-        return Checked(given, stride, padding, shape)
+        sizes = Sizes(both(self.stride), padding, *pool[:3])
+        rows, columns = (output_size(x, weight, *sizes[:2], axis) for axis in (0, 1))
+        outputs = [
+            (size + 2 * pad - kernel) // stride + 1
+            for size, kernel, stride, pad in zip((rows, columns), *sizes[2:], strict=True)
+        ]
+        if min(rows, columns, *outputs) < 1 or (
+            pool.ceil_mode and ceil_adds_window(x, weight, sizes)
+        ):
+            return Checked(given)
+        return Checked(given, sizes, (x[0], weight[0], rows, columns))
 
-    def _is_called_in_block(self) -> bool:
-        owner = caller(sys._getframe(3), self._place)  # above PyTorch's call of this module
-        return owner is not None and holds_block(owner, self, self._place)
-
-    def compute_directly(
-        self, x: Tensor, following: tuple[nn.Module, ...]
-    ) -> tuple[Tensor | None, int]:
-        """Compute the block that this and the following modules of an `nn.Sequential` are.
-
-        Returns:
-            The output and how many of those were computed; no output if there is no such block.
-        """
-        norm, pool, count = split(following)
-        weight, bias = self._parameters.get("weight"), self._parameters.get("bias")
-        if not count or weight is None or not all(map(is_own, (self, *following[:count]))):
-            return None, 0
-        read = self._read_pool((), pool_options(pool))
-        checked = self._examine(x, weight)
-        if read is None or checked.shape is None or min(pooled(checked.shape, read)[2:]) < 1:
-            return None, 0
-        given = None
-        if norm is not None:
-            given = Norm(norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.eps)
-            if norm.training or given.mean is None or given.variance is None:
-                return None, 0
-        sizes = Sizes(checked.stride, checked.padding, *read[:3])
-        return self.block(x, weight, bias, given, sizes, read.ceil_mode), count
+    def note(self, was_block: bool) -> None:
+        """Leave some calls to PyTorch if what followed the last one was not the block."""
+        state = self.fused
+        state.most_left = 0 if was_block else min(2 * state.most_left + 1, LONGEST)
+        state.left = state.most_left
 
     def train(self, mode: bool = True) -> FusedConv2d:
         """Switch between training and eval mode; the weights are packed again afterwards."""
-        self.block.forget()
+        self.fused.block.forget()
+        self.note(was_block=True)
         super().train(mode)
         return self
 
 
 def wait(conv: nn.Conv2d, place: Place, precision: str) -> None:
-    """Turn a convolution into one that waits for its block."""
+    """Turn a convolution into one that computes its block."""
+    pool = place.pool if isinstance(place.pool, Pool) else None
+    block = Block(precision, by_version=True)
     conv.__class__ = FusedConv2d
-    conv._place = place  # type: ignore[assignment]
-    conv.block = Block(precision, by_version=True)  # type: ignore[assignment]
-    conv._read_pool = PoolReader()  # type: ignore[assignment]
-    conv._checked = Checked(None)  # type: ignore[assignment]
+    conv.fused = State(place, block, PoolReader(), pool, Checked(None))  # type: ignore[assignment]
 
 
 def stop_waiting(model: nn.Module) -> None:
-    """Turn the convolutions of a model that wait for their blocks into those that they were."""
+    """Turn the convolutions of a model that compute their blocks into those that they were."""
     for conv in model.modules():
         if type(conv) is FusedConv2d:
-            del conv._place, conv.block, conv._read_pool, conv._checked
+            del conv.fused
             conv.__class__ = nn.Conv2d  # type: ignore[assignment]
+
+
+def call_convolution(reference: weakref.ref[FusedConv2d], *args: Any, **kwargs: Any) -> Any:
+    """Call a convolution: it computes the block, where the block is called."""
+    conv = reference()
+    assert conv is not None
+    alone = len(args) == 1 and not kwargs and "forward" not in conv.__dict__
+    if alone and is_plain(args[0]) and not is_observed():
+        y = conv.begin(args[0], sys._getframe(2))  # above PyTorch's call of this function
+        if y is not None:
+            return y
+    return call(conv, *args, **kwargs)
+
+
+DIRECT.add(call_convolution)
 
 
 def caller(frame: FrameType | None, place: Place) -> nn.Module | None:
@@ -184,31 +245,36 @@ def first_argument(frame: FrameType) -> nn.Module | None:
     return owner if isinstance(owner, nn.Module) else None
 
 
+def part_of(owner: Any, names: Names) -> Any:
+    """Return a module's submodule; None if it has none of this name."""
+    for name in names:
+        owner = owner._modules.get(name)
+        if owner is None:
+            return None
+    return owner
+
+
 def holds_block(owner: nn.Module, conv: nn.Module, place: Place) -> bool:
     """Tell whether a module has the parts of a block with this convolution, and nobody looks on.
 
     If so, later calls of the modules are direct.
     """
     found = []
-    for names in place.parts:
-        part: Any = owner
-        for name in names:
-            part = part._modules.get(name)
-            if part is None:
-                return False
-        if (
-            part._forward_hooks
-            or part._forward_pre_hooks
-            or part._backward_hooks
-            or part._backward_pre_hooks
-            or (names == place.conv and part is not conv)
-        ):
+    for names, kind in place.parts:
+        part = part_of(owner, names)
+        if part is None or has_hooks(part) or (names == place.conv and part is not conv):
             return False
-        if type(part) in STEPS:
-            if part.training and type(part) is nn.BatchNorm2d:
-                return False  # it needs the statistics of what the convolution computes
-            if part._compiled_call_impl is None:
-                found.append(part)
-    if found:
-        attach(owner, found, FusedConv2d)
+        if kind is None:  # the convolution, or a module around the others
+            direct = part is conv
+        elif type(part) is not kind or (kind is nn.BatchNorm2d and part.training):
+            return False  # in train mode, it needs the statistics of what the convolution computes
+        else:
+            direct = True
+        if direct and part._compiled_call_impl is None:
+            found.append(part)
+    for part in found:
+        function = call_convolution if part is conv else follow_directly
+        part._compiled_call_impl = partial(function, weakref.ref(part))
+    if found and type(owner) is nn.Sequential and owner._compiled_call_impl is None:
+        owner._compiled_call_impl = partial(call_directly, weakref.ref(owner), FusedConv2d)
     return True

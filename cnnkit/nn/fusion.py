@@ -10,10 +10,11 @@ from torch import fx, nn
 from cnnkit.errors import InputError
 from cnnkit.nn.comparison import difference
 from cnnkit.nn.conv_relu_pool import PRECISIONS, ConvReLUPool2d
-from cnnkit.nn.fused_conv import Place, stop_waiting, wait
+from cnnkit.nn.fused_conv import Names, Place, stop_waiting, wait
 from cnnkit.nn.fusion_patterns import (
     Chain,
     LeftError,
+    called_pool,
     examine,
     find_chain,
     has_hooks,
@@ -173,20 +174,27 @@ def place_of(module: nn.Module, traced: Trace, chain: Chain) -> Place:
             raise LeftError(f"forward keeps the output of {title(module, node)}")
     if changer := changed_between(module, chain):
         raise LeftError(f"{changer} runs in place between its operations")
-    parts = [str(node.target).split(".") for node in chain.nodes if node.op == "call_module"]
-    shared = common_prefix([part[:-1] for part in parts])
-    if any(node.op != "call_module" for node in chain.nodes):
+    called = [node for node in chain.nodes if node.op == "call_module"]
+    paths = [str(node.target).split(".") for node in called]
+    shared = common_prefix([path[:-1] for path in paths])
+    if len(called) < len(chain.nodes):
         # A function does not tell who calls it; the module around the whole graph does.
         shared = []
     owner = module.get_submodule(".".join(shared))
     depth = len(shared)
-    names = {tuple(part[depth:end]) for part in parts for end in range(depth + 1, len(part) + 1)}
+    parts: dict[Names, type[nn.Module] | None] = {
+        tuple(path[depth:end]): None for path in paths for end in range(depth + 1, len(path))
+    }
+    name_of = {node: tuple(path[depth:]) for node, path in zip(called, paths, strict=True)}
+    for node, name in name_of.items():
+        kind_of = type(module.get_submodule(str(node.target)))
+        parts[name] = None if node is chain.conv else kind_of
+    pool = name_of.get(chain.pool) or called_pool(module, chain.pool)
+    norm = None if chain.norm is None else name_of[chain.norm]
     for method in traced.callers[chain.conv]:
         if method.owner is owner:
-            conv = tuple(str(chain.conv.target).split(".")[depth:])
-            return Place(
-                method.source, method.function, conv, tuple(sorted(names)), chain.norm is not None
-            )
+            where = method.source, method.function
+            return Place(*where, name_of[chain.conv], norm, pool, tuple(parts.items()))
     raise LeftError("torch.fx does not tell which module calls it")
 
 

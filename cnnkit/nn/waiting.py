@@ -1,14 +1,16 @@
-"""The output of a convolution that waits for what follows: `Waiting`, a tensor like any other.
+"""The output of a block's convolution: `Waiting`, a tensor like any other.
 
-If batch-norm, ReLU and max-pool follow, the last of them computes the whole block in one operation.
-Whoever else looks at the tensor in between, in whatever way, gets its values: they are computed at
-that moment by PyTorch's own operators, in the order in which they were called.
+When the convolution is called, its whole block is computed in one operation. If batch-norm, ReLU
+and max-pool follow as expected, the last of them returns what was computed. Whoever else looks at
+the tensor in between, in whatever way, gets its values: they are computed at that moment by
+PyTorch's own operators, in the order in which they were called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -17,9 +19,13 @@ from torch._C import DisableTorchFunctionSubclass
 from torch.utils._pytree import tree_map_only
 
 from cnnkit.errors import InputError
-from cnnkit.nn.block import Block, Norm, Pair, Sizes
-from cnnkit.nn.fusion_patterns import FUNCTIONS, Pool, PoolReader
+from cnnkit.nn.block import States, states
+from cnnkit.nn.fusion_patterns import FUNCTIONS, Pool
+from cnnkit.nn.norm import Norm
 from cnnkit.ops.torch_autograd import is_transformed
+
+if TYPE_CHECKING:
+    from cnnkit.nn.fused_conv import FusedConv2d
 
 # What is known of a tensor before it is computed; modules check it before they call a function.
 KNOWN = {
@@ -31,7 +37,7 @@ KINDS: dict[Any, str] = {
     **{function: kind for function, kind in FUNCTIONS.items() if kind != "Conv2d"},
     **{Tensor.relu: "ReLU", Tensor.relu_: "ReLU"},
 }
-Shape = tuple[int, int, int, int]
+Shape = tuple[int, ...]
 LAST = "the last operation"
 # What a block's operation leads to: (the operation before, the operation) -> the operation to note.
 ORDERS = {
@@ -51,49 +57,48 @@ class Step(NamedTuple):
     kwargs: dict[str, Any]
 
 
-class Start(NamedTuple):
-    """The call of the convolution: all that its value depends on."""
+@dataclass(slots=True)
+class Start:
+    """The call of the convolution, and the output of its block.
 
-    block: Block
-    read_pool: PoolReader
-    convolve: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    Attributes:
+        conv: the convolution.
+        x, weight, bias: what it was called with.
+        versions: how often each of those was changed before.
+        norm: the batch-norm that took part, ...
+        norm_states: ... and the states of its tensors.
+        pool: the pool that took part.
+        modes: those of the call.
+        output: that of the block, which is returned only once: nobody shares it.
+    """
+
+    conv: FusedConv2d
     x: Tensor
     weight: Tensor
     bias: Tensor | None
-    stride: Pair
-    padding: Pair
+    versions: tuple[int, ...]
+    norm: Norm | None
+    norm_states: States
+    pool: Pool
     modes: tuple[bool, bool]
+    output: Tensor | None
 
 
 class Waiting(Tensor):
-    """The output of a convolution and of the steps after it, computed when it is needed.
-
-    Making one, and adding a step, is most of what a small block costs: no step does work that the
-    last one can do.
-    """
+    """The output of a convolution and of the steps after it, computed when it is needed."""
 
     start: Start | None
     known_shape: Shape
     steps: tuple[Step, ...]
     before: str  # the operation that it is the output of
-    batch_norm: Norm | None
-    pool: Pool | None
-    counted: tuple[Tensor, ...]  # what it depends on, ...
-    versions: list[int]  # ... and how often each was changed
     value: Tensor | None
 
     @classmethod
     def after(cls, start: Start, shape: Shape) -> Self:
         """Make the output of a convolution."""
-        made = cls._shaped(start, shape)
-        made.steps, made.before, made.batch_norm, made.pool = (), "Conv2d", None, None
-        made.counted, made.versions = counted((start.x, start.weight, start.bias))
-        return made
-
-    @classmethod
-    def _shaped(cls, start: Start, shape: Shape) -> Self:
         made: Self = Tensor._make_wrapper_subclass(cls, shape, dtype=torch.float32)
         made.start, made.known_shape, made.value = start, shape, None
+        made.steps, made.before = (), "Conv2d"
         return made
 
     def dim(self) -> int:
@@ -128,15 +133,16 @@ class Waiting(Tensor):
     def compute(self) -> Tensor:
         """Return the values, computed by PyTorch in the modes in which they were called."""
         if self.value is None:
-            start, steps = self._unchanged(), self.steps
+            start = self._unchanged()
+            start.conv.note(was_block=False)
             gradients, inference = start.modes
             with (
                 torch.inference_mode(inference),
                 torch.set_grad_enabled(gradients),
                 torch.autocast("cpu", enabled=False),
             ):
-                y = start.convolve(start.x, start.weight, start.bias)
-                for step in steps:
+                y: Tensor = start.conv._conv_forward(start.x, start.weight, start.bias)
+                for step in self.steps:
                     y = step.function(y, *step.args, **step.kwargs)
             self.value, self.start = y, None
         return self.value
@@ -159,60 +165,52 @@ class Waiting(Tensor):
         Raises:
             InputError: a tensor that the value depends on was changed since.
         """
-        assert self.start is not None
-        if [t._version for t in self.counted] != self.versions:
+        start = self.start
+        assert start is not None
+        changed = versions(start.x, start.weight, start.bias) != start.versions
+        if start.norm is not None and any(step.function is F.batch_norm for step in self.steps):
+            changed = changed or states(*start.norm[:4]) != start.norm_states
+        if changed:
             reason = "changes an input or weight before it reads the output of a fused convolution"
             raise InputError(
                 "model", reason, "read the output first, or use it without cnnkit.fuse"
             )
-        return self.start
+        return start
 
     def follow(self, kind: str, step: Step) -> Tensor | None:
-        """Return the output of a step; None if the block does not go on with it."""
+        """Return the output of a step; None if it is not what the block expects."""
         start, leads_to = self.start, ORDERS.get((self.before, kind))
         if leads_to is None or start is None or modes() != start.modes:
             return None
         if start.modes[0] and self._has_history():
             return None
-        norm, pool, shape = self.batch_norm, self.pool, self.known_shape
-        if kind == "BatchNorm2d":
-            norm = norm_of(step)
-            if norm is None:
+        expected = EXPECTED.get(kind)
+        if kind != "BatchNorm2d" and start.norm is not None and self.before == "Conv2d":
+            return None
+        if expected is not None and not expected(start, step):
+            return None
+        return self.go_on(start, leads_to, step)
+
+    def go_on(self, start: Start, leads_to: str, step: Step) -> Tensor | None:
+        """Return the output of a step that the block expects; None if it was returned before."""
+        output, in_place = start.output, is_in_place(step)
+        if output is None:
+            return None
+        if leads_to is LAST:
+            if is_transformed():
                 return None
-        elif kind == "MaxPool2d":
-            pool = start.read_pool(step.args, step.kwargs)
-            if pool is None or (pool.ceil_mode and leads_to != LAST):
-                return None  # the shape of what waits would not be known
-            shape = pooled(shape, pool)
-            if shape[2] < 1 or shape[3] < 1:
-                return None
-        if leads_to == LAST:
-            y = self._finish(norm, pool)
-            if y is not None and kind == "ReLU" and is_in_place(step):
-                self.value, self.start = y, None
-            return y
-        if kind == "ReLU" and is_in_place(step):
+            start.output = None
+            start.conv.note(was_block=True)
+            if in_place:
+                self.value, self.start = output, None
+            return output
+        if in_place:
             waits = self
         else:
-            waits = Waiting._shaped(start, shape)
-            waits.batch_norm, waits.pool = norm, pool
-            waits.counted, waits.versions = self.counted, self.versions
-            if kind == "BatchNorm2d" and norm:
-                tensors, versions = counted(norm[:4])
-                waits.counted += tensors
-                waits.versions = self.versions + versions
+            shape = output.shape if leads_to == "MaxPool2d" else self.known_shape
+            waits = Waiting.after(start, shape)
         waits.steps, waits.before = (*self.steps, step), leads_to
         return waits
-
-    def _finish(self, norm: Norm | None, pool: Pool | None) -> Tensor | None:
-        """Compute the whole block in one operation; None if PyTorch has to compute it."""
-        start = self._unchanged()
-        assert pool is not None
-        kernel, stride, padding, ceil_mode = pool
-        sizes = Sizes(start.stride, start.padding, kernel, stride, padding)
-        if is_transformed():
-            return None
-        return start.block.compute(start.x, start.weight, start.bias, norm, sizes, ceil_mode)
 
 
 def modes() -> tuple[bool, bool]:
@@ -220,37 +218,36 @@ def modes() -> tuple[bool, bool]:
     return torch.is_grad_enabled(), torch.is_inference_mode_enabled()
 
 
-def counted(tensors: Iterable[Tensor | None]) -> tuple[tuple[Tensor, ...], list[int]]:
-    """Return tensors, and how often each was changed; those of inference mode do not count."""
-    found, versions = [], []
-    for t in tensors:
-        if t is not None and not t.is_inference():
-            found.append(t)
-            versions.append(t._version)
-    return tuple(found), versions
+def versions(*tensors: Tensor | None) -> tuple[int, ...]:
+    """Return how often each tensor was changed; those of inference mode do not count."""
+    return tuple(t._version for t in tensors if t is not None and not t.is_inference())
 
 
-def pooled(shape: Shape, pool: Pool) -> Shape:
-    """Return the shape of images after a pool, without the window of `ceil_mode`."""
-    images, channels, rows, columns = shape
-    kernel, stride, padding, _ = pool
-    return (
-        images,
-        channels,
-        (rows + 2 * padding[0] - kernel[0]) // stride[0] + 1,
-        (columns + 2 * padding[1] - kernel[1]) // stride[1] + 1,
+def is_same_norm(start: Start, step: Step) -> bool:
+    """Tell whether a step calls the batch-norm that took part, unchanged."""
+    norm = start.norm
+    of = {**dict(zip(NORM, step.args, strict=False)), **step.kwargs}
+    if norm is None or of.get("training") or of.get("eps", 1e-5) != norm.eps:
+        return False
+    given = of["running_mean"], of["running_var"], of.get("weight"), of.get("bias")
+    return states(*given) == start.norm_states
+
+
+def is_same_pool(start: Start, step: Step) -> bool:
+    """Tell whether a step calls the pool that took part; if not, the next call expects this one."""
+    state = start.conv.fused
+    pool = state.read_pool(step.args, step.kwargs)
+    if pool is not None and pool != start.pool:
+        state.pool = pool
+    return pool == start.pool
+
+
+def is_in_place(step: Step) -> bool:
+    """Tell whether a step is a ReLU that changes its input."""
+    return step.function in IN_PLACE or (
+        step.function in (F.relu, torch.relu)
+        and (*step.args, step.kwargs.get("inplace"))[0] is True
     )
 
 
-def norm_of(step: Step) -> Norm | None:
-    """Return the batch-norm that a step calls; None if it uses batch statistics."""
-    of = {**dict(zip(NORM, step.args, strict=False)), **step.kwargs}
-    mean, variance = of["running_mean"], of["running_var"]
-    if of.get("training") or mean is None or variance is None:
-        return None
-    return Norm(mean, variance, of.get("weight"), of.get("bias"), of.get("eps", 1e-5))
-
-
-def is_in_place(relu: Step) -> bool:
-    """Tell whether a ReLU changes its input."""
-    return relu.function in IN_PLACE or (*relu.args, relu.kwargs.get("inplace"))[0] is True
+EXPECTED = {"BatchNorm2d": is_same_norm, "MaxPool2d": is_same_pool}

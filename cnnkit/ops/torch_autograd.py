@@ -46,10 +46,8 @@ def is_transformed() -> bool:
     )
 
 
-def is_plain(*tensors: Tensor | None) -> bool:
-    """Tell whether these are supported, and nothing changes what operations do."""
-    if is_transformed():
-        return False
+def is_own_float(*tensors: Tensor | None) -> bool:
+    """Tell whether these are PyTorch's own tensors, no subclass's, and supported."""
     for t in tensors:
         if t is not None and not (
             type(t) in PLAIN_TYPES
@@ -60,6 +58,11 @@ def is_plain(*tensors: Tensor | None) -> bool:
         ):
             return False
     return True
+
+
+def is_plain(*tensors: Tensor | None) -> bool:
+    """Tell whether these are PyTorch's own and supported, and nothing changes what is done."""
+    return not is_transformed() and is_own_float(*tensors)
 
 
 def needs_gradient(*tensors: Tensor | None) -> bool:

@@ -208,16 +208,30 @@ def test_under_autocast_it_answers_as_pytorch_does(dtype: torch.dtype) -> None:
             assert torch.equal(z, y)
 
 
-def test_values_outlive_a_later_change_or_say_so() -> None:
-    class Changes(Base):
-        def forward(self, x: Tensor, early: Tensor | None = None) -> Tensor:
-            y = self.conv(x)
-            if early is None:
-                x.zero_()  # not on the path that was traced
-            z: Tensor = self.pool(self.relu(y))
-            return z
+class Changes(Base):
+    """Changes its input after the convolution, on a path that was not traced."""
 
+    reads = False
+
+    def forward(self, x: Tensor, early: Tensor | None = None) -> Tensor:
+        y = self.conv(x)
+        if early is None:
+            x.zero_()
+            y = y + 1 if self.reads else y
+        z: Tensor = self.pool(self.relu(y))
+        return z
+
+
+def test_a_block_is_that_of_the_input_when_it_began() -> None:
     model, fused = pair(Changes())
+    with torch.no_grad():
+        torch.testing.assert_close(fused(X, X), model(X, X))
+        torch.testing.assert_close(fused(X.clone()), model(X.clone()))
+
+
+def test_values_read_after_their_input_was_changed_are_refused() -> None:
+    model, fused = pair(Changes())
+    model.reads = fused.reads = True
     with torch.no_grad():
         torch.testing.assert_close(fused(X, X), model(X, X))
         with pytest.raises(InputError, match="changes an input or weight before it"):

@@ -148,7 +148,7 @@ def fused_blocks(fused: nn.Module, x: Float32) -> list[tuple[str, ConvBlock, Flo
     from cnnkit.nn.fused_conv import FusedConv2d
 
     modules = [(name, m) for name, m in fused.named_modules() if isinstance(m, FusedConv2d)]
-    names = {m.block: name for name, m in modules}
+    names = {m.fused.block: name for name, m in modules}
     found: list[tuple[str, ConvBlock, Float32]] = []
     with torch.no_grad(), observe_calls() as calls:
         fused(torch.from_numpy(x))
