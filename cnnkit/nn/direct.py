@@ -25,6 +25,11 @@ from cnnkit.ops.torch_autograd import is_own_float, is_transformed
 if TYPE_CHECKING:
     from cnnkit.nn.fused_conv import FusedConv2d
 
+# Small blocks take about as long as looking these up.
+_has_any_global_hook = torch_module._has_any_global_hook
+_len_torch_function_stack = torch._C._len_torch_function_stack
+_is_torch_function_enabled = torch._C._is_torch_function_enabled
+
 
 def follow_directly(reference: weakref.ref[nn.Module], *args: Any, **kwargs: Any) -> Any:
     """Call a batch-norm, ReLU or pool: it is a step of the tensor that waits, if one does."""
@@ -63,26 +68,29 @@ def norm_step(norm: Any) -> tuple[str, Step]:
     return "BatchNorm2d", Step(F.batch_norm, (), options)
 
 
+RELU, RELU_IN_PLACE = (Step(F.relu, (in_place,), {}) for in_place in (False, True))
+
+
 def relu_step(relu: Any) -> tuple[str, Step]:
     """Return what a ReLU calls."""
-    return "ReLU", Step(F.relu, (), {"inplace": relu.inplace})
+    return "ReLU", RELU_IN_PLACE if relu.inplace is True else RELU
 
 
 def pool_step(pool: Any) -> tuple[str, Step]:
     """Return what a pool calls."""
-    return "MaxPool2d", Step(F.max_pool2d, (), pool_options(pool))
+    return "MaxPool2d", Step(F.max_pool2d, pool_options(pool), {})
 
 
-def pool_options(pool: Any) -> dict[str, Any]:
-    """Return the options of a pool as `max_pool2d` names them."""
-    return {
-        "kernel_size": pool.kernel_size,
-        "stride": pool.stride,
-        "padding": pool.padding,
-        "dilation": pool.dilation,
-        "ceil_mode": pool.ceil_mode,
-        "return_indices": pool.return_indices,
-    }
+def pool_options(pool: Any) -> tuple[Any, ...]:
+    """Return the options of a pool in the order of `max_pool2d`."""
+    return (
+        pool.kernel_size,
+        pool.stride,
+        pool.padding,
+        pool.dilation,
+        pool.ceil_mode,
+        pool.return_indices,
+    )
 
 
 STEPS: dict[type[nn.Module], Callable[[Any], tuple[str, Step]]] = {
@@ -150,21 +158,19 @@ def compute_directly(
         pool = pair[0]
     else:
         return None, 0
-    read = conv.fused.read_pool((), pool_options(pool))
+    read = conv.fused.read_pool(pool_options(pool), {})
     norm = norm_of(following[0]) if normed else None
     if read is None or (normed and norm is None) or not is_own(conv):
         return None, 0
     if not all(map(is_own, following[: first + 2])):
         return None, 0
-    return conv.compute(x, norm, read), first + 2
+    return conv.compute(x, norm, read)[0], first + 2
 
 
 def is_observed() -> bool:
     """Tell whether something of PyTorch's looks at every call of a module or function."""
     return bool(
-        torch_module._has_any_global_hook()  # type: ignore[no-untyped-call]
-        or torch._C._len_torch_function_stack()
-        or not torch._C._is_torch_function_enabled()
+        _has_any_global_hook() or _len_torch_function_stack() or not _is_torch_function_enabled()
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cnnkit.nn.block import Block, Sizes, ceil_adds_window, output_size, states
+from cnnkit.nn.block import Block, Sizes, States, ceil_adds_window, output_size, states
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
 from cnnkit.nn.direct import (
     DIRECT,
@@ -27,9 +27,9 @@ from cnnkit.nn.direct import (
     norm_of,
     pool_options,
 )
-from cnnkit.nn.fusion_patterns import Pool, PoolReader, both, has_hooks
+from cnnkit.nn.fusion_patterns import Pool, PoolReader, both
 from cnnkit.nn.norm import Norm
-from cnnkit.nn.waiting import Shape, Start, Waiting, modes, versions
+from cnnkit.nn.waiting import Shape, Start, Waiting, modes, version
 from cnnkit.ops.torch_autograd import is_plain
 
 DEEPEST = 40  # frames between a model's forward and its convolution's
@@ -62,13 +62,15 @@ class Checked(NamedTuple):
 
     Attributes:
         given: the shapes of the input and of the weight, and the options of both.
-        sizes: those of the operation.
-        shape: that of the convolution's output; None if the kernels do not support it.
+        sizes: those of the operation; None if the kernels do not support it.
+        shape: that of the convolution's output.
+        output: that of the block's output.
     """
 
     given: Any
     sizes: Sizes | None = None
     shape: Shape = ()
+    output: Shape = ()
 
 
 @dataclass
@@ -137,31 +139,45 @@ class FusedConv2d(nn.Conv2d):
             return None
         pool, norm = state.pool, None
         if not isinstance(state.place.pool, Pool):
-            pool = state.read_pool((), pool_options(part_of(owner, state.place.pool)))
+            pool = state.read_pool(pool_options(part_of(owner, state.place.pool)), {})
         if state.place.norm is not None:
             norm = norm_of(part_of(owner, state.place.norm))
             if norm is None:
                 return None
-        bias = self._parameters.get("bias")
-        counts = versions(x, weight, bias)
-        y = None if pool is None else self.compute(x, norm, pool)
-        if y is None or pool is None:
+        if pool is None:
             return None
-        seen = states(*norm[:4]) if norm else []
-        start = Start(self, x, weight, bias, counts, norm, seen, pool, modes(), y)
+        before = version(x)
+        y, seen, norm_seen = self.compute(x, norm, pool)
+        if y is None:
+            return None
+        bias = self._parameters.get("bias")
+        start = Start(self, x, weight, bias, before, seen, norm, norm_seen, pool, modes(), y)
         return Waiting.after(start, state.checked.shape)
 
-    def compute(self, x: Tensor, norm: Norm | None, pool: Pool) -> Tensor | None:
-        """Compute the block of a batch-norm and a pool; None if PyTorch has to."""
+    def compute(
+        self, x: Tensor, norm: Norm | None, pool: Pool
+    ) -> tuple[Tensor | None, States, States]:
+        """Compute the block of a batch-norm and a pool.
+
+        Returns:
+            The output, or None if PyTorch has to compute it, and the states of the convolution's
+            and of the batch-norm's tensors.
+        """
         state, weight, bias = self.fused, self._parameters["weight"], self._parameters.get("bias")
         if weight is None:
-            return None
+            return None, [], []
         options = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
         given = x.shape, weight.shape, options, pool
-        if state.checked.given != given:
-            state.checked = self._examine(given)
-        sizes = state.checked.sizes
-        return None if sizes is None else state.block.compute(x, weight, bias, norm, sizes)
+        checked = state.checked
+        if checked.given != given:
+            checked = state.checked = self._examine(given)
+        if checked.sizes is None:
+            return None, [], []
+        seen, norm_seen = states(weight, bias), [] if norm is None else states(*norm[:4])
+        y = state.block.compute(
+            *(x, weight, bias, norm, checked.sizes, checked.output), seen + norm_seen
+        )
+        return y, seen, norm_seen
 
     def _examine(self, given: Any) -> Checked:
         """Return what shapes and options lead to."""
@@ -179,7 +195,10 @@ class FusedConv2d(nn.Conv2d):
             pool.ceil_mode and ceil_adds_window(x, weight, sizes)
         ):
             return Checked(given)
-        return Checked(given, sizes, (x[0], weight[0], rows, columns))
+        shape, output = ((*(x[0], weight[0]), *size) for size in ((rows, columns), outputs))
+        if any(isinstance(option, list) for option in (self.stride, self.padding, self.dilation)):
+            given = None  # they may change
+        return Checked(given, sizes, shape, output)
 
     def note(self, was_block: bool) -> None:
         """Leave some calls to PyTorch if what followed the last one was not the block."""
@@ -246,11 +265,9 @@ def first_argument(frame: FrameType) -> nn.Module | None:
 
 
 def part_of(owner: Any, names: Names) -> Any:
-    """Return a module's submodule; None if it has none of this name."""
+    """Return a module's submodule."""
     for name in names:
-        owner = owner._modules.get(name)
-        if owner is None:
-            return None
+        owner = owner._modules[name]
     return owner
 
 
@@ -261,8 +278,18 @@ def holds_block(owner: nn.Module, conv: nn.Module, place: Place) -> bool:
     """
     found = []
     for names, kind in place.parts:
-        part = part_of(owner, names)
-        if part is None or has_hooks(part) or (names == place.conv and part is not conv):
+        part: Any = owner
+        for name in names:
+            part = part._modules.get(name)
+            if part is None:
+                return False
+        if (
+            part._forward_hooks
+            or part._forward_pre_hooks
+            or part._backward_hooks
+            or part._backward_pre_hooks
+            or (names == place.conv and part is not conv)
+        ):
             return False
         if kind is None:  # the convolution, or a module around the others
             direct = part is conv

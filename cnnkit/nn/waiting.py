@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, is_grad_enabled, is_inference_mode_enabled
 from torch._C import DisableTorchFunctionSubclass
 from torch.utils._pytree import tree_map_only
 
@@ -64,7 +64,8 @@ class Start:
     Attributes:
         conv: the convolution.
         x, weight, bias: what it was called with.
-        versions: how often each of those was changed before.
+        version: how often x was changed before.
+        states: those of weight and bias.
         norm: the batch-norm that took part, ...
         norm_states: ... and the states of its tensors.
         pool: the pool that took part.
@@ -76,7 +77,8 @@ class Start:
     x: Tensor
     weight: Tensor
     bias: Tensor | None
-    versions: tuple[int, ...]
+    version: int
+    states: States
     norm: Norm | None
     norm_states: States
     pool: Pool
@@ -89,16 +91,15 @@ class Waiting(Tensor):
 
     start: Start | None
     known_shape: Shape
-    steps: tuple[Step, ...]
-    before: str  # the operation that it is the output of
-    value: Tensor | None
+    steps: tuple[Step, ...] = ()
+    before: str = "Conv2d"  # the operation that it is the output of
+    value: Tensor | None = None
 
     @classmethod
     def after(cls, start: Start, shape: Shape) -> Self:
         """Make the output of a convolution."""
         made: Self = Tensor._make_wrapper_subclass(cls, shape, dtype=torch.float32)
-        made.start, made.known_shape, made.value = start, shape, None
-        made.steps, made.before = (), "Conv2d"
+        made.start, made.known_shape = start, shape
         return made
 
     def dim(self) -> int:
@@ -167,7 +168,8 @@ class Waiting(Tensor):
         """
         start = self.start
         assert start is not None
-        changed = versions(start.x, start.weight, start.bias) != start.versions
+        changed = version(start.x) != start.version
+        changed = changed or states(start.weight, start.bias) != start.states
         if start.norm is not None and any(step.function is F.batch_norm for step in self.steps):
             changed = changed or states(*start.norm[:4]) != start.norm_states
         if changed:
@@ -193,14 +195,15 @@ class Waiting(Tensor):
 
     def go_on(self, start: Start, leads_to: str, step: Step) -> Tensor | None:
         """Return the output of a step that the block expects; None if it was returned before."""
-        output, in_place = start.output, is_in_place(step)
+        output, in_place = start.output, step.function is not F.max_pool2d and is_in_place(step)
         if output is None:
             return None
         if leads_to is LAST:
             if is_transformed():
                 return None
             start.output = None
-            start.conv.note(was_block=True)
+            if start.conv.fused.most_left:
+                start.conv.note(was_block=True)
             if in_place:
                 self.value, self.start = output, None
             return output
@@ -215,12 +218,12 @@ class Waiting(Tensor):
 
 def modes() -> tuple[bool, bool]:
     """Return whether gradients are enabled, and whether inference mode is."""
-    return torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+    return is_grad_enabled(), is_inference_mode_enabled()
 
 
-def versions(*tensors: Tensor | None) -> tuple[int, ...]:
-    """Return how often each tensor was changed; those of inference mode do not count."""
-    return tuple(t._version for t in tensors if t is not None and not t.is_inference())
+def version(tensor: Tensor) -> int:
+    """Return how often a tensor was changed; in inference mode, nobody counts."""
+    return -1 if tensor.is_inference() else tensor._version
 
 
 def is_same_norm(start: Start, step: Step) -> bool:

@@ -46,16 +46,17 @@ def dense(tensor: torch.Tensor, name: str) -> torch.Tensor:
 
 
 def readable(tensor: torch.Tensor, name: str) -> torch.Tensor:
-    """Return the values of a dense tensor in contiguous memory.
+    """Return the values of a dense float32 tensor in contiguous memory.
 
     Raises:
         InputError: its storage was freed.
     """
     # PyTorch adds the offset even to the address of no memory.
-    offset = tensor.storage_offset() * tensor.element_size()
-    if tensor.data_ptr() == offset and tensor.numel():
+    if tensor.data_ptr() == 4 * tensor.storage_offset() and tensor.numel():
         if not tensor._is_zerotensor():
             remedy = "give a tensor with values (FSDP frees them outside forward and backward)"
             raise InputError(name, "has no memory: its storage was freed", remedy)
         tensor = tensor.clone()
+    if tensor.is_contiguous() and not tensor.is_neg():
+        return tensor
     return tensor.resolve_neg().contiguous()

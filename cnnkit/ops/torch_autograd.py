@@ -22,6 +22,12 @@ from cnnkit.ops.torch_weights import pack
 
 MAX_TAPS = 255  # of a pool window: max-pool indices are uint8, and one value means "none"
 PLAIN_TYPES = (Tensor, torch.nn.Parameter)
+# Small blocks take about as long as looking these up.
+_is_compiling = torch.compiler.is_compiling
+_is_tracing = torch._C._is_tracing
+_is_any_autocast_enabled = torch._C._is_any_autocast_enabled
+_are_functorch_transforms_active = torch._C._are_functorch_transforms_active
+_len_torch_dispatch_stack = torch._C._len_torch_dispatch_stack
 
 
 def is_supported(*tensors: Tensor | None) -> bool:
@@ -37,12 +43,12 @@ def is_supported(*tensors: Tensor | None) -> bool:
 def is_transformed() -> bool:
     """Tell whether a transform, a mode, autocast or a compiler changes what operations do."""
     return bool(
-        torch.compiler.is_compiling()
+        _is_compiling()
         or forward_ad._current_level >= 0
-        or torch._C._are_functorch_transforms_active()
-        or torch._C._len_torch_dispatch_stack()
-        or torch._C._is_tracing()
-        or (torch._C._is_any_autocast_enabled() and torch.is_autocast_enabled("cpu"))
+        or _are_functorch_transforms_active()
+        or _len_torch_dispatch_stack()
+        or _is_tracing()
+        or (_is_any_autocast_enabled() and torch.is_autocast_enabled("cpu"))
     )
 
 
@@ -98,6 +104,13 @@ def differentiable(
         InputError: an argument is invalid.
     """
     y: Tensor = _ConvReLUPool.apply(x, weight, bias, sizes, precision)
+    return y
+
+
+def run_known(kernel: _core.ConvReluPool, x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return the output, of a known size, for a contiguous x [N, C, H, W]."""
+    y = x.new_empty(size)
+    kernel.run_at(x.data_ptr(), *x.shape, y.data_ptr(), torch.get_num_threads())
     return y
 
 
