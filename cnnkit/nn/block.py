@@ -108,10 +108,8 @@ class Block:
     ) -> Tensor | None:
         """Compute a call where `is_plain(x)`, and x has the shape that the weight needs.
 
-        Args:
-            x, weight, bias, norm, sizes: as in a call.
-            size: [N, C_out, H', W'] if it is known.
-            seen: the states of weight, bias and the batch-norm's tensors, if they are known.
+        Where they are known, `size` is [N, C_out, H', W'], and `seen` are the states of weight,
+        bias and the batch-norm's tensors.
         """
         tensors = (weight, bias) if norm is None else (weight, bias, *norm[:4])
         if torch.is_grad_enabled() and needs_gradient(x, *tensors):

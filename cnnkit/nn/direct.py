@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cnnkit.nn.fused_conv import FusedConv2d
 
 # Small blocks take about as long as looking these up.
-_has_any_global_hook = torch_module._has_any_global_hook
+_has_any_global_hook: Callable[[], bool] = torch_module._has_any_global_hook
 _len_torch_function_stack = torch._C._len_torch_function_stack
 _is_torch_function_enabled = torch._C._is_torch_function_enabled
 
@@ -39,8 +39,13 @@ def follow_directly(reference: weakref.ref[nn.Module], *args: Any, **kwargs: Any
         len(args) == 1
         and type(args[0]) is Waiting
         and not kwargs
-        and not has_hooks(part)
-        and "forward" not in part.__dict__
+        and not (
+            part._forward_hooks
+            or part._forward_pre_hooks
+            or part._backward_hooks
+            or part._backward_pre_hooks
+            or "forward" in part.__dict__
+        )
         and not is_observed()
     ):
         kind, step = STEPS[type(part)](part)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -208,27 +207,19 @@ class PoolReader:
     """Reads the options in calls of `max_pool2d`, mostly those of the call before."""
 
     def __init__(self) -> None:
-        self._args: tuple[Any, ...] = ()
-        self._names: tuple[str, ...] = ()
-        self._values: tuple[Any, ...] = ()
+        self._given: tuple[tuple[Any, ...], Mapping[str, Any]] | None = None
         self._pool: Pool | None = None
 
     def __call__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Pool | None:
         """Return the options; None if they are not supported."""
-        names, values = tuple(kwargs), tuple(kwargs.values())
-        if (
-            self._pool is not None
-            and (len(args), names) == (len(self._args), self._names)
-            and all(map(is_, args, self._args))
-            and all(map(is_, values, self._values))
-        ):
+        if (args, kwargs) == self._given:
             return self._pool
         try:
             pool = pool_sizes(args, kwargs)
         except LeftError:
             return None
-        if not any(isinstance(value, list) for value in (*args, *values)):  # which may change
-            self._args, self._names, self._values, self._pool = args, names, values, pool
+        if not any(isinstance(value, list) for value in (*args, *kwargs.values())):  # may change
+            self._given, self._pool = (args, kwargs), pool
         return pool
 
 

@@ -110,7 +110,9 @@ def differentiable(
 def run_known(kernel: _core.ConvReluPool, x: Tensor, size: tuple[int, ...]) -> Tensor:
     """Return the output, of a known size, for a contiguous x [N, C, H, W]."""
     y = x.new_empty(size)
-    kernel.run_at(x.data_ptr(), *x.shape, y.data_ptr(), torch.get_num_threads())
+    images, channels, height, width = x.shape
+    threads = torch.get_num_threads()
+    kernel.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), threads)
     return y
 
 
