@@ -18,8 +18,9 @@ using Floats = pybind11::array_t<float, pybind11::array::c_style>;
 [[noreturn]] void refuse(const std::string& subject, const std::string& reason,
                          const std::string& remedy);
 
-// A contiguous float32 array of the given rank; other layouts are copied, other dtypes and ranks
-// refused. `axes` says the meaning of the dimensions, such as "[N, C, H, W]".
+// A contiguous float32 array of the given rank; other layouts and misaligned arrays are copied,
+// other dtypes and ranks refused. `axes` says the meaning of the dimensions, such as "[N, C, H,
+// W]".
 Floats floats(const pybind11::handle& value, const char* name, int rank, const char* axes);
 
 // The bias of so many output channels, likewise.
@@ -51,6 +52,19 @@ ConvShape parameters(const std::array<long, 4>& weight, const pybind11::object& 
 // The whole shape for an input of these sizes; refuses what would leave an empty output.
 ConvShape with_input(ConvShape shape, long channels, long height, long width);
 
-Precision precision(const std::string& name);
+Precision precision(const pybind11::object& name);
+
+// The kernels of an instruction set's name, or those in use for None.
+const KernelTable& kernels(const pybind11::object& isa);
+
+// How many threads: an int from 1.
+int thread_count(const pybind11::object& threads);
+
+// An int from `least` that 64 bits can hold, and a number.
+long integer(const pybind11::handle& value, const char* name, long least);
+double number(const pybind11::handle& value, const char* name);
+
+// Whether an array's elements lie where C++ may read them: views of bytes may begin anywhere.
+bool is_aligned(const pybind11::array& array);
 
 }  // namespace cnnkit

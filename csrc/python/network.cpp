@@ -9,7 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
+
 #include <string>
 #include <tuple>
 #include <vector>
@@ -27,13 +27,10 @@ namespace {
 using Bytes = py::array_t<uint8_t, py::array::c_style>;
 using Longs = py::array_t<int64_t, py::array::c_style>;
 
-const KernelTable& kernels_of(const std::optional<std::string>& name) {
-    return name ? find_kernels(*name) : current_kernels();
-}
-
 std::string text(const py::handle& value) { return py::str(value); }
 
-// A contiguous array of exactly this type and shape; -1 leaves a size open.
+// A contiguous array of exactly this type and shape; -1 leaves a size open. A misaligned one is
+// copied.
 template <typename Array>
 Array array(const py::handle& value, const char* name, std::initializer_list<long> sizes,
             const std::string& wanted) {
@@ -55,7 +52,17 @@ Array array(const py::handle& value, const char* name, std::initializer_list<lon
                    (right ? ", but not contiguous" : ""),
                "give contiguous " + wanted);
     }
-    return py::reinterpret_borrow<Array>(value);
+    return is_aligned(given) ? py::reinterpret_borrow<Array>(value) : Array(given.attr("copy")());
+}
+
+// Such an array to write, in its own memory.
+template <typename Array>
+Array writable(const py::handle& value, const char* name, std::initializer_list<long> sizes,
+               const std::string& wanted) {
+    const Array found = array<Array>(value, name, sizes, wanted);
+    if (!found.is(value)) refuse(name, "is not aligned in memory", "give aligned " + wanted);
+    if (!found.writeable()) refuse("out", "is read-only", "give arrays that can be written");
+    return found;
 }
 
 Floats parameters(const py::handle& value, const char* name, long count) {
@@ -121,6 +128,7 @@ struct Images {
         if (!fits || !(bytes || py::isinstance<Floats>(value))) {
             refuse("images", "is " + text(array.dtype()) + text(array.attr("shape")), wanted(a));
         }
+        if (!is_aligned(array)) array = py::array(array.attr("copy")());
         const bool single = rank == 2 || (rank == 3 && a.channels > 1);
         count = single ? 1 : array.shape(0);
     }
@@ -139,19 +147,19 @@ struct Images {
 
 class Network {
   public:
-    Network(const py::object& values, const std::optional<std::string>& isa,
-            const py::object& architecture)
+    Network(const py::object& values, const py::object& isa, const py::object& architecture)
         : architecture_(architecture_of(architecture)) {
         const long count = Layout(architecture_).count;
-        const KernelTable& kernels = kernels_of(isa);
-        engine_ = &find_engine(kernels, architecture_);
-        session_ = engine_->make_session(kernels, architecture_,
+        const KernelTable& table = kernels(isa);
+        engine_ = &find_engine(table, architecture_);
+        session_ = engine_->make_session(table, architecture_,
                                          parameters(values, "parameters", count).data());
     }
 
     std::string engine() const { return engine_->name; }
 
-    py::tuple infer(const py::object& images, int threads, const py::object& out) const {
+    py::tuple infer(const py::object& images, const py::object& threads,
+                    const py::object& out) const {
         const Images in(images, architecture_);
         const long classes = architecture_.classes;
         Floats logits, probabilities;
@@ -166,29 +174,25 @@ class Network {
             }
             const auto three = py::reinterpret_borrow<py::tuple>(out);
             const std::string wanted = "float32 [N, " + std::to_string(classes) + "]";
-            logits = array<Floats>(three[0], "out[0]", {in.count, classes}, wanted);
-            probabilities = array<Floats>(three[1], "out[1]", {in.count, classes}, wanted);
-            label = array<Longs>(three[2], "out[2]", {in.count}, "int64 [N]");
-            if (!logits.writeable() || !probabilities.writeable() || !label.writeable()) {
-                refuse("out", "is read-only", "give arrays that can be written");
-            }
+            logits = writable<Floats>(three[0], "out[0]", {in.count, classes}, wanted);
+            probabilities = writable<Floats>(three[1], "out[1]", {in.count, classes}, wanted);
+            label = writable<Longs>(three[2], "out[2]", {in.count}, "int64 [N]");
         }
         run(in,
             {logits.mutable_data(), probabilities.mutable_data(), nullptr, label.mutable_data()},
-            threads);
+            thread_count(threads));
         return py::make_tuple(logits, probabilities, label);
     }
 
-    Floats log_probabilities(const py::object& images, int threads) const {
+    Floats log_probabilities(const py::object& images, const py::object& threads) const {
         const Images in(images, architecture_);
         Floats log_p({in.count, architecture_.classes});
-        run(in, {nullptr, nullptr, log_p.mutable_data(), nullptr}, threads);
+        run(in, {nullptr, nullptr, log_p.mutable_data(), nullptr}, thread_count(threads));
         return log_p;
     }
 
   private:
     void run(const Images& images, const NetOutputs& out, int threads) const {
-        if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
         const void* data = images.array.data();
         const py::gil_scoped_release released;
         if (images.bytes) {
@@ -207,8 +211,8 @@ class Network {
 class NetworkTrainer {
   public:
     NetworkTrainer(const py::object& images, const py::object& labels, const py::object& values,
-                   const py::object& mean, const py::object& square, int64_t steps,
-                   const std::optional<std::string>& isa, const py::object& architecture) {
+                   const py::object& mean, const py::object& square, const py::object& steps,
+                   const py::object& isa, const py::object& architecture) {
         const Architecture a = architecture_of(architecture);
         count_ = Layout(a).count;
         images_ = array<Bytes>(images, "images", {-1, a.channels, a.height, a.width},
@@ -220,24 +224,23 @@ class NetworkTrainer {
             const std::string last = std::to_string(a.classes - 1);
             refuse("labels", "holds a label above " + last, "give classes from 0 to " + last);
         }
-        if (steps < 0) refuse("steps", "is " + std::to_string(steps), "give at least 0");
-        const KernelTable& kernels = kernels_of(isa);
-        trainer_ = find_engine(kernels, a)
-                       .make_trainer(kernels, a, parameters(values, "parameters", count_).data(),
-                                     parameters(mean, "mean", count_).data(),
-                                     parameters(square, "square", count_).data(), steps);
+        const int64_t made = integer(steps, "steps", 0);
+        const KernelTable& table = kernels(isa);
+        trainer_ = find_engine(table, a).make_trainer(
+            table, a, parameters(values, "parameters", count_).data(),
+            parameters(mean, "mean", count_).data(), parameters(square, "square", count_).data(),
+            made);
     }
 
     // The losses float32 [S] of the steps made, and how many images they classified right. A loss
     // that is not finite is the last one, and its step was not made.
-    py::tuple train(const py::object& order, int64_t batch_size, double learning_rate,
-                    double weight_decay) {
-        if (batch_size < 1)
-            refuse("batch_size", "is " + std::to_string(batch_size), "give 1 or more");
+    py::tuple train(const py::object& order, const py::object& batch, const py::object& rate,
+                    const py::object& decay) {
+        const int64_t batch_size = integer(batch, "batch_size", 1);
         const Longs indices = checked(order);
         NetAdam adam;
-        adam.learning_rate = learning_rate;
-        adam.weight_decay = weight_decay;
+        adam.learning_rate = number(rate, "learning_rate");
+        adam.weight_decay = number(decay, "weight_decay");
         const int64_t count = indices.size();
         Floats losses(count / batch_size + (count % batch_size != 0));
         const NetBatches data = {images_.data(), labels_.data(), indices.data(), count, batch_size};
@@ -312,7 +315,7 @@ void bind_network(py::module_& m) {
                         "Runs a network: `engine(images)` returns (logits, probabilities, label). "
                         "The published one "
                         "by default.")
-        .def(py::init<const py::object&, const std::optional<std::string>&, const py::object&>(),
+        .def(py::init<const py::object&, const py::object&, const py::object&>(),
              py::arg("parameters"), py::arg("isa") = py::none(),
              py::arg("architecture") = py::none())
         .def("__call__", &Network::infer, py::arg("images"), py::arg("threads") = 1,
@@ -323,8 +326,7 @@ void bind_network(py::module_& m) {
     py::class_<NetworkTrainer>(m, "NetworkTrainer",
                                "Trains a network with Adam. The published one by default.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
-                      const py::object&, int64_t, const std::optional<std::string>&,
-                      const py::object&>(),
+                      const py::object&, const py::object&, const py::object&, const py::object&>(),
              py::arg("images"), py::arg("labels"), py::arg("parameters"), py::arg("mean"),
              py::arg("square"), py::arg("steps"), py::arg("isa") = py::none(),
              py::arg("architecture") = py::none())
