@@ -34,7 +34,7 @@ if not PathFinder.find_spec(f"{__name__}._core", __path__):
 from cnnkit.lazy import attach  # noqa: E402 - after the package has been chosen
 
 if TYPE_CHECKING:
-    from cnnkit.data.dataset import load_dataset as load_dataset
+    from cnnkit.data.load import load_dataset as load_dataset
     from cnnkit.nn.fusion import fuse as fuse
     from cnnkit.ops.ort_op import ort_custom_ops as ort_custom_ops
     from cnnkit.runtimes.classifier import load as load
@@ -48,7 +48,7 @@ _find, _names = attach(
     {
         "fuse": ".nn.fusion",
         "load": ".runtimes.classifier",
-        "load_dataset": ".data.dataset",
+        "load_dataset": ".data.load",
         "ort_custom_ops": ".ops.ort_op",
     },
     needs={"fuse": "torch"},

@@ -5,10 +5,12 @@ Each class is one exit code of the command line; every message has a subject, a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+MOST_DETAILS = 50  # lines of a message
 EXIT_PIPE = 141  # as a shell reports a program that SIGPIPE ended
 
 
@@ -19,17 +21,29 @@ class CnnkitError(Exception):
         subject: the input at fault, as the user wrote it (a path, an option, an argument).
         reason: what is wrong with it.
         remedy: what to do about it.
+        details: each single thing that is wrong, if there are many: a line each.
     """
 
     exit_code: ClassVar[int] = EXIT_BUG
 
-    def __init__(self, subject: object, reason: str, remedy: str) -> None:
-        super().__init__(f"{subject}: {reason}. {remedy[:1].upper()}{remedy[1:]}.")
+    def __init__(
+        self, subject: object, reason: str, remedy: str, details: Sequence[str] = ()
+    ) -> None:
         self.subject, self.reason, self.remedy = str(subject), reason, remedy
+        self.details = tuple(details)
+        super().__init__("\n  ".join(self.lines))
 
-    def __reduce__(self) -> tuple[type[CnnkitError], tuple[str, str, str]]:
+    @property
+    def lines(self) -> list[str]:
+        """The message, and the details, of which very many are cut and say so."""
+        remedy, more = self.remedy, len(self.details) - MOST_DETAILS
+        first = f"{self.subject}: {self.reason}. {remedy[:1].upper()}{remedy[1:]}."
+        cut = [f"and {more:,} more"] if more > 0 else []
+        return [first, *self.details[:MOST_DETAILS], *cut]
+
+    def __reduce__(self) -> tuple[type[CnnkitError], tuple[str, str, str, tuple[str, ...]]]:
         # Exceptions are pickled by their message alone, which a process pool could not read back.
-        return type(self), (self.subject, self.reason, self.remedy)
+        return type(self), (self.subject, self.reason, self.remedy, self.details)
 
 
 class VerdictError(CnnkitError):

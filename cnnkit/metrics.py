@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,21 @@ def class_scores(confusion: NDArray[np.int64], names: list[str]) -> tuple[ClassS
     f1 = 2 * correct / np.maximum(predicted + support, 1)
     rows = zip(names, precision, recall, f1, support, strict=True)
     return tuple(ClassScore(n, float(p), float(r), float(f), int(s)) for n, p, r, f, s in rows)
+
+
+UNEVEN = 1.5  # times as many images in the largest class as in the smallest
+
+
+def balanced_accuracy(scores: Sequence[ClassScore]) -> float:
+    """Return the mean recall of the classes that have images: each counts as much as another."""
+    recalls = [score.recall for score in scores if score.support]
+    return sum(recalls) / max(len(recalls), 1)
+
+
+def is_uneven(scores: Sequence[ClassScore]) -> bool:
+    """Return whether classes differ so much in size that accuracy alone says too little."""
+    sizes = [score.support for score in scores]
+    return max(sizes, default=0) > UNEVEN * min(sizes, default=0)
 
 
 # Two float32 runtimes add the same products in different orders. Over 10,000 images the largest

@@ -17,19 +17,21 @@ IMAGES_A_RUN = 1000  # command lines have a limit
 
 
 def as_pgm(image: np.ndarray) -> bytes:
-    """Return uint8 [H, W] as a binary PGM file."""
-    height, width = image.shape
-    return b"P5\n%d %d\n255\n" % (width, height) + image.tobytes()
+    """Return uint8 [C, H, W] as a binary PGM file or, if it has three channels, as PPM."""
+    channels, height, width = image.shape
+    kind = b"P6" if channels == 3 else b"P5"
+    return b"%b\n%d %d\n255\n" % (kind, width, height) + image.transpose(1, 2, 0).tobytes()
 
 
 def as_png(image: np.ndarray) -> bytes:
-    """Return uint8 [H, W] as a PNG file."""
+    """Return uint8 [C, H, W] as a PNG file."""
     import io
 
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "png", compress_level=1)
+    pixels = np.ascontiguousarray(image.transpose(1, 2, 0))
+    Image.fromarray(pixels if len(image) == 3 else image[0]).save(file, "png", compress_level=1)
     return file.getvalue()
 
 
@@ -43,7 +45,7 @@ def main(name: str, folder: Path, suffix: str, command: list[str]) -> int:
     files = [f"{i}.{suffix}" for i in range(len(images))]
     with tempfile.TemporaryDirectory() as pictures:
         for file, image in zip(files, images, strict=True):
-            Path(pictures, file).write_bytes(ENCODERS[suffix](image[0]))
+            Path(pictures, file).write_bytes(ENCODERS[suffix](image))
         lines: list[str] = []
         for start in range(0, len(files), IMAGES_A_RUN):
             words = [*command, *files[start : start + IMAGES_A_RUN]]

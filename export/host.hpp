@@ -1,4 +1,4 @@
-// Shared by the C++ host apps: reading a picture, and the self-test on an artefact's golden images.
+// Shared by the C++ host apps: an artefact's metadata, and the self-test on its golden images.
 // Needs nlohmann/json (one header).
 #pragma once
 
@@ -6,32 +6,43 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdint>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "picture.hpp"
+
 namespace host {
 
 using Pixels = std::vector<std::uint8_t>;
 
-// Returns the raw pixels [H * W] of a binary PGM file (P5), for MNIST a white digit on black.
-inline Pixels read_pgm(const std::string& path, int height, int width) {
-    std::ifstream file(path, std::ios::binary);
-    std::string magic;
-    int columns = 0, rows = 0, most = 0;
-    if (!(file >> magic >> columns >> rows >> most) || magic != "P5" || most != 255)
-        throw std::runtime_error("is no binary PGM file of 8 bits");
-    if (columns != width || rows != height)
-        throw std::runtime_error("is " + std::to_string(columns) + "x" + std::to_string(rows) +
-                                 ", not " + std::to_string(width) + "x" + std::to_string(height) +
-                                 " pixels");
-    file.get();
-    Pixels pixels(static_cast<std::size_t>(height) * width);
-    if (!file.read(reinterpret_cast<char*>(pixels.data()), static_cast<long>(pixels.size())))
-        throw std::runtime_error("is cut off");
-    return pixels;
+// Returns how a picture becomes what the network takes, as an artefact's metadata say: if they do
+// not speak of it, it must have the network's size.
+inline cnnkit_fitting fitting_of(const nlohmann::json& about) {
+    static const std::vector<std::string> modes = {"none", "stretch", "pad", "crop"};
+    static const std::vector<std::string> filters = {"nearest", "box", "bilinear", "bicubic",
+                                                     "lanczos"};
+    const auto number = [](const std::vector<std::string>& texts, const nlohmann::json& text) {
+        const auto found = std::find(texts.begin(), texts.end(), text.get<std::string>());
+        return found == texts.end() ? -1 : static_cast<int>(found - texts.begin());
+    };
+    cnnkit_fitting fitting = {about.at("channels"),
+                              about.at("imgsz").at(0),
+                              about.at("imgsz").at(1),
+                              CNNKIT_FIT_NONE,
+                              CNNKIT_FILTER_NEAREST,
+                              0,
+                              0};
+    const auto record = about.find("cnnkit.preprocessing");
+    if (record == about.end() || !record->contains("size")) return fitting;
+    const auto& resize = record->at("resize");
+    fitting.mode = number(modes, resize.at("mode"));
+    if (fitting.mode != CNNKIT_FIT_NONE) fitting.filter = number(filters, resize.at("filter"));
+    if (fitting.filter != CNNKIT_FILTER_NEAREST && !resize.at("antialias")) fitting.filter = -1;
+    fitting.fill = resize.at("fill");
+    if (record->at("layout") != "NCHW") fitting.mode = -1;  // this program feeds no other
+    return fitting;
 }
 
 inline Pixels decode_base64(const std::string& text) {
@@ -56,6 +67,8 @@ struct About {
         : names(values.at("names")),
           height(values.at("imgsz").at(0)),
           width(values.at("imgsz").at(1)),
+          channels(values.at("channels")),
+          fitting(fitting_of(values)),
           images(decode_base64(values.at("cnnkit.golden.images"))),
           labels(values.at("cnnkit.golden.labels")),
           logits(values.at("cnnkit.golden.logits")),
@@ -81,7 +94,8 @@ struct About {
     }
 
     std::vector<std::string> names;
-    int height, width;
+    int height, width, channels;
+    cnnkit_fitting fitting;
     Pixels images;
     std::vector<std::int64_t> labels;
     std::vector<std::vector<float>> logits;

@@ -14,8 +14,9 @@ from support.shared import made_once
 from support.slow import SLOW_FILES, SLOW_FIXTURES, SLOW_TESTS
 
 from cnnkit.cli import main
-from cnnkit.data.dataset import Dataset, Split, load_dataset
+from cnnkit.data.dataset import Dataset, Split
 from cnnkit.data.idx import write_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import FILES
 from cnnkit.export.pipeline import export
 from cnnkit.formats.checkpoint import read_weights

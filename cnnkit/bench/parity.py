@@ -22,7 +22,7 @@ from cnnkit.data.dataset import Split
 from cnnkit.data.sampling import epoch_order
 from cnnkit.errors import MissingError
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import build
+from cnnkit.graph.convnet import draw
 from cnnkit.runs.training_state import fresh_state
 from cnnkit.system.cpu import cpu_name
 from cnnkit.train.engines.base import EngineSettings
@@ -113,9 +113,8 @@ def run_parity(
     except ImportError as error:
         raise MissingError.package("torch", "comparing the engines") from error
     steps = len(split.images) // BATCH
-    architecture = Architecture()
-    graph = build(architecture, architecture.initial_parameters(0))
-    settings = EngineSettings(graph, split, fresh_state(architecture, 0), LEARNING_RATE)
+    graph = draw(Architecture())
+    settings = EngineSettings(graph, split, fresh_state(graph), LEARNING_RATE)
 
     def losses(name: str, engine: Any) -> Losses:
         found: list[float] = []

@@ -15,7 +15,7 @@ from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.models import fuse_suite
 from cnnkit.bench.workloads.network import blocks_of, head_of
 from cnnkit.bench.workloads.training import STEPS, TrainingWorkload
-from cnnkit.data.dataset import load_dataset
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError, MissingError, NetworkError
 from cnnkit.formats.checkpoint import read_weights

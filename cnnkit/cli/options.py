@@ -27,8 +27,10 @@ DataOption = Annotated[
     Path | None,
     file_option(
         "--data",
-        metavar="DIR",
-        help="Your own four IDX files, plain or .gz, and class names in classes.txt, one per line.",
+        metavar="PATH",
+        help="Your own data: class folders of pictures, with or without train, val and test above "
+        "them; a table metadata.csv of file_name,label; an .npz file; CIFAR's binary files; or "
+        "four IDX files. Class names may stand in classes.txt, one per line.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

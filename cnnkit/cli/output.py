@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -30,6 +31,9 @@ def emit_json(command: str, document: dict[str, Any]) -> None:
     )
 
 
-def fail(message: str) -> None:
-    """Print an error on stderr; the caller chooses the exit code."""
-    stderr().print(f"cnnkit: {message}", style="red", soft_wrap=True)
+def fail(message: str, details: Sequence[str] = ()) -> None:
+    """Print an error on stderr, with details on lines of their own; the caller exits."""
+    console = stderr()
+    console.print(f"cnnkit: {message}", style="red", soft_wrap=True)
+    for detail in details:
+        console.print(f"  {detail}", soft_wrap=True)

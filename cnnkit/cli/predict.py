@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnkit.cli.options import JsonOption, file_argument
-from cnnkit.cli.output import emit_json, fail, stdout
+from cnnkit.cli.output import emit_json, fail, stderr, stdout
 
 if TYPE_CHECKING:
     from cnnkit.evaluation.prediction import PicturePrediction
+    from cnnkit.graph.preprocessing import Preprocessing
 
 
 def predict(
@@ -25,30 +26,47 @@ def predict(
 ) -> None:
     """Print the most probable classes of your own pictures, with their probabilities.
 
-    Each picture must show one digit, of any size, dark on light or light on dark. It is cropped,
-    scaled and centred like MNIST's images; `--show` prints the result.
+    For a network trained on MNIST, each picture must show one digit, of any size, dark on light or
+    light on dark. It is cropped, scaled and centred like MNIST's images; `--show` prints the
+    result. For any other network, pictures are resized in the way that training resized them. An
+    answer is marked "not sure" where no class has half of the probability, and "several digits"
+    where digits lie side by side.
     """
-    from cnnkit.evaluation.prediction import predict
+    from cnnkit.evaluation.prediction import predict, preparation
     from cnnkit.runtimes.loader import load
 
     opened = load(model)
+    record = preparation(opened)
     predictions, failed = predict(opened, images, top)
+    if not record.recipe and record.resize.mode == "none":
+        stderr().print(resizing(record), soft_wrap=True)
     if json:
         about = {"model": str(model), "format": opened.format, "runtime": opened.runtime}
+        about |= {"preparation": record.recipe or "resize"}
         rows = [prediction.to_json() for prediction in predictions]
-        errors = [{"path": str(path), "message": str(error)} for path, error in failed.items()]
+        errors = [{"path": str(path), "message": str(error)} for path, error in failed]
         emit_json("predict", {**about, "answers": rows, "errors": errors})
     else:
         tabulate(predictions, show)
-    for error in failed.values():
-        fail(str(error))
+    for _, error in failed:
+        fail(error.lines[0], error.lines[1:])
     if failed:
-        raise typer.Exit(next(iter(failed.values())).exit_code)
+        raise typer.Exit(failed[0][1].exit_code)
+
+
+def resizing(record: Preprocessing) -> str:
+    """Return what happens to pictures without a recipe."""
+    channels, height, width = record.size
+    colours = "grey" if channels == 1 else "RGB"
+    return (
+        "This network was not trained on MNIST: pictures are resized to "
+        f"{width}x{height} {colours} pixels, and otherwise used as they are."
+    )
 
 
 def tabulate(predictions: list[PicturePrediction], show: bool) -> None:
     """Print a row per picture, and with `show` also the network's input."""
-    from cnnkit.evaluation.prediction import sketch
+    from cnnkit.evaluation.prediction import SURE, sketch
 
     console = stdout()
     if show:
@@ -59,4 +77,5 @@ def tabulate(predictions: list[PicturePrediction], show: bool) -> None:
     for found in predictions:
         cells = [f"{name} {probability:.1%}" for name, probability in found.top]
         row = "".join(f"  {cell:<12}" for cell in cells)
+        row += "" if found.verdict == SURE else f"  {found.verdict}"
         console.print(f"{found.path!s:<{width}}{row}".rstrip(), soft_wrap=True)

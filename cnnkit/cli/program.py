@@ -74,7 +74,7 @@ app.command()(embed.embed)
 app.command()(verify.verify)
 app.command()(bench.bench)
 app.command()(demo.demo)
-app.command()(data.data)
+app.add_typer(data.app, name="data")
 app.command()(doctor.doctor)
 
 
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CnnkitError as error:
         if DEBUG in words:
             raise
-        fail(str(error))
+        fail(error.lines[0], error.lines[1:])
         sys.exit(error.exit_code)
     except Exception as error:
         if DEBUG in words:

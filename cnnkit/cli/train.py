@@ -10,6 +10,7 @@ import typer
 from cnnkit.cli.options import PUBLISHED, DataOption, JsonOption, QuietOption, file_option
 from cnnkit.cli.output import emit_json, fail, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED, InputError
+from cnnkit.graph.names import WELL_KNOWN
 from cnnkit.train.config import TrainConfig, option_name
 
 if TYPE_CHECKING:
@@ -35,6 +36,60 @@ def train(
         typer.Option(metavar="NAME", show_default=default("dataset"), help=PUBLISHED),
     ] = None,
     data: DataOption = None,
+    manifest: Annotated[
+        Path | None,
+        file_option(
+            metavar="FILE",
+            help="CSV or JSON Lines with file_name, label and optionally split and group, for "
+            "pictures in --data; default: metadata.csv or metadata.jsonl there, if any.",
+        ),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW",
+            show_default="the pictures' own up to 64x64 if all have the same, else 32x32",
+            help="Height and width that pictures get: 32 or 24x32.",
+        ),
+    ] = None,
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            show_default=default("fit"),
+            help="How pictures of other proportions get that size: pad (black bars), stretch or "
+            "crop.",
+        ),
+    ] = None,
+    color: Annotated[
+        str | None,
+        typer.Option(
+            show_default=default("color"), help="gray, rgb, or auto: gray if all pictures are."
+        ),
+    ] = None,
+    test_split: Annotated[
+        float | None,
+        typer.Option(
+            show_default=default("test_split"),
+            help="Fraction of the pictures held out for the test, unless the data has test "
+            "pictures.",
+        ),
+    ] = None,
+    bad: Annotated[
+        str | None,
+        typer.Option(
+            show_default=default("bad"),
+            help="What happens to pictures that cannot be used: fail (and name them all) or skip.",
+        ),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=default("network"),
+            help=f"paper (the published network, varied by --channels, --kernel and --pool), "
+            f"{', '.join(WELL_KNOWN[:-1])} or {WELL_KNOWN[-1]}.",
+        ),
+    ] = None,
     channels: Annotated[
         str | None,
         typer.Option(
@@ -110,16 +165,75 @@ def train(
         typer.Option(
             show_default=default("val_split"),
             help="Fraction of the training images held out for validation; "
-            "the run then keeps the weights with the lowest validation loss.",
+            "the run then keeps the weights of the best epoch (see --monitor).",
         ),
     ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
             show_default=default("patience"),
-            help="Stop after this many epochs without a lower validation loss; needs --val-split.",
+            help="Stop after this many epochs without a better one; needs --val-split.",
         ),
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            show_default=default("augment"),
+            help="Changes the training images in every epoch: none, digits (turns, shears, scales "
+            "and moves them a little), natural (mirrors, moves, turns, brightness, contrast), or a "
+            "TOML file with operations and their ranges.",
+        ),
+    ] = None,
+    class_weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS",
+            show_default=default("class_weights"),
+            help="Weights of the classes in the loss: none, auto (rare classes count more), or "
+            "NAME=WEIGHT,…",
+        ),
+    ] = None,
+    label_smoothing: Annotated[
+        float | None,
+        typer.Option(
+            show_default=default("label_smoothing"),
+            help="PyTorch's label smoothing, 0 to below 1.",
+        ),
+    ] = None,
+    warmup: Annotated[
+        int | None,
+        typer.Option(
+            metavar="EPOCHS",
+            show_default=default("warmup"),
+            help="Epochs before the schedule begins, in which the learning rate rises linearly.",
+        ),
+    ] = None,
+    monitor: Annotated[
+        str | None,
+        typer.Option(
+            show_default=default("monitor"),
+            help="What decides which epoch is the best on the validation images: loss, accuracy "
+            "or balanced-accuracy.",
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        file_option(
+            "--weights",
+            metavar="FILE",
+            show_default=default("weights"),
+            help="Start from the weights of this run or file, of the same network; with other "
+            "classes from all layers but the last.",
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        bool,
+        typer.Option(
+            "--tensorboard",
+            help="Also write each epoch's record for TensorBoard (extra tensorboard).",
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         file_option(
@@ -128,6 +242,15 @@ def train(
             metavar="DIR",
             show_default=f"runs/train/{default('dataset')}-<n>",
             help="The run folder; must be new or empty.",
+        ),
+    ] = None,
+    config_file: Annotated[
+        Path | None,
+        file_option(
+            "--config",
+            metavar="FILE",
+            help="Take options from a TOML file, by their names without dashes; those given here "
+            "win. Every run folder has such a file, config.toml, which repeats the run.",
         ),
     ] = None,
     resume: Annotated[
@@ -148,14 +271,19 @@ def train(
     run. With torchrun, PyTorch's engine trains in all processes, each on its share of every batch.
     """
     given = {
-        "dataset": dataset, "channels": channels and numbers("--channels", channels),
-        "kernel": kernel, "pool": pool, "batch_size": batch_size, "learning_rate": lr,
+        "dataset": dataset, "manifest": manifest, "size": size, "fit": fit, "color": color,
+        "test_split": test_split, "bad": bad, "network": network,
+        "channels": channels and numbers("--channels", channels), "kernel": kernel, "pool": pool,
+        "batch_size": batch_size, "learning_rate": lr,
         "schedule": schedule, "weight_decay": weight_decay, "seed": seed, "device": device,
         "engine": engine, "val_split": val_split, "patience": patience, "output": output,
+        "augment": augment, "class_weights": class_weights, "label_smoothing": label_smoothing,
+        "warmup": warmup, "monitor": monitor, "weights": weights,
+        "tensorboard": tensorboard or None,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if resume is not None:
-        reject_with_resume(given)
+        reject_with_resume({**given, **({"config": config_file} if config_file else {})})
     from cnnkit.train import distributed, trainer
     from cnnkit.train.loop import TrainingInterruptedError
 
@@ -165,9 +293,13 @@ def train(
         if resume is not None:
             result = here.resume(resume, epochs, data, stderr(quiet))
         else:
+            from cnnkit.train.config_file import read_config
+
             given |= {} if epochs is None else {"epochs": epochs}
-            # Typer has checked the types, which the dictionary does not keep.
-            config = TrainConfig(data=data, **given)  # type: ignore[arg-type]
+            given |= {} if data is None else {"data": data}
+            options = {**(read_config(config_file) if config_file else {}), **given}
+            # Typer or the file's reader has checked the types, which a dictionary does not keep.
+            config = TrainConfig(**options)
             result = here.train(config, stderr(quiet))
     except TrainingInterruptedError as stop:
         fail(str(stop))
@@ -198,9 +330,14 @@ def reject_with_resume(given: dict[str, Any]) -> None:
 
 def show(result: TrainResult) -> None:
     """Print the result of a training and what to do next."""
+    from cnnkit.metrics import balanced_accuracy, is_uneven
+
     console, folder = stdout(), result.folder
     kept = f"epoch {result.kept_epoch} of {len(result.history)}"
     console.print(f"test accuracy {result.test_accuracy:.2%} ({kept}; {result.seconds:.0f} s)")
+    if is_uneven(result.per_class):
+        console.print(f"balanced accuracy {balanced_accuracy(result.per_class):.2%}")
     console.print(f"weights   {result.weights}", soft_wrap=True)
-    console.print(f"pictures  {folder / 'loss.png'}  {folder / 'confusion.png'}", soft_wrap=True)
+    drawn = "  ".join(str(path) for path in result.pictures if path.suffix == ".png")
+    console.print(f"pictures  {drawn}", soft_wrap=True)
     console.print(f"next      cnnkit export --format onnx {folder}", soft_wrap=True)

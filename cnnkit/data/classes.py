@@ -29,7 +29,7 @@ def class_names(folder: Path, count: int) -> tuple[str, ...]:
     path = folder / CLASSES_FILE
     if not path.exists():
         return tuple(map(str, range(count)))
-    names = _read(path)
+    names = read_names(path)
     if len(names) != count:
         raise InputError(
             path,
@@ -69,7 +69,13 @@ def missing_classes(folder: Path, labels: NDArray[np.int64]) -> str | None:
     )
 
 
-def _read(path: Path) -> list[str]:
+def read_names(path: Path) -> list[str]:
+    """Return the names in a classes.txt.
+
+    Raises:
+        InputError: it is not UTF-8, or a line is empty, unprintable or twice there.
+        StorageError: it cannot be read.
+    """
     try:
         text = read_bytes(path).decode("utf-8-sig")  # some editors write a byte-order mark
     except UnicodeDecodeError as error:

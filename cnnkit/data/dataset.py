@@ -1,25 +1,22 @@
-"""Images and labels: `dataset = load_dataset("mnist")`, or any IDX folder with `folder=`.
-
-The files come from the folder that the user names, or else from the cache, which
-`cnnkit.data.download` fills.
-"""
+"""A data set: `Dataset`; and how one is read from a folder of IDX files: `read_folder(folder)`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
-from cnnkit.data.classes import class_names, missing_classes
-from cnnkit.data.download import fetch, is_published, read_origins
+from cnnkit.data.classes import class_names
 from cnnkit.data.idx import decompress, parse_idx
-from cnnkit.data.registry import DATASETS, FILES, OWN, find_published, identify
+from cnnkit.data.registry import DATASETS, FILES, OWN, identify
 from cnnkit.errors import InputError, StorageError
 from cnnkit.system.files import read_bytes, sha256
-from cnnkit.system.terminal import open_console
+
+if TYPE_CHECKING:
+    from cnnkit.graph.preprocessing import Preprocessing
 
 MOST_COLOURS = 4  # red, green, blue and transparency
 
@@ -41,8 +38,12 @@ class Dataset:
         train: the training images.
         test: the test images.
         names: the K class names.
-        sha256: of the four uncompressed IDX files, by standard file name.
+        sha256: of the four uncompressed IDX files, by standard file name; or of all `pictures`.
         source: where the files came from.
+        validation: its own validation images; None if training images have to do.
+        preprocessing: how pictures became these images; None for images that were arrays of their
+            own size.
+        samples: of each picture split, class, path and SHA-256; empty for IDX files.
     """
 
     name: str
@@ -51,6 +52,9 @@ class Dataset:
     names: tuple[str, ...]
     sha256: dict[str, str]
     source: str
+    validation: Split | None = None
+    preprocessing: Preprocessing | None = None
+    samples: tuple[tuple[str, str, str, str], ...] = ()
 
 
 def cache_folder(name: str) -> Path:
@@ -59,6 +63,8 @@ def cache_folder(name: str) -> Path:
     Raises:
         StorageError: this user has no home folder, and HOME names none.
     """
+    import platformdirs  # which nobody needs who only reads artefacts
+
     try:
         return platformdirs.user_cache_path("cnnkit") / name
     except RuntimeError as error:
@@ -67,46 +73,6 @@ def cache_folder(name: str) -> Path:
             "is not known for this user, so there is no cache",
             "set HOME or XDG_CACHE_HOME to a folder, or give one with --data",
         ) from error
-
-
-def load_dataset(name: str = "mnist", folder: Path | None = None, quiet: bool = False) -> Dataset:
-    """Load a data set by name; download it into the cache first if necessary.
-
-    Cached and downloaded files are compared with the SHA-256 of the published files each time they
-    are loaded. The files of a user's own folder are only checked for their format: complete IDX
-    files of uint8, images of one size, one label per image. Their digests are recorded.
-
-    Args:
-        name: a key of DATASETS.
-        folder: an IDX folder with the four standard files, plain or .gz, instead of the cache. It
-            is the user's own data, whatever `name` says, unless its files have the SHA-256 of a
-            published data set. Its class names are those in its classes.txt, or else numbers.
-        quiet: show no progress.
-
-    Raises:
-        InputError: the name is unknown, or a file in `folder` is missing, damaged or inconsistent.
-        NetworkError: no source could be downloaded from.
-        StorageError: a file cannot be read, or the cache cannot be written.
-    """
-    published = find_published(name)
-    if folder is not None:
-        data = read_folder(Path(folder), str(folder))
-        note = _note(data, Path(folder))
-        if note and not quiet:
-            open_console(stderr=True).print(note, soft_wrap=True)
-        return data
-    cache = cache_folder(name)
-    if not all(is_published(published, cache / file) for file in published.sha256):
-        fetch(published, cache, quiet)
-    origins = sorted(set(read_origins(cache).values()))
-    return read_folder(cache, ", ".join(origins) or "cache")
-
-
-def _note(data: Dataset, folder: Path) -> str | None:
-    """Return what a user should know of their own labels, or raise InputError for stray ones."""
-    if data.name != OWN:
-        return None
-    return missing_classes(folder, np.concatenate([data.train.labels, data.test.labels]))
 
 
 def find_files(folder: Path) -> dict[str, Path]:

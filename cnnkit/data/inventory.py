@@ -7,9 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cnnkit.data.dataset import cache_folder, find_files, load_dataset
+from cnnkit.data.dataset import cache_folder, find_files
 from cnnkit.data.download import fetch, read_origins
 from cnnkit.data.idx import decompress, parse_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import FILES, find_published
 from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes, sha256

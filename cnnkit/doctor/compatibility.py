@@ -90,7 +90,7 @@ def _chosen(golden: Golden, rows: NDArray[np.int64]) -> Golden:
 
 def _own_runtime(path: Path, metadata: Mapping[str, Any]) -> Compatibility:
     golden = contract.read_golden(path, metadata)
-    shape = contract.architecture(path, metadata).input
+    shape = contract.image_size(path, metadata)
     images = golden.images if golden else np.zeros((2, *shape), np.uint8)
     try:
         outputs = run_isolated(path, images, [(0, len(images))])

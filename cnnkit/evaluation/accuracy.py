@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError, MissingError
-from cnnkit.metrics import ClassScore, class_scores, confusion_matrix
+from cnnkit.metrics import ClassScore, balanced_accuracy, class_scores, confusion_matrix
 from cnnkit.runtimes.classifier import Classifier
 from cnnkit.runtimes.model import Model
 
@@ -37,6 +37,7 @@ class Evaluation:
         """Return the evaluation as JSON values."""
         return {
             "accuracy": self.accuracy,
+            "balanced_accuracy": balanced_accuracy(self.per_class),
             "images": int(self.confusion.sum()),
             "confusion": self.confusion.tolist(),
             "per_class": [asdict(score) for score in self.per_class],
@@ -49,15 +50,18 @@ def evaluate(model: Model | Classifier, split: Split) -> Evaluation:
     Raises:
         InputError: the set is empty, or its images or labels do not fit the model.
     """
-    classes = model.architecture.classes
-    if not len(split.labels) or split.labels.max() >= classes:
-        raise InputError(
-            "the data",
-            "is empty"
-            if not len(split.labels)
-            else f"has labels beyond the model's {classes} classes",
-            "choose the data that the model was trained for with --dataset or --data",
-        )
+    classes, taken = model.weights.classes, model.weights.size
+    found = split.images.shape[1:]
+    problem = ""
+    if not len(split.labels):
+        problem = "is empty"
+    elif found != taken:
+        problem = f"has images of {list(found)}; the model takes {list(taken)}"
+    elif split.labels.max() >= classes:
+        problem = f"has labels beyond the model's {classes} classes"
+    if problem:
+        remedy = "choose the data that the model was trained for with --dataset or --data"
+        raise InputError("the data", problem, remedy)
     predicted = [
         model(split.images[start : start + BATCH]).label
         for start in range(0, len(split.images), BATCH)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.description import metadata, preprocessing
 from cnnkit.formats.options import Options
-from cnnkit.graph.preprocessing import MNIST
+from cnnkit.graph.learning import learnt
+from cnnkit.graph.preprocessing import MNIST, Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import sha256
 from cnnkit.system.terminal import visible
@@ -86,13 +89,9 @@ def _front(weights: Weights, agreement: Agreement) -> list[tuple[str, Any]]:
 
 def _summary(weights: Weights) -> str:
     channels, height, width = weights.size
-    blocks = ", ".join(
-        f"convolution (kernel {block.kernel}, padding {block.padding}) to {block.channels} "
-        f"channels, ReLU and max-pooling (window {block.pool})"
-        for block in weights.architecture.blocks
-    )
-    parameters = sum(int(np.size(array)) for array in weights.tensors.values())
-    layers = f"{blocks}, then one linear layer" if blocks else "one linear layer"
+    graph = weights.graph
+    parameters = sum(int(np.size(graph.tensors[name])) for name in learnt(graph))
+    layers = _layers(weights)
     return (
         f"A classifier of images (channels, rows, columns: {channels}, {height}, {width}) into "
         f"{len(weights.names)} classes "
@@ -101,22 +100,35 @@ def _summary(weights: Weights) -> str:
     )
 
 
+def _layers(weights: Weights) -> str:
+    """Return a network's layers in words: of the family one by one, of another how many of each."""
+    try:
+        blocks = weights.architecture.blocks
+    except InputError:
+        counts = Counter(node.operator for node in weights.graph.nodes)
+        return ", ".join(f"{count} {operator}" for operator, count in counts.items())
+    listed = ", ".join(
+        f"convolution (kernel {block.kernel}, padding {block.padding}) to {block.channels} "
+        f"channels, ReLU and max-pooling (window {block.pool})"
+        for block in blocks
+    )
+    return f"{listed}, then one linear layer" if listed else "one linear layer"
+
+
 def _interface(weights: Weights, options: Options) -> str:
     pixels = {
-        "uint8": "raw pixels from 0 to 255; the scaling is inside",
-        "float32": "pixels divided by 255, so from 0 to 1; nothing is scaled inside",
+        "uint8": "raw pixels from 0 to 255; the model scales them",
+        "float32": "pixels divided by 255, in [0, 1]; the model does not scale them",
     }[options.input]
     meaning = {
         contract.INPUT: f"{pixels}; {_colours(weights)}",
-        "logits": "the scores",
-        "probabilities": "their softmax",
-        "label": "the number of the likeliest class",
+        "logits": "one score per class, before softmax",
+        "probabilities": "softmax of the logits",
+        "label": "the index of the class with the highest probability",
     }
     signature = contract.signature(weights.graph, options.input)
     rows = [(f"`{name}`", f"{signature[name]}", meaning[name]) for name in signature]
-    return (
-        _table(("name", "type and shape", "what it is"), rows) + "\n\nN, the batch size, is free."
-    )
+    return _table(("name", "type and shape", "meaning"), rows) + "\n\nN, the batch size, is free."
 
 
 def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
@@ -124,14 +136,16 @@ def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
     training = known.get("training")
     lines = [
         f"{agreement.accuracy:.2%} of the {agreement.images:,} test images of "
-        f"{_plain(options.dataset.name)}, which it never saw in training."
+        f"{_plain(options.dataset.name)}, which were not used for training."
     ]
     if isinstance(training, Mapping):
         settings = ", ".join(_plain(f"{key} {value}") for key, value in sorted(training.items()))
         lines.append(f"Training: {settings}.")
     digests = known.get("dataset_sha256")
     if isinstance(digests, Mapping):
-        lines.append("Data (SHA-256 of the uncompressed files):")
+        own = set(digests) == {"pictures"}
+        what = "all files, their classes and splits" if own else "the uncompressed files"
+        lines.append(f"Data (SHA-256 of {what}):")
         rows = [(_plain(name), _plain(str(digest))) for name, digest in sorted(digests.items())]
         return "\n".join(lines) + "\n\n" + _table(("file", "SHA-256"), rows)
     return "\n".join(lines)
@@ -157,20 +171,34 @@ def _colours(weights: Weights) -> str:
 
 def _use(weights: Weights, options: Options) -> str:
     _, height, width = weights.size
-    if preprocessing(weights).recipe == MNIST:
-        like = "one thing in each, light on dark, centred and scaled as there"
+    record = preprocessing(weights)
+    if record.recipe == MNIST:
+        like = "a single object in each, light on dark, centred and scaled in the same way"
         how = "`cnnkit predict` does"
+    elif record.resize.mode != "none":
+        like = f"{_colours(weights)}, framed and lit in the same way"
+        how = f"`cnnkit predict` and the host apps do ({_resize(record)})"
     else:
-        like, how = f"{_colours(weights)}, framed and lit as there", "that data set's were"
+        like, how = f"{_colours(weights)}, framed and lit in the same way", "that data set's were"
     return (
         f"Pictures like those of {_plain(options.dataset.name)}: "
         f"{height} rows of {width} pixels, {like}. "
-        "Other pictures get one of the same labels, with a probability that means nothing. "
+        "Other pictures get one of the same labels, with a meaningless probability. "
         f"Prepare them as {how}, and measure the accuracy on your own pictures before you rely on "
         "it.\n\n"
-        "The file carries 16 golden images with the right outputs: let your program run them "
-        "when it starts."
+        "The file contains 16 golden vectors, test images with expected outputs: run them when "
+        "your program starts."
     )
+
+
+def _resize(record: Preprocessing) -> str:
+    """Return what becomes of a picture of any size, in words."""
+    _, height, width = record.size
+    resize = record.resize
+    bars = f" with bars of {resize.fill}" if resize.mode == "pad" else ""
+    upright = "turned upright, then " if record.orientation == "exif" else ""
+    fit = f"mode {resize.mode}{bars}, {resize.filter} filter"
+    return f"{upright}brought to {width}x{height} {record.colour}: {fit}"
 
 
 def _plain(text: str) -> str:

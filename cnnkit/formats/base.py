@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnkit.graph.convnet import match
+from cnnkit.graph.convnet_match import Convnet
+
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
     from cnnkit.formats.detect import Start
@@ -104,3 +107,16 @@ class Format:
     proof: str = "outputs"
     compare_speed: Callable[[Weights, Options, bytes], dict[str, Any]] | None = None
     support: Callable[[Path], list[Support]] = _unknown
+
+
+def family(weights: Weights, form: str) -> Convnet:
+    """Return a network of the family, which is all that the format `form` holds so far.
+
+    Raises:
+        InputError: it is another one; the node is named.
+    """
+    return match(
+        weights.graph,
+        problem=f"the format {form} cannot hold",
+        remedy="export this network with `--format onnx`",
+    )

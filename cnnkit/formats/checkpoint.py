@@ -15,8 +15,13 @@ from safetensors.numpy import save
 
 from cnnkit.errors import InputError
 from cnnkit.formats.contract import check_metadata
+from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import match
+from cnnkit.graph.convnet import LOGITS, build, match, with_contract
+from cnnkit.graph.convnet_match import Convnet, image_size
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import learnt, statistics
+from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes, write_bytes
 
@@ -32,7 +37,8 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], header: dict[
 
 
 def _encode(tensors: Mapping[str, NDArray[Any]], header: dict[str, Any]) -> bytes:
-    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    # Not ascontiguousarray, which makes an axis for a scalar.
+    arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     note = json.loads(json.dumps({"format_version": FORMAT_VERSION, **header}))
     note[CHECKSUM] = checksum(arrays, note)
     return save(arrays, metadata={"cnnkit": json.dumps(note, sort_keys=True)})
@@ -98,9 +104,33 @@ def write_weights(path: Path, weights: Weights) -> None:
 
 def encode_weights(weights: Weights) -> bytes:
     """Return the content of a network's weights file."""
-    architecture, tensors = match(weights.graph, problem="a weights file cannot hold")
-    header = {"architecture": architecture.to_json(), "metadata": dict(weights.metadata)}
-    return _encode(tensors, header)
+    header = {**network_header(weights.graph), "metadata": dict(weights.metadata)}
+    convnet = _convnet(weights.graph)
+    return _encode(weights.graph.tensors if convnet is None else convnet.tensors, header)
+
+
+def network_header(graph: Graph) -> dict[str, Any]:
+    """Return what a header says of a network: its architecture, or a graph beyond the family."""
+    convnet = _convnet(graph)
+    if convnet is None:
+        graph = with_contract(graph, "uint8", "a weights file cannot hold")
+        return {"graph": identity.to_json(graph)}
+    return {"architecture": convnet.architecture.to_json()}
+
+
+def constants(graph: Graph) -> dict[str, NDArray[Any]]:
+    """Return the tensors that training does not change and a header does not imply."""
+    if _convnet(graph) is not None:
+        return {}
+    changed = {*learnt(graph), *statistics(graph)}
+    return {name: array for name, array in graph.tensors.items() if name not in changed}
+
+
+def _convnet(graph: Graph) -> Convnet | None:
+    try:
+        return match(graph)
+    except InputError:
+        return None
 
 
 def read_weights(path: Path) -> Weights:
@@ -112,7 +142,51 @@ def read_weights(path: Path) -> Weights:
             infinity in it.
     """
     tensors, header = read_tensors(path)
-    architecture = Architecture.from_json(header.get("architecture"), path)
+    graph = read_network(path, header, tensors)
+    metadata = header.get("metadata", {})
+    weights = Weights(graph, metadata if isinstance(metadata, dict) else {})
+    check_metadata(path, metadata, weights.classes)
+    return weights
+
+
+def read_network(
+    path: Path, header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> Graph:
+    """Return the network that a header describes, with these tensors.
+
+    Raises:
+        InputError: they do not belong together, or a tensor is not finite.
+    """
+    if "graph" in header:
+        graph = identity.from_json(header["graph"], tensors, path)
+        image_size(graph, path)
+        _check_outputs(path, graph)
+    else:
+        architecture = Architecture.from_json(header.get("architecture"), path)
+        _check_parameters(path, architecture, tensors)
+        graph = build(architecture, tensors)
+    for name, array in tensors.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(
+                path, f"{name} holds NaN or infinity", "train again with a lower learning rate"
+            )
+    return graph
+
+
+def _check_outputs(path: Path, graph: Graph) -> None:
+    """Raise InputError unless a graph's shapes fit and it keeps the contract."""
+    try:
+        types = infer_types(graph)
+    except InputError as error:
+        raise InputError(path, f"{error.subject}: {error.reason}", REMEDY) from error
+    with_contract(graph, "uint8", "a weights file cannot hold")
+    if len(types[LOGITS].shape) != 2:
+        raise InputError(path, f"has logits of {types[LOGITS]}", REMEDY)
+
+
+def _check_parameters(
+    path: Path, architecture: Architecture, tensors: Mapping[str, NDArray[Any]]
+) -> None:
     expected = architecture.parameter_shapes()
     if set(tensors) != set(expected):
         raise InputError(path, f"has the tensors {sorted(tensors)}, not {sorted(expected)}", REMEDY)
@@ -124,10 +198,3 @@ def read_weights(path: Path) -> Weights:
                 f"not float32{list(shape)}",
                 REMEDY,
             )
-        if not np.isfinite(tensors[name]).all():
-            raise InputError(
-                path, f"{name} holds NaN or infinity", "train again with a lower learning rate"
-            )
-    metadata = header.get("metadata", {})
-    check_metadata(path, metadata, architecture)
-    return Weights.of(architecture, tensors, metadata)

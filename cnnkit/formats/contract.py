@@ -13,11 +13,12 @@ from typing import Any
 
 from cnnkit.errors import InputError
 from cnnkit.formats.golden import Golden
-from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.architecture import LARGEST, Architecture
 from cnnkit.graph.convnet import INPUT as INPUT
 from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.shapes import infer_types
 
 CONTRACT_VERSION = 1
@@ -134,6 +135,20 @@ def architecture(path: Path, values: Mapping[str, Any]) -> Architecture:
     return Architecture.from_json(values.get("cnnkit.architecture"), path)
 
 
+def image_size(path: Path, values: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Return C, H, W of the images that an artefact states, or raise InputError."""
+    if "cnnkit.architecture" in values:
+        return architecture(path, values).input
+    try:
+        height, width = (int(side) for side in values["imgsz"])
+        size = int(values["channels"]), height, width
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(path, f"has damaged metadata ({error!r})", "export it again") from error
+    if not 1 <= min(size) <= max(size) <= LARGEST:
+        raise InputError(path, f"states images of {list(size)}", "export it again")
+    return size
+
+
 def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
     """Return the golden vectors of an artefact with these metadata; None if it has none.
 
@@ -141,18 +156,21 @@ def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
         InputError: they are damaged.
     """
     try:
-        return Golden.from_json(values, architecture(path, values))
+        classes = len(values["names"])
+        if "cnnkit.architecture" in values:
+            classes = architecture(path, values).classes
+        return Golden.from_json(values, image_size(path, values), classes)
     except ValueError as error:
         raise InputError(path, f"has {error}", "export it again") from error
 
 
-def check_metadata(path: Path, metadata: Any, architecture: Architecture) -> None:
+def check_metadata(path: Path, metadata: Any, classes: int) -> None:
     """Raise InputError unless what a file states of its network has the right types.
 
     Args:
         path: the file, for messages.
         metadata: a weights file's, or an artefact's, where most keys begin with "cnnkit.".
-        architecture: has as many classes as there must be names, if there are any.
+        classes: as many names there must be, if there are any.
     """
     remedy = "use the file that training or `cnnkit export` wrote"
     if not isinstance(metadata, Mapping):
@@ -162,10 +180,10 @@ def check_metadata(path: Path, metadata: Any, architecture: Architecture) -> Non
         if is_valid and value is not None and not is_valid(value):
             raise InputError(path, f"has metadata in which {key!r:.80} is not {what}", remedy)
     names = metadata.get("names")
-    if names is not None and len(names) != architecture.classes:
+    if names is not None and len(names) != classes:
         raise InputError(
             path,
-            f"has metadata without a name for each of its {architecture.classes} classes",
+            f"has metadata without a name for each of its {classes} classes",
             remedy,
         )
 
@@ -189,6 +207,16 @@ def _are_digests(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_text, [*value, *value.values()]))
 
 
+def _is_record(value: Any) -> bool:
+    """Tell whether a network's preprocessing can be read, unless it has a recipe's few keys."""
+    try:
+        return isinstance(value, dict) and (
+            "size" not in value or bool(Preprocessing.from_json(value))
+        )
+    except ValueError:
+        return False
+
+
 def _are_settings(value: Any) -> bool:
     return isinstance(value, dict) and all(
         _is_text(name) and (setting is None or _is_text(setting) or _is_number(setting))
@@ -202,6 +230,7 @@ STATED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "dataset": (_is_text, "a text"),
     "dataset_sha256": (_are_digests, "a digest for each file"),
     "license": (_is_text, "a text"),
+    "preprocessing": (_is_record, "a record of what is done to pictures"),
     "version": (_is_text, "a text"),
     "weights_sha256": (_is_text, "a text"),
     "test_accuracy": (lambda value: _is_number(value) and 0 <= value <= 1, "from 0 to 1"),

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from cnnkit.data.registry import recorded_name
+from cnnkit.errors import InputError
 from cnnkit.formats.contract import CONTRACT_VERSION, MARK, QUANTISATION, signature
 from cnnkit.formats.golden import KEY, Golden
 from cnnkit.formats.golden_vectors import choose, vectors
 from cnnkit.formats.options import Options
-from cnnkit.graph.convnet import match
+from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.preprocessing import RECIPES, Preprocessing
 from cnnkit.graph.weights import Weights
 
@@ -25,10 +26,10 @@ def describe(weights: Weights, options: Options) -> dict[str, Any]:
     """Return the metadata of an artefact, with golden vectors of the test images.
 
     Raises:
-        InputError: the network is not of the family; the node is named.
+        InputError: the network has not the contract's input and outputs.
         VerdictError: it has infinite logits.
     """
-    match(weights.graph, problem="an artefact's metadata cannot describe")
+    with_contract(weights.graph, options.input)
     return metadata(weights, vectors(weights, choose(options.dataset.test)), options.input)
 
 
@@ -54,7 +55,7 @@ def metadata(
         "version": _version(),
         "license": known.get("license"),
         MARK: CONTRACT_VERSION,
-        "cnnkit.architecture": weights.architecture.to_json(),
+        "cnnkit.architecture": _architecture(weights),
         "cnnkit.dataset": dataset_name(weights),
         "cnnkit.dataset_sha256": known.get("dataset_sha256"),
         "cnnkit.preprocessing": preprocessing(weights).to_json(scaled_inside=input == "uint8"),
@@ -69,6 +70,14 @@ def metadata(
     return result
 
 
+def _architecture(weights: Weights) -> dict[str, Any] | None:
+    """Return the shapes of a network of the family; another network has none."""
+    try:
+        return weights.architecture.to_json()
+    except InputError:
+        return None
+
+
 def _version() -> str:
     from cnnkit import __version__
 
@@ -77,15 +86,22 @@ def _version() -> str:
 
 def dataset_name(weights: Weights) -> str | None:
     """Return the name of the data that a network was trained on; None if it is not known."""
-    known = weights.metadata
-    name = known.get("dataset")
-    return name and recorded_name(str(name), known.get("dataset_sha256") or {})
+    name = _stated(weights, "dataset")
+    return name and recorded_name(str(name), _stated(weights, "dataset_sha256") or {})
 
 
 def preprocessing(weights: Weights) -> Preprocessing:
-    """Return what is done to images for this network: a recipe, if its data has one."""
+    """Return what is done to images for this network: as for training, or a recipe by its data."""
+    stated = _stated(weights, "preprocessing")
+    if stated is not None and "size" in stated:  # a recipe's says no more than its name
+        return Preprocessing.from_json(stated)
     name = dataset_name(weights)
     return Preprocessing.of(weights.size, name if name in RECIPES else None)
+
+
+def _stated(weights: Weights, key: str) -> Any:
+    """Return what a weights file, or an artefact of ours, states under a key; None if nothing."""
+    return weights.metadata.get(key, weights.metadata.get(f"cnnkit.{key}"))
 
 
 def without_vectors(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from cnnkit.errors import InputError
 from cnnkit.formats.onnx.format import ONNX
 from cnnkit.formats.registry import TABLE
 from cnnkit.formats.weights import WEIGHTS
-from cnnkit.system.files import read_bytes
+from cnnkit.system.files import finish_move, read_bytes
 
 PICTURES = {
     b"\x89PNG\r\n": "PNG",
@@ -65,6 +65,7 @@ def detect(path: Path) -> str:
     """
     if path.is_dir():
         return WEIGHTS.name
+    finish_move(path)
     start = Start(path)
     if not start.head:
         raise InputError(path, "is empty", REMEDY)

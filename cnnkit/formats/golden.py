@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.graph.architecture import Architecture
-
 COUNT = 16
 KEY = "cnnkit.golden."
 
@@ -49,8 +47,10 @@ class Golden:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any], architecture: Architecture) -> Golden | None:
-        """Read what `to_json` wrote for a network of this architecture; None if there are none.
+    def from_json(
+        cls, values: Mapping[str, Any], size: tuple[int, ...], classes: int
+    ) -> Golden | None:
+        """Read what `to_json` wrote for images [C, H, W] and K classes; None if there are none.
 
         Raises:
             ValueError: they are damaged.
@@ -59,7 +59,7 @@ class Golden:
             return None
         try:
             pixels = base64.b64decode(values[f"{KEY}images"], validate=True)
-            images = np.frombuffer(pixels, np.uint8).reshape(COUNT, *architecture.input).copy()
+            images = np.frombuffer(pixels, np.uint8).reshape(COUNT, *size).copy()
             labels = np.array(values[f"{KEY}labels"], np.int64)
             logits, probabilities = (
                 np.array(values[f"{KEY}{name}"], np.float32) for name in ("logits", "probabilities")
@@ -67,7 +67,6 @@ class Golden:
             tolerance = float(values[f"{KEY}tolerance"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"damaged golden vectors ({error!r})") from error
-        classes = architecture.classes
         shapes = labels.shape, logits.shape, probabilities.shape
         if shapes != ((COUNT,), (COUNT, classes), (COUNT, classes)):
             raise ValueError("golden vectors of shapes that do not fit")

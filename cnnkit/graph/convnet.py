@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
-from cnnkit.graph.convnet_match import NO_PLACE, Convnet, Match
+from cnnkit.graph.convnet_match import NO_PLACE, REMEDY, Convnet, Match
 from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.types import Array, TensorType
 
 INPUT = "image"
@@ -60,36 +61,65 @@ def build(
     return Graph({INPUT: images}, tuple(nodes), OUTPUTS, constants)
 
 
-def match(graph: Graph, source: object = "the network", problem: str = NO_PLACE) -> Convnet:
+def draw(architecture: Architecture, seed: int = 0) -> Graph:
+    """Return the graph of a network with initial parameters, as `initial_parameters` draws them."""
+    return build(architecture, architecture.initial_parameters(seed))
+
+
+def match(
+    graph: Graph,
+    source: object = "the network",
+    problem: str = NO_PLACE,
+    remedy: str = REMEDY,
+) -> Convnet:
     """Return the architecture and the parameters of a graph of the family.
 
     Args:
         graph: any one.
         source: the file that errors shall name.
         problem: what is wrong with a node of another network, as the caller sees it.
+        remedy: what to do with such a network.
 
     Raises:
         InputError: a node has no place in the family; it is named with the reason.
     """
-    return Match(graph, source, problem).read()
+    return Match(graph, source, problem, remedy).read()
 
 
-def with_contract(graph: Graph, input: str) -> Graph:
+def with_contract(graph: Graph, input: str, problem: str = "") -> Graph:
     """Return a graph with the contract's names of input and outputs.
 
     Args:
         graph: it is returned itself if it has them.
         input: as `build` has it.
+        problem: what is wrong with a node that is in the way.
 
     Raises:
         InputError: it has others, and a node that has no place in the family, of which another
             could be built.
     """
-    found = graph.inputs.get(INPUT)
-    if found and found.dtype == input and len(graph.inputs) == 1 and graph.outputs == OUTPUTS:
+    if _keeps_contract(graph, input):
         return graph
-    problem = f"cannot be given {input} pixels and the contract's outputs"
+    if input == "float32" and _keeps_contract(graph, "uint8"):
+        pixels, rest = split_input(graph)
+        if pixels.scales_bytes:
+            return rest
+    problem = problem or f"cannot be given {input} pixels and the contract's outputs"
     return build(*match(graph, problem=problem), input)
+
+
+def _keeps_contract(graph: Graph, input: str) -> bool:
+    """Tell whether a graph has the contract's input, and heads that are computed from logits."""
+    images = graph.inputs.get(INPUT)
+    if images is None or images.dtype != input or len(graph.inputs) > 1:
+        return False
+    made = {name: node for node in graph.nodes for name in node.outputs}
+    heads = [made.get(name) for name in (PROBABILITIES, LABEL)]
+    found = [node and (node.operator, node.inputs, dict(node.attributes)) for node in heads]
+    return graph.outputs == OUTPUTS and found == [
+        ("Softmax", (LOGITS,), {"axis": 1}),
+        ("ArgMax", (LOGITS,), {"axis": 1, "keepdims": 0, "select_last_index": 0}),
+    ]
 
 
 def _node(operator: str, inputs: list[str], output: str, **attributes: Any) -> Node:

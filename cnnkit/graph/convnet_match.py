@@ -53,10 +53,11 @@ class Match:
         graph: any one.
         source: what errors are about.
         problem: what is wrong with a node that does not fit ("the format c cannot hold").
+        remedy: what to do instead.
     """
 
-    def __init__(self, graph: Graph, source: object, problem: str) -> None:
-        self.graph, self.source, self.problem = graph, source, problem
+    def __init__(self, graph: Graph, source: object, problem: str, remedy: str = REMEDY) -> None:
+        self.graph, self.source, self.problem, self.remedy = graph, source, problem, remedy
         self.consumers: dict[str, list[Node]] = {}
         for node in graph.nodes:
             for name in {*node.inputs}:
@@ -105,9 +106,9 @@ class Match:
 
     def _refused(self, node: Node | None, reason: str) -> InputError:
         if node is None:
-            return InputError(self.source, f"ends where {reason}", REMEDY)
+            return InputError(self.source, f"ends where {reason}", self.remedy)
         return InputError(
-            self.source, f"has the node {node.title}, which {self.problem}: {reason}", REMEDY
+            self.source, f"has the node {node.title}, which {self.problem}: {reason}", self.remedy
         )
 
     def _need(self, node: Node, good: bool, reason: str) -> None:

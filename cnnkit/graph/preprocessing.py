@@ -15,6 +15,9 @@ COLOURS = {
     "rgb": "red, green and blue, as in the data set",
     "channels": "channels as in the data set",
 }
+# How a picture may be resized, and by which filters; cnnkit.data.fitting does it.
+RESIZE_MODES = ("none", "stretch", "pad", "crop")
+RESIZE_FILTERS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 
 
 @dataclass(frozen=True)
@@ -92,3 +95,29 @@ class Preprocessing:
             names = ("size", "colour", "mean", "std", "resize", "orientation")
             values |= {name: value for name, value in asdict(self).items() if name in names}
         return values
+
+    @classmethod
+    def from_json(cls, values: Any) -> Preprocessing:
+        """Return the record that `to_json` wrote of a network without a recipe.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            resize = Resize(**values["resize"])
+            channels, height, width = map(int, values["size"])
+            record = cls(
+                (channels, height, width),
+                str(values["colour"]),
+                tuple(map(float, values["mean"])),
+                tuple(map(float, values["std"])),
+                resize=resize,
+                scale=float(values["scale"]),
+                layout=str(values["layout"]),
+                orientation=str(values["orientation"]),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"no preprocessing record ({error!r})") from error
+        if min(record.size) < 1 or record.colour not in COLOURS:
+            raise ValueError("no preprocessing record")
+        return record

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import build, match
+from cnnkit.graph.convnet import LOGITS, build, match
 from cnnkit.graph.convnet_match import Convnet, image_size
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import with_tensors
 from cnnkit.graph.pixels import RAW, PixelInput
+from cnnkit.graph.shapes import infer_types
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Weights:
         try:
             architecture, tensors = self.convnet
         except InputError:
-            return identity.sha256(self.graph)
+            return identity.sha256(_as_stored(self.graph))
         digest = hashlib.sha256(json.dumps(architecture.to_json()).encode())
         for name in architecture.parameter_shapes():
             digest.update(np.ascontiguousarray(tensors[name], dtype="<f4").tobytes())
@@ -84,4 +86,18 @@ class Weights:
     @property
     def names(self) -> list[str]:
         """The K class labels; the class numbers where none are known."""
-        return list(self.metadata.get("names") or map(str, range(self.architecture.classes)))
+        return list(self.metadata.get("names") or map(str, range(self.classes)))
+
+    @property
+    def classes(self) -> int:
+        """K, the number of logits."""
+        try:
+            return self.architecture.classes
+        except InputError:
+            return int(infer_types(self.graph)[LOGITS].shape[1])
+
+
+def _as_stored(graph: Graph) -> Graph:
+    """Return a graph as it comes back from a file, where float64 is float32."""
+    wide = {name: a for name, a in graph.tensors.items() if a.dtype == np.float64}
+    return with_tensors(graph, {name: array.astype(np.float32) for name, array in wide.items()})

@@ -7,6 +7,7 @@ engine, instead of in the browser.
 from __future__ import annotations
 
 import json
+import math
 import re
 import socket
 import sys
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import InputError, StorageError
+from cnnkit.formats.description import preprocessing
 from cnnkit.hosts.apps import host_folder
 from cnnkit.runtimes.loader import load
 from cnnkit.runtimes.model import Model
@@ -47,17 +49,18 @@ class Demo:
         port: the port to listen on; 0 picks a free one.
 
     Raises:
-        InputError: the file is not a network with one input channel, or there is no such port.
+        InputError: the file is not a network of gray or coloured images, or there is no such port.
         StorageError: the port is in use.
     """
 
     def __init__(self, path: Path, port: int = 0) -> None:
         model = load(path)
-        if model.architecture.input[0] != 1:
+        record = preprocessing(model.weights)
+        if record.colour == "channels":
             raise InputError(
                 path,
-                f"expects {model.architecture.input[0]} channels; the page draws grey images",
-                "use a network with one input channel",
+                f"expects {record.size[0]} channels, and the page has gray or coloured pictures",
+                "use a network of one or three channels",
             )
         try:
             self.server = _Server(("127.0.0.1", port), _handler(model))
@@ -95,6 +98,7 @@ class _Server(ThreadingHTTPServer):
     """Serves each connection in a thread of its own; a new one ends the oldest of too many."""
 
     daemon_threads = True
+    request_queue_size = MOST_CONNECTIONS  # a browser tries again only after seconds
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, handler)
@@ -132,11 +136,14 @@ def page_files() -> dict[str, tuple[str, bytes]]:
 
 def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
     files = page_files()
-    height, width = model.architecture.input[1:]
+    record, shape = preprocessing(model.weights), model.weights.size
+    area = math.prod(shape)
     about = {
         "name": model.runtime,
         "names": model.names,
-        "size": [height, width],
+        "size": list(shape[1:]),
+        "recipe": record.recipe,
+        "preprocessing": None if record.recipe else record.to_json(scaled_inside=True),
         "selfTest": "weights match their SHA-256",  # `load` has checked it
     }
     files["/model.json"] = ("application/json", json.dumps(about).encode())
@@ -181,16 +188,16 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
             if not self.is_local():
                 return
             length = self.headers.get("Content-Length", "")
-            if self.path not in actions or length != str(height * width):
+            if self.path not in actions or length != str(area):
                 self.close_connection = True  # because the body has not been read
-                self.send_error(HTTPStatus.BAD_REQUEST, f"POST {height * width} bytes to /predict")
+                self.send_error(HTTPStatus.BAD_REQUEST, f"POST {area} bytes to /predict")
                 return
             body = self.rfile.read(int(length))
-            if len(body) != height * width:  # the browser broke off
+            if len(body) != area:  # the browser broke off
                 self.close_connection = True
                 return
             pixels = np.frombuffer(body, np.uint8)
-            result = actions[self.path](pixels.reshape(1, 1, height, width))
+            result = actions[self.path](pixels.reshape(1, *shape))
             self.send("application/json", json.dumps(result).encode())
 
         def send(self, content_type: str, content: bytes) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 CHECK_IMAGES = 1000  # test images for the host app's own check
 CHECK_FOLDER = "check"
+CHANNELS = {"cortex-m": (1,)}  # of the host apps that take no pictures in colour
 STEM = "mnist"  # the host apps open their model by this file name
 
 
@@ -35,7 +36,7 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
     predictions.
 
     Args:
-        weights: the network; its input must have one channel.
+        weights: the network; its input must have one channel, or three.
         format: the artefact's format, a key of `cnnkit.export.FORMATS`.
         host: the host app, a folder under export/<format>/.
         folder: a new or empty folder.
@@ -43,17 +44,18 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
 
     Raises:
         InputError: there is no such host app, `folder` is not empty, or the network does not fit
-            the data set or has several input channels.
+            the data set, or the host app its number of input channels.
         VerdictError, MissingError: as in `cnnkit.export.export`.
         StorageError: `folder` cannot be written.
     """
     form, source = find_format(format), host_folder(format, host)
     channels = weights.size[0]
-    if channels != 1:
+    if channels not in CHANNELS.get(host, (1, 3)):
+        known = " or ".join(map(str, CHANNELS.get(host, (1, 3))))
         raise InputError(
             f"{format}/{host}",
-            f"reads grey images; the network expects {channels} channels",
-            "use a network with one input channel, or write your own host app",
+            f"reads pictures of {known} channels; the network expects {channels}",
+            "use a network with so many input channels, or write your own host app",
         )
     check_free(folder)
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")

@@ -59,6 +59,10 @@ class Network(nn.Module):
             for name, parameter in self.named_parameters():
                 parameter.copy_(torch.from_numpy(np.ascontiguousarray(arrays[name])))
 
+    def named(self) -> dict[str, Tensor]:
+        """Return the parameters by state-dict name, in definition order."""
+        return dict(self.named_parameters())
+
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return copies of the parameters by state-dict name, in definition order."""
         return {

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import draw
 from cnnkit.runs.find import RUNS
 from cnnkit.train.config import ENGINES, TrainConfig
 from cnnkit.train.engines.base import choose_engine
@@ -57,7 +58,7 @@ class ReproduceConfig:
     @property
     def folder(self) -> Path:
         """The report's folder; by default named after the engine, so a repeated call resumes."""
-        engine = choose_engine(self.engine, "auto", Architecture())
+        engine = choose_engine(self.engine, "auto", draw(Architecture()))
         return self.output or RUNS / "reproduce" / f"mnist-{engine}"
 
 

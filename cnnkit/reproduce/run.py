@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cnnkit.data.dataset import load_dataset
+from cnnkit.data.load import load_dataset
 from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import FORMAT_VERSION
 from cnnkit.reproduce.findings import Findings

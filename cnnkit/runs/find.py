@@ -7,7 +7,7 @@ from pathlib import Path
 from cnnkit.errors import InputError
 
 RUNS = Path("runs")
-WEIGHTS_FILE, CONFIG_FILE = "weights.safetensors", "config.json"
+WEIGHTS_FILE, LAST_FILE, CONFIG_FILE = "weights.safetensors", "last.safetensors", "config.json"
 
 
 def find_weights(path: Path | None) -> Path:

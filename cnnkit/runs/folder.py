@@ -3,8 +3,10 @@
     runs/train/mnist-1/
         resume.safetensors   the training state: parameters, Adam's moments, history, config
         weights.safetensors  the network to use: the last epoch, or the best on validation images
-        config.json  metrics.csv  metrics.jsonl  manifest.json  train.log
-        loss.png  loss.svg  confusion.png  confusion.svg
+        split.csv            own pictures: which was used for what
+        last.safetensors     the network of the last epoch, where it is another one
+        config.json  config.toml  metrics.csv  metrics.jsonl  manifest.json  train.log
+        loss.png  loss.svg  confusion.png  confusion.svg  errors.png  augment.png
 
 The state is written first and atomically. So a kill at any time loses at most the current epoch,
 and `publish` brings the other files up to date with the state.
@@ -18,22 +20,28 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cnnkit.data.dataset import Dataset
 from cnnkit.errors import CnnkitError, InputError, StorageError
 from cnnkit.formats.checkpoint import FORMAT_VERSION, read_weights, write_weights
-from cnnkit.runs.find import CONFIG_FILE, WEIGHTS_FILE
-from cnnkit.runs.manifest import MANIFEST_FILE
-from cnnkit.runs.state import RECORD, STATE_FILE, RunState
-from cnnkit.system.files import write_text
+from cnnkit.metrics import balanced_accuracy
+from cnnkit.runs.find import CONFIG_FILE, LAST_FILE, WEIGHTS_FILE
+from cnnkit.runs.manifest import MANIFEST_FILE, resume_command
+from cnnkit.runs.state import EXTRA_RECORD, RECORD, STATE_FILE, RunState
+from cnnkit.system.files import remove, write_bytes, write_text
 from cnnkit.system.locks import held, remove_stale
 
 FINISHED, DIVERGED = "finished", "diverged"  # statuses of a run with nothing left to train
 LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}(\..+)?")
 PATIENCE = 2.0  # seconds, in which a process that is being killed ends
-PICTURES = ("loss.png", "loss.svg", "confusion.png", "confusion.svg")
+SPLIT_FILE = "split.csv"
+PICTURES = (
+    *("loss.png", "loss.svg", "confusion.png", "confusion.svg", "errors.png", "augment.png"),
+)
 
 
 def publish(folder: Path, state: RunState, status: str, pictures: bool = False) -> None:
@@ -48,6 +56,7 @@ def publish(folder: Path, state: RunState, status: str, pictures: bool = False) 
         write_text(folder / "metrics.jsonl", lines)
         write_text(folder / "metrics.csv", _csv(state.history))
         write_weights(folder / WEIGHTS_FILE, state.weights())
+        _write_last(folder / LAST_FILE, state)
     if state.history and pictures:
         from cnnkit.plots import plot_confusion, plot_loss
 
@@ -60,6 +69,8 @@ def publish(folder: Path, state: RunState, status: str, pictures: bool = False) 
         "epochs": len(state.history),
         "kept_epoch": state.kept_epoch,
         "test_accuracy": state.test_accuracy if state.history else None,
+        "balanced_accuracy": balanced_accuracy(state.per_class) if state.history else None,
+        "per_class": [asdict(s) for s in state.per_class] if state.history else None,
         "training_seconds": round(sum(epoch["seconds"] for epoch in state.history), 3),
         "seed": state.config["seed"],
         "engine": state.config["engine"],
@@ -68,6 +79,38 @@ def publish(folder: Path, state: RunState, status: str, pictures: bool = False) 
         "sessions": state.sessions,
     }
     _write_json(folder / MANIFEST_FILE, manifest)
+
+
+def write_split(folder: Path, data: Dataset) -> None:
+    """Write which picture was used for what; `cnnkit train --manifest` takes the file again."""
+    if data.samples:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("file_name", "label", "split", "sha256"))
+        writer.writerows((path, name, split, digest) for split, name, path, digest in data.samples)
+        # File names may be bytes that are not UTF-8.
+        write_bytes(folder / SPLIT_FILE, text.getvalue().encode(errors="surrogateescape"))
+
+
+def changed_samples(folder: Path, data: Dataset) -> list[str]:
+    """Return a line for each picture that is not the one of `write_split`, or not for the same."""
+    try:
+        text = (folder / SPLIT_FILE).read_bytes().decode(errors="surrogateescape")
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        before = {row["file_name"]: row for row in rows}
+    except (OSError, ValueError, KeyError, csv.Error):
+        return []  # no pictures, or nothing is known of them
+    now = {path: (split, name, digest) for split, name, path, digest in data.samples}
+    lines = [f"{path} is gone" for path in before if path not in now]
+    for path, (split, name, digest) in now.items():
+        row = before.get(path)
+        if row is None:
+            lines.append(f"{path} is new")
+        elif row.get("sha256") != digest:
+            lines.append(f"{path} has another content")
+        elif (row.get("split"), row.get("label")) != (split, name):
+            lines.append(f"{path} was {row.get('label')} for {row.get('split')}")
+    return lines
 
 
 def published_status(folder: Path) -> str | None:
@@ -104,11 +147,10 @@ def check_free(folder: Path) -> None:
         InputError: it is not.
     """
     if (folder / STATE_FILE).exists():
-        raise InputError(
-            folder,
-            "already holds a run",
-            f"continue it with `cnnkit train --resume {folder}`, or choose another --output",
-        )
+        remedy = "choose another --output"
+        if published_status(folder) not in (FINISHED, DIVERGED):
+            remedy = f"continue it with `{resume_command(folder)}`, or {remedy}"
+        raise InputError(folder, "already holds a run", remedy)
     remove_leftovers(folder)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(folder, "is not an empty folder", "choose another --output")
@@ -155,10 +197,19 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+def _write_last(path: Path, state: RunState) -> None:
+    last = state.last_weights()
+    if last is not None:
+        write_weights(path, last)
+    else:
+        remove(path)
+
+
 def _csv(history: list[dict[str, Any]]) -> str:
     """Return one row per epoch, with empty fields for what was not measured."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, RECORD, lineterminator="\n")
+    extra = [key for key in EXTRA_RECORD if key in history[0]]
+    writer = csv.DictWriter(text, (*RECORD, *extra), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     return text.getvalue()

@@ -14,6 +14,7 @@ from typing import Any
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.graph.weights import Weights
+from cnnkit.runs.state import read_state
 from cnnkit.system.files import read_bytes
 
 MANIFEST_FILE = "manifest.json"
@@ -53,11 +54,15 @@ def check_manifest(file: Path) -> None:
         )
 
 
+def resume_command(folder: Path) -> str:
+    """Return the command that continues a run, as a shell takes it."""
+    return shlex.join(["cnnkit", "train", "--resume", str(folder)])
+
+
 def _remedy(folder: Path, otherwise: str = "use an undamaged copy of the run") -> str:
     if _kept(folder) is None:
         return otherwise
-    command = f"cnnkit train --resume {shlex.quote(str(folder))}"
-    return f"write it again from the training state with `{command}`"
+    return f"write it again from the training state with `{resume_command(folder)}`"
 
 
 def _differing(weights: Weights, manifest: dict[str, Any]) -> list[str]:
@@ -89,8 +94,6 @@ def _is_kept(folder: Path, weights: Weights) -> bool:
 
 
 def _kept(folder: Path) -> Weights | None:
-    from cnnkit.runs.state import read_state  # which loads what reads data sets
-
     try:
         return read_state(folder).weights()
     except CnnkitError:

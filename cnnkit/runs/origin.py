@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.formats.detect import detect
 from cnnkit.graph.weights import Weights
-from cnnkit.runs.find import CONFIG_FILE, RUNS, WEIGHTS_FILE, find_weights
+from cnnkit.runs.find import CONFIG_FILE, LAST_FILE, RUNS, WEIGHTS_FILE, find_weights
 
 
 def find_run(path: Path, digest: str) -> Weights:
@@ -34,8 +35,8 @@ def find_run(path: Path, digest: str) -> Weights:
     return found[1]
 
 
-def find_data(path: Path, digest: str) -> Path | None:
-    """Return the folder of own data that an artefact's run was trained on; None if none tells it.
+def find_settings(path: Path, digest: str) -> dict[str, Any] | None:
+    """Return the settings of the run that an artefact was exported from; None if none has it.
 
     Args:
         path: the artefact, a weights file or a run folder.
@@ -49,15 +50,16 @@ def find_data(path: Path, digest: str) -> Path | None:
             return None
         file = found[0]
     try:
-        folder = json.loads((file.parent / CONFIG_FILE).read_text())["data"]
-    except (OSError, ValueError, KeyError, TypeError):
+        settings = json.loads((file.parent / CONFIG_FILE).read_text())
+    except (OSError, ValueError):
         return None  # a weights file that was copied out of its run
-    return Path(folder) if isinstance(folder, str) else None
+    return settings if isinstance(settings, dict) else None
 
 
 def _search(digest: str) -> tuple[Path, Weights] | None:
     """Return the weights file under RUNS that holds these weights, and them; None if none does."""
-    for file in sorted(RUNS.glob(f"*/*/{WEIGHTS_FILE}")):
+    kept, last = (sorted(RUNS.glob(f"*/*/{name}")) for name in (WEIGHTS_FILE, LAST_FILE))
+    for file in (*kept, *last):
         try:
             weights = read_weights(file)
         except CnnkitError:

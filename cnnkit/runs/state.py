@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,32 @@ from numpy.typing import NDArray
 from cnnkit import ops
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, MissingError
-from cnnkit.formats.checkpoint import CHECKSUM, read_tensors, write_tensors
-from cnnkit.graph.architecture import Architecture
+from cnnkit.formats.checkpoint import (
+    CHECKSUM,
+    constants,
+    network_header,
+    read_network,
+    read_tensors,
+    write_tensors,
+)
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import with_tensors
 from cnnkit.graph.weights import Weights
+from cnnkit.metrics import ClassScore, class_scores
 from cnnkit.runs.training_state import check_state, parameters
 from cnnkit.system.cpu import cpu_name
 from cnnkit.system.packages import find_version
 
 STATE_FILE = "resume.safetensors"
-KEPT, CONFUSION = "kept/", "confusion"
+KEPT, CONSTANT, CONFUSION = "kept/", "constant/", "confusion"
 RECORD = (  # keys of an epoch's record, in the order of metrics.csv; None where not measured
     *("epoch", "learning_rate", "train_loss", "train_accuracy", "validation_loss"),
     *("validation_accuracy", "test_accuracy", "seconds", "images_per_second"),
 )
+EXTRA_RECORD = ("validation_balanced_accuracy",)  # keys that only some runs' records have
+# Keys of the config that the weights tell of where they are not as given here.
+TOLD = {"augment": "none", "class_weights": "none", "label_smoothing": 0.0, "warmup": 0}
+Mistake = tuple[int, int, float]  # index of a test image, its predicted class, the probability
 
 
 @dataclass
@@ -37,44 +50,47 @@ class RunState:
 
     Attributes:
         config: all settings, as JSON values.
-        dataset: `name`, `names` (the K labels) and `sha256` (by file) of the data.
-        architecture: the network's layers and shapes.
+        dataset: `name`, `names` (the K labels) and `sha256` (by file) of the data, and for pictures
+            their `preprocessing`.
+        graph: the network, with any values of what training changes.
         engine: the engine's arrays: parameters, Adam's moments, number of steps.
         kept: the parameters to publish, those of epoch `kept_epoch`.
         kept_epoch: the last epoch, or that of the lowest validation loss; 0 before the first ends.
         confusion: confusion matrix int64 [K, K] of the kept parameters on the test set, a row per
             true class.
-        history: one record per complete epoch, with the keys RECORD.
+        history: one record per complete epoch, with the keys RECORD and some of EXTRA_RECORD.
         sessions: software, hardware and time of the start and of each resumption.
+        mistakes: the test images that the kept parameters get wrong with the highest probability.
     """
 
     config: dict[str, Any]
     dataset: dict[str, Any]
-    architecture: Architecture
+    graph: Graph
     engine: dict[str, NDArray[np.float32]]
     kept: dict[str, NDArray[np.float32]]
     kept_epoch: int
     confusion: NDArray[np.int64]
     history: list[dict[str, Any]]
     sessions: list[dict[str, Any]]
+    mistakes: list[Mistake] = field(default_factory=list)
 
     @classmethod
     def new(
         cls,
         config: dict[str, Any],
         data: Dataset,
-        architecture: Architecture,
+        graph: Graph,
         engine: dict[str, NDArray[np.float32]],
     ) -> RunState:
         """Return the state before the first step."""
         return cls(
             config=config,
-            dataset={"name": data.name, "names": list(data.names), "sha256": data.sha256},
-            architecture=architecture,
+            dataset=_describe(data),
+            graph=graph,
             engine=engine,
             kept=parameters(engine),
             kept_epoch=0,
-            confusion=np.zeros((architecture.classes, architecture.classes), np.int64),
+            confusion=np.zeros((len(data.names), len(data.names)), np.int64),
             history=[],
             sessions=[],
         )
@@ -95,18 +111,49 @@ class RunState:
         """Accuracy of the kept parameters on the test images, 0 to 1."""
         return float(self.confusion.trace() / max(1, self.confusion.sum()))
 
+    @property
+    def per_class(self) -> tuple[ClassScore, ...]:
+        """Scores of the kept parameters on the test images."""
+        return class_scores(self.confusion, self.dataset["names"])
+
     def weights(self) -> Weights:
         """Return the kept network as it is published, without dates and paths."""
+        return self._published(self.kept, self.kept_epoch, self.test_accuracy)
+
+    def last_weights(self) -> Weights | None:
+        """Return the network of the last epoch likewise; None if it is the one that is kept."""
+        if self.kept_epoch == len(self.history):
+            return None
+        accuracy = self.history[-1]["test_accuracy"]
+        return self._published(parameters(self.engine), len(self.history), accuracy)
+
+    def _published(
+        self, tensors: dict[str, NDArray[np.float32]], epochs: int, accuracy: float
+    ) -> Weights:
         keys = ("batch_size", "learning_rate", "schedule", "weight_decay", "seed")
         settings = {key: self.config[key] for key in keys}
-        metadata = {
+        for key, usual in TOLD.items():
+            value = self.config.get(key, usual)
+            if value != usual:
+                settings[key] = json.dumps(value) if isinstance(value, dict) else value
+        metadata: dict[str, Any] = {
             "names": self.dataset["names"],
             "dataset": self.dataset["name"],
             "dataset_sha256": self.dataset["sha256"],
-            "test_accuracy": self.test_accuracy,
-            "training": {"epochs": self.kept_epoch, **settings},
+            "test_accuracy": accuracy,
+            "training": {"epochs": epochs, **settings},
         }
-        return Weights.of(self.architecture, self.kept, metadata)
+        if "preprocessing" in self.dataset:
+            metadata["preprocessing"] = self.dataset["preprocessing"]
+        return Weights(with_tensors(self.graph, tensors), metadata)
+
+
+def _describe(data: Dataset) -> dict[str, Any]:
+    """Return what a run keeps of its data."""
+    about = {"name": data.name, "names": list(data.names), "sha256": data.sha256}
+    if data.preprocessing is not None:
+        about["preprocessing"] = data.preprocessing.to_json(scaled_inside=True)
+    return about
 
 
 def describe_session(
@@ -135,6 +182,7 @@ def describe_session(
 def write_state(folder: Path, state: RunState) -> None:
     """Write the training state atomically."""
     tensors: dict[str, NDArray[Any]] = {
+        **{CONSTANT + name: array for name, array in constants(state.graph).items()},
         **state.engine,
         **{KEPT + name: array for name, array in state.kept.items()},
         CONFUSION: state.confusion,
@@ -143,10 +191,11 @@ def write_state(folder: Path, state: RunState) -> None:
         "kind": "training state",
         "config": state.config,
         "dataset": state.dataset,
-        "architecture": state.architecture.to_json(),
+        **network_header(state.graph),
         "kept_epoch": state.kept_epoch,
         "history": state.history,
         "sessions": state.sessions,
+        "mistakes": state.mistakes,
     }
     write_tensors(folder / STATE_FILE, tensors, header)
 
@@ -179,23 +228,30 @@ def read_state(folder: Path) -> RunState:
 
 
 def _state(path: Path, tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> RunState:
-    architecture = Architecture.from_json(header["architecture"], path)
-    kept = {name: tensors.pop(KEPT + name) for name in architecture.parameter_shapes()}
+    fixed = {n.removeprefix(CONSTANT): tensors.pop(n) for n in [*tensors] if n.startswith(CONSTANT)}
+    kept = {n.removeprefix(KEPT): tensors.pop(n) for n in [*tensors] if n.startswith(KEPT)}
+    graph = read_network(path, header, {**kept, **fixed})
     confusion = tensors.pop(CONFUSION)
-    check_state(tensors, architecture, path)
+    check_state(tensors, graph, path)
     # Records from before schedules existed lack their rate, which was the run's constant one.
     rate = {"learning_rate": header["config"]["learning_rate"]}
     return RunState(
         config=header["config"],
         dataset=header["dataset"],
-        architecture=architecture,
+        graph=graph,
         engine=tensors,
         kept=kept,
         kept_epoch=header["kept_epoch"],
         confusion=confusion,
-        history=[{key: {**rate, **record}[key] for key in RECORD} for record in header["history"]],
+        history=[_record({**rate, **record}) for record in header["history"]],
         sessions=header["sessions"],
+        mistakes=[(int(i), int(k), float(p)) for i, k, p in header.get("mistakes", [])],
     )
+
+
+def _record(stored: dict[str, Any]) -> dict[str, Any]:
+    extra = [key for key in EXTRA_RECORD if key in stored]
+    return {key: stored[key] for key in (*RECORD, *extra)}
 
 
 def _has_checksum(tensors: dict[str, NDArray[Any]], header: dict[str, Any]) -> bool:

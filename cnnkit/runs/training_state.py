@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
-from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import learnt, statistics
 
 State = Mapping[str, NDArray[np.float32]]
 
@@ -20,18 +21,21 @@ State = Mapping[str, NDArray[np.float32]]
 PARAMETERS, MEAN, SQUARE, STEP = "parameters/", "adam.mean/", "adam.square/", "adam.step"
 
 
-def fresh_state(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Return the state before the first step: initial parameters, Adam's moments at zero."""
+def fresh_state(graph: Graph) -> dict[str, NDArray[np.float32]]:
+    """Return the state before the first step: a graph's own parameters, Adam's moments at zero."""
     state: dict[str, NDArray[np.float32]] = {STEP: np.zeros(1, np.float32)}
-    for name, values in architecture.initial_parameters(seed).items():
+    for name in learnt(graph):
+        values = graph.tensors[name]
         state[PARAMETERS + name] = values
         state[MEAN + name] = np.zeros_like(values)
         state[SQUARE + name] = np.zeros_like(values)
+    for name in statistics(graph):
+        state[PARAMETERS + name] = graph.tensors[name]
     return state
 
 
 def parameters(state: State) -> dict[str, NDArray[np.float32]]:
-    """Return the parameters in a state by their names in the network."""
+    """Return the parameters and running statistics in a state by their names in the network."""
     return {
         name.removeprefix(PARAMETERS): array
         for name, array in state.items()
@@ -44,9 +48,9 @@ def is_finite(state: State) -> bool:
     return all(bool(np.isfinite(array).all()) for array in state.values())
 
 
-def check_state(state: State, architecture: Architecture, path: object) -> None:
-    """Raise InputError unless a state read from `path` fits the architecture."""
-    expected = {name: array.shape for name, array in fresh_state(architecture, 0).items()}
+def check_state(state: State, graph: Graph, path: object) -> None:
+    """Raise InputError unless a state read from `path` fits the network."""
+    expected = {name: array.shape for name, array in fresh_state(graph).items()}
     found = {name: array.shape for name, array in state.items() if array.dtype == np.float32}
     if found != expected or len(state) != len(expected) or not is_finite(state):
         raise InputError(

@@ -149,7 +149,9 @@ def load(
     from cnnkit.runtimes.foreign import is_foreign
 
     if form not in loader.RUNTIMES[runtime]:
-        raise InputError(path, f"is not for {runtime} to read", "load it without runtime=")
+        pytorchs = form in loader.RUNTIMES["torch"]
+        remedy = 'load it with runtime="torch"' if pytorchs else "load it without runtime="
+        raise InputError(path, f"is not for {runtime} to read", remedy)
     if form == "onnx" and is_foreign(path):
         raise InputError(
             path,

@@ -112,7 +112,7 @@ def run_batches(model: Model, images: NDArray[np.uint8], plan: Plan) -> Outputs:
     golden = read_golden(model.path, model.metadata)
     batches = [images[start:stop] for start, stop in plan] + ([golden.images] if golden else [])
     parts: list[Prediction] = []
-    classes = model.architecture.classes
+    classes = model.weights.classes
     for batch in batches:
         size = len(batch)
         try:

@@ -75,7 +75,7 @@ class Model:
         Raises:
             InputError: `images` has another type or shape.
         """
-        shape, images = self.architecture.input, np.asarray(images)
+        shape, images = self.weights.size, np.asarray(images)
         if images.dtype != np.uint8 or images.shape[1:] != shape:
             raise InputError(
                 "images",
@@ -99,7 +99,7 @@ def held_weights(path: Path, metadata: dict[str, Any], arrays: dict[str, NDArray
         InputError: a parameter is missing or has another type or shape, or a class has no name.
     """
     architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
-    check_metadata(path, metadata, architecture)
+    check_metadata(path, metadata, architecture.classes)
     shapes = architecture.parameter_shapes()
     for name, shape in shapes.items():
         if name not in arrays or arrays[name].shape != shape or arrays[name].dtype != np.float32:

@@ -14,6 +14,7 @@ from cnnkit.formats.onnx.format import variant
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.quantize import dequantise, digest
 from cnnkit.formats.onnx.session import open_session
+from cnnkit.formats.onnx.weights import read_weights
 from cnnkit.graph.architecture import Architecture
 from cnnkit.ops.ort_op import DOMAIN, ort_custom_ops
 from cnnkit.runtimes.model import Model, feeder, held_weights
@@ -27,9 +28,12 @@ def load_onnx(path: Path, threads: int) -> Model:
     file = read_onnx(path)
     metadata = contract.decode(path, file.metadata, "an ONNX file")
     quantised = bool(contract.quantisation(metadata))
-    weights = held_weights(
-        path, metadata, _parameters(path, metadata, file) if quantised else file.tensors
-    )
+    if "cnnkit.architecture" in metadata:
+        weights = held_weights(
+            path, metadata, _parameters(path, metadata, file) if quantised else file.tensors
+        )
+    else:
+        weights = read_weights(path)
     custom_ops = ort_custom_ops() if DOMAIN in file.opsets else None
     try:
         # Only a path says where a file's other parts are.

@@ -183,6 +183,12 @@ def _version(module: Any) -> str:
     return str(stated).partition("-")[0]
 
 
+def reason(message: str) -> str:
+    """Return the line of a message that says most: OpenVINO's begin with places in its sources."""
+    lines = [line.strip() for line in message.strip().splitlines()]
+    return next((line for line in lines if line and not line.endswith(":")), "".join(lines[:1]))
+
+
 def main(name: str, path: Path, folder: Path) -> None:
     """Run one runtime and leave its outputs in `folder`."""
     feeds = dict(_find(folder, FEEDS))
@@ -194,7 +200,7 @@ def main(name: str, path: Path, folder: Path) -> None:
         loaded = True
         _leave(folder, OUTPUTS, ((name, _as_array(value)) for name, value in run()))
     except Exception as error:  # a runtime may raise anything
-        failure = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        failure = reason(str(error)) or type(error).__name__
     about = {"version": version, "loaded": loaded, "failure": failure}
     (folder / ABOUT).write_text(json.dumps(about))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -46,8 +47,8 @@ def value_parsers() -> dict[str, Callable[[str], Any]]:
     found: dict[str, Callable[[str], Any]] = {}
     for field in fields(TrainConfig):
         kind = hints[field.name]
-        if field.name == "seed" or Path in (kind, *get_args(kind)):
-            continue  # --seeds sets the seeds; a path does not affect the training
+        if field.name == "seed" or kind is bool or Path in (kind, *get_args(kind)):
+            continue  # --seeds sets the seeds; a path or a flag is no choice to compare
         if get_origin(kind) is tuple:
             found[field.name] = _integers
         else:
@@ -146,7 +147,7 @@ def to_options(setting: Mapping[str, Any]) -> str:
         field: ",".join(map(str, value)) if isinstance(value, tuple) else value
         for field, value in setting.items()
     }
-    return " ".join(f"{option_name(field)} {value}" for field, value in values.items())
+    return " ".join(f"{option_name(k)} {shlex.quote(str(v))}" for k, v in values.items())
 
 
 def _integers(text: str) -> tuple[int, ...]:

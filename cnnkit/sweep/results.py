@@ -16,6 +16,7 @@ from cnnkit.sweep.axes import Setting, format_value, to_options, value_parsers
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.jobs.pool import Outcome
 
+WATCHING = ("val_split", "patience", "monitor")  # settings that need validation images
 MEASURES = ("validation_accuracy", "validation_loss", "test_accuracy", "train_loss")
 PICTURES = ("sweep.png", "sweep.svg")
 
@@ -107,11 +108,11 @@ class SweepResult:
         fixed = {
             name: getattr(self.base, name)
             for name in value_parsers()
-            if name not in (*self.axes, "epochs", "val_split", "patience")
+            if name not in (*self.axes, "epochs", *WATCHING)
             and getattr(self.base, name) != getattr(default, name)
         }
         data = [] if self.base.data is None else [f"--data {shlex.quote(str(self.base.data))}"]
-        chosen = {k: v for k, v in self.best.setting.items() if k not in ("val_split", "patience")}
+        chosen = {k: v for k, v in self.best.setting.items() if k not in WATCHING}
         return " ".join(filter(None, ["cnnkit train", to_options({**fixed, **chosen}), *data]))
 
     def to_json(self) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from cnnkit.errors import StorageError
 from cnnkit.system.locks import remove_stale, temporary
 
+JOURNAL = ".moving"  # names the files that are complete, with a zero byte between two
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -47,8 +49,9 @@ def replacing_together(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder; its files are moved beside `path`, either all or none.
 
     They keep their names, so that one file may refer to another. If the block raises, or a file
-    cannot be moved, or the program is interrupted meanwhile, the previous files are restored. What
-    a killed process left is removed by the next one.
+    cannot be moved, or the program is interrupted meanwhile, the previous files are restored. A
+    process that is killed while it moves them leaves the rest to `finish_move`; what it left
+    before is removed by the next one.
 
     Raises:
         StorageError: the folder cannot be created or written, or the disk is full.
@@ -61,15 +64,29 @@ def replacing_together(path: Path) -> Iterator[Path]:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        remove_stale(path.parent, _names(path.stem, ""))
+        finish_move(path)
         with temporary(make) as folder:
             yield folder
-            _move_together(sorted(folder.iterdir()), path)
+            _move_together(sorted(folder.iterdir()), path, folder / JOURNAL)
     except OSError as error:
         raise _unwritable(path, error) from error
 
 
-def _move_together(files: list[Path], path: Path) -> None:
+def finish_move(path: Path) -> None:
+    """Finish what a killed process began: the files beside `path` are then all old or all new."""
+
+    def rescue(folder: Path) -> None:
+        if not (folder / JOURNAL).exists():
+            return  # it was killed before the first move
+        for name in map(os.fsdecode, (folder / JOURNAL).read_bytes().split(b"\0")):
+            new = folder / name
+            if new.parent == folder and new.is_file():
+                new.replace(path.with_name(name))
+
+    remove_stale(path.parent, _names(path.stem, ""), rescue)
+
+
+def _move_together(files: list[Path], path: Path, journal: Path) -> None:
     """Move files beside `path`, or restore what was there."""
     import shutil  # with three compressors, which nobody needs who only reads files
 
@@ -79,9 +96,11 @@ def _move_together(files: list[Path], path: Path) -> None:
         if target.exists():
             shutil.copyfile(target, backup)
     try:
+        write_bytes(journal, b"\0".join(os.fsencode(new.name) for new in files))
         for new, (target, _) in zip(files, backups, strict=True):
             new.replace(target)
     except BaseException:  # Ctrl-C as well
+        journal.unlink(missing_ok=True)
         for new, (target, backup) in zip(files, backups, strict=True):
             if backup.exists():
                 backup.replace(target)
@@ -117,6 +136,20 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write `content` as UTF-8 to `path` atomically."""
     write_bytes(path, content.encode())
+
+
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        StorageError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(
+            path, f"cannot be removed ({error.strerror or error})", "check its permissions"
+        ) from error
 
 
 def read_bytes(path: Path, most: int = -1) -> bytes:

@@ -76,8 +76,16 @@ def _make_locked(make: Callable[[], Path]) -> tuple[Path, int]:
             os.close(descriptor)  # `remove_stale` was quicker: make another one
 
 
-def remove_stale(folder: Path, name: re.Pattern[str]) -> None:
-    """Remove our files and folders of these names in `folder` that no process has locked."""
+def remove_stale(
+    folder: Path, name: re.Pattern[str], rescue: Callable[[Path], None] = lambda path: None
+) -> None:
+    """Remove our files and folders of these names in `folder` that no process has locked.
+
+    Args:
+        folder: where they are.
+        name: what they are called.
+        rescue: is called with each before; if it raises OSError, that one is left.
+    """
     found: list[str] = []
     with suppress(OSError):
         found = os.listdir(folder)
@@ -89,6 +97,7 @@ def remove_stale(folder: Path, name: re.Pattern[str]) -> None:
         try:
             if os.fstat(descriptor).st_uid == os.geteuid():
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                rescue(path)
                 remove(path)
         except OSError:
             pass  # a living process has it, or nobody can know

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 UNLOCKS = {
     "train": "training, export, verification against PyTorch, TorchScript, plots",
     "ray": "cnnkit sweep on several machines",
+    "tensorboard": "cnnkit train --tensorboard",
     "peers": "OpenVINO, ncnn and JAX in cnnkit bench",
     "test": "the test suite",
     "dev": "linting, type-checking and formatting cnnkit's own code",

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError
+from cnnkit.graph.names import WELL_KNOWN
+from cnnkit.train.augmentation import PRESETS, read_policy
 from cnnkit.train.schedules import SCHEDULES
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
-    from cnnkit.graph.architecture import Architecture
+    from cnnkit.graph.graph import Graph
 
 MAX_BLOCKS, MAX_CHANNELS, MAX_KERNEL = 4, 1024, 11
 LARGEST = 2**31 - 1  # what the engines' integers hold
 ENGINES = ("auto", "native", "torch")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+MONITORS = ("loss", "accuracy", "balanced-accuracy")
 # What a run was trained with if its config lacks the key, because it is older than the setting.
 LEGACY = {
     "engine": "torch",
@@ -31,7 +35,22 @@ LEGACY = {
     "pool": 2,
     "schedule": "constant",
     "weight_decay": 0.0,
+    "manifest": None,
+    "size": None,
+    "fit": "pad",
+    "color": "auto",
+    "test_split": 0.2,
+    "bad": "fail",
+    "augment": "none",
+    "class_weights": "none",
+    "label_smoothing": 0.0,
+    "warmup": 0,
+    "monitor": "loss",
+    "weights": None,
+    "tensorboard": False,
+    "network": "paper",
 }
+PAPER = "paper"
 SHORT_OPTIONS = {"learning_rate": "--lr"}  # every other option has its field's name
 
 
@@ -41,7 +60,17 @@ class TrainConfig:
 
     Attributes:
         dataset: a name in `cnnkit.data.registry.DATASETS`.
-        data: a folder with the four IDX files; None means the cache or a download.
+        data: a person's own data, as `cnnkit.data.load_dataset` takes it; None means the cache or a
+            download of `dataset`.
+        manifest: a table of labels for the pictures in `data`.
+        size: height and width that pictures get, as "32" or "24x32"; None means to look. A run's
+            config holds the resolved size, and the resolved color.
+        fit: `pad`, `stretch` or `crop`: how pictures of other proportions get that size.
+        color: `gray`, `rgb`, or `auto`: gray if all pictures are.
+        test_split: share of the pictures held out for the test, if none are for it.
+        bad: `fail` or `skip`: what happens to pictures that cannot be used.
+        network: `paper`, the published network and its variations, or a name in
+            `cnnkit.graph.networks.NETWORKS`.
         channels: output channels of each block (convolution, ReLU, max-pool), 1 to 4 blocks.
         kernel: kernel size of every convolution, 1 to 11; the padding is half of it.
         pool: kernel size and stride of every max-pool.
@@ -56,12 +85,29 @@ class TrainConfig:
         engine: `native` (cnnkit's own, on the CPU), `torch`, or `auto`: native if it supports the
             network and device, else torch. A run's config holds the resolved engine.
         val_split: fraction of the training images held out for validation, 0 to below 1.
-        patience: stop after this many epochs without a lower validation loss.
+        patience: stop after this many epochs in which validation did not improve.
         output: the run folder; None means the next free `runs/train/<dataset>-<n>`.
+        augment: how the training images are changed in every epoch: a name in `PRESETS` of
+            `cnnkit.train.augmentation`, a TOML file, or the operations with their ranges.
+        class_weights: of the classes in the loss: `none`, `auto` or NAME=WEIGHT,….
+        label_smoothing: PyTorch's, 0 to below 1: the share of the target that all classes get.
+        warmup: epochs before the schedule begins, in which the learning rate rises to its own.
+        monitor: what shows on the validation images whether an epoch is the best: a name in
+            `MONITORS`.
+        weights: a run or a weights file with the initial parameters; None draws them. With another
+            number of classes all but the last layer's are taken.
+        tensorboard: whether each epoch's record is also written for TensorBoard.
     """
 
     dataset: str = "mnist"
     data: Path | None = None
+    manifest: Path | None = None
+    size: str | None = None
+    fit: str = "pad"
+    color: str = "auto"
+    test_split: float = 0.2
+    bad: str = "fail"
+    network: str = PAPER
     channels: tuple[int, ...] = (16, 4)
     kernel: int = 3
     pool: int = 2
@@ -76,6 +122,13 @@ class TrainConfig:
     val_split: float = 0.0
     patience: int | None = None
     output: Path | None = None
+    augment: str | dict[str, Any] = "none"
+    class_weights: str = "none"
+    label_smoothing: float = 0.0
+    warmup: int = 0
+    monitor: str = "loss"
+    weights: Path | None = None
+    tensorboard: bool = False
 
     def check(self) -> None:
         """Raise InputError for an invalid value."""
@@ -87,6 +140,7 @@ class TrainConfig:
         positive = "1 or more"
         rules = (
             ("dataset", self.dataset in DATASETS, _one_of(DATASETS)),
+            ("network", self.network in (PAPER, *WELL_KNOWN), _one_of((PAPER, *WELL_KNOWN))),
             ("channels", channels, channel_list),
             ("kernel", 1 <= self.kernel <= MAX_KERNEL, f"1 to {MAX_KERNEL}"),
             ("pool", self.pool >= 1, positive),
@@ -100,6 +154,9 @@ class TrainConfig:
             ("engine", self.engine in ENGINES, _one_of(ENGINES)),
             ("val_split", 0 <= self.val_split < 1, "at least 0 and below 1"),
             ("patience", self.patience is None or self.patience >= 1, positive),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "at least 0 and below 1"),
+            ("warmup", 0 <= self.warmup < self.epochs, "0 or more, and fewer than the epochs"),
+            ("monitor", self.monitor in MONITORS, _one_of(MONITORS)),
             *(
                 (field, (getattr(self, field) or 0) <= LARGEST, f"{LARGEST} or less")
                 for field in ("pool", "epochs", "batch_size", "patience")
@@ -110,24 +167,66 @@ class TrainConfig:
                 value = getattr(self, field)
                 shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
                 raise InputError(option_name(field), f"is {shown}", f"make it {allowed}")
-        if self.patience is not None and not self.val_split:
-            raise InputError(
-                "--patience", "has no validation images to watch", "add --val-split 0.1"
-            )
+        self._check_blocks()
+        self.pictures().check()
+        read_policy(self.augment)
+        if self.data is None:
+            self.check_watched(None)
 
-    def architecture(self, data: Dataset) -> Architecture:
-        """Return the network for these images and classes.
+    def _check_blocks(self) -> None:
+        """Raise InputError if blocks are described for a network that has its own."""
+        for field in ("channels", "kernel", "pool") if self.network != PAPER else ():
+            if getattr(self, field) != getattr(TrainConfig, field):
+                raise InputError(
+                    option_name(field),
+                    f"describes blocks, which --network {self.network} has of its own",
+                    f"leave one of them out, or use --network {PAPER}",
+                )
+
+    def pictures(self) -> PictureOptions:
+        """Return how pictures are prepared and split; raises InputError for an invalid size."""
+        return PictureOptions.of(vars(self))
+
+    def check_watched(self, data: Dataset | None) -> None:
+        """Raise InputError if validation is to be watched, but there are no images for it."""
+        if self.val_split or (data is not None and data.validation is not None):
+            return
+        watching = {"--patience": self.patience is not None, "--monitor": self.monitor != "loss"}
+        for option, given in watching.items():
+            if given:
+                raise InputError(option, "has no validation images to watch", "add --val-split 0.1")
+
+    def prepared(self, data: Dataset) -> TrainConfig:
+        """Return the config with the size and color that the pictures got."""
+        record = data.preprocessing
+        if record is None:
+            return self
+        _, height, width = record.size
+        return replace(self, size=f"{height}x{width}", color=record.colour)
+
+    def graph(self, data: Dataset) -> Graph:
+        """Return the network for these images and classes, with its initial parameters.
 
         Raises:
-            InputError: the blocks reduce the images to nothing.
+            InputError: the images are too small for it.
         """
         from cnnkit.graph.architecture import Architecture, Block
+        from cnnkit.graph.convnet import draw
+        from cnnkit.graph.networks import build_network
 
         channels, height, width = data.train.images.shape[1:]
+        size, classes = (channels, height, width), len(data.names)
+        if self.network != PAPER:
+            return build_network(self.network, size, classes, self.seed)
         blocks = [Block(count, self.kernel, self.kernel // 2, self.pool) for count in self.channels]
-        network = Architecture((channels, height, width), tuple(blocks), len(data.names))
+        network = Architecture(size, tuple(blocks), classes)
         network.feature_shapes()
-        return network
+        return draw(network, self.seed)
+
+    def resolved(self) -> TrainConfig:
+        """Return the config with the operations of an augmentation's file in place of its path."""
+        named = isinstance(self.augment, str) and self.augment in PRESETS
+        return self if named else replace(self, augment=read_policy(self.augment))
 
     def to_json(self) -> dict[str, Any]:
         """Return the config as JSON values, paths as strings."""
@@ -149,7 +248,8 @@ class TrainConfig:
                 f"has the keys {sorted(values)}, not {sorted(known)}",
                 "use the version of cnnkit that wrote it, or train again",
             )
-        paths = {key: Path(values[key]) for key in ("data", "output") if values[key] is not None}
+        keys = ("data", "manifest", "output", "weights")
+        paths = {key: Path(values[key]) for key in keys if values[key] is not None}
         return cls(**{**values, **paths, "channels": tuple(values["channels"])})
 
 

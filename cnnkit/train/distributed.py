@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, NetworkError, VerdictError
 from cnnkit.runs.state import STATE_FILE, read_state
 from cnnkit.system.files import read_bytes, write_bytes
@@ -159,10 +159,10 @@ def _load(config: TrainConfig, console: Console | None) -> Dataset:
     first = os.environ.get("LOCAL_RANK", "0") == "0"
     quiet = console is None or console.quiet or os.environ["RANK"] != "0"
     if first:
-        data = load_dataset(config.dataset, config.data, quiet)
+        data = trainer.load_data(config, quiet)
     with collective():
         distributed.barrier()
-    return data if first else load_dataset(config.dataset, config.data, quiet)
+    return data if first else trainer.load_data(config, quiet)
 
 
 def _broadcast(content: bytes) -> bytes:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
+from cnnkit.metrics import confusion_matrix
 from cnnkit.system.signals import StopSignals
-from cnnkit.train.engines.base import Engine
+from cnnkit.train.engines.base import Engine, Pixels
 from cnnkit.train.progress import TrainingProgress
 
 LOG_STEPS = 750  # as published
@@ -32,8 +34,11 @@ def train_epoch(
     epoch: int,
     progress: TrainingProgress,
     stop: StopSignals,
+    pixels: Pixels | None = None,
 ) -> dict[str, Any]:
     """Train on the images in `order` int64 [N] once and return the epoch's record.
+
+    With `pixels`, `pixels(part)` is shown in place of the images `order[part]`.
 
     Raises:
         NonFiniteError: the loss of a step is NaN or infinite.
@@ -42,7 +47,7 @@ def train_epoch(
     started = time.perf_counter()
     total = running = 0.0
     correct = seen = steps = 0
-    for losses, newly_correct in engine.steps(order, batch_size):
+    for losses, newly_correct in engine.steps(order, batch_size, pixels):
         for loss in losses:
             steps += 1
             if not math.isfinite(loss):
@@ -71,9 +76,27 @@ def train_epoch(
     }
 
 
-def evaluate(engine: Engine, split: Split) -> tuple[float, float, NDArray[np.int64]]:
-    """Return mean loss, accuracy (0 to 1) and predicted labels int64 [N] on a labelled split."""
+@dataclass(frozen=True)
+class Evaluated:
+    """How good the network is on a labelled split.
+
+    Attributes:
+        loss: the mean negative log-likelihood, without class weights or label smoothing.
+        accuracy: 0 to 1.
+        confusion: int64 [K, K], a row per true class.
+        log_p: log-probabilities [N, K].
+    """
+
+    loss: float
+    accuracy: float
+    confusion: NDArray[np.int64]
+    log_p: NDArray[np.float64]
+
+
+def evaluate(engine: Engine, split: Split) -> Evaluated:
+    """Return how good the network is on a labelled split."""
     log_p = engine.log_probabilities(split.images).astype(np.float64)
     predicted = log_p.argmax(axis=1)
     loss = -float(log_p[np.arange(len(split.labels)), split.labels].mean())
-    return loss, float((predicted == split.labels).mean()), predicted
+    confusion = confusion_matrix(split.labels, predicted, log_p.shape[1])
+    return Evaluated(loss, float((predicted == split.labels).mean()), confusion, log_p)

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from cnnkit.data.dataset import Dataset, Split
-from cnnkit.data.sampling import epoch_order, split_validation
+from cnnkit.data.sampling import epoch_order, validation_split
 from cnnkit.errors import StorageError, VerdictError
-from cnnkit.metrics import confusion_matrix
-from cnnkit.runs.folder import DIVERGED, FINISHED, publish, remove_leftovers
+from cnnkit.metrics import balanced_accuracy, class_scores
+from cnnkit.runs.folder import DIVERGED, FINISHED, publish, remove_leftovers, write_split
+from cnnkit.runs.manifest import resume_command
 from cnnkit.runs.state import RunState, describe_session, write_state
 from cnnkit.runs.training_state import is_finite, parameters
+from cnnkit.system.files import remove, write_text
 from cnnkit.system.signals import StopSignals
+from cnnkit.train.augmentation import read_policy
+from cnnkit.train.augmented import epoch_images
+from cnnkit.train.config import TrainConfig
+from cnnkit.train.config_file import CONFIG_TOML, config_text
 from cnnkit.train.engines.base import Engine
 from cnnkit.train.epochs import NonFiniteError, StoppedError, evaluate, train_epoch
+from cnnkit.train.pictures import (
+    AUGMENT_FILE,
+    ERRORS_FILE,
+    draw_augmented,
+    draw_mistakes,
+    worst_mistakes,
+)
 from cnnkit.train.progress import LOG_FILE, OnProgress, TrainingProgress
 from cnnkit.train.schedules import scheduled_rate
+from cnnkit.train.tensorboard import board
 
 BITS_DEPEND_ON = {  # keys of a session that may change the last bits of a result, by engine
     "native": ("cnnkit", "isa", "numpy", "python", "cpu"),
     "torch": ("torch", "numpy", "python", "cpu", "device", "processes"),
+}
+
+
+# Of each choice of --monitor the metric, and whether more of it is better or less.
+BALANCED = "balanced-accuracy"
+MONITORED = {
+    "loss": ("validation_loss", -1),
+    "accuracy": ("validation_accuracy", 1),
+    BALANCED: ("validation_balanced_accuracy", 1),
 }
 
 
@@ -55,8 +79,8 @@ def run_epochs(
         TrainingInterruptedError: SIGINT or SIGTERM was received; complete epochs are kept.
     """
     config, done = state.config, len(state.history)
-    chosen, held = split_validation(data.train.labels, config["val_split"], config["seed"])
-    validation = Split(data.train.images[held], data.train.labels[held])
+    chosen, validation = validation_split(data, config["val_split"], config["seed"])
+    policy = read_policy(config["augment"])
     state.sessions.append(
         describe_session(config["engine"], config["device"], done + 1, engine.processes)
     )
@@ -65,34 +89,46 @@ def run_epochs(
         TrainingProgress(
             console, folder / LOG_FILE, config["epochs"], len(chosen), done, on_progress
         ) as progress,
+        board(folder, config["tensorboard"]) as add_to_board,
     ):
         try:
             remove_leftovers(folder)
             _log_changes(state, progress)
             write_state(folder, state)
             publish(folder, state, "training")  # files may be an epoch behind after a kill
+            write_text(folder / CONFIG_TOML, config_text(TrainConfig.from_json(config)))
+            write_split(folder, data)
+            if policy and pictures:
+                draw_augmented(policy, data.train, config["seed"], folder / AUGMENT_FILE)
             while not state.complete:
                 epoch = len(state.history) + 1
                 engine.learning_rate = scheduled_rate(
-                    config["schedule"], config["learning_rate"], epoch, config["epochs"]
+                    config["schedule"],
+                    config["learning_rate"],
+                    epoch,
+                    config["epochs"],
+                    config["warmup"],
                 )
                 order = epoch_order(chosen, config["seed"], epoch)
-                record = train_epoch(engine, order, config["batch_size"], epoch, progress, stop)
+                pixels = epoch_images(policy, data.train, order, config["seed"], epoch)
+                record = train_epoch(
+                    engine, order, config["batch_size"], epoch, progress, stop, pixels
+                )
                 _add_epoch(state, record, engine, validation, data.test)
                 write_state(folder, state)
                 publish(folder, state, "training")
+                add_to_board(record)
                 progress.end_epoch(record)
                 if not state.complete and engine.should_stop(stop.asked):
                     raise StoppedError
-            publish(folder, state, FINISHED, pictures)
+            _finish(folder, state, FINISHED, data, pictures)
         except StoppedError:
-            publish(folder, state, "interrupted", pictures)
+            _finish(folder, state, "interrupted", data, pictures)
             raise TrainingInterruptedError(
-                f"stopped: {folder} keeps {_kept(state)}. "
-                f"Continue with `cnnkit train --resume {folder}`."
+                f"stopped: {folder} keeps {_kept(state)}. Continue with `{resume_command(folder)}`."
             ) from None
         except NonFiniteError as error:
-            publish(folder, state, DIVERGED, pictures)
+            _finish(folder, state, DIVERGED, data, pictures)
             raise VerdictError(
                 folder, f"{error}; {_kept(state)} kept", "train again with a lower --lr"
             ) from None
@@ -100,12 +136,12 @@ def run_epochs(
             raise StorageError(
                 error.subject,
                 f"{error.reason}; {folder} keeps {_kept(state)}",
-                f"free space or grant write permission, then run `cnnkit train --resume {folder}`",
+                f"free space or grant write permission, then run `{resume_command(folder)}`",
             ) from error
 
 
 def _add_epoch(
-    state: RunState, record: dict[str, object], engine: Engine, validation: Split, test: Split
+    state: RunState, record: dict[str, Any], engine: Engine, validation: Split, test: Split
 ) -> None:
     """Evaluate the network after an epoch, and add the epoch to the state.
 
@@ -115,17 +151,34 @@ def _add_epoch(
     arrays = engine.state()
     if not is_finite(arrays):
         raise NonFiniteError(f"a parameter became NaN or infinite in epoch {record['epoch']}")
-    _, record["test_accuracy"], predicted = evaluate(engine, test)
+    tested = evaluate(engine, test)
+    record["test_accuracy"] = tested.accuracy
     best = True
     if len(validation.labels):
-        loss, accuracy, _ = evaluate(engine, validation)
-        record["validation_loss"], record["validation_accuracy"] = loss, accuracy
-        best = all(loss < earlier["validation_loss"] for earlier in state.history)
+        validated = evaluate(engine, validation)
+        record["validation_loss"] = validated.loss
+        record["validation_accuracy"] = validated.accuracy
+        if state.config["monitor"] == BALANCED:
+            scores = class_scores(validated.confusion, state.dataset["names"])
+            record["validation_balanced_accuracy"] = balanced_accuracy(scores)
+        key, sign = MONITORED[state.config["monitor"]]
+        best = all(sign * record[key] > sign * earlier[key] for earlier in state.history)
     state.engine = arrays
     state.history.append(record)
     if best:
         state.kept, state.kept_epoch = parameters(arrays), len(state.history)
-        state.confusion = confusion_matrix(test.labels, predicted, state.architecture.classes)
+        state.confusion = tested.confusion
+        state.mistakes = worst_mistakes(tested.log_p, test.labels)
+
+
+def _finish(folder: Path, state: RunState, status: str, data: Dataset, pictures: bool) -> None:
+    """Draw the mistakes, and publish the run with all its pictures, if they are wanted."""
+    errors = folder / ERRORS_FILE
+    if pictures and state.mistakes:
+        draw_mistakes(state.mistakes, data.test, data.names, errors)
+    elif pictures:
+        remove(errors)  # of an earlier session
+    publish(folder, state, status, pictures)
 
 
 def _log_changes(state: RunState, progress: TrainingProgress) -> None:

@@ -129,9 +129,10 @@ class TrainingProgress:
             ("train_accuracy", "training accuracy"),
             ("validation_loss", "validation loss"),
             ("validation_accuracy", "validation accuracy"),
+            ("validation_balanced_accuracy", "balanced"),
             ("test_accuracy", "test accuracy"),
         ):
-            value = record[key]
+            value = record.get(key)
             if value is not None:
                 parts.append(f"{name} {value:.4f}" if "loss" in key else f"{name} {value:.2%}")
         parts.append(f"{record['images_per_second']:,.0f} images/s")

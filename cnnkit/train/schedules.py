@@ -39,6 +39,15 @@ SCHEDULES: dict[str, Callable[[int, int], float]] = {
 }
 
 
-def scheduled_rate(schedule: str, learning_rate: float, epoch: int, epochs: int) -> float:
-    """Return the learning rate of `epoch` (1 to `epochs`), given the initial one."""
-    return learning_rate * SCHEDULES[schedule](epoch, epochs)
+def scheduled_rate(
+    schedule: str, learning_rate: float, epoch: int, epochs: int, warmup: int = 0
+) -> float:
+    """Return the learning rate of `epoch` (1 to `epochs`), given the initial one.
+
+    It rises linearly for `warmup` epochs, and the schedule is that of the epochs after them.
+    PyTorch: `LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)`, then the
+    schedule's, by SequentialLR.
+    """
+    if epoch <= warmup:
+        return learning_rate * epoch / (warmup + 1)
+    return learning_rate * SCHEDULES[schedule](epoch - warmup, epochs - warmup)

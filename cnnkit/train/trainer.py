@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from cnnkit.data.dataset import Dataset, load_dataset
-from cnnkit.data.sampling import split_validation
+from cnnkit.data.dataset import Dataset
+from cnnkit.data.load import load_dataset
+from cnnkit.data.own.check.run import remark
+from cnnkit.data.sampling import validation_split
 from cnnkit.errors import InputError, StorageError
-from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import build
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import with_tensors
+from cnnkit.metrics import ClassScore, balanced_accuracy
 from cnnkit.runs.find import RUNS, WEIGHTS_FILE
 from cnnkit.runs.folder import (
     FINISHED,
     PICTURES,
+    changed_samples,
     check_free,
     claim_folder,
     is_published,
@@ -24,12 +28,20 @@ from cnnkit.runs.folder import (
     sole_training,
 )
 from cnnkit.runs.state import RunState, read_state, write_state
-from cnnkit.runs.training_state import State, fresh_state, parameters
+from cnnkit.runs.training_state import State, parameters
 from cnnkit.train.config import TrainConfig
-from cnnkit.train.engines.base import EngineSettings, choose_engine, require_packages
+from cnnkit.train.engines.base import (
+    EngineSettings,
+    choose_engine,
+    native_limit,
+    require_packages,
+)
 from cnnkit.train.engines.select import open_engine
+from cnnkit.train.initial import initial_state
 from cnnkit.train.loop import run_epochs
+from cnnkit.train.losses import class_weights
 from cnnkit.train.progress import OnProgress
+from cnnkit.train.tensorboard import require_tensorboard
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,7 @@ class TrainResult:
         history: one record per epoch, as in metrics.jsonl.
         kept_epoch: the epoch whose parameters are in weights.safetensors.
         test_accuracy: the accuracy of these parameters, 0 to 1.
+        per_class: their scores by class, on the test images.
     """
 
     folder: Path
@@ -49,6 +62,7 @@ class TrainResult:
     history: list[dict[str, Any]]
     kept_epoch: int
     test_accuracy: float
+    per_class: tuple[ClassScore, ...] = field(default=(), kw_only=True)
 
     @property
     def weights(self) -> Path:
@@ -72,6 +86,8 @@ class TrainResult:
             "weights": str(self.weights),
             "pictures": [str(path) for path in self.pictures],
             "test_accuracy": self.test_accuracy,
+            "balanced_accuracy": balanced_accuracy(self.per_class),
+            "per_class": [asdict(score) for score in self.per_class],
             "kept_epoch": self.kept_epoch,
             "seconds": round(self.seconds, 3),
             "config": self.config.to_json(),
@@ -105,21 +121,32 @@ def train(
         TrainingInterruptedError: SIGINT or SIGTERM was received.
     """
     config.check()
+    config = config.resolved()
     console = console or Console(quiet=True)
     if config.output is not None:
         check_free(config.output)
     require_packages(config.engine)
-    data = data or load_dataset(config.dataset, config.data, console.quiet)
-    architecture = config.architecture(data)
-    config = replace(config, engine=choose_engine(config.engine, config.device, architecture))
+    if config.tensorboard:
+        require_tensorboard()
+    if data is None:
+        data = load_data(config, console.quiet)
+        if data.samples and not console.quiet:
+            remark(data, console)
+    config.check_watched(data)
+    config = config.prepared(data)
+    graph = config.graph(data)
+    chosen = choose_engine(config.engine, config.device, graph)
+    if (config.engine, chosen) == ("auto", "torch") and (limit := native_limit(graph)):
+        console.print(f"engine: torch, since the native one {limit}", soft_wrap=True)
+    config = replace(config, engine=chosen)
     make_engine = open_engine(config.engine)
-    start = fresh_state(architecture, config.seed)
+    start = initial_state(graph, config.weights, console)
     # For its error: a split that leaves a side without images must not leave a run folder either.
-    split_validation(data.train.labels, config.val_split, config.seed)
-    engine = make_engine(_engine_settings(config, architecture, data, start))
+    validation_split(data, config.val_split, config.seed)
+    engine = make_engine(_engine_settings(config, graph, data, start))
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
-    state = RunState.new(config.to_json(), data, architecture, start)
+    state = RunState.new(config.to_json(), data, graph, dict(start))
     with sole_training(folder):
         check_free(folder)  # again: another training may have been quicker
         try:
@@ -194,23 +221,34 @@ def _resume(
         raise InputError(folder, "is a finished run", more)
     console = console or Console(quiet=True)
     make_engine = open_engine(config.engine)
-    data = data or load_dataset(config.dataset, config.data, console.quiet)
-    check_same_data(state, data)
-    engine = make_engine(_engine_settings(config, state.architecture, data, state.engine))
+    if config.tensorboard:
+        require_tensorboard()
+    data = data or load_data(config, console.quiet)
+    check_same_data(folder, state, data)
+    engine = make_engine(_engine_settings(config, state.graph, data, state.engine))
     run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
 
 
+def load_data(config: TrainConfig, quiet: bool = False) -> Dataset:
+    """Load the data of a config, as `load_dataset` does."""
+    return load_dataset(config.dataset, config.data, quiet, config.pictures())
+
+
 def _engine_settings(
-    config: TrainConfig, architecture: Architecture, data: Dataset, state: State
+    config: TrainConfig, graph: Graph, data: Dataset, state: State
 ) -> EngineSettings:
+    chosen, _ = validation_split(data, config.val_split, config.seed)
+    labels = data.train.labels[chosen]
     return EngineSettings(
-        build(architecture, parameters(state)),
+        with_tensors(graph, parameters(state)),
         data.train,
         state,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         device=config.device,
+        class_weights=class_weights(config.class_weights, data.names, labels),
+        label_smoothing=config.label_smoothing,
     )
 
 
@@ -225,7 +263,7 @@ def _check_extensible(config: TrainConfig, epochs: int) -> None:
         )
 
 
-def check_same_data(state: RunState, data: Dataset) -> None:
+def check_same_data(folder: Path, state: RunState, data: Dataset) -> None:
     """Raise InputError unless the run was trained on this data."""
     known = state.dataset["sha256"]
     others = [name for name in known if data.sha256.get(name) != known[name]]
@@ -234,8 +272,16 @@ def check_same_data(state: RunState, data: Dataset) -> None:
             data.source,
             f"is not the data of this run: {', '.join(others)} has another SHA-256",
             "give the folder of the run's data with --data",
+            changed_samples(folder, data),
         )
 
 
 def _result(folder: Path, config: TrainConfig, state: RunState) -> TrainResult:
-    return TrainResult(folder, config, state.history, state.kept_epoch, state.test_accuracy)
+    return TrainResult(
+        folder,
+        config,
+        state.history,
+        state.kept_epoch,
+        state.test_accuracy,
+        per_class=state.per_class,
+    )

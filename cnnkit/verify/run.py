@@ -16,7 +16,7 @@ from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
 from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import MAX_ACCURACY_DROP, check_drop
-from cnnkit.graph.architecture import PIXEL_SCALE
+from cnnkit.graph.convnet import LOGITS, with_contract
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runs.origin import find_run
@@ -83,14 +83,13 @@ def reference_logits(
         run = network(weights.graph)
         logits = [run(part).logits for part in parts]
         return np.concatenate(logits), "cnnkit's own kernels (PyTorch is not installed)"
-    from cnnkit.nn.network import network_from
+    from cnnkit.nn.graph_module import GraphModule
 
-    model = network_from(weights.graph)
+    model = GraphModule(with_contract(weights.graph, "uint8")).eval()
     with torch.inference_mode():
-        scaled = (torch.from_numpy(part).float() * PIXEL_SCALE for part in parts)
-        return np.concatenate(
-            [model.logits(x).numpy() for x in scaled]
-        ), f"PyTorch {torch.__version__}"
+        outputs = [model.values(torch.from_numpy(part), wanted=(LOGITS,)) for part in parts]
+    logits = [found.numpy() for (found,) in outputs]
+    return np.concatenate(logits), f"PyTorch {torch.__version__}"
 
 
 def check_fit(weights: Weights, dataset: Dataset) -> None:

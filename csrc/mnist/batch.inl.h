@@ -9,7 +9,8 @@ constexpr int kForwardParts = 3, kParts = 6;
 
 // One image forward and backward, but for the linear layer's gradient. Returns its loss.
 inline float image_gradient(State& s, const uint8_t* image, int label, float scale, int waiting,
-                            int64_t* correct, int parts = kParts) {
+                            int64_t* correct, const NetLoss* weighted = nullptr,
+                            int parts = kParts) {
     alignas(64) float dfeatures[kFeatures];
     Active active;
     Activations& a = s.activations;
@@ -19,7 +20,9 @@ inline float image_gradient(State& s, const uint8_t* image, int label, float sca
     if (parts < kForwardParts) return 0.0f;
     Prediction prediction = softmax(linear(s.weights, a.pooled2));
     *correct += prediction.label == label;
-    float loss = loss_gradient(prediction, label, scale, s.dlogits[waiting]);
+    float loss = weighted
+                     ? weighted_gradient(prediction, *weighted, label, scale, s.dlogits[waiting])
+                     : loss_gradient(prediction, label, scale, s.dlogits[waiting]);
     if (parts < 4) return loss;
     features_gradient(s.weights, s.dlogits[waiting], a.pooled2, dfeatures);
     __builtin_memcpy(s.features[waiting], a.pooled2, sizeof a.pooled2);
@@ -35,7 +38,8 @@ inline float image_gradient(State& s, const uint8_t* image, int label, float sca
 inline float batch_gradient(State& s, const NetBatches& data, int64_t first, int64_t n,
                             int64_t* correct) {
     constexpr int ahead = 8;
-    float scale = 1.0f / static_cast<float>(n);
+    double weight = batch_weight(data, first, n);
+    float scale = 1.0f / static_cast<float>(weight);
     double loss = 0;
     int waiting = 0;
     make_weights(s.parameters, s.weights);
@@ -46,14 +50,14 @@ inline float batch_gradient(State& s, const NetBatches& data, int64_t first, int
             prefetch_image(data.images + data.order[i + ahead] * kMnistPixels);
         int64_t at = data.order[i];
         loss += image_gradient(s, data.images + at * kMnistPixels, data.labels[at], scale, waiting,
-                               correct);
+                               correct, data.loss);
         if (++waiting == kBlock || i + 1 == first + n) {
             linear_gradient(s, waiting);
             waiting = 0;
         }
     }
     conv1_gradient(s);
-    return static_cast<float>(loss / static_cast<double>(n));
+    return static_cast<float>(loss / weight);
 }
 
 inline void infer_parts(State& s, const uint8_t* image, int parts) {
@@ -76,7 +80,8 @@ void run_parts(void* state, const NetBatches& data, int parts, bool training) {
             continue;
         }
         int label = data.labels[data.order[i]];
-        image_gradient(s, image, label, 1.0f, static_cast<int>(waiting), &correct, parts);
+        image_gradient(s, image, label, 1.0f, static_cast<int>(waiting), &correct, data.loss,
+                       parts);
         waiting = (waiting + 1) % data.batch_size;
         if (parts > kForwardParts && !waiting)
             linear_gradient(s, static_cast<int>(data.batch_size));

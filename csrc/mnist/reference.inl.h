@@ -172,7 +172,7 @@ void infer_f32(const void* weights, const float* images, int64_t n, const NetOut
 // --------------------------------------------------------------------------------------
 
 // Adds one image's gradient of (loss * scale); returns its loss.
-inline float image_gradient(State& s, int label, float scale) {
+inline float image_gradient(State& s, int label, float scale, const NetLoss* weighted) {
     const Parameters& p = s.parameters;
     Parameters& d = s.gradient;
     Activations& a = s.activations;
@@ -181,8 +181,14 @@ inline float image_gradient(State& s, int label, float scale) {
     float* dfeatures = reinterpret_cast<float*>(s.dpooled2.value);
     __builtin_memset(&s.dpooled1, 0, sizeof s.dpooled1);
     __builtin_memset(&s.dpooled2, 0, sizeof s.dpooled2);
+    float dlogits[kMnistClasses], loss = -a.log_probabilities[label];
+    for (int k = 0; k < kMnistClasses; ++k)
+        dlogits[k] = (a.probabilities[k] - (k == label ? 1.0f : 0.0f)) * scale;
+    if (weighted)
+        loss = weighted_loss(*weighted, kMnistClasses, label, a.probabilities, a.log_probabilities,
+                             scale, dlogits);
     for (int k = 0; k < kMnistClasses; ++k) {
-        float dlogit = (a.probabilities[k] - (k == label ? 1.0f : 0.0f)) * scale;
+        float dlogit = dlogits[k];
         d.bias3[k] += dlogit;
         for (int f = 0; f < 196; ++f) {
             d.linear[k][f] += dlogit * features[f];
@@ -194,20 +200,20 @@ inline float image_gradient(State& s, int label, float scale) {
     block_gradient<1, 16, 28>(a.image, reinterpret_cast<const float (*)[1][3][3]>(p.conv1),
                               a.pooled1, s.dpooled1, reinterpret_cast<float (*)[1][3][3]>(d.conv1),
                               d.bias1, nullptr);
-    return -a.log_probabilities[label];
+    return loss;
 }
 
 inline float batch_gradient(State& s, const NetBatches& data, int64_t first, int64_t n,
                             int64_t* correct) {
-    double loss = 0;
+    double loss = 0, weight = batch_weight(data, first, n);
     __builtin_memset(&s.gradient, 0, sizeof s.gradient);
     for (int64_t i = first; i < first + n; ++i) {
         int label = data.labels[data.order[i]];
         read_image(data.images + data.order[i] * kMnistPixels, s.activations);
-        loss += image_gradient(s, label, 1.0f / static_cast<float>(n));
+        loss += image_gradient(s, label, 1.0f / static_cast<float>(weight), data.loss);
         *correct += s.activations.label == label;
     }
-    return static_cast<float>(loss / static_cast<double>(n));
+    return static_cast<float>(loss / weight);
 }
 
 // torch.optim.Adam's formula, with AdamW's decay.

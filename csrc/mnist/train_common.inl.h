@@ -44,6 +44,17 @@ inline float loss_gradient(const Prediction& prediction, int label, float scale,
     return -log_probabilities[label];
 }
 
+// Likewise with class weights and label smoothing.
+inline float weighted_gradient(const Prediction& prediction, const NetLoss& loss, int label,
+                               float scale, float* dlogits) {
+    alignas(64) float probabilities[16], log_probabilities[16];
+    store_wide(probabilities, prediction.probabilities);
+    store_wide(log_probabilities, prediction.log_probabilities);
+    __builtin_memset(dlogits, 0, 16 * sizeof(float));
+    return weighted_loss(loss, kMnistClasses, label, probabilities, log_probabilities, scale,
+                         dlogits);
+}
+
 // d(features) where ReLU let them through.
 inline void features_gradient(const Weights& w, const float* dlogits, const float* features,
                               float* dfeatures) {

@@ -13,7 +13,7 @@ namespace py = pybind11;
 namespace cnnkit {
 namespace {
 
-std::string text(const py::handle& value) { return py::str(value); }
+using cnnkit::text;
 
 std::string text(const Pair& p) { return std::to_string(p.h) + "x" + std::to_string(p.w); }
 

@@ -6,6 +6,8 @@
 #include <pybind11/pybind11.h>
 
 #include <array>
+#include <cstdint>
+#include <initializer_list>
 #include <string>
 
 #include "kernels.h"
@@ -13,10 +15,55 @@
 namespace cnnkit {
 
 using Floats = pybind11::array_t<float, pybind11::array::c_style>;
+using Bytes = pybind11::array_t<uint8_t, pybind11::array::c_style>;
+using Longs = pybind11::array_t<int64_t, pybind11::array::c_style>;
 
 // Raises cnnkit.errors.InputError(subject, reason, remedy).
 [[noreturn]] void refuse(const std::string& subject, const std::string& reason,
                          const std::string& remedy);
+
+// Whether an array's elements lie where C++ may read them: views of bytes may begin anywhere.
+bool is_aligned(const pybind11::array& array);
+
+inline std::string text(const pybind11::handle& value) { return pybind11::str(value); }
+
+// A contiguous array of exactly this type and shape; -1 leaves a size open. A misaligned one is
+// copied.
+template <typename Array>
+Array array(const pybind11::handle& value, const char* name, std::initializer_list<long> sizes,
+            const std::string& wanted) {
+    if (!pybind11::isinstance<pybind11::array>(value)) {
+        refuse(name, "is a " + text(pybind11::type::of(value).attr("__name__")),
+               "give a NumPy array, " + wanted);
+    }
+    const auto given = pybind11::reinterpret_borrow<pybind11::array>(value);
+    bool fits = given.ndim() == static_cast<long>(sizes.size());
+    long axis = 0;
+    for (const long size : sizes) {
+        fits = fits && (size < 0 || given.shape(axis) == size);
+        ++axis;
+    }
+    if (!fits || !pybind11::isinstance<Array>(value)) {
+        const bool right =
+            fits && given.dtype().is(pybind11::dtype::of<typename Array::value_type>());
+        refuse(name,
+               "is " + text(given.dtype()) + text(given.attr("shape")) +
+                   (right ? ", but not contiguous" : ""),
+               "give contiguous " + wanted);
+    }
+    return is_aligned(given) ? pybind11::reinterpret_borrow<Array>(value)
+                             : Array(given.attr("copy")());
+}
+
+// Such an array to write, in its own memory.
+template <typename Array>
+Array writable(const pybind11::handle& value, const char* name, std::initializer_list<long> sizes,
+               const std::string& wanted) {
+    const Array found = array<Array>(value, name, sizes, wanted);
+    if (!found.is(value)) refuse(name, "is not aligned in memory", "give aligned " + wanted);
+    if (!found.writeable()) refuse("out", "is read-only", "give arrays that can be written");
+    return found;
+}
 
 // A contiguous float32 array of the given rank; other layouts and misaligned arrays are copied,
 // other dtypes and ranks refused. `axes` says the meaning of the dimensions, such as "[N, C, H,
@@ -63,8 +110,5 @@ int thread_count(const pybind11::object& threads);
 // An int from `least` that 64 bits can hold, and a number.
 long integer(const pybind11::handle& value, const char* name, long least);
 double number(const pybind11::handle& value, const char* name);
-
-// Whether an array's elements lie where C++ may read them: views of bytes may begin anywhere.
-bool is_aligned(const pybind11::array& array);
 
 }  // namespace cnnkit

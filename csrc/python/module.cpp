@@ -9,6 +9,7 @@
 
 #include "cpu/dispatch.h"
 #include "python/arguments.h"
+#include "python/augment.h"
 #include "python/conv2d.h"
 #include "python/network.h"
 #include "roofline/roofline.h"
@@ -248,4 +249,5 @@ PYBIND11_MODULE(core_of_main_interpreter, m) {
         .def_property_readonly("isa", &ConvReluPool::isa);
     bind_conv2d(m);
     bind_network(m);
+    bind_augment(m);
 }

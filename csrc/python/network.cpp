@@ -9,7 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-
+#include <numeric>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -23,47 +23,6 @@ namespace py = pybind11;
 
 namespace cnnkit {
 namespace {
-
-using Bytes = py::array_t<uint8_t, py::array::c_style>;
-using Longs = py::array_t<int64_t, py::array::c_style>;
-
-std::string text(const py::handle& value) { return py::str(value); }
-
-// A contiguous array of exactly this type and shape; -1 leaves a size open. A misaligned one is
-// copied.
-template <typename Array>
-Array array(const py::handle& value, const char* name, std::initializer_list<long> sizes,
-            const std::string& wanted) {
-    if (!py::isinstance<py::array>(value)) {
-        refuse(name, "is a " + text(py::type::of(value).attr("__name__")),
-               "give a NumPy array, " + wanted);
-    }
-    const auto given = py::reinterpret_borrow<py::array>(value);
-    bool fits = given.ndim() == static_cast<long>(sizes.size());
-    long axis = 0;
-    for (const long size : sizes) {
-        fits = fits && (size < 0 || given.shape(axis) == size);
-        ++axis;
-    }
-    if (!fits || !py::isinstance<Array>(value)) {
-        const bool right = fits && given.dtype().is(py::dtype::of<typename Array::value_type>());
-        refuse(name,
-               "is " + text(given.dtype()) + text(given.attr("shape")) +
-                   (right ? ", but not contiguous" : ""),
-               "give contiguous " + wanted);
-    }
-    return is_aligned(given) ? py::reinterpret_borrow<Array>(value) : Array(given.attr("copy")());
-}
-
-// Such an array to write, in its own memory.
-template <typename Array>
-Array writable(const py::handle& value, const char* name, std::initializer_list<long> sizes,
-               const std::string& wanted) {
-    const Array found = array<Array>(value, name, sizes, wanted);
-    if (!found.is(value)) refuse(name, "is not aligned in memory", "give aligned " + wanted);
-    if (!found.writeable()) refuse("out", "is read-only", "give arrays that can be written");
-    return found;
-}
 
 Floats parameters(const py::handle& value, const char* name, long count) {
     return array<Floats>(value, name, {count}, "float32 [" + std::to_string(count) + "]");
@@ -212,7 +171,8 @@ class NetworkTrainer {
   public:
     NetworkTrainer(const py::object& images, const py::object& labels, const py::object& values,
                    const py::object& mean, const py::object& square, const py::object& steps,
-                   const py::object& isa, const py::object& architecture) {
+                   const py::object& isa, const py::object& architecture,
+                   const py::object& class_weights, const py::object& label_smoothing) {
         const Architecture a = architecture_of(architecture);
         count_ = Layout(a).count;
         images_ = array<Bytes>(images, "images", {-1, a.channels, a.height, a.width},
@@ -225,6 +185,8 @@ class NetworkTrainer {
             refuse("labels", "holds a label above " + last, "give classes from 0 to " + last);
         }
         const int64_t made = integer(steps, "steps", 0);
+        const double smoothing = number(label_smoothing, "label_smoothing");
+        if (!class_weights.is_none()) set_loss(a.classes, class_weights, smoothing);
         const KernelTable& table = kernels(isa);
         trainer_ = find_engine(table, a).make_trainer(
             table, a, parameters(values, "parameters", count_).data(),
@@ -233,9 +195,10 @@ class NetworkTrainer {
     }
 
     // The losses float32 [S] of the steps made, and how many images they classified right. A loss
-    // that is not finite is the last one, and its step was not made.
+    // that is not finite is the last one, and its step was not made. `pixels`, if not None, are
+    // shown in place of the images in `order`, one for each.
     py::tuple train(const py::object& order, const py::object& batch, const py::object& rate,
-                    const py::object& decay) {
+                    const py::object& decay, const py::object& pixels) {
         const int64_t batch_size = integer(batch, "batch_size", 1);
         const Longs indices = checked(order);
         NetAdam adam;
@@ -243,7 +206,18 @@ class NetworkTrainer {
         adam.weight_decay = number(decay, "weight_decay");
         const int64_t count = indices.size();
         Floats losses(count / batch_size + (count % batch_size != 0));
-        const NetBatches data = {images_.data(), labels_.data(), indices.data(), count, batch_size};
+        NetBatches data = batches(indices, batch_size);
+        Bytes shown;
+        std::vector<uint8_t> labels;
+        std::vector<int64_t> places(pixels.is_none() ? 0 : count);
+        if (!pixels.is_none()) {
+            const auto shape = images_.shape();
+            shown = array<Bytes>(pixels, "pixels", {count, shape[1], shape[2], shape[3]},
+                                 "uint8 [N, C, H, W], an image for each of order");
+            for (int64_t i = 0; i < count; ++i) labels.push_back(data.labels[data.order[i]]);
+            std::iota(places.begin(), places.end(), 0);
+            data.images = shown.data(), data.labels = labels.data(), data.order = places.data();
+        }
         float* to = losses.mutable_data();
         NetProgress progress = {};
         NetStatus status;
@@ -260,9 +234,8 @@ class NetworkTrainer {
         if (!indices.size()) refuse("order", "is empty", "give at least one image");
         Floats values(count_);
         int64_t correct;
-        const float loss = trainer_->gradients(
-            {images_.data(), labels_.data(), indices.data(), indices.size(), indices.size()},
-            values.mutable_data(), &correct);
+        const float loss =
+            trainer_->gradients(batches(indices, indices.size()), values.mutable_data(), &correct);
         return py::make_tuple(loss, values, correct);
     }
 
@@ -270,9 +243,7 @@ class NetworkTrainer {
     void run_parts(const py::object& order, int parts, bool training) {
         const Longs indices = checked(order);
         constexpr int64_t kBatch = 16;
-        const bool has_parts = trainer_->run_parts(
-            {images_.data(), labels_.data(), indices.data(), indices.size(), kBatch}, parts,
-            training);
+        const bool has_parts = trainer_->run_parts(batches(indices, kBatch), parts, training);
         if (!has_parts)
             refuse("isa", "runs an engine whose work has no parts", "use avx512 or avx2");
     }
@@ -291,6 +262,29 @@ class NetworkTrainer {
                std::to_string(a.width) + "]";
     }
 
+    // What weighted_loss.inl.h reads, for every label.
+    void set_loss(long classes, const py::object& class_weights, double smoothing) {
+        const Floats weight = array<Floats>(class_weights, "class_weights", {classes},
+                                            "float32 [" + std::to_string(classes) + "]");
+        const double even = smoothing / static_cast<double>(classes);
+        for (long label = 0; label < classes; ++label) {
+            double sum = 0.0;
+            for (long k = 0; k < classes; ++k) {
+                const double share = even + (k == label ? 1.0 - smoothing : 0.0);
+                targets_.push_back(static_cast<float>(share * weight.at(k)));
+                sum += share * weight.at(k);
+            }
+            sums_.push_back(static_cast<float>(sum));
+            weights_.push_back(weight.at(label));
+        }
+        loss_ = {targets_.data(), sums_.data(), weights_.data()};
+    }
+
+    NetBatches batches(const Longs& indices, int64_t batch_size) const {
+        return {images_.data(), labels_.data(), indices.data(),
+                indices.size(), batch_size,     loss_.targets ? &loss_ : nullptr};
+    }
+
     Longs checked(const py::object& order) const {
         const Longs indices = array<Longs>(order, "order", {-1}, "int64 [N]");
         const long images = images_.shape(0);
@@ -305,6 +299,8 @@ class NetworkTrainer {
 
     long count_ = 0;  // of parameters
     Bytes images_, labels_;
+    std::vector<float> targets_, sums_, weights_;
+    NetLoss loss_ = {};
     std::unique_ptr<Trainer> trainer_;
 };
 
@@ -326,12 +322,15 @@ void bind_network(py::module_& m) {
     py::class_<NetworkTrainer>(m, "NetworkTrainer",
                                "Trains a network with Adam. The published one by default.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
-                      const py::object&, const py::object&, const py::object&, const py::object&>(),
+                      const py::object&, const py::object&, const py::object&, const py::object&,
+                      const py::object&, const py::object&>(),
              py::arg("images"), py::arg("labels"), py::arg("parameters"), py::arg("mean"),
              py::arg("square"), py::arg("steps"), py::arg("isa") = py::none(),
-             py::arg("architecture") = py::none())
+             py::arg("architecture") = py::none(), py::arg("class_weights") = py::none(),
+             py::arg("label_smoothing") = 0.0)
         .def("train", &NetworkTrainer::train, py::arg("order"), py::arg("batch_size"),
-             py::arg("learning_rate"), py::arg("weight_decay") = 0.0)
+             py::arg("learning_rate"), py::arg("weight_decay") = 0.0,
+             py::arg("pixels") = py::none())
         .def("gradients", &NetworkTrainer::gradients, py::arg("order"))
         .def("run_parts", &NetworkTrainer::run_parts, py::arg("order"), py::arg("parts"),
              py::arg("learning"))

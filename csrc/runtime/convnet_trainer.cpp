@@ -10,6 +10,7 @@
 
 namespace cnnkit {
 namespace {
+#include "weighted_loss.inl.h"
 
 // One block in training: its kernels, and what they made of the weights and of an image.
 class BlockTrainer {
@@ -132,13 +133,14 @@ class ConvnetTrainer : public Trainer {
         }
         workspace_ = thread_workspace(bytes);
         const long pixels = static_cast<long>(image_.size());
-        const float share = 1.0f / static_cast<float>(n);
+        const double weight = batch_weight(data, first, n);
+        const float share = 1.0f / static_cast<float>(weight);
         double loss = 0.0;
         long waiting = 0;
         for (int64_t i = first; i < first + n; ++i) {
             const int64_t at = data.order[i];
             scale(data.images + at * pixels, pixels, image_.data());
-            loss += image_gradient(data.labels[at], share, waiting, correct);
+            loss += image_gradient(data.labels[at], share, waiting, data.loss, correct);
             if (++waiting == kWaiting || i + 1 == first + n) {
                 linear_gradient(waiting);
                 waiting = 0;
@@ -146,11 +148,12 @@ class ConvnetTrainer : public Trainer {
         }
         for (size_t i = 0; i < blocks_.size(); ++i)
             blocks_[i].add_gradients(&gradient_[layout_.weight[i]], &gradient_[layout_.bias[i]]);
-        return static_cast<float>(loss / static_cast<double>(n));
+        return static_cast<float>(loss / weight);
     }
 
     // One image forward and backward, but for the linear layer's gradient. Returns its loss.
-    float image_gradient(long label, float share, long waiting, int64_t* correct) {
+    float image_gradient(long label, float share, long waiting, const NetLoss* weighted,
+                         int64_t* correct) {
         const long classes = layout_.classes;
         const float* x = image_.data();
         for (BlockTrainer& block : blocks_) x = block.forward(x, workspace_);
@@ -160,15 +163,11 @@ class ConvnetTrainer : public Trainer {
         softmax(logits_.data(), classes, log_p_.data(), probabilities_.data());
         *correct += best_class(logits_.data(), classes) == label;
 
-        // The label's own entry, p - 1, is taken as minus the others' sum, which keeps its digits
-        // when p is close to 1.
         float* dlogits = &dlogits_[waiting * classes];
-        float others = 0.0f;
-        for (long k = 0; k < classes; ++k) {
-            if (k != label) others += probabilities_[k];
-            dlogits[k] = probabilities_[k] * share;
-        }
-        dlogits[label] = -others * share;
+        const float loss = weighted
+                               ? weighted_loss(*weighted, classes, label, probabilities_.data(),
+                                               log_p_.data(), share, dlogits)
+                               : plain_loss(label, share, dlogits);
         std::copy_n(x, layout_.features, &features_[waiting * layout_.features]);
 
         kernels_.linear.input_gradient(weight, dlogits, layout_.features, classes,
@@ -176,6 +175,18 @@ class ConvnetTrainer : public Trainer {
         for (size_t i = blocks_.size(); i-- > 0;) {
             blocks_[i].backward(i ? blocks_[i - 1].dactivations() : nullptr, workspace_);
         }
+        return loss;
+    }
+
+    // Likewise of the logits alone. The label's own entry, p - 1, is taken as minus the others'
+    // sum, which keeps its digits when p is close to 1.
+    float plain_loss(long label, float share, float* dlogits) const {
+        float others = 0.0f;
+        for (long k = 0; k < layout_.classes; ++k) {
+            if (k != label) others += probabilities_[k];
+            dlogits[k] = probabilities_[k] * share;
+        }
+        dlogits[label] = -others * share;
         return -log_p_[label];
     }
 

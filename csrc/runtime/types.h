@@ -22,6 +22,15 @@ struct NetAdam {
     double weight_decay = 0.0;
 };
 
+// Another loss than the mean negative log-likelihood: PyTorch's CrossEntropyLoss with class weights
+// and label smoothing. An image's is minus the sum of target times log-probability; a batch's is
+// the sum of its images' divided by the sum of their labels' weights.
+struct NetLoss {
+    const float* targets;  // [classes][classes], a row per label
+    const float* sums;     // [classes], of each row
+    const float* weights;  // [classes]
+};
+
 // Training images: uint8 [M, channels, height, width] raw pixels and uint8 [M] labels below
 // classes, visited in `order`.
 struct NetBatches {
@@ -31,6 +40,7 @@ struct NetBatches {
         order;  // [count] indices into images; the caller has checked that they are in range
     int64_t count;
     int64_t batch_size;  // the last batch may be smaller; its loss is the mean over what it has
+    const NetLoss* loss = nullptr;  // null: the mean negative log-likelihood
 };
 
 enum NetStatus : int32_t { kNetDone = 0, kNetStopped = 1, kNetNotFinite = 2 };

@@ -66,6 +66,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, trained_run: Path, mnist: D
     shutil.copytree(trained_run, folder / "runs" / "train" / "mnist-1")
     picture = np.kron(255 - mnist.test.images[0, 0], np.ones((8, 8), dtype=np.uint8))
     Image.fromarray(picture).save(folder / "my-digit.png")
+    for name, image in (("yes", 0), ("no", 1)):  # pictures of one's own
+        (folder / "signs" / name).mkdir(parents=True)
+        for index in range(4):
+            shown = np.roll(mnist.test.images[image, 0], index, axis=0)
+            Image.fromarray(shown).save(folder / "signs" / name / f"{index}.png")
     done = run(marked("train")[-1], folder)
     assert done.returncode == 0, done.stderr
     (folder / "export.txt").write_text(done.stdout)

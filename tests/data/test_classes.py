@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnkit.data.dataset import load_dataset
 from cnnkit.data.idx import format_idx, write_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import DATASETS, FILES, OWN, Published, recorded_name
 from cnnkit.errors import InputError
 from cnnkit.system.files import sha256

@@ -13,8 +13,9 @@ import numpy as np
 import platformdirs
 import pytest
 
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
 from cnnkit.data.idx import format_idx, write_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import DATASETS, FILES
 from cnnkit.errors import InputError, StorageError
 
@@ -173,11 +174,11 @@ def test_each_fault_of_a_folder_is_exit_code_2_naming_the_file(
     assert result.stdout == ""
 
 
-def test_what_is_no_folder_is_an_input_error(tmp_path: Path) -> None:
+def test_what_holds_no_data_is_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    for path in (tmp_path / "nowhere", tmp_path / "file"):
-        with pytest.raises(InputError, match="is not a folder"):
-            load_dataset("mnist", path)
+    for name, reason in (("nowhere", "does not exist"), ("file", "holds no data")):
+        with pytest.raises(InputError, match=f"{reason}.* Give class folders"):
+            load_dataset("mnist", tmp_path / name)
 
 
 def test_a_folder_in_the_place_of_a_file_is_a_storage_error(folder: Path) -> None:

@@ -26,8 +26,9 @@ import pytest
 from rich.progress import Progress
 
 from cnnkit.data import download, registry, sources
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
 from cnnkit.data.idx import format_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import DATASETS, FILES
 from cnnkit.errors import NetworkError, StorageError
 from cnnkit.system.files import sha256

@@ -13,7 +13,9 @@ from PIL import Image
 
 import cnnkit
 from cnnkit.data.dataset import Dataset
-from cnnkit.data.photo import average_areas, crop, place, prepare_picture
+from cnnkit.data.digit.planes import average_areas
+from cnnkit.data.digit.strokes import crop, place
+from cnnkit.data.photo import prepare_picture
 from cnnkit.errors import InputError, StorageError
 
 Grey = NDArray[np.float64]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.in_process import in_process
 from support.small_onnx import node, save
 
 from cnnkit.doctor import foreign
@@ -17,9 +18,14 @@ from cnnkit.doctor.made_up_inputs import parse_size, random_feeds, trials
 from cnnkit.doctor.result import Compatibility
 from cnnkit.errors import InputError
 from cnnkit.formats.onnx.protobuf import read_onnx
-from cnnkit.runtimes.third_party import Arrays, Outputs, ThirdPartyRun, run_all
+from cnnkit.runtimes.third_party import Arrays, Outputs, ThirdPartyRun, reason, run_all
 
 WEIGHT = np.ones((3, 32), np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _runtimes_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_process(monkeypatch, "third_party")
 
 
 def tried(path: Path) -> list[Compatibility]:
@@ -205,3 +211,18 @@ def test_outputs_that_are_no_tensors_are_runs_too(tmp_path: Path) -> None:
     nodes = [node("SplitToSequence", ["x"], ["y"], axis=0)]
     path = save(tmp_path / "m.onnx", nodes, {"x": (1, [2, 3])}, ["y"])
     assert tried(path)[0].reason == "it runs"
+
+
+def test_of_a_long_message_the_line_that_says_most_is_shown() -> None:
+    openvino = """Exception from src/inference/src/cpp/core.cpp:132:
+Check 'false' failed at src/frontends/common_translators/src/unconverted_ops_report.cpp:151:
+FrontEnd API failed with OpConversionFailure:
+-- Dropout-13 with a message:
+Training mode is not supported for Dropout op
+
+Summary:
+-- Conversion is failed for: Dropout-13
+"""
+    assert reason(openvino) == "Training mode is not supported for Dropout op"
+    assert reason("\nno such operator:\n") == "no such operator:"
+    assert reason(" \n") == ""

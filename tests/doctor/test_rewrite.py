@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from support.in_process import in_process
 from support.small_onnx import node, save, save_pooled
 
 from cnnkit.doctor.onnx_rewrite import fix
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats.onnx.protobuf import read_onnx
+
+
+@pytest.fixture(autouse=True)
+def _runtimes_run_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_process(monkeypatch, "third_party")
 
 
 def fixed(path: Path, opset: int, size: tuple[int, int] | None = None) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from PIL import Image
 from cnnkit.data.dataset import Dataset
 from cnnkit.evaluation.prediction import predict, sketch
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.weights import Weights
 from cnnkit.runtimes import loader
 
 
@@ -24,6 +26,7 @@ class Fake:
 
     architecture = Architecture()
     format, runtime = "fake", "fake 1"
+    weights = Weights.of(architecture, architecture.initial_parameters(0), {"dataset": "mnist"})
     names = tuple(f"class {k}" for k in range(10))
 
     def __call__(self, images: NDArray[np.uint8]) -> Any:
@@ -101,6 +104,7 @@ def test_json_is_one_document_with_answers_and_errors(
         {
             "path": str(pictures[0]),
             "name": "class 0",
+            "verdict": "sure",
             "top": [{"name": "class 0", "probability": pytest.approx(0.6)}],
         }
     ]
@@ -137,3 +141,61 @@ def test_real_weights_recognise_real_pictures(
     result = cli("predict", "--json", weights_file, *pictures)
     assert result.exit_code == 0
     assert [answer["name"] for answer in json.loads(result.stdout)["answers"]] == list("7210")
+
+
+def test_a_picture_given_twice_is_answered_twice(
+    pictures: list[Path], fake: str, cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    missing = tmp_path / "missing.png"
+    result = cli("predict", "--json", fake, pictures[0], missing, pictures[0], missing)
+    document = json.loads(result.stdout)
+    assert [answer["path"] for answer in document["answers"]] == [str(pictures[0])] * 2
+    assert [error["path"] for error in document["errors"]] == [str(missing)] * 2
+
+
+def test_two_digits_side_by_side_get_no_confident_answer(
+    mnist: Dataset, weights_file: Path, cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    both = np.hstack([mnist.test.images[0, 0], mnist.test.images[1, 0]])
+    Image.fromarray(255 - both).resize((448, 224)).save(tmp_path / "72.png")
+    result = cli("predict", "--json", weights_file, tmp_path / "72.png")
+    assert json.loads(result.stdout)["answers"][0]["verdict"] == "several digits"
+    assert "several digits" in cli("predict", weights_file, tmp_path / "72.png").stdout
+
+
+def test_an_answer_below_half_is_marked_as_not_sure(
+    pictures: list[Path], monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]
+) -> None:
+    class Torn(Fake):
+        def __call__(self, images: NDArray[np.uint8]) -> Any:
+            return SimpleNamespace(probabilities=np.full((len(images), 10), 0.1, np.float32))
+
+    monkeypatch.setattr(loader, "load", lambda _: Torn())
+    assert cli("predict", "fake.onnx", pictures[0]).stdout.rstrip().endswith("not sure")
+
+
+def test_a_network_of_other_data_gets_the_pixels_of_its_images(
+    mnist: Dataset, cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clothes(Fake):
+        weights = replace(Fake.weights, metadata={"dataset": "fashion-mnist"})
+
+    image = mnist.test.images[3, 0]
+    Image.fromarray(image).save(tmp_path / "small.png")
+    Image.fromarray(np.kron(255 - image, np.ones((3, 3), np.uint8))).save(tmp_path / "big.png")
+    answers, failed = predict(Clothes(), [tmp_path / "small.png", tmp_path / "big.png"])  # type: ignore[arg-type]
+    assert not failed
+    assert np.array_equal(answers[0].seen[0], image)  # neither cropped nor thickened
+    assert np.abs(answers[1].seen[0].astype(int) - (255 - image)).mean() < 20  # nor inverted
+    monkeypatch.setattr(loader, "load", lambda _: Clothes())
+    result = cli("predict", "--json", "fake.onnx", tmp_path / "small.png")
+    assert json.loads(result.stdout)["preparation"] == "resize"
+    assert "not trained on MNIST" in result.stderr
+
+
+def test_mnist_s_network_says_nothing_of_its_preparation(
+    pictures: list[Path], fake: str, cli: Callable[..., Any]
+) -> None:
+    result = cli("predict", "--json", fake, pictures[0])
+    assert json.loads(result.stdout)["preparation"] == "mnist"
+    assert result.stderr == ""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnkit.data.dataset import load_dataset
 from cnnkit.data.idx import write_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import DATASETS, FILES
 from cnnkit.errors import InputError
 from cnnkit.evaluation.dataset import load_dataset_of

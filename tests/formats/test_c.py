@@ -19,7 +19,9 @@ from support.corruptions import DAMAGES, Damage
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, MissingError, VerdictError
 from cnnkit.export.pipeline import export
+from cnnkit.formats import description
 from cnnkit.formats.c.source import read_c, write_c
+from cnnkit.formats.c.templates import header_text
 from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
@@ -265,7 +267,7 @@ def test_the_same_weights_give_the_same_bytes_anywhere(
 ) -> None:
     program = (
         "import sys; from pathlib import Path; from cnnkit.formats.checkpoint import read_weights;"
-        "from cnnkit.data.dataset import load_dataset; from cnnkit.formats.c.source import write_c;"
+        "from cnnkit.data.load import load_dataset; from cnnkit.formats.c.source import write_c;"
         "from cnnkit.formats.options import Options;"
         "options = Options(load_dataset('mnist'), stem='mnist');"
         "files = write_c(read_weights(Path(sys.argv[1])), options);"
@@ -310,6 +312,23 @@ def test_two_networks_fit_into_one_program(trained: Weights, few: Dataset, tmp_p
 def test_a_name_that_cannot_be_included_is_refused(trained: Weights, few: Dataset) -> None:
     with pytest.raises(InputError, match="not every compiler can include"):
         write_c(trained, Options(few, stem='my"net'))
+
+
+def test_the_header_says_how_a_picture_is_resized(trained: Weights, few: Dataset) -> None:
+    values = description.describe(trained, Options(few))
+
+    def header(**resize: Any) -> str:
+        stated = {**values["cnnkit.preprocessing"], "resize": resize}
+        return header_text(trained, {**values, "cnnkit.preprocessing": stated}, "mnist")
+
+    text = header(mode="pad", filter="bilinear", antialias=True, fill=114)
+    for line in ("MODE CNNKIT_FIT_PAD ", "FILTER CNNKIT_FILTER_BILINEAR\n", "FILL 114\n"):
+        assert f"#define CNNKIT_MNIST_RESIZE_{line}" in text
+    plain = header_text(trained, values, "mnist").split("/* metadata")[0]
+    assert "RESIZE" not in plain
+    for wrong in ({"mode": "1\n#error"}, {"filter": "sinc"}, {"fill": "7"}, {"fill": 256}):
+        changed = {"mode": "pad", "filter": "box", "antialias": True, "fill": 0} | wrong
+        assert header(**changed).split("/* metadata")[0] == plain
 
 
 def test_it_takes_raw_pixels_only(trained: Weights, few: Dataset, tmp_path: Path) -> None:

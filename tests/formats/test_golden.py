@@ -63,7 +63,7 @@ def test_there_are_sixteen_whatever_the_size_of_the_test_set(count: int, mnist: 
 def test_golden_vectors_survive_their_text_to_the_bit(trained: Weights, few: Dataset) -> None:
     golden = vectors(trained, choose(few.test))
     text = json.dumps(golden.to_json())
-    again = Golden.from_json(json.loads(text), trained.architecture)
+    again = Golden.from_json(json.loads(text), trained.size, trained.classes)
     assert again is not None
     for name in ("images", "labels", "logits", "probabilities"):
         np.testing.assert_array_equal(getattr(again, name), getattr(golden, name), strict=True)

@@ -368,7 +368,7 @@ def test_a_picture_is_never_run_as_a_model(files: dict[str, bytes], tmp_path: Pa
     path.write_bytes(files["torchscript"])
     predictions, failed = predict(open_model(path), [path])
     assert not predictions
-    assert "not a picture" in str(failed[path])
+    assert "not a picture" in str(dict(failed)[path])
 
 
 @pytest.mark.parametrize(("form", "part"), [("torchscript", "code/x"), ("pt2", "archive_format")])

@@ -77,7 +77,7 @@ def test_the_same_weights_give_the_same_bytes_anywhere(
     program = (
         "import sys; from pathlib import Path; from cnnkit.formats.checkpoint import read_weights;"
         "from cnnkit.formats.pytorch.torchscript import write_torchscript;"
-        "from cnnkit.data.dataset import load_dataset; from cnnkit.formats.options import Options;"
+        "from cnnkit.data.load import load_dataset; from cnnkit.formats.options import Options;"
         "options = Options(load_dataset('mnist'));"
         "files = write_torchscript(read_weights(Path(sys.argv[1])), options);"
         "sys.stdout.buffer.write(files['.pt'])"

@@ -10,6 +10,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -20,8 +21,12 @@ from support.training import wait_until
 import cnnkit
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, StorageError
+from cnnkit.formats.checkpoint import write_weights
+from cnnkit.graph.architecture import Architecture, Block
+from cnnkit.graph.weights import Weights
 from cnnkit.hosts.apps import host_folder, hosts
 from cnnkit.hosts.demo import MOST_CONNECTIONS, Demo
+from cnnkit.verify.run import reference_logits
 
 EXPORT = Path(__file__).parents[2] / "export"
 
@@ -41,7 +46,7 @@ def test_the_page_and_all_that_it_imports_are_served(demo: Demo) -> None:
     kind, page = get(demo.url)
     assert kind.startswith("text/html")
     assert b"app.mjs" in page
-    for name in ("app.mjs", "pad.mjs", "picture.mjs", "paper.mjs", "runtime.mjs"):
+    for name in ("app.mjs", "pad.mjs", "picture.mjs", "find.mjs", "planes.mjs", "runtime.mjs"):
         kind, content = get(demo.url + name)
         assert kind.startswith("text/javascript")
         assert content
@@ -54,6 +59,19 @@ def test_the_answer_is_the_models(demo: Demo, trained_run: Path, mnist: Dataset)
         with urllib.request.urlopen(demo.url + "predict", data=image.tobytes()) as response:
             found = json.loads(response.read())["probabilities"]
         assert np.array_equal(np.float32(found), model(image[None]).probabilities[0])
+
+
+def test_the_page_prepares_pictures_as_the_network_s_data(demo: Demo) -> None:
+    assert json.loads(get(demo.url + "model.json")[1])["recipe"] == "mnist"
+
+
+def test_a_network_of_other_data_is_served_without_a_recipe(
+    trained: Weights, tmp_path: Path
+) -> None:
+    other = replace(trained, metadata={**trained.metadata, "dataset": "fashion-mnist"})
+    write_weights(tmp_path / "other.safetensors", other)
+    with Demo(tmp_path / "other.safetensors") as demo:
+        assert json.loads(get(demo.url + "model.json")[1])["recipe"] is None
 
 
 def test_a_body_of_another_length_is_refused(demo: Demo) -> None:
@@ -151,3 +169,24 @@ def test_the_page_works_in_a_browser(demo: Demo, host_inputs: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1000 pictures, 0 with another label" in done.stdout
+
+
+def test_the_page_of_a_network_of_any_size_works_in_a_browser(
+    trained: Weights, tmp_path: Path
+) -> None:
+    architecture = Architecture(input=(1, 12, 9), blocks=(Block(4),), classes=3)
+    named = {**trained.metadata, "names": ["rising", "falling", "flat"]}
+    weights = Weights.of(architecture, architecture.initial_parameters(1), named)
+    write_weights(tmp_path / "weights.safetensors", weights)
+    images = np.random.default_rng(0).integers(0, 256, (20, 1, 12, 9)).astype(np.uint8)
+    images[0], images[0, 0, 2:10, 4:6] = 0, 255  # the page opens it as a picture: a stroke
+    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "labels.npy", reference_logits(weights, images)[0].argmax(axis=1))
+    (tmp_path / "names.txt").write_text("rising\nfalling\nflat\n")
+    check = EXPORT / "onnx" / "web" / "check.sh"
+    with Demo(tmp_path / "weights.safetensors") as demo:
+        done = subprocess.run(
+            [check, tmp_path, demo.url], text=True, capture_output=True, check=False
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 pictures, 0 with another label" in done.stdout

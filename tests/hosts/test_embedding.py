@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from cnnkit.data.dataset import Dataset
+from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, StorageError
+from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
 from cnnkit.hosts.apps import hosts
 from cnnkit.hosts.embedding import embed
@@ -65,6 +67,26 @@ def test_every_host_is_copied_whole(
     for readme in folder.glob("*.md"):
         assert "](../" not in readme.read_text()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_network_of_colour_pictures_is_embedded(tmp_path: Path) -> None:
+    architecture = Architecture((3, 12, 16), (Block(4),), 3)
+    weights = Weights.of(architecture, architecture.initial_parameters(1), {"names": list("abc")})
+    images = np.random.default_rng(2).integers(0, 256, (30, *architecture.input), np.uint8)
+    split = Split(images, np.arange(30) % 3)
+    data = Dataset("fruit", split, split, ("a", "b", "c"), {}, "")
+    embed(weights, "onnx", "python", tmp_path / "app", data)
+    done = subprocess.run(
+        [tmp_path / "app" / "check.sh", tmp_path / "app" / "check"],
+        env={**os.environ, "PYTHON": sys.executable},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "30 pictures, 0 with another label" in done.stdout
+    with pytest.raises(InputError, match="reads pictures of 1 channels; the network expects 3"):
+        embed(weights, "c", "cortex-m", tmp_path / "board", data)
 
 
 def test_an_unknown_host_lists_the_known_ones(

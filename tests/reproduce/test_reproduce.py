@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,6 +95,19 @@ def config(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Reprodu
 def found(config: ReproduceConfig) -> Findings:
     """An uninterrupted reproduction on little data."""
     return reproduce(config)
+
+
+@pytest.fixture
+def drawn_before(found: Findings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy the figures of `found`, for tests that are not about figures: drawing takes seconds."""
+    drawn = found.config.folder
+
+    def copy(_runs: object, _selection: object, folder: Path) -> None:
+        for picture in (file for stem in PICTURES for file in drawn.glob(f"{stem}.*")):
+            if folder != drawn:
+                shutil.copy(picture, folder)
+
+    monkeypatch.setattr("cnnkit.reproduce.report.sections.draw_figures", copy)
 
 
 def timeless(document: Any) -> Any:
@@ -280,6 +294,7 @@ def test_a_report_of_diverged_runs_is_complete(found: Findings, tmp_path: Path) 
 # Interruptions and repetition
 
 
+@pytest.mark.usefixtures("drawn_before")
 def test_a_repeated_call_trains_nothing_and_reports_the_same(
     found: Findings, config: ReproduceConfig
 ) -> None:
@@ -293,6 +308,7 @@ def test_a_repeated_call_trains_nothing_and_reports_the_same(
     assert all(seconds is not None and 0 <= seconds < 300 for seconds in again.seconds.values())
 
 
+@pytest.mark.usefixtures("drawn_before")
 def test_a_kill_at_any_time_loses_no_complete_epoch(
     found: Findings, config: ReproduceConfig, tmp_path: Path
 ) -> None:
@@ -315,6 +331,7 @@ def test_a_kill_at_any_time_loses_no_complete_epoch(
     assert timeless(read_report(output)) == timeless(read_report(config.folder))
 
 
+@pytest.mark.usefixtures("drawn_before")
 def test_more_seeds_add_to_the_existing_runs(
     found: Findings, config: ReproduceConfig, tmp_path: Path
 ) -> None:
@@ -347,9 +364,11 @@ def test_wall_clock_time_excludes_pauses_between_runs(
     assert reproduction._seconds(outcomes) is None
 
 
+@pytest.mark.usefixtures("drawn_before")
 def test_pytorch_gives_the_same_losses_and_verdicts(
-    found: Findings, config: ReproduceConfig, tmp_path: Path
+    found: Findings, config: ReproduceConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("cnnkit.reproduce.plan.CANDIDATES", RATES[:1])  # not compared here
     theirs = reproduce(replace(config, engine="torch", output=tmp_path / "torch"))
     assert theirs.machine["engine"] == "torch"
     for ours, other in zip(found.runs, theirs.runs, strict=True):
@@ -371,7 +390,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "drawn_before")
 def test_the_command_prints_every_verdict_and_the_reports_path(
     found: Findings, config: ReproduceConfig, cli: Cli
 ) -> None:

@@ -125,6 +125,10 @@ def test_threads_never_change_a_bit(
 def test_torchscript_and_other_runtimes_are_asked_for_by_name(artefacts: dict[str, Path]) -> None:
     with pytest.raises(InputError, match=r'only PyTorch runs. Load it with runtime="torch"'):
         cnnkit.load(artefacts["torchscript"])
+    with pytest.raises(
+        InputError, match=r'not for onnxruntime to read. Load it with runtime="torch'
+    ):
+        cnnkit.load(artefacts["torchscript"], runtime="onnxruntime")
     other = cnnkit.load(artefacts["torchscript"], runtime="torch")
     assert isinstance(other, runtimes.Model)
     with pytest.raises(InputError, match="is not for torch to read"):

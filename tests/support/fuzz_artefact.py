@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnkit.data.dataset import Split, load_dataset
+from cnnkit.data.dataset import Split
+from cnnkit.data.load import load_dataset
 from cnnkit.errors import CnnkitError
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.graph.weights import Weights

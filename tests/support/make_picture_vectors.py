@@ -1,7 +1,8 @@
-"""Write export/onnx/web/vectors.json: pictures and what `prepare_picture` makes of them.
+"""Write export/onnx/web/vectors.json: pictures and what `prepare_digit` makes of them.
 
 The page prepares pictures in JavaScript; these hold it to Python's answers. Run this when
-cnnkit/data/photo.py changes on purpose: `python tests/support/make_picture_vectors.py`.
+cnnkit/data/photo.py or cnnkit/data/digit changes on purpose:
+`python tests/support/make_picture_vectors.py`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from cnnkit.data.photo import prepare_picture
+from cnnkit.data.photo import PreparedDigit, prepare_digit
 
 VECTORS = Path(__file__).parents[2] / "export" / "onnx" / "web" / "vectors.json"
 SEVEN = [(0.2, 0.2), (0.8, 0.2), (0.45, 0.85)]  # x, y as shares of the picture
+ONE = [(0.5, 0.15), (0.5, 0.85)]
 FOUR = [(0.6, 0.9), (0.6, 0.1), (0.2, 0.6), (0.85, 0.6)]
 
 Grey = NDArray[np.uint8]
@@ -43,39 +45,70 @@ def photographed(ink: Grey, noise: float, seed: int) -> Grey:
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
+def tight(grey: Grey) -> Grey:
+    """Crop dark ink on white to its bounding box."""
+    rows, columns = np.nonzero(grey < 255)
+    return grey[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+
+
+def ruled(ink: Grey) -> Grey:
+    """Dark ink on ruled paper with a margin line, whose lines cross the digit."""
+    lines = np.zeros_like(ink)
+    lines[3::16] = lines[:, 4] = 150
+    return 255 - np.maximum(ink, lines)
+
+
+def scanned(ink: Grey) -> Grey:
+    """Dark ink on a page whose scan has two dark edges."""
+    page = 240 - (ink * 0.8).astype(np.uint8)
+    page[:4], page[:, -5:] = 20, 20
+    return page
+
+
 def pictures() -> dict[str, Grey]:
     """Return the pictures by what they are for."""
     four = drawn(FOUR, 70, 56, 7)
     return {
         "light on dark": drawn(SEVEN, 56, 56, 5),
         "dark on light": 255 - four,
+        "a stroke": drawn(ONE, 56, 56, 4),
+        "a stroke that ends at the edge": drawn([(0.7, 0.5), (0.7, 1)], 56, 56, 4),
+        "a stroke in a photograph": photographed(drawn(ONE, 64, 64, 5), 4, 1),
         "pale": 225 - four // 6,
         "photograph": photographed(four, 4, 0),
         "thin strokes": drawn(SEVEN, 90, 70, 1),
         "larger than the working size": drawn(SEVEN, 290, 24, 3),
         "tiny": drawn(FOUR, 9, 7, 1),
+        "cropped tightly": tight(255 - four),
+        "ruled": ruled(four),
+        "edges of a scan": scanned(four),
+        "two digits": np.hstack([255 - four, 255 - four]),
+        "bold": drawn(FOUR, 80, 80, 16),
+        "a gradient": np.add.outer(np.arange(60, 120), np.arange(50)).astype(np.uint8),
         "blank": np.full((20, 30), 128, np.uint8),
     }
 
 
-def vector(name: str, grey: Grey, expected: Grey | None) -> dict[str, Any]:
+def vector(name: str, grey: Grey, expected: PreparedDigit | None) -> dict[str, Any]:
     """Return one picture and its answer as JSON values; bytes are in base64."""
 
     def text(array: Grey) -> str:
         return base64.b64encode(array.tobytes()).decode()
 
-    answer = None if expected is None else text(expected)
-    return {"name": name, "shape": list(grey.shape), "grey": text(grey), "expected": answer}
+    row = {"name": name, "shape": list(grey.shape), "grey": text(grey)}
+    if expected is None:
+        return {**row, "expected": None}
+    return {**row, "expected": text(expected.image), "several": expected.several}
 
 
-def prepared(grey: Grey) -> Grey | None:
-    """Return what `prepare_picture` makes of a grey picture; None if it is refused as blank."""
+def prepared(grey: Grey) -> PreparedDigit | None:
+    """Return what `prepare_digit` makes of a grey picture; None if it is refused as blank."""
     from cnnkit.errors import InputError
 
     with tempfile.TemporaryDirectory() as folder:
         Image.fromarray(grey).save(Path(folder, "grey.png"))
         try:
-            return prepare_picture(Path(folder, "grey.png"))
+            return prepare_digit(Path(folder, "grey.png"))
         except InputError:
             return None
 

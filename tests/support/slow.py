@@ -11,7 +11,7 @@ SLOW_FIXTURES = {"artefacts", "host_inputs"}
 
 # Whole files, the longest first: at the end no process waits for another.
 SLOW_FILES = (
-    "tests/formats/test_onnx_fused.py",  # compiles all kernels
+    "tests/formats/test_onnx_fused.py",  # compiles an operator, all kernels without build/
     "tests/reproduce/test_reproduce.py",  # trains every run of the paper, once more in PyTorch
     "tests/train/test_distributed.py",  # each training is three processes that import PyTorch
     "tests/train/test_resume.py",  # trainings that are killed, each in a process of its own
@@ -42,24 +42,31 @@ SLOW_TESTS = (
     "tests/cli/test_bench.py::test_a_run_of_infer_is_a_baseline_for_the_next",
     "tests/cli/test_bench.py::test_the_table_says_where_weights_and_images_come_from",
     "tests/ops/test_torch_op.py::test_it_compiles_without_a_break_and_gradients_stay",
+    # DistributedDataParallel imports much of PyTorch; trainings of float64.
+    "tests/train/test_losses.py::test_processes_share_a_batchs_weights_and_its_changed_pixels",
+    "tests/train/test_losses.py::test_every_engine_has_the_losses_of_float64",
     # Compiling C and C++.
     "tests/bench/test_native_tiles.py",
     "tests/csrc/test_dispatch.py::test_the_linker_cannot_share_an_isa_files_code_with_the_baseline",
     "tests/formats/test_c.py::test_every_member_of_the_family_stays_in_its_arrays_and_is_right",
+    "tests/hosts/test_fitting_hosts.py",
     "tests/hosts/test_host_apps.py",
-    # Commands in processes of their own, for each text and each hostile file.
+    "tests/hosts/test_photos.py",
+    # Commands for each remedy; in processes of their own, for each text and each hostile file.
+    "tests/cli/test_remedies.py",
     "tests/cli/test_text_of_others.py",
     "tests/formats/test_hostile_archives.py",
     "tests/data/test_download.py",
     "tests/system/test_streams.py",
     "tests/train/test_jobs.py",
-    # ONNX Runtime in processes of their own, for each file.
+    # ONNX Runtime for many files, or in processes of their own.
     "tests/doctor/test_compatibility.py",
     "tests/doctor/test_foreign.py",
     "tests/doctor/test_rewrite.py",
-    # Connections that have to wait for a time-out.
+    # Many connections; a browser.
     "tests/hosts/test_demo.py::test_a_broken_connection_prints_no_traceback",
     "tests/hosts/test_demo.py::test_half_requests_neither_pile_up_nor_stop_the_page",
+    "tests/hosts/test_demo.py::test_the_page_of_a_network_of_any_size_works_in_a_browser",
     "tests/runs/test_manifest.py",
     # Exports, each of which is verified in a process of its own.
     "tests/export/test_options.py::test_a_float32_input_takes_scaled_pixels",

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import build
+from cnnkit.graph.convnet import draw
 from cnnkit.runs.folder import publish
 from cnnkit.runs.state import read_state, write_state
 from cnnkit.runs.training_state import fresh_state
-from cnnkit.train.engines.base import Engine, EngineSettings
+from cnnkit.train.engines.base import Engine, EngineSettings, Pixels
 from cnnkit.train.engines.native import NativeEngine
 from cnnkit.train.engines.pytorch import TorchEngine
 from cnnkit.train.trainer import TrainConfig, train
@@ -30,19 +30,20 @@ def settings(
     split: Split, rate: float = 1e-4, architecture: Architecture | None = None, **changes: Any
 ) -> EngineSettings:
     """Return the settings of an engine that starts from seed 0 on the CPU."""
-    architecture = architecture or Architecture()
-    given = {"state": fresh_state(architecture, 0), "device": "cpu", **changes}
-    graph = build(architecture, architecture.initial_parameters(0))
+    graph = draw(architecture or Architecture())
+    given = {"state": fresh_state(graph), "device": "cpu", **changes}
     return EngineSettings(graph, split, learning_rate=rate, **given)
 
 
-def open_engine(name: str, chosen: EngineSettings) -> NativeEngine | TorchEngine:
-    """Return PyTorch's engine for "torch", or the native one on the instruction set `name`."""
+def open_engine(name: str | None, chosen: EngineSettings) -> NativeEngine | TorchEngine:
+    """Return PyTorch's engine for "torch", or the native one on an instruction set, or the best."""
     return TorchEngine(chosen) if name == "torch" else NativeEngine(chosen, isa=name)
 
 
-def all_losses(engine: Engine, order: NDArray[np.int64], batch_size: int) -> list[float]:
-    return [loss for losses, _ in engine.steps(order, batch_size) for loss in losses]
+def all_losses(
+    engine: Engine, order: NDArray[np.int64], batch_size: int, pixels: Pixels | None = None
+) -> list[float]:
+    return [loss for losses, _ in engine.steps(order, batch_size, pixels) for loss in losses]
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

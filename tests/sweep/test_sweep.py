@@ -51,7 +51,8 @@ def nothing_left(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, 
 
 def test_every_setting_is_an_axis_except_seeds_and_paths() -> None:
     names = {field.name for field in fields(TrainConfig)}
-    assert set(value_parsers()) == names - {"seed", "data", "output"}
+    paths = {"data", "manifest", "output", "weights"}
+    assert set(value_parsers()) == names - {"seed", "tensorboard", *paths}
     for name in value_parsers():
         field, axis = parse_axis(option_name(name), ["1"])
         assert field == name
@@ -246,11 +247,13 @@ def test_a_setting_with_a_diverged_run_is_never_the_best() -> None:
 
 def test_the_command_keeps_fixed_settings_but_those_of_the_search() -> None:
     base = TrainConfig(
-        val_split=0.2, patience=2, epochs=3, batch_size=64, engine="torch", data=Path("my data")
-    )
+        val_split=0.2, patience=2, epochs=3, batch_size=64, engine="torch", data=Path("my data"),
+        monitor="accuracy", augment="my own.toml",
+    )  # fmt: skip
     result = replace(make_result((0.1, [outcome(0.8, 0.9)])), base=base)
     assert result.command == (
-        "cnnkit train --batch-size 64 --engine torch --lr 0.1 --data 'my data'"
+        "cnnkit train --batch-size 64 --engine torch --augment 'my own.toml' --lr 0.1 "
+        "--data 'my data'"
     )
 
 

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from support.training import all_losses, settings
 from torch import nn
 
 import cnnkit
 from cnnkit import _core, ops
-from cnnkit.data.dataset import Dataset, Split, load_dataset
+from cnnkit.data.dataset import Dataset, Split
 from cnnkit.data.idx import write_idx
+from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import FILES
 from cnnkit.errors import InputError
 from cnnkit.export.pipeline import export
@@ -318,13 +320,14 @@ def test_an_impossible_network_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_photos_are_refused_for_several_channels(
+def test_photos_get_the_size_of_a_network_of_colour_images(
     cli: Callable[..., Any], colours: Path, tmp_path: Path
 ) -> None:
     trained(tmp_path / "run", colours, epochs=1)
+    Image.new("RGB", (50, 40), (200, 30, 30)).save(tmp_path / "x.png")
     result = cli("predict", tmp_path / "run", tmp_path / "x.png")
-    assert result.exit_code == 2
-    assert "3 channels" in result.stderr
+    assert result.exit_code == 0
+    assert "resized to 32x32 RGB" in result.stderr
 
 
 def test_channels_of_other_images_are_named(colours: Path, tmp_path: Path, mnist: Dataset) -> None:

@@ -24,6 +24,7 @@ from cnnkit.data.dataset import Dataset, Split
 from cnnkit.data.sampling import epoch_order
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture, Block
+from cnnkit.graph.convnet import draw
 from cnnkit.graph.weights import Weights
 from cnnkit.nn.network import Network, network_from
 from cnnkit.runs.state import read_state
@@ -212,12 +213,12 @@ def test_training_and_resuming_never_import_pytorch(small_data: Path, tmp_path: 
 
 
 def test_auto_is_native_on_the_cpu_where_possible() -> None:
-    assert choose_engine("auto", "auto", PUBLISHED) == "native"
-    assert choose_engine("auto", "cpu", PUBLISHED) == "native"
-    assert choose_engine("auto", "cuda", PUBLISHED) == "torch"
-    assert choose_engine("auto", "cpu", Architecture(blocks=(Block(8),))) == "native"
-    assert choose_engine("auto", "cpu", Architecture(blocks=(Block(8, pool=16),))) == "torch"
-    assert choose_engine("torch", "cpu", PUBLISHED) == "torch"
+    assert choose_engine("auto", "auto", draw(PUBLISHED)) == "native"
+    assert choose_engine("auto", "cpu", draw(PUBLISHED)) == "native"
+    assert choose_engine("auto", "cuda", draw(PUBLISHED)) == "torch"
+    assert choose_engine("auto", "cpu", draw(Architecture(blocks=(Block(8),)))) == "native"
+    assert choose_engine("auto", "cpu", draw(Architecture(blocks=(Block(8, pool=16),)))) == "torch"
+    assert choose_engine("torch", "cpu", draw(PUBLISHED)) == "torch"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import torch
 from support.training import read_metrics
 from torch import nn
 
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
+from cnnkit.data.load import load_dataset
 from cnnkit.data.sampling import split_validation
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.graph.architecture import PIXEL_SCALE

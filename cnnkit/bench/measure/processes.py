@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cnnkit.bench.measure import spawn
+from cnnkit.data.dataset import Dataset, Split
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
 
@@ -96,7 +97,6 @@ def process_figures(
 def _starts(folder: Path, weights: Path | None, processes: int) -> list[ProcessFigure | None]:
     """Measure the start of an interpreter alone, and cnnkit's and ONNX Runtime's first output."""
     from cnnkit.bench.suites import find_data
-    from cnnkit.data.dataset import Dataset, Split
 
     data = find_data(weights)
     path = folder / "net.onnx"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
+from cnnkit.formats.base import family
 from cnnkit.formats.c.literals import read_arrays
 from cnnkit.formats.c.network import stack_bytes
 from cnnkit.formats.c.templates import EXPORT, header_text, prefix, source_text
@@ -27,7 +28,6 @@ from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import match
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
 
@@ -68,7 +68,7 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
         InputError: the network is not of the family, the name is not one that an #include can hold,
             or the network needs more stack than programs have.
     """
-    stack = stack_bytes(match(weights.graph, problem="the format c cannot hold").architecture)
+    stack = stack_bytes(family(weights, "c").architecture)
     if stack > MOST_STACK:
         raise InputError(
             f"{options.stem}.c",
@@ -101,7 +101,7 @@ def read_c(path: Path) -> Source:
         raise InputError(path, f"is damaged ({error})", EXPORT_AGAIN) from error
     metadata = contract.decode(path, texts, "a C file")
     architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
-    check_metadata(path, metadata, architecture)
+    check_metadata(path, metadata, architecture.classes)
     tensors = {}
     for name, shape in architecture.parameter_shapes().items():
         values = arrays.get(name.replace(".", "_"), np.empty(0, np.float32))
@@ -137,7 +137,7 @@ def _write(metadata: Mapping[str, Any], weights: Weights, stem: str) -> dict[str
             "has a name that not every compiler can include",
             "use letters, digits, '_', '-', '+' and '.'",
         )
-    golden = Golden.from_json(metadata, weights.architecture)
+    golden = Golden.from_json(metadata, weights.size, weights.classes)
     assert golden  # both callers have them
     values = {key: value for key, value in metadata.items() if key not in IN_SOURCE}
     texts = {

@@ -15,7 +15,13 @@ from cnnkit.formats.c.literals import array, character, filled, float_text, stri
 from cnnkit.formats.c.network import network_text, stack_bytes, table_bytes
 from cnnkit.formats.golden import COUNT, Golden
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.preprocessing import MNIST, RECIPES, Preprocessing
+from cnnkit.graph.preprocessing import (
+    MNIST,
+    RECIPES,
+    RESIZE_FILTERS,
+    RESIZE_MODES,
+    Preprocessing,
+)
 from cnnkit.graph.weights import Weights
 
 LONGEST_LITERAL = 4095  # bytes; C99 promises no more
@@ -48,7 +54,7 @@ HEADER = Template("""\
 #define ${MACRO}_WIDTH $width
 #define ${MACRO}_PIXELS $pixels
 #define ${MACRO}_CLASSES $classes
-#define ${MACRO}_STACK_BYTES $stack_bytes /* of arrays, during a call */
+$resize#define ${MACRO}_STACK_BYTES $stack_bytes /* of arrays, during a call */
 #define ${MACRO}_EXPORT 0x$export /* $stem.c checks that both files are of one export */
 #define ${MACRO}_WEIGHTS_SHA256 \\
     "$sha256"
@@ -191,6 +197,7 @@ def header_text(weights: Weights, metadata: Mapping[str, Any], stem: str) -> str
         stack=f"{stack_bytes(architecture):,}",
         stack_bytes=stack_bytes(architecture),
         accuracy=f"\n * Right:  {accuracy:.2%} of the test images." if known else "",
+        resize=_resize(metadata, prefix(stem).upper()),
         sha256=weights.sha256,
         count=COUNT,
         # no "*/" may end the comment early, and no "/*" begin another
@@ -244,6 +251,27 @@ def _colours(metadata: Mapping[str, Any], architecture: Architecture) -> str:
     if isinstance(stated, Mapping) and stated.get("colours") == RECIPES[MNIST]:
         return "white on black"
     return Preprocessing.of(architecture.input).colours
+
+
+def _resize(metadata: Mapping[str, Any], macro: str) -> str:
+    """Return how a picture gets the network's size, by the names of the host apps' fitting.h.
+
+    Nothing is said if it must have that size already.
+    """
+    stated = metadata.get("cnnkit.preprocessing")
+    resize = stated.get("resize") if isinstance(stated, Mapping) else None
+    if not isinstance(resize, Mapping):
+        return ""
+    mode, name, fill = resize.get("mode"), resize.get("filter"), resize.get("fill")
+    if mode not in RESIZE_MODES or name not in RESIZE_FILTERS or type(fill) is not int:
+        return ""
+    if not 0 <= fill <= 255 or not (resize.get("antialias") or name == "nearest"):
+        return ""
+    return (
+        f"#define {macro}_RESIZE_MODE CNNKIT_FIT_{str(mode).upper()} /* see fitting.h */\n"
+        f"#define {macro}_RESIZE_FILTER CNNKIT_FILTER_{str(name).upper()}\n"
+        f"#define {macro}_RESIZE_FILL {fill}\n"
+    )
 
 
 def flash_bytes(architecture: Architecture, names: Sequence[str]) -> int:

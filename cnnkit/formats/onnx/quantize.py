@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
+from cnnkit.formats.base import family
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden_vectors import choose, exact_logits, vectors
 from cnnkit.formats.onnx.session import open_session
@@ -43,7 +45,8 @@ def write_onnx_int8(weights: Weights, options: Options) -> dict[str, bytes]:
     network's own label; their tolerance is twice the largest error seen.
 
     Raises:
-        InputError: the opset is too old for it, or the training images do not fit the network.
+        InputError: the network is not of the family, the opset is too old for it, or the training
+            images do not fit the network.
         MissingError: the onnx package is not installed.
     """
     if options.opset is not None and options.opset < LOWEST_OPSET:
@@ -52,6 +55,7 @@ def write_onnx_int8(weights: Weights, options: Options) -> dict[str, bytes]:
             "is too old for a scale per channel",
             f"choose one from {LOWEST_OPSET} on",
         )
+    family(weights, "onnx-int8")
     content = write_onnx(weights, options)[".onnx"]
     import onnx
     from onnx import numpy_helper
@@ -198,10 +202,6 @@ def _golden(weights: Weights, options: Options, content: bytes) -> dict[str, Any
     expected = exact_logits(weights, images)
     (logits,) = open_session(content).run(["logits"], {contract.INPUT: _feed(options, images)})
     same = logits.argmax(axis=1) == expected.argmax(axis=1)
-    from cnnkit.data.dataset import (
-        Split,  # what downloads is not for everyone who reads an artefact
-    )
-
     chosen = choose(Split(images[same], truth[same]) if same.any() else Split(images, truth))
     tolerance = float(f"{2 * float(np.abs(logits - expected).max()):.1e}")
     return {**vectors(weights, chosen).to_json(), "cnnkit.golden.tolerance": tolerance}

@@ -48,7 +48,7 @@ def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
             path, "scales pixels differently from what its metadata says", "export it again"
         )
     weights = Weights(graph, metadata)
-    check_metadata(path, metadata, weights.architecture)
+    check_metadata(path, metadata, weights.classes)
     check_held(path, metadata, weights.sha256)
     return weights
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from cnnkit.errors import InputError, MissingError
 from cnnkit.formats import contract
+from cnnkit.formats.base import family
 from cnnkit.formats.checkpoint import write_weights
 from cnnkit.formats.description import describe
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import match
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
 from cnnkit.system.subprocesses import exchange_folder, last_words, run_module
@@ -53,7 +53,7 @@ def write_archive(
         MissingError: PyTorch is not installed.
         StorageError: there is no room for temporary files.
     """
-    match(weights.graph, problem=f"the format {form} cannot hold")
+    family(weights, form)
     require_torch(f"writing {NAMES[form]}")
     with exchange_folder() as folder:
         source, archive = folder / "weights.safetensors", folder / "archive"

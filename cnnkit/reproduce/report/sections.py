@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from cnnkit.reproduce.criteria import RULES, Claim, loss_text, share_text
 from cnnkit.reproduce.findings import Findings
 from cnnkit.reproduce.plan import RATES
@@ -194,7 +196,7 @@ def _provenance(findings: Findings) -> list[Block]:
     ]
     trained = machine["engine"]
     version = machine["torch"] if trained == "torch" else machine["isa"]
-    data = f" --data {config.data}" if config.data else ""
+    data = f" --data {shlex.quote(str(config.data))}" if config.data else ""
     return [
         Heading("How it was made"),
         Items(

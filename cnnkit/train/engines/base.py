@@ -6,7 +6,7 @@ images, which `cnnkit.data.sampling` determines. So one engine can continue wher
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError, MissingError
-from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import match
 from cnnkit.graph.graph import Graph
 from cnnkit.runs.training_state import State
 
 # Limits of the native engine, which keeps a label, and a pixel's index in its window, in a byte.
 MAX_CLASSES, MAX_POOL = 256, 15
+# The images to show for a part of an epoch's order, uint8 [N, C, H, W].
+Pixels = Callable[[slice], NDArray[np.uint8]]
 PROBLEM = "cnnkit cannot train"  # a node of another network than the family's
 
 
@@ -37,6 +39,8 @@ class EngineSettings:
             are PyTorch's defaults.
         weight_decay: AdamW's; 0 is plain Adam.
         device: `auto` or `cpu`; PyTorch's engine also takes `cuda` and `mps`.
+        class_weights: of the classes in the loss, float32 [K] above 0; None for 1.
+        label_smoothing: PyTorch's.
     """
 
     graph: Graph
@@ -45,6 +49,8 @@ class EngineSettings:
     learning_rate: float
     weight_decay: float = 0.0
     device: str = "auto"
+    class_weights: NDArray[np.float32] | None = None
+    label_smoothing: float = 0.0
 
 
 class Engine(Protocol):
@@ -53,8 +59,12 @@ class Engine(Protocol):
     processes: int  # that train together
     learning_rate: float  # Adam's, from the next step on
 
-    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
+    def steps(
+        self, order: NDArray[np.int64], batch_size: int, pixels: Pixels | None = None
+    ) -> Iterator[tuple[list[float], int]]:
         """Train on the images in `order` int64 [N], one or more steps at a time.
+
+        With `pixels`, `pixels(part)` is shown in place of the images `order[part]`.
 
         Yields, several times a second, the losses of the steps since the last yield and the number
         of their images that were classified correctly, both measured before each step's update. The
@@ -71,27 +81,33 @@ class Engine(Protocol):
         """Return copies of the parameters, Adam's moments and the number of steps."""
 
 
-def native_limit(architecture: Architecture) -> str:
+def native_limit(graph: Graph) -> str:
     """Return why the native engine cannot train a network; empty if it can."""
+    try:
+        architecture = match(graph, problem="has no kernels in it").architecture
+    except InputError as error:
+        return f"trains Conv-ReLU-MaxPool networks, and this one {error.reason}"
     if architecture.classes > MAX_CLASSES:
         return f"supports at most {MAX_CLASSES} classes, not {architecture.classes}"
     pool = max(block.pool for block in architecture.blocks)
     return f"supports pool sizes of at most {MAX_POOL}, not {pool}" if pool > MAX_POOL else ""
 
 
-def choose_engine(name: str, device: str, architecture: Architecture) -> str:
+def choose_engine(name: str, device: str, graph: Graph) -> str:
     """Return "native" or "torch" for `auto`, and any other name unchanged.
 
     Raises:
         InputError: the native engine is requested for a device or network it does not support.
     """
     on_cpu = device in ("auto", "cpu")
-    limit = native_limit(architecture)
+    limit = native_limit(graph)
     if name == "auto":
         return "native" if on_cpu and not limit else "torch"
     if name == "native" and not on_cpu:
         raise InputError(
-            f"--engine native --device {device}", "runs on the CPU only", "use --engine torch"
+            f"--engine native --device {device}",
+            "runs on the CPU only",
+            "leave --device out, or use --engine torch",
         )
     if name == "native" and limit:
         raise InputError("--engine native", limit, "use --engine torch")

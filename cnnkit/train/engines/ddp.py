@@ -15,9 +15,10 @@ from torch import Tensor, distributed
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from cnnkit.errors import NetworkError
-from cnnkit.train.engines.base import EngineSettings
-from cnnkit.train.engines.pytorch import TorchEngine, to_pixels
+from cnnkit.errors import InputError, NetworkError
+from cnnkit.graph.learning import statistics
+from cnnkit.train.engines.base import EngineSettings, Pixels
+from cnnkit.train.engines.pytorch import TorchEngine
 
 
 @contextmanager
@@ -42,11 +43,17 @@ class DistributedEngine(TorchEngine):
 
     def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
+        if statistics(settings.graph):
+            raise InputError(
+                "torchrun",
+                "would normalise each process's share of a batch by itself",
+                "train this network in one process, without torchrun",
+            )
         self.rank, self.processes = distributed.get_rank(), distributed.get_world_size()
         with collective():
             self.parallel = DistributedDataParallel(self.network)
 
-    def step(self, batch: Tensor) -> tuple[float, int]:
+    def step(self, batch: Tensor, start: int, pixels: Pixels | None) -> tuple[float, int]:
         """Train on the images with indices `batch` int64 [N]; return loss and number correct.
 
         Shares may differ in size, and the last ones may be empty: dividing the sum of a share's
@@ -56,8 +63,12 @@ class DistributedEngine(TorchEngine):
         labels = self.labels[share]
         self.optimizer.zero_grad()
         with collective():
-            log_p = self.parallel(to_pixels(self.images[share]))
-            loss = F.nll_loss(log_p, labels, reduction="sum") / len(batch)
+            part = slice(start + self.rank, start + len(batch), self.processes)
+            log_p = self.parallel(self.feed(self.shown(share, pixels, part)))
+            if self.plain:
+                loss = F.nll_loss(log_p, labels, reduction="sum") / len(batch)
+            else:
+                loss = self.loss(log_p, labels, self.labels[batch])
             # DDP averages the gradients over the processes.
             torch.autograd.backward(loss * self.processes)
         self.optimizer.step()
@@ -72,7 +83,7 @@ class DistributedEngine(TorchEngine):
     def log_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
         share = slice(self.rank, None, self.processes)
-        log_p = torch.zeros(len(images), self.network.architecture.classes)
+        log_p = torch.zeros(len(images), self.classes)
         if len(images[share]):
             ours = super().log_probabilities(np.ascontiguousarray(images[share]))
             log_p[share] = torch.from_numpy(ours)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cnnkit import _core
 from cnnkit.graph.convnet import match
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP
-from cnnkit.train.engines.base import PROBLEM, EngineSettings, choose_engine
+from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels, choose_engine
 
 MIN_STEPS, MAX_STEPS = 8, 750  # per call into the extension
 # Seconds that a call should take: short enough for a live progress bar and a prompt Ctrl-C.
@@ -36,7 +36,7 @@ class NativeEngine:
     def __init__(self, settings: EngineSettings, isa: str | None = None) -> None:
         split, state = settings.split, settings.state
         architecture = match(settings.graph, problem=PROBLEM).architecture
-        choose_engine("native", settings.device, architecture)
+        choose_engine("native", settings.device, settings.graph)
         self.architecture, self.isa = architecture, isa
         self.learning_rate, self.weight_decay = settings.learning_rate, settings.weight_decay
 
@@ -53,6 +53,8 @@ class NativeEngine:
             int(state[STEP][0]),
             isa,
             architecture.sizes,
+            _loss_weights(settings, architecture.classes),
+            settings.label_smoothing,
         )
         self.steps_per_call = MIN_STEPS
 
@@ -65,7 +67,9 @@ class NativeEngine:
                 arrays[prefix + name] = array
         return arrays
 
-    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
+    def steps(
+        self, order: NDArray[np.int64], batch_size: int, pixels: Pixels | None = None
+    ) -> Iterator[tuple[list[float], int]]:
         """Train on the images in `order` int64 [N], several steps per call; see `Engine.steps`.
 
         The update that belongs to a loss that is not finite is not made.
@@ -74,8 +78,13 @@ class NativeEngine:
         while start < len(order):
             end = start + self.steps_per_call * batch_size
             began = time.perf_counter()
+            part = slice(start, min(end, len(order)))
             losses, correct = self.trainer.train(
-                order[start:end], batch_size, self.learning_rate, self.weight_decay
+                order[part],
+                batch_size,
+                self.learning_rate,
+                self.weight_decay,
+                None if pixels is None else pixels(part),
             )
             seconds = time.perf_counter() - began
             if seconds < FAST:
@@ -93,3 +102,10 @@ class NativeEngine:
         """Return log-probabilities float32 [N, K] of raw images uint8 [N, C, H, W]."""
         network = _core.Network(self.trainer.state()[0], self.isa, self.architecture.sizes)
         return network.log_probabilities(np.ascontiguousarray(images))
+
+
+def _loss_weights(settings: EngineSettings, classes: int) -> NDArray[np.float32] | None:
+    """Return the classes' weights, or None for the plain negative log-likelihood."""
+    if settings.class_weights is None and settings.label_smoothing:
+        return np.ones(classes, np.float32)
+    return settings.class_weights

@@ -8,14 +8,19 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional as F
 
-from cnnkit.errors import MissingError
+from cnnkit.errors import InputError, MissingError
 from cnnkit.graph.architecture import PIXEL_SCALE
-from cnnkit.graph.convnet import match
+from cnnkit.graph.convnet import match, with_contract
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import learnt
+from cnnkit.graph.weights import Weights
+from cnnkit.nn.graph_classifier import GraphClassifier
 from cnnkit.nn.network import Network
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, parameters
-from cnnkit.train.engines.base import PROBLEM, EngineSettings
+from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels
 
 INFERENCE_BATCH = 1000  # images per forward pass outside of training: bounds the memory
 
@@ -69,10 +74,16 @@ class TorchEngine:
     def __init__(self, settings: EngineSettings) -> None:
         split, state = settings.split, settings.state
         self.device = find_device(settings.device)
-        architecture = match(settings.graph, problem=PROBLEM).architecture
-        self.network = Network(architecture).to(self.device)
+        self.network, self.feed = open_network(settings.graph)
+        self.classes = Weights(settings.graph).classes
         self.network.load_arrays(parameters(state))
-        self.loss = nn.NLLLoss()
+        self.network.to(self.device)
+        weights = settings.class_weights
+        self.plain = weights is None and not settings.label_smoothing
+        self.class_weights = torch.ones(self.classes, device=self.device)
+        if weights is not None:
+            self.class_weights = torch.from_numpy(weights).to(self.device)
+        self.smoothing = settings.label_smoothing
         self.images = torch.from_numpy(split.images).to(self.device)
         self.labels = torch.from_numpy(split.labels).to(self.device)
         self.optimizer = torch.optim.AdamW(
@@ -81,8 +92,8 @@ class TorchEngine:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        for name, parameter in self.network.named_parameters():
-            self.optimizer.state[parameter] = {
+        for name in learnt(settings.graph):
+            self.optimizer.state[self.network.named()[name]] = {
                 "step": torch.tensor(float(state[STEP][0]), device=self.device),
                 "exp_avg": torch.from_numpy(state[MEAN + name].copy()).to(self.device),
                 "exp_avg_sq": torch.from_numpy(state[SQUARE + name].copy()).to(self.device),
@@ -100,15 +111,19 @@ class TorchEngine:
     def state(self) -> dict[str, NDArray[np.float32]]:
         """Return copies of the parameters, Adam's moments and the number of steps."""
         arrays: dict[str, NDArray[np.float32]] = {}
-        for name, parameter in self.network.named_parameters():
-            moments = self.optimizer.state[parameter]
+        for name, tensor in self.network.named().items():
+            arrays[PARAMETERS + name] = tensor.detach().cpu().contiguous().numpy().copy()
+            if not isinstance(tensor, torch.nn.Parameter):
+                continue  # a running statistic, which has no gradient
+            moments = self.optimizer.state[tensor]
             arrays[STEP] = moments["step"].cpu().numpy().reshape(1).copy()
-            arrays[PARAMETERS + name] = parameter.detach().cpu().numpy().copy()
             arrays[MEAN + name] = moments["exp_avg"].cpu().numpy().copy()
             arrays[SQUARE + name] = moments["exp_avg_sq"].cpu().numpy().copy()
         return arrays
 
-    def steps(self, order: NDArray[np.int64], batch_size: int) -> Iterator[tuple[list[float], int]]:
+    def steps(
+        self, order: NDArray[np.int64], batch_size: int, pixels: Pixels | None = None
+    ) -> Iterator[tuple[list[float], int]]:
         """Train on the images in `order` int64 [N], one step at a time; see `Engine.steps`.
 
         The last batch may be smaller, as with PyTorch's DataLoader and `drop_last=False`.
@@ -117,18 +132,39 @@ class TorchEngine:
         indices = torch.from_numpy(order).to(self.device)
         with one_thread():
             for start in range(0, len(order), batch_size):
-                loss, correct = self.step(indices[start : start + batch_size])
+                end = min(start + batch_size, len(order))
+                loss, correct = self.step(indices[start:end], start, pixels)
                 yield [loss], correct
 
-    def step(self, batch: Tensor) -> tuple[float, int]:
-        """Train on the images with indices `batch` int64 [N]; return loss and number correct."""
+    def step(self, batch: Tensor, start: int, pixels: Pixels | None) -> tuple[float, int]:
+        """Train on the images with indices `batch` int64 [N]; return loss and number correct.
+
+        `start` is the batch's place in the epoch's order, where `pixels` has what is shown.
+        """
         labels = self.labels[batch]
         self.optimizer.zero_grad()
-        log_p = self.network(to_pixels(self.images[batch]))
-        loss = self.loss(log_p, labels)
-        loss.backward()
+        shown = self.shown(batch, pixels, slice(start, start + len(batch)))
+        log_p = self.network(self.feed(shown))
+        loss = F.nll_loss(log_p, labels) if self.plain else self.loss(log_p, labels, labels)
+        torch.autograd.backward(loss)
         self.optimizer.step()
         return loss.item(), int((log_p.detach().argmax(1) == labels).sum())
+
+    def shown(self, batch: Tensor, pixels: Pixels | None, part: slice) -> Tensor:
+        """Return the images with indices `batch`, or what `pixels` has for this part instead."""
+        if pixels is None:
+            return self.images[batch]
+        return torch.from_numpy(pixels(part)).to(self.device)
+
+    def loss(self, log_p: Tensor, labels: Tensor, whole_batch: Tensor) -> Tensor:
+        """Return the share of the images with these `labels` in their batch's loss.
+
+        Its reference is PyTorch's CrossEntropyLoss, for which log-probabilities are logits too.
+        """
+        total = F.cross_entropy(
+            log_p, labels, self.class_weights, reduction="sum", label_smoothing=self.smoothing
+        )
+        return total / self.class_weights[whole_batch].sum()
 
     def should_stop(self, requested: bool) -> bool:
         """Return `requested`: this is the only process."""
@@ -140,11 +176,19 @@ class TorchEngine:
         pixels = torch.from_numpy(images)
         with one_thread(), torch.inference_mode():
             parts = [
-                self.network(to_pixels(pixels[i : i + INFERENCE_BATCH].to(self.device))).cpu()
+                self.network(self.feed(pixels[i : i + INFERENCE_BATCH].to(self.device))).cpu()
                 for i in range(0, len(pixels), INFERENCE_BATCH)
             ]
         log_p: NDArray[np.float32] = torch.cat(parts).numpy()
         return log_p
+
+
+def open_network(graph: Graph) -> tuple[Network | GraphClassifier, Callable[[Tensor], Tensor]]:
+    """Return a network's module, and what makes its input of raw images."""
+    try:
+        return Network(match(graph).architecture), to_pixels
+    except InputError:  # beyond the family; its graph scales the pixels itself
+        return GraphClassifier(with_contract(graph, "uint8", PROBLEM)), lambda images: images
 
 
 def to_pixels(images: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
-from cnnkit.data.dataset import load_dataset
+from cnnkit.data.load import load_dataset
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.runs.folder import DIVERGED, FINISHED, published_status, remove_leftovers
 from cnnkit.runs.state import STATE_FILE, RunState, read_state
@@ -82,13 +82,17 @@ def run_jobs(
     load = functools.cache(load_dataset)
     for config, folder in zip(configs, folders, strict=True):
         # Downloads happen here, once, before the workers look into the cache.
-        data = load(config.dataset, config.data, console.quiet)
+        data = load(config.dataset, config.data, console.quiet, config.pictures())
         if (folder / STATE_FILE).exists():
             state = read_state(folder)
             _check_same_config(folder, config, state)
-            check_same_data(state, data)
+            check_same_data(folder, state, data)
     runs = list(zip(folders, configs, strict=True))
-    jobs = [Job(folder, config.to_json()) for folder, config in runs if not _has_ended(folder)]
+    jobs = [
+        Job(folder, config.resolved().to_json())
+        for folder, config in runs
+        if not _has_ended(folder)
+    ]
     home = os.path.commonpath([folder.absolute().parent for folder in folders])
     names = {folder: os.path.relpath(folder, home) for folder in folders}
     unfinished = [names[job.folder] for job in jobs]
@@ -191,7 +195,7 @@ def _folders(configs: Sequence[TrainConfig]) -> list[Path]:
 
 def _check_same_config(folder: Path, config: TrainConfig, state: RunState) -> None:
     """Raise InputError if the run in `folder` differs from `config` in more than its paths."""
-    wanted, found = config.to_json(), TrainConfig.from_json(state.config).to_json()
+    wanted, found = config.resolved().to_json(), TrainConfig.from_json(state.config).to_json()
     ignored = {"output", "data", *(["engine"] if config.engine == "auto" else [])}
     for key in wanted.keys() - ignored:
         if wanted[key] != found[key]:
@@ -211,4 +215,12 @@ def _outcome(folder: Path, config: TrainConfig) -> Outcome:
     state = read_state(folder)
     diverged = published_status(folder) == DIVERGED
     config = replace(config, engine=state.config["engine"])
-    return Outcome(folder, config, state.history, state.kept_epoch, state.test_accuracy, diverged)
+    return Outcome(
+        folder,
+        config,
+        state.history,
+        state.kept_epoch,
+        state.test_accuracy,
+        diverged,
+        per_class=state.per_class,
+    )

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from cnnkit.data.dataset import cache_folder, find_files
-from cnnkit.errors import CnnkitError, MissingError, NetworkError
+from cnnkit.data.load import has_idx
+from cnnkit.errors import CnnkitError, InputError, MissingError, NetworkError
 from cnnkit.runs.folder import publish
 from cnnkit.runs.state import STATE_FILE, read_state, write_state
 from cnnkit.system.files import read_bytes, write_bytes
@@ -184,6 +185,10 @@ def _no_cluster(address: str, error: BaseException) -> NetworkError:
 
 def _data_files(job: Job) -> list[Path]:
     folder = job.config["data"] or cache_folder(job.config["dataset"])
+    if not has_idx(Path(folder)):
+        raise InputError(
+            folder, "holds pictures, and --ray sends only IDX files", "sweep here: leave out --ray"
+        )
     return list(find_files(Path(folder)).values())
 
 

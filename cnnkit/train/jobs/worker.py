@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cnnkit import errors
-from cnnkit.data.dataset import Dataset, load_dataset
+from cnnkit.data.dataset import Dataset
+from cnnkit.data.load import load_dataset
 from cnnkit.errors import CnnkitError, KilledError
 from cnnkit.runs.state import STATE_FILE
 from cnnkit.system.subprocesses import module_command, module_environment
@@ -129,7 +130,8 @@ def main(jobs: TextIO, events: TextIO) -> None:
         job = json.loads(line)
         config = TrainConfig.from_json({**job["config"], "output": job["folder"]})
         try:
-            data = load(config.dataset, Path(job["data"]) if job["data"] else config.data, True)
+            folder = Path(job["data"]) if job["data"] else config.data
+            data = load(config.dataset, folder, True, config.pictures())
             train_or_resume(Path(job["folder"]), config, data, on_progress)
         except BrokenPipeError:
             return  # the parent is gone

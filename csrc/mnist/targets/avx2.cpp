@@ -9,6 +9,7 @@ namespace cnnkit {
 namespace {
 #include "integers.inl.h"
 #include "cpu/simd/avx2.inl.h"
+#include "weighted_loss.inl.h"
 #include "mnist/layout.inl.h"
 #include "mnist/classes_avx2.inl.h"
 #include "mnist/common.inl.h"

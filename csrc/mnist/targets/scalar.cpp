@@ -5,6 +5,7 @@
 
 namespace cnnkit {
 namespace {
+#include "weighted_loss.inl.h"
 #include "mnist/reference.inl.h"
 #include "mnist/epoch.inl.h"
 }  // namespace

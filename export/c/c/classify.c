@@ -1,36 +1,65 @@
-/* Classify pictures of the network's size: ./classify digit.pgm another.pgm */
-#include <ctype.h>
+/* Classify PGM, PPM and PAM pictures: ./classify one.pgm another.ppm */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "fitting.h"
 #include "mnist.h"
+#include "netpbm.h"
 
-enum { HEIGHT = CNNKIT_MNIST_HEIGHT, WIDTH = CNNKIT_MNIST_WIDTH, CLASSES = CNNKIT_MNIST_CLASSES };
+#ifndef CNNKIT_MNIST_RESIZE_MODE /* pictures must have the network's size */
+#define CNNKIT_MNIST_RESIZE_MODE CNNKIT_FIT_NONE
+#define CNNKIT_MNIST_RESIZE_FILTER CNNKIT_FILTER_NEAREST
+#define CNNKIT_MNIST_RESIZE_FILL 0
+#endif
 
-/* Read a number of a PGM header after white space and comments; -1 if there is none. */
-static int read_number(FILE* file) {
-    int letter = getc(file), number = -1;
-    while (isspace(letter) || letter == '#') {
-        if (letter == '#')
-            while (letter != '\n' && letter != EOF) letter = getc(file);
-        letter = getc(file);
+enum { LARGEST_FILE = 4 * CNNKIT_LARGEST_PICTURE + 4096, CLASSES = CNNKIT_MNIST_CLASSES };
+
+static const cnnkit_fitting FITTING = {
+    .channels = CNNKIT_MNIST_CHANNELS,
+    .height = CNNKIT_MNIST_HEIGHT,
+    .width = CNNKIT_MNIST_WIDTH,
+    .mode = CNNKIT_MNIST_RESIZE_MODE,
+    .filter = CNNKIT_MNIST_RESIZE_FILTER,
+    .fill = CNNKIT_MNIST_RESIZE_FILL,
+};
+
+/* Read a file, or as much of it as a picture may have; NULL if that fails. */
+static uint8_t* read_file(const char* path, size_t* count) {
+    FILE* file = fopen(path, "rb");
+    uint8_t* bytes = NULL;
+    size_t room = 0, got = 1;
+    *count = 0;
+    while (file && got && *count < LARGEST_FILE) {
+        if (*count == room) {
+            uint8_t* larger = realloc(bytes, room = 2 * room + 65536);
+            if (!larger) break;
+            bytes = larger;
+        }
+        *count += got = fread(bytes + *count, 1, room - *count, file);
     }
-    for (; isdigit(letter) && number < 10000; letter = getc(file))
-        number = (number < 0 ? 0 : 10 * number) + (letter - '0');
-    return number;
+    if (file && (ferror(file) || got) && *count < LARGEST_FILE) {
+        free(bytes);
+        bytes = NULL;
+    }
+    if (file) fclose(file);
+    return bytes;
 }
 
-/* Read a binary PGM file (P5), for MNIST a white digit on black. Return NULL or what is wrong. */
-static const char* read_pgm(const char* path, uint8_t* pixels) {
-    const char* problem = NULL;
-    FILE* file = fopen(path, "rb");
-    if (!file) return "cannot be read";
-    if (getc(file) != 'P' || getc(file) != '5')
-        problem = "is no binary PGM file";
-    else if (read_number(file) != WIDTH || read_number(file) != HEIGHT || read_number(file) != 255)
-        problem = "has another size, or other than 8 bits";
-    else if (fread(pixels, 1, CNNKIT_MNIST_PIXELS, file) != CNNKIT_MNIST_PIXELS)
-        problem = "is cut off";
-    fclose(file);
+/* Prepare a picture for the network. Return NULL, or what is wrong with it. */
+static const char* read_picture(const char* path, uint8_t* pixels) {
+    size_t count;
+    uint8_t* bytes = read_file(path, &count);
+    cnnkit_picture picture;
+    if (!bytes) return "cannot be read";
+    const char* problem = cnnkit_read_netpbm(bytes, count, &picture);
+    if (!problem) {
+        const size_t needed = cnnkit_fit_bytes(&FITTING, &picture);
+        void* work = malloc(needed);
+        problem = needed && !work ? "takes more memory than there is"
+                                  : cnnkit_fit(&FITTING, &picture, work, pixels);
+        free(work);
+    }
+    free(bytes);
     return problem;
 }
 
@@ -47,7 +76,7 @@ int main(int count, char** words) {
     for (int i = 1; i < count; ++i) {
         uint8_t pixels[CNNKIT_MNIST_PIXELS];
         float probabilities[CLASSES];
-        const char* problem = read_pgm(words[i], pixels);
+        const char* problem = read_picture(words[i], pixels);
         if (problem) {
             fprintf(stderr, "%s: %s\n", words[i], problem);
             return 2;

@@ -1,32 +1,28 @@
-// Classify pictures of the network's size: ./classify digit.pgm another.pgm
+// Classify PGM, PPM and PAM pictures: ./classify one.pgm another.ppm
+#include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <iostream>
-#include <limits>
 
 #include "network.hpp"
+#include "picture.hpp"
 
-// Reads a number of a PGM header after white space and comments.
-int read_number(std::istream& file) {
-    while ((file >> std::ws).peek() == '#')
-        file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-    int number = -1;
-    file >> number;
-    return number;
-}
+#ifndef CNNKIT_MNIST_RESIZE_MODE  // pictures must have the network's size
+#define CNNKIT_MNIST_RESIZE_MODE CNNKIT_FIT_NONE
+#define CNNKIT_MNIST_RESIZE_FILTER CNNKIT_FILTER_NEAREST
+#define CNNKIT_MNIST_RESIZE_FILL 0
+#endif
 
-// Reads a binary PGM file (P5), for MNIST a white digit on black.
-mnist::Pixels read_pgm(const char* path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) throw std::runtime_error("cannot be read");
-    if (file.get() != 'P' || file.get() != '5') throw std::runtime_error("is no binary PGM file");
-    if (read_number(file) != mnist::kWidth || read_number(file) != mnist::kHeight ||
-        read_number(file) != 255)
-        throw std::runtime_error("has another size, or other than 8 bits");
-    file.get();
+mnist::Pixels read_picture(const char* path) {
+    const cnnkit_fitting fitting = {CNNKIT_MNIST_CHANNELS,
+                                    mnist::kHeight,
+                                    mnist::kWidth,
+                                    CNNKIT_MNIST_RESIZE_MODE,
+                                    CNNKIT_MNIST_RESIZE_FILTER,
+                                    CNNKIT_MNIST_RESIZE_FILL,
+                                    0};
+    const auto prepared = host::read_picture(path, fitting);
     mnist::Pixels pixels;
-    if (!file.read(reinterpret_cast<char*>(pixels.data()), pixels.size()))
-        throw std::runtime_error("is cut off");
+    std::copy(prepared.begin(), prepared.end(), pixels.begin());
     return pixels;
 }
 
@@ -37,7 +33,7 @@ int main(int count, char** words) {
         if (count < 2) throw std::runtime_error("usage: classify PICTURE...");
         for (int i = 1; i < count; ++i) {
             subject = words[i];
-            const auto answer = network(read_pgm(subject));
+            const auto answer = network(read_picture(subject));
             std::cout << subject << ": " << answer.name() << "  (";
             for (int k = 0; k < mnist::kClasses; ++k)
                 std::printf("%s%s: %.3f", k ? ", " : "", cnnkit_mnist_names[k],

@@ -7,7 +7,7 @@ build=${BUILD:-$(mktemp -d)}
 for tool in clang wasm-ld make node; do
     command -v $tool >/dev/null || { "$here/tools.sh" clang lld make nodejs >&2 && break; }
 done
-cp -p "$here"/*.mjs "$here"/exports.c "$here"/Makefile "$build"
+cp -p "$here"/*.mjs "$here"/exports.c "$here"/*.h "$here"/Makefile "$build"
 for file in mnist.c mnist.h; do
     cmp -s "$1/$file" "$build/$file" || cp "$1/$file" "$build"
 done

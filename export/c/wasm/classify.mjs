@@ -1,21 +1,10 @@
-// Classify pictures of the network's size: node classify.mjs mnist.wasm digit.pgm another.pgm
+// Classify PGM, PPM and PAM pictures: node classify.mjs mnist.wasm one.pgm another.ppm
 
 import { readFile } from "node:fs/promises";
 
+import { fit } from "./fitting.mjs";
 import { open, SelfTestError } from "./mnist.mjs";
-
-// Reads a binary PGM file (P5) as raw pixels, for MNIST a white digit on black.
-async function readPgm(path, { height, width }) {
-  const bytes = await readFile(path);
-  const head = /^P5(?:\s+|#.*\n)+(\d+)(?:\s+|#.*\n)+(\d+)(?:\s+|#.*\n)+255\s/.exec(bytes.toString("latin1"));
-  if (!head) throw new Error("is no binary PGM file of 8 bits");
-  if (Number(head[1]) !== width || Number(head[2]) !== height) {
-    throw new Error(`is ${head[1]}x${head[2]}, not ${width}x${height} pixels`);
-  }
-  const pixels = bytes.subarray(head[0].length, head[0].length + height * width);
-  if (pixels.length < height * width) throw new Error("is cut off");
-  return pixels;
-}
+import { readNetpbm } from "./netpbm.mjs";
 
 const [modelPath, ...paths] = process.argv.slice(2);
 let subject = modelPath;
@@ -23,7 +12,8 @@ try {
   if (!paths.length) throw new Error("usage: classify.mjs mnist.wasm PICTURE...");
   const model = await open(readFile(modelPath));
   for (subject of paths) {
-    const { label, probabilities } = model.classify(await readPgm(subject, model));
+    const picture = readNetpbm(await readFile(subject));
+    const { label, probabilities } = model.classify(fit(picture, model.preprocessing));
     const shares = model.names.map((name, k) => `${name}: ${probabilities[k].toFixed(3)}`);
     console.log(`${subject}: ${model.names[label]}  (${shares.join(", ")})`);
   }

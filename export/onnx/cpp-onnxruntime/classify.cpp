@@ -1,5 +1,5 @@
-// Classify pictures of the network's size: ORT_LIBRARY=libonnxruntime.so ./classify mnist.onnx
-// digit.pgm another.pgm
+// Classify PGM, PPM and PAM pictures: ORT_LIBRARY=libonnxruntime.so ./classify mnist.onnx one.pgm
+// another.ppm
 #include <dlfcn.h>
 
 #define ORT_API_MANUAL_INIT  // the library is opened with dlopen
@@ -37,12 +37,12 @@ class Model {
         std::vector<std::int64_t> labels;          // [N]
     };
 
-    // Takes raw pixels [N * H * W]; the model scales them.
+    // Takes raw pixels [N * C * H * W]; the model scales them.
     Answers answer(const host::Pixels& pixels) {
         const auto classes = about.names.size();
         const std::size_t count =
-            pixels.size() / static_cast<std::size_t>(about.height * about.width);
-        const std::array<std::int64_t, 4> shape = {static_cast<std::int64_t>(count), 1,
+            pixels.size() / static_cast<std::size_t>(about.channels * about.height * about.width);
+        const std::array<std::int64_t, 4> shape = {static_cast<std::int64_t>(count), about.channels,
                                                    about.height, about.width};
         const auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);
         const auto image = Ort::Value::CreateTensor<std::uint8_t>(
@@ -86,7 +86,7 @@ class Model {
 
 int main(int count, char** words) {
     if (count < 3) {
-        std::cerr << "usage: classify MODEL PICTURE.pgm...\n";
+        std::cerr << "usage: classify MODEL PICTURE...\n";
         return 2;
     }
     const char* subject = words[1];
@@ -95,7 +95,7 @@ int main(int count, char** words) {
         Model model(words[1]);
         for (int i = 2; i < count; ++i) {
             subject = words[i];
-            const auto pixels = host::read_pgm(subject, model.about.height, model.about.width);
+            const auto pixels = host::read_picture(subject, model.about.fitting);
             host::print_answer(subject, model.about, model.answer(pixels).probabilities.data());
         }
     } catch (const std::domain_error& error) {

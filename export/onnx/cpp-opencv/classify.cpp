@@ -1,4 +1,4 @@
-// Classify pictures of the network's size: ./classify mnist.onnx digit.png another.png
+// Classify pictures: ./classify mnist.onnx one.png another.jpg
 #include <iostream>
 #include <opencv2/dnn.hpp>
 #include <opencv2/imgcodecs.hpp>
@@ -11,8 +11,7 @@ class Model {
     explicit Model(const std::string& path)
         : about(onnx_file::metadata(path)), net_(cv::dnn::readNetFromONNX(path)) {
         const auto count = static_cast<int>(about.labels.size());
-        const cv::Mat images(count * about.height, about.width, CV_8U, about.images.data());
-        const auto [logits, probabilities] = answer(images);
+        const auto [logits, probabilities] = answer(about.images);
         std::vector<std::int64_t> labels;
         for (int i = 0; i < count; ++i) {
             const float* row = logits.ptr<float>(i);
@@ -27,10 +26,12 @@ class Model {
         cv::Mat logits, probabilities;  // float [N, K]; the type of `label` depends on the version
     };
 
-    // Takes pictures stacked vertically: CV_8U, N * H rows of W raw pixels; the model scales them.
-    Answers answer(const cv::Mat& pictures) {
-        const int shape[] = {pictures.rows / about.height, 1, about.height, about.width};
-        net_.setInput(pictures.reshape(1, 4, shape), "image");
+    // Takes raw pixels [N * C * H * W]; the model scales them.
+    Answers answer(host::Pixels& pixels) {
+        const int size = about.channels * about.height * about.width;
+        const int count = static_cast<int>(pixels.size()) / size;
+        const int shape[] = {count, about.channels, about.height, about.width};
+        net_.setInput(cv::Mat(4, shape, CV_8U, pixels.data()), "image");
         std::vector<cv::Mat> outputs;
         net_.forward(outputs, std::vector<cv::String>{"logits", "probabilities"});
         return {outputs[0], outputs[1]};
@@ -41,6 +42,20 @@ class Model {
   private:
     cv::dnn::Net net_;
 };
+
+// Reads a picture of a format that OpenCV knows, and prepares it as the network takes it.
+static host::Pixels read_picture(const char* path, const cnnkit_fitting& fitting) {
+    cv::Mat picture = cv::imread(path, cv::IMREAD_UNCHANGED);
+    if (picture.channels() != 4)  // without transparency: turned as the camera noted
+        picture =
+            cv::imread(path, picture.channels() == 1 ? cv::IMREAD_GRAYSCALE : cv::IMREAD_COLOR);
+    if (picture.empty() || picture.depth() != CV_8U)
+        throw std::runtime_error("is no 8-bit picture");
+    const int channels = picture.channels();
+    for (auto* pixel = picture.data; channels >= 3 && pixel < picture.dataend; pixel += channels)
+        std::swap(pixel[0], pixel[2]);  // OpenCV has blue first
+    return host::fit({picture.data, channels, picture.rows, picture.cols}, fitting);
+}
 
 int main(int count, char** words) {
     if (count < 3) {
@@ -53,11 +68,8 @@ int main(int count, char** words) {
         Model model(words[1]);
         for (int i = 2; i < count; ++i) {
             subject = words[i];
-            const cv::Mat picture = cv::imread(subject, cv::IMREAD_GRAYSCALE);
-            if (picture.rows != model.about.height || picture.cols != model.about.width)
-                throw std::runtime_error("is no picture of " + std::to_string(model.about.width) +
-                                         "x" + std::to_string(model.about.height) + " pixels");
-            const auto answers = model.answer(picture);
+            auto pixels = read_picture(subject, model.about.fitting);
+            const auto answers = model.answer(pixels);
             host::print_answer(subject, model.about, answers.probabilities.ptr<float>());
         }
     } catch (const std::domain_error& error) {

@@ -10,7 +10,7 @@ import { PNG } from "pngjs";
 import { npy } from "./npy.mjs";
 
 const folder = resolve(process.argv[2]);
-const { data: pixels, shape: [, , height, width] } = npy(join(folder, "images.npy"));
+const { data: pixels, shape: [, channels, height, width] } = npy(join(folder, "images.npy"));
 const labels = [...npy(join(folder, "labels.npy")).data].map(Number);
 const names = readFileSync(join(folder, "names.txt"), "utf8").split("\n");
 const pictures = mkdtempSync(join(tmpdir(), "pictures-"));
@@ -18,9 +18,12 @@ try {
   const files = labels.map((_, i) => `${i}.png`);
   files.forEach((file, i) => {
     const picture = new PNG({ width, height });
-    pixels.subarray(height * width * i, height * width * (i + 1)).forEach((value, at) => {
-      picture.data.set([value, value, value, 255], 4 * at);
-    });
+    const area = height * width;
+    const planes = channels === 3 ? [0, area, 2 * area] : [0, 0, 0];
+    for (let at = 0; at < area; at++) {
+      const colours = planes.map((plane) => pixels[channels * area * i + plane + at]);
+      picture.data.set([...colours, 255], 4 * at);
+    }
     writeFileSync(join(pictures, file), PNG.sync.write(picture));
   });
   const program = fileURLToPath(new URL("classify.mjs", import.meta.url));

@@ -1,10 +1,12 @@
-// Classify pictures of the network's size: node classify.mjs mnist.onnx digit.png another.png
+// Classify PNG, PGM, PPM and PAM pictures: node classify.mjs mnist.onnx one.png another.ppm
 
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { PNG } from "pngjs";
 
+import { fit, recordOf } from "./fitting.mjs";
+import { readNetpbm } from "./netpbm.mjs";
 import { metadata } from "./onnx_file.mjs";
 
 export class SelfTestError extends Error {}
@@ -18,12 +20,15 @@ export async function open(path) {
     interOpNumThreads: 1,
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
-  const model = { session, names: about.names, shape: [about.channels, ...about.imgsz] };
+  const preprocessing = recordOf(about);
+  const [channels, height, width] = preprocessing.size;
+  const shape = preprocessing.layout === "NHWC" ? [height, width, channels] : preprocessing.size;
+  const model = { session, names: about.names, shape, preprocessing };
   await selfTest(model, about);
   return model;
 }
 
-/** Maps raw pixels, Uint8Array [N * C * H * W], to logits and probabilities, N rows of K, and N labels. */
+/** Maps raw pixels, Uint8Array of N pictures, to logits and probabilities, N rows of K, and N labels. */
 export async function classify({ session, names, shape }, pixels) {
   const count = pixels.length / shape.reduce((product, side) => product * side);
   const image = new Tensor("uint8", pixels, [count, ...shape]);
@@ -51,13 +56,12 @@ async function selfTest(model, about) {
   }
 }
 
-// Reads a grey picture as raw pixels, for MNIST a white digit on black.
-async function readPicture(path, [, height, width]) {
-  const { data, ...size } = PNG.sync.read(await readFile(path));
-  if (size.width !== width || size.height !== height) {
-    throw new Error(`is ${size.width}x${size.height}, not ${width}x${height} pixels`);
-  }
-  return Uint8Array.from({ length: height * width }, (_, i) => data[4 * i]); // of RGBA
+// Reads a picture as raw pixels, prepared as the model's metadata say.
+async function readPicture(path, { preprocessing }) {
+  const bytes = await readFile(path);
+  if (bytes[0] === 80) return fit(readNetpbm(bytes), preprocessing); // P5, P6 or P7
+  const { data: pixels, height, width } = PNG.sync.read(bytes);
+  return fit({ pixels, channels: 4, height, width }, preprocessing);
 }
 
 async function main(modelPath, paths) {
@@ -65,7 +69,7 @@ async function main(modelPath, paths) {
   try {
     const model = await open(modelPath);
     for (subject of paths) {
-      const { labels, probabilities } = await classify(model, await readPicture(subject, model.shape));
+      const { labels, probabilities } = await classify(model, await readPicture(subject, model));
       const shares = model.names.map((name, k) => `${name}: ${probabilities[0][k].toFixed(3)}`);
       console.log(`${subject}: ${model.names[labels[0]]}  (${shares.join(", ")})`);
     }

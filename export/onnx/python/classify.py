@@ -1,4 +1,4 @@
-"""Classify pictures of the network's size: `python classify.py mnist.onnx a.png b.png`."""
+"""Classify pictures: `python classify.py mnist.onnx a.png b.jpg`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageOps
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # some others run programs
 
@@ -46,12 +46,42 @@ def self_test(session: onnxruntime.InferenceSession, metadata: dict) -> str:
     return f"{wrong} of {len(label)} golden labels differ, the largest logit error is {error:.2e}"
 
 
-def read_picture(path: str, height: int, width: int) -> np.ndarray:
-    """Return a grey picture as uint8 [1, H, W]; for MNIST a white digit on black."""
+def read_picture(path: str, metadata: dict) -> np.ndarray:
+    """Return a picture as uint8 [C, H, W], prepared as the metadata say; for MNIST as it is."""
+    record = metadata["cnnkit.preprocessing"]
+    mode = "RGB" if metadata["channels"] == 3 else "L"
     with Image.open(path, formats=FORMATS) as picture:
-        if picture.size != (width, height):
-            raise ValueError(f"is {picture.width}x{picture.height}, not {width}x{height} pixels")
-        return np.asarray(picture.convert("L"), dtype=np.uint8)[None]
+        if record.get("orientation") == "exif":
+            ImageOps.exif_transpose(picture, in_place=True)
+        image = resize(flatten(picture).convert(mode), metadata["imgsz"], record.get("resize", {}))
+    pixels = np.asarray(image, np.uint8)
+    return pixels[None] if mode == "L" else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def flatten(picture: Image.Image) -> Image.Image:
+    """Return a picture of 8 bits, gray or RGB; if it is transparent, on white."""
+    if picture.mode[0] == "I":  # 16 bits
+        levels = (np.clip(np.asarray(picture, np.int64), 0, 65535) + 128) // 257
+        return Image.fromarray(levels.astype(np.uint8))
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        layer = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return picture if picture.mode == "L" else picture.convert("RGB")
+
+
+def resize(picture: Image.Image, imgsz: list[int], how: dict) -> Image.Image:
+    """Bring a picture to [height, width]: the same bytes as in training, with Pillow 13."""
+    size = (imgsz[1], imgsz[0])
+    kind = how.get("mode", "none")
+    if kind == "none":
+        if picture.size != size:
+            raise ValueError(f"is {picture.width}x{picture.height}, not {size[0]}x{size[1]} pixels")
+        return picture
+    method = Image.Resampling[how["filter"].upper()]
+    if kind == "pad":
+        fill = (how["fill"],) * len(picture.getbands())
+        return ImageOps.pad(picture, size, method, color=fill if len(fill) > 1 else fill[0])
+    return ImageOps.fit(picture, size, method) if kind == "crop" else picture.resize(size, method)
 
 
 def main(model: str, paths: list[str]) -> int:
@@ -64,7 +94,7 @@ def main(model: str, paths: list[str]) -> int:
     images = []
     for path in paths:
         try:
-            images.append(read_picture(path, *metadata["imgsz"]))
+            images.append(read_picture(path, metadata))
         except (OSError, ValueError) as error:
             print(f"{path}: {error}", file=sys.stderr)
             return 2

@@ -24,6 +24,9 @@ wasm)
     cp "$here"/runtimes/wasm/* "$model" "${model%.c}.h" "$compiled"
     make -s -C "$compiled"
     cp "$compiled/mnist.wasm" "$compiled/mnist.mjs" "$to"
+    recipe=null # how pictures are prepared: as MNIST's, or only resized
+    ! grep -q "white on black" "${model%.c}.h" || recipe='"mnist"'
+    echo "export const recipe = $recipe;" >"$to/recipe.mjs"
     ;;
 *)
     echo "build.sh: the runtime is ort or wasm, not $runtime" >&2

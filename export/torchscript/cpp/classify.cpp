@@ -1,4 +1,4 @@
-// Classify pictures of the network's size: ./classify mnist.pt digit.pgm another.pgm
+// Classify PGM, PPM and PAM pictures: ./classify mnist.pt one.pgm another.ppm
 #include <ATen/Parallel.h>
 #include <torch/script.h>
 
@@ -18,12 +18,13 @@ class Model {
         if (!failure.empty()) throw std::domain_error(failure);
     }
 
-    // Maps raw pixels [N * H * W] to logits and probabilities, float [N, K], and labels, int64 [N].
+    // Maps raw pixels [N * C * H * W] to logits and probabilities, float [N, K], and labels, int64
+    // [N].
     std::array<at::Tensor, 3> answer(host::Pixels pixels) {
         const c10::InferenceMode no_gradients;
         const auto size = static_cast<std::int64_t>(pixels.size());
         const auto image = torch::from_blob(pixels.data(), {size}, torch::kUInt8)
-                               .reshape({-1, 1, about.height, about.width});
+                               .reshape({-1, about.channels, about.height, about.width});
         const auto outputs = module_.forward({image}).toTupleRef().elements();
         return {outputs[0].toTensor(), outputs[1].toTensor(), outputs[2].toTensor()};
     }
@@ -52,7 +53,7 @@ class Model {
 
 int main(int count, char** words) {
     if (count < 3) {
-        std::cerr << "usage: classify MODEL PICTURE.pgm...\n";
+        std::cerr << "usage: classify MODEL PICTURE...\n";
         return 2;
     }
     at::set_num_threads(1);  // faster for a network this small
@@ -61,7 +62,7 @@ int main(int count, char** words) {
         Model model(words[1]);
         for (int i = 2; i < count; ++i) {
             subject = words[i];
-            const auto pixels = host::read_pgm(subject, model.about.height, model.about.width);
+            const auto pixels = host::read_picture(subject, model.about.fitting);
             const auto answers = model.answer(pixels);
             host::print_answer(subject, model.about, answers[1].const_data_ptr<float>());
         }

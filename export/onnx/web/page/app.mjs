@@ -1,11 +1,13 @@
 // The page: drawing or picture → 28×28 → probabilities. runtime.mjs is the runtime chosen by the build.
 
+import { fit } from "./fitting.mjs";
 import { Pad } from "./pad.mjs";
 import { greys, prepare } from "./picture.mjs";
 import { open } from "./runtime.mjs";
 
 const LARGEST = 1024; // pixels a side of a picture; a digit needs no more
 const SPOKEN_AFTER = 500; // ms without a stroke before a screen reader announces the class
+const UNSURE = 0.5; // of the likeliest class
 const MEASURED = 2; // ms of repeated calls; one is too short for a browser's clock
 
 const at = (id) => document.getElementById(id);
@@ -35,23 +37,45 @@ async function schedule() {
 async function answer() {
   const started = performance.now();
   const { image } = pad.read();
-  let pixels = null;
-  if (!pad.empty) {
-    for (const grey of greys(image)) pixels ??= prepare(grey, runtime.size);
-  }
+  const { pixels, several } = pad.empty ? { pixels: null } : prepared(image);
   at("prepare-time").textContent = pixels ? `${(performance.now() - started).toFixed(1)} ms` : "…";
   showSeen(pixels);
   if (!pixels) {
     showShares(null);
-    say(pad.empty ? "Draw a digit from 0 to 9." : "Nothing stands out yet.");
+    say(pad.empty ? invitation() : "Nothing stands out yet.");
     return;
   }
   const shares = await runtime.predict(pixels);
   showShares(shares);
   const best = shares.indexOf(Math.max(...shares));
-  say(`${runtime.names[best]}, ${percent(shares[best])} sure`);
+  const doubt = several ? ": these look like several digits" : shares[best] < UNSURE ? ": not sure" : "";
+  say(`${runtime.names[best]}, ${percent(shares[best])} sure${doubt}`);
   const microseconds = await (runtime.microseconds ?? time)(pixels);
   at("network-time").textContent = `${microseconds.toFixed(1)} µs a picture`;
+}
+
+function invitation() {
+  return resampling() ? "Open a picture, or draw one." : "Draw a digit from 0 to 9.";
+}
+
+// How pictures get the network's size, unless they are prepared as MNIST's; stretched if it says none.
+function resampling() {
+  if (runtime.recipe === "mnist") return null;
+  const record = runtime.preprocessing;
+  if (record.resize.mode !== "none") return record;
+  return { ...record, resize: { mode: "stretch", filter: "bilinear", antialias: true, fill: 0 } };
+}
+
+// Prepares a picture as the network's data was: by its record, or as MNIST's digits.
+function prepared(image) {
+  const { data: pixels, height, width } = image;
+  const record = resampling();
+  if (record) return { pixels: fit({ pixels, channels: 4, height, width }, record), several: false };
+  for (const grey of greys(image)) {
+    const digit = prepare(grey, runtime.size);
+    if (digit) return digit;
+  }
+  return { pixels: null };
 }
 
 async function time(pixels) {
@@ -106,20 +130,34 @@ function showSeen(pixels) {
   const canvas = at("seen");
   [canvas.height, canvas.width] = runtime.size;
   const image = new ImageData(canvas.width, canvas.height);
-  pixels?.forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
+  const area = canvas.width * canvas.height;
+  const colours = pixels?.length === 3 * area ? [0, area, 2 * area] : [0, 0, 0];
+  for (let i = 0; pixels && i < area; i++) {
+    image.data.set([...colours.map((plane) => pixels[plane + i]), 255], 4 * i);
+  }
   canvas.getContext("2d").putImageData(image, 0, 0);
   canvas.setAttribute("aria-label", pixels ? "Your drawing, scaled and centred" : "Nothing yet");
 }
 
+// Decodes a picture: as it is to be seen or, if the network's record says so, just as it is stored.
+function decode(file) {
+  const record = resampling();
+  if (!record) return createImageBitmap(file); // applies the EXIF orientation
+  const imageOrientation = record.orientation === "stored" ? "none" : "from-image";
+  return createImageBitmap(file, { imageOrientation, colorSpaceConversion: "none" });
+}
+
 async function openPicture(file) {
   try {
-    const bitmap = await createImageBitmap(file); // applies the EXIF orientation
-    const scale = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
+    const bitmap = await decode(file);
+    const scale = resampling() ? 1 : Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
     const [width, height] = [bitmap.width, bitmap.height].map((side) => {
       return Math.max(1, Math.round(side * scale));
     });
     const context = new OffscreenCanvas(width, height).getContext("2d");
     context.imageSmoothingQuality = "high";
+    context.fillStyle = "#fff";
+    if (resampling()) context.fillRect(0, 0, width, height);
     context.drawImage(bitmap, 0, 0, width, height);
     pad.open(context.getImageData(0, 0, width, height));
   } catch {
@@ -155,6 +193,7 @@ async function start() {
   makeBars(opened.names);
   at("self-test").textContent = await opened.selfTest();
   runtime = opened;
+  if (resampling()) document.querySelector("h1").textContent = document.title = "Open a picture";
   acceptPictures();
   schedule();
 }

@@ -1,6 +1,7 @@
 // Runs model.onnx in onnxruntime-web, with one thread, so that no cross-origin headers are needed.
 
 import * as ort from "./ort.wasm.min.mjs";
+import { recordOf } from "./fitting.mjs";
 import { metadata } from "./onnx_file.mjs";
 
 export async function open() {
@@ -10,11 +11,12 @@ export async function open() {
   const bytes = new Uint8Array(await answer.arrayBuffer());
   const about = metadata(bytes);
   const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
-  const [height, width] = about.imgsz;
+  const preprocessing = recordOf(about);
+  const [channels, height, width] = preprocessing.size;
 
   async function run(pixels) {
-    const count = pixels.length / (height * width);
-    const image = new ort.Tensor("uint8", pixels, [count, 1, height, width]);
+    const count = pixels.length / (channels * height * width);
+    const image = new ort.Tensor("uint8", pixels, [count, channels, height, width]);
     return session.run({ image });
   }
 
@@ -22,6 +24,8 @@ export async function open() {
     name: `onnxruntime-web ${ort.env.versions.web}`,
     names: about.names,
     size: [height, width],
+    preprocessing,
+    recipe: about["cnnkit.preprocessing"]?.colours === "white digit on black" ? "mnist" : null,
     predict: async (pixels) => (await run(pixels)).probabilities.data,
 
     // Runs the golden images and compares the outputs with those in the metadata.

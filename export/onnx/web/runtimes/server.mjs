@@ -9,7 +9,7 @@ async function ask(path, body) {
 export async function open() {
   const about = await ask("model.json");
   return {
-    ...about, // name, names, size
+    ...about, // name, names, size, recipe, and preprocessing if it is known
     predict: async (pixels) => (await ask("predict", pixels)).probabilities,
     microseconds: async (pixels) => (await ask("time", pixels)).microseconds,
     selfTest: async () => about.selfTest,

@@ -1,0 +1,144 @@
+"""Read picture files: their facts, and their pixels as the network gets them: `read_chunk(...)`.
+
+`python -m cnnkit.data.own.decoder` does so in a process of its own, for requests on stdin: Pillow's
+readers are mostly Python, so threads would wait for each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from cnnkit.data.fitting import fit_picture
+from cnnkit.data.own.class_folders import UNREADABLE
+from cnnkit.data.pictures import open_picture
+from cnnkit.errors import CnnkitError
+from cnnkit.graph.preprocessing import Preprocessing
+
+ORIENTATION = 0x0112  # the EXIF tag
+THINNEST = 50  # times longer than wide: nothing of it is left in a small square
+ONE_FRAME = ("JPEG", "MPO")  # MPO is a JPEG with a preview, or a second eye's view, behind it
+GRAY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a picture file.
+
+    Attributes:
+        sha256: of its content; empty if it cannot be read.
+        width, height: in pixels, upright; 0 if unknown.
+        gray: whether it has no colours, by its mode.
+        mode: Pillow's name of its pixels' format.
+        turned: whether a camera noted that it has to be turned.
+        problem: why it cannot be used; empty if it can.
+    """
+
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
+    gray: bool = False
+    mode: str = ""
+    turned: bool = False
+    problem: str = ""
+
+
+def read_chunk(
+    root: Path,
+    paths: Sequence[str],
+    record: Preprocessing | None = None,
+    rows: NDArray[np.uint8] | None = None,
+) -> list[Facts]:
+    """Return the facts of pictures; with `record`, also decode them.
+
+    Args:
+        root: the folder that `paths` are relative to.
+        paths: N files.
+        record: how they are prepared; None reads the headers only.
+        rows: uint8 [N, C, H, W], which is filled; zero where a picture cannot be used.
+    """
+    found = []
+    for index, path in enumerate(paths):
+        facts, pixels = read_picture(root / path, record)
+        if rows is not None:
+            rows[index] = 0 if pixels is None else pixels
+        found.append(facts)
+    return found
+
+
+def read_picture(
+    path: Path, record: Preprocessing | None
+) -> tuple[Facts, NDArray[np.uint8] | None]:
+    """Return a picture's facts, and with `record` its pixels uint8 [C, H, W] unless unusable."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return Facts(problem=f"cannot be read ({error.strerror or error})"), None
+    facts = Facts(hashlib.sha256(content).hexdigest())
+    suffix = path.suffix.lower()
+    if suffix in UNREADABLE:
+        return replace(facts, problem=f"is a {suffix[1:].upper()} file, which is not read"), None
+    if not content:
+        return replace(facts, problem="is empty"), None
+    try:
+        with open_picture(path, content) as picture:
+            facts = _look(facts, picture)
+            if facts.problem or record is None:
+                return facts, None
+            seen = ImageOps.exif_transpose(picture) if facts.turned else picture
+            return facts, fit_picture(seen, record)
+    except CnnkitError as error:
+        return replace(facts, problem=error.reason), None
+
+
+def _look(facts: Facts, picture: Image.Image) -> Facts:
+    orientation = picture.getexif().get(ORIENTATION, 1)
+    turned = isinstance(orientation, int) and 2 <= orientation <= 8
+    width, height = picture.size
+    if turned and orientation >= 5:
+        width, height = height, width
+    frames = 1 if picture.format in ONE_FRAME else getattr(picture, "n_frames", 1)
+    problem = ""
+    if frames > 1:
+        problem = f"has {frames} frames (an animation, or pages)"
+    elif max(width, height) > THINNEST * min(width, height):
+        problem = f"is {width}x{height} pixels, of which nothing would be left"
+    mode = picture.mode
+    return Facts(facts.sha256, width, height, mode in GRAY_MODES, mode, turned, problem)
+
+
+def answer(request: dict[str, Any]) -> list[list[Any]]:
+    """Answer one request of `cnnkit.data.own.reading`: facts as lists."""
+    paths, record, rows = request["paths"], None, None
+    if request["record"] is not None:
+        record = Preprocessing.from_json(request["record"])
+        shape = (len(paths), *record.size)
+        file, begin = request["rows"]
+        offset = begin + request["start"] * int(np.prod(record.size))
+        rows = np.memmap(file, np.uint8, "r+", offset, shape)
+    return [
+        list(astuple(facts)) for facts in read_chunk(Path(request["root"]), paths, record, rows)
+    ]
+
+
+def main() -> None:
+    """Answer requests on stdin, a line of JSON each, until there are none."""
+    replies = os.fdopen(os.dup(1), "w")  # whatever a library prints goes to stderr
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        replies.write(json.dumps(answer(json.loads(line))) + "\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()

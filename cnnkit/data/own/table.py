@@ -1,0 +1,123 @@
+"""Labels in a table: `metadata.csv` or `metadata.jsonl` with file_name, label[, split][, group]."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from cnnkit.data.own.listing import SPLITS, Listing, Names, number_classes
+from cnnkit.errors import InputError
+from cnnkit.system.files import read_bytes
+
+TABLES = ("metadata.csv", "metadata.jsonl")
+FORM = "write the columns file_name,label, and where wanted split and group"
+Row = dict[str, str]
+
+
+def find_table(root: Path, classes: Names = None, manifest: Path | None = None) -> Listing | None:
+    """Return the pictures that a table names; None if there is none.
+
+    Args:
+        root: the folder that file names are relative to.
+        classes: the class names that the labels must have; None takes the labels.
+        manifest: the table; None looks for one of TABLES in the folder.
+
+    Raises:
+        InputError: the table is damaged, or rows lack a file, a label or a known split.
+        StorageError: it cannot be read.
+    """
+    path = manifest or next((root / name for name in TABLES if (root / name).is_file()), None)
+    if path is None:
+        return None
+    rows = list(_rows(path))
+    if not rows:
+        raise InputError(path, "has no rows", FORM)
+    _check(path, root, rows)
+    names, numbers = number_classes(path, (row["label"] for _, row in rows), classes, root)
+    groups = [row.get("group", "") for _, row in rows]
+    splits = [SPLITS.get(row.get("split", "").lower(), "") for _, row in rows]
+    return Listing(
+        f"table {path.name}",
+        root,
+        names,
+        np.array([numbers[row["label"]] for _, row in rows], np.int64),
+        splits,
+        [str(PurePosixPath(row["file_name"])) for _, row in rows],
+        groups=groups if any(groups) else None,
+    )
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Yield each row's line and its values as text."""
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"is not UTF-8 text ({error.reason})", "save it as UTF-8") from error
+    if path.suffix.lower() in (".jsonl", ".json"):
+        yield from _json_lines(path, text)
+        return
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        missing = {"file_name", "label"} - set(reader.fieldnames or ())
+        if missing:
+            found = ", ".join(reader.fieldnames or ()) or "none"
+            raise InputError(path, f"has no column {missing.pop()}; its columns: {found}", FORM)
+        for row in reader:
+            if None in row or None in row.values():
+                what = "more" if None in row else "fewer"
+                raise InputError(
+                    path, f"has {what} values than columns in line {reader.line_num}", FORM
+                )
+            yield reader.line_num, {key: value.strip() for key, value in row.items()}
+    except csv.Error as error:
+        raise InputError(path, f"is damaged in line {reader.line_num} ({error})", FORM) from error
+
+
+def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Row]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(path, f"is no JSON in line {number} ({error})", FORM) from error
+        if not isinstance(values, dict) or "file_name" not in values:
+            raise InputError(path, f"has no file_name in line {number}", FORM)
+        yield number, {str(key): _text(value) for key, value in values.items()}
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _check(path: Path, root: Path, rows: list[tuple[int, Row]]) -> None:
+    """Raise InputError with all rows that cannot be used."""
+    bad: list[str] = []
+    seen: dict[str, int] = {}
+    for line, row in rows:
+        name = row["file_name"]
+        pure = PurePosixPath(name)
+        if not name or pure.is_absolute() or ".." in pure.parts:
+            bad.append(f"line {line}: {name or 'no file_name'} is not a path inside the folder")
+        elif name in seen:
+            bad.append(f"line {line}: {name} already stands in line {seen[name]}")
+        elif not row.get("label"):
+            bad.append(f"line {line}: {name} has no label")
+        elif row.get("split", "").lower() not in ("", *SPLITS):
+            bad.append(f"line {line}: {row['split']} is no split (train, validation, test)")
+        elif not (root / name).exists():
+            bad.append(f"line {line}: {name} does not exist")
+        seen.setdefault(name, line)
+    if bad:
+        raise InputError(
+            path,
+            f"has {len(bad):,} of {len(rows):,} rows that cannot be used",
+            "correct these rows, or leave them out",
+            bad,
+        )

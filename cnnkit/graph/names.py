@@ -1,0 +1,5 @@
+"""The names of the well-known networks, which help texts show without loading NumPy."""
+
+from __future__ import annotations
+
+WELL_KNOWN = ("lenet5", "resnet8", "ds-cnn", "mobilenet-v1-025", "vgg-mini")

@@ -1,0 +1,76 @@
+"""Any graph as a PyTorch module: `GraphModule(graph)(images)`, to be run, trained or exported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cnnkit.errors import InputError
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import learnt, statistics
+from cnnkit.graph.shapes import infer_types
+from cnnkit.nn.graph_operators import OPERATORS
+
+
+class GraphModule(nn.Module):
+    """A network whose layers are the nodes of a graph.
+
+    Weights and biases of its layers are parameters; running means and variances, which a training
+    step updates, and other constants are buffers. Names are the graph's behind
+    `tensor/`, with `/` for `.`.
+
+    Args:
+        graph: any one whose operators PyTorch has.
+
+    Raises:
+        InputError: its shapes contradict each other; the node is named.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        infer_types(graph)
+        self.graph = graph
+        parameters = learnt(graph)
+        # A prefix, since a tensor may be called `forward`; and PyTorch forbids dots in names.
+        self.keys = {name: f"tensor/{name.replace('.', '/')}" for name in graph.tensors}
+        if len(set(self.keys.values())) < len(self.keys):
+            raise InputError("the graph", "has tensors named alike", "give them other names")
+        for name, array in graph.tensors.items():
+            tensor = torch.from_numpy(np.array(array))
+            if name in parameters:
+                self.register_parameter(self.keys[name], nn.Parameter(tensor))
+            else:
+                self.register_buffer(self.keys[name], tensor)
+
+    def values(self, *inputs: Tensor, wanted: tuple[str, ...] | None = None) -> list[Tensor]:
+        """Return values of the graph by name, its outputs where none are named."""
+        names = self.graph.outputs if wanted is None else wanted
+        known = {name: getattr(self, key) for name, key in self.keys.items()}
+        known.update(zip(self.graph.inputs, inputs, strict=True))
+        for node in self.graph.nodes:
+            taken = [known[name] if name else None for name in node.inputs]
+            made = OPERATORS[node.operator](node.attributes, taken, self.training)
+            known.update(zip(node.outputs, made, strict=False))
+        return [known[name] for name in names]
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Return the graph's outputs; the only one alone."""
+        found = self.values(*inputs)
+        return found[0] if len(found) == 1 else tuple(found)
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return copies of all that training changes, by the graph's names."""
+        changed = (*learnt(self.graph), *statistics(self.graph))
+        return {
+            name: getattr(self, self.keys[name]).detach().cpu().numpy().copy() for name in changed
+        }
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """Copy arrays, by the graph's names, into parameters and buffers."""
+        with torch.no_grad():
+            for name, array in arrays.items():
+                getattr(self, self.keys[name]).copy_(torch.from_numpy(np.ascontiguousarray(array)))

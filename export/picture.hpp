@@ -1,0 +1,54 @@
+// Shared by the C++ host apps: a picture file becomes pixels as the network takes them.
+// Needs fitting.c and netpbm.c.
+#pragma once
+
+#include <cstdint>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "fitting.h"
+#include "netpbm.h"
+
+namespace host {
+
+// Reads a file, or as much of it as a picture may have.
+inline std::vector<std::uint8_t> read_file(const std::string& path) {
+    constexpr std::size_t most = 4ull * CNNKIT_LARGEST_PICTURE + 4096, step = 1 << 16;
+    std::ifstream file(path, std::ios::binary);
+    if (!file) throw std::runtime_error("cannot be read");
+    std::vector<std::uint8_t> bytes;
+    std::size_t count = 0;
+    while (file && count < most) {
+        bytes.resize(count + step);
+        file.read(reinterpret_cast<char*>(bytes.data() + count), step);
+        count += static_cast<std::size_t>(file.gcount());
+    }
+    if (file.bad()) throw std::runtime_error("cannot be read");
+    bytes.resize(count);
+    return bytes;
+}
+
+// Returns a picture's pixels, prepared for a network; throws what is wrong.
+inline std::vector<std::uint8_t> fit(const cnnkit_picture& picture, const cnnkit_fitting& fitting) {
+    std::vector<double> work(cnnkit_fit_bytes(&fitting, &picture) / sizeof(double) + 1);
+    std::vector<std::uint8_t> pixels(static_cast<std::size_t>(fitting.channels) *
+                                     static_cast<std::size_t>(fitting.height) *
+                                     static_cast<std::size_t>(fitting.width));
+    if (const char* problem = cnnkit_fit(&fitting, &picture, work.data(), pixels.data()))
+        throw std::runtime_error(problem);
+    return pixels;
+}
+
+// The same for a PGM, PPM or PAM file.
+inline std::vector<std::uint8_t> read_picture(const std::string& path,
+                                              const cnnkit_fitting& fitting) {
+    const auto bytes = read_file(path);
+    cnnkit_picture picture;
+    if (const char* problem = cnnkit_read_netpbm(bytes.data(), bytes.size(), &picture))
+        throw std::runtime_error(problem);
+    return fit(picture, fitting);
+}
+
+}  // namespace host

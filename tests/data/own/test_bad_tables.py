@@ -1,0 +1,83 @@
+"""Tables, arrays and folders that are not as they should be are refused by name and reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.pictures import load, noise, save
+
+from cnnkit.errors import InputError, StorageError
+
+
+def test_pictures_outside_class_folders_are_named(good: Path) -> None:
+    save(good / "loose.png", noise(98))
+    with pytest.raises(InputError, match=r"1 pictures? outside any class folder(.|\n)*loose\.png"):
+        load(good)
+
+
+def test_class_folders_are_no_manifest(good: Path) -> None:
+    with pytest.raises((InputError, StorageError), match=r"cat"):
+        load(good, manifest=good / "cat")
+
+
+def test_rows_without_label_file_or_split_are_named_at_once(good: Path) -> None:
+    rows = ["cat/0.png,cat,train", "cat/1.png,,train", "cat/9.png,cat,", "dog/0.png,dog,later"]
+    rows += ["../x.png,dog,", "cat/0.png,cat,train"]
+    (good / "metadata.csv").write_text("file_name,label,split\n" + "\n".join(rows))
+    with pytest.raises(InputError) as caught:
+        load(good)
+    for text in (
+        "line 3: cat/1.png has no label",
+        "line 4: cat/9.png does not exist",
+        "line 5: later is no split",
+        "line 6: ../x.png is not a path inside",
+        "line 7: cat/0.png already stands in line 2",
+    ):
+        assert text in str(caught.value)
+
+
+class Payload:
+    """Would run when unpickled."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.system, ("touch /tmp/cnnkit-unpickled",)
+
+
+def test_pickles_inside_an_npz_are_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "bad.npz"
+    np.savez(path, x_train=np.array([Payload()], object), y_train=np.zeros(1, int))
+    with pytest.raises(InputError, match=r"damaged \.npz file"):
+        load(path)
+    assert not Path("/tmp/cnnkit-unpickled").exists()
+
+
+def test_float_images_are_refused_with_the_conversion(tmp_path: Path) -> None:
+    path = tmp_path / "float.npz"
+    x, y = np.random.default_rng(0).random((8, 8, 8)), np.arange(8) % 2
+    np.savez(path, x_train=x, y_train=y)
+    with pytest.raises(InputError, match=r"x_train as float64.*\(x_train \* 255\)\.round\(\)"):
+        load(path)
+    np.savez(path, x_train=(x * 255).round().astype("uint8"), y_train=y)
+    assert len(load(path).samples) == 8
+
+
+def test_cifar_for_python_is_refused_with_the_right_archive(tmp_path: Path) -> None:
+    (tmp_path / "data_batch_1").write_bytes(b"\x80\x02}q\x00.")
+    with pytest.raises(InputError, match=r"pickles.*cifar-10-binary\.tar\.gz"):
+        load(tmp_path)
+
+
+def test_data_that_changed_since_a_run_is_not_resumed(good: Path, cli: Callable[..., Any]) -> None:
+    run = good.parent / "run"
+    options = ("--channels", "2", "--kernel", "3", "--pool", "2", "--epochs", "1")
+    assert cli("train", "--data", good, "--output", run, *options).exit_code == 0
+    save(good / "cat" / "1.png", noise(97))
+    result = cli("train", "--resume", run, "--epochs", "2")
+    assert result.exit_code == 2
+    assert "is not the data of this run" in result.stderr
+    assert "cat/1.png" in result.stderr
