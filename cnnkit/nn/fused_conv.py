@@ -6,95 +6,35 @@ is an `nn.Conv2d`.
 
 from __future__ import annotations
 
+import math
 import sys
 import weakref
-from dataclasses import dataclass
-from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, is_grad_enabled, nn
 
 from cnnkit.nn.block import Block, Sizes, States, ceil_adds_window, output_size, states
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
 from cnnkit.nn.direct import (
     DIRECT,
     call,
-    call_directly,
+    called,
     follow_directly,
+    install,
     is_observed,
     norm_of,
     pool_options,
 )
+from cnnkit.nn.direct_blocks import call_directly, call_rewritten
+from cnnkit.nn.fused_state import SMALL, SMALL_NORMED, SMALL_WAITING, Checked, State
 from cnnkit.nn.fusion_patterns import Pool, PoolReader, both
 from cnnkit.nn.norm import Norm
-from cnnkit.nn.waiting import Shape, Start, Waiting, modes, version
+from cnnkit.nn.places import Place, block_parts, caller, part_of
+from cnnkit.nn.rewriting import rewritten
+from cnnkit.nn.waiting import Start, Waiting, modes, version
 from cnnkit.ops.torch_autograd import is_plain
-
-DEEPEST = 40  # frames between a model's forward and its convolution's
-LONGEST = 1023  # calls that are left to PyTorch after calls that were no block
-Names = tuple[str, ...]
-
-
-class Place(NamedTuple):
-    """Where a block is called.
-
-    Attributes:
-        source: the Python module with the forward method of the module that holds the block, ...
-        function: ... and the method's qualified name there.
-        conv: the convolution's dotted name in that module, split.
-        norm: that of the batch-norm; None if there is none.
-        pool: that of the pool; the options, if it is a function.
-        parts: those of the block's modules, each with its type, and of the modules around them.
-    """
-
-    source: str
-    function: str
-    conv: Names
-    norm: Names | None
-    pool: Names | Pool
-    parts: tuple[tuple[Names, type[nn.Module] | None], ...]
-
-
-class Checked(NamedTuple):
-    """What the kernels do with a convolution and a pool.
-
-    Attributes:
-        given: the shapes of the input and of the weight, and the options of both.
-        sizes: those of the operation; None if the kernels do not support it.
-        shape: that of the convolution's output.
-        output: that of the block's output.
-    """
-
-    given: Any
-    sizes: Sizes | None = None
-    shape: Shape = ()
-    output: Shape = ()
-
-
-@dataclass
-class State:
-    """What a convolution knows of its block.
-
-    Attributes:
-        place: where it is called.
-        block: the operation.
-        read_pool: reads the pool's options.
-        pool: the options of a pool that is a function, as last seen.
-        checked: what the kernels do with the shapes and options last seen.
-        left: how many of the next calls are left to PyTorch, because what followed the last ones
-            was not the block; ...
-        most_left: ... and the number at first, which doubles each time.
-    """
-
-    place: Place
-    block: Block
-    read_pool: PoolReader
-    pool: Pool | None
-    checked: Checked
-    left: int = 0
-    most_left: int = 0
 
 
 class FusedConv2d(nn.Conv2d):
@@ -113,7 +53,7 @@ class FusedConv2d(nn.Conv2d):
     @torch.jit.unused
     def _forward(self, x: Tensor) -> Tensor:
         # Where later calls are direct, this one was examined before.
-        if self._compiled_call_impl is None and is_plain(x) and not is_observed():
+        if self._compiled_call_impl is None and is_plain(x) and not self.fused.leaves(x):
             waits = self.begin(x, sys._getframe(3))  # above PyTorch's call of this module
             if waits is not None:
                 return waits
@@ -130,29 +70,68 @@ class FusedConv2d(nn.Conv2d):
         Returns:
             None if PyTorch has to compute the call.
         """
-        state, weight = self.fused, self._parameters.get("weight")
+        state, weight, bias = (
+            self.fused,
+            self._parameters.get("weight"),
+            self._parameters.get("bias"),
+        )
         if state.left:
             state.left -= 1
             return None
         owner = caller(frame, state.place)
-        if owner is None or weight is None or not holds_block(owner, self, state.place):
+        if owner is None or weight is None or is_observed():
             return None
-        pool, norm = state.pool, None
+        norm = part_of(owner, state.place.norm or ())
+        state.norm = weakref.ref(norm) if isinstance(norm, nn.BatchNorm2d) else None
+        parts = block_parts(owner, self, state.place)
+        if parts is None:
+            return None
+        pool, known = state.pool, None if state.norm is None else norm_of(norm)
         if not isinstance(state.place.pool, Pool):
             pool = state.read_pool(pool_options(part_of(owner, state.place.pool)), {})
-        if state.place.norm is not None:
-            norm = norm_of(part_of(owner, state.place.norm))
-            if norm is None:
-                return None
-        if pool is None:
+        if pool is None or (state.norm is not None and known is None):
+            return None
+        if not self._is_worth_it(x, weight, pool) or not self._call_directly(owner, parts, x):
             return None
         before = version(x)
-        y, seen, norm_seen = self.compute(x, norm, pool)
+        y, seen, norm_seen = self.compute(x, known, pool)
         if y is None:
             return None
-        bias = self._parameters.get("bias")
-        start = Start(self, x, weight, bias, before, seen, norm, norm_seen, pool, modes(), y)
+        start = Start(self, x, weight, bias, before, seen, known, norm_seen, pool, modes(), y)
         return Waiting.after(start, state.checked.shape)
+
+    def _is_worth_it(self, x: Tensor, weight: Tensor, pool: Pool) -> bool:
+        """Tell whether the kernels can compute the block, and not slower than PyTorch."""
+        checked = self._check(x, weight, pool)
+        if checked.sizes is None:
+            self.fused.left_shape = x.shape
+        return checked.sizes is not None and not (checked.small and is_grad_enabled())
+
+    def _call_directly(self, owner: nn.Module, parts: list[Any], x: Tensor) -> bool:
+        """Have later calls of a block's modules be direct; false if PyTorch would be quicker."""
+        state = self.fused
+        if not self._has_direct(owner) and math.prod(state.checked.shape) < SMALL_WAITING:
+            state.left_shape = x.shape
+            return False
+        if len(state.direct) < len(parts):
+            for part in parts:
+                install(part, call_convolution if part is self else follow_directly)
+            state.direct = [weakref.ref(part) for part in parts]
+        return True
+
+    def _has_direct(self, owner: nn.Module) -> bool:
+        """Tell whether a module will call the block without having it wait."""
+        path = self.fused.place.conv
+        if type(owner) is nn.Sequential:
+            install(owner, call_directly, FusedConv2d)
+        elif (method := rewritten(owner, FusedConv2d)) is not None:
+            install(owner, call_rewritten, type(owner).forward, method.function)
+            path = path if path[0] in method.convolutions else ()
+        else:
+            return False
+        if all(reference() is not owner for reference in self.fused.owners):
+            self.fused.owners.append(weakref.ref(owner))
+        return len(path) == 1
 
     def compute(
         self, x: Tensor, norm: Norm | None, pool: Pool
@@ -166,18 +145,23 @@ class FusedConv2d(nn.Conv2d):
         state, weight, bias = self.fused, self._parameters["weight"], self._parameters.get("bias")
         if weight is None:
             return None, [], []
-        options = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
-        given = x.shape, weight.shape, options, pool
-        checked = state.checked
-        if checked.given != given:
-            checked = state.checked = self._examine(given)
-        if checked.sizes is None:
+        checked = self._check(x, weight, pool)
+        if checked.sizes is None or (checked.small and is_grad_enabled()):
             return None, [], []
         seen, norm_seen = states(weight, bias), [] if norm is None else states(*norm[:4])
         y = state.block.compute(
             *(x, weight, bias, norm, checked.sizes, checked.output), seen + norm_seen
         )
         return y, seen, norm_seen
+
+    def _check(self, x: Tensor, weight: Tensor, pool: Pool) -> Checked:
+        """Return what the kernels do with an input; mostly, that is known from the last call."""
+        options = self.stride, self.padding, self.dilation, self.groups, self.padding_mode
+        given = x.shape, weight.shape, options, pool
+        state = self.fused
+        if state.checked.given != given:
+            state.checked = self._examine(given)
+        return state.checked
 
     def _examine(self, given: Any) -> Checked:
         """Return what shapes and options lead to."""
@@ -197,19 +181,17 @@ class FusedConv2d(nn.Conv2d):
             return Checked(given)
         shape, output = ((*(x[0], weight[0]), *size) for size in ((rows, columns), outputs))
         if any(isinstance(option, list) for option in (self.stride, self.padding, self.dilation)):
-            given = None  # they may change
-        return Checked(given, sizes, shape, output)
+            return Checked(None, sizes, shape, output)  # they may change
+        small = math.prod(shape) < (SMALL_NORMED if self.fused.place.norm else SMALL)
+        return Checked(given, sizes, shape, output, small)
 
     def note(self, was_block: bool) -> None:
-        """Leave some calls to PyTorch if what followed the last one was not the block."""
-        state = self.fused
-        state.most_left = 0 if was_block else min(2 * state.most_left + 1, LONGEST)
-        state.left = state.most_left
+        """Take note of whether what followed a call was the block."""
+        self.fused.note(was_block)
 
     def train(self, mode: bool = True) -> FusedConv2d:
         """Switch between training and eval mode; the weights are packed again afterwards."""
-        self.fused.block.forget()
-        self.note(was_block=True)
+        self.fused.forget()
         super().train(mode)
         return self
 
@@ -230,78 +212,15 @@ def stop_waiting(model: nn.Module) -> None:
             conv.__class__ = nn.Conv2d  # type: ignore[assignment]
 
 
-def call_convolution(reference: weakref.ref[FusedConv2d], *args: Any, **kwargs: Any) -> Any:
+def call_convolution(reference: weakref.ref[nn.Module], *args: Any, **kwargs: Any) -> Any:
     """Call a convolution: it computes the block, where the block is called."""
-    conv = reference()
-    assert conv is not None
-    alone = len(args) == 1 and not kwargs and "forward" not in conv.__dict__
-    if alone and is_plain(args[0]) and not is_observed():
-        y = conv.begin(args[0], sys._getframe(2))  # above PyTorch's call of this function
+    conv, is_own_call = called(reference)
+    alone = is_own_call and len(args) == 1 and not kwargs and "forward" not in conv.__dict__
+    if alone and is_plain(args[0]) and not conv.fused.leaves(args[0]):
+        y = conv.begin(args[0], sys._getframe(3))  # above PyTorch's call of this module
         if y is not None:
             return y
     return call(conv, *args, **kwargs)
 
 
 DIRECT.add(call_convolution)
-
-
-def caller(frame: FrameType | None, place: Place) -> nn.Module | None:
-    """Return the module whose forward method, the traced one, is running; None if none is."""
-    for _ in range(DEEPEST):
-        if frame is None:
-            return None
-        code = frame.f_code
-        if code.co_qualname == place.function and frame.f_globals["__name__"] == place.source:
-            return first_argument(frame)
-        frame = frame.f_back
-    return None
-
-
-def first_argument(frame: FrameType) -> nn.Module | None:
-    """Return the module whose method a frame runs; None if it is no module's."""
-    code = frame.f_code
-    owner = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
-    return owner if isinstance(owner, nn.Module) else None
-
-
-def part_of(owner: Any, names: Names) -> Any:
-    """Return a module's submodule."""
-    for name in names:
-        owner = owner._modules[name]
-    return owner
-
-
-def holds_block(owner: nn.Module, conv: nn.Module, place: Place) -> bool:
-    """Tell whether a module has the parts of a block with this convolution, and nobody looks on.
-
-    If so, later calls of the modules are direct.
-    """
-    found = []
-    for names, kind in place.parts:
-        part: Any = owner
-        for name in names:
-            part = part._modules.get(name)
-            if part is None:
-                return False
-        if (
-            part._forward_hooks
-            or part._forward_pre_hooks
-            or part._backward_hooks
-            or part._backward_pre_hooks
-            or (names == place.conv and part is not conv)
-        ):
-            return False
-        if kind is None:  # the convolution, or a module around the others
-            direct = part is conv
-        elif type(part) is not kind or (kind is nn.BatchNorm2d and part.training):
-            return False  # in train mode, it needs the statistics of what the convolution computes
-        else:
-            direct = True
-        if direct and part._compiled_call_impl is None:
-            found.append(part)
-    for part in found:
-        function = call_convolution if part is conv else follow_directly
-        part._compiled_call_impl = partial(function, weakref.ref(part))
-    if found and type(owner) is nn.Sequential and owner._compiled_call_impl is None:
-        owner._compiled_call_impl = partial(call_directly, weakref.ref(owner), FusedConv2d)
-    return True

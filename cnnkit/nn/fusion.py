@@ -10,7 +10,7 @@ from torch import fx, nn
 from cnnkit.errors import InputError
 from cnnkit.nn.comparison import difference
 from cnnkit.nn.conv_relu_pool import PRECISIONS, ConvReLUPool2d
-from cnnkit.nn.fused_conv import Names, Place, stop_waiting, wait
+from cnnkit.nn.fused_conv import stop_waiting, wait
 from cnnkit.nn.fusion_patterns import (
     Chain,
     LeftError,
@@ -22,6 +22,7 @@ from cnnkit.nn.fusion_patterns import (
     title,
 )
 from cnnkit.nn.fusion_report import Candidate, Report, Untraced
+from cnnkit.nn.places import Names, Place
 from cnnkit.nn.tracing import Trace, trace
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
