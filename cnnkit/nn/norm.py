@@ -92,7 +92,7 @@ class _ConvNormReLUPool(torch.autograd.Function):
                 grad, x, indices, folded, *ctx.sizes, want_x
             )
         else:
-            dx, dw, db = gradients(ctx.kernel, grad, x, indices, folded, want_x)
+            dx, dw, db = gradients(ctx.kernel, grad, x, indices, folded, ctx.sizes, want_x)
         found: list[Tensor | None] = [None] * 5
         if want_x:
             found[0] = dx

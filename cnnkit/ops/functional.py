@@ -30,9 +30,8 @@ def conv_relu_pool(
     """Compute `max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, ...)`.
 
     It supports autograd, torch.compile and torch.export (through `cnnkit.ops.torch_op`). NaN,
-    infinities, −0.0 and odd sizes give the same results as in PyTorch, except for gradients: these
-    visit only the pixels at the max-pool indices, so where an input is infinite, the gradient of
-    the weight may be finite and PyTorch's NaN (0 · ∞). Sizes are ints or pairs (rows, columns).
+    infinities, −0.0 and odd sizes give the same results and gradients as in PyTorch. Sizes are
+    ints or pairs (rows, columns).
 
     Args:
         x: float32 [N, C_in, H, W], a NumPy array or a PyTorch CPU tensor, of any memory layout.

@@ -18,6 +18,7 @@ from torch.autograd import forward_ad
 from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.ops.tensors import readable
+from cnnkit.ops.torch_special import are_finite, special_gradients
 from cnnkit.ops.torch_weights import pack
 
 MAX_TAPS = 255  # of a pool window: max-pool indices are uint8, and one value means "none"
@@ -139,10 +140,13 @@ def gradients(
     x: Tensor,
     indices: Tensor,
     weight: Tensor,
+    sizes: Sequence[Any],
     want_dx: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return dx (empty unless `want_dx`), dw and db; x and indices are contiguous."""
     grad = readable(grad, "grad")
+    if not are_finite(x, weight, grad):
+        return special_gradients(grad, x, indices, weight, sizes, want_dx)
     dx, dw, db = empty_gradients(x, weight, want_dx)
     images, channels, height, width = x.shape
     kernel.gradient_at(
@@ -183,5 +187,5 @@ class _ConvReLUPool(torch.autograd.Function):
                 grad, x, indices, weight, *ctx.sizes, want_dx
             )
         else:
-            dx, dw, db = gradients(ctx.kernel, grad, x, indices, weight, want_dx)
+            dx, dw, db = gradients(ctx.kernel, grad, x, indices, weight, ctx.sizes, want_dx)
         return dx if want_dx else None, dw if want_dw else None, db if want_db else None, None, None

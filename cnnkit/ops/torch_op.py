@@ -129,7 +129,7 @@ def _backward(
     *parameters, want_dx = rest
     kernel = pack_for_gradient(weight, parameters)
     x, indices = readable(x, "x"), readable(indices, "indices")
-    return torch_autograd.gradients(kernel, grad, x, indices, weight, want_dx)
+    return torch_autograd.gradients(kernel, grad, x, indices, weight, parameters, want_dx)
 
 
 def _autograd(
