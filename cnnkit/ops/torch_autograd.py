@@ -145,7 +145,7 @@ def gradients(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return dx (empty unless `want_dx`), dw and db; x and indices are contiguous."""
     grad = readable(grad, "grad")
-    if not are_finite(x, weight, grad):
+    if not are_finite(x, grad) or (want_dx and not are_finite(weight)):
         return special_gradients(grad, x, indices, weight, sizes, want_dx)
     dx, dw, db = empty_gradients(x, weight, want_dx)
     images, channels, height, width = x.shape
