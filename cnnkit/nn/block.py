@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, is_grad_enabled, is_inference_mode_enabled
 
 from cnnkit.nn.norm import Norm, fold, normed
 from cnnkit.ops import torch_autograd
@@ -195,6 +195,16 @@ def states(*tensors: Tensor | None) -> States:
         if t is not None:
             found += (id(t), t.data_ptr(), -1 if t.is_inference() else t._version)
     return found
+
+
+def modes() -> tuple[bool, bool]:
+    """Return whether gradients are enabled, and whether inference mode is."""
+    return is_grad_enabled(), is_inference_mode_enabled()
+
+
+def version(tensor: Tensor) -> int:
+    """Return how often a tensor was changed; in inference mode, nobody counts."""
+    return -1 if tensor.is_inference() else tensor._version
 
 
 def equal(ours: Tensors, theirs: Tensors) -> bool:

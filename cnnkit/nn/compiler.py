@@ -16,20 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from cnnkit.nn.block import Block, Pair, Sizes
-from cnnkit.nn.fusion_patterns import (
-    Chain,
-    LeftError,
-    Pool,
-    arguments,
-    both,
-    called_pool,
-    find_chain,
-    kind,
-    outpaced,
-    title,
-)
+from cnnkit.nn.fusion_patterns import Chain, arguments, find_chain, kind, outpaced, title
 from cnnkit.nn.fusion_report import Candidate, Report
 from cnnkit.nn.norm import Norm
+from cnnkit.nn.pools import LeftError, Pool, both, called_pool
 
 NAME, GROUP = "cnnkit", "torch_dynamo_backends"
 CONV = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, is_grad_enabled, nn
 
-from cnnkit.nn.block import Block, Sizes, States, ceil_adds_window, output_size, states
+from cnnkit.nn.block import (
+    Block,
+    Sizes,
+    States,
+    ceil_adds_window,
+    modes,
+    output_size,
+    states,
+    version,
+)
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
 from cnnkit.nn.direct import (
     DIRECT,
@@ -29,11 +38,11 @@ from cnnkit.nn.direct import (
 )
 from cnnkit.nn.direct_blocks import call_directly, call_rewritten
 from cnnkit.nn.fused_state import SMALL, SMALL_NORMED, SMALL_WAITING, Checked, State
-from cnnkit.nn.fusion_patterns import Pool, PoolReader, both
 from cnnkit.nn.norm import Norm
 from cnnkit.nn.places import Place, block_parts, caller, part_of
+from cnnkit.nn.pools import Pool, PoolReader, both
 from cnnkit.nn.rewriting import rewritten
-from cnnkit.nn.waiting import Start, Waiting, modes, version
+from cnnkit.nn.waiting import Start, Waiting
 from cnnkit.ops.torch_autograd import is_plain
 
 

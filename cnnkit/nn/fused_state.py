@@ -11,8 +11,8 @@ from torch import Tensor, is_grad_enabled, nn
 
 from cnnkit.nn.block import Block, Sizes
 from cnnkit.nn.direct import uninstall
-from cnnkit.nn.fusion_patterns import Pool, PoolReader
 from cnnkit.nn.places import Place
+from cnnkit.nn.pools import Pool, PoolReader
 from cnnkit.nn.waiting import Shape
 
 LONGEST = 1023  # calls that are left to PyTorch after calls that were no block

@@ -11,18 +11,10 @@ from cnnkit.errors import InputError
 from cnnkit.nn.comparison import difference
 from cnnkit.nn.conv_relu_pool import PRECISIONS, ConvReLUPool2d
 from cnnkit.nn.fused_conv import stop_waiting, wait
-from cnnkit.nn.fusion_patterns import (
-    Chain,
-    LeftError,
-    called_pool,
-    examine,
-    find_chain,
-    has_hooks,
-    kind,
-    title,
-)
+from cnnkit.nn.fusion_patterns import Chain, examine, find_chain, has_hooks, kind, title
 from cnnkit.nn.fusion_report import Candidate, Report, Untraced
 from cnnkit.nn.places import Names, Place
+from cnnkit.nn.pools import LeftError, called_pool
 from cnnkit.nn.tracing import Trace, trace
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, is_grad_enabled, is_inference_mode_enabled
+from torch import Tensor
 from torch._C import DisableTorchFunctionSubclass
 from torch.utils._pytree import tree_map_only
 
 from cnnkit.errors import InputError
-from cnnkit.nn.block import States, states
-from cnnkit.nn.fusion_patterns import FUNCTIONS, Pool
+from cnnkit.nn.block import States, modes, states, version
+from cnnkit.nn.fusion_patterns import FUNCTIONS
 from cnnkit.nn.norm import Norm
+from cnnkit.nn.pools import Pool
 from cnnkit.ops.torch_autograd import is_transformed
 
 if TYPE_CHECKING:
@@ -214,16 +215,6 @@ class Waiting(Tensor):
             waits = Waiting.after(start, shape)
         waits.steps, waits.before = (*self.steps, step), leads_to
         return waits
-
-
-def modes() -> tuple[bool, bool]:
-    """Return whether gradients are enabled, and whether inference mode is."""
-    return is_grad_enabled(), is_inference_mode_enabled()
-
-
-def version(tensor: Tensor) -> int:
-    """Return how often a tensor was changed; in inference mode, nobody counts."""
-    return -1 if tensor.is_inference() else tensor._version
 
 
 def is_same_norm(start: Start, step: Step) -> bool:

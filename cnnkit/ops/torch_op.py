@@ -20,7 +20,7 @@ from cnnkit.ops import torch_autograd
 from cnnkit.ops.reference import Size
 from cnnkit.ops.tensors import dense, readable
 from cnnkit.ops.torch_autograd import indices_fit, is_plain, is_supported, needs_gradient
-from cnnkit.ops.torch_weights import Sizes, pack, pack_for_gradient
+from cnnkit.ops.torch_weights import Sizes, complete, pack, pack_for_gradient, pairs
 
 # As with PyTorch's max_pool2d and max_pool2d_with_indices, the public operator computes no indices;
 # the internal one ("winners" are indices) does, for the gradient. Its name cannot change: compiled
@@ -76,21 +76,13 @@ def differentiable(
         if value is not None and not value.is_meta and not torch.is_autocast_enabled("cpu"):
             dense(value, name)
     if is_plain(x, weight, bias) and needs_gradient(x, weight, bias):
-        parameters = _pairs(sizes)
+        parameters = pairs(sizes)
         if indices_fit(parameters):
             return torch_autograd.differentiable(x, weight, bias, parameters, precision)
     y: Tensor = torch.ops.cnnkit.conv_relu_pool(
         x, weight, bias, *(() if s is None else s for s in sizes), precision=precision
     )
     return y
-
-
-def _pairs(sizes: Sequence[Size | None]) -> list[Any]:
-    """Return the sizes given to `cnnkit.ops.conv_relu_pool` as pairs; invalid ones unchanged."""
-    stride, padding, pool_kernel, pool_stride, pool_padding = sizes
-    pool_stride = pool_kernel if pool_stride is None else pool_stride
-    given = (stride, padding, pool_kernel, pool_stride, pool_padding)
-    return [[size, size] if isinstance(size, int) else size for size in given]
 
 
 def _run(
@@ -109,7 +101,7 @@ def _run(
 def _forward(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> Tensor:
-    parameters = _complete(sizes)
+    parameters = complete(sizes)
     if not is_supported(x, weight, bias):
         return three_operations(x, weight, bias, *parameters)
     return _run(x, weight, bias, parameters, precision, return_indices=False)[0]
@@ -118,7 +110,7 @@ def _forward(
 def _with_indices(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> tuple[Tensor, Tensor]:
-    y, indices = _run(x, weight, bias, _complete(sizes), precision, return_indices=True)
+    y, indices = _run(x, weight, bias, complete(sizes), precision, return_indices=True)
     assert indices is not None
     return y, indices
 
@@ -136,7 +128,7 @@ def _autograd(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> Tensor:
     """Choose the implementation of a call that may need a gradient."""
-    parameters = _complete(sizes)
+    parameters = complete(sizes)
     # Forward-mode AD and torch.func can differentiate PyTorch's own operators only.
     transformed = forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active()
     if transformed or not is_supported(x, weight, bias):
@@ -162,28 +154,20 @@ def _autocast(
 ) -> Tensor:
     """Compute in float32 and answer in the dtype that PyTorch's convolution has here."""
     if any(t is not None and t.dtype is torch.float64 for t in (x, weight, bias)):
-        return three_operations(x, weight, bias, *_complete(sizes))
+        return three_operations(x, weight, bias, *complete(sizes))
     with torch.autocast("cpu", enabled=False):
         y: Tensor = torch.ops.cnnkit.conv_relu_pool(
             *(x.float(), weight.float(), None if bias is None else bias.float()),
-            *_complete(sizes),
+            *complete(sizes),
             precision=precision,
         )
     return y.to(torch.get_autocast_dtype("cpu"))
 
 
-def _complete(sizes: Sequence[Sizes]) -> list[Sizes]:
-    """Return all five sizes as pairs: PyTorch omits trailing arguments that have their default."""
-    defaults: list[Sizes] = [[1, 1], [0, 0], [2, 2], [], [0, 0]]
-    given = list(sizes) + defaults[len(sizes) :]
-    given[3] = given[3] or given[2]
-    return [list(size) if len(size) == 2 else [size[0]] * 2 for size in given]
-
-
 def _fake(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> Tensor:
-    parameters = _complete(sizes)
+    parameters = complete(sizes)
     if not is_supported(x, weight, bias) and x.device.type != "meta":
         return three_operations(x, weight, bias, *parameters)
     torch._check(x.ndim == 4 and weight.ndim == 4, lambda: "x and weight must have 4 dimensions")
@@ -213,7 +197,7 @@ def _fake_backward(
 
 def _save(ctx: Any, inputs: tuple[Any, ...], keyword_only_inputs: Any, output: Any) -> None:
     x, weight, _, *sizes = inputs
-    ctx.parameters = _complete(sizes)
+    ctx.parameters = complete(sizes)
     ctx.save_for_backward(x, weight, output[1])
 
 

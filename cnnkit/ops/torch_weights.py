@@ -11,6 +11,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from cnnkit import _core
 from cnnkit.errors import InputError
+from cnnkit.ops.reference import Size
 from cnnkit.ops.tensors import readable
 
 Kernel = _core.ConvReluPool
@@ -86,3 +87,19 @@ def pack_now(
         *(stride, padding, pool_kernel, pool_stride, pool_padding),
         precision,
     )
+
+
+def pairs(sizes: Sequence[Size | None]) -> list[Any]:
+    """Return the sizes given to `cnnkit.ops.conv_relu_pool` as pairs; invalid ones unchanged."""
+    stride, padding, pool_kernel, pool_stride, pool_padding = sizes
+    pool_stride = pool_kernel if pool_stride is None else pool_stride
+    given = (stride, padding, pool_kernel, pool_stride, pool_padding)
+    return [[size, size] if isinstance(size, int) else size for size in given]
+
+
+def complete(sizes: Sequence[Sizes]) -> list[Sizes]:
+    """Return all five sizes as pairs: PyTorch omits trailing arguments that have their default."""
+    defaults: list[Sizes] = [[1, 1], [0, 0], [2, 2], [], [0, 0]]
+    given = list(sizes) + defaults[len(sizes) :]
+    given[3] = given[3] or given[2]
+    return [list(size) if len(size) == 2 else [size[0]] * 2 for size in given]
