@@ -41,6 +41,9 @@ class Folded(NamedTuple):
 def fold(weight: Tensor, bias: Tensor | None, norm: Norm) -> Folded:
     """Fold a batch-norm into a convolution: computed in float64, rounded once, not recorded."""
     with torch.no_grad():
+        for name, tensor in (("weight", weight), ("bias", bias), *norm._asdict().items()):
+            if isinstance(tensor, Tensor):
+                readable(tensor, name)  # PyTorch would read freed memory
         factor = deviation = (norm.variance.double() + norm.eps).rsqrt()
         if norm.weight is not None:
             factor = deviation * norm.weight

@@ -51,8 +51,11 @@ def readable(tensor: torch.Tensor, name: str) -> torch.Tensor:
     Raises:
         InputError: its storage was freed.
     """
+    address = tensor.data_ptr()
+    if address % 4:  # memory of others may begin anywhere
+        return tensor.clone(memory_format=sys.modules["torch"].contiguous_format)
     # PyTorch adds the offset even to the address of no memory.
-    if tensor.data_ptr() == 4 * tensor.storage_offset() and tensor.numel():
+    if address == 4 * tensor.storage_offset() and tensor.numel():
         if not tensor._is_zerotensor():
             remedy = "give a tensor with values (FSDP frees them outside forward and backward)"
             raise InputError(name, "has no memory: its storage was freed", remedy)
