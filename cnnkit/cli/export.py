@@ -48,6 +48,19 @@ def export(
         int | None, typer.Option(help="ONNX opset; the IR version is the lowest that it allows.")
     ] = None,
     max_drop: MaxDropOption = MAX_ACCURACY_DROP,
+    ram: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="c: refuse a model that needs more memory during a call, such as 64KB.",
+        ),
+    ] = None,
+    flash: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="c: refuse a model with more bytes of constants, such as 256KB."
+        ),
+    ] = None,
     allow_near_ties: NearTiesOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -63,12 +76,12 @@ def export(
     from cnnkit.export.pipeline import export
     from cnnkit.formats.checkpoint import read_weights
     from cnnkit.formats.description import dataset_name
-    from cnnkit.formats.options import Options
+    from cnnkit.formats.options import Options, read_size
     from cnnkit.formats.registry import find_format
     from cnnkit.runs.find import find_weights
     from cnnkit.system.files import read_bytes, sha256
 
-    form = find_format(format)
+    form, sizes = find_format(format), (read_size("--ram", ram), read_size("--flash", flash))
     source = find_weights(weights)
     network = read_weights(source)
     test = load_dataset_of([source], dataset, data, quiet or json)
@@ -79,7 +92,8 @@ def export(
     messages.print(
         f"{source} → {target}: writing, then verifying on all test images", soft_wrap=True
     )
-    report = export(network, format, target, Options(test, input, opset, max_drop), allow_near_ties)
+    options = Options(test, input, opset, max_drop, *sizes)
+    report = export(network, format, target, options, allow_near_ties)
     content = read_bytes(target)
     card = f"{target}.md"
     facts = {"bytes": len(content), "sha256": sha256(content), "weights": str(source), "card": card}

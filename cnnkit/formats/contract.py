@@ -23,6 +23,7 @@ from cnnkit.graph.shapes import infer_types
 
 CONTRACT_VERSION = 1
 QUANTISATION = "cnnkit.quantization"
+HELD = "cnnkit.held_sha256"  # of the network after the passes, if a format holds that
 MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
 # The other keys of ours begin with "cnnkit."; what other tools may add is left to them.
 COMMON = ("names", "task", "imgsz", "channels", "version", "license")
@@ -77,7 +78,8 @@ def stated_digest(values: Mapping[str, Any]) -> str:
     It is empty if a quantised file states none.
     """
     quantised = quantisation(values)
-    digest = quantised.get("tensors_sha256") if quantised else values["cnnkit.weights_sha256"]
+    weights = values.get(HELD, values["cnnkit.weights_sha256"])
+    digest = quantised.get("tensors_sha256") if quantised else weights
     return str(digest or "")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from cnnkit.data.registry import recorded_name
 from cnnkit.errors import InputError
-from cnnkit.formats.contract import CONTRACT_VERSION, MARK, QUANTISATION, signature
+from cnnkit.formats.contract import CONTRACT_VERSION, HELD, MARK, QUANTISATION, signature
 from cnnkit.formats.golden import KEY, Golden
 from cnnkit.formats.golden_vectors import choose, vectors
 from cnnkit.formats.options import Options
@@ -105,6 +105,6 @@ def _stated(weights: Weights, key: str) -> Any:
 
 
 def without_vectors(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an artefact states of its weights alone: no golden vectors, no quantisation."""
-    other = (KEY, QUANTISATION)
+    """Return what an artefact states of its weights alone: nothing of its format or its tests."""
+    other = (KEY, QUANTISATION, HELD)
     return {key: value for key, value in values.items() if not key.startswith(other)}

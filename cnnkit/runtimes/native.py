@@ -24,11 +24,19 @@ class Engine(Protocol):
         """Return logits, probabilities and labels; `out` is an earlier result to overwrite."""
 
 
+def _open_program(graph: Graph, source: object) -> Engine:
+    """Open the engine for any graph, whose code is loaded for a network that needs it."""
+    from cnnkit.runtimes.program import open_program
+
+    return open_program(graph, source)
+
+
 # Best first. Each opens a graph, or declines it with an InputError about the source of the graph,
 # which is given to it; where all decline, the last one's is raised.
 ENGINES: dict[str, Callable[[Graph, object], Engine]] = {
     "mnist": open_published,
     "convnet": open_convnet,
+    "program": _open_program,
 }
 
 

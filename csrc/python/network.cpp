@@ -17,6 +17,7 @@
 #include "cpu/dispatch.h"
 #include "engines/engines.h"
 #include "mnist/engine.h"
+#include "program/session.h"
 #include "python/arguments.h"
 
 namespace py = pybind11;
@@ -104,18 +105,10 @@ struct Images {
     long count;
 };
 
-class Network {
+// What is called with images.
+class Inference {
   public:
-    Network(const py::object& values, const py::object& isa, const py::object& architecture)
-        : architecture_(architecture_of(architecture)) {
-        const long count = Layout(architecture_).count;
-        const KernelTable& table = kernels(isa);
-        engine_ = &find_engine(table, architecture_);
-        session_ = engine_->make_session(table, architecture_,
-                                         parameters(values, "parameters", count).data());
-    }
-
-    std::string engine() const { return engine_->name; }
+    explicit Inference(const Architecture& architecture) : architecture_(architecture) {}
 
     py::tuple infer(const py::object& images, const py::object& threads,
                     const py::object& out) const {
@@ -161,9 +154,53 @@ class Network {
         }
     }
 
+  protected:
     const Architecture architecture_;
-    const Engine* engine_;
     std::unique_ptr<InferenceSession> session_;
+};
+
+class Network : public Inference {
+  public:
+    Network(const py::object& values, const py::object& isa, const py::object& architecture)
+        : Inference(architecture_of(architecture)) {
+        const long count = Layout(architecture_).count;
+        const KernelTable& table = kernels(isa);
+        engine_ = &find_engine(table, architecture_);
+        session_ = engine_->make_session(table, architecture_,
+                                         parameters(values, "parameters", count).data());
+    }
+
+    std::string engine() const { return engine_->name; }
+
+  private:
+    const Engine* engine_;
+};
+
+// A lowered graph. `steps` are tuples of a kernel's name, the bytes of its structure, the numbers
+// of its inputs as in ProgramStep, and that of its output.
+class ProgramNetwork : public Inference {
+  public:
+    using Step = std::tuple<std::string, py::bytes, std::vector<long>, long>;
+
+    ProgramNetwork(const std::array<long, 3>& size, long classes, const std::vector<Step>& steps,
+                   const py::list& constants, std::vector<long> sizes, std::vector<long> offsets,
+                   long arena, long result, const py::object& isa)
+        : Inference({size[0], size[1], size[2], {}, classes}) {
+        Program program = {{}, {}, std::move(sizes), std::move(offsets), arena, result};
+        for (const auto& [kernel, fields, inputs, output] : steps) {
+            const std::string bytes = fields;
+            program.steps.push_back({kernel, {bytes.begin(), bytes.end()}, inputs, output});
+        }
+        for (const py::handle& constant : constants) {
+            const Floats values = array<Floats>(constant, "constant", {-1}, "float32 [N]");
+            program.constants.emplace_back(values.data(), values.data() + values.size());
+        }
+        try {
+            session_ = make_program_session(kernels(isa), architecture_, std::move(program));
+        } catch (const std::invalid_argument& error) {
+            refuse(error.what(), "leaves its buffers", "give what cnnkit.graph.program makes");
+        }
+    }
 };
 
 // Holds the training images, so that each call checks only its order. Not for two threads at once.
@@ -307,18 +344,24 @@ class NetworkTrainer {
 }  // namespace
 
 void bind_network(py::module_& m) {
-    py::class_<Network>(m, "Network",
-                        "Runs a network: `engine(images)` returns (logits, probabilities, label). "
-                        "The published one "
-                        "by default.")
+    py::class_<Inference>(
+        m, "Inference", "Runs a network: `engine(images)` returns (logits, probabilities, label).")
+        .def("__call__", &Inference::infer, py::arg("images"), py::arg("threads") = 1,
+             py::arg("out") = py::none())
+        .def("log_probabilities", &Inference::log_probabilities, py::arg("images"),
+             py::arg("threads") = 1);
+    py::class_<Network, Inference>(m, "Network", "A convnet, the published one by default.")
         .def(py::init<const py::object&, const py::object&, const py::object&>(),
              py::arg("parameters"), py::arg("isa") = py::none(),
              py::arg("architecture") = py::none())
-        .def("__call__", &Network::infer, py::arg("images"), py::arg("threads") = 1,
-             py::arg("out") = py::none())
-        .def("log_probabilities", &Network::log_probabilities, py::arg("images"),
-             py::arg("threads") = 1)
         .def_property_readonly("engine", &Network::engine);
+    py::class_<ProgramNetwork, Inference>(m, "ProgramNetwork", "A lowered graph.")
+        .def(py::init<const std::array<long, 3>&, long, const std::vector<ProgramNetwork::Step>&,
+                      const py::list&, std::vector<long>, std::vector<long>, long, long,
+                      const py::object&>(),
+             py::arg("size"), py::arg("classes"), py::arg("steps"), py::arg("constants"),
+             py::arg("sizes"), py::arg("offsets"), py::arg("arena"), py::arg("result"),
+             py::arg("isa") = py::none());
     py::class_<NetworkTrainer>(m, "NetworkTrainer",
                                "Trains a network with Adam. The published one by default.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,

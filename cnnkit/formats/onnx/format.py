@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnkit.formats.base import Check, Format, Support
+from cnnkit.formats.base import Check, Format, Support, family
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
@@ -183,6 +183,7 @@ ONNX_INT8 = replace(
     suffix=".int8.onnx",
     detect=_is_variant,
     write=_write_int8,
+    check=lambda weights: family(weights, "onnx-int8"),
     choices=frozenset({"--input", "--opset", "--max-drop"}),
     quantised=True,
     check_weights=_check_intact,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from cnnkit.graph.graph import Graph, Node
-from cnnkit.graph.passes.rewriting import consumers, single_consumer, with_nodes
+from cnnkit.graph.passes.rewriting import consumers, single_consumer, unused_name, with_nodes
 from cnnkit.graph.types import Array, narrow, widen
 
 
@@ -29,9 +29,10 @@ def fold_batch_norm(graph: Graph) -> Graph:
         if single_consumer(graph, users, node.inputs[0]) is not node:
             continue
         weight, bias = _fold(graph, conv, node)
-        names = f"{node.outputs[0]}.weight", f"{node.outputs[0]}.bias"
-        if {*names} & ({*made, *graph.inputs, *graph.tensors} | {*tensors}):
-            continue
+        names = [
+            unused_name(f"{node.outputs[0]}.{part}", made, graph.inputs, graph.tensors, tensors)
+            for part in ("weight", "bias")
+        ]
         tensors |= dict(zip(names, (weight, bias), strict=True))
         folded[conv.outputs[0]] = None
         folded[node.outputs[0]] = replace(

@@ -14,7 +14,13 @@ import numpy as np
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.operators.base import NodeError
 from cnnkit.graph.operators.windows import Window, output_sizes
-from cnnkit.graph.passes.rewriting import consumers, drop_unused, single_consumer, with_nodes
+from cnnkit.graph.passes.rewriting import (
+    consumers,
+    drop_unused,
+    single_consumer,
+    unused_name,
+    with_nodes,
+)
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import FREE, Array, TensorType, count, narrow, widen
 
@@ -94,9 +100,11 @@ def join_gemm(graph: Graph) -> Graph:
             last = node if bias is None else add
         if node.operator == "Gemm" and bias is None and len(node.inputs) > 2:
             continue
-        names = f"{last.outputs[0]}.weight", f"{last.outputs[0]}.bias"
-        if {*names} & {*types, *tensors}:
+        if last is node and _is_joined(graph, node, weight):
             continue
+        names = [
+            unused_name(f"{last.outputs[0]}.{part}", types, tensors) for part in ("weight", "bias")
+        ]
         tensors[names[0]] = weight
         inputs: tuple[str, ...] = (node.inputs[0], names[0])
         if bias is not None:
@@ -109,6 +117,13 @@ def join_gemm(graph: Graph) -> Graph:
     return with_nodes(graph, [node for node in nodes if node is not None], tensors)
 
 
+def _is_joined(graph: Graph, node: Node, weight: Array) -> bool:
+    """Tell whether a node has the form already; `weight` is what `_weight` found."""
+    bias = graph.tensors.get(node.inputs[2]) if len(node.inputs) > 2 else None
+    plain = bias is None or (bias.shape == weight.shape[:1] and node.attributes["beta"] == 1.0)
+    return plain and weight is graph.tensors[node.inputs[1]]
+
+
 def _weight(graph: Graph, node: Node) -> Array | None:
     """Return the constant [K, features] that a node multiplies rows by, None if it does not."""
     if node.operator not in ("Gemm", "MatMul") or node.attributes.get("transA"):
@@ -116,8 +131,8 @@ def _weight(graph: Graph, node: Node) -> Array | None:
     weight = graph.tensors.get(node.inputs[1])
     if weight is None or weight.ndim != 2:
         return None
-    rows = weight if node.attributes.get("transB") else weight.T
-    return np.ascontiguousarray(_scaled(rows, node.attributes.get("alpha", 1.0)))
+    rows = weight if node.attributes.get("transB") else np.ascontiguousarray(weight.T)
+    return _scaled(rows, node.attributes.get("alpha", 1.0))
 
 
 def _bias(graph: Graph, node: Node, types: Mapping[str, TensorType]) -> Array | None:

@@ -1,8 +1,8 @@
-"""What passes share: who takes a value, other names for values, and what nobody needs."""
+"""What passes share: who takes a value, names for values, and what nobody needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 from cnnkit.graph.graph import Graph, Node
@@ -54,6 +54,13 @@ def replace_values(graph: Graph, same: Mapping[str, str], dropped: set[str]) -> 
             if node.outputs[0] not in dropped
         ),
     )
+
+
+def unused_name(name: str, *taken: Container[str]) -> str:
+    """Return a name for a new tensor: the one that is asked for, or one like it that is free."""
+    while any(name in names for names in taken):
+        name += "_"
+    return name
 
 
 def drop_unused(graph: Graph) -> Graph:

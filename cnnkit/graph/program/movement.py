@@ -1,0 +1,126 @@
+"""Operators that move elements, as copies or as other views of the same buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from cnnkit.graph.graph import Node
+from cnnkit.graph.program.lowered import CHANNELS_LAST, MOST_AXES, Lowered
+from cnnkit.graph.program.steps import Value
+from cnnkit.graph.types import FREE
+
+
+def lower_same(lowered: Lowered, node: Node) -> None:
+    """Let the result be the input."""
+    if lowered.types[node.outputs[0]].dtype not in ("float32", "float64"):
+        raise node.refused(f"it makes {lowered.types[node.outputs[0]]}, and kernels take float32")
+    lowered.name(node.outputs[0], lowered.input(node))
+
+
+def lower_shape(lowered: Lowered, node: Node) -> None:
+    """Give the elements other axes; images that are flattened stay where they are."""
+    _need_images_first(lowered, node)
+    x, shape = lowered.input(node), lowered.shape(node.outputs[0])
+    axes = tuple(range(len(shape)))
+    images = len(x.shape) == 3 and x.lies_as(CHANNELS_LAST) and not x.lies_as((0, 1, 2))
+    if images and len(shape) == 1:
+        y = Value(shape, axes, x.place, x.shape)
+    elif x.images and shape == x.images:
+        y = Value(shape, CHANNELS_LAST, x.place)
+    else:
+        y = Value(shape, axes, lowered.as_order(x, None).place)
+    lowered.name(node.outputs[0], y)
+
+
+def _need_images_first(lowered: Lowered, node: Node) -> None:
+    for name in (node.inputs[0], *node.outputs):
+        shape = lowered.types[name].shape
+        if name in lowered.graph.tensors or shape[:1] == (FREE,):
+            continue
+        raise node.refused(f"{name} is {lowered.types[name]}, whose first axis is not the images")
+
+
+def lower_transpose(lowered: Lowered, node: Node) -> None:
+    """Give the axes another order; no element moves until a kernel wants it elsewhere."""
+    _need_images_first(lowered, node)
+    x = lowered.input(node)
+    if x.images:
+        x = lowered.as_order(x, None)
+    rank = len(x.shape) + 1
+    order = node.attributes["perm"] or tuple(reversed(range(rank)))
+    moved = [axis - 1 for axis in order[1:]]  # the axis that each new one was
+    y = Value(
+        tuple(x.shape[axis] for axis in moved),
+        tuple(moved.index(axis) for axis in x.order),
+        x.place,
+    )
+    lowered.name(node.outputs[0], y)
+
+
+def lower_concat(lowered: Lowered, node: Node) -> None:
+    """Copy each input to its place."""
+    _need_images_first(lowered, node)
+    y, rank = _result(lowered, node), len(lowered.types[node.outputs[0]].shape)
+    axis, at = node.attributes["axis"] % rank - 1, 0
+    for index in range(len(node.inputs)):
+        x = _of_one_image(lowered, node, index, rank)
+        if x.images:
+            x = lowered.as_order(x, None)
+        lowered.copy(x, y, x.shape, x.steps, y.steps, (0, at * y.steps[axis]))
+        at += x.shape[axis]
+    lowered.name(node.outputs[0], y)
+
+
+def _of_one_image(lowered: Lowered, node: Node, index: int, rank: int) -> Value:
+    """Return an input; a constant is without its axis of images."""
+    x = lowered.input(node, index)
+    if node.inputs[index] in lowered.values:
+        return x
+    if len(x.shape) != rank or x.shape[0] != 1:
+        raise node.refused(f"its constant {node.inputs[index]} is {list(x.shape)}")
+    return Value(x.shape[1:], tuple(range(rank - 1)), x.place)
+
+
+def _result(lowered: Lowered, node: Node) -> Value:
+    shape = lowered.shape(node.outputs[0])
+    if len(shape) > MOST_AXES:
+        raise node.refused(f"its result has {len(shape)} axes beside the images")
+    return lowered.new(shape, CHANNELS_LAST if len(shape) == 3 else None)
+
+
+def lower_pad(lowered: Lowered, node: Node) -> None:
+    """Fill the result, and copy the input into it; negative pads leave elements out."""
+    _need_images_first(lowered, node)
+    if node.attributes["mode"] != "constant":
+        raise node.refused(f"its mode {node.attributes['mode']} has no kernel")
+    x, y = lowered.input(node), _result(lowered, node)
+    if x.images:
+        x = lowered.as_order(x, None)
+    pads = lowered.graph.tensors[node.inputs[1]].tolist()
+    before = pads[1 : len(pads) // 2]
+    value = 0.0
+    if len(node.inputs) > 2 and node.inputs[2]:
+        value = float(np.float32(lowered.graph.tensors[node.inputs[2]].reshape(())))
+    lowered.call("fill", {"count": y.size, "value": value}, (), y)
+    sizes = tuple(
+        min(size, max(0, end - at)) - max(0, -at)
+        for size, end, at in zip(x.shape, y.shape, before, strict=True)
+    )
+    starts = (
+        sum(step * max(0, -at) for step, at in zip(x.steps, before, strict=True)),
+        sum(step * max(0, at) for step, at in zip(y.steps, before, strict=True)),
+    )
+    if min(sizes, default=1) > 0:
+        lowered.copy(x, y, sizes, x.steps, y.steps, starts)
+    lowered.name(node.outputs[0], y)
+
+
+ROWS: dict[str, Callable[[Lowered, Node], None]] = {
+    **dict.fromkeys(("Identity", "Dropout", "Cast"), lower_same),
+    **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), lower_shape),
+    "Transpose": lower_transpose,
+    "Concat": lower_concat,
+    "Pad": lower_pad,
+}

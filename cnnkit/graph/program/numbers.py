@@ -1,0 +1,180 @@
+"""Arithmetic, activations, means, softmax and products of matrices as kernels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from cnnkit.graph.graph import Node
+from cnnkit.graph.program.layers import NONE, RELU, channel_means
+from cnnkit.graph.program.lowered import Lowered
+from cnnkit.graph.program.steps import Number, Value
+
+OPERATIONS = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Sum": 0}
+AXES = 4  # of the kernel
+
+
+def lower_activation(lowered: Lowered, node: Node) -> None:
+    """Lower Relu and Clip, in place where nothing else reads the input."""
+    x = lowered.input(node)
+    fields = dict(RELU) if node.operator == "Relu" else _limits(lowered, node)
+    y = x if lowered.is_last_reader(node, x) else lowered.new(x.shape, x.order)
+    if y is not x:
+        y = Value(y.shape, y.order, y.place, x.images)
+    lowered.call("activation", {"count": x.size, **fields}, (x.place,), y)
+    lowered.name(node.outputs[0], y)
+
+
+def _limits(lowered: Lowered, node: Node) -> dict[str, Number]:
+    """Return the fields of a Clip; the upper limit wins over a larger lower one."""
+    limits = [lowered.graph.tensors.get(name) if name else None for name in node.inputs[1:]]
+    if any(name and limit is None for name, limit in zip(node.inputs[1:], limits, strict=True)):
+        raise node.refused("its limits are no constants")
+    low, high = (*(None if n is None else float(n.reshape(())) for n in limits), None, None)[:2]
+    most = float(np.finfo(np.float32).max)
+    if high is None:
+        return dict(NONE) if low is None else {**RELU, "low": low}
+    low = -most if low is None else min(low, high)
+    return {"activation": 2, "low": max(low, -most), "high": min(high, most)}
+
+
+def lower_arithmetic(lowered: Lowered, node: Node) -> None:
+    """Lower an operation of two values with broadcast; Sum of more adds one after another."""
+    result = lowered.shape(node.outputs[0])
+    left = _broadcast(lowered, node, 0, result)
+    if len(node.inputs) == 1:
+        lowered.name(node.outputs[0], lowered.input(node))
+        return
+    for index in range(1, len(node.inputs)):
+        right = _broadcast(lowered, node, index, result)
+        left = _combine(lowered, node, left, right, result)
+    lowered.name(node.outputs[0], left)
+
+
+def _broadcast(lowered: Lowered, node: Node, index: int, result: tuple[int, ...]) -> Value:
+    """Return an input with as many axes as the result; those that are put before are 1."""
+    x = lowered.input(node, index)
+    if x.images:
+        x = lowered.as_order(x, None)
+    shape, order = x.shape, x.order
+    if len(shape) == len(result) + 1 and shape[0] == 1:  # a constant's axis of images
+        shape, order = shape[1:], tuple(axis - 1 for axis in order if axis)
+    if len(shape) > len(result):
+        raise node.refused(f"its input {node.inputs[index]} is {list(x.shape)}")
+    more = len(result) - len(shape)
+    order = (*range(more), *(axis + more for axis in order))
+    return Value((1,) * more + shape, order, x.place)
+
+
+def _combine(lowered: Lowered, node: Node, x: Value, z: Value, result: tuple[int, ...]) -> Value:
+    whole = next((value for value in (x, z) if value.shape == result), None)
+    y = None
+    for value in (x, z):
+        if y is None and value.shape == result and lowered.is_last_reader(node, value):
+            y = value
+    if y is None:
+        y = lowered.new(result, whole.order if whole else None)
+    steps = (
+        tuple(step if size > 1 else 0 for size, step in zip(value.shape, value.steps, strict=True))
+        for value in (x, z)
+    )
+    rows = _axes(y, *steps)
+    if len(rows) > AXES:
+        raise node.refused(f"it combines values along {len(rows)} axes")
+    rows = [(1, 0, 0)] * (AXES - len(rows)) + rows
+    fields: dict[str, Number] = {"operation": OPERATIONS[node.operator]}
+    fields |= {
+        name: tuple(column)
+        for name, column in zip(("size", "x", "z"), zip(*rows, strict=True), strict=True)
+    }
+    lowered.call("arithmetic", fields, (x.place, z.place), y)
+    return y
+
+
+def _axes(y: Value, x: tuple[int, ...], z: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Return sizes and steps in the order in which y lies; axes that can be are joined."""
+    found: list[tuple[int, int, int]] = []
+    for axis in y.order:
+        size, row = y.shape[axis], (x[axis], z[axis])
+        if size == 1:
+            continue
+        before = found[-1] if found else None
+        if before and all(b == size * step for b, step in zip(before[1:], row, strict=True)):
+            found[-1] = (before[0] * size, *row)
+        else:
+            found.append((size, *row))
+    return found
+
+
+def lower_mean(lowered: Lowered, node: Node) -> None:
+    """Lower ReduceMean: over H and W as a pool, else as means of rows."""
+    x, kept = lowered.input(node), lowered.shape(node.outputs[0])
+    rank = len(x.shape) + 1
+    axes = [axis % rank - 1 for axis in _axes_of(lowered, node)]
+    if -1 in axes or not axes:
+        raise node.refused("it takes the mean of several images, or of nothing")
+    if len(x.shape) == 3 and sorted(axes) == [1, 2]:
+        y = Value(kept, tuple(range(len(kept))), channel_means(lowered, node).place)
+    else:
+        left = [axis for axis in range(len(x.shape)) if axis not in axes]
+        x = lowered.as_order(x, (*left, *sorted(axes)))
+        count = math.prod(x.shape[axis] for axis in axes)
+        y = lowered.new(kept, None)
+        lowered.call("mean", {"rows": x.size // count, "count": count}, (x.place,), y)
+    lowered.name(node.outputs[0], y)
+
+
+def _axes_of(lowered: Lowered, node: Node) -> list[int]:
+    named = node.inputs[1:2]
+    axes = lowered.graph.tensors[named[0]].ravel().tolist() if named and named[0] else []
+    return axes or list(range(len(lowered.types[node.inputs[0]].shape)))
+
+
+def lower_softmax(lowered: Lowered, node: Node) -> None:
+    """Lower Softmax and LogSoftmax of rows."""
+    x = lowered.input(node)
+    axis = node.attributes["axis"] % (len(x.shape) + 1) - 1
+    if axis < 0:
+        raise node.refused("its axis is that of the images")
+    others = [other for other in range(len(x.shape)) if other != axis]
+    x = lowered.as_order(x, (*others, axis))
+    y = lowered.new(x.shape, x.order)
+    count = x.shape[axis]
+    fields = {"rows": x.size // count, "count": count}
+    fields["logarithm"] = int(node.operator == "LogSoftmax")
+    lowered.call("softmax", fields, (x.place,), y)
+    lowered.name(node.outputs[0], y)
+
+
+def lower_matmul(lowered: Lowered, node: Node) -> None:
+    """Lower a product of matrices that are computed, or of a constant with one that is."""
+    shape = lowered.shape(node.outputs[0])
+    values = [lowered.as_order(lowered.input(node, index), None) for index in (0, 1)]
+    shapes = [
+        value.shape[1:] if name in lowered.graph.tensors and len(value.shape) > 2 else value.shape
+        for name, value in zip(node.inputs, values, strict=True)
+    ]
+    if min(map(len, shapes)) < 2 or len(shape) < 2:
+        raise node.refused("one of its inputs is no matrix of an image")
+    count = math.prod(shape[:-2])
+    steps = [math.prod(each) if len(each) > 2 else 0 for each in shapes]
+    if any(len(each) > 2 and each[:-2] != shape[:-2] for each in shapes):
+        raise node.refused(f"its inputs {shapes[0]} and {shapes[1]} are broadcast")
+    steps = [step and math.prod(each[-2:]) for step, each in zip(steps, shapes, strict=True)]
+    y = lowered.new(shape, None)
+    fields = {"count": count, "rows": shape[-2], "inner": shapes[0][-1], "columns": shape[-1]}
+    fields |= {"step_x": steps[0], "step_z": steps[1]}
+    places = tuple(value.place for value in values)
+    lowered.call("matmul", fields, places, y, count * shape[-2] * shape[-1] * shapes[0][-1])
+    lowered.name(node.outputs[0], y)
+
+
+ROWS: dict[str, Callable[[Lowered, Node], None]] = {
+    **dict.fromkeys(("Relu", "Clip"), lower_activation),
+    **dict.fromkeys(OPERATIONS, lower_arithmetic),
+    "ReduceMean": lower_mean,
+    **dict.fromkeys(("Softmax", "LogSoftmax"), lower_softmax),
+    "MatMul": lower_matmul,
+}

@@ -1,0 +1,12 @@
+#include <cstdint>
+#include <initializer_list>
+
+#include "program/kernels.h"
+
+namespace cnnkit {
+namespace {
+#include "program/kernels.inl.h"
+}  // namespace
+
+extern const ProgramKernelTable kScalarProgram = {rows::kRows};
+}  // namespace cnnkit
