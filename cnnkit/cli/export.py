@@ -42,7 +42,10 @@ def export(
     data: DataOption = None,
     input: Annotated[
         str,
-        typer.Option(help="uint8: raw pixels, scaled by the model; float32: pixels in [0, 1]."),
+        typer.Option(
+            help="uint8: raw pixels, scaled by the model; uint8-nhwc: with the channels last, "
+            "[N, H, W, C], as cameras have them (onnx, torchscript, pt2); float32: in [0, 1]."
+        ),
     ] = "uint8",
     opset: Annotated[
         int | None, typer.Option(help="ONNX opset; the IR version is the lowest that it allows.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnkit.formats.options import INPUTS
 from cnnkit.graph.convnet import match
 from cnnkit.graph.convnet_match import Convnet
 
@@ -87,6 +88,7 @@ class Format:
             raises InputError with the name of a node that the format cannot hold.
         check: raises InputError with the names of the nodes that the format cannot hold.
         choices: the options of `cnnkit export` that have a meaning for it.
+        inputs: the values of `--input` that it can have.
         quantised: its parameters are rounded, so that accuracy counts instead of labels.
         declared: what its runtime knows of the contract's types and shapes, by name.
         check_weights: compares the parameters in a file with a network's.
@@ -106,6 +108,7 @@ class Format:
     write: Callable[[Weights, Options], Mapping[str, bytes]]
     check: Callable[[Weights], object] = _holds_any
     choices: frozenset[str] = frozenset({"--input"})
+    inputs: tuple[str, ...] = INPUTS
     quantised: bool = False
     declared: Callable[[dict[str, str]], dict[str, str]] = _as_agreed
     check_weights: Callable[[Path, Mapping[str, Any], Weights], Check] = holds_exactly

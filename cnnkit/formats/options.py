@@ -11,7 +11,7 @@ from cnnkit.errors import InputError
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
 
-INPUTS = ("uint8", "float32")
+INPUTS = ("uint8", "float32", "uint8-nhwc")
 MAX_ACCURACY_DROP = 0.005  # of a quantised artefact, unless a person allows another
 
 
@@ -22,7 +22,7 @@ class Options:
     Attributes:
         dataset: its test images give the golden vectors, its training images calibrate.
         input: "uint8" for raw pixels, which the artefact scales itself, or "float32" for pixels
-            already scaled to [0, 1].
+            already scaled to [0, 1], or "uint8-nhwc" for raw pixels [N, H, W, C].
         opset: the ONNX operator set; None means the default of the format.
         max_accuracy_drop: the share of the test images, 0 to 1, by which the accuracy of a
             quantised artefact may be below the network's.
@@ -44,7 +44,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.input not in INPUTS:
-            raise InputError(f"--input {self.input}", "is unknown", f"use {' or '.join(INPUTS)}")
+            raise InputError(
+                f"--input {self.input}", "is unknown", f"use one of {', '.join(INPUTS)}"
+            )
         check_drop(self.max_accuracy_drop)
 
     @property

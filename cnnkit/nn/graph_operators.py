@@ -29,7 +29,7 @@ from cnnkit.nn.graph_windows import (
     tensor,
 )
 
-DROPPED = 0.5  # ONNX's default share; files for inference state no other
+DROPPED = 0.5  # ONNX's default share
 
 
 def clip(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
@@ -52,7 +52,9 @@ def cast(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
 
 def dropout(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
     """Return x, in training with a share of it dropped; and what was kept."""
-    y = F.dropout(tensor(inputs, 0), DROPPED, training)
+    ratio = optional(inputs, 1)
+    share = DROPPED if ratio is None else float(ratio)
+    y = F.dropout(tensor(inputs, 0), share, training)
     return [y, torch.ones_like(y, dtype=torch.bool)]
 
 
@@ -201,7 +203,7 @@ def take_slices(attributes: Attributes, inputs: Inputs, training: bool) -> list[
 
 def split(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
     """Return parts that lie behind one another along an axis."""
-    return list(tensor(inputs, 0).split(tensor(inputs, 1).tolist(), attributes["axis"]))
+    return list(torch.split(tensor(inputs, 0), tensor(inputs, 1).tolist(), attributes["axis"]))
 
 
 def global_max(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:

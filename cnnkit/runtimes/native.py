@@ -9,7 +9,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph import passes
 from cnnkit.graph.convnet_match import OPERATORS
 from cnnkit.graph.graph import Graph
-from cnnkit.runtimes.convnet import open_convnet, open_published
+from cnnkit.runtimes.convnet import open_convnet, open_normalised, open_published
 from cnnkit.runtimes.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def _open_program(graph: Graph, source: object) -> Engine:
 ENGINES: dict[str, Callable[[Graph, object], Engine]] = {
     "mnist": open_published,
     "convnet": open_convnet,
+    "normalised": open_normalised,
     "program": _open_program,
 }
 

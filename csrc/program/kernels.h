@@ -17,7 +17,7 @@ struct ProgramKernel {
 };
 
 // The first one takes raw pixels, uint8, as its third argument.
-constexpr int kProgramKernelCount = 11, kMostProgramInputs = 4;
+constexpr int kProgramKernelCount = 13, kMostProgramInputs = 4;
 
 struct ProgramKernelTable {
     const ProgramKernel* kernels;

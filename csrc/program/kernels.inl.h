@@ -12,6 +12,8 @@ inline float power_of_e(float x) { return __builtin_expf(x); }
 #include "arithmetic.c"
 #include "copy.c"
 #include "fill.c"
+#include "function.c"
+#include "lrn.c"
 #include "mean.c"
 #include "softmax.c"
 #include "matmul.c"
@@ -134,6 +136,21 @@ constexpr ProgramKernel kRows[] = {
     {"fill", sizeof(struct fill), 0,
      [](const void* f, const long* floats) { return as<struct fill>(f).count <= floats[0]; },
      [](const void* f, const float* const*, float* y) { fill(&as<struct fill>(f), y); }},
+    {"function", sizeof(struct function), 1,
+     [](const void* f, const long* floats) {
+         const long count = as<struct function>(f).count;
+         return count <= floats[0] && count <= floats[1];
+     },
+     [](const void* f, const float* const* in, float* y) {
+         function(&as<struct function>(f), in[0], y);
+     }},
+    {"lrn", sizeof(struct lrn), 1,
+     [](const void* f, const long* floats) {
+         const auto& n = as<struct lrn>(f);
+         return n.size > 0 && product(n.pixels, n.channels) <= floats[0] &&
+                product(n.pixels, n.channels) <= floats[1];
+     },
+     [](const void* f, const float* const* in, float* y) { lrn(&as<struct lrn>(f), in[0], y); }},
     {"mean", sizeof(struct mean), 1,
      [](const void* f, const long* floats) {
          const auto& m = as<struct mean>(f);

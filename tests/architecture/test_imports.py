@@ -41,6 +41,7 @@ LOAD_WHEN_CALLED = {
         "rows of the table of formats: one file is read, not every format's",
     ),
     "cnnkit.train.config": "`cnnkit train --help` shows its defaults without NumPy",
+    "cnnkit.runtimes.native": "a convnet opens without the code that lowers other graphs",
     "cnnkit.runtimes.classifier": "`cnnkit.load` needs none of the other runtimes",
 }
 # The version is looked up in the installation's metadata, not in a module.

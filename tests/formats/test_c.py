@@ -316,7 +316,7 @@ def test_a_name_that_cannot_be_included_is_refused(trained: Weights, few: Datase
 
 
 def test_the_header_says_how_a_picture_is_resized(trained: Weights, few: Dataset) -> None:
-    values, body = description.describe(trained, Options(few)), family_body(trained.convnet)
+    values, body = description.describe(trained, Options(few)), family_body(trained)
 
     def header(**resize: Any) -> str:
         stated = {**values["cnnkit.preprocessing"], "resize": resize}

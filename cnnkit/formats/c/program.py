@@ -25,8 +25,11 @@ NEEDS = {
     "activation": ("vectors",),
     "arithmetic": ("vectors",),
     "pool": ("vectors",),
-    "softmax": ("vectors", "logarithm"),
+    "function": ("vectors",),
+    "lrn": ("logarithm",),
+    "softmax": ("logarithm",),
 }
+POWERS = {"function", "lrn", "softmax"}  # what calls power_of_e, which stands behind them
 FIELD = re.compile(r"^    (int|float) ([^;]*);", re.MULTILINE)
 STACK = 2048  # bytes, of the largest tile's sums and what is kept of registers, rounded up
 
@@ -61,7 +64,7 @@ def _functions(program: Program) -> str:
     used = list(dict.fromkeys(step.kernel for step in program.steps))
     sources = dict.fromkeys(part for kernel in used for part in (*NEEDS.get(kernel, ()), kernel))
     parts = []
-    if "softmax" in used:
+    if POWERS & {*used}:
         parts.append("static float power_of_e(float x);\n")
     parts += [kernel_source(name) for name in sources]
     parts += [_layer(index, step) for index, step in enumerate(program.steps)]

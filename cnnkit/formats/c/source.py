@@ -31,6 +31,8 @@ from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import with_contract
+from cnnkit.graph.normalisation import normalise
+from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.program import prepare
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
@@ -104,14 +106,14 @@ def body_of(weights: Weights) -> Body:
     """
     held = as_held(weights)
     if held is weights:
-        return family_body(weights.convnet)
+        return family_body(weights)
     return program_body(held.graph, "the network")
 
 
 def as_held(weights: Weights) -> Weights:
     """Return a network as a C file holds it: one of the family as it is, another one prepared."""
     try:
-        assert weights.convnet
+        assert weights.plain.convnet
     except InputError:
         return replace(weights, graph=prepare(with_contract(weights.graph, "uint8")))
     return weights
@@ -123,7 +125,7 @@ def _body(metadata: Mapping[str, Any], weights: Weights, source: object) -> Body
     A prepared graph may be of the family where the network itself is not.
     """
     of_family = "cnnkit.architecture" in metadata
-    body = family_body(weights.convnet) if of_family else program_body(weights.graph, source)
+    body = family_body(weights) if of_family else program_body(weights.graph, source)
     if body.stack_bytes > MOST_STACK:
         raise InputError(
             source,
@@ -190,7 +192,11 @@ def _read_weights(
         if values.dtype != np.float32 or values.size != np.prod(shape, dtype=np.int64):
             raise InputError(path, f"holds no parameter {name} of {list(shape)}", EXPORT_AGAIN)
         tensors[name] = values.reshape(shape)
-    return Weights.of(architecture, tensors, metadata)
+    weights = Weights.of(architecture, tensors, metadata)
+    if not contract.normalises(metadata):
+        return weights
+    record = Preprocessing.of(architecture.input).with_statistics(metadata["cnnkit.preprocessing"])
+    return replace(weights, graph=normalise(weights.graph, record.mean, record.std))
 
 
 def _read_metadata(path: Path, header: bytes) -> dict[str, str]:

@@ -238,8 +238,9 @@ def read_split(draft: Draft) -> None:
     sizes = draft.integers("split") if draft.opset < AXES_INPUT else None
     count_stated = draft.integer("num_outputs", len(draft.outputs))
     if sizes is None and len(draft.inputs) < 2:
-        shape, axis = draft.type_of(0).shape, int(draft.attributes.get("axis", 0))
-        size = shape[axis] if -len(shape) <= axis < len(shape) else FREE
+        shape, axis = draft.type_of(0).shape, draft.attributes.get("axis", 0)
+        known = isinstance(axis, int) and -len(shape) <= axis < len(shape)
+        size = shape[axis] if isinstance(axis, int) and known else FREE
         if not isinstance(size, int) or count_stated != len(draft.outputs):
             raise NodeRefusedError(f"it splits {draft.type_of(0)} into {count_stated} parts")
         part = -(-size // count_stated)

@@ -48,12 +48,14 @@ def sigmoid(x: Array, attributes: Attributes) -> Array:
 
 def hard_sigmoid(x: Array, attributes: Attributes) -> Array:
     """Return alpha · x + beta, within 0 and 1."""
-    return np.clip(attributes["alpha"] * x + attributes["beta"], 0.0, 1.0)
+    y: Array = np.clip(attributes["alpha"] * x + attributes["beta"], 0.0, 1.0)
+    return y
 
 
 def hard_swish(x: Array, attributes: Attributes) -> Array:
     """Return x · clip(x / 6 + 1/2, 0, 1)."""
-    return x * np.clip(x / 6.0 + 0.5, 0.0, 1.0)
+    y: Array = x * np.clip(x / 6.0 + 0.5, 0.0, 1.0)
+    return y
 
 
 def leaky_relu(x: Array, attributes: Attributes) -> Array:

@@ -102,7 +102,7 @@ async function draw(page, strokes) {
   for (const [first, ...rest] of strokes) {
     await page.mouse.move(...place(first));
     await page.mouse.down();
-    for (const point of rest) await page.mouse.move(...place(point), { steps: 5 });
+    for (const point of rest) await page.mouse.move(...place(point), { steps: 2 });
     await page.mouse.up();
   }
   await rested(page);
