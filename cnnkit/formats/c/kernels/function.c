@@ -29,16 +29,27 @@ INLINE float hyperbolic_tangent(float x) {
     return x < 0 ? -size : size;
 }
 
-static void function(const struct function *f, const float *x, float *y) {
+static void function(const struct function* f, const float* x, float* y) {
     for (int i = 0; i < f->count; ++i) {
         const float v = x[i];
         switch (f->kind) {
-            case 0: y[i] = sigmoid(v); break;
-            case 1: y[i] = hyperbolic_tangent(v); break;
-            case 2: y[i] = hard_sigmoid(v, f->alpha, f->beta); break;
-            case 3: y[i] = v * hard_sigmoid(v, 1.0f / 6.0f, 0.5f); break;
-            case 4: y[i] = v < 0 ? f->alpha * v : v; break;
-            default: y[i] = v < 0 ? f->alpha * power_less_one(v) : v;
+            case 0:
+                y[i] = sigmoid(v);
+                break;
+            case 1:
+                y[i] = hyperbolic_tangent(v);
+                break;
+            case 2:
+                y[i] = hard_sigmoid(v, f->alpha, f->beta);
+                break;
+            case 3:
+                y[i] = v * hard_sigmoid(v, 1.0f / 6.0f, 0.5f);
+                break;
+            case 4:
+                y[i] = v < 0 ? f->alpha * v : v;
+                break;
+            default:
+                y[i] = v < 0 ? f->alpha * power_less_one(v) : v;
         }
     }
 }

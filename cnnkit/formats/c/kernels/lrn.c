@@ -5,7 +5,7 @@ struct lrn {
     float alpha, beta, bias;
 };
 
-static void lrn(const struct lrn *n, const float *restrict x, float *restrict y) {
+static void lrn(const struct lrn* n, const float* restrict x, float* restrict y) {
     const int before = (n->size - 1) / 2;
     for (int p = 0; p < n->pixels; ++p, x += n->channels, y += n->channels) {
         for (int c = 0; c < n->channels; ++c) {
