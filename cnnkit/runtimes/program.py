@@ -14,6 +14,7 @@ from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import LOGITS, match
 from cnnkit.graph.convnet_match import HEADS, NO_OPS, REMEDY, image_size
 from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.passes.forms import SOFTMAX
 from cnnkit.graph.passes.rewriting import unused_name
 from cnnkit.graph.program import Program, lower, prepare
 from cnnkit.graph.program.steps import Number, Place
@@ -102,7 +103,11 @@ def with_logits(graph: Graph, source: object) -> Graph:
 
 
 def _before_heads(graph: Graph, name: str) -> str:
-    """Return the value that softmax, its logarithm or the label is computed from."""
+    """Return the value that softmax, its logarithm or the label is computed from.
+
+    Of two softmax behind one another, the first one's result is taken as logits.
+    """
+    softmax = False
     made = {output: node for node in graph.nodes for output in node.outputs}
     types = infer_types(graph)
     while name in made and made[name].operator in (*HEADS, *NO_OPS):
@@ -115,6 +120,9 @@ def _before_heads(graph: Graph, name: str) -> str:
             or node.attributes.get("select_last_index", 0)
         ):
             break
+        if softmax and node.operator in SOFTMAX:
+            break
+        softmax = softmax or node.operator in SOFTMAX
         name = node.inputs[0]
     return name
 
