@@ -28,7 +28,7 @@ from cnnkit.nn.graph_windows import (
     tensor,
 )
 
-DROPPED = 0.5  # ONNX's default share; files for inference state no other
+DROPPED = 0.5  # ONNX's default share
 
 
 def clip(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
@@ -51,7 +51,9 @@ def cast(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
 
 def dropout(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
     """Return x, in training with a share of it dropped; and what was kept."""
-    y = F.dropout(tensor(inputs, 0), DROPPED, training)
+    ratio = optional(inputs, 1)
+    share = DROPPED if ratio is None else float(ratio)
+    y = F.dropout(tensor(inputs, 0), share, training)
     return [y, torch.ones_like(y, dtype=torch.bool)]
 
 

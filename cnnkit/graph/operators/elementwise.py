@@ -146,7 +146,8 @@ def evaluate_identity(attributes: Attributes, inputs: Arrays, einsum: Einsum) ->
 
 def infer_dropout(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:
     """Return the type of x, and of the mask of what was kept: all of it."""
-    x = given(types, 0)
+    x, ratio = given(types, 0), types[1] if len(types) > 1 else None
+    need(ratio is None or (ratio.is_float and ratio.shape == ()), f"its ratio is {ratio}")
     return [x, TensorType("bool", x.shape)]
 
 
@@ -167,5 +168,5 @@ OPERATORS = {
     "Clip": Operator({}, infer_clip, evaluate_clip, (1, 3)),
     "Cast": Operator({"to": str}, infer_cast, evaluate_cast),
     "Identity": Operator({}, infer_same, evaluate_identity),
-    "Dropout": Operator({}, infer_dropout, evaluate_dropout, outputs=2),
+    "Dropout": Operator({}, infer_dropout, evaluate_dropout, (1, 2), outputs=2),
 }

@@ -1,0 +1,209 @@
+"""A PyTorch module as a graph: `graph_of(module, (3, 32, 32))`, by torch.export.
+
+Parameters keep their state-dict names, and the number of images stays free. What the graph has no
+operator for is refused, all nodes of it at once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.export import Dim, ExportedProgram, export
+
+from cnnkit.errors import InputError
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.types import FREE, Shape, TensorType
+from cnnkit.nn.exported_draft import Draft, Given, NotReadError
+from cnnkit.nn.exported_operators import RULES
+
+REMEDY = "use other layers in the module"
+CONSTANTS = {f"aten.{name}" for name in ("ones", "zeros", "full", "arange", "eye", "scalar_tensor")}
+
+
+def graph_of(module: nn.Module, example_shape: tuple[int, ...], subject: object = "") -> Graph:
+    """Return what a module computes in evaluation mode.
+
+    Args:
+        module: it takes one float32 tensor; its mode and its parameters stay as they are.
+        example_shape: of one image, C, H, W: the network is for this size.
+        subject: what errors call the module; its class stands for none.
+
+    Returns:
+        A graph whose input has the name of forward's parameter, whose tensors have their names in
+        the state dict, and whose nodes are named after the module's layers.
+
+    Raises:
+        InputError: PyTorch cannot export it with a free number of images, or it has operators that
+            graphs do not have; all of their nodes are named.
+    """
+    subject = subject or type(module).__name__
+    example = torch.zeros((2, *example_shape))  # one image would fix their number
+    training = {part: part.training for part in module.modules()}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = export(module.eval(), (example,), dynamic_shapes=({0: Dim("N")},))
+    except Exception as error:  # whatever the person's code and PyTorch's tracer raise
+        shown = "x".join(map(str, example_shape))
+        raise InputError(
+            subject,
+            f"cannot be exported for images of {shown} ({_first_line(error)})",
+            "make its forward take one tensor [N, C, H, W] of this size, with no control flow "
+            "that depends on values or on N",
+        ) from error
+    finally:
+        for part, was in training.items():
+            part.training = was
+    return graph_of_program(program, subject)
+
+
+def graph_of_program(program: ExportedProgram, subject: object = "the program") -> Graph:
+    """Return what a program of torch.export computes.
+
+    Args:
+        program: of inference; of its inputs only the number of images is free.
+        subject: what errors call it.
+
+    Raises:
+        InputError: as `graph_of`.
+    """
+    if any(_changes_shared_values(node) for node in program.graph.nodes):
+        program = program.run_decompositions({})
+    draft, known = _inputs(program, subject)
+    changed = program.graph_signature.buffers_to_mutate.values()
+    refused = [f"{name}: a buffer that changes in evaluation mode" for name in changed]
+    for node in program.graph.nodes:
+        if node.op == "call_function":
+            known[node] = _read(draft, node, known, refused)
+    if refused:
+        found = f"{len(refused)} nodes" if len(refused) > 1 else "a node"
+        reason = f"has {found} that cnnkit's graph has no operator for"
+        raise InputError(subject, reason, REMEDY, refused)
+    by_name = {node.name: value for node, value in known.items()}
+    return draft.finish([by_name[name] for name in program.graph_signature.user_outputs])
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+
+
+def _changes_shared_values(node: torch.fx.Node) -> bool:
+    """Tell whether a node writes into a value that others read, or into a part of one."""
+    schema = getattr(node.target, "_schema", None)
+    if node.op != "call_function" or schema is None or not schema.is_mutable:
+        return False
+    taken = node.all_input_nodes
+    return bool(taken) and (len(taken[0].users) > 1 or _aliases(taken[0]))
+
+
+def _aliases(node: torch.fx.Node) -> bool:
+    schema = getattr(node.target, "_schema", None)
+    return node.op == "placeholder" or (
+        schema is not None and any(each.alias_info is not None for each in schema.returns)
+    )
+
+
+def _inputs(program: ExportedProgram, subject: object) -> tuple[Draft, dict[torch.fx.Node, Any]]:
+    """Return the draft with inputs and tensors, and the names of their nodes' values."""
+    signature = program.graph_signature
+    stored = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    stored |= signature.inputs_to_lifted_tensor_constants
+    values = {**program.state_dict, **program.constants}
+    inputs: dict[str, TensorType] = {}
+    tensors: dict[str, Any] = {}
+    first: dict[tuple[Any, ...], str] = {}  # names of what several names may be tied to
+    known: dict[torch.fx.Node, Any] = {}
+    for node in program.graph.nodes:
+        if node.op != "placeholder":
+            continue
+        name = stored.get(node.name)
+        if name is None:
+            inputs[node.name] = _type(node, subject)
+            known[node] = node.name
+            continue
+        value = values[name].detach()
+        place = (value.data_ptr(), value.shape, value.stride(), value.dtype)
+        known[node] = first.setdefault(place, name) if value.numel() else name
+        tensors[known[node]] = np.array(value.cpu().numpy())
+    return Draft(inputs, tensors), known
+
+
+def _type(node: torch.fx.Node, subject: object) -> TensorType:
+    value = node.meta.get("val")
+    if not isinstance(value, torch.Tensor):
+        raise InputError(subject, f"has the input {node.name}, which is no tensor", REMEDY)
+    return _type_of(value)
+
+
+def _type_of(value: torch.Tensor) -> TensorType:
+    return TensorType(str(value.dtype).removeprefix("torch."), _shape(value))
+
+
+def _shape(value: torch.Tensor) -> Shape:
+    # A symbol is the number of images; a formula, such as 2*s0, is what no graph has.
+    sizes = (size if isinstance(size, int) else str(size) for size in value.shape)
+    return tuple(s if isinstance(s, int) or not s.isidentifier() else FREE for s in sizes)
+
+
+def _read(draft: Draft, node: torch.fx.Node, known: Mapping[Any, Any], refused: list[str]) -> Any:
+    """Return the name of a node's result, or a line in `refused` that says why there is none."""
+    name, value = _operator(node), node.meta.get("val")
+    if name == "getitem" and node.args[1] == 0:
+        return known[node.args[0]]
+    first = value[0] if isinstance(value, tuple | list) and value else value
+    if not isinstance(first, torch.Tensor):
+        return FREE  # a size, which comes back in the shapes
+    layer = _layer(node)
+    draft.begin(node.name, layer, _shape(first))
+    if name == "getitem" and (known[node.args[0]] in draft.unread or not node.users):
+        return draft.skip(_type_of(first))
+    try:
+        if name in CONSTANTS and not node.all_input_nodes:
+            made = node.target(*node.args, **node.kwargs)  # type: ignore[operator]
+            return draft.tensor("value", made.numpy(), _type_of(made).dtype)
+        rule = RULES.get(name)
+        if rule is None:
+            raise NotReadError("cnnkit does not know this operator")
+        result = rule(draft, _given(node, known))
+        if draft.types[result] != _type_of(first):
+            raise NotReadError(f"it gives {_type_of(first)}, and here {draft.types[result]}")
+        return result
+    except NotReadError as error:
+        refused.append(f"{name.removeprefix('aten.')} {layer or node.name}: {error}")
+    except InputError as error:
+        refused.append(f"{error.subject.removeprefix('node ')}: {error.reason}")
+    return draft.skip(_type_of(first))
+
+
+def _operator(node: torch.fx.Node) -> str:
+    """Return an operator's name without its overload and the sign that it works in place."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return str(getattr(node.target, "__name__", node.target))
+    return str(schema.name).replace("::", ".").rstrip("_")
+
+
+def _layer(node: torch.fx.Node) -> str:
+    """Return the path of the module that a node is of."""
+    stack = node.meta.get("nn_module_stack") or {}
+    return str(list(stack.values())[-1][0]) if stack else ""
+
+
+def _given(node: torch.fx.Node, known: Mapping[Any, Any]) -> Given:
+    """Return all arguments by name, defaults filled in, with the names of values."""
+    given = {}
+    for index, argument in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
+        if index < len(node.args):
+            value = node.args[index]
+        else:
+            value = node.kwargs.get(
+                argument.name, argument.default_value if argument.has_default_value() else None
+            )
+        name = "input" if argument.name == "self" else argument.name  # in place it has another name
+        given[name] = torch.fx.node.map_arg(value, lambda each: known[each])
+    return given
