@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from cnnkit.graph.batch import free_batch
 from cnnkit.graph.convnet import INPUT, LABEL, LOGITS, OUTPUTS, PROBABILITIES
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.heads import find_logits
-from cnnkit.graph.layout import NCHW, TO_NHWC, image_axes
+from cnnkit.graph.layout import NCHW, TO_NHWC, image_axes, image_size
 from cnnkit.graph.passes.constants import fold_constants
 from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.passes.no_ops import cancel_transposes, drop_no_ops
@@ -51,15 +52,8 @@ def as_classifier(
         InputError: it is no classifier of images, needs a number of images, computes in another
             type than float32, or nothing says what its pixels mean.
     """
-    if len(graph.inputs) != 1:
-        names = ", ".join(graph.inputs)
-        raise InputError(
-            source, f"has {len(graph.inputs)} inputs ({names}), not one of images", "use another"
-        )
-    ((name, images),) = graph.inputs.items()
-    if len(images.shape) != 4:
-        raise InputError(source, f"takes {images} at its input {name}, no images", "use another")
-    graph = drop_unused(fold_constants(free_batch(graph, source)))
+    graph = _freed(graph, source)
+    ((_, images),) = graph.inputs.items()
     _check_types(graph, source)
     if raw is None and not scales_itself(graph):
         reason = f"takes {images.dtype} and does not say how pixels are scaled"
@@ -71,6 +65,35 @@ def as_classifier(
         raise InputError(source, reason, "say --preprocess none")
     graph, logits = find_logits(graph, source)
     return _assembled(_renamed(graph, logits, source), raw or _as_is(graph))
+
+
+def with_heads(graph: Graph, source: object = "the network") -> Graph:
+    """Return a classifier with the contract's outputs that takes the images that it took.
+
+    They are `image` [N, C, H, W], of the same type and range.
+
+    Args:
+        graph: as `as_classifier` has it.
+        source: the file that errors shall name.
+
+    Raises:
+        InputError: it is no classifier of images, or needs a number of images.
+    """
+    graph, logits = find_logits(_freed(graph, source), source)
+    return _assembled(_renamed(graph, logits, source), None)
+
+
+def _freed(graph: Graph, source: object) -> Graph:
+    """Return a graph of images without what is constant in it, their number free."""
+    if len(graph.inputs) != 1:
+        names = ", ".join(graph.inputs)
+        raise InputError(
+            source, f"has {len(graph.inputs)} inputs ({names}), not one of images", "use another"
+        )
+    ((name, images),) = graph.inputs.items()
+    if len(images.shape) != 4:
+        raise InputError(source, f"takes {images} at its input {name}, no images", "use another")
+    return drop_unused(fold_constants(free_batch(graph, source)))
 
 
 def scales_itself(graph: Graph) -> bool:
@@ -100,9 +123,7 @@ def record_of(graph: Graph, raw: Preprocessing | None = None) -> Preprocessing:
 
 def _as_is(graph: Graph) -> Preprocessing:
     """Return the record by which raw pixels are taken as they are."""
-    (images,) = graph.inputs.values()
-    sizes = [int(images.shape[axis]) for axis in image_axes(graph)]
-    return replace(Preprocessing.of((sizes[0], sizes[1], sizes[2])), scale=1.0)
+    return replace(Preprocessing.of(image_size(graph)), scale=1.0)
 
 
 def _check_types(graph: Graph, source: object) -> None:
@@ -118,7 +139,7 @@ def _check_types(graph: Graph, source: object) -> None:
 
 
 def _renamed(graph: Graph, logits: str, source: object) -> Graph:
-    """Return the part that computes the logits, under their name; nothing else has a name of ours."""
+    """Return the part that computes the logits, under their name; no other name is ours."""
     if logits in graph.inputs or logits in graph.tensors:
         raise InputError(source, "computes nothing from its images", "use another model")
     taken = {*graph.tensors, *graph.inputs, *(o for node in graph.nodes for o in node.outputs)}
@@ -142,12 +163,12 @@ def _with_names(node: Node, names: Mapping[str, str]) -> Node:
     return replace(node, inputs=inputs, outputs=outputs)
 
 
-def _assembled(graph: Graph, raw: Preprocessing) -> Graph:
-    """Return the part behind raw pixels that are prepared, and before the contract's heads."""
+def _assembled(graph: Graph, raw: Preprocessing | None) -> Graph:
+    """Return the part behind raw pixels that are prepared, if at all, and before the heads."""
     ((name, images),) = graph.inputs.items()
     axes = image_axes(graph)
     size = tuple(int(images.shape[axis]) for axis in axes)
-    if raw.size != size:
+    if raw and raw.size != size:
         found, sizes = ("x".join(map(str, each)) for each in (raw.size, size))
         reason = f"is for images of {found}; the model takes {sizes}"
         raise InputError("the preprocessing", reason, "correct its size, or leave it out")
@@ -159,7 +180,7 @@ def _assembled(graph: Graph, raw: Preprocessing) -> Graph:
         Node("ArgMax", (LOGITS,), (LABEL,), {"axis": 1, "keepdims": 0}, LABEL),
     )
     whole = Graph(
-        {INPUT: TensorType("uint8", (FREE, *size))},
+        {INPUT: TensorType("uint8" if raw else images.dtype, (FREE, *size))},
         (*nodes, *own, *heads),
         OUTPUTS,
         {**tensors, **graph.tensors},
@@ -172,22 +193,23 @@ def _steps(raw: Preprocessing) -> list[tuple[str, str, Array]]:
     channels = (raw.size[0], 1, 1)
     steps = [
         ("Mul", "pixel_scale", np.array(raw.scale), raw.scale == 1),
-        ("Sub", "mean", np.reshape(np.float32(raw.mean), channels), not any(raw.mean)),
-        ("Div", "std", np.reshape(np.float32(raw.std), channels), set(raw.std) == {1.0}),
+        ("Sub", "mean", np.reshape(np.array(raw.mean, np.float32), channels), not any(raw.mean)),
+        ("Div", "std", np.reshape(np.array(raw.std, np.float32), channels), set(raw.std) == {1.0}),
     ]
     return [(operator, hint, array) for operator, hint, array, idle in steps if not idle]
 
 
 def _prepared(
-    raw: Preprocessing, dtype: str, axes: tuple[int, ...], name: str, taken: set[str]
+    raw: Preprocessing | None, dtype: str, axes: tuple[int, ...], name: str, taken: set[str]
 ) -> tuple[list[Node], dict[str, Array]]:
     """Return the nodes that make of raw pixels the value `name`, and their constants."""
-    rows: list[tuple[str, str, Array | None]] = [*_steps(raw)]
-    if dtype != "uint8":
+    rows: list[tuple[str, str, Array | None]] = [*_steps(raw)] if raw else []
+    settings: dict[str, dict[str, Any]] = {"Cast": {"to": dtype}, "Transpose": {"perm": TO_NHWC}}
+    if raw and dtype != "uint8":
         rows.insert(0, ("Cast", "raw", None))
     if axes != NCHW:
         rows.append(("Transpose", "layout", None))
-    nodes, tensors, value = [], dict[str, Array](), INPUT
+    nodes, tensors, value = list[Node](), dict[str, Array](), INPUT
     for operator, hint, array in rows:
         is_last = len(nodes) == len(rows) - 1
         made = name if is_last else unused_name(f"pixels.{hint}", taken)
@@ -195,7 +217,7 @@ def _prepared(
         if array is not None:
             inputs.append(unused_name(hint, taken))
             tensors[inputs[1]] = array
-        attributes = {"Cast": {"to": dtype}, "Transpose": {"perm": TO_NHWC}}.get(operator, {})
+        attributes = settings.get(operator, {})
         nodes.append(Node(operator, tuple(inputs), (made,), attributes, made))
         value = made
     return nodes, tensors

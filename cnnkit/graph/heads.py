@@ -14,7 +14,10 @@ SHARES = ("Softmax", "LogSoftmax")  # of the logits, which the contract computes
 IDLE = ("Identity", "Dropout")
 # Whose results are no scores that a softmax turns into probabilities.
 NO_LOGITS = ("Sigmoid",)
-REMEDY = "export the model with its logits [N, K] as its only output"
+REMEDY = (
+    "export the model with its logits [N, K] as its only output, or run it in ONNX Runtime "
+    "(onnxruntime.InferenceSession)"
+)
 
 
 def find_logits(graph: Graph, source: object = "the network") -> tuple[Graph, str]:

@@ -11,6 +11,13 @@ TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 PER_PIXEL = ("Cast", "Identity", "Add", "Sub", "Mul", "Div")
 
 
+def image_size(graph: Graph) -> tuple[int, int, int]:
+    """Return C, H, W of a graph's only input, of fixed sizes, whatever the order of its axes."""
+    (images,) = graph.inputs.values()
+    channels, height, width = (int(images.shape[axis]) for axis in image_axes(graph))
+    return channels, height, width
+
+
 def image_axes(graph: Graph) -> tuple[int, int, int]:
     """Return the axes of C, H and W of a graph's only input: (3, 1, 2) if it transposes NHWC."""
     (value,) = graph.inputs

@@ -123,14 +123,14 @@ def test_a_graph_that_scales_itself_needs_no_record(dtype: str) -> None:
     np.testing.assert_allclose(with_contract(graph, None)[LOGITS], expected, rtol=1e-6)
     record = record_of(graph)
     assert (record.mean, record.std) == ((0.5,) * 3, (0.25,) * 3)
-    with pytest.raises(InputError, match="says itself how pixels are scaled. Leave --preprocess"):
+    with pytest.raises(InputError, match=r"says itself how pixels are scaled. Leave --preprocess"):
         as_classifier(graph, UNIT)
 
 
 def test_pixels_are_never_guessed() -> None:
     make = net()
     graph = make.graph(scores(make))
-    with pytest.raises(InputError, match="does not say how pixels are scaled. Say what .*imagenet"):
+    with pytest.raises(InputError, match=r"not say how pixels are scaled. Say what .*imagenet"):
         as_classifier(graph)
     make = net("int32")
     graph = make.graph(scores(make, make("Cast", "x", to="float32")))
