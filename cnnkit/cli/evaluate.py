@@ -11,6 +11,8 @@ from cnnkit.cli.options import (
     DataOption,
     DatasetOption,
     JsonOption,
+    NamesOption,
+    PreprocessOption,
     QuietOption,
     file_argument,
     file_option,
@@ -33,6 +35,8 @@ def evaluate(
         Path | None,
         file_option(help="Plot the confusion matrix to FILE, as .png and .svg.", metavar="FILE"),
     ] = None,
+    preprocess: PreprocessOption = None,
+    names: NamesOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -48,7 +52,7 @@ def evaluate(
     from cnnkit.runs.find import find_weights
     from cnnkit.runtimes.loader import load
 
-    opened = load(model or find_weights(None))
+    opened = load(model or find_weights(None), preprocess=preprocess, names=names)
     if MARK not in opened.metadata and data is None and dataset is None:
         raise InputError(
             opened.path,

@@ -35,6 +35,24 @@ DataOption = Annotated[
         f"published data set: {', '.join(NAMED)}.",
     ),
 ]
+PreprocessOption = Annotated[
+    str | None,
+    typer.Option(
+        "--preprocess",
+        metavar="unit|imagenet|none|FILE",
+        help="For a model of others that does not scale pixels itself: what its training did to "
+        "them. unit: divided by 255; imagenet: torchvision's mean and std as well; none: 0 to 255 "
+        "as they are; or a JSON file with scale, mean, std and the like.",
+    ),
+]
+NamesOption = Annotated[
+    Path | None,
+    file_option(
+        "--names",
+        metavar="FILE",
+        help="For a model of others: its class names, one per line, in the order of its outputs.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print no progress and no messages.")]
 NearTiesOption = Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cnnkit.cli.options import JsonOption, file_argument
+from cnnkit.cli.options import JsonOption, NamesOption, PreprocessOption, file_argument
 from cnnkit.cli.output import emit_json, fail, stderr, stdout
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ def predict(
     show: Annotated[
         bool, typer.Option("--show", help="Print the network's input as text.")
     ] = False,
+    preprocess: PreprocessOption = None,
+    names: NamesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Print the most probable classes of your own pictures, with their probabilities.
@@ -35,7 +37,7 @@ def predict(
     from cnnkit.evaluation.prediction import predict, preparation
     from cnnkit.runtimes.loader import load
 
-    opened = load(model)
+    opened = load(model, preprocess=preprocess, names=names)
     record = preparation(opened)
     predictions, failed = predict(opened, images, top)
     if not record.recipe and record.resize.mode == "none":

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from cnnkit.errors import InputError
-from cnnkit.graph.classifier import as_classifier
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import learnt, statistics
+from cnnkit.graph.trainable import as_trainable
 from cnnkit.nn.exported import graph_of
 from cnnkit.nn.factories import make_module
 from cnnkit.nn.graph_module import GraphModule
@@ -37,7 +37,7 @@ def own_graph(spec: str, size: tuple[int, int, int], classes: int, seed: int) ->
     """
     module = make_module(spec, size[0], classes, seed)
     graph = graph_of(module, size, spec)
-    whole = as_classifier(graph, spec)
+    whole = as_trainable(graph, spec)
     check_parameters(module, graph, spec)
     check_training(module, graph, size, spec)
     found = GraphModule(graph).eval()(torch.zeros(2, *size)).shape[1]

@@ -18,11 +18,15 @@ from cnnkit.errors import InputError
 from cnnkit.formats.detect import detect
 from cnnkit.formats.registry import TABLE
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.classifier import with_heads
+from cnnkit.graph.convnet import OUTPUTS
+from cnnkit.graph.graph import Graph
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
+from cnnkit.runtimes.interpreted import interpret
 from cnnkit.runtimes.native import Engine, open_engine, prepare
-from cnnkit.runtimes.pixels import feeder, of_type
+from cnnkit.runtimes.pixels import feeder
 from cnnkit.runtimes.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -52,12 +56,10 @@ class Classifier:
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise InputError("threads", f"is {self.threads}", "give at least 1")
-        graph, pixels = self.weights.graph, self.weights.pixels
-        (images,) = graph.inputs.values()
-        whole = images.dtype == pixels.dtype != "float32" and pixels.as_is
-        feed = of_type(pixels) if whole else feeder(pixels, self.preprocessing)
+        (taken,) = self.weights.graph.inputs.values()
+        feed = feeder(self.weights.pixels, self.preprocessing, taken.dtype)
         object.__setattr__(self, "_feed", feed)
-        object.__setattr__(self, "_engine", open_engine(self.weights.graph, self.path))
+        object.__setattr__(self, "_engine", _engine(self.weights.graph, self.path))
 
     def __reduce__(self) -> tuple[type[Classifier], tuple[Any, ...]]:  # the engine is built anew
         return type(self), tuple(getattr(self, item.name) for item in fields(self) if item.init)
@@ -93,6 +95,17 @@ class Classifier:
         return Prediction(*self._engine(pixels, self.threads, out))
 
 
+def _engine(graph: Graph, path: Path) -> Engine:
+    """Open an engine for a network; for one that none takes, the reference, which is slow."""
+    try:
+        return open_engine(graph, path)
+    except InputError:
+        if graph.outputs != OUTPUTS:
+            with_heads(graph, path)  # which says why it is no classifier
+            raise
+        return interpret(graph)
+
+
 @overload
 def load(
     path: str | os.PathLike[str],
@@ -123,7 +136,8 @@ def load(
 
     Args:
         path: the file; its format is decided by its content. ONNX files of others are taken too,
-            if cnnkit's engine computes all of their nodes.
+            if they classify images; what no engine takes is computed by the float64 reference,
+            which is right and slow.
         threads: how many a call may use.
         runtime: "cnnkit", its own engine; or "onnxruntime" or "torch", what the users of an
             exported file have, which takes raw pixels [N, C, H, W] only.
@@ -135,7 +149,7 @@ def load(
 
     Raises:
         StorageError: the file cannot be read.
-        InputError: it is damaged, not for this runtime, or has nodes that the engine lacks.
+        InputError: it is damaged, no classifier of images, or not for this runtime.
         MissingError: the runtime is not installed.
     """
     path = Path(path)

@@ -14,7 +14,7 @@ from cnnkit.formats.contract import check_held
 from cnnkit.formats.detect import detect
 from cnnkit.runs.find import find_weights
 from cnnkit.runtimes.c import load_c
-from cnnkit.runtimes.foreign import is_foreign, load_foreign
+from cnnkit.runtimes.foreign import is_foreign, load_foreign, refuse_for_ours
 from cnnkit.runtimes.model import Model
 from cnnkit.runtimes.ort import load_onnx
 from cnnkit.runtimes.pytorch import load_pt2, load_torchscript
@@ -31,12 +31,20 @@ RUNTIMES: dict[str, dict[str, Opener]] = {
 }
 
 
-def load(path: str | os.PathLike[str], threads: int = 1) -> Model:
-    """Open an artefact, a weights file or a run folder in its runtime.
+def load(
+    path: str | os.PathLike[str],
+    threads: int = 1,
+    preprocess: str | None = None,
+    names: Path | None = None,
+) -> Model:
+    """Open an artefact, a weights file, a run folder or another tool's ONNX file in its runtime.
 
     Args:
         path: the file; its format is decided by its content.
         threads: how many it may use; PyTorch keeps its own (torch.set_num_threads).
+        preprocess: what is done to pixels before another tool's file gets them, as
+            `cnnkit.formats.preprocess.read_record` has it; None if the file does it.
+        names: a text file with the class names of another tool's file, one per line.
 
     Raises:
         StorageError: the file cannot be read.
@@ -44,6 +52,9 @@ def load(path: str | os.PathLike[str], threads: int = 1) -> Model:
         MissingError: its runtime is not installed, or its operators were not built.
     """
     path = Path(path)
+    if detect(path) == "onnx" and is_foreign(path):
+        return load_foreign(path, threads, preprocess, names)
+    refuse_for_ours(path, preprocess, names)
     model = open_model(path, threads)
     check_held(path, model.metadata, model.digest)
     return model

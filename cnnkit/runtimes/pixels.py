@@ -18,7 +18,9 @@ SCALED = "pass raw pixels as uint8, or float32 pixels divided by 255"
 Images = NDArray[Any]
 
 
-def feeder(pixels: PixelInput, raw: Preprocessing | None = None) -> Callable[[Images], Images]:
+def feeder(
+    pixels: PixelInput, raw: Preprocessing | None = None, inside: str = "float32"
+) -> Callable[[Images], Images]:
     """Return what makes of images what the engines take: raw pixels, or the first layer's input.
 
     It raises InputError for a type or a range that the input does not take. Shapes are left to the
@@ -27,6 +29,7 @@ def feeder(pixels: PixelInput, raw: Preprocessing | None = None) -> Callable[[Im
     Args:
         pixels: the input of the file.
         raw: what to do to raw pixels where the file does not say it.
+        inside: the type of what the engine takes behind that, if it takes no raw pixels.
     """
     if pixels == RAW:
         return check_scaled
@@ -38,6 +41,8 @@ def feeder(pixels: PixelInput, raw: Preprocessing | None = None) -> Callable[[Im
         if pixels.dtype == "uint8" and pixels.scales_bytes:
             return check_scaled(images)
         check_type(images, pixels)
+        if inside != "float32":
+            return images
         return images if pixels.as_is and images.dtype == np.float32 else pixels.first(images)
 
     return feed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,16 @@ from cnnkit.formats import contract
 from cnnkit.formats.contract import check_held, check_metadata, check_normalisation
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.reader import REMEDY, to_graph
+from cnnkit.formats.preprocess import names_in, read_record
 from cnnkit.graph import passes
+from cnnkit.graph.axes import image_size
+from cnnkit.graph.classifier import as_classifier, record_of, with_heads
+from cnnkit.graph.convnet import LOGITS, OUTPUTS, match
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.layout import NHWC, channels_first
 from cnnkit.graph.normalisation import take_off
 from cnnkit.graph.pixels import RAW, PixelInput
+from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.weights import Weights
 
 LAYERS = ("Conv", "Gemm", "MatMul")  # whose constants are parameters
@@ -37,7 +43,48 @@ def read_weights(path: Path) -> Weights:
     graph = passes.canonical(passes.simplify(to_graph(path, file)))
     check_finite(path, graph)
     pixels, graph = passes.split_input(graph)
-    return Weights(graph, pixels=pixels)
+    try:
+        match(graph)
+    except InputError:
+        with suppress(InputError):  # what it is then comes out when it is to be run
+            graph = with_heads(graph, path)
+    return Weights(graph, _named(file, graph), pixels)
+
+
+def read_classifier(path: Path, preprocess: str | None = None) -> Weights:
+    """Read another tool's ONNX file as a network with the contract's input and outputs.
+
+    Args:
+        path: the file.
+        preprocess: as `cnnkit.formats.preprocess.read_record` has it; None if the file scales
+            pixels itself.
+
+    Raises:
+        StorageError: the file cannot be read.
+        InputError: as `read_weights`, or it is no classifier of images, or nothing says what its
+            pixels mean.
+    """
+    file = read_onnx(path)
+    check_images(path, file)
+    graph = plain_graph(path, file)
+    check_finite(path, graph)
+    record = read_record(preprocess, image_size(graph)) if preprocess else None
+    whole = as_classifier(graph, record, path)
+    stated = record_of(graph, record).to_json(scaled_inside=True)
+    return Weights(whole, {**_named(file, whole), "preprocessing": stated})
+
+
+def plain_graph(path: Path, file: OnnxFile) -> Graph:
+    """Return what a file computes, without what does nothing at inference."""
+    return passes.drop_no_ops(passes.drop_unused(passes.fold_constants(to_graph(path, file))))
+
+
+def _named(file: OnnxFile, graph: Graph) -> dict[str, Any]:
+    """Return the class names of a file, where it has them."""
+    types = infer_types(graph)
+    classes = types[LOGITS].shape[1] if LOGITS in types else 0
+    names = names_in(file.metadata, int(classes)) if graph.outputs == OUTPUTS else None
+    return {"names": names} if names else {}
 
 
 def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
