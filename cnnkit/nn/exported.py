@@ -153,8 +153,10 @@ def _shape(value: torch.Tensor) -> Shape:
 def _read(draft: Draft, node: torch.fx.Node, known: Mapping[Any, Any], refused: list[str]) -> Any:
     """Return the name of a node's result, or a line in `refused` that says why there is none."""
     name, value = _operator(node), node.meta.get("val")
-    if name == "getitem" and node.args[1] == 0:
-        return known[node.args[0]]
+    if name == "getitem":
+        parts = draft.parts.get(known[node.args[0]], [known[node.args[0]]])
+        if int(node.args[1]) < len(parts):  # type: ignore[arg-type]
+            return parts[int(node.args[1])]  # type: ignore[arg-type]
     first = value[0] if isinstance(value, tuple | list) and value else value
     if not isinstance(first, torch.Tensor):
         return FREE  # a size, which comes back in the shapes

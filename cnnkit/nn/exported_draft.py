@@ -29,6 +29,7 @@ class Draft:
         layer: the module that the node is of, for messages.
         shape: the result's, as PyTorch knows it.
         unread: results of nodes that have been refused.
+        parts: all results of a node with several, by the first.
     """
 
     def __init__(self, inputs: Mapping[str, TensorType], tensors: Mapping[str, NDArray[Any]]):
@@ -36,6 +37,7 @@ class Draft:
         self.types = {**{n: TensorType.of(a) for n, a in self.tensors.items()}, **self.inputs}
         self.nodes: list[Node] = []
         self.unread: set[str] = set()
+        self.parts: dict[str, list[str]] = {}
         self.name = self.layer = ""
         self.shape: Shape = ()
 
@@ -62,13 +64,32 @@ class Draft:
 
     def add(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
         """Add a node and return its output, the next one's input if it is not the result."""
+        output = self.name if self.name not in self.types else self.free(f"{self.name}.next")
+        return self.add_as(output, operator, inputs, **attributes)
+
+    def add_as(self, output: str, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
+        """Add a node whose output gets this name."""
+        return self._add([output], operator, inputs, attributes)
+
+    def add_parts(self, operator: str, inputs: Sequence[str], count: int, **attributes: Any) -> str:
+        """Add a node with several outputs and return the first."""
+        outputs = [self.name, *(self.free(f"{self.name}.{index}") for index in range(1, count))]
+        self.parts[self.name] = outputs
+        return self._add(outputs, operator, inputs, attributes)
+
+    def _add(
+        self,
+        outputs: Sequence[str],
+        operator: str,
+        inputs: Sequence[str],
+        attributes: Mapping[str, Any],
+    ) -> str:
         if not set(inputs) <= {"", *self.types}:
             raise NotReadError("it computes with the number of images")
-        output = self.name if self.name not in self.types else self.free(f"{self.name}.next")
-        node = Node(operator, tuple(inputs), (output,), attributes, self.layer or output)
+        node = Node(operator, tuple(inputs), tuple(outputs), attributes, self.layer or outputs[0])
         self.types.update(infer_node(node, self.types, self.tensors))
         self.nodes.append(node)
-        return output
+        return outputs[0]
 
     def skip(self, type: TensorType) -> str:
         """Take the result for made, though no node is there, so that what follows is read too."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from cnnkit.graph.types import FREE
+from cnnkit.nn import exported_activations, exported_parts
 from cnnkit.nn.exported_draft import Draft, Given, NotReadError, pairs
 from cnnkit.nn.exported_windows import (
     adaptive_average,
@@ -211,6 +212,8 @@ def dropout(draft: Draft, given: Given) -> str:
 
 
 RULES: dict[str, Rule] = {
+    **exported_activations.RULES,
+    **exported_parts.RULES,
     **dict.fromkeys(("aten.conv1d", "aten.conv2d", "aten.conv3d"), convolution),
     "aten.convolution": convolution,
     "aten.batch_norm": batch_norm,

@@ -66,6 +66,13 @@ FORWARDS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "spread": lambda net, x: F.adaptive_avg_pool2d(F.adaptive_avg_pool2d(x, 1), (3, 2)),
     "average": lambda net, x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
     "product": lambda net, x: F.linear(x, torch.ones(4, 6), torch.arange(4.0)).softmax(1),
+    "activations": lambda net, x: (
+        F.silu(x) + F.hardswish(x - 1) * F.hardsigmoid(x) + torch.tanh(x) - torch.sigmoid(x)
+    ),
+    "negative parts": lambda net, x: F.leaky_relu(x - 0.5, 0.2) + F.elu(x - 0.4, 1.5),
+    "slopes": lambda net, x: F.prelu(x - 0.5, torch.tensor([0.25, -0.5])),
+    "parts": lambda net, x: torch.cat([*x.chunk(2, 1), *reversed(x.split([5, 1, 2], 2))][3:], 2),
+    "slices": lambda net, x: x[:, 1:, ::3, -4:] + x.narrow(3, 2, 4)[:, :1, :3],
     "largest": lambda net, x: x.flatten(1).argmax(1),
 }
 
@@ -132,7 +139,7 @@ def test_all_nodes_in_the_way_are_named_at_once() -> None:
         return y + F.adaptive_avg_pool2d(x, (3, 5))[:, :, :1, :1]
 
     module = Of(forward, odd=nn.GLU(1), last=nn.Conv2d(1, 2, 1))
-    with pytest.raises(InputError, match="Of: has 6 nodes that cnnkit's graph") as caught:
+    with pytest.raises(InputError, match="Of: has 3 nodes that cnnkit's graph") as caught:
         graph_of(module, SIZE)
     named = [line.split(":")[0] for line in caught.value.details]
     assert named[:3] == ["glu odd", "erf erf", "adaptive_avg_pool2d adaptive_avg_pool2d"]

@@ -68,7 +68,7 @@ def test_its_onnx_file_is_proven_and_has_its_identity(
     assert load(path).weights.sha256 == weights.sha256
 
 
-@pytest.mark.parametrize("format", ["c", "torchscript", "pt2", "onnx-int8"])
+@pytest.mark.parametrize("format", ["torchscript", "pt2", "onnx-int8"])
 def test_a_format_for_the_family_names_the_node_and_the_way_out(
     run: TrainResult, tmp_path: Path, format: str
 ) -> None:
