@@ -62,8 +62,8 @@ def from_mirror(
         yield name, compressed if name == gzip_name else decompress(compressed, gzip_name)
 
 
-def download(url: str, progress: Progress, largest: int = LARGEST_DOWNLOAD) -> bytes:
-    """Return the content of `url`.
+def download(url: str, progress: Progress, largest: int | None = None) -> bytes:
+    """Return the content of `url`, of at most `largest` bytes; of LARGEST_DOWNLOAD by default.
 
     Raises:
         Unavailable: no response within CONNECT_SECONDS, or the transfer broke off.
@@ -93,7 +93,7 @@ def download(url: str, progress: Progress, largest: int = LARGEST_DOWNLOAD) -> b
             while chunk := response.read1(1 << 16):
                 content += chunk
                 progress.update(task, completed=len(content))
-                if len(content) > largest:
+                if len(content) > (largest or LARGEST_DOWNLOAD):
                     raise Unavailable(f"{url} is larger than any published file")
         except (OSError, HTTPException) as error:
             raise Unavailable(f"{url} broke off ({error})") from error
