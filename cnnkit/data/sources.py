@@ -63,7 +63,7 @@ def from_mirror(
 
 
 def download(url: str, progress: Progress, largest: int | None = None) -> bytes:
-    """Return the content of `url`, of at most `largest` bytes or those of the largest known file.
+    """Return the content of `url`, of at most `largest` bytes; of LARGEST_DOWNLOAD by default.
 
     Raises:
         Unavailable: no response within CONNECT_SECONDS, or the transfer broke off.
