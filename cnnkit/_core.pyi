@@ -96,6 +96,7 @@ class Conv2d(metaclass=_Pybind11Type):
     def isa(self) -> str: ...
 
 class Inference(metaclass=_Pybind11Type):
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...  # only what derives from it has one
     def __call__(
         self, images: Any, threads: int = 1, out: Any = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]: ...
