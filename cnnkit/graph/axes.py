@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.layout import FIRST
 from cnnkit.graph.passes.rewriting import consumers, single_consumer
 
 NCHW = (1, 2, 3)
-TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
 # What may stand before the transpose: it takes pixels one by one.
 PER_PIXEL = ("Cast", "Identity", "Add", "Sub", "Mul", "Div")
 
@@ -23,7 +23,7 @@ def image_axes(graph: Graph) -> tuple[int, int, int]:
     (value,) = graph.inputs
     users = consumers(graph)
     while (node := single_consumer(graph, users, value)) is not None:
-        if node.operator == "Transpose" and node.attributes["perm"] == TO_NCHW:
+        if node.operator == "Transpose" and node.attributes["perm"] == FIRST:
             return 3, 1, 2
         if node.operator not in PER_PIXEL:
             break

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cnnkit.graph.architecture import PIXEL_SCALE
-from cnnkit.graph.convnet import INPUT, LABEL, LOGITS, OUTPUTS, PROBABILITIES
+from cnnkit.graph.convnet import INPUT, LOGITS, OUTPUTS, heads
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import Array, TensorType
@@ -106,10 +106,7 @@ class Builder:
     def classifier(self, x: str, classes: int) -> Graph:
         """Return the graph with the contract's outputs, computed from features x."""
         self.dense(x, LOGITS, classes)
-        self.nodes += [
-            Node("Softmax", (LOGITS,), (PROBABILITIES,), {"axis": 1}, PROBABILITIES),
-            Node("ArgMax", (LOGITS,), (LABEL,), {"axis": 1, "keepdims": 0}, LABEL),
-        ]
+        self.nodes += heads()
         return self._graph(OUTPUTS)
 
     def _drawn(

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from cnnkit.errors import InputError
-from cnnkit.graph.axes import NCHW, TO_NHWC, image_axes, image_size
+from cnnkit.graph.axes import NCHW, image_axes, image_size
 from cnnkit.graph.batch import free_batch
-from cnnkit.graph.convnet import INPUT, LABEL, LOGITS, OUTPUTS, PROBABILITIES
+from cnnkit.graph.convnet import INPUT, LOGITS, OUTPUTS, heads
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.heads import find_logits
+from cnnkit.graph.layout import LAST
 from cnnkit.graph.passes.constants import fold_constants
 from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.passes.no_ops import cancel_transposes, drop_no_ops
@@ -175,13 +176,9 @@ def _assembled(graph: Graph, raw: Preprocessing | None) -> Graph:
     taken = {*graph.tensors, *(o for node in graph.nodes for o in node.outputs), *graph.inputs}
     nodes, tensors = _prepared(raw, images.dtype, axes, name, taken)
     own = graph.nodes if nodes else (_with_names(node, {name: INPUT}) for node in graph.nodes)
-    heads = (
-        Node("Softmax", (LOGITS,), (PROBABILITIES,), {"axis": 1}, PROBABILITIES),
-        Node("ArgMax", (LOGITS,), (LABEL,), {"axis": 1, "keepdims": 0}, LABEL),
-    )
     whole = Graph(
         {INPUT: TensorType("uint8" if raw else images.dtype, (FREE, *size))},
-        (*nodes, *own, *heads),
+        (*nodes, *own, *heads()),
         OUTPUTS,
         {**tensors, **graph.tensors},
     )
@@ -204,7 +201,7 @@ def _prepared(
 ) -> tuple[list[Node], dict[str, Array]]:
     """Return the nodes that make of raw pixels the value `name`, and their constants."""
     rows: list[tuple[str, str, Array | None]] = [*_steps(raw)] if raw else []
-    settings: dict[str, dict[str, Any]] = {"Cast": {"to": dtype}, "Transpose": {"perm": TO_NHWC}}
+    settings: dict[str, dict[str, Any]] = {"Cast": {"to": dtype}, "Transpose": {"perm": LAST}}
     if raw and dtype != "uint8":
         rows.insert(0, ("Cast", "raw", None))
     if axes != NCHW:

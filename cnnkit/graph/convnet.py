@@ -58,8 +58,7 @@ def build(
     nodes += [
         _node("Flatten", [value], "features", axis=1),
         _node("Gemm", ["features", "linear.weight", "linear.bias"], "logits", transB=1),
-        _node("Softmax", ["logits"], "probabilities", axis=1),
-        _node("ArgMax", ["logits"], "label", axis=1, keepdims=0),
+        *heads(),
     ]
     images = TensorType(input, ("N", *architecture.input))
     return Graph({INPUT: images}, tuple(nodes), OUTPUTS, constants)
@@ -119,6 +118,12 @@ def scaling() -> tuple[Node, Node]:
     """Return the nodes that make scaled pixels of raw ones."""
     cast = Node("Cast", (INPUT,), (RAW,), {"to": "float32"}, RAW)
     return cast, Node("Mul", (RAW, SCALE), (PIXELS,), {}, PIXELS)
+
+
+def heads() -> tuple[Node, Node]:
+    """Return the nodes that make probabilities and label of logits."""
+    softmax = Node("Softmax", (LOGITS,), (PROBABILITIES,), {"axis": 1}, PROBABILITIES)
+    return softmax, Node("ArgMax", (LOGITS,), (LABEL,), {"axis": 1, "keepdims": 0}, LABEL)
 
 
 def with_raw_pixels(graph: Graph) -> Graph:

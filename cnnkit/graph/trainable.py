@@ -10,17 +10,16 @@ from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import (
     INPUT,
-    LABEL,
     LOGITS,
     OUTPUTS,
-    PROBABILITIES,
     RAW,
     SCALE,
     build,
+    heads,
     match,
     scaling,
 )
-from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.graph import Graph
 from cnnkit.graph.normalisation import PIXELS
 from cnnkit.graph.passes.rewriting import drop_unused
 from cnnkit.graph.shapes import infer_types
@@ -63,8 +62,7 @@ def as_trainable(graph: Graph, subject: object) -> Graph:
             )
             for node in graph.nodes
         ),
-        Node("Softmax", (LOGITS,), (PROBABILITIES,), {"axis": 1}, PROBABILITIES),
-        Node("ArgMax", (LOGITS,), (LABEL,), {"axis": 1, "keepdims": 0}, LABEL),
+        *heads(),
     ]
     tensors = {names.get(n, n): array for n, array in graph.tensors.items()}
     pixels = TensorType("uint8", images[0].shape)

@@ -6,13 +6,14 @@ Legend of shape letters: N images, C channels, H rows, W columns.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit import _core
-from cnnkit.ops.fused import as_array, made_again, owned
+from cnnkit.ops.fused import as_array, owned
+from cnnkit.ops.packed import Packed
 from cnnkit.ops.reference import Activation, Size
 from cnnkit.ops.tensors import is_tensor
 
@@ -28,7 +29,7 @@ OPTIONS = (
 )
 
 
-class Conv2d(_core.Conv2d):
+class Conv2d(Packed, _core.Conv2d):
     """Convolution, residual, activation and max-pool in one pass, with prepacked weights.
 
     A call computes `max_pool2d(activation(conv2d(x, weight, bias, stride, padding, dilation,
@@ -58,9 +59,6 @@ class Conv2d(_core.Conv2d):
         InputError: an argument is invalid.
     """
 
-    _given: tuple[tuple[Any, ...], dict[str, Any]]  # what it was made of, to be pickled
-
-    # Made here rather than in __init__, so that an instance without a kernel cannot exist.
     def __new__(
         cls,
         weight: Array,
@@ -86,18 +84,6 @@ class Conv2d(_core.Conv2d):
         named = zip(OPTIONS, (*sizes, activation, *pool, isa, precision), strict=True)
         made._given = arrays, dict(named)
         return made
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        pass
-
-    def __copy__(self) -> Self:
-        return self  # nothing can change it
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return made_again, (type(self), *self._given)
 
     def __call__(
         self,

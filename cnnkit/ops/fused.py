@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import InputError, MissingError
+from cnnkit.ops.packed import Packed
 from cnnkit.ops.reference import Size
 from cnnkit.ops.tensors import dense, is_tensor, readable
 
@@ -48,7 +49,7 @@ def available_isas() -> list[str]:
     return _core.available_isas()
 
 
-class ConvReLUPool(_core.ConvReluPool):
+class ConvReLUPool(Packed, _core.ConvReluPool):
     """The fused operator with prepacked weights, for repeated calls: `operator(x, threads=1)`.
 
     The constructor's arguments are those of `conv_relu_pool`, and so are a call's `x`, `threads`
@@ -62,9 +63,6 @@ class ConvReLUPool(_core.ConvReluPool):
         isa: the instruction set it uses.
     """
 
-    _given: tuple[tuple[Any, ...], dict[str, Any]]  # what it was made of, to be pickled
-
-    # Made here rather than in __init__, so that an instance without a kernel cannot exist.
     def __new__(
         cls,
         weight: Array,
@@ -85,18 +83,6 @@ class ConvReLUPool(_core.ConvReluPool):
         _core.ConvReluPool.__init__(made, *arrays, *sizes, precision, isa)
         made._given = (*arrays, *sizes), {"precision": precision, "isa": isa}
         return made
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        pass
-
-    def __copy__(self) -> Self:
-        return self  # nothing can change it
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return made_again, (type(self), *self._given)
 
     def _call(
         self, x: Any, *, threads: int | None = None, out: NDArray[np.float32] | None = None
@@ -132,11 +118,6 @@ def owned(value: Any, name: str) -> Any:
     """Return an array's values in memory that nobody else writes; what is none, unchanged."""
     array = as_array(value, name)
     return array.copy() if isinstance(array, np.ndarray) else array
-
-
-def made_again(kind: type[Any], positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """Return an operator made of these arguments, as pickle needs it."""
-    return kind(*positional, **named)
 
 
 def as_array(value: Any, name: str) -> NDArray[Any]:

@@ -11,16 +11,15 @@ import numpy as np
 from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE
-from cnnkit.graph.convnet import LOGITS, match
-from cnnkit.graph.convnet_match import HEADS, NO_OPS, REMEDY, image_size
+from cnnkit.graph.convnet import LOGITS
+from cnnkit.graph.convnet_match import REMEDY, image_size
 from cnnkit.graph.graph import Graph, Node
-from cnnkit.graph.passes.forms import SOFTMAX
+from cnnkit.graph.heads import find_logits
 from cnnkit.graph.passes.rewriting import unused_name
 from cnnkit.graph.program import Program, lower, prepare
 from cnnkit.graph.program.steps import Number, Place
 from cnnkit.graph.shapes import infer_types
-from cnnkit.graph.types import FREE, TensorType, count
-from cnnkit.runtimes.convnet import PROBLEM
+from cnnkit.graph.types import TensorType
 
 
 def open_program(graph: Graph, source: object) -> _core.ProgramNetwork:
@@ -75,19 +74,11 @@ def pack_fields(fields: Iterable[Number]) -> bytes:
 
 def with_logits(graph: Graph, source: object) -> Graph:
     """Return a graph whose only output is `logits`: what its outputs are computed from."""
-    bases = {_before_heads(graph, name) for name in graph.outputs}
-    if len(bases) != 1:
-        match(graph, source, PROBLEM)  # names the node that gives it other outputs
-        reason = f"has {len(bases)} outputs ({', '.join(sorted(bases))}), not one of logits"
-        raise InputError(source, reason, REMEDY)
-    (base,) = bases
-    logits = infer_types(graph)[base]
-    if len(logits.shape) < 2 or logits.shape[0] != FREE or not logits.is_float:
-        raise InputError(source, f"has an output {base} of {logits}, not of N images", REMEDY)
-    if base == LOGITS:
+    graph, logits = find_logits(graph, source)
+    if logits == LOGITS:
         return Graph(graph.inputs, graph.nodes, (LOGITS,), graph.tensors)
-    types = infer_types(graph)
-    names = {LOGITS: unused_name(f"{LOGITS}.other", types)}  # of what is called so and is not them
+    # What is called so and is not them gets another name.
+    names = {LOGITS: unused_name(f"{LOGITS}.other", infer_types(graph)), logits: LOGITS}
     nodes = [
         replace(
             node,
@@ -98,33 +89,7 @@ def with_logits(graph: Graph, source: object) -> Graph:
     ]
     inputs = {names.get(name, name): type for name, type in graph.inputs.items()}
     tensors = {names.get(name, name): array for name, array in graph.tensors.items()}
-    nodes.append(Node("Identity", (base,), (LOGITS,), {}, "logits"))
     return Graph(inputs, tuple(nodes), (LOGITS,), tensors)
-
-
-def _before_heads(graph: Graph, name: str) -> str:
-    """Return the value that softmax, its logarithm or the label is computed from.
-
-    Of two softmax behind one another, the first one's result is taken as logits.
-    """
-    softmax = False
-    made = {output: node for node in graph.nodes for output in node.outputs}
-    types = infer_types(graph)
-    while name in made and made[name].operator in (*HEADS, *NO_OPS):
-        node = made[name]
-        shape = types[node.inputs[0]].shape
-        if node.operator in HEADS and (
-            len(shape) < 2
-            or node.attributes["axis"] % len(shape) != 1
-            or count(shape[2:]) != 1
-            or node.attributes.get("select_last_index", 0)
-        ):
-            break
-        if softmax and node.operator in SOFTMAX:
-            break
-        softmax = softmax or node.operator in SOFTMAX
-        name = node.inputs[0]
-    return name
 
 
 def of_bytes(graph: Graph) -> Graph:

@@ -2,6 +2,7 @@
 #define restrict __restrict
 inline float power_of_e(float x) { return __builtin_expf(x); }
 #include "vectors.c"
+#include "taps.c"
 #include "windows.c"
 #include "logarithm.c"
 #include "pixels.c"

@@ -71,6 +71,18 @@ def test_every_host_is_copied_whole(
     assert not list(tmp_path.glob(".*"))
 
 
+def passes_its_check(app: Path, pictures: int) -> None:
+    done = subprocess.run(
+        [app / "check.sh", app / "check"],
+        env={**os.environ, "PYTHON": sys.executable},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{pictures} pictures, 0 with another label" in done.stdout
+
+
 def test_a_network_of_colour_pictures_is_embedded(tmp_path: Path) -> None:
     architecture = Architecture((3, 12, 16), (Block(4),), 3)
     weights = Weights.of(architecture, architecture.initial_parameters(1), {"names": list("abc")})
@@ -78,15 +90,7 @@ def test_a_network_of_colour_pictures_is_embedded(tmp_path: Path) -> None:
     split = Split(images, np.arange(30) % 3)
     data = Dataset("fruit", split, split, ("a", "b", "c"), {}, "")
     embed(weights, "onnx", "python", tmp_path / "app", data)
-    done = subprocess.run(
-        [tmp_path / "app" / "check.sh", tmp_path / "app" / "check"],
-        env={**os.environ, "PYTHON": sys.executable},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "30 pictures, 0 with another label" in done.stdout
+    passes_its_check(tmp_path / "app", 30)
 
 
 def test_an_unknown_host_lists_the_known_ones(
@@ -147,12 +151,4 @@ def test_a_network_beyond_the_family_runs_in_c_hosts(host: str, tmp_path: Path) 
     split = Split(images, np.arange(20) % 3)
     data = Dataset("fruit", split, split, ("a", "b", "c"), {}, "")
     embed(weights, "c", host, tmp_path / "app", data)
-    done = subprocess.run(
-        [tmp_path / "app" / "check.sh", tmp_path / "app" / "check"],
-        env={**os.environ, "PYTHON": sys.executable},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "20 pictures, 0 with another label" in done.stdout
+    passes_its_check(tmp_path / "app", 20)

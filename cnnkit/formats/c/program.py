@@ -20,11 +20,11 @@ METHOD = (
 KERNELS = files("cnnkit.formats.c") / "kernels"
 # What a kernel's source needs before it.
 NEEDS = {
-    "conv": ("vectors", "windows"),
-    "depthwise": ("vectors", "windows"),
+    "conv": ("vectors", "taps", "windows"),
+    "depthwise": ("vectors", "taps", "windows"),
     "activation": ("vectors",),
     "arithmetic": ("vectors",),
-    "pool": ("vectors",),
+    "pool": ("vectors", "taps"),
     "function": ("vectors",),
     "lrn": ("logarithm",),
     "softmax": ("logarithm",),

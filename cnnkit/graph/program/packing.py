@@ -22,7 +22,10 @@ def blocks(channels: int) -> list[tuple[int, int]]:
 
 
 def pack(weight: Array, groups: int = 1) -> Array:
-    """Return a weight [K, C / groups, H, W] as [group][block][H][W][C / groups][width]."""
+    """Return a weight [K, C / groups, H, W] as [group][block][H][W][C / groups][width].
+
+    That of a depthwise convolution, [K, 1, H, W], is packed as one group.
+    """
     parts = []
     for group in np.split(weight, groups):
         for first, width in blocks(len(group)):
@@ -40,11 +43,6 @@ def pack_bias(bias: Array | None, channels: int, groups: int = 1) -> Array:
         for first, width in blocks(len(group))
     ]
     return np.concatenate(parts)
-
-
-def pack_depthwise(weight: Array) -> Array:
-    """Return a weight [K, 1, H, W] as [block][H][W][width]."""
-    return pack(weight)
 
 
 def _padded(array: Array, width: int) -> Array:

@@ -48,16 +48,21 @@ INLINE void finish_tile(const struct conv* c, vec sum[][MOST_VECS], int vecs, in
     }
 }
 
+/* The sums of a tile begin with the bias. */
+INLINE void begin_tile(vec sum[][MOST_VECS], int vecs, int pixels, const float* bias) {
+    UNROLL
+    for (int p = 0; p < pixels; ++p) {
+        UNROLL
+        for (int v = 0; v < vecs; ++v) sum[p][v] = load(bias + v * LANES);
+    }
+}
+
 INLINE void conv_tile(const struct conv* c, const struct window* from, const struct target* to,
                       int width, int pixels) {
     const int at_once = width < AT_ONCE ? width : AT_ONCE, vecs = at_once / LANES;
     for (int o = 0; o < width && o < to->channels; o += at_once) {
         vec sum[MOST_PIXELS][MOST_VECS];
-        UNROLL
-        for (int p = 0; p < pixels; ++p) {
-            UNROLL
-            for (int v = 0; v < vecs; ++v) sum[p][v] = load(to->bias + o + v * LANES);
-        }
+        begin_tile(sum, vecs, pixels, to->bias + o);
         for (int r = 0; r < from->rows; ++r) {
             for (int t = 0; t < from->taps; ++t) {
                 const float* x = from->x + r * from->x_row + t * from->x_tap;
@@ -111,20 +116,6 @@ INLINE void conv_pixel(const struct conv* c, const struct window* from, const st
     }
 }
 
-/* The taps of a window that lie in the image, along one axis: from `first` on, `count` of them. */
-struct taps {
-    int first, count;
-};
-
-INLINE struct taps inside(int start, int size, int kernel, int dilation) {
-    struct taps found;
-    int end = size > start ? (size - start + dilation - 1) / dilation : 0;
-    found.first = start < 0 ? (dilation - 1 - start) / dilation : 0;
-    if (end > kernel) end = kernel;
-    found.count = end > found.first ? end - found.first : 0;
-    return found;
-}
-
 /* The pixels of a row whose windows lie in the image: from `first` on, `count` of them. */
 INLINE struct taps whole_windows(const struct conv* c) {
     struct taps found;
@@ -142,11 +133,7 @@ INLINE void depthwise_tile(const struct conv* c, const struct window* from, cons
     const int at_once = width < AT_ONCE ? width : AT_ONCE, vecs = at_once / LANES;
     for (int o = 0; o < width; o += at_once) {
         vec sum[MOST_PIXELS][MOST_VECS];
-        UNROLL
-        for (int p = 0; p < pixels; ++p) {
-            UNROLL
-            for (int v = 0; v < vecs; ++v) sum[p][v] = load(to->bias + o + v * LANES);
-        }
+        begin_tile(sum, vecs, pixels, to->bias + o);
         for (int r = 0; r < from->rows; ++r) {
             for (int t = 0; t < from->taps; ++t) {
                 const float* x = from->x + r * from->x_row + t * from->x_tap + o;
