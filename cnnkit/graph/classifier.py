@@ -17,6 +17,7 @@ from cnnkit.graph.axes import NCHW, image_axes, image_size
 from cnnkit.graph.batch import free_batch
 from cnnkit.graph.convnet import INPUT, LOGITS, OUTPUTS, heads
 from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.heads import REMEDY as HEADS_REMEDY
 from cnnkit.graph.heads import find_logits
 from cnnkit.graph.layout import LAST
 from cnnkit.graph.passes.constants import fold_constants
@@ -143,6 +144,8 @@ def _renamed(graph: Graph, logits: str, source: object) -> Graph:
     """Return the part that computes the logits, under their name; no other name is ours."""
     if logits in graph.inputs or logits in graph.tensors:
         raise InputError(source, "computes nothing from its images", "use another model")
+    if infer_types(graph)[logits].shape[1] == 1:
+        raise InputError(source, f"has the output {logits} of one number, and no classes", HEADS_REMEDY)
     taken = {*graph.tensors, *graph.inputs, *(o for node in graph.nodes for o in node.outputs)}
     names = {logits: LOGITS}
     for name in (INPUT, *OUTPUTS):

@@ -45,8 +45,6 @@ def find_logits(graph: Graph, source: object = "the network") -> tuple[Graph, st
     if maker is not None and maker.operator in NO_LOGITS:
         reason = f"ends in {maker.title}: several classes at once, not one of them"
         raise InputError(source, reason, REMEDY)
-    if shape[1] == 1:
-        raise InputError(source, f"has the output {stated}: one number, and no classes", REMEDY)
     return _flat(graph, logits) if len(shape) > 2 else (graph, logits)
 
 
