@@ -45,14 +45,14 @@ def embed(
     its predictions for 1,000 test images with your network's. An unknown --host lists all of them.
     """
     from cnnkit.evaluation.dataset import load_dataset_of
-    from cnnkit.formats.checkpoint import read_weights
+    from cnnkit.formats.detect import read_network
     from cnnkit.hosts.embedding import CHECK_FOLDER, embed
     from cnnkit.runs.find import find_weights
 
     source = find_weights(weights)
     test = load_dataset_of([source], dataset, data, quiet or json)
     stderr(quiet or json).print(f"{source} → {output}: verifying on all test images first")
-    report = embed(read_weights(source), format, host, output, test)
+    report = embed(read_network(source), format, host, output, test)
     if json:
         emit_json("embed", {"folder": str(output), "host": host, **report.to_json()})
         return

@@ -77,8 +77,8 @@ def export(
     from cnnkit.data.registry import DATASETS, OWN
     from cnnkit.evaluation.dataset import load_dataset_of
     from cnnkit.export.pipeline import export
-    from cnnkit.formats.checkpoint import read_weights
     from cnnkit.formats.description import dataset_name
+    from cnnkit.formats.detect import read_network
     from cnnkit.formats.options import Options, read_size
     from cnnkit.formats.registry import find_format
     from cnnkit.runs.find import find_weights
@@ -86,7 +86,7 @@ def export(
 
     form, sizes = find_format(format), (read_size("--ram", ram), read_size("--flash", flash))
     source = find_weights(weights)
-    network = read_weights(source)
+    network = read_network(source)
     test = load_dataset_of([source], dataset, data, quiet or json)
     # A name that a file states never becomes a path, unless it is one of ours.
     stated = dataset_name(network)

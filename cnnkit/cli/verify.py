@@ -49,11 +49,11 @@ def verify(
     other images would trigger.
     """
     from cnnkit.evaluation.dataset import load_dataset_of
-    from cnnkit.formats.checkpoint import read_weights
+    from cnnkit.formats.detect import read_network
     from cnnkit.runs.find import find_weights
     from cnnkit.verify.run import verify
 
-    network = read_weights(find_weights(weights)) if weights else None
+    network = read_network(find_weights(weights)) if weights else None
     test = load_dataset_of(files, dataset, data, quiet or json, weights)
     reports = verify(files, network, test, allow_near_ties, max_drop)
     if json:

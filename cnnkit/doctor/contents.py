@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cnnkit.errors import InputError
 from cnnkit.formats.c.source import as_held, body_of
+from cnnkit.formats.contract import MARK
 from cnnkit.formats.detect import detect
 from cnnkit.formats.registry import FORMATS, TABLE
-from cnnkit.graph.convnet import with_contract
+from cnnkit.formats.weights import WEIGHTS
+from cnnkit.graph.convnet import with_contract, with_raw_pixels
 from cnnkit.graph.costs import Cost, costs
 from cnnkit.graph.program import Program, lower
 from cnnkit.graph.program.steps import FLOAT
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
+
+OTHERS = "artefacts are made from weights files, and this is another tool's model"
 
 
 @dataclass(frozen=True)
@@ -100,12 +104,18 @@ def examine_model(path: Path) -> Contents:
         InputError: it is damaged, or has a node that cnnkit does not know, which is named.
     """
     file = find_weights(path)
-    weights = TABLE[detect(file)].read_weights(file)
-    formats = {form.name: _holds(form.name, weights) for form in FORMATS.values()}
+    form = detect(file)
+    weights = TABLE[form].read_weights(file)
     nodes = costs(weights.graph)
-    if not formats["c"][0]:
+    weights = replace(weights, graph=with_raw_pixels(weights.graph))
+    if form == WEIGHTS.name or MARK in weights.metadata:
+        formats = {name: _holds(name, weights) for name in FORMATS}
+    else:
+        formats = dict.fromkeys(FORMATS, (False, OTHERS))
+    try:
+        body, held = body_of(weights), as_held(weights)
+    except InputError:
         return Contents(nodes, (), 0, 0, formats)
-    body, held = body_of(weights), as_held(weights)
     if held is weights:  # of the family, whose blocks are in no arena
         return Contents(nodes, (), body.ram_bytes, body.constant_bytes, formats)
     program = lower(held.graph)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cnnkit.errors import InputError
 from cnnkit.formats.onnx.format import ONNX
 from cnnkit.formats.registry import TABLE
 from cnnkit.formats.weights import WEIGHTS
 from cnnkit.system.files import finish_move, read_bytes
+
+if TYPE_CHECKING:
+    from cnnkit.graph.weights import Weights
 
 PICTURES = {
     b"\x89PNG\r\n": "PNG",
@@ -101,3 +104,21 @@ def read_contract(path: Path) -> dict[str, Any]:
         InputError: it is damaged, or not a file of ours.
     """
     return TABLE[detect(path)].read_metadata(path)
+
+
+def read_network(path: Path) -> Weights:
+    """Return the network in a weights file, from which artefacts are made.
+
+    Raises:
+        StorageError: it cannot be read.
+        InputError: it is damaged, or a file of another format.
+    """
+    form = detect(path)
+    if form != WEIGHTS.name:
+        raise InputError(
+            path,
+            f"is a file of the format {form}, and artefacts are made from weights files",
+            "give the run folder or the weights.safetensors that the network was trained to; "
+            "`cnnkit eval`, `predict` and `doctor` take the file as it is",
+        )
+    return TABLE[form].read_weights(path)

@@ -145,7 +145,9 @@ def _renamed(graph: Graph, logits: str, source: object) -> Graph:
     if logits in graph.inputs or logits in graph.tensors:
         raise InputError(source, "computes nothing from its images", "use another model")
     if infer_types(graph)[logits].shape[1] == 1:
-        raise InputError(source, f"has the output {logits} of one number, and no classes", HEADS_REMEDY)
+        raise InputError(
+            source, f"has the output {logits} of one number, and no classes", HEADS_REMEDY
+        )
     taken = {*graph.tensors, *graph.inputs, *(o for node in graph.nodes for o in node.outputs)}
     names = {logits: LOGITS}
     for name in (INPUT, *OUTPUTS):
