@@ -172,6 +172,7 @@ class Rewriter(ast.NodeTransformer):
         value = ast.NamedExpr(ast.Name(VALUE, ast.Store()), ast.Call(block, given, []))
         test = ast.Compare(value, [ast.IsNot()], [ast.Constant(None)])
         last, use = copy.copy(body[-1]), ast.Name(VALUE, ast.Load())
+        # Only returns and assignments end a block, and both have a value.
         last.value = use  # type: ignore[attr-defined]
         clear = ast.Assign([ast.Name(VALUE, ast.Store())], ast.Constant(None))
         then: list[ast.stmt] = [last] if isinstance(last, ast.Return) else [last, clear]

@@ -115,6 +115,7 @@ class ConvReLUPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, C_in, H, W] to [N, C_out, H', W'], or the same without N."""
+        # PyTorch's types do not export this function.
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
             return F.max_pool2d(
                 F.relu(F.conv2d(x, self.weight, self.bias, self.stride, self.padding)),

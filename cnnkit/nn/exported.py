@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -154,9 +154,10 @@ def _read(draft: Draft, node: torch.fx.Node, known: Mapping[Any, Any], refused: 
     """Return the name of a node's result, or a line in `refused` that says why there is none."""
     name, value = _operator(node), node.meta.get("val")
     if name == "getitem":
-        parts = draft.parts.get(known[node.args[0]], [known[node.args[0]]])
-        if int(node.args[1]) < len(parts):  # type: ignore[arg-type]
-            return parts[int(node.args[1])]  # type: ignore[arg-type]
+        of, index = cast("tuple[Any, int]", node.args)  # as every getitem has them
+        parts = draft.parts.get(known[of], [known[of]])
+        if index < len(parts):
+            return parts[index]
     first = value[0] if isinstance(value, tuple | list) and value else value
     if not isinstance(first, torch.Tensor):
         return FREE  # a size, which comes back in the shapes
@@ -166,6 +167,7 @@ def _read(draft: Draft, node: torch.fx.Node, known: Mapping[Any, Any], refused: 
         return draft.skip(_type_of(first))
     try:
         if name in CONSTANTS and not node.all_input_nodes:
+            # The target of a call is an operator, which the type of nodes leaves open.
             made = node.target(*node.args, **node.kwargs)  # type: ignore[operator]
             return draft.tensor("value", made.numpy(), _type_of(made).dtype)
         rule = RULES.get(name)
@@ -199,6 +201,7 @@ def _layer(node: torch.fx.Node) -> str:
 def _given(node: torch.fx.Node, known: Mapping[Any, Any]) -> Given:
     """Return all arguments by name, defaults filled in, with the names of values."""
     given = {}
+    # The target of a call is an operator, which the type of nodes leaves open.
     for index, argument in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
         if index < len(node.args):
             value = node.args[index]

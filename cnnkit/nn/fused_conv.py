@@ -54,6 +54,7 @@ class FusedConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute `nn.Conv2d`, or the block."""
+        # PyTorch's types do not export this function.
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
             y: Tensor = self._conv_forward(input, self.weight, self.bias)
             return y
@@ -210,6 +211,7 @@ def wait(conv: nn.Conv2d, place: Place, precision: str) -> None:
     pool = place.pool if isinstance(place.pool, Pool) else None
     block = Block(precision, by_version=True)
     conv.__class__ = FusedConv2d
+    # The type of `conv` is still the one that it had.
     conv.fused = State(place, block, PoolReader(), pool, Checked(None))  # type: ignore[assignment]
 
 
@@ -218,6 +220,7 @@ def stop_waiting(model: nn.Module) -> None:
     for conv in model.modules():
         if type(conv) is FusedConv2d:
             del conv.fused
+            # What was of this class before is of it again; types cannot express that.
             conv.__class__ = nn.Conv2d  # type: ignore[assignment]
 
 

@@ -124,6 +124,7 @@ class Waiting(Tensor):
         args, kwargs = tree_map_only(Waiting, Waiting.compute, (args, kwargs))
         return func(*args, **kwargs)
 
+    # What tensors have there is a function in C, to types of another kind.
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
