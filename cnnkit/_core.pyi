@@ -122,6 +122,9 @@ class ProgramNetwork(Inference):
         result: int,
         isa: str | None = None,
     ) -> None: ...
+    @property
+    def algorithms(self) -> list[str]: ...
+    def time_steps(self, image: Any, repeats: int) -> NDArray[np.int64]: ...
 
 class NetworkTrainer(metaclass=_Pybind11Type):
     def __init__(

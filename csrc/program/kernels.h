@@ -19,8 +19,24 @@ struct ProgramKernel {
 // The first one takes raw pixels, uint8, as its third argument.
 constexpr int kProgramKernelCount = 13, kMostProgramInputs = 4;
 
+// An algorithm for the steps of the kernel `conv`, or of `depthwise`, that have constant weights.
+struct ProgramConv {
+    const char* name;
+    bool depthwise;
+    bool (*fits)(const void* fields);
+    long (*prepared_floats)(const void* fields);
+    // Lays the packed weights and the bias as `run` reads them. False: it declines their values.
+    bool (*prepare)(const void* fields, const float* weight, const float* bias, float* prepared);
+    long (*workspace_floats)(const void* fields);
+    // False: it declines the values of x, and has written nothing.
+    bool (*run)(const void* fields, const float* prepared, const float* x, const float* residual,
+                float* y, float* workspace);
+};
+
 struct ProgramKernelTable {
     const ProgramKernel* kernels;
+    const ProgramConv* convs;  // best first
+    int conv_count;
 };
 
 }  // namespace cnnkit

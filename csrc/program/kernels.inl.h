@@ -1,5 +1,6 @@
 // The kernels' own source, and the rows of their table, for one instruction set.
 #define restrict __restrict
+namespace written {
 inline float power_of_e(float x) { return __builtin_expf(x); }
 #include "vectors.c"
 #include "taps.c"
@@ -18,9 +19,12 @@ inline float power_of_e(float x) { return __builtin_expf(x); }
 #include "mean.c"
 #include "softmax.c"
 #include "matmul.c"
+}  // namespace written
 #undef restrict
 
 namespace rows {
+
+using namespace written;
 
 constexpr long kMost = 1l << 30;  // kernels count in int
 

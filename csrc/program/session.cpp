@@ -1,9 +1,11 @@
 #include "program/session.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <stdexcept>
 
+#include "runtime/buffer.h"
 #include "runtime/softmax.h"
 
 namespace cnnkit {
@@ -11,27 +13,35 @@ namespace cnnkit {
 extern const ProgramKernelTable kScalarProgram;
 #if defined(__x86_64__)
 extern const ProgramKernelTable kAvx2Program;
+extern const ProgramKernelTable kAvx512Program;
 #elif defined(__aarch64__)
 extern const ProgramKernelTable kNeonProgram;
 #endif
 
 namespace {
 
-// That of an instruction set; AVX-512 runs AVX2's.
 const ProgramKernelTable& find_table(const KernelTable& kernels) {
     const std::string name = kernels.name;
 #if defined(__x86_64__)
-    if (name != "scalar") return kAvx2Program;
+    if (name == "avx2") return kAvx2Program;
+    if (name != "scalar") return kAvx512Program;
 #elif defined(__aarch64__)
     if (name == "neon") return kNeonProgram;
 #endif
     return kScalarProgram;
 }
 
-class ProgramSession : public InferenceSession {
+// How a step is computed: by its kernel, or by what is faster and falls back on it.
+struct Chosen {
+    const ProgramKernel* kernel;
+    const ProgramConv* conv = nullptr;
+    Buffer prepared = {};
+};
+
+class Session : public ProgramSession {
   public:
-    ProgramSession(const KernelTable& kernels, const Architecture& architecture, Program program)
-        : InferenceSession(architecture),
+    Session(const KernelTable& kernels, const Architecture& architecture, Program program)
+        : ProgramSession(architecture),
           program_(std::move(program)),
           pixels_(architecture.pixels()),
           classes_(architecture.classes) {
@@ -43,15 +53,52 @@ class ProgramSession : public InferenceSession {
                 return step.kernel == kernel.name;
             });
             need(found != end && fits(*found, step), "step " + std::to_string(kernels_.size()));
-            kernels_.push_back(found);
+            kernels_.push_back({found});
+            choose(table, step, kernels_.back());
         }
-        need(!kernels_.empty() && kernels_[0] == table.kernels, "the first step");
+        need(!kernels_.empty() && kernels_[0].kernel == table.kernels, "the first step");
         const ProgramStep& pixels =
             program_.steps[0];  // whose constants are read elsewhere as well
         need(pixels.inputs[0] < -1 && pixels.inputs[1] < -1, "the first step");
     }
 
+    std::vector<std::string> algorithms() const override {
+        std::vector<std::string> names;
+        for (const Chosen& step : kernels_)
+            names.push_back(step.conv ? step.conv->name : step.kernel->name);
+        return names;
+    }
+
+    void time_steps(const uint8_t* raw, int64_t* nanoseconds) const override {
+        float* arena = memory();
+        for (size_t s = 0; s < kernels_.size(); ++s) {
+            const auto start = std::chrono::steady_clock::now();
+            run(s, s + 1, reinterpret_cast<const float*>(raw), arena);
+            const auto took = std::chrono::steady_clock::now() - start;
+            nanoseconds[s] = std::chrono::duration_cast<std::chrono::nanoseconds>(took).count();
+        }
+    }
+
   private:
+    // Finds the first algorithm that takes a step, and prepares its weights.
+    void choose(const ProgramKernelTable& table, const ProgramStep& step, Chosen& chosen) {
+        const bool depthwise = step.kernel == "depthwise";
+        if ((!depthwise && step.kernel != "conv") || step.inputs[0] > -2 || step.inputs[1] > -2)
+            return;
+        const void* fields = step.fields.data();
+        const float* weight = program_.constants[-2 - step.inputs[0]].data();
+        const float* bias = program_.constants[-2 - step.inputs[1]].data();
+        for (int i = 0; i < table.conv_count; ++i) {
+            const ProgramConv& conv = table.convs[i];
+            if (conv.depthwise != depthwise || !conv.fits(fields)) continue;
+            Buffer prepared = allocate(sizeof(float) * conv.prepared_floats(fields));
+            if (!conv.prepare(fields, weight, bias, static_cast<float*>(prepared.get()))) continue;
+            workspace_ = std::max(workspace_, conv.workspace_floats(fields));
+            chosen.conv = &conv, chosen.prepared = std::move(prepared);
+            return;
+        }
+    }
+
     static void need(bool condition, const std::string& what) {
         if (!condition) throw std::invalid_argument(what);
     }
@@ -92,7 +139,7 @@ class ProgramSession : public InferenceSession {
     void infer_here(const uint8_t* raw, int64_t n, const NetOutputs& out) const override {
         for (int64_t i = 0; i < n; ++i) {
             float* arena = memory();
-            run(0, reinterpret_cast<const float*>(raw + i * pixels_), arena);
+            run(0, kernels_.size(), reinterpret_cast<const float*>(raw + i * pixels_), arena);
             finish(arena, i, out);
         }
     }
@@ -113,19 +160,20 @@ class ProgramSession : public InferenceSession {
                 for (long p = 0; p < sizes[1]; ++p)
                     y[p * sizes[0] + c] = *image++ * whole + shift[c];
             }
-            run(1, nullptr, arena);
+            run(1, kernels_.size(), nullptr, arena);
             finish(arena, i, out);
         }
     }
 
     float* memory() const {
-        thread_local std::vector<float> arena;
-        if (static_cast<long>(arena.size()) < program_.arena) arena.resize(program_.arena);
-        return arena.data();
+        return static_cast<float*>(
+            thread_workspace(sizeof(float) * (rounded(program_.arena) + workspace_)));
     }
+    static long rounded(long floats) { return (floats + 15) / 16 * 16; }
 
-    void run(size_t first, const float* raw, float* arena) const {
-        for (size_t s = first; s < kernels_.size(); ++s) {
+    void run(size_t first, size_t end, const float* raw, float* arena) const {
+        float* workspace = arena + rounded(program_.arena);
+        for (size_t s = first; s < end; ++s) {
             const ProgramStep& step = program_.steps[s];
             const float* in[kMostProgramInputs] = {};
             for (size_t i = 0; i < step.inputs.size(); ++i) {
@@ -134,7 +182,13 @@ class ProgramSession : public InferenceSession {
                 if (place < -1) in[i] = program_.constants[-2 - place].data();
             }
             if (s == 0) in[2] = raw;
-            kernels_[s]->run(step.fields.data(), in, arena + program_.offsets[step.output]);
+            float* y = arena + program_.offsets[step.output];
+            const Chosen& chosen = kernels_[s];
+            const auto prepared = static_cast<const float*>(chosen.prepared.get());
+            const void* fields = step.fields.data();
+            if (chosen.conv && chosen.conv->run(fields, prepared, in[2], in[3], y, workspace))
+                continue;
+            chosen.kernel->run(fields, in, y);
         }
     }
 
@@ -154,15 +208,16 @@ class ProgramSession : public InferenceSession {
 
     const Program program_;
     const long pixels_, classes_;
-    std::vector<const ProgramKernel*> kernels_;
+    std::vector<Chosen> kernels_;
+    long workspace_ = 0;  // floats
 };
 
 }  // namespace
 
-std::unique_ptr<InferenceSession> make_program_session(const KernelTable& kernels,
-                                                       const Architecture& architecture,
-                                                       Program program) {
-    return std::make_unique<ProgramSession>(kernels, architecture, std::move(program));
+std::unique_ptr<ProgramSession> make_program_session(const KernelTable& kernels,
+                                                     const Architecture& architecture,
+                                                     Program program) {
+    return std::make_unique<Session>(kernels, architecture, std::move(program));
 }
 
 }  // namespace cnnkit

@@ -25,9 +25,18 @@ struct Program {
     long arena, result;
 };
 
+class ProgramSession : public InferenceSession {
+  public:
+    using InferenceSession::InferenceSession;
+    // The algorithm of each step: its kernel's name, or that of what computes it faster.
+    virtual std::vector<std::string> algorithms() const = 0;
+    // Runs an image and writes the nanoseconds of each step.
+    virtual void time_steps(const uint8_t* raw, int64_t* nanoseconds) const = 0;
+};
+
 // Throws std::invalid_argument if a step has arguments that its kernel would leave.
-std::unique_ptr<InferenceSession> make_program_session(const KernelTable& kernels,
-                                                       const Architecture& architecture,
-                                                       Program program);
+std::unique_ptr<ProgramSession> make_program_session(const KernelTable& kernels,
+                                                     const Architecture& architecture,
+                                                     Program program);
 
 }  // namespace cnnkit

@@ -196,11 +196,32 @@ class ProgramNetwork : public Inference {
             program.constants.emplace_back(values.data(), values.data() + values.size());
         }
         try {
-            session_ = make_program_session(kernels(isa), architecture_, std::move(program));
+            auto session = make_program_session(kernels(isa), architecture_, std::move(program));
+            program_ = session.get();
+            session_ = std::move(session);
         } catch (const std::invalid_argument& error) {
             refuse(error.what(), "leaves its buffers", "give what cnnkit.graph.program makes");
         }
     }
+
+    std::vector<std::string> algorithms() const { return program_->algorithms(); }
+
+    // Nanoseconds int64 [repeats, steps] on one image.
+    Longs time_steps(const py::object& image, const py::object& repeats) const {
+        const Images in(image, architecture_);
+        if (in.count != 1 || !in.bytes) refuse("image", "is not one image", "give uint8 [C, H, W]");
+        const int64_t count = integer(repeats, "repeats", 1);
+        const auto steps = static_cast<int64_t>(program_->algorithms().size());
+        Longs times({count, steps});
+        int64_t* to = times.mutable_data();
+        const auto* raw = static_cast<const uint8_t*>(in.array.data());
+        const py::gil_scoped_release released;
+        for (int64_t i = 0; i < count; ++i) program_->time_steps(raw, to + i * steps);
+        return times;
+    }
+
+  private:
+    const ProgramSession* program_;
 };
 
 // Holds the training images, so that each call checks only its order. Not for two threads at once.
@@ -361,7 +382,9 @@ void bind_network(py::module_& m) {
                       const py::object&>(),
              py::arg("size"), py::arg("classes"), py::arg("steps"), py::arg("constants"),
              py::arg("sizes"), py::arg("offsets"), py::arg("arena"), py::arg("result"),
-             py::arg("isa") = py::none());
+             py::arg("isa") = py::none())
+        .def_property_readonly("algorithms", &ProgramNetwork::algorithms)
+        .def("time_steps", &ProgramNetwork::time_steps, py::arg("image"), py::arg("repeats"));
     py::class_<NetworkTrainer>(m, "NetworkTrainer",
                                "Trains a network with Adam. The published one by default.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,

@@ -12,10 +12,6 @@
 // and the output transform, bias and, where the pool is 2x2, pool and ReLU follow in registers.
 // Other pools take rows that wait in memory.
 
-namespace winograd {
-constexpr int kPanel = kRegisters >= 32 ? 8 : 4;  // output channels of a register block
-}
-
 #include "conv/winograd/transforms.inl.h"
 #include "conv/winograd/plan.inl.h"
 #include "conv/winograd/pack_weights.inl.h"

@@ -3,6 +3,8 @@
 
 namespace winograd {
 
+constexpr int kPanel = kRegisters >= 32 ? 8 : 4;  // output channels of a register block
+
 // F(kH x kW, kT x kT): tiles of kH x kW outputs, a kernel of kT x kT taps.
 template <int kH, int kW, int kT>
 struct Form {

@@ -1,13 +1,25 @@
 #if defined(__aarch64__)
+#include <arm_neon.h>
+
 #include <cstdint>
 
+#include "kernels.h"
 #include "program/kernels.h"
 
 namespace cnnkit {
 namespace {
 #include "program/kernels.inl.h"
+#include "integers.inl.h"
+#include "cpu/simd/neon.inl.h"
+#include "program/fast/common.inl.h"
+#include "program/fast/tiles.inl.h"
+#include "conv/winograd/transforms.inl.h"
+#include "program/fast/winograd.inl.h"
+#include "program/fast/dense.inl.h"
+#include "program/fast/depthwise.inl.h"
+#include "program/fast/table.inl.h"
 }  // namespace
 
-extern const ProgramKernelTable kNeonProgram = {rows::kRows};
+extern const ProgramKernelTable kNeonProgram = {rows::kRows, kFastConvs, kFastConvCount};
 }  // namespace cnnkit
 #endif

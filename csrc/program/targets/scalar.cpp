@@ -7,5 +7,5 @@ namespace {
 #include "program/kernels.inl.h"
 }  // namespace
 
-extern const ProgramKernelTable kScalarProgram = {rows::kRows};
+extern const ProgramKernelTable kScalarProgram = {rows::kRows, nullptr, 0};
 }  // namespace cnnkit

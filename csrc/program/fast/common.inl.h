@@ -1,0 +1,42 @@
+// What the fast convolutions of images [H][W][C] share. After the SIMD wrappers and the C format's
+// kernels, whose structures and packed weights they take.
+
+namespace fast {
+
+using Conv = struct written::conv;
+
+inline const Conv& conv_of(const void* fields) { return *static_cast<const Conv*>(fields); }
+
+// A weight as cnnkit.graph.program.packing lays them: blocks of 16 output channels, the last of
+// which has 8 where that is enough.
+inline float packed(const Conv& c, const float* weight, long tap, long in, long out) {
+    const long first = out / 16 * 16, width = c.out_c - first > 8 ? 16 : 8;
+    const long taps = static_cast<long>(c.kernel_h) * c.kernel_w;
+    return weight[(first * taps + tap * width) * c.in_c + in * width + out - first];
+}
+
+// Where vectors can be cut short at no cost, channels may be any number.
+constexpr bool kMasks = kLanes == 16;
+inline bool is_whole(long channels) { return kMasks || channels % kLanes == 0; }
+inline Vec load_some(const float* from, Mask m) { return kMasks ? load_mask(from, m) : load(from); }
+inline void store_some(float* to, Mask m, Vec v) {
+    if (kMasks) {
+        store_mask(to, m, v);
+    } else {
+        store(to, v);
+    }
+}
+
+// An activation: low and high as in the C format; NaN stays.
+struct Limits {
+    int kind;
+    Vec low, high;
+};
+inline Limits limits_of(const Conv& c) { return {c.activation, set1(c.low), set1(c.high)}; }
+inline Vec limited(Vec y, const Limits& to) {
+    if (to.kind > 0) y = max(to.low, y);
+    if (to.kind > 1) y = select_greater(y, to.high, to.high, y);
+    return y;
+}
+
+}  // namespace fast

@@ -1,0 +1,124 @@
+// Dense convolutions of any kernel, stride and dilation. Where there is padding, a strip of rows is
+// copied between zeros first, so that all pixels are alike.
+
+namespace fast {
+namespace dense {
+
+constexpr long kStrip = 6144;  // floats of a strip of input, that the nearest cache keeps it
+
+struct Plan {
+    bool padded;
+    long row;    // floats of an input row, with its padding
+    long strip;  // output rows of a strip
+    long columns;  // output pixels of a row that are computed together
+};
+
+inline Plan plan(const Conv& c) {
+    Plan p;
+    const long reach_w = (c.out_w - 1l) * c.stride_w + (c.kernel_w - 1l) * c.dilation_w + 1;
+    const long reach_h = (c.out_h - 1l) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
+    p.padded = c.pad_h > 0 || c.pad_w > 0 || reach_w > c.in_w || reach_h > c.in_h;
+    p.row = (p.padded ? reach_w : c.in_w) * c.in_c;
+    const long more = (c.kernel_h - 1l) * c.dilation_h + 1 - c.stride_h;
+    const long rows = kStrip / p.row - max(0, more);
+    p.strip = min(c.out_h, max(rows / c.stride_h, p.row > 4 * kStrip ? 2 : 4));
+    p.columns = max(kMostPixels * 4, kStrip / (static_cast<long>(c.stride_w) * c.in_c));
+    return p;
+}
+
+inline bool fits(const void* fields) {
+    const Conv& c = conv_of(fields);
+    return c.groups == 1;
+}
+
+inline long weights_of(const Conv& c) {
+    return round_up(c.out_c, kLanes) * c.in_c * c.kernel_h * c.kernel_w;
+}
+inline long prepared_floats(const void* fields) {
+    const Conv& c = conv_of(fields);
+    return weights_of(c) + round_up(c.out_c, kLanes);
+}
+
+// The bias, then the weights of each block of output channels.
+inline bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
+    const Conv& c = conv_of(fields);
+    const long all = round_up(c.out_c, kLanes), taps = static_cast<long>(c.kernel_h) * c.kernel_w;
+    for (long o = 0; o < all; ++o) *to++ = o < c.out_c ? bias[o] : 0.0f;
+    for (long first = 0; first < c.out_c; first += kBlock) {
+        const long width = block_width(c.out_c, first);
+        for (long tap = 0; tap < taps; ++tap) {
+            for (long i = 0; i < c.in_c; ++i) {
+                for (long o = first; o < first + width; ++o)
+                    *to++ = o < c.out_c ? packed(c, weight, tap, i, o) : 0.0f;
+            }
+        }
+    }
+    return true;
+}
+
+inline long workspace_floats(const void* fields) {
+    const Conv& c = conv_of(fields);
+    const Plan p = plan(c);
+    if (!p.padded) return 0;
+    return ((p.strip - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1) * p.row;
+}
+
+// Input rows from `top` on, between zeros.
+inline void copy_rows(const Conv& c, const float* x, long top, long rows, long row, float* to) {
+    const long before = static_cast<long>(c.pad_w) * c.in_c;
+    const long floats = max(0, min(static_cast<long>(c.in_w) * c.in_c, row - before));
+    const long start = min(before, row);
+    for (long r = 0; r < rows; ++r, to += row) {
+        const long in = top + r;
+        if (in < 0 || in >= c.in_h) {
+            for (long i = 0; i < row; ++i) to[i] = 0.0f;
+            continue;
+        }
+        for (long i = 0; i < start; ++i) to[i] = 0.0f;
+        __builtin_memcpy(to + start, x + in * c.in_w * c.in_c, sizeof(float) * floats);
+        for (long i = start + floats; i < row; ++i) to[i] = 0.0f;
+    }
+}
+
+inline bool run(const void* fields, const float* prepared, const float* x, const float* residual,
+                float* y, float* workspace) {
+    const Conv& c = conv_of(fields);
+    const Plan p = plan(c);
+    const long in = c.in_c, out = c.out_c, taps = static_cast<long>(c.kernel_h) * c.kernel_w;
+    const bool joined = c.dilation_w == 1;
+    Run r;
+    r.rows = c.kernel_h, r.taps = joined ? 1 : c.kernel_w, r.span = joined ? c.kernel_w * in : in;
+    r.x_row = c.dilation_h * p.row, r.x_tap = c.dilation_w * in, r.x_pixel = c.stride_w * in;
+    if (r.taps == 1 && r.x_row == r.span) r.span *= r.rows, r.rows = 1;  // one run of floats
+    r.y_pixel = out, r.limits = limits_of(c);
+    for (long top = 0; top < c.out_h; top += p.strip) {
+        const long rows = min(p.strip, c.out_h - top);
+        const float* from = x + top * c.stride_h * p.row;
+        if (p.padded) {
+            const long count = (rows - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
+            copy_rows(c, x, top * c.stride_h - c.pad_h, count, p.row, workspace);
+            from = workspace;
+        }
+        for (long left = 0; left < c.out_w; left += p.columns) {
+            const long pixels = min(p.columns, c.out_w - left);
+            r.w = prepared + round_up(out, kLanes);
+            for (long o = 0; o < out; o += kBlock) {
+                r.bias = prepared + o, r.channels = min(kBlock, out - o);
+                for (long row = 0; row < rows; ++row) {
+                    const long at = ((top + row) * c.out_w + left) * out + o;
+                    r.x = from + row * c.stride_h * p.row + left * r.x_pixel;
+                    r.y = y + at, r.residual = residual ? residual + at : nullptr;
+                    run_pixels(r, pixels);
+                }
+                r.w += block_width(out, o) * in * taps;
+            }
+        }
+    }
+    return true;
+}
+
+constexpr ProgramConv kConv = {"dense", false,   fits, prepared_floats,
+                               prepare, workspace_floats, run};
+
+}  // namespace dense
+}  // namespace fast

@@ -1,0 +1,11 @@
+// The fast convolutions of one instruction set, best first. Each may decline a step, its weights,
+// or an image; the C format's own kernel takes what all decline.
+
+constexpr ProgramConv kFastConvs[] = {
+    fast::by_winograd::k4x4,
+    fast::by_winograd::k4x2,
+    fast::by_winograd::k2x2,
+    fast::dense::kConv,
+    fast::depthwise::kConv,
+};
+constexpr int kFastConvCount = sizeof(kFastConvs) / sizeof(kFastConvs[0]);

@@ -1,0 +1,212 @@
+// Register tiles: a few pixels of a row by a block of output channels, whose sums stay in
+// registers. Dense convolutions and Winograd's products are made of them.
+
+namespace fast {
+
+constexpr long kVecs = kLanes >= 8 ? 2 : 4, kBlock = kVecs * kLanes;
+constexpr int kMostPixels = 12;
+constexpr int most_pixels(int vecs) {
+    return (kRegisters - 1 - vecs) / vecs < kMostPixels ? (kRegisters - 1 - vecs) / vecs
+                                                        : kMostPixels;
+}
+
+// Neighbouring pixels of a row by a block of output channels. A pixel reads rows x taps runs of
+// `span` floats; the weights lie in that order, [rows][taps][span][vectors of the block].
+struct Run {
+    const float *x, *w, *bias, *residual;  // of the first pixel; residual may be null
+    float* y;
+    long rows, taps, span;
+    long x_row, x_tap, x_pixel, y_pixel;  // floats from one to the next
+    long channels;                        // of the block
+    Limits limits;
+};
+
+// Residual and activation.
+template <int pixels, int vecs>
+inline void finish(const Run& r, const Vec (&sum)[pixels][vecs]) {
+    const bool whole = r.channels == vecs * kLanes;
+    const Mask rest = mask_lanes(0, r.channels - (vecs - 1) * kLanes);
+#pragma GCC unroll 16
+    for (int p = 0; p < pixels; ++p) {
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; ++v) {
+            const bool full = v + 1 < vecs || whole;
+            const long at = p * r.y_pixel + v * kLanes;
+            Vec y = sum[p][v];
+            if (r.residual) {
+                const float* from = r.residual + at;
+                y = add(y, full ? load(from) : load_mask(from, rest));
+            }
+            y = limited(y, r.limits);
+            if (full) {
+                store(r.y + at, y);
+            } else {
+                store_mask(r.y + at, rest, y);
+            }
+        }
+    }
+}
+
+// Adds to the sums what a run of `span` floats of each pixel gives; returns the weights after it.
+template <int pixels, int vecs>
+inline const float* add_run(const float* x, long x_pixel, const float* w, long span,
+                            Vec (&sum)[pixels][vecs]) {
+    for (long i = 0; i < span; ++i, w += vecs * kLanes) {
+        Vec weight[vecs];
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kLanes);
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; ++p) {
+            const Vec pixel = broadcast(x + p * x_pixel + i);
+#pragma GCC unroll 16
+            for (int v = 0; v < vecs; ++v) sum[p][v] = fma(pixel, weight[v], sum[p][v]);
+        }
+    }
+    return w;
+}
+
+template <int pixels, int vecs>
+inline void tiles(Run r, long count) {
+    for (; count > 0; --count) {
+        Vec sum[pixels][vecs];
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; ++v) {
+            const Vec bias = load(r.bias + v * kLanes);
+#pragma GCC unroll 16
+            for (int p = 0; p < pixels; ++p) sum[p][v] = bias;
+        }
+        const float* w = r.w;
+        for (long row = 0; row < r.rows; ++row) {
+            const float* x = r.x + row * r.x_row;
+            for (long tap = 0; tap < r.taps; ++tap, x += r.x_tap)
+                w = add_run(x, r.x_pixel, w, r.span, sum);
+        }
+        finish(r, sum);
+        r.x += pixels * r.x_pixel, r.y += pixels * r.y_pixel;
+        if (r.residual) r.residual += pixels * r.y_pixel;
+    }
+}
+
+// As `tiles`, of whole vectors, without anything before or after the products.
+template <int pixels, int vecs>
+inline void products(const float* x, long x_pixel, const float* w, long span, float* y,
+                     long y_pixel, long count) {
+    for (; count > 0; --count) {
+        Vec sum[pixels][vecs];
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; ++p) {
+#pragma GCC unroll 16
+            for (int v = 0; v < vecs; ++v) sum[p][v] = zero();
+        }
+        add_run(x, x_pixel, w, span, sum);
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; ++p) {
+#pragma GCC unroll 16
+            for (int v = 0; v < vecs; ++v) store(y + p * y_pixel + v * kLanes, sum[p][v]);
+        }
+        x += pixels * x_pixel, y += pixels * y_pixel;
+    }
+}
+
+constexpr long kAtOnce = 128;  // floats of a single pixel whose products are added up at once
+
+// A single pixel: every fourth float of a run goes to the same sums, to keep the adders busy, and
+// long runs are added up in parts, because each sum of many numbers loses some digits.
+template <int vecs>
+inline void single(const Run& r) {
+    constexpr long kWidth = vecs * kLanes;
+    Vec total[1][vecs];
+#pragma GCC unroll 16
+    for (int v = 0; v < vecs; ++v) total[0][v] = load(r.bias + v * kLanes);
+    const float* w = r.w;
+    for (long row = 0; row < r.rows; ++row) {
+        for (long tap = 0; tap < r.taps; ++tap) {
+            const float* x = r.x + row * r.x_row + tap * r.x_tap;
+            for (long i = 0; i < r.span;) {
+                Vec sum[4][vecs];
+#pragma GCC unroll 4
+                for (int k = 0; k < 4; ++k) {
+#pragma GCC unroll 16
+                    for (int v = 0; v < vecs; ++v) sum[k][v] = zero();
+                }
+                const long end = min(r.span, i + kAtOnce);
+                for (; i + 4 <= end; i += 4) {
+#pragma GCC unroll 4
+                    for (int k = 0; k < 4; ++k, w += kWidth) {
+                        const Vec pixel = broadcast(x + i + k);
+#pragma GCC unroll 16
+                        for (int v = 0; v < vecs; ++v)
+                            sum[k][v] = fma(pixel, load(w + v * kLanes), sum[k][v]);
+                    }
+                }
+                for (; i < end; ++i, w += kWidth) {
+                    const Vec pixel = broadcast(x + i);
+#pragma GCC unroll 16
+                    for (int v = 0; v < vecs; ++v)
+                        sum[0][v] = fma(pixel, load(w + v * kLanes), sum[0][v]);
+                }
+#pragma GCC unroll 16
+                for (int v = 0; v < vecs; ++v) {
+                    const Vec all = add(add(sum[0][v], sum[1][v]), add(sum[2][v], sum[3][v]));
+                    total[0][v] = add(total[0][v], all);
+                }
+            }
+        }
+    }
+    finish(r, total);
+}
+
+// Both for a number of pixels and of vectors, from 1 up.
+struct TileKernels {
+    decltype(&tiles<1, 1>) tiles;
+    decltype(&products<1, 1>) products;
+};
+template <int pixels, int vecs>
+constexpr TileKernels tile_kernels() {
+    if constexpr (vecs <= kVecs && pixels <= most_pixels(vecs))
+        return {tiles<pixels, vecs>, products<pixels, vecs>};
+    return {};
+}
+#define CNNKIT_TILES(vecs)                                                                       \
+    {                                                                                            \
+        tile_kernels<1, vecs>(), tile_kernels<2, vecs>(), tile_kernels<3, vecs>(),               \
+            tile_kernels<4, vecs>(), tile_kernels<5, vecs>(), tile_kernels<6, vecs>(),           \
+            tile_kernels<7, vecs>(), tile_kernels<8, vecs>(), tile_kernels<9, vecs>(),           \
+            tile_kernels<10, vecs>(), tile_kernels<11, vecs>(), tile_kernels<12, vecs>()         \
+    }
+constexpr TileKernels kTiles[4][kMostPixels] = {CNNKIT_TILES(1), CNNKIT_TILES(2), CNNKIT_TILES(3),
+                                                CNNKIT_TILES(4)};
+#undef CNNKIT_TILES
+
+// Pixels in tiles of nearly the same size: `larger` of size + 1, then `count` of size.
+struct Shares {
+    long size, larger, count;
+};
+inline Shares share(long pixels, int vecs) {
+    const long most = most_pixels(vecs), count = (pixels + most - 1) / most;
+    return {pixels / count, pixels % count, count - pixels % count};
+}
+
+// `pixels` of a row by a block of r.channels, in tiles of nearly the same size.
+inline void run_pixels(Run r, long pixels) {
+    const int vecs = static_cast<int>((r.channels + kLanes - 1) / kLanes);
+    if (pixels == 1) {
+        if (vecs == 1) return single<1>(r);
+        if (vecs == 2) return single<2>(r);
+    }
+    const Shares shares = share(pixels, vecs);
+    if (shares.larger) {
+        kTiles[vecs - 1][shares.size].tiles(r, shares.larger);
+        const long done = shares.larger * (shares.size + 1);
+        r.x += done * r.x_pixel, r.y += done * r.y_pixel;
+        if (r.residual) r.residual += done * r.y_pixel;
+    }
+    kTiles[vecs - 1][shares.size - 1].tiles(r, shares.count);
+}
+
+// The floats of a block of output channels that begins at `out`, for each input.
+inline long block_width(long channels, long out) {
+    return min(kBlock, round_up(channels - out, kLanes));
+}
+
+}  // namespace fast

@@ -1,0 +1,280 @@
+// Dense 3x3 convolutions with stride 1 by Winograd's algorithm (Lavin and Gray, arXiv:1509.09308)
+// in the forms of conv/winograd/transforms.inl.h. The vector lanes are channels:
+//   V[plane][tile][C_in]   the transformed input of some tiles
+//   U[plane][C_in][C_out]  the transformed weights, made once, in blocks as tiles.inl.h reads them
+//   M[plane] = V[plane] U[plane], and bias, residual and activation after the output transform.
+
+namespace fast {
+namespace by_winograd {
+
+using winograd::Doubles;
+using winograd::kPanel;
+
+constexpr float kLimit = 0x1p60f;  // of inputs and weights: their transforms stay finite
+constexpr long kBudget = 24576;    // floats of V and M
+
+template <typename F>
+struct Plan {
+    long tiles_w, tiles;  // of an image
+    long group;           // tiles that are transformed together
+    long width;           // floats of a tile of M: whole vectors
+    explicit Plan(const Conv& c) {
+        tiles_w = (c.out_w + F::kTileW - 1) / F::kTileW;
+        tiles = tiles_w * ((c.out_h + F::kTileH - 1) / F::kTileH);
+        width = round_up(c.out_c, kLanes);
+        const long most = most_pixels(kVecs);
+        const long fit = kBudget / (F::kPlanes * (c.in_c + width)) / most * most;
+        group = min(tiles, max(2 * most, fit));
+    }
+    long v_plane(const Conv& c) const { return group * c.in_c; }
+    long m_plane() const { return group * width; }
+};
+
+template <typename F>
+bool fits(const void* fields) {
+    const Conv& c = conv_of(fields);
+    const Plan<F> p(c);
+    const bool shape = c.kernel_h == 3 && c.kernel_w == 3 && c.stride_h == 1 && c.stride_w == 1 &&
+                       c.dilation_h == 1 && c.dilation_w == 1 && c.groups == 1;
+    const long made = p.tiles * F::kTileH * F::kTileW;  // outputs, those outside the image included
+    return shape && is_whole(c.in_c) && c.in_c >= 16 && c.out_c >= 16 &&
+           made * 2 <= 3l * c.out_h * c.out_w;
+}
+
+template <typename F>
+long prepared_floats(const void* fields) {
+    const Conv& c = conv_of(fields);
+    return (F::kPlanes * static_cast<long>(c.in_c) + 1) * round_up(c.out_c, kLanes);
+}
+
+// The bias, then U.
+template <typename F>
+bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
+    const Conv& c = conv_of(fields);
+    const long all = round_up(c.out_c, kLanes);
+    for (long o = 0; o < all; ++o) to[o] = o < c.out_c ? bias[o] : 0.0f;
+    float* u = to + all;
+    for (long first = 0; first < c.out_c; first += kBlock) {
+        const long width = block_width(c.out_c, first);
+        for (long i = 0; i < c.in_c; ++i) {
+            for (long o = first; o < first + width; o += kPanel) {
+                Doubles rows[3][F::kColumns], planes[F::kRows];
+                for (long row = 0; row < 3; ++row) {
+                    Doubles taps[3];
+                    for (long column = 0; column < 3; ++column) {
+                        for (long k = 0; k < kPanel; ++k) {
+                            const long out = o + k;
+                            const float value =
+                                out < c.out_c ? packed(c, weight, row * 3 + column, i, out) : 0.0f;
+                            if (!(value < kLimit && value > -kLimit)) return false;
+                            taps[column][k] = static_cast<double>(value);
+                        }
+                    }
+                    winograd::weights_1d(taps, rows[row]);
+                }
+                for (long column = 0; column < F::kColumns; ++column) {
+                    const Doubles taps[3] = {rows[0][column], rows[1][column], rows[2][column]};
+                    winograd::weights_1d(taps, planes);
+                    for (long row = 0; row < F::kRows; ++row) {
+                        float* plane = u + (row * F::kColumns + column) * c.in_c * all;
+                        for (long k = 0; k < kPanel && o + k < first + width; ++k)
+                            plane[first * c.in_c + i * width + o - first + k] =
+                                static_cast<float>(planes[row][k]);
+                    }
+                }
+            }
+        }
+    }
+    return true;
+}
+
+template <typename F>
+long patch_floats(const Conv& c) {
+    return F::kPlanes * static_cast<long>(c.in_c);
+}
+
+template <typename F>
+long workspace_floats(const void* fields) {
+    const Conv& c = conv_of(fields);
+    const Plan<F> p(c);
+    return F::kPlanes * (p.v_plane(c) + p.m_plane()) + patch_floats<F>(c);
+}
+
+// What a tile reads, with zeros outside the image; returns its row's floats.
+template <typename F>
+long gather(const Conv& c, const float* x, long top, long left, float* patch, const float** from) {
+    const long row = static_cast<long>(c.in_w) * c.in_c;
+    if (top >= 0 && left >= 0 && top + F::kRows <= c.in_h && left + F::kColumns <= c.in_w) {
+        *from = x + top * row + left * c.in_c;
+        return row;
+    }
+    const long floats = static_cast<long>(F::kColumns) * c.in_c;
+    for (long r = 0; r < F::kRows; ++r) {
+        float* to = patch + r * floats;
+        const long first = max(0, -left), end = min(F::kColumns, c.in_w - left);
+        const bool inside = top + r >= 0 && top + r < c.in_h && end > first;
+        for (long i = 0; i < (inside ? first * c.in_c : floats); ++i) to[i] = 0.0f;
+        if (!inside) continue;
+        __builtin_memcpy(to + first * c.in_c, x + (top + r) * row + (left + first) * c.in_c,
+                         sizeof(float) * (end - first) * c.in_c);
+        for (long i = end * c.in_c; i < floats; ++i) to[i] = 0.0f;
+    }
+    *from = patch;
+    return floats;
+}
+
+// The next of several arrays. Opaque, because GCC otherwise computes all their addresses before the
+// loop, for which there are no registers.
+template <typename Float>
+inline Float* next(Float* p, long step) {
+    p += step;
+    asm("" : "+r"(p));
+    return p;
+}
+
+// B' d B of the channels of a tile; `plane` floats lie from one of V's planes to the next.
+template <typename F>
+void transform_input(const float* x, long row, long channels, float* v, long plane) {
+    for (long at = 0; at < channels; at += kLanes) {
+        const Mask lanes = mask_lanes(0, channels - at);
+        Vec columns[F::kColumns][F::kRows];
+        const float* first = x + at;
+#pragma GCC unroll 8
+        for (int j = 0; j < F::kColumns; ++j, first = next(first, channels)) {
+            Vec d[F::kRows];
+            const float* from = first;
+#pragma GCC unroll 8
+            for (int i = 0; i < F::kRows; ++i, from = next(from, row)) d[i] = load_some(from, lanes);
+            winograd::input_1d(d, columns[j]);
+        }
+        float* to = v + at;
+#pragma GCC unroll 8
+        for (int i = 0; i < F::kRows; ++i) {
+            Vec d[F::kColumns], t[F::kColumns];
+#pragma GCC unroll 8
+            for (int j = 0; j < F::kColumns; ++j) d[j] = columns[j][i];
+            winograd::input_1d(d, t);
+#pragma GCC unroll 8
+            for (int j = 0; j < F::kColumns; ++j, to = next(to, plane)) store_some(to, lanes, t[j]);
+        }
+    }
+}
+
+// Where a tile's outputs go: `rows` x `columns` of them are in the image.
+struct Outputs {
+    const float *bias, *residual;
+    float* y;
+    long rows, columns, row, channels;
+    Limits limits;
+};
+
+// A' m A, bias, residual and activation; `whole` where all outputs are in the image.
+template <typename F, bool whole>
+void transform_output(const float* m, long plane, const Outputs& to) {
+    for (long at = 0; at < to.channels; at += kLanes) {
+        const bool full = at + kLanes <= to.channels;
+        const Mask lanes = mask_lanes(0, to.channels - at);
+        const Vec bias = load(to.bias + at);
+        Vec rows[F::kRows][F::kTileW];
+        const float* from = m + at;
+#pragma GCC unroll 8
+        for (int i = 0; i < F::kRows; ++i) {
+            Vec d[F::kColumns];
+#pragma GCC unroll 8
+            for (int j = 0; j < F::kColumns; ++j, from = next(from, plane)) d[j] = load(from);
+            winograd::output_1d(d, rows[i]);
+        }
+#pragma GCC unroll 8
+        for (int j = 0; j < F::kTileW; ++j) {
+            Vec d[F::kRows], y[F::kTileH];
+#pragma GCC unroll 8
+            for (int i = 0; i < F::kRows; ++i) d[i] = rows[i][j];
+            winograd::output_1d(d, y);
+#pragma GCC unroll 8
+            for (int i = 0; i < F::kTileH; ++i) {
+                if (!whole && (i >= to.rows || j >= to.columns)) continue;
+                const long place = i * to.row + j * to.channels + at;
+                Vec value = add(y[i], bias);
+                if (to.residual) {
+                    const float* from = to.residual + place;
+                    value = add(value, full ? load(from) : load_mask(from, lanes));
+                }
+                value = limited(value, to.limits);
+                if (full) {
+                    store(to.y + place, value);
+                } else {
+                    store_mask(to.y + place, lanes, value);
+                }
+            }
+        }
+    }
+}
+
+// Whether Winograd's sums of these inputs stay finite, and what is not finite stays where it is.
+inline bool in_range(const float* x, long floats) {
+    Magnitude most = no_magnitude();
+    long i = 0;
+    for (; i + kLanes <= floats; i += kLanes) most = magnitude(most, load(x + i));
+    for (; i < floats; ++i) most = magnitude(most, set1(x[i]));
+    return below(most, kLimit);
+}
+
+template <typename F>
+bool run(const void* fields, const float* prepared, const float* x, const float* residual, float* y,
+         float* workspace) {
+    const Conv& c = conv_of(fields);
+    if (!in_range(x, static_cast<long>(c.in_h) * c.in_w * c.in_c)) return false;
+    const Plan<F> p(c);
+    const long v_plane = p.v_plane(c), m_plane = p.m_plane(), in = c.in_c, out = c.out_c;
+    float *v = workspace, *m = v + F::kPlanes * v_plane, *patch = m + F::kPlanes * m_plane;
+    const float* u = prepared + p.width;
+    for (long start = 0; start < p.tiles; start += p.group) {
+        const long count = min(p.group, p.tiles - start);
+        for (long t = 0; t < count; ++t) {
+            const long tile = start + t, top = tile / p.tiles_w * F::kTileH - c.pad_h;
+            const long left = tile % p.tiles_w * F::kTileW - c.pad_w;
+            const float* from;
+            const long row = gather<F>(c, x, top, left, patch, &from);
+            transform_input<F>(from, row, c.in_c, v + t * c.in_c, v_plane);
+        }
+        for (long o = 0; o < out; o += kBlock) {
+            const long width = block_width(out, o);
+            const int vecs = static_cast<int>(width / kLanes);
+            const Shares shares = share(count, vecs);
+            const TileKernels *larger = &kTiles[vecs - 1][shares.size], *kernels = larger - 1;
+            const long done = shares.larger * (shares.size + 1);
+            for (long k = 0; k < F::kPlanes; ++k) {
+                const float *from = v + k * v_plane, *w = u + k * in * p.width + o * in;
+                float* to = m + k * m_plane + o;
+                if (done) larger->products(from, in, w, in, to, p.width, shares.larger);
+                kernels->products(from + done * in, in, w, in, to + done * p.width, p.width,
+                                  shares.count);
+            }
+        }
+        for (long t = 0; t < count; ++t) {
+            const long tile = start + t, oy = tile / p.tiles_w * F::kTileH;
+            const long ox = tile % p.tiles_w * F::kTileW, at = (oy * c.out_w + ox) * out;
+            const Outputs to = {prepared,       residual ? residual + at : nullptr,
+                                y + at,         c.out_h - oy,
+                                c.out_w - ox,   c.out_w * out,
+                                out,            limits_of(c)};
+            if (to.rows >= F::kTileH && to.columns >= F::kTileW) {
+                transform_output<F, true>(m + t * p.width, m_plane, to);
+            } else {
+                transform_output<F, false>(m + t * p.width, m_plane, to);
+            }
+        }
+    }
+    return true;
+}
+
+template <typename F>
+constexpr ProgramConv algorithm(const char* name) {
+    return {name, false, fits<F>, prepared_floats<F>, prepare<F>, workspace_floats<F>, run<F>};
+}
+constexpr ProgramConv k4x4 = algorithm<winograd::Form<4, 4, 3>>("winograd-4x4");
+constexpr ProgramConv k4x2 = algorithm<winograd::Form<4, 2, 3>>("winograd-4x2");
+constexpr ProgramConv k2x2 = algorithm<winograd::Form<2, 2, 3>>("winograd-2x2");
+
+}  // namespace by_winograd
+}  // namespace fast

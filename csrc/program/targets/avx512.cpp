@@ -1,0 +1,25 @@
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "kernels.h"
+#include "program/kernels.h"
+
+namespace cnnkit {
+namespace {
+#include "program/kernels.inl.h"
+#include "integers.inl.h"
+#include "cpu/simd/avx512.inl.h"
+#include "program/fast/common.inl.h"
+#include "program/fast/tiles.inl.h"
+#include "conv/winograd/transforms.inl.h"
+#include "program/fast/winograd.inl.h"
+#include "program/fast/dense.inl.h"
+#include "program/fast/depthwise.inl.h"
+#include "program/fast/table.inl.h"
+}  // namespace
+
+extern const ProgramKernelTable kAvx512Program = {rows::kRows, kFastConvs, kFastConvCount};
+}  // namespace cnnkit
+#endif
