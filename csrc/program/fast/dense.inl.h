@@ -49,7 +49,7 @@ inline bool prepare(const void* fields, const float* weight, const float* bias, 
         for (long tap = 0; tap < taps; ++tap) {
             for (long i = 0; i < c.in_c; ++i) {
                 for (long o = first; o < first + width; ++o)
-                    *to++ = o < c.out_c ? packed(c, weight, tap, i, o) : 0.0f;
+                    *to++ = o < c.out_c ? packed(c, weight, c.in_c, tap, i, o) : 0.0f;
             }
         }
     }

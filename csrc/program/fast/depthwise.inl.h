@@ -1,37 +1,109 @@
-// Depthwise convolutions whose kernels have three columns, with at most one column of padding on
-// either side: rows above and below the image are rows of zeros, and the first and the last pixel
-// of a row leave a column out.
+// Depthwise convolutions of 3x3 and 5x5 kernels whose padding is at most half a kernel wide: rows
+// above and below the image are rows of zeros, and pixels at the ends of a row leave columns out.
 
 namespace fast {
 namespace depthwise {
 
-constexpr int kMostRows = 8;    // of a kernel
-constexpr int kMostPixels = 8;  // of a tile
+// Some pixels of a row, all channels. Their sums stay in registers for one vector of channels.
+struct Run {
+    const float* rows[5];  // of the first pixel's first column, which may lie outside
+    const float *w, *residual;
+    float* y;
+    long channels;
+    Limits limits;
+};
 
-inline bool fits(const void* fields) {
+// `left` columns of the first pixel lie outside the image, `right` of the last one.
+template <int kernel, int stride, int pixels, int left, int right>
+inline void tile(const Run& r) {
+    const long x_pixel = stride * r.channels;
+    const float* w = r.w;
+    for (long at = 0; at < r.channels; at += kLanes) {
+        const Mask lanes = mask_lanes(0, r.channels - at);
+        Vec sum[pixels];
+        const Vec bias = load(w);
+        w += kLanes;
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; ++p) sum[p] = bias;
+#pragma GCC unroll 5
+        for (int row = 0; row < kernel; ++row) {
+            const float* x = r.rows[row] + at;
+#pragma GCC unroll 5
+            for (int column = 0; column < kernel; ++column, x += r.channels, w += kLanes) {
+                const Vec weight = load(w);
+#pragma GCC unroll 16
+                for (int p = 0; p < pixels; ++p) {
+                    const bool outside = column < left - p * stride ||
+                                         column >= kernel - right + (pixels - 1 - p) * stride;
+                    if (!outside) sum[p] = fma(load_some(x + p * x_pixel, lanes), weight, sum[p]);
+                }
+            }
+        }
+#pragma GCC unroll 16
+        for (int p = 0; p < pixels; ++p) {
+            Vec y = sum[p];
+            const long place = p * r.channels + at;
+            if (r.residual) y = add(y, load_some(r.residual + place, lanes));
+            store_some(r.y + place, lanes, limited(y, r.limits));
+        }
+    }
+}
+
+// Tiles of one kernel and stride, by the columns that lie outside on either side.
+constexpr int kMostPixels = 6;
+using Tile = void (*)(const Run&);
+template <int kernel, int stride>
+struct Tiles {
+    static constexpr int kSides = kernel / 2 + 1;
+    template <int left, int right>
+    static Tile of(long pixels) {
+        constexpr Tile kTiles[kMostPixels] = {
+            tile<kernel, stride, 1, left, right>, tile<kernel, stride, 2, left, right>,
+            tile<kernel, stride, 3, left, right>, tile<kernel, stride, 4, left, right>,
+            tile<kernel, stride, 5, left, right>, tile<kernel, stride, 6, left, right>};
+        return kTiles[pixels - 1];
+    }
+    template <int left>
+    static Tile of(long right, long pixels) {
+        if (right == 0) return of<left, 0>(pixels);
+        if (right == 1) return of<left, 1>(pixels);
+        if constexpr (kSides > 2) return of<left, 2>(pixels);
+        return nullptr;
+    }
+    static Tile of(long left, long right, long pixels) {
+        if (left == 0) return of<0>(right, pixels);
+        if (left == 1) return of<1>(right, pixels);
+        if constexpr (kSides > 2) return of<2>(right, pixels);
+        return nullptr;
+    }
+};
+
+// The columns of the last pixel that lie outside.
+inline long overhang(const Conv& c) {
+    return max(0, (c.out_w - 1l) * c.stride_w - c.pad_w + c.kernel_w - c.in_w);
+}
+
+template <int kernel, int stride>
+bool fits(const void* fields) {
     const Conv& c = conv_of(fields);
-    const long overhang = (c.out_w - 1l) * c.stride_w - c.pad_w + 3 - c.in_w;
-    return c.kernel_w == 3 && c.kernel_h <= kMostRows && c.dilation_w == 1 && c.pad_w <= 1 &&
-           overhang <= 1 && c.in_w >= 2 && is_whole(c.out_c);
+    return c.kernel_h == kernel && c.kernel_w == kernel && c.stride_w == stride &&
+           c.dilation_w == 1 && c.pad_w <= kernel / 2 && overhang(c) <= kernel / 2 &&
+           is_whole(c.out_c);
 }
 
 inline long prepared_floats(const void* fields) {
     const Conv& c = conv_of(fields);
-    return (3l * c.kernel_h + 1) * round_up(c.out_c, kLanes);
+    return (static_cast<long>(c.kernel_h) * c.kernel_w + 1) * round_up(c.out_c, kLanes);
 }
 
 // For each vector of channels the bias, then the weights of each tap.
 inline bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
     const Conv& c = conv_of(fields);
+    const long taps = static_cast<long>(c.kernel_h) * c.kernel_w;
     for (long first = 0; first < c.out_c; first += kLanes) {
-        for (long tap = -1; tap < 3l * c.kernel_h; ++tap) {
-            for (long o = first; o < first + kLanes; ++o, ++to) {
-                *to = 0.0f;
-                if (o >= c.out_c) continue;
-                const long block = o / 16 * 16, width = c.out_c - block > 8 ? 16 : 8;
-                *to = tap < 0 ? bias[o]
-                              : weight[block * 3 * c.kernel_h + tap * width + o - block];
-            }
+        for (long tap = -1; tap < taps; ++tap) {
+            for (long o = first; o < first + kLanes; ++o)
+                *to++ = o >= c.out_c ? 0.0f : tap < 0 ? bias[o] : packed(c, weight, 1, tap, 0, o);
         }
     }
     return true;
@@ -42,92 +114,48 @@ inline long workspace_floats(const void* fields) {
     return static_cast<long>(c.in_w) * c.in_c;
 }
 
-struct Run {
-    const float* rows[kMostRows];  // of the first pixel's first column, which may lie outside
-    const float *w, *residual;
-    float* y;
-    long height, channels, x_pixel;
-    Mask lanes;
-    Limits limits;
-};
-
-template <int pixels, bool left, bool right>
-inline void tile(const Run& r) {
-    Vec sum[pixels];
-    const Vec bias = load(r.w);
-#pragma GCC unroll 16
-    for (int p = 0; p < pixels; ++p) sum[p] = bias;
-    const float* w = r.w;
-    for (long row = 0; row < r.height; ++row) {
-        const float* x = r.rows[row];
-#pragma GCC unroll 3
-        for (int column = 0; column < 3; ++column, x += r.channels) {
-            const Vec weight = load(w += kLanes);
-            const int first = left && column == 0 ? 1 : 0;
-            const int end = right && column == 2 ? pixels - 1 : pixels;
-#pragma GCC unroll 16
-            for (int p = 0; p < pixels; ++p) {
-                if (p >= first && p < end)
-                    sum[p] = fma(load_some(x + p * r.x_pixel, r.lanes), weight, sum[p]);
-            }
-        }
-    }
-#pragma GCC unroll 16
-    for (int p = 0; p < pixels; ++p) {
-        Vec y = sum[p];
-        if (r.residual) y = add(y, load_some(r.residual + p * r.channels, r.lanes));
-        store_some(r.y + p * r.channels, r.lanes, limited(y, r.limits));
-    }
-}
-
-using Tile = void (*)(const Run&);
-#define CNNKIT_TILES(left, right)                                                          \
-    {                                                                                      \
-        tile<1, left, right>, tile<2, left, right>, tile<3, left, right>,                  \
-            tile<4, left, right>, tile<5, left, right>, tile<6, left, right>,              \
-            tile<7, left, right>, tile<8, left, right>                                     \
-    }
-constexpr Tile kTiles[2][2][kMostPixels] = {{CNNKIT_TILES(false, false), CNNKIT_TILES(false, true)},
-                                            {CNNKIT_TILES(true, false), CNNKIT_TILES(true, true)}};
-#undef CNNKIT_TILES
-
-inline bool run(const void* fields, const float* prepared, const float* x, const float* residual,
-                float* y, float* workspace) {
+template <int kernel, int stride>
+bool run(const void* fields, const float* prepared, const float* x, const float* residual,
+         float* y, float* workspace) {
     const Conv& c = conv_of(fields);
     const long channels = c.out_c, row = static_cast<long>(c.in_w) * channels;
     for (long i = 0; i < row; ++i) workspace[i] = 0.0f;
-    const bool left = c.pad_w > 0;
-    const bool right = (c.out_w - 1l) * c.stride_w - c.pad_w + 3 > c.in_w;
     const long count = (c.out_w + kMostPixels - 1) / kMostPixels;
     const long size = c.out_w / count, larger = c.out_w % count;
     Run r;
-    r.height = c.kernel_h, r.channels = channels, r.x_pixel = c.stride_w * channels;
-    r.limits = limits_of(c);
+    r.w = prepared, r.channels = channels, r.limits = limits_of(c);
     for (long oy = 0; oy < c.out_h; ++oy) {
-        const float* from[kMostRows];
-        for (long k = 0; k < c.kernel_h; ++k) {
+        const float* from[kernel];
+        for (long k = 0; k < kernel; ++k) {
             const long in = oy * c.stride_h - c.pad_h + k * c.dilation_h;
             from[k] = in < 0 || in >= c.in_h ? workspace : x + in * row;
         }
-        for (long o = 0; o < channels; o += kLanes) {
-            r.w = prepared + o * (3l * c.kernel_h + 1);
-            r.lanes = mask_lanes(0, channels - o);
-            long done = 0;
-            for (long t = 0; t < count; ++t) {
-                const long pixels = size + (t < larger), at = (oy * c.out_w + done) * channels + o;
-                const long start = (done * c.stride_w - c.pad_w) * channels + o;
-                for (long k = 0; k < c.kernel_h; ++k) r.rows[k] = from[k] + start;
-                r.y = y + at, r.residual = residual ? residual + at : nullptr;
-                kTiles[left && t == 0][right && t + 1 == count][pixels - 1](r);
-                done += pixels;
-            }
+        long done = 0;
+        for (long t = 0; t < count; ++t) {
+            const long pixels = size + (t < larger), at = (oy * c.out_w + done) * channels;
+            const long start = (done * stride - c.pad_w) * channels;
+            for (long k = 0; k < kernel; ++k) r.rows[k] = from[k] + start;
+            r.y = y + at, r.residual = residual ? residual + at : nullptr;
+            Tiles<kernel, stride>::of(t == 0 ? c.pad_w : 0, t + 1 == count ? overhang(c) : 0,
+                                      pixels)(r);
+            done += pixels;
         }
     }
     return true;
 }
 
-constexpr ProgramConv kConv = {"depthwise", true,   fits, prepared_floats,
-                               prepare,     workspace_floats, run};
+template <int kernel, int stride>
+constexpr ProgramConv algorithm(const char* name) {
+    return {name,    true,
+            fits<kernel, stride>,
+            prepared_floats,
+            prepare, workspace_floats,
+            run<kernel, stride>};
+}
+constexpr ProgramConv k3x3 = algorithm<3, 1>("depthwise-3x3");
+constexpr ProgramConv k3x3Stride2 = algorithm<3, 2>("depthwise-3x3/2");
+constexpr ProgramConv k5x5 = algorithm<5, 1>("depthwise-5x5");
+constexpr ProgramConv k5x5Stride2 = algorithm<5, 2>("depthwise-5x5/2");
 
 }  // namespace depthwise
 }  // namespace fast

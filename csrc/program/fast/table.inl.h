@@ -4,8 +4,10 @@
 constexpr ProgramConv kFastConvs[] = {
     fast::by_winograd::k4x4,
     fast::by_winograd::k4x2,
-    fast::by_winograd::k2x2,
     fast::dense::kConv,
-    fast::depthwise::kConv,
+    fast::depthwise::k3x3,
+    fast::depthwise::k3x3Stride2,
+    fast::depthwise::k5x5,
+    fast::depthwise::k5x5Stride2,
 };
 constexpr int kFastConvCount = sizeof(kFastConvs) / sizeof(kFastConvs[0]);

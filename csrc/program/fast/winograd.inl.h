@@ -30,6 +30,12 @@ struct Plan {
     long m_plane() const { return group * width; }
 };
 
+// Products of one input and one output channel.
+template <typename F>
+long products(const Conv& c) {
+    return F::kPlanes * Plan<F>(c).tiles;
+}
+
 template <typename F>
 bool fits(const void* fields) {
     const Conv& c = conv_of(fields);
@@ -38,7 +44,7 @@ bool fits(const void* fields) {
                        c.dilation_h == 1 && c.dilation_w == 1 && c.groups == 1;
     const long made = p.tiles * F::kTileH * F::kTileW;  // outputs, those outside the image included
     return shape && is_whole(c.in_c) && c.in_c >= 16 && c.out_c >= 16 &&
-           made * 2 <= 3l * c.out_h * c.out_w;
+           made * 2 <= 3l * c.out_h * c.out_w && products<F>(c) <= products<winograd::Form<4, 2, 3>>(c);
 }
 
 template <typename F>
@@ -65,7 +71,7 @@ bool prepare(const void* fields, const float* weight, const float* bias, float* 
                         for (long k = 0; k < kPanel; ++k) {
                             const long out = o + k;
                             const float value =
-                                out < c.out_c ? packed(c, weight, row * 3 + column, i, out) : 0.0f;
+                                out < c.out_c ? packed(c, weight, c.in_c, row * 3 + column, i, out) : 0.0f;
                             if (!(value < kLimit && value > -kLimit)) return false;
                             taps[column][k] = static_cast<double>(value);
                         }
