@@ -312,6 +312,54 @@ def turned(net: Net) -> str:
     return net("Mul", net("Add", y, net.drawn(4)), net("Transpose", "x", perm=(0, 3, 2, 1)))
 
 
+def fast_convolutions() -> Iterator[Case]:
+    """Yield what the engine computes by algorithms of its own, at their borders."""
+    pads: tuple[tuple[int, ...], ...] = ((1, 1, 1, 1), (0, 0, 0, 0), (2, 2, 2, 2), (0, 1, 2, 0))
+    for (c, k), (h, w) in product(
+        ((16, 16), (16, 24), (24, 41), (32, 65), (48, 17)), ((4, 4), (5, 9), (13, 8), (21, 34))
+    ):
+        for pad in pads:
+
+            def dense(net: Net, c: int = c, k: int = k, p: Any = pad) -> str:
+                y = net.conv("x", 1, c, 1)
+                return net.relu6(net.conv(y, c, k, 3, pads=p))
+
+            yield one(f"3x3 {c} to {k}, {h}x{w}, pads {pad}", (1, h, w), dense)
+
+    def residual(net: Net) -> str:
+        x = net.conv("x", 2, 40, 1)
+        y = net("Relu", net("Add", net.conv(x, 40, 40, 3, pads=(1, 1, 1, 1)), x))
+        return net("Concat", y, net("Add", net.conv(y, 40, 40, 3, pads=(1, 1, 1, 1)), x), axis=1)
+
+    yield one("3x3 with a residual", (2, 10, 11), residual)
+    for kernel, stride, wide in product((3, 5), (1, 2), range(1, 16)):
+        for pad in ((kernel // 2,) * 4, (0, 0, 0, 0), (1, 0, 0, 1), (0, kernel // 2, 1, 0)):
+            if wide + pad[1] + pad[3] < kernel:
+                continue
+
+            def depth(
+                net: Net, k: int = kernel, s: int = stride, p: Any = pad, c: int = 8 + wide % 3 * 8
+            ) -> str:
+                y = net.conv("x", 1, c, 1)
+                y = net.conv(y, c, c, k, group=c, strides=(s, s), pads=p)
+                return net("Relu", y)
+
+            yield one(f"depthwise {kernel}/{stride}, {wide} wide, {pad}", (1, 6, wide), depth)
+    for c, k, h, w in ((3, 20, 70, 90), (40, 9, 30, 40), (200, 33, 3, 9), (3, 8, 2, 3000)):
+
+        def strips(net: Net, c: int = c, k: int = k) -> str:
+            y = net.conv(net.conv("x", 1, c, 1), c, k, 3, strides=(2, 1), pads=(1, 1, 0, 1))
+            return net("GlobalAveragePool", net("Relu", y))
+
+        yield one(f"strips of {c} channels", (1, h, w), strips)
+    for features in (127, 128, 129, 700):
+
+        def linear(net: Net, f: int = features) -> str:
+            return net.head(net.conv("x", 1, f, 1), f, 35)
+
+        yield one(f"a linear layer of {features}", (1, 1, 1), linear)
+
+
 TABLES = {
     table.__name__: table
     for table in (convolutions, wide_groups, activations, pools, movement, numbers)
