@@ -14,6 +14,7 @@ from cnnkit.bench.workloads.base import ConvBlock, Float32, Pair, Workload
 from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.models import fuse_suite
 from cnnkit.bench.workloads.network import blocks_of, head_of
+from cnnkit.bench.workloads.zoo import zoo_suite
 from cnnkit.bench.workloads.training import STEPS, TrainingWorkload
 from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import DATASETS
@@ -183,6 +184,7 @@ MORE_SUITES: dict[str, Callable[[BenchData, int | None], list[Workload]]] = {
     "net": net_suite,
     "train": train_suite,
     "fuse": lambda data, batch: fuse_suite(batch),
+    "zoo": lambda data, batch: zoo_suite(batch),
 }
 
 

@@ -90,10 +90,14 @@ class Builder:
         y = self.conv(x, f"{name}.conv", channels, kernel, bias=False, **settings)
         return self.relu(self.norm(y, f"{name}.norm"))
 
-    def max_pool(self, x: str, name: str, side: int = 2) -> str:
-        """Take the largest of each square."""
-        square = {"kernel_shape": (side, side), "strides": (side, side)}
-        return self.add("MaxPool", name, [x], **square)
+    def max_pool(
+        self, x: str, name: str, side: int = 2, stride: int | None = None, padded: bool = False
+    ) -> str:
+        """Take the largest of each square; `stride` is its side where none is given."""
+        step = side if stride is None else stride
+        pads = {"pads": (side // 2,) * 4} if padded else {}
+        square = {"kernel_shape": (side, side), "strides": (step, step)}
+        return self.add("MaxPool", name, [x], **square, **pads)
 
     def dense(self, x: str, name: str, features: int) -> str:
         """Multiply what is flattened by a matrix, and add a bias."""
@@ -106,6 +110,10 @@ class Builder:
     def classifier(self, x: str, classes: int) -> Graph:
         """Return the graph with the contract's outputs, computed from features x."""
         self.dense(x, LOGITS, classes)
+        return self.with_heads()
+
+    def with_heads(self) -> Graph:
+        """Return the graph with the contract's outputs; one of its values is called logits."""
         self.nodes += heads()
         return self._graph(OUTPUTS)
 

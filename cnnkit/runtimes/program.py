@@ -29,12 +29,16 @@ def open_program(graph: Graph, source: object) -> _core.ProgramNetwork:
     Raises:
         InputError: no kernel computes some of its nodes; all of them are named.
     """
+    return make_network(lower_network(graph, source), image_size(graph, source))
+
+
+def lower_network(graph: Graph, source: object) -> Program:
+    """Return the steps of that engine."""
     graph = of_bytes(prepare(with_logits(graph, source)))
     try:
-        program = lower(graph, source)
+        return lower(graph, source)
     except InputError as error:
         raise InputError(error.subject, error.reason, REMEDY, error.details) from error
-    return make_network(program, image_size(graph, source))
 
 
 def make_network(

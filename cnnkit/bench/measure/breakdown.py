@@ -19,12 +19,18 @@ from cnnkit.bench.measure.native_flop import (
 )
 from cnnkit.bench.measure.timing import PartTime, TimingPlan, time_interleaved
 from cnnkit.bench.workloads.base import Workload
+from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.network import weights_of
 from cnnkit.bench.workloads.training import LEARNING_RATE, TrainingWorkload
+from cnnkit.runtimes.native import open_engine, prepare
+from cnnkit.runtimes.program import lower_network
 
 FEWEST_IMAGES = 16  # with fewer, the call itself would be timed
 SHORTEST = 1e-10  # seconds; noise must not make a part's time zero or negative
+RUNS = 101  # of a whole network whose steps are timed
+# The share of a convolution's products that an algorithm makes.
+EXECUTED = {"winograd-4x4": 36 / 144, "winograd-4x2": 24 / 72}
 PLAN = TimingPlan(rounds=21, seconds=0.1)
 
 
@@ -85,7 +91,27 @@ def _differences(
     )
 
 
+def graph_parts(work: GraphWorkload) -> tuple[PartTime, ...]:
+    """Time the steps of a network on one image; none where an engine runs it as a whole."""
+    if work.batch > 1:
+        return ()
+    engine = open_engine(work.graph, work.name)
+    if not isinstance(engine, _core.ProgramNetwork):
+        return ()
+    steps = lower_network(prepare(work.graph), work.name).steps
+    seconds = np.median(engine.time_steps(work.x, RUNS), 0) * 1e-9
+    return tuple(
+        PartTime(
+            f"{step.node} [{algorithm}]",
+            max(float(time), SHORTEST),
+            2.0 * step.macc * EXECUTED.get(algorithm, 1.0),
+        )
+        for step, algorithm, time in zip(steps, engine.algorithms, seconds, strict=True)
+    )
+
+
 TIMERS: dict[type[Workload], Callable[[Any], tuple[PartTime, ...]]] = {
     InferenceWorkload: inference_parts,
+    GraphWorkload: graph_parts,
     TrainingWorkload: training_parts,
 }

@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from cnnkit.bench.workloads.base import Workload
+from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.formats.onnx.model import to_model
 from cnnkit.graph.architecture import PIXEL_SCALE
+from cnnkit.graph.convnet import LOGITS
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.passes.fusion import fuse_convolutions
 from cnnkit.graph.types import Array, TensorType
 
 OPSET = 17
+ANSWERS = ("y", LOGITS)  # what the output that is compared may be called
 
 
 def onnx_model(work: Workload, fused: bool = False) -> bytes:
@@ -30,6 +33,8 @@ def onnx_model(work: Workload, fused: bool = False) -> bytes:
 
 def to_graph(work: Workload) -> Graph:
     """Return a workload as a graph."""
+    if isinstance(work, GraphWorkload):
+        return work.fixed
     tensors: dict[str, Array] = {}
     nodes: list[Node] = []
 

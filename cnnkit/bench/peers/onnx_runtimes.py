@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.bench.peers.onnx_graph import onnx_model
+from cnnkit.bench.peers.onnx_graph import ANSWERS, onnx_model
 from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.formats.onnx.session import open_session
@@ -34,15 +34,18 @@ def _session(
 
     session = open_session(model, threads, library)
     binding = session.io_binding()
-    binding.bind_ortvalue_input("x", ort.OrtValue.ortvalue_from_numpy(work.x))
+    (images,) = session.get_inputs()
+    binding.bind_ortvalue_input(images.name, ort.OrtValue.ortvalue_from_numpy(work.x))
     types = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
     outputs = {out.name: np.empty(out.shape, types[out.type]) for out in session.get_outputs()}
     for name, y in outputs.items():
         binding.bind_output(name, "cpu", 0, y.dtype.type, y.shape, y.ctypes.data)
 
+    answer = next(name for name in ANSWERS if name in outputs)
+
     def run() -> Any:
         session.run_with_iobinding(binding)
-        return outputs["y"]
+        return outputs[answer]  # all of them live as long as this function does
 
     return PreparedCall(run)
 
@@ -64,7 +67,8 @@ def openvino(work: Workload, threads: int) -> PreparedCall:
     )
     request = compiled.create_infer_request()
     request.set_input_tensor(ov.Tensor(work.x, shared_memory=True))
-    output = request.get_tensor("y")
+    names = {name for output in compiled.outputs for name in output.names}
+    output = request.get_tensor(next(name for name in ANSWERS if name in names))
 
     def run() -> Any:
         request.infer()

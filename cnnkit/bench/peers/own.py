@@ -12,6 +12,7 @@ from cnnkit.bench.measure.flop import executed_flop
 from cnnkit.bench.measure.native_flop import inference_flop, training_flop
 from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Float32, Workload
+from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.network import weights_of
 from cnnkit.bench.workloads.training import LEARNING_RATE, TrainingWorkload
 from cnnkit.ops.fused import ConvReLUPool
@@ -61,6 +62,16 @@ def inference(work: Workload, threads: int) -> PreparedCall:
         partial(network, work.x, threads, out),
         lambda output: np.array(output[0]),
         flop=sum(inference_flop(work).values()) * len(work.x) or None,
+    )
+
+
+def network(work: Workload, threads: int) -> PreparedCall:
+    """Run a graph in the engine that `cnnkit.load` chooses for it."""
+    assert isinstance(work, GraphWorkload)
+    engine = open_engine(work.graph, work.name)
+    out = engine(work.x, threads)
+    return PreparedCall(
+        partial(engine, work.x, threads, out), lambda output: np.array(output[0])
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Workload
+from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.models import BlockWorkload, ModelWorkload
 from cnnkit.bench.workloads.training import TrainingWorkload
@@ -152,6 +153,15 @@ INFERENCE_PEERS: dict[str, Peer] = {
     ),
 }
 
+# Any graph: these take ONNX's operators, or PyTorch's, of which cnnkit makes a module.
+GRAPH_PEERS: dict[str, Peer] = {
+    SUBJECT: replace(INFERENCE_PEERS[SUBJECT], factory=_lazy("own:network")),
+    **{
+        name: INFERENCE_PEERS[name]
+        for name in ("onnxruntime", "openvino", "torch", "torch-channels-last", "torch-compile")
+    },
+}
+
 TRAINING_PEERS: dict[str, Peer] = {
     SUBJECT: Peer(
         _lazy("own:training"),
@@ -186,6 +196,7 @@ PEERS_OF: dict[type[Workload], dict[str, Peer]] = {
     BlockWorkload: PEERS,
     ModelWorkload: MODEL_PEERS,
     InferenceWorkload: INFERENCE_PEERS,
+    GraphWorkload: GRAPH_PEERS,
     TrainingWorkload: TRAINING_PEERS,
 }
 

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Float32, Workload
+from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.models import ModelWorkload
 from cnnkit.errors import MissingError
 from cnnkit.formats.pytorch.archive import deprecation_known
 from cnnkit.graph.architecture import PIXEL_SCALE
+from cnnkit.nn.graph_module import GraphModule
 
 
 class Scale(nn.Module):
@@ -73,6 +75,8 @@ def _fill(module: nn.Conv2d | nn.Linear, weight: Float32, bias: Float32 | None) 
 
 def module_of(work: Workload) -> nn.Module:
     """Return a workload as a module of its own, which the peer may change."""
+    if isinstance(work, GraphWorkload):
+        return GraphModule(work.graph).eval().requires_grad_(False)
     return copy.deepcopy(work.model) if isinstance(work, ModelWorkload) else WorkloadModule(work)
 
 
