@@ -146,9 +146,13 @@ class Lowered:
 def _joined(
     shape: tuple[int, ...], x: tuple[int, ...], y: tuple[int, ...]
 ) -> list[tuple[int, int, int]]:
-    """Return MOST_AXES axes, of which those that lie behind one another are one."""
+    """Return MOST_AXES axes, of which those that lie behind one another are one.
+
+    They are in y's order, so that the fastest one writes neighbours.
+    """
     found: list[tuple[int, int, int]] = []
-    for size, step_x, step_y in zip(shape, x, y, strict=True):
+    rows = sorted(zip(shape, x, y, strict=True), key=lambda row: -row[2])
+    for size, step_x, step_y in rows:
         if size == 1:
             continue
         if found and found[-1][1] == size * step_x and found[-1][2] == size * step_y:

@@ -12,7 +12,11 @@ static void copy(const struct copy* c, const float* restrict x, float* restrict 
                 for (int l = 0; l < c->size[3]; ++l) {
                     const float* from = x + i * c->x[0] + j * c->x[1] + k * c->x[2] + l * c->x[3];
                     float* to = y + i * c->y[0] + j * c->y[1] + k * c->y[2] + l * c->y[3];
-                    for (int m = 0; m < c->size[4]; ++m) to[m * c->y[4]] = from[m * c->x[4]];
+                    if (c->x[4] == 1 && c->y[4] == 1) {
+                        for (int m = 0; m < c->size[4]; ++m) to[m] = from[m];
+                    } else {
+                        for (int m = 0; m < c->size[4]; ++m) to[m * c->y[4]] = from[m * c->x[4]];
+                    }
                 }
             }
         }
