@@ -50,7 +50,7 @@ def pictures(tmp_path: Path, mnist: Dataset) -> list[Path]:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(loader, "load", lambda _: Fake())
+    monkeypatch.setattr(loader, "load", lambda _, **said: Fake())
     return "fake.onnx"
 
 
@@ -170,7 +170,7 @@ def test_an_answer_below_half_is_marked_as_not_sure(
         def __call__(self, images: NDArray[np.uint8]) -> Any:
             return SimpleNamespace(probabilities=np.full((len(images), 10), 0.1, np.float32))
 
-    monkeypatch.setattr(loader, "load", lambda _: Torn())
+    monkeypatch.setattr(loader, "load", lambda _, **said: Torn())
     assert cli("predict", "fake.onnx", pictures[0]).stdout.rstrip().endswith("not sure")
 
 
@@ -187,7 +187,7 @@ def test_a_network_of_other_data_gets_the_pixels_of_its_images(
     assert not failed
     assert np.array_equal(answers[0].seen[0], image)  # neither cropped nor thickened
     assert np.abs(answers[1].seen[0].astype(int) - (255 - image)).mean() < 20  # nor inverted
-    monkeypatch.setattr(loader, "load", lambda _: Clothes())
+    monkeypatch.setattr(loader, "load", lambda _, **said: Clothes())
     result = cli("predict", "--json", "fake.onnx", tmp_path / "small.png")
     assert json.loads(result.stdout)["preparation"] == "resize"
     assert "not trained on MNIST" in result.stderr
