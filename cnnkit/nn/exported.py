@@ -77,6 +77,10 @@ def graph_of_program(program: ExportedProgram, subject: object = "the program") 
     if changes is None:  # slow: the program is traced anew
         program, changes = program.run_decompositions({}), {}
     draft, known = _inputs(program, subject)
+    for name, images in draft.inputs.items():
+        if FREE in images.shape[1:]:
+            reason = f"does not say how large its images are: its input {name} is {images}"
+            raise InputError(subject, reason, "export it with only the number of images free")
     changed = program.graph_signature.buffers_to_mutate.values()
     refused = [f"{name}: a buffer that changes in evaluation mode" for name in changed]
     for node in program.graph.nodes:
