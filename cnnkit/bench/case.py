@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from cnnkit.bench.measure.breakdown import time_parts
 from cnnkit.bench.measure.statistics import (
     compare_speed,
@@ -88,7 +90,11 @@ def run_case(
     for name, peer in verified.items():
         row = peer.row
         if name in samples:
-            row = replace(row, seconds=median_interval(samples[name]).scaled(1 / work.images))
+            row = replace(
+                row,
+                seconds=median_interval(samples[name]).scaled(1 / work.images),
+                p95=float(np.percentile(samples[name], 95)) / work.images,
+            )
         if name in samples and noise is not None and name != SUBJECT:
             ratio = paired_ratio(samples[name], samples[SUBJECT])
             row = replace(row, ratio=ratio, verdict=compare_speed(ratio, noise))

@@ -1,7 +1,7 @@
 """Cold start: a peer's import, preparation and first output, in a process of its own.
 
-The child is `python -m cnnkit.bench.cold_start SUITE CASE PEER THREADS BATCH WEIGHTS`. It loads
-NumPy and the workload before its clock starts, because every peer needs them.
+The child is `python -m cnnkit.bench.cold_start SUITE CASE PEER THREADS BATCH MODEL PREPROCESS`. It
+loads NumPy and the workload before its clock starts, because every peer needs them.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from cnnkit.bench.peers.registry import select_peers
+from cnnkit.bench.subject import Model
 from cnnkit.bench.suites import make_suites
 from cnnkit.system.subprocesses import module_command
 
@@ -20,7 +20,7 @@ TIMEOUT = 300.0  # seconds; torch.compile starts a C++ compiler
 
 
 def cold_seconds(
-    suite: str, index: int, peer: str, threads: int, batch: int | None, weights: Path | None
+    suite: str, index: int, peer: str, threads: int, batch: int | None, model: Model
 ) -> float | None:
     """Return the lowest seconds of a few fresh processes, or None if one fails.
 
@@ -32,9 +32,10 @@ def cold_seconds(
         peer: the name of one of the case's peers.
         threads: the peer's.
         batch: N; None for the case's own.
-        weights: as in BenchConfig.
+        model: as in BenchConfig.
     """
-    arguments = [suite, index, peer, threads, batch or "", weights or ""]
+    said = (model.name or "", model.preprocess or "")
+    arguments = [suite, index, peer, threads, batch or "", *said]
     command = module_command("cnnkit.bench.cold_start", *arguments)
     seconds = []
     for _ in range(PROCESSES):
@@ -48,10 +49,12 @@ def cold_seconds(
     return min(seconds)
 
 
-def main(suite: str, index: str, peer: str, threads: str, batch: str, weights: str) -> None:
+def main(
+    suite: str, index: str, peer: str, threads: str, batch: str, name: str, preprocess: str
+) -> None:
     """Print the seconds to the first output."""
-    size, file = int(batch) if batch else None, Path(weights) if weights else None
-    works = make_suites([suite], file, size)[suite]
+    model = Model(name or None, preprocess or None)
+    works = make_suites([suite], model, int(batch) if batch else None)[suite]
     start = time.perf_counter()
     work = works[int(index)]
     select_peers(work)[peer].factory(work, int(threads)).run()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 from cnnkit.bench.case import run_case
 from cnnkit.bench.cold_start import cold_seconds
@@ -14,7 +13,8 @@ from cnnkit.bench.measure.roofline import measure_limits
 from cnnkit.bench.measure.timing import TimingPlan
 from cnnkit.bench.peers.registry import check_names, select_peers
 from cnnkit.bench.report.results import CaseResult, Results
-from cnnkit.bench.suites import SUITES, make_suites
+from cnnkit.bench.subject import Model
+from cnnkit.bench.suites import make_suites
 from cnnkit.system.cpu import pinned
 
 
@@ -23,21 +23,21 @@ class BenchConfig:
     """What to measure.
 
     Attributes:
-        suites: keys of SUITES or MORE_SUITES.
+        suites: keys of SUITES or MORE_SUITES; None for those that fit the model.
         peers: names of peers; None for all.
         threads: the same number for every peer; as many cores are pinned.
         batch: N of every case; None for each case's own.
-        weights: a weights file or run folder; None for the newest run.
+        model: what is timed; the newest run by default.
         cold: whether to measure also the first output in fresh processes, on the first case of each
             suite, and whole processes that start (suite infer) or train (suite train).
         plan: rounds, seconds, seed.
     """
 
-    suites: tuple[str, ...] = tuple(SUITES)
+    suites: tuple[str, ...] | None = None
     peers: tuple[str, ...] | None = None
     threads: int = 1
     batch: int | None = None
-    weights: Path | None = None
+    model: Model = field(default_factory=Model)
     cold: bool = False
     plan: TimingPlan = field(default_factory=TimingPlan)
 
@@ -55,11 +55,11 @@ def run_benchmark(
         on_round: called with the case's name before it starts and after each of its rounds.
 
     Raises:
-        InputError: an unknown suite or peer, too few cores, bad weights.
+        InputError: an unknown suite or peer, too few cores, a bad model.
         MissingError: cnnkit's extension cannot be used.
     """
     check_names(config.peers)
-    works = make_suites(config.suites, config.weights, config.batch)
+    works = make_suites(config.suites, config.model, config.batch)
     on_start((config.plan.rounds + 1) * sum(map(len, works.values())))
     cases: list[CaseResult] = []
     settings: dict[str, str] = {}
@@ -80,7 +80,7 @@ def run_benchmark(
                     case = _with_cold_starts(case, suite, index, config)
                 cases.append(case)
             if config.cold:
-                processes += process_figures(suite, config.weights)
+                processes += process_figures(suite, config.model)
         limits = before.best(measure_limits(config.threads))
     return Results(
         {**describe(config.threads), "pinned_cores": cores},
@@ -97,7 +97,7 @@ def _with_cold_starts(case: CaseResult, suite: str, index: int, config: BenchCon
     for row in case.rows:
         if row.status == "timed":
             seconds = cold_seconds(
-                suite, index, row.peer, config.threads, config.batch, config.weights
+                suite, index, row.peer, config.threads, config.batch, config.model
             )
             row = replace(row, cold_seconds=seconds)
         rows.append(row)

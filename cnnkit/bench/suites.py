@@ -3,97 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cnnkit.bench.subject import BenchData, Model, initial_weights
 from cnnkit.bench.workloads.base import ConvBlock, Float32, Pair, Workload
+from cnnkit.bench.workloads.graph import graph_work
 from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.models import fuse_suite
 from cnnkit.bench.workloads.network import blocks_of, head_of
-from cnnkit.bench.workloads.zoo import zoo_suite
 from cnnkit.bench.workloads.training import STEPS, TrainingWorkload
-from cnnkit.data.load import load_dataset
-from cnnkit.data.registry import DATASETS
-from cnnkit.errors import InputError, MissingError, NetworkError
-from cnnkit.formats.checkpoint import read_weights
-from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
-from cnnkit.graph.weights import Weights
+from cnnkit.bench.workloads.zoo import zoo_suite
+from cnnkit.errors import InputError, MissingError
 from cnnkit.ops.cases import CONV64, LARGE_CASES, REFERENCE_BLOCKS, Case
 from cnnkit.ops.reference import conv_relu_pool_ref
-from cnnkit.runs.find import find_weights
 
 Key = tuple[tuple[int, ...], tuple[int, ...]]  # shapes of an image [C, H, W] and of the weight
 
 NET_TOLERANCE = 1e-6  # of log-probabilities or logits, as a share of the largest
 TRAIN_TOLERANCE = 1e-6  # of the losses
-IMAGES = 1024
-
-
-@dataclass(frozen=True)
-class BenchData:
-    """The network that is timed, and images for it.
-
-    Attributes:
-        weights: trained ones if there are any, else initial ones.
-        images: raw pixels uint8 [n, C, H, W].
-        labels: int64 [n].
-        about: where weights and images come from, in words.
-    """
-
-    weights: Weights
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    about: str
-
-    def raw(self, count: int) -> NDArray[np.uint8]:
-        """Return the pixels of `count` images, repeated from the first where there are fewer."""
-        return np.resize(self.images, (count, *self.images.shape[1:]))
-
-    def batch(self, count: int) -> Float32:
-        """Return `count` images as float32 in [0, 1]."""
-        return self.raw(count).astype(np.float32) * np.float32(PIXEL_SCALE)
-
-
-def find_data(path: Path | None) -> BenchData:
-    """Find trained weights and real images, or draw them and say so.
-
-    Args:
-        path: a weights file or run folder; None for the newest run, or initial weights.
-
-    Raises:
-        InputError, StorageError: `path` is given and cannot be used.
-    """
-    try:
-        weights = read_weights(find_weights(path))
-        about = "trained weights"
-    except InputError:
-        if path is not None:
-            raise
-        weights = initial_weights(Architecture())
-        about = "no run found: initial weights, seed 0"
-    shape = weights.architecture.input
-    try:
-        name = str(weights.metadata.get("dataset", "mnist"))
-        name = name if name in DATASETS else "mnist"
-        test = load_dataset(name, quiet=True).test
-        images, labels = test.images[:IMAGES], test.labels[:IMAGES]
-        if images.shape[1:] != shape:
-            raise InputError(name, f"has no images of shape {shape}", "name other weights")
-        return BenchData(weights, images, labels, f"{about}, {name} test images")
-    except (NetworkError, InputError):
-        draw, classes = np.random.default_rng(0), weights.architecture.classes
-        images = draw.integers(0, 256, (IMAGES, *shape), np.uint8)
-        labels = draw.integers(0, classes, IMAGES)
-        return BenchData(weights, images, labels, f"{about}, random images (no data set found)")
-
-
-def initial_weights(architecture: Architecture) -> Weights:
-    """Return an untrained network with the initial parameters of seed 0."""
-    return Weights.of(architecture, architecture.initial_parameters(seed=0))
 
 
 def kernel_suite(data: BenchData, batch: int | None) -> list[Workload]:
@@ -175,39 +106,66 @@ def train_suite(data: BenchData, batch: int | None) -> list[Workload]:
     ]
 
 
-SUITES: dict[str, Callable[[BenchData, int | None], list[Workload]]] = {
-    "kernel": kernel_suite,
-    "infer": infer_suite,
+def network_suite(model: Model, batch: int | None) -> list[Workload]:
+    """Any network on random pixels, with 1 and 16 images."""
+    network = model.network
+    size = network.weights.size
+    works: list[Workload] = []
+    for count in (1, 16) if batch is None else (batch,):
+        images = np.random.default_rng(0).integers(0, 256, (count, *size), np.uint8)
+        name = Path(network.source).name
+        works.append(graph_work(name, network.weights.graph, images, "random images"))
+    return works
+
+
+def of_data(
+    suite: Callable[[BenchData, int | None], list[Workload]],
+) -> Callable[[Model, int | None], list[Workload]]:
+    """Return a suite of networks of the family as one of models."""
+    return lambda model, batch: suite(model.data, batch)
+
+
+NETWORK = "network"
+SUITES: dict[str, Callable[[Model, int | None], list[Workload]]] = {
+    "kernel": of_data(kernel_suite),
+    "infer": of_data(infer_suite),
 }
 # Only on request: they need PyTorch, take minutes, or say less about the network than `infer`.
-MORE_SUITES: dict[str, Callable[[BenchData, int | None], list[Workload]]] = {
-    "net": net_suite,
-    "train": train_suite,
-    "fuse": lambda data, batch: fuse_suite(batch),
-    "zoo": lambda data, batch: zoo_suite(batch),
+# What has other layers than the published network's family is timed by `network` alone.
+MORE_SUITES: dict[str, Callable[[Model, int | None], list[Workload]]] = {
+    NETWORK: network_suite,
+    "zoo": lambda model, batch: zoo_suite(batch),
+    "net": of_data(net_suite),
+    "train": of_data(train_suite),
+    "fuse": lambda model, batch: fuse_suite(batch),
 }
+
+
+def default_suites(model: Model) -> tuple[str, ...]:
+    """Return what is timed of a model where no suites are named."""
+    return tuple(SUITES) if model.is_of_family else (NETWORK,)
 
 
 def make_suites(
-    names: Sequence[str], weights: Path | None = None, batch: int | None = None
+    names: Sequence[str] | None = None, model: Model | None = None, batch: int | None = None
 ) -> dict[str, list[Workload]]:
     """Return the workloads of each suite.
 
     Args:
-        names: keys of SUITES or MORE_SUITES.
-        weights: a weights file or run folder; None for the newest run.
+        names: keys of SUITES or MORE_SUITES; None for what fits the model.
+        model: what is timed; None for the newest run.
         batch: N of every case; None for each case's own.
 
     Raises:
-        InputError: an unknown suite, a batch below 1, or weights that cannot be used.
-        StorageError: weights that cannot be read.
+        InputError: an unknown suite, a batch below 1, or a model that cannot be used.
+        StorageError: a model that cannot be read.
     """
+    model = model or Model()
     known = {**SUITES, **MORE_SUITES}
-    for name in names:
+    for name in names or ():
         if name not in known:
             remedy = f"choose among {', '.join(known)}"
             raise InputError("--suite", f"{name!r} is not a suite", remedy)
     if batch is not None and batch < 1:
         raise InputError("--batch", f"{batch} is below 1", "ask for 1 image or more")
-    data = find_data(weights)
-    return {name: known[name](data, batch) for name in names}
+    return {name: known[name](model, batch) for name in names or default_suites(model)}

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from cnnkit.cli.options import JsonOption, QuietOption, file_argument, file_option
+from cnnkit.cli.options import (
+    MODEL_HELP,
+    JsonOption,
+    PreprocessOption,
+    QuietOption,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.errors import InputError, VerdictError
 
@@ -27,20 +33,19 @@ WIDTH = 100  # of tables that go to a file or a pipe
 
 
 def bench(
-    weights: Annotated[
-        Path | None,
-        file_argument(help="A weights file or a run folder; the newest run by default."),
-    ] = None,
+    model: Annotated[str | None, typer.Argument(help=MODEL_HELP)] = None,
     suite: Annotated[
         list[str] | None,
         typer.Option(
-            help="kernel, infer, train, net or fuse; may be repeated. kernel and infer by default."
+            help="kernel, infer, network, zoo, train, net or fuse; may be repeated. By default "
+            "kernel and infer for the published network and its like, network for any other model."
         ),
     ] = None,
     peers: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Time only these peers; 'none' for cnnkit alone."),
     ] = None,
+    preprocess: PreprocessOption = None,
     threads: Annotated[
         int, typer.Option(help="Threads of every peer; as many cores are pinned.")
     ] = 1,
@@ -90,8 +95,10 @@ def bench(
     """Time cnnkit beside other runtimes: operations, inference, training steps, fused models.
 
     kernel is conv + ReLU + max-pool alone; infer the whole network as cnnkit.load runs it, from raw
-    pixels to labels; train whole training steps; net the network block by block, as any other
-    network runs; fuse models of torchvision with random weights, before and after cnnkit.fuse.
+    pixels to labels; network any model, with the time of each of its layers; zoo nine small
+    networks that are often measured, with random weights; train whole training steps; net the
+    network block by block; fuse models of torchvision with random weights, before and after
+    cnnkit.fuse.
 
     Every output is first compared with a float64 reference; a wrong one is reported, not timed. All
     peers run in one process on the same pinned cores, interleaved in random order. cnnkit is also
@@ -106,12 +113,13 @@ def bench(
     from cnnkit.bench.report.regressions import changes_since, read_baseline, slower_cases
     from cnnkit.bench.report.tables import csv_text
     from cnnkit.bench.run import BenchConfig, run_benchmark
+    from cnnkit.bench.subject import Model
     from cnnkit.system.files import write_text
 
     config = BenchConfig(
         threads=threads,
         batch=batch,
-        weights=weights,
+        model=Model(model, preprocess),
         cold=cold,
         peers=None if peers is None else tuple(set(peers.split(",")) - {"none"}),
         plan=TimingPlan(rounds, seconds, seed),

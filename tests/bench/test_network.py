@@ -18,12 +18,11 @@ from cnnkit.bench.measure.flop import executed_flop
 from cnnkit.bench.measure.processes import measure, process_figures
 from cnnkit.bench.peers.onnx_graph import OPSET, onnx_model
 from cnnkit.bench.peers.registry import INFERENCE_PEERS, TRAINING_PEERS
+from cnnkit.bench.subject import BenchData, Model, initial_weights
 from cnnkit.bench.suites import (
     NET_TOLERANCE,
     TRAIN_TOLERANCE,
-    BenchData,
     infer_suite,
-    initial_weights,
     make_suites,
     train_suite,
 )
@@ -138,7 +137,7 @@ def test_another_network_is_timed_too_without_parts(data: BenchData) -> None:
 
 def test_every_suite_that_is_documented_is_known() -> None:
     assert [work.batch for work in make_suites(["infer"])["infer"]] == [16, 1, 256]
-    with pytest.raises(InputError, match="Choose among kernel, infer, net, train, fuse"):
+    with pytest.raises(InputError, match="kernel, infer, network, zoo, net, train, fuse"):
         make_suites(["speed"])
 
 
@@ -249,11 +248,11 @@ def test_a_process_is_measured_by_the_operating_system() -> None:
 
 
 def test_the_start_is_measured_beside_onnx_runtimes() -> None:
-    alone, ours, theirs = process_figures("infer", None, processes=1)
+    alone, ours, theirs = process_figures("infer", Model(), processes=1)
     assert "cnnkit" in ours.name
     assert "ONNX Runtime" in theirs.name
     assert min(figure.processor_seconds for figure in (alone, ours, theirs)) > 0
-    assert process_figures("kernel", None) == []
+    assert process_figures("kernel", Model()) == []
 
 
 def test_training_never_loads_pytorch_and_stays_below_400_megabytes(

@@ -18,7 +18,8 @@ from cnnkit.bench.peers.registry import (
     check_names,
     select_peers,
 )
-from cnnkit.bench.suites import SUITES, BenchData, make_suites, real_blocks
+from cnnkit.bench.subject import BenchData
+from cnnkit.bench.suites import SUITES, make_suites, real_blocks
 from cnnkit.bench.workloads.base import ConvBlock, Head, Workload
 from cnnkit.errors import InputError
 from cnnkit.graph.weights import Weights

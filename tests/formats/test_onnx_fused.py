@@ -16,7 +16,8 @@ from support.kernels import compiled_kernels
 
 from cnnkit.bench.case import verify_peer
 from cnnkit.bench.peers.registry import INFERENCE_PEERS
-from cnnkit.bench.suites import BenchData, infer_suite
+from cnnkit.bench.subject import BenchData
+from cnnkit.bench.suites import infer_suite
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import MissingError
 from cnnkit.export.pipeline import export

@@ -13,11 +13,15 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cnnkit.bench.measure import spawn
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
+
+if TYPE_CHECKING:
+    from cnnkit.bench.subject import Model
 
 PROCESSES = 3  # the lowest figures of these count: the first process reads from the disk
 
@@ -80,13 +84,11 @@ def measure(
     return ProcessFigure(name, processor, seconds, round(memory * unit))
 
 
-def process_figures(
-    suite: str, weights: Path | None, processes: int = PROCESSES
-) -> list[ProcessFigure]:
+def process_figures(suite: str, model: Model, processes: int = PROCESSES) -> list[ProcessFigure]:
     """Return the figures of a suite; only `infer` and `train` have any."""
     with tempfile.TemporaryDirectory(prefix="cnnkit-bench-") as folder:
         if suite == "infer":
-            figures = _starts(Path(folder), weights, processes)
+            figures = _starts(Path(folder), model, processes)
         elif suite == "train":
             figures = [_training(Path(folder))]
         else:
@@ -94,11 +96,9 @@ def process_figures(
     return [figure for figure in figures if figure]
 
 
-def _starts(folder: Path, weights: Path | None, processes: int) -> list[ProcessFigure | None]:
+def _starts(folder: Path, model: Model, processes: int) -> list[ProcessFigure | None]:
     """Measure the start of an interpreter alone, and cnnkit's and ONNX Runtime's first output."""
-    from cnnkit.bench.suites import find_data
-
-    data = find_data(weights)
+    data = model.data
     path = folder / "net.onnx"
     test = Split(data.images, data.labels)
     names = tuple(data.weights.names)

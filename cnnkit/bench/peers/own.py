@@ -70,9 +70,7 @@ def network(work: Workload, threads: int) -> PreparedCall:
     assert isinstance(work, GraphWorkload)
     engine = open_engine(work.graph, work.name)
     out = engine(work.x, threads)
-    return PreparedCall(
-        partial(engine, work.x, threads, out), lambda output: np.array(output[0])
-    )
+    return PreparedCall(partial(engine, work.x, threads, out), lambda output: np.array(output[0]))
 
 
 def training(work: Workload, threads: int) -> PreparedCall:

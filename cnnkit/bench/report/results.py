@@ -31,6 +31,7 @@ class Row:
         prepare_seconds: from the factory's call to the first output, compilation included.
         cold_seconds: the same with the runtime's import, in a fresh process; only on request.
         seconds: per image.
+        p95: the 95th percentile of its rounds, seconds per image.
         ratio: its time / cnnkit's time, paired by round.
         verdict: whether cnnkit is faster or slower than this peer.
     """
@@ -43,6 +44,7 @@ class Row:
     prepare_seconds: float | None = None
     cold_seconds: float | None = None
     seconds: Interval | None = None
+    p95: float | None = None
     ratio: Interval | None = None
     verdict: Comparison | None = None
 

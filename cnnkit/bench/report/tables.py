@@ -44,7 +44,7 @@ def _heading(case: CaseResult) -> Text:
 def _table(results: Results, case: CaseResult) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("peer", no_wrap=True)
-    for title in ("µs/image", "95 % interval", "error", "of peak", "executed"):
+    for title in ("µs/image", "95 % interval", "P95", "error", "of peak", "executed"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("cnnkit is", no_wrap=True)
     for row in case.rows:
@@ -83,13 +83,14 @@ def _parts(results: Results, case: CaseResult) -> Iterator[Table]:
     yield table
 
 
-def _times(row: Row) -> tuple[str, str]:
-    """Return the median in µs and its interval, with enough digits for the lower end."""
-    if row.seconds is None:
-        return row.status, ""
+def _times(row: Row) -> tuple[str, str, str]:
+    """Return the median in µs, its interval, and P95, with enough digits for the lower end."""
+    if row.seconds is None or row.p95 is None:
+        return row.status, "", ""
     median, low, high = row.seconds.scaled(1e6)
     digits = max(0, 2 - math.floor(math.log10(low)))
-    return f"{median:.{digits}f}", f"{low:.{digits}f} … {high:.{digits}f}"
+    interval = f"{low:.{digits}f} … {high:.{digits}f}"
+    return f"{median:.{digits}f}", interval, f"{row.p95 * 1e6:.{digits}f}"
 
 
 def _comparison(row: Row) -> Text:
@@ -112,10 +113,10 @@ def _notes(results: Results) -> Iterator[Text]:
     yield Text(f"{about['cpu']}; {about['isa']}; threads {about['threads']}; pinned cores {cores}")
     yield Text(f"Measured: FMA peak {results.limits.fma_gflops:.4g} GFLOP/s; reading GB/s: {rates}")
     yield Text(
-        f"Medians of {results.plan['rounds']} interleaved rounds. Error: largest deviation from "
-        "float64, as a share of the largest output. Of peak: nominal FLOP (direct convolution); "
-        "executed: those of cnnkit's algorithm, including its transforms' additions and AMX's "
-        "bfloat16 products, which no FMA unit computes."
+        f"Medians of {results.plan['rounds']} interleaved rounds; P95: their 95th percentile. "
+        "Error: largest deviation from float64, as a share of the largest output. Of peak: nominal "
+        "FLOP (direct convolution); executed: those of cnnkit's algorithm, including its "
+        "transforms' additions and AMX's bfloat16 products, which no FMA unit computes."
     )
     ran = {
         f"{row.peer} {row.version}: {results.settings[f'{case.suite}/{row.peer}']}": None
@@ -142,7 +143,8 @@ def _notes(results: Results) -> Iterator[Text]:
 
 
 COLUMNS = (
-    *("case", "batch", "peer", "version", "status", "seconds_per_image", "low", "high", "error"),
+    *("case", "batch", "peer", "version", "status", "seconds_per_image", "low", "high", "p95"),
+    "error",
     *("gflops", "share_of_peak", "executed_share_of_peak"),
     *("ratio", "ratio_low", "ratio_high", "verdict", "noise"),
     *("prepare_seconds", "cold_seconds", "reason"),
@@ -161,6 +163,7 @@ def csv_text(results: Results) -> str:
                 [
                     *(case.name, case.batch, row.peer, row.version, row.status),
                     *(row.seconds or ("", "", "")),
+                    row.p95,
                     *(row.error, speed, speed and speed / results.limits.fma_gflops),
                     results.executed_share(case) if row.peer == SUBJECT else None,
                     *(row.ratio or ("", "", "")),

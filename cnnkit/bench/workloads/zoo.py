@@ -61,9 +61,11 @@ def mobilenet_v2(net: Builder, classes: int) -> Graph:
     return net.classifier(net.add("GlobalAveragePool", "average", [x]), classes)
 
 
-def unit6(net: Builder, x: str, name: str, channels: int, kernel: int, **settings: int) -> str:
+def unit6(
+    net: Builder, x: str, name: str, channels: int, kernel: int, stride: int = 1, group: int = 1
+) -> str:
     """Convolve without a bias, normalise, clip to [0, 6]."""
-    y = net.conv(x, f"{name}.conv", channels, kernel, bias=False, **settings)
+    y = net.conv(x, f"{name}.conv", channels, kernel, stride, group, bias=False)
     limits = {"low": 0.0, "high": 6.0}
     net.tensors |= {key: np.array(value, np.float32) for key, value in limits.items()}
     return net.add("Clip", f"{name}.relu6", [net.norm(y, f"{name}.norm"), *limits])

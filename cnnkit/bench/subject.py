@@ -1,0 +1,121 @@
+"""What a benchmark is about: `Model("net.onnx").network`, or `Model().data` of the family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.bench.workloads.base import Float32
+from cnnkit.data.load import load_dataset
+from cnnkit.data.registry import DATASETS
+from cnnkit.errors import InputError, NetworkError
+from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.weights import Weights
+from cnnkit.models.network import Network
+from cnnkit.models.read import read_model
+from cnnkit.models.said import Said
+
+IMAGES = 1024
+
+
+@dataclass(frozen=True)
+class BenchData:
+    """The network that is timed, and images for it.
+
+    Attributes:
+        weights: trained ones if there are any, else initial ones.
+        images: raw pixels uint8 [n, C, H, W].
+        labels: int64 [n].
+        about: where weights and images come from, in words.
+    """
+
+    weights: Weights
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    about: str
+
+    def raw(self, count: int) -> NDArray[np.uint8]:
+        """Return the pixels of `count` images, repeated from the first where there are fewer."""
+        return np.resize(self.images, (count, *self.images.shape[1:]))
+
+    def batch(self, count: int) -> Float32:
+        """Return `count` images as float32 in [0, 1]."""
+        return self.raw(count).astype(np.float32) * np.float32(PIXEL_SCALE)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is timed: a model as a person names it; None is the newest run, or initial weights.
+
+    Raises:
+        InputError, StorageError: it is named and cannot be used.
+    """
+
+    name: str | None = None
+    preprocess: str | None = None
+
+    @cached_property
+    def network(self) -> Network:
+        """Any network, with the contract's input and outputs."""
+        return read_model(self.name, Said(preprocess=self.preprocess))
+
+    @cached_property
+    def data(self) -> BenchData:
+        """A network of the family, and images for it."""
+        return find_data(self)
+
+    @property
+    def trained(self) -> Weights | None:
+        """Its weights; None if no model is named and there is no run."""
+        try:
+            return self.network.weights
+        except InputError:
+            if self.name is not None:
+                raise
+            return None
+
+    @cached_property
+    def is_of_family(self) -> bool:
+        """Whether it consists of conv → ReLU → max-pool and a linear layer."""
+        weights = self.trained
+        try:
+            return weights is None or bool(weights.architecture)
+        except InputError:
+            return False
+
+
+def find_data(model: Model) -> BenchData:
+    """Find trained weights and real images, or draw them and say so.
+
+    Raises:
+        InputError, StorageError: the model is named and cannot be used.
+    """
+    if not model.is_of_family:
+        remedy = "time it with `--suite network`"
+        raise InputError(model.name or "the newest run", "has no blocks to time one by one", remedy)
+    weights, about = model.trained, "trained weights"
+    if weights is None:
+        weights = initial_weights(Architecture())
+        about = "no run found: initial weights, seed 0"
+    shape = weights.architecture.input
+    try:
+        name = str(weights.metadata.get("dataset", "mnist"))
+        name = name if name in DATASETS else "mnist"
+        test = load_dataset(name, quiet=True).test
+        images, labels = test.images[:IMAGES], test.labels[:IMAGES]
+        if images.shape[1:] != shape:
+            raise InputError(name, f"has no images of shape {shape}", "name other weights")
+        return BenchData(weights, images, labels, f"{about}, {name} test images")
+    except (NetworkError, InputError):
+        draw, classes = np.random.default_rng(0), weights.architecture.classes
+        images = draw.integers(0, 256, (IMAGES, *shape), np.uint8)
+        labels = draw.integers(0, classes, IMAGES)
+        return BenchData(weights, images, labels, f"{about}, random images (no data set found)")
+
+
+def initial_weights(architecture: Architecture) -> Weights:
+    """Return an untrained network with the initial parameters of seed 0."""
+    return Weights.of(architecture, architecture.initial_parameters(seed=0))
