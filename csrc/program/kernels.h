@@ -19,13 +19,14 @@ struct ProgramKernel {
 // The first one takes raw pixels, uint8, as its third argument.
 constexpr int kProgramKernelCount = 13, kMostProgramInputs = 4;
 
-// An algorithm for the steps of the kernel `conv`, or of `depthwise`, that have constant weights.
-struct ProgramConv {
-    const char* name;
-    bool depthwise;
+// An algorithm for the steps of a kernel; those of `conv` and `depthwise` that have constant
+// weights, which others have none of.
+struct ProgramAlgorithm {
+    const char *name, *kernel;
     bool (*fits)(const void* fields);
     long (*prepared_floats)(const void* fields);
     // Lays the packed weights and the bias as `run` reads them. False: it declines their values.
+    // Null, and no prepared_floats, where there are none.
     bool (*prepare)(const void* fields, const float* weight, const float* bias, float* prepared);
     long (*workspace_floats)(const void* fields);
     // False: it declines the values of x, and has written nothing.
@@ -35,8 +36,8 @@ struct ProgramConv {
 
 struct ProgramKernelTable {
     const ProgramKernel* kernels;
-    const ProgramConv* convs;  // best first
-    int conv_count;
+    const ProgramAlgorithm* algorithms;  // best first
+    int algorithm_count;
 };
 
 }  // namespace cnnkit

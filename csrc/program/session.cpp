@@ -34,7 +34,7 @@ const ProgramKernelTable& find_table(const KernelTable& kernels) {
 // How a step is computed: by its kernel, or by what is faster and falls back on it.
 struct Chosen {
     const ProgramKernel* kernel;
-    const ProgramConv* conv = nullptr;
+    const ProgramAlgorithm* algorithm = nullptr;
     Buffer prepared = {};
 };
 
@@ -65,7 +65,7 @@ class Session : public ProgramSession {
     std::vector<std::string> algorithms() const override {
         std::vector<std::string> names;
         for (const Chosen& step : kernels_)
-            names.push_back(step.conv ? step.conv->name : step.kernel->name);
+            names.push_back(step.algorithm ? step.algorithm->name : step.kernel->name);
         return names;
     }
 
@@ -82,19 +82,21 @@ class Session : public ProgramSession {
   private:
     // Finds the first algorithm that takes a step, and prepares its weights.
     void choose(const ProgramKernelTable& table, const ProgramStep& step, Chosen& chosen) {
-        const bool depthwise = step.kernel == "depthwise";
-        if ((!depthwise && step.kernel != "conv") || step.inputs[0] > -2 || step.inputs[1] > -2)
-            return;
         const void* fields = step.fields.data();
-        const float* weight = program_.constants[-2 - step.inputs[0]].data();
-        const float* bias = program_.constants[-2 - step.inputs[1]].data();
-        for (int i = 0; i < table.conv_count; ++i) {
-            const ProgramConv& conv = table.convs[i];
-            if (conv.depthwise != depthwise || !conv.fits(fields)) continue;
-            Buffer prepared = allocate(sizeof(float) * conv.prepared_floats(fields));
-            if (!conv.prepare(fields, weight, bias, static_cast<float*>(prepared.get()))) continue;
-            workspace_ = std::max(workspace_, conv.workspace_floats(fields));
-            chosen.conv = &conv, chosen.prepared = std::move(prepared);
+        const bool constant = step.inputs.size() > 1 && step.inputs[0] < -1 && step.inputs[1] < -1;
+        for (int i = 0; i < table.algorithm_count; ++i) {
+            const ProgramAlgorithm& algorithm = table.algorithms[i];
+            if (step.kernel != algorithm.kernel || !algorithm.fits(fields)) continue;
+            if (algorithm.prepare) {
+                if (!constant) continue;
+                chosen.prepared = allocate(sizeof(float) * algorithm.prepared_floats(fields));
+                if (!algorithm.prepare(fields, program_.constants[-2 - step.inputs[0]].data(),
+                                       program_.constants[-2 - step.inputs[1]].data(),
+                                       static_cast<float*>(chosen.prepared.get())))
+                    continue;
+            }
+            workspace_ = std::max(workspace_, algorithm.workspace_floats(fields));
+            chosen.algorithm = &algorithm;
             return;
         }
     }
@@ -186,7 +188,10 @@ class Session : public ProgramSession {
             const Chosen& chosen = kernels_[s];
             const auto prepared = static_cast<const float*>(chosen.prepared.get());
             const void* fields = step.fields.data();
-            if (chosen.conv && chosen.conv->run(fields, prepared, in[2], in[3], y, workspace))
+            const bool weights = chosen.algorithm && chosen.algorithm->prepare;
+            const float *x = in[weights ? 2 : 0], *residual = weights ? in[3] : nullptr;
+            if (chosen.algorithm &&
+                chosen.algorithm->run(fields, prepared, x, residual, y, workspace))
                 continue;
             chosen.kernel->run(fields, in, y);
         }

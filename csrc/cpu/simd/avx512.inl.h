@@ -67,6 +67,8 @@ inline Mask mask_lanes(long lo, long hi) {
 inline Vec load_mask(const float* from, Mask m) { return _mm512_maskz_loadu_ps(m, from); }
 inline Vec load_merge(Vec v, const float* from, Mask m) { return _mm512_mask_loadu_ps(v, m, from); }
 inline void store_mask(float* to, Mask m, Vec v) { _mm512_mask_storeu_ps(to, m, v); }
+// The first `count` lanes.
+inline void store_first(float* to, Vec v, long count) { store_mask(to, mask_lanes(0, count), v); }
 // The first `count` lanes, whole numbers, as bytes.
 inline void store_bytes(unsigned char* to, Vec v, long count) {
     _mm512_mask_cvtepi32_storeu_epi8(to, mask_lanes(0, count), _mm512_cvtps_epi32(v));

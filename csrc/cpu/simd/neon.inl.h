@@ -44,6 +44,11 @@ inline void store_mask(float* to, Mask m, Vec v) {
     store(lanes, v);
     for (int i = m.first; i < m.last; ++i) to[i] = lanes[i];
 }
+// The first `count` lanes.
+inline void store_first(float* to, Vec v, long count) {
+    if (count >= kLanes) return store(to, v);
+    for (long i = 0; i < count; ++i) to[i] = v[i];
+}
 // The first `count` lanes, whole numbers, as bytes.
 inline void store_bytes(unsigned char* to, Vec v, long count) {
     for (long i = 0; i < count; ++i) to[i] = static_cast<unsigned char>(v[i]);

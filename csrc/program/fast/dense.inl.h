@@ -8,8 +8,8 @@ constexpr long kStrip = 6144;  // floats of a strip of input, that the nearest c
 
 struct Plan {
     bool padded;
-    long row;    // floats of an input row, with its padding
-    long strip;  // output rows of a strip
+    long row;      // floats of an input row, with its padding
+    long strip;    // output rows of a strip
     long columns;  // output pixels of a row that are computed together
 };
 
@@ -117,8 +117,8 @@ inline bool run(const void* fields, const float* prepared, const float* x, const
     return true;
 }
 
-constexpr ProgramConv kConv = {"dense", false,   fits, prepared_floats,
-                               prepare, workspace_floats, run};
+constexpr ProgramAlgorithm kConv = {"dense", "conv",           fits, prepared_floats,
+                                    prepare, workspace_floats, run};
 
 }  // namespace dense
 }  // namespace fast

@@ -115,8 +115,8 @@ inline long workspace_floats(const void* fields) {
 }
 
 template <int kernel, int stride>
-bool run(const void* fields, const float* prepared, const float* x, const float* residual,
-         float* y, float* workspace) {
+bool run(const void* fields, const float* prepared, const float* x, const float* residual, float* y,
+         float* workspace) {
     const Conv& c = conv_of(fields);
     const long channels = c.out_c, row = static_cast<long>(c.in_w) * channels;
     for (long i = 0; i < row; ++i) workspace[i] = 0.0f;
@@ -145,17 +145,14 @@ bool run(const void* fields, const float* prepared, const float* x, const float*
 }
 
 template <int kernel, int stride>
-constexpr ProgramConv algorithm(const char* name) {
-    return {name,    true,
-            fits<kernel, stride>,
-            prepared_floats,
-            prepare, workspace_floats,
-            run<kernel, stride>};
+constexpr ProgramAlgorithm algorithm(const char* name) {
+    return {name,    "depthwise",      fits<kernel, stride>, prepared_floats,
+            prepare, workspace_floats, run<kernel, stride>};
 }
-constexpr ProgramConv k3x3 = algorithm<3, 1>("depthwise-3x3");
-constexpr ProgramConv k3x3Stride2 = algorithm<3, 2>("depthwise-3x3/2");
-constexpr ProgramConv k5x5 = algorithm<5, 1>("depthwise-5x5");
-constexpr ProgramConv k5x5Stride2 = algorithm<5, 2>("depthwise-5x5/2");
+constexpr ProgramAlgorithm k3x3 = algorithm<3, 1>("depthwise-3x3");
+constexpr ProgramAlgorithm k3x3Stride2 = algorithm<3, 2>("depthwise-3x3/2");
+constexpr ProgramAlgorithm k5x5 = algorithm<5, 1>("depthwise-5x5");
+constexpr ProgramAlgorithm k5x5Stride2 = algorithm<5, 2>("depthwise-5x5/2");
 
 }  // namespace depthwise
 }  // namespace fast

@@ -1,13 +1,10 @@
-// The fast convolutions of one instruction set, best first. Each may decline a step, its weights,
+// The fast algorithms of one instruction set, best first. Each may decline a step, its weights,
 // or an image; the C format's own kernel takes what all decline.
 
-constexpr ProgramConv kFastConvs[] = {
-    fast::by_winograd::k4x4,
-    fast::by_winograd::k4x2,
-    fast::dense::kConv,
-    fast::depthwise::k3x3,
-    fast::depthwise::k3x3Stride2,
-    fast::depthwise::k5x5,
-    fast::depthwise::k5x5Stride2,
+constexpr ProgramAlgorithm kAlgorithms[] = {
+    fast::by_winograd::k4x4,      fast::by_winograd::k4x2,
+    fast::dense::kConv,           fast::depthwise::k3x3,
+    fast::depthwise::k3x3Stride2, fast::depthwise::k5x5,
+    fast::depthwise::k5x5Stride2, fast::pool::kMax,
 };
-constexpr int kFastConvCount = sizeof(kFastConvs) / sizeof(kFastConvs[0]);
+constexpr int kAlgorithmCount = sizeof(kAlgorithms) / sizeof(kAlgorithms[0]);

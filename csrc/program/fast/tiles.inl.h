@@ -41,7 +41,7 @@ inline void finish(const Run& r, const Vec (&sum)[pixels][vecs]) {
             if (full) {
                 store(r.y + at, y);
             } else {
-                store_mask(r.y + at, rest, y);
+                store_first(r.y + at, y, r.channels - (vecs - 1) * kLanes);
             }
         }
     }
@@ -167,13 +167,11 @@ constexpr TileKernels tile_kernels() {
         return {tiles<pixels, vecs>, products<pixels, vecs>};
     return {};
 }
-#define CNNKIT_TILES(vecs)                                                                       \
-    {                                                                                            \
-        tile_kernels<1, vecs>(), tile_kernels<2, vecs>(), tile_kernels<3, vecs>(),               \
-            tile_kernels<4, vecs>(), tile_kernels<5, vecs>(), tile_kernels<6, vecs>(),           \
-            tile_kernels<7, vecs>(), tile_kernels<8, vecs>(), tile_kernels<9, vecs>(),           \
-            tile_kernels<10, vecs>(), tile_kernels<11, vecs>(), tile_kernels<12, vecs>()         \
-    }
+#define CNNKIT_TILES(vecs)                                                        \
+    {tile_kernels<1, vecs>(),  tile_kernels<2, vecs>(),  tile_kernels<3, vecs>(), \
+     tile_kernels<4, vecs>(),  tile_kernels<5, vecs>(),  tile_kernels<6, vecs>(), \
+     tile_kernels<7, vecs>(),  tile_kernels<8, vecs>(),  tile_kernels<9, vecs>(), \
+     tile_kernels<10, vecs>(), tile_kernels<11, vecs>(), tile_kernels<12, vecs>()}
 constexpr TileKernels kTiles[4][kMostPixels] = {CNNKIT_TILES(1), CNNKIT_TILES(2), CNNKIT_TILES(3),
                                                 CNNKIT_TILES(4)};
 #undef CNNKIT_TILES

@@ -44,7 +44,8 @@ bool fits(const void* fields) {
                        c.dilation_h == 1 && c.dilation_w == 1 && c.groups == 1;
     const long made = p.tiles * F::kTileH * F::kTileW;  // outputs, those outside the image included
     return shape && is_whole(c.in_c) && c.in_c >= 16 && c.out_c >= 16 &&
-           made * 2 <= 3l * c.out_h * c.out_w && products<F>(c) <= products<winograd::Form<4, 2, 3>>(c);
+           made * 2 <= 3l * c.out_h * c.out_w &&
+           products<F>(c) <= products<winograd::Form<4, 2, 3>>(c);
 }
 
 template <typename F>
@@ -71,7 +72,8 @@ bool prepare(const void* fields, const float* weight, const float* bias, float* 
                         for (long k = 0; k < kPanel; ++k) {
                             const long out = o + k;
                             const float value =
-                                out < c.out_c ? packed(c, weight, c.in_c, row * 3 + column, i, out) : 0.0f;
+                                out < c.out_c ? packed(c, weight, c.in_c, row * 3 + column, i, out)
+                                              : 0.0f;
                             if (!(value < kLimit && value > -kLimit)) return false;
                             taps[column][k] = static_cast<double>(value);
                         }
@@ -150,7 +152,8 @@ void transform_input(const float* x, long row, long channels, float* v, long pla
             Vec d[F::kRows];
             const float* from = first;
 #pragma GCC unroll 8
-            for (int i = 0; i < F::kRows; ++i, from = next(from, row)) d[i] = load_some(from, lanes);
+            for (int i = 0; i < F::kRows; ++i, from = next(from, row))
+                d[i] = load_some(from, lanes);
             winograd::input_1d(d, columns[j]);
         }
         float* to = v + at;
@@ -209,7 +212,7 @@ void transform_output(const float* m, long plane, const Outputs& to) {
                 if (full) {
                     store(to.y + place, value);
                 } else {
-                    store_mask(to.y + place, lanes, value);
+                    store_first(to.y + place, value, to.channels - at);
                 }
             }
         }
@@ -260,10 +263,10 @@ bool run(const void* fields, const float* prepared, const float* x, const float*
         for (long t = 0; t < count; ++t) {
             const long tile = start + t, oy = tile / p.tiles_w * F::kTileH;
             const long ox = tile % p.tiles_w * F::kTileW, at = (oy * c.out_w + ox) * out;
-            const Outputs to = {prepared,       residual ? residual + at : nullptr,
-                                y + at,         c.out_h - oy,
-                                c.out_w - ox,   c.out_w * out,
-                                out,            limits_of(c)};
+            const Outputs to = {prepared,     residual ? residual + at : nullptr,
+                                y + at,       c.out_h - oy,
+                                c.out_w - ox, c.out_w * out,
+                                out,          limits_of(c)};
             if (to.rows >= F::kTileH && to.columns >= F::kTileW) {
                 transform_output<F, true>(m + t * p.width, m_plane, to);
             } else {
@@ -275,12 +278,12 @@ bool run(const void* fields, const float* prepared, const float* x, const float*
 }
 
 template <typename F>
-constexpr ProgramConv algorithm(const char* name) {
-    return {name, false, fits<F>, prepared_floats<F>, prepare<F>, workspace_floats<F>, run<F>};
+constexpr ProgramAlgorithm algorithm(const char* name) {
+    return {name, "conv", fits<F>, prepared_floats<F>, prepare<F>, workspace_floats<F>, run<F>};
 }
-constexpr ProgramConv k4x4 = algorithm<winograd::Form<4, 4, 3>>("winograd-4x4");
-constexpr ProgramConv k4x2 = algorithm<winograd::Form<4, 2, 3>>("winograd-4x2");
-constexpr ProgramConv k2x2 = algorithm<winograd::Form<2, 2, 3>>("winograd-2x2");
+constexpr ProgramAlgorithm k4x4 = algorithm<winograd::Form<4, 4, 3>>("winograd-4x4");
+constexpr ProgramAlgorithm k4x2 = algorithm<winograd::Form<4, 2, 3>>("winograd-4x2");
+constexpr ProgramAlgorithm k2x2 = algorithm<winograd::Form<2, 2, 3>>("winograd-2x2");
 
 }  // namespace by_winograd
 }  // namespace fast

@@ -17,9 +17,10 @@ namespace {
 #include "program/fast/winograd.inl.h"
 #include "program/fast/dense.inl.h"
 #include "program/fast/depthwise.inl.h"
+#include "program/fast/pool.inl.h"
 #include "program/fast/table.inl.h"
 }  // namespace
 
-extern const ProgramKernelTable kAvx2Program = {rows::kRows, kFastConvs, kFastConvCount};
+extern const ProgramKernelTable kAvx2Program = {rows::kRows, kAlgorithms, kAlgorithmCount};
 }  // namespace cnnkit
 #endif
