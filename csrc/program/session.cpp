@@ -15,10 +15,7 @@ extern const ProgramKernelTable kAvx2Program;
 extern const ProgramKernelTable kNeonProgram;
 #endif
 
-namespace {
-
-// That of an instruction set; AVX-512 runs AVX2's.
-const ProgramKernelTable& find_table(const KernelTable& kernels) {
+const ProgramKernelTable& program_kernels(const KernelTable& kernels) {
     const std::string name = kernels.name;
 #if defined(__x86_64__)
     if (name != "scalar") return kAvx2Program;
@@ -28,6 +25,8 @@ const ProgramKernelTable& find_table(const KernelTable& kernels) {
     return kScalarProgram;
 }
 
+namespace {
+
 class ProgramSession : public InferenceSession {
   public:
     ProgramSession(const KernelTable& kernels, const Architecture& architecture, Program program)
@@ -36,7 +35,7 @@ class ProgramSession : public InferenceSession {
           pixels_(architecture.pixels()),
           classes_(architecture.classes) {
         check_buffers();
-        const ProgramKernelTable& table = find_table(kernels);
+        const ProgramKernelTable& table = program_kernels(kernels);
         for (const ProgramStep& step : program_.steps) {
             const auto end = table.kernels + kProgramKernelCount;
             const auto found = std::find_if(table.kernels, end, [&](const ProgramKernel& kernel) {

@@ -25,6 +25,9 @@ struct Program {
     long arena, result;
 };
 
+// The table for an instruction set; AVX-512 runs AVX2's.
+const ProgramKernelTable& program_kernels(const KernelTable& kernels);
+
 // Throws std::invalid_argument if a step has arguments that its kernel would leave.
 std::unique_ptr<InferenceSession> make_program_session(const KernelTable& kernels,
                                                        const Architecture& architecture,
