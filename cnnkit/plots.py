@@ -52,8 +52,21 @@ def save_as(figure: Figure, path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in METADATA:
         raise InputError(path, "is neither .png nor .svg", "give the picture one of these suffixes")
+    lay_out(figure)
     with replacing(path) as beside:
         figure.savefig(beside, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=METADATA[suffix])
+
+
+def lay_out(figure: Figure) -> None:
+    """Give everything its final place, once.
+
+    Matplotlib would do so twice for each file, and draw everything once more each time.
+    """
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        figure.set_dpi(DOTS_PER_INCH)
+        engine.execute(figure)
+        figure.set_layout_engine(None)
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -123,7 +136,8 @@ def plot_confusion(matrix: NDArray[np.int64], names: Sequence[str], path_stem: P
         figure = new_figure(side, side)
         axes = figure.subplots()
         # The square root makes rare mistakes, which are of most interest, visible.
-        axes.imshow(np.sqrt(share), cmap="Blues", vmin=0.0, vmax=1.0)
+        # As colours of the classes: those of all pixels would take a hundred times as long.
+        axes.imshow(mpl.colormaps["Blues"](np.sqrt(share)), interpolation="nearest")
         for row, column in np.ndindex(matrix.shape):
             count = int(matrix[row, column])
             if count:

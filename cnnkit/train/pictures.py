@@ -79,7 +79,7 @@ def draw_mistakes(
     """
     import matplotlib as mpl
 
-    from cnnkit.plots import DOTS_PER_INCH, STYLE, new_figure
+    from cnnkit.plots import DOTS_PER_INCH, STYLE, lay_out, new_figure
 
     height, width = split.images.shape[2:]
     label = -(-width // 4)  # rows for two lines of text
@@ -102,6 +102,7 @@ def draw_mistakes(
                 ha="center", va="top", fontsize=8, linespacing=1.1,
             )  # fmt: skip
         axes.set_title("The surest mistakes on the test set: true class, predicted class", size=10)
+        lay_out(figure)
         with replacing(path) as beside:
             figure.savefig(beside, dpi=DOTS_PER_INCH, metadata={"Software": None})
 

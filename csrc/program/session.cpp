@@ -18,9 +18,7 @@ extern const ProgramKernelTable kAvx512Program;
 extern const ProgramKernelTable kNeonProgram;
 #endif
 
-namespace {
-
-const ProgramKernelTable& find_table(const KernelTable& kernels) {
+const ProgramKernelTable& program_kernels(const KernelTable& kernels) {
     const std::string name = kernels.name;
 #if defined(__x86_64__)
     if (name == "avx2") return kAvx2Program;
@@ -30,6 +28,8 @@ const ProgramKernelTable& find_table(const KernelTable& kernels) {
 #endif
     return kScalarProgram;
 }
+
+namespace {
 
 // How a step is computed: by its kernel, or by what is faster and falls back on it.
 struct Chosen {
@@ -46,7 +46,7 @@ class Session : public ProgramSession {
           pixels_(architecture.pixels()),
           classes_(architecture.classes) {
         check_buffers();
-        const ProgramKernelTable& table = find_table(kernels);
+        const ProgramKernelTable& table = program_kernels(kernels);
         for (const ProgramStep& step : program_.steps) {
             const auto end = table.kernels + kProgramKernelCount;
             const auto found = std::find_if(table.kernels, end, [&](const ProgramKernel& kernel) {

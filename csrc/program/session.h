@@ -34,6 +34,9 @@ class ProgramSession : public InferenceSession {
     virtual void time_steps(const uint8_t* raw, int64_t* nanoseconds) const = 0;
 };
 
+// The table for an instruction set.
+const ProgramKernelTable& program_kernels(const KernelTable& kernels);
+
 // Throws std::invalid_argument if a step has arguments that its kernel would leave.
 std::unique_ptr<ProgramSession> make_program_session(const KernelTable& kernels,
                                                      const Architecture& architecture,

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from support.in_process import in_process
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, StorageError, VerdictError
@@ -25,8 +26,9 @@ from cnnkit.system.files import replacing_together, sha256
 
 
 def test_a_float32_input_takes_scaled_pixels(
-    trained: Weights, few: Dataset, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
+    in_process(monkeypatch, "isolated")
     path = tmp_path / "net.onnx"
     assert export(trained, "onnx", path, Options(few, input="float32")).passed
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -100,8 +102,9 @@ def test_a_file_that_its_runtime_refuses_is_not_kept(
 
 
 def test_the_card_is_markdown_with_front_matter_and_the_same_each_time(
-    trained: Weights, few: Dataset, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
+    in_process(monkeypatch, "isolated")
     path = tmp_path / "mnist.onnx"
     report = export(trained, "onnx", path, Options(few))
     card = (tmp_path / "mnist.onnx.md").read_text()
@@ -142,8 +145,9 @@ def twins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("twins")
 def test_a_format_may_have_several_files_which_are_kept_together(
-    trained: Weights, few: Dataset, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
+    in_process(monkeypatch, "isolated")
     export(trained, "twins", tmp_path / "net.onnx", Options(few))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "net.onnx",
@@ -156,8 +160,9 @@ def test_a_format_may_have_several_files_which_are_kept_together(
 
 @pytest.mark.usefixtures("twins")
 def test_if_one_of_several_files_cannot_be_written_all_are_as_before(
-    trained: Weights, few: Dataset, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
+    in_process(monkeypatch, "isolated")
     (tmp_path / "net.onnx").write_bytes(b"older")
     (tmp_path / "net.twin").mkdir()  # in the way of the last file
     with pytest.raises(StorageError, match=r"net.onnx: cannot be written"):

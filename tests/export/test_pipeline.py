@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.corruptions import DAMAGES, Damage
+from support.in_process import in_process
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import VerdictError
@@ -64,8 +65,13 @@ def test_a_damaged_export_is_refused_and_nothing_is_kept(
 
 
 def test_an_older_file_survives_a_failed_export(
-    damaged: Callable[..., None], trained: Weights, few: Dataset, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
+    damaged: Callable[..., None],
+    trained: Weights,
+    few: Dataset,
+    tmp_path: Path,
 ) -> None:
+    in_process(monkeypatch, "isolated")
     target = tmp_path / "mnist.onnx"
     export(trained, "onnx", target, Options(few))
     before = target.read_bytes()
@@ -77,11 +83,13 @@ def test_an_older_file_survives_a_failed_export(
 
 
 def test_the_verb_exits_with_1_and_keeps_nothing(
+    monkeypatch: pytest.MonkeyPatch,
     cli: Callable[..., Any],
     damaged: Callable[..., None],
     weights_file: Path,
     tmp_path: Path,
 ) -> None:
+    in_process(monkeypatch, "isolated")
     damaged("onnx", DAMAGES["onnx"]["the smallest logit as label"])
     result = cli("export", "--format", "onnx", weights_file, "-o", tmp_path / "net.onnx")
     assert result.exit_code == 1

@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import helper
-from support.kernels import compiled_kernels
+from support.kernels import COMPILED, compiled_kernels
 
 from cnnkit.bench.case import verify_peer
 from cnnkit.bench.peers.registry import INFERENCE_PEERS
@@ -37,7 +37,8 @@ def fingerprint() -> str:
     """Return a digest of all that decides what the build gives."""
     compiler = os.environ.get("CXX", "c++")
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    files = [file for file in sorted((SOURCES / "csrc").rglob("*")) if file.is_file()]
+    found = (file for folder in COMPILED for file in sorted((SOURCES / folder).rglob("*")))
+    files = [file for file in found if file.is_file()]
     parts = [file.read_bytes() for file in (SOURCES / "CMakeLists.txt", *files)]
     names = [str(file.relative_to(SOURCES)) for file in files]
     return sha256(repr((compiler, version, os.environ.get("CXXFLAGS"), names, parts)).encode())

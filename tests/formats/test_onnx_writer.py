@@ -15,6 +15,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from support.in_process import in_process
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
@@ -128,8 +129,9 @@ def test_nothing_local_is_in_the_file(artefacts: dict[str, Path]) -> None:
     ids=["published", "three blocks", "no block"],
 )
 def test_every_member_of_the_family_is_exported_and_verified(
-    architecture: Architecture, mnist: Dataset, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, architecture: Architecture, mnist: Dataset, tmp_path: Path
 ) -> None:
+    in_process(monkeypatch, "isolated")
     weights = Weights.of(architecture, architecture.initial_parameters(3))
     generator = np.random.default_rng(0)
     shape = (200, *architecture.input)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.in_process import in_process
 
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, StorageError
@@ -45,8 +46,9 @@ def test_an_embedded_host_passes_its_own_check(
 
 
 def test_an_embedded_host_speaks_the_networks_own_labels(
-    trained: Weights, few: Dataset, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
+    in_process(monkeypatch, "isolated")
     from PIL import Image
 
     named = replace(trained, metadata={**trained.metadata, "names": NAMES})
@@ -59,8 +61,14 @@ def test_an_embedded_host_speaks_the_networks_own_labels(
 
 @pytest.mark.parametrize(("format", "host"), hosts())
 def test_every_host_is_copied_whole(
-    trained: Weights, few: Dataset, tmp_path: Path, format: str, host: str
+    monkeypatch: pytest.MonkeyPatch,
+    trained: Weights,
+    few: Dataset,
+    tmp_path: Path,
+    format: str,
+    host: str,
 ) -> None:
+    in_process(monkeypatch, "isolated")
     folder = tmp_path / "app"
     embed(trained, format, host, folder, few)
     assert {"README.md", "check.sh", "check"} <= {file.name for file in folder.iterdir()}

@@ -6,12 +6,15 @@ from pathlib import Path
 
 from support.checkout import ROOT
 
+COMPILED = ("csrc", "cnnkit/formats/c/kernels")  # the folders of what is compiled
 SETTINGS = ("CMAKE_BUILD_TYPE:STRING=Release", "CNNKIT_SANITIZE:BOOL=OFF")
 
 
 def compiled_kernels() -> Path | None:
     """Return the static library in `build/`, or None if it is missing or of other sources."""
-    sources = [ROOT / "CMakeLists.txt", *(ROOT / "csrc").rglob("*.*")]
+    sources = [ROOT / "CMakeLists.txt"]
+    for folder in COMPILED:
+        sources += (ROOT / folder).rglob("*.*")
     newest = max(source.stat().st_mtime for source in sources)
     for library in (ROOT / "build").glob("*/libcnnkit_kernels.a"):
         cache = library.with_name("CMakeCache.txt").read_text().splitlines()

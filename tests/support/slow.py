@@ -42,9 +42,9 @@ SLOW_TESTS = (
     "tests/cli/test_bench.py::test_a_run_of_infer_is_a_baseline_for_the_next",
     "tests/cli/test_bench.py::test_the_table_says_where_weights_and_images_come_from",
     "tests/ops/test_torch_op.py::test_it_compiles_without_a_break_and_gradients_stay",
-    # DistributedDataParallel imports much of PyTorch; trainings of float64.
-    "tests/train/test_losses.py::test_processes_share_a_batchs_weights_and_its_changed_pixels",
+    # Trainings of float64, and of whole epochs in PyTorch.
     "tests/train/test_losses.py::test_every_engine_has_the_losses_of_float64",
+    "tests/train/test_losses.py::test_the_options_change_the_network_the_same_way_in_both_engines",
     # Compiling C and C++.
     "tests/bench/test_native_tiles.py",
     "tests/csrc/test_dispatch.py::test_the_linker_cannot_share_an_isa_files_code_with_the_baseline",
@@ -65,6 +65,7 @@ SLOW_TESTS = (
     "tests/doctor/test_rewrite.py",
     # Many connections; a browser.
     "tests/hosts/test_demo.py::test_a_broken_connection_prints_no_traceback",
+    "tests/hosts/test_demo.py::test_a_frame_of_the_camera_goes_the_way_of_a_photo",
     "tests/hosts/test_demo.py::test_half_requests_neither_pile_up_nor_stop_the_page",
     "tests/hosts/test_demo.py::test_the_page_of_a_network_of_any_size_works_in_a_browser",
     "tests/runs/test_manifest.py",

@@ -23,6 +23,7 @@ from cnnkit.formats.c.body import Body
 from cnnkit.formats.c.family import family_body
 from cnnkit.formats.c.graph_comment import read_graph
 from cnnkit.formats.c.literals import read_arrays
+from cnnkit.formats.c.network import stack_bytes
 from cnnkit.formats.c.program import program_body
 from cnnkit.formats.c.texts import EXPORT, flash_bytes, header_text, prefix, source_text
 from cnnkit.formats.contract import HELD, check_held, check_metadata
@@ -75,7 +76,10 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
             #include can hold, or the network needs more stack than programs have.
         VerdictError: it needs more memory than the options allow.
     """
-    metadata, held = describe(weights, options), as_held(weights)
+    held = as_held(weights)
+    if held is weights:  # of the family; known before its parameters are made text
+        _check_stack(stack_bytes(weights.plain.architecture), f"{options.stem}.c")
+    metadata = describe(weights, options)
     if held is not weights:
         metadata[HELD] = held.sha256
     _check_budget(_body(metadata, held, f"{options.stem}.c"), metadata, options)
@@ -126,14 +130,17 @@ def _body(metadata: Mapping[str, Any], weights: Weights, source: object) -> Body
     """
     of_family = "cnnkit.architecture" in metadata
     body = family_body(weights) if of_family else program_body(weights.graph, source)
-    if body.stack_bytes > MOST_STACK:
+    _check_stack(body.stack_bytes, source)
+    return body
+
+
+def _check_stack(needed: int, source: object) -> None:
+    if needed > MOST_STACK:
         raise InputError(
             source,
-            f"would need {body.stack_bytes:,} bytes of stack, and programs have about "
-            f"{2 * MOST_STACK:,}",
+            f"would need {needed:,} bytes of stack, and programs have about {2 * MOST_STACK:,}",
             "choose another format, such as onnx, or train a network with smaller feature maps",
         )
-    return body
 
 
 def read_c(path: Path) -> Source:

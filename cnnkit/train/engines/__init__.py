@@ -1,4 +1,4 @@
-"""What computes the steps of a training: cnnkit's native engine, PyTorch, or PyTorch's DDP."""
+"""What computes the steps of a training: the native engine, PyTorch, or PyTorch in processes."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@
 namespace fast {
 namespace dense {
 
+constexpr long kMostWorkspace = 1l << 24;
 constexpr long kStrip = 6144;  // floats of a strip of input, that the nearest cache keeps it
 
 struct Plan {
@@ -24,11 +25,6 @@ inline Plan plan(const Conv& c) {
     p.strip = min(c.out_h, max(rows / c.stride_h, p.row > 4 * kStrip ? 2 : 4));
     p.columns = max(kMostPixels * 4, kStrip / (static_cast<long>(c.stride_w) * c.in_c));
     return p;
-}
-
-inline bool fits(const void* fields) {
-    const Conv& c = conv_of(fields);
-    return c.groups == 1;
 }
 
 inline long weights_of(const Conv& c) {
@@ -61,6 +57,10 @@ inline long workspace_floats(const void* fields) {
     const Plan p = plan(c);
     if (!p.padded) return 0;
     return ((p.strip - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1) * p.row;
+}
+
+inline bool fits(const void* fields) {
+    return conv_of(fields).groups == 1 && workspace_floats(fields) <= kMostWorkspace;
 }
 
 // Input rows from `top` on, between zeros.

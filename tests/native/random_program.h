@@ -1,0 +1,50 @@
+// Random programs of the general engine: `random_chain()`.
+#pragma once
+
+#include "program_conv.h"
+#include "program_elements.h"
+#include "program_rows.h"
+
+namespace {
+
+Chain random_chain() {
+    Chain chain;
+    chain.image = {draw(1, 14), draw(1, 14), draw(1, 5)};
+    add_pixels(chain);
+    for (long left = draw(3, 12); left > 0; --left) {
+        const long last = static_cast<long>(chain.buffers.size()) - 1;
+        const long x = one_in(4) ? draw(0, last) : last;
+        switch (draw(0, 10)) {
+            case 0:
+            case 1:
+                add_conv(chain, x, false);
+                break;
+            case 2:
+                add_conv(chain, x, true);
+                break;
+            case 3:
+                add_pool(chain, x);
+                break;
+            case 4:
+                add_activation(chain, x);
+                break;
+            case 5:
+                add_function(chain, x);
+                break;
+            case 6:
+                add_arithmetic(chain, x);
+                break;
+            case 7:
+                add_copy(chain, x);
+                break;
+            case 8:
+                one_in(2) ? add_lrn(chain, x) : add_matmul(chain, x);
+                break;
+            default:
+                add_rows(chain, x, one_in(2));
+        }
+    }
+    return chain;
+}
+
+}  // namespace
