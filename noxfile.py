@@ -61,6 +61,7 @@ def check_kernels(session: nox.Session, options: list[str], run: list[str], *wor
     if not run:  # the emulated machines have no engine for the published network alone
         session.run(f"{build}/check_net", external=True)
     session.run(*run, f"{build}/check_family", "40", external=True)
+    session.run(*run, f"{build}/check_augment", "300", external=True)
 
 
 @nox.session

@@ -95,16 +95,32 @@ class Conv2d(metaclass=_Pybind11Type):
     @property
     def isa(self) -> str: ...
 
-class Network(metaclass=_Pybind11Type):
-    def __init__(
-        self, parameters: Any, isa: str | None = None, architecture: Any = None
-    ) -> None: ...
+class Inference(metaclass=_Pybind11Type):
     def __call__(
         self, images: Any, threads: int = 1, out: Any = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]: ...
     def log_probabilities(self, images: Any, threads: int = 1) -> NDArray[np.float32]: ...
+
+class Network(Inference):
+    def __init__(
+        self, parameters: Any, isa: str | None = None, architecture: Any = None
+    ) -> None: ...
     @property
     def engine(self) -> str: ...
+
+class ProgramNetwork(Inference):
+    def __init__(
+        self,
+        size: tuple[int, int, int],
+        classes: int,
+        steps: list[tuple[str, bytes, list[int], int]],
+        constants: list[NDArray[np.float32]],
+        sizes: list[int],
+        offsets: list[int],
+        arena: int,
+        result: int,
+        isa: str | None = None,
+    ) -> None: ...
 
 class NetworkTrainer(metaclass=_Pybind11Type):
     def __init__(

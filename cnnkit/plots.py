@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from cnnkit.errors import InputError
 from cnnkit.system.files import replacing
 from cnnkit.system.terminal import visible
 
@@ -32,13 +33,27 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
 }
 DOTS_PER_INCH = 150
+METADATA: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None}}
 
 
 def save(figure: Figure, stem: Path) -> None:
     """Write `stem`.png and `stem`.svg, without dates."""
-    for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None})):
-        with replacing(stem.with_name(stem.name + suffix)) as beside:
-            figure.savefig(beside, dpi=DOTS_PER_INCH, metadata=metadata)
+    for suffix in METADATA:
+        save_as(figure, stem.with_name(stem.name + suffix))
+
+
+def save_as(figure: Figure, path: Path) -> None:
+    """Write one picture, .png or .svg, without a date.
+
+    Raises:
+        InputError: the suffix is another one.
+        StorageError: it cannot be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in METADATA:
+        raise InputError(path, "is neither .png nor .svg", "give the picture one of these suffixes")
+    with replacing(path) as beside:
+        figure.savefig(beside, format=suffix[1:], dpi=DOTS_PER_INCH, metadata=METADATA[suffix])
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -12,8 +12,9 @@ from cnnkit.cli.output import emit_json, stdout
 from cnnkit.errors import InputError, VerdictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from cnnkit.doctor.contents import Contents
     from cnnkit.doctor.environment import Diagnosis
 
 
@@ -31,17 +32,22 @@ def doctor(
         str | None,
         typer.Option(metavar="HxW", help="Of the images, for a model that leaves it free."),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        file_option("--plot", help="Draw the memory of a C program over time: .png or .svg."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Diagnose this machine and installation, or show which runtimes load a model.
+    """Diagnose this machine and installation, or show what is in a model and what loads it.
 
     Without MODEL: versions, CPU, cores, kernels, data, and what each missing extra is for. Exits
     with 3 if the installation is broken.
 
-    With MODEL: every known runtime, *tested* with the file, *inferred* from the file and a table,
-    or *not tried* if inputs cannot be made up for it. Exits with 1 if a tested runtime fails or has
-    wrong outputs. --fix embeds external data and lowers opset and IR version; the new file is kept
-    only if its outputs equal the original's.
+    With MODEL: its operators, multiply-adds (MACC) and parameters; layer by layer what it needs as
+    C, and where its memory peaks; which formats hold it; and every known runtime, *tested* with the
+    file, *inferred* from the file and a table, or *not tried* if inputs cannot be made up for it.
+    Exits with 1 if a tested runtime fails or has wrong outputs. --fix embeds external data and
+    lowers opset and IR version; the new file is kept only if its outputs equal the original's.
     """
     if model is None:
         if fix:
@@ -54,18 +60,94 @@ def doctor(
     if fix:
         fix_model(model, opset, output, sides, json)
     else:
-        show_runtimes(model, sides, json)
+        contents = show_contents(model, plot, json)
+        show_runtimes(model, sides, json, contents)
 
 
-def show_runtimes(model: Path, size: tuple[int, int] | None, json: bool) -> None:
+def show_contents(model: Path, plot: Path | None, json: bool) -> Contents | None:
+    """Print what is in a model; None if it is not a network that cnnkit can read."""
+    from cnnkit.doctor.contents import examine_model
+
+    try:
+        contents = examine_model(model)
+    except InputError as error:
+        if plot is not None:
+            raise
+        if not json:
+            stdout().print(f"contents unknown: {error.subject} {error.reason}", soft_wrap=True)
+        return None
+    if plot is not None:
+        from cnnkit.doctor.plan_picture import draw_plan
+
+        if contents.program is None:
+            reason = (
+                contents.formats["c"][1] or "its blocks of convolution and pool share the stack"
+            )
+            raise InputError(model, f"has no plan of an arena as C ({reason})", "omit --plot")
+        draw_plan(contents.program, plot)
+    if not json:
+        print_contents(contents)
+    return contents
+
+
+def print_contents(contents: Contents) -> None:
+    """Print a model's operators, its layers as C, and the formats that hold it."""
+    console = stdout()
+    rows = [["operator", "nodes", "MACC", "parameters"]]
+    rows += [[name, *(f"{value:,}" for value in more)] for name, *more in contents.operators()]
+    totals = [sum(c.macc for c in contents.nodes), sum(c.parameters for c in contents.nodes)]
+    rows.append(["all", *(f"{total:,}" for total in (len(contents.nodes), *totals))])
+    for line in table(rows, "lrrr"):
+        console.print(line, markup=False, soft_wrap=True)
+    if contents.layers:
+        header = ("layer as C", "output", "MACC", "weights", "RAM", "")
+        most = max(layer.ram_bytes for layer in contents.layers)
+        layers = [
+            (
+                layer.node.split(" ", 1)[-1][:26],
+                "x".join(map(str, layer.shape)),
+                f"{layer.macc:,}",
+                f"{layer.weight_bytes:,}",
+                f"{layer.ram_bytes:,}",
+                "#" * round(12 * layer.ram_bytes / most),
+            )
+            for layer in contents.layers
+        ]
+        for line in ["", *table([header, *layers], "llrrrl"), ""]:
+            console.print(line, markup=False, soft_wrap=True)
+    if contents.ram_bytes:
+        needs = f"{contents.ram_bytes:,} bytes of RAM, {contents.flash_bytes:,} of constants"
+        console.print(f"as C: {needs}", soft_wrap=True)
+    for name, (holds, reason) in contents.formats.items():
+        mark = "✓" if holds else "✗"
+        console.print(f"{mark} --format {name}  {reason}".rstrip(), markup=False, soft_wrap=True)
+
+
+def table(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+    """Return rows in columns, each aligned to the left or right, as lines."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if side == "l" else cell.rjust(width)
+            for cell, width, side in zip(row, widths, sides, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def show_runtimes(
+    model: Path, size: tuple[int, int] | None, json: bool, contents: Contents | None
+) -> None:
     """Print a line for every runtime."""
     from cnnkit.doctor.compatibility import check_compatibility
+    from cnnkit.runs.find import find_weights
 
-    results = check_compatibility(model, size)
+    results = check_compatibility(find_weights(model), size)
     failed = [result.runtime for result in results if result.loads is False]
     if json:
         hosts = [result.to_json() for result in results]
-        emit_json("doctor", {"model": str(model), "hosts": hosts})
+        inside = contents.to_json() if contents else None
+        emit_json("doctor", {"model": str(model), "contents": inside, "hosts": hosts})
     else:
         marks = {True: "✓", False: "✗", None: "?"}
         for r in results:

@@ -42,12 +42,28 @@ def export(
     data: DataOption = None,
     input: Annotated[
         str,
-        typer.Option(help="uint8: raw pixels, scaled by the model; float32: pixels in [0, 1]."),
+        typer.Option(
+            help="uint8: raw pixels, scaled by the model; uint8-nhwc: with the channels last, "
+            "[N, H, W, C], as cameras have them (onnx, torchscript, pt2); float32: in [0, 1]."
+        ),
     ] = "uint8",
     opset: Annotated[
         int | None, typer.Option(help="ONNX opset; the IR version is the lowest that it allows.")
     ] = None,
     max_drop: MaxDropOption = MAX_ACCURACY_DROP,
+    ram: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="c: refuse a model that needs more memory during a call, such as 64KB.",
+        ),
+    ] = None,
+    flash: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="c: refuse a model with more bytes of constants, such as 256KB."
+        ),
+    ] = None,
     allow_near_ties: NearTiesOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -63,12 +79,12 @@ def export(
     from cnnkit.export.pipeline import export
     from cnnkit.formats.checkpoint import read_weights
     from cnnkit.formats.description import dataset_name
-    from cnnkit.formats.options import Options
+    from cnnkit.formats.options import Options, read_size
     from cnnkit.formats.registry import find_format
     from cnnkit.runs.find import find_weights
     from cnnkit.system.files import read_bytes, sha256
 
-    form = find_format(format)
+    form, sizes = find_format(format), (read_size("--ram", ram), read_size("--flash", flash))
     source = find_weights(weights)
     network = read_weights(source)
     test = load_dataset_of([source], dataset, data, quiet or json)
@@ -79,7 +95,8 @@ def export(
     messages.print(
         f"{source} → {target}: writing, then verifying on all test images", soft_wrap=True
     )
-    report = export(network, format, target, Options(test, input, opset, max_drop), allow_near_ties)
+    options = Options(test, input, opset, max_drop, *sizes)
+    report = export(network, format, target, options, allow_near_ties)
     content = read_bytes(target)
     card = f"{target}.md"
     facts = {"bytes": len(content), "sha256": sha256(content), "weights": str(source), "card": card}

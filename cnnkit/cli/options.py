@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cnnkit.data.named.table import NAMED
 from cnnkit.data.registry import DATASETS
 
 # Typer calls a file that may not be read bad usage; whoever reads it calls it a read error.
@@ -30,7 +31,8 @@ DataOption = Annotated[
         metavar="PATH",
         help="Your own data: class folders of pictures, with or without train, val and test above "
         "them; a table metadata.csv of file_name,label; an .npz file; CIFAR's binary files; or "
-        "four IDX files. Class names may stand in classes.txt, one per line.",
+        "four IDX files. Class names may stand in classes.txt, one per line. Or the name of a "
+        f"published data set: {', '.join(NAMED)}.",
     ),
 ]
 PreprocessOption = Annotated[

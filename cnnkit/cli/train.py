@@ -81,13 +81,25 @@ def train(
             help="What happens to pictures that cannot be used: fail (and name them all) or skip.",
         ),
     ] = None,
+    normalize: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|MEAN,STD",
+            show_default=default("normalize"),
+            help="Normalises pixels from 0 to 1, inside the network and every exported file: none, "
+            "dataset (mean and standard deviation of the training images, by channel), imagenet, "
+            "or the numbers, one of each or of each channel (all means first).",
+        ),
+    ] = None,
     network: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
             show_default=default("network"),
             help=f"paper (the published network, varied by --channels, --kernel and --pool), "
-            f"{', '.join(WELL_KNOWN[:-1])} or {WELL_KNOWN[-1]}.",
+            f"{', '.join(WELL_KNOWN)}, torchvision:NAME, timm:NAME, or package.module:factory (a "
+            "function or class that returns a torch.nn.Module; called with num_classes, or "
+            "classes, and in_channels, in_chans or channels, as far as it has such parameters).",
         ),
     ] = None,
     channels: Annotated[
@@ -272,7 +284,7 @@ def train(
     """
     given = {
         "dataset": dataset, "manifest": manifest, "size": size, "fit": fit, "color": color,
-        "test_split": test_split, "bad": bad, "network": network,
+        "test_split": test_split, "bad": bad, "normalize": normalize, "network": network,
         "channels": channels and numbers("--channels", channels), "kernel": kernel, "pool": pool,
         "batch_size": batch_size, "learning_rate": lr,
         "schedule": schedule, "weight_decay": weight_decay, "seed": seed, "device": device,

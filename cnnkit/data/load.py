@@ -14,15 +14,18 @@ import numpy as np
 from cnnkit.data.classes import missing_classes
 from cnnkit.data.dataset import Dataset, cache_folder, read_folder
 from cnnkit.data.download import fetch, is_published, read_origins
+from cnnkit.data.named.load import load_named
+from cnnkit.data.named.table import NAMED
 from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.own.recognise import recognise
-from cnnkit.data.registry import FILES, OWN, find_published
+from cnnkit.data.registry import DATASETS, FILES, OWN, find_published
 from cnnkit.errors import InputError, StorageError
 from cnnkit.system.terminal import open_console
 
 ACCEPTED = (
     "give class folders (DIR/cat/1.jpg), with or without train and test above them; a table "
-    "metadata.csv with file_name,label; an .npz file; CIFAR's binary files; or four IDX files"
+    "metadata.csv with file_name,label; an .npz file; CIFAR's binary files; or four IDX files; "
+    f"or the name of a published data set: {', '.join((*DATASETS, *NAMED))}"
 )
 
 
@@ -40,10 +43,10 @@ def load_dataset(
     and of one size. Its digest is recorded.
 
     Args:
-        name: a key of DATASETS.
+        name: a key of DATASETS or NAMED.
         folder: a user's own data, whatever `name` says, unless it is IDX files that have the
             SHA-256 of a published data set. Class names are those in its classes.txt, or else the
-            folders' or labels'.
+            folders' or labels'. Where there is no such folder, it may be a key of those, too.
         quiet: show no progress.
         options: how pictures are prepared and split; None is the defaults.
 
@@ -52,6 +55,12 @@ def load_dataset(
         NetworkError: no source could be downloaded from.
         StorageError: a file cannot be read, or the cache cannot be written.
     """
+    by_name = name if folder is None else name_of(folder)
+    if by_name in NAMED:
+        _refuse_options(options)
+        return load_named(by_name, quiet)
+    if by_name is not None:
+        name, folder = by_name, None
     published = find_published(name)
     if folder is not None:
         return _load_own(Path(folder), options or PictureOptions(), quiet)
@@ -61,6 +70,12 @@ def load_dataset(
         fetch(published, cache, quiet)
     origins = sorted(set(read_origins(cache).values()))
     return read_folder(cache, ", ".join(origins) or "cache")
+
+
+def name_of(folder: Path) -> str | None:
+    """Return the published data set that a path names, if there is no such file or folder."""
+    name = str(folder)
+    return name if name in (*DATASETS, *NAMED) and not folder.exists() else None
 
 
 def _load_own(root: Path, options: PictureOptions, quiet: bool) -> Dataset:

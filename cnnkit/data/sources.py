@@ -62,7 +62,7 @@ def from_mirror(
         yield name, compressed if name == gzip_name else decompress(compressed, gzip_name)
 
 
-def download(url: str, progress: Progress) -> bytes:
+def download(url: str, progress: Progress, largest: int = LARGEST_DOWNLOAD) -> bytes:
     """Return the content of `url`.
 
     Raises:
@@ -93,7 +93,7 @@ def download(url: str, progress: Progress) -> bytes:
             while chunk := response.read1(1 << 16):
                 content += chunk
                 progress.update(task, completed=len(content))
-                if len(content) > LARGEST_DOWNLOAD:
+                if len(content) > largest:
                     raise Unavailable(f"{url} is larger than any published file")
         except (OSError, HTTPException) as error:
             raise Unavailable(f"{url} broke off ({error})") from error

@@ -117,9 +117,14 @@ def _layers(weights: Weights) -> str:
 
 def _interface(weights: Weights, options: Options) -> str:
     pixels = {
+        "uint8-nhwc": "raw pixels from 0 to 255, channels last; the model scales them",
         "uint8": "raw pixels from 0 to 255; the model scales them",
         "float32": "pixels divided by 255, in [0, 1]; the model does not scale them",
     }[options.input]
+    record = preprocessing(weights)
+    if record.normalises:
+        mean, std = (", ".join(f"{n:g}" for n in each) for each in (record.mean, record.std))
+        pixels += f"; from those in [0, 1] it subtracts {mean}, and divides by {std}"
     meaning = {
         contract.INPUT: f"{pixels}; {_colours(weights)}",
         "logits": "one score per class, before softmax",

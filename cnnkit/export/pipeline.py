@@ -51,6 +51,12 @@ def export(
             f"means nothing to the format {name}",
             "leave it out",
         )
+    if options.input not in form.inputs:
+        raise InputError(
+            f"--input {options.input}",
+            f"is not for the format {name}",
+            f"use one of {', '.join(form.inputs)}",
+        )
     check_fit(weights, options.dataset)
     files = form.write(weights, replace(options, stem=path.stem))
     with replacing_together(path) as beside:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnkit.formats.options import INPUTS
 from cnnkit.graph.convnet import match
 from cnnkit.graph.convnet_match import Convnet
 
@@ -61,6 +62,10 @@ def _nothing(
     return []
 
 
+def _holds_any(weights: Weights) -> None:
+    """Find nothing in the way: the format holds every graph."""
+
+
 def _unknown(path: Path) -> list[Support]:
     return []
 
@@ -81,7 +86,9 @@ class Format:
         read_weights: returns the network in a file as a graph, for cnnkit's own engines.
         write: returns the content of every file of the artefact by its suffix, the main file first;
             raises InputError with the name of a node that the format cannot hold.
+        check: raises InputError with the names of the nodes that the format cannot hold.
         choices: the options of `cnnkit export` that have a meaning for it.
+        inputs: the values of `--input` that it can have.
         quantised: its parameters are rounded, so that accuracy counts instead of labels.
         declared: what its runtime knows of the contract's types and shapes, by name.
         check_weights: compares the parameters in a file with a network's.
@@ -99,7 +106,9 @@ class Format:
     read_metadata: Callable[[Path], dict[str, Any]]
     read_weights: Callable[[Path], Weights]
     write: Callable[[Weights, Options], Mapping[str, bytes]]
+    check: Callable[[Weights], object] = _holds_any
     choices: frozenset[str] = frozenset({"--input"})
+    inputs: tuple[str, ...] = INPUTS
     quantised: bool = False
     declared: Callable[[dict[str, str]], dict[str, str]] = _as_agreed
     check_weights: Callable[[Path, Mapping[str, Any], Weights], Check] = holds_exactly

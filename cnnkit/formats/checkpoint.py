@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from cnnkit.errors import InputError
-from cnnkit.formats.contract import check_metadata
+from cnnkit.formats.contract import check_metadata, check_normalisation
 from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import LOGITS, build, match, with_contract
@@ -146,6 +146,7 @@ def read_weights(path: Path) -> Weights:
     metadata = header.get("metadata", {})
     weights = Weights(graph, metadata if isinstance(metadata, dict) else {})
     check_metadata(path, metadata, weights.classes)
+    check_normalisation(path, graph, weights.metadata.get("preprocessing"))
     return weights
 
 

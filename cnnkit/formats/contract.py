@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnnkit.errors import InputError
 from cnnkit.formats.golden import Golden
 from cnnkit.graph.architecture import LARGEST, Architecture
@@ -18,11 +20,14 @@ from cnnkit.graph.convnet import INPUT as INPUT
 from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.layout import NHWC
+from cnnkit.graph.normalisation import take_off
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.shapes import infer_types
 
 CONTRACT_VERSION = 1
 QUANTISATION = "cnnkit.quantization"
+HELD = "cnnkit.held_sha256"  # of the network after the passes, if a format holds that
 MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
 # The other keys of ours begin with "cnnkit."; what other tools may add is left to them.
 COMMON = ("names", "task", "imgsz", "channels", "version", "license")
@@ -39,10 +44,12 @@ def signature(graph: Graph, input: str = "uint8") -> dict[str, str]:
 
 
 def input_type(values: Mapping[str, Any]) -> str:
-    """Return "uint8" or "float32": the type of the input that an artefact states."""
+    """Return the input that an artefact states, as options name it: "uint8", "float32" or NHWC."""
     stated = values.get("cnnkit.preprocessing")
-    scaled_outside = isinstance(stated, dict) and stated.get("scaled_inside") is False
-    return "float32" if scaled_outside else "uint8"
+    record = stated if isinstance(stated, dict) else {}
+    if record.get("scaled_inside") is False:
+        return "float32"
+    return NHWC if record.get("layout") == "NHWC" else "uint8"
 
 
 def quantisation(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +84,8 @@ def stated_digest(values: Mapping[str, Any]) -> str:
     It is empty if a quantised file states none.
     """
     quantised = quantisation(values)
-    digest = quantised.get("tensors_sha256") if quantised else values["cnnkit.weights_sha256"]
+    weights = values.get(HELD, values["cnnkit.weights_sha256"])
+    digest = quantised.get("tensors_sha256") if quantised else weights
     return str(digest or "")
 
 
@@ -186,6 +194,42 @@ def check_metadata(path: Path, metadata: Any, classes: int) -> None:
             f"has metadata without a name for each of its {classes} classes",
             remedy,
         )
+
+
+def normalises(values: Mapping[str, Any]) -> bool:
+    """Tell whether an artefact with these metadata normalises pixels."""
+    stated = values.get("cnnkit.preprocessing")
+    record = stated if isinstance(stated, dict) else {}
+    return any(record.get("mean") or ()) or set(record.get("std") or (1.0,)) != {1.0}
+
+
+def check_normalisation(path: Path, graph: Graph, stated: Any) -> None:
+    """Raise InputError unless a graph normalises pixels as the record that a file states.
+
+    Args:
+        path: the file, for messages.
+        graph: it may have any input.
+        stated: the record, None if there is none.
+    """
+    normalisation, _ = take_off(graph)
+    mean, std = normalisation.numbers if normalisation else ((0.0,), (1.0,))
+    record = stated if isinstance(stated, dict) else {}
+    for key, found in (("mean", mean), ("std", std)):
+        wanted = record.get(key, found if normalisation is None else None)
+        if not _are_same(found, wanted):
+            raise InputError(
+                path,
+                f"normalises pixels with the {key} {list(found)}, and its metadata says {wanted}",
+                "export or train it again",
+            )
+
+
+def _are_same(found: tuple[float, ...], stated: Any) -> bool:
+    """Tell whether numbers of float32, or the only one for all channels, are those stated."""
+    if not isinstance(stated, list | tuple) or not all(map(_is_number, stated)):
+        return False
+    whole = found * len(stated) if len(found) == 1 else found
+    return whole == tuple(float(np.float32(number)) for number in stated)
 
 
 def _is_text(value: Any) -> bool:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from cnnkit.data.registry import recorded_name
 from cnnkit.errors import InputError
-from cnnkit.formats.contract import CONTRACT_VERSION, MARK, QUANTISATION, signature
+from cnnkit.formats.contract import CONTRACT_VERSION, HELD, MARK, QUANTISATION, signature
 from cnnkit.formats.golden import KEY, Golden
 from cnnkit.formats.golden_vectors import choose, vectors
 from cnnkit.formats.options import Options
 from cnnkit.graph.convnet import with_contract
+from cnnkit.graph.layout import NHWC
 from cnnkit.graph.preprocessing import RECIPES, Preprocessing
 from cnnkit.graph.weights import Weights
 
@@ -58,7 +60,7 @@ def metadata(
         "cnnkit.architecture": _architecture(weights),
         "cnnkit.dataset": dataset_name(weights),
         "cnnkit.dataset_sha256": known.get("dataset_sha256"),
-        "cnnkit.preprocessing": preprocessing(weights).to_json(scaled_inside=input == "uint8"),
+        "cnnkit.preprocessing": _record(weights, input),
         "cnnkit.signature": signature(weights.graph, input),
         "cnnkit.test_accuracy": known.get("test_accuracy"),
         "cnnkit.training": known.get("training"),
@@ -70,10 +72,16 @@ def metadata(
     return result
 
 
+def _record(weights: Weights, input: str) -> dict[str, Any]:
+    layout = "NHWC" if input == NHWC else "NCHW"
+    record = replace(preprocessing(weights), layout=layout)
+    return record.to_json(scaled_inside=input != "float32")
+
+
 def _architecture(weights: Weights) -> dict[str, Any] | None:
     """Return the shapes of a network of the family; another network has none."""
     try:
-        return weights.architecture.to_json()
+        return weights.plain.architecture.to_json()
     except InputError:
         return None
 
@@ -96,7 +104,8 @@ def preprocessing(weights: Weights) -> Preprocessing:
     if stated is not None and "size" in stated:  # a recipe's says no more than its name
         return Preprocessing.from_json(stated)
     name = dataset_name(weights)
-    return Preprocessing.of(weights.size, name if name in RECIPES else None)
+    record = Preprocessing.of(weights.size, name if name in RECIPES else None)
+    return record if stated is None else record.with_statistics(stated)
 
 
 def _stated(weights: Weights, key: str) -> Any:
@@ -105,6 +114,6 @@ def _stated(weights: Weights, key: str) -> Any:
 
 
 def without_vectors(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an artefact states of its weights alone: no golden vectors, no quantisation."""
-    other = (KEY, QUANTISATION)
+    """Return what an artefact states of its weights alone: nothing of its format or its tests."""
+    other = (KEY, QUANTISATION, HELD)
     return {key: value for key, value in values.items() if not key.startswith(other)}

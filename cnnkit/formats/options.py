@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from cnnkit.errors import InputError
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
 
-INPUTS = ("uint8", "float32")
+INPUTS = ("uint8", "float32", "uint8-nhwc")
 MAX_ACCURACY_DROP = 0.005  # of a quantised artefact, unless a person allows another
 
 
@@ -21,10 +22,12 @@ class Options:
     Attributes:
         dataset: its test images give the golden vectors, its training images calibrate.
         input: "uint8" for raw pixels, which the artefact scales itself, or "float32" for pixels
-            already scaled to [0, 1].
+            already scaled to [0, 1], or "uint8-nhwc" for raw pixels [N, H, W, C].
         opset: the ONNX operator set; None means the default of the format.
         max_accuracy_drop: the share of the test images, 0 to 1, by which the accuracy of a
             quantised artefact may be below the network's.
+        ram: the bytes of memory that a C file may need during a call; None is any.
+        flash: the bytes of constants that it may hold; None is any.
         stem: the name of the artefact's files without suffix, where one file names another.
 
     Raises:
@@ -35,11 +38,15 @@ class Options:
     input: str = "uint8"
     opset: int | None = None
     max_accuracy_drop: float = MAX_ACCURACY_DROP
+    ram: int | None = None
+    flash: int | None = None
     stem: str = "net"
 
     def __post_init__(self) -> None:
         if self.input not in INPUTS:
-            raise InputError(f"--input {self.input}", "is unknown", f"use {' or '.join(INPUTS)}")
+            raise InputError(
+                f"--input {self.input}", "is unknown", f"use one of {', '.join(INPUTS)}"
+            )
         check_drop(self.max_accuracy_drop)
 
     @property
@@ -53,10 +60,34 @@ class Options:
         }
 
 
+def read_size(option: str, text: str | None) -> int | None:
+    """Return the bytes of a size such as "64KB", "1.5MB" or "65536"; K is 1,024.
+
+    Raises:
+        InputError: it is no size.
+    """
+    if text is None:
+        return None
+    found = SIZE.fullmatch(text.strip())
+    if not found or not (size := int(float(found[1]) * UNITS[found[2].lower()])):
+        raise InputError(f"{option} {text}", "is no size", "give one such as 64KB or 1.5MB")
+    return size
+
+
+SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?([kKmM]?)(?:i?[bB])?")
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
+
+
 def check_drop(share: float) -> None:
     """Raise InputError unless this is a share by which accuracy may fall."""
     if not 0 <= share <= 1:
         raise InputError(f"--max-drop {share}", "is no share", "use a number from 0 to 1")
 
 
-CHOICES = {"--input": "input", "--opset": "opset", "--max-drop": "max_accuracy_drop"}
+CHOICES = {
+    "--input": "input",
+    "--opset": "opset",
+    "--max-drop": "max_accuracy_drop",
+    "--ram": "ram",
+    "--flash": "flash",
+}

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from cnnkit.errors import InputError
+from cnnkit.graph.axes import NCHW, TO_NHWC, image_axes, image_size
 from cnnkit.graph.batch import free_batch
 from cnnkit.graph.convnet import INPUT, LABEL, LOGITS, OUTPUTS, PROBABILITIES
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.heads import find_logits
-from cnnkit.graph.layout import NCHW, TO_NHWC, image_axes, image_size
 from cnnkit.graph.passes.constants import fold_constants
 from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.passes.no_ops import cancel_transposes, drop_no_ops

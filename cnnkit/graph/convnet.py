@@ -7,6 +7,7 @@ linear layer. `match` takes what other tools write for the same network, too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,14 @@ from numpy.typing import NDArray
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.convnet_match import NO_PLACE, REMEDY, Convnet, Match
 from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.layout import NHWC, channels_last
+from cnnkit.graph.normalisation import PIXELS, normalise, take_off
 from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.types import Array, TensorType
 
 INPUT = "image"
 LOGITS, PROBABILITIES, LABEL = OUTPUTS = ("logits", "probabilities", "label")
+RAW, SCALE = "raw", "pixel_scale"
 
 
 def build(
@@ -91,21 +95,44 @@ def with_contract(graph: Graph, input: str, problem: str = "") -> Graph:
 
     Args:
         graph: it is returned itself if it has them.
-        input: as `build` has it.
+        input: as `build` has it, or "uint8-nhwc" for raw pixels with the channels last.
         problem: what is wrong with a node that is in the way.
 
     Raises:
         InputError: it has others, and a node that has no place in the family, of which another
             could be built.
     """
+    if input == NHWC:
+        return channels_last(with_contract(graph, "uint8", problem))
     if _keeps_contract(graph, input):
         return graph
     if input == "float32" and _keeps_contract(graph, "uint8"):
-        pixels, rest = split_input(graph)
+        normalisation, plain = take_off(graph)
+        pixels, rest = split_input(plain)
         if pixels.scales_bytes:
-            return rest
+            return rest if normalisation is None else normalise(rest, *normalisation.numbers)
     problem = problem or f"cannot be given {input} pixels and the contract's outputs"
     return build(*match(graph, problem=problem), input)
+
+
+def scaling() -> tuple[Node, Node]:
+    """Return the nodes that make scaled pixels of raw ones."""
+    cast = Node("Cast", (INPUT,), (RAW,), {"to": "float32"}, RAW)
+    return cast, Node("Mul", (RAW, SCALE), (PIXELS,), {}, PIXELS)
+
+
+def with_raw_pixels(graph: Graph) -> Graph:
+    """Return a graph of the contract that takes scaled pixels as it was when it took raw ones."""
+    images = graph.inputs.get(INPUT)
+    if images is None or images.dtype != "float32" or graph.outputs != OUTPUTS:
+        return graph
+    nodes = [
+        replace(node, inputs=tuple(PIXELS if name == INPUT else name for name in node.inputs))
+        for node in graph.nodes
+    ]
+    raw = {INPUT: replace(images, dtype="uint8")}
+    tensors = {SCALE: np.array(PIXEL_SCALE), **graph.tensors}
+    return Graph(raw, (*scaling(), *nodes), graph.outputs, tensors)
 
 
 def _keeps_contract(graph: Graph, input: str) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture, Block
 from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.learning import trains_only
 from cnnkit.graph.types import Array
 
 HEADS = ("Softmax", "LogSoftmax", "ArgMax")  # of the logits, which the engine computes itself
@@ -92,8 +93,9 @@ class Match:
             nodes = self.consumers.get(self.value, [])
             if len(nodes) > 1:
                 raise self._refused(nodes[1], "it takes a value that another node takes as well")
-            if not nodes or nodes[0].operator not in NO_OPS:
-                return nodes[0] if nodes else None
+            node = nodes[0] if nodes else None
+            if node is None or node.operator not in NO_OPS or trains_only(node):
+                return node
             self.value = nodes[0].outputs[0]
 
     def _step(self, *operators: str) -> Node | None:
@@ -141,6 +143,9 @@ class Match:
             factor = 1.0 / factor if factor else math.nan
         scaled = math.isclose(factor, PIXEL_SCALE, rel_tol=1e-6)
         self._need(node, scaled, "it scales by other than 1/255")
+        after = self._next()
+        if after is not None and after.operator == "Sub":
+            raise self._refused(after, "it normalises pixels")
 
     def _convolution(self, node: Node) -> Parameters:
         weight = self._constant(node, 1)

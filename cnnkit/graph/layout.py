@@ -1,31 +1,44 @@
-"""The order of the axes of a graph's images: `image_axes(graph) == (1, 2, 3)` for NCHW."""
+"""Images whose channels are the last axis, as cameras and most libraries have them."""
 
 from __future__ import annotations
 
-from cnnkit.graph.graph import Graph
-from cnnkit.graph.passes.rewriting import consumers, single_consumer
+from dataclasses import replace
 
-NCHW = (1, 2, 3)
-TO_NCHW, TO_NHWC = (0, 3, 1, 2), (0, 2, 3, 1)
-# What may stand before the transpose: it takes pixels one by one.
-PER_PIXEL = ("Cast", "Identity", "Add", "Sub", "Mul", "Div")
+from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.passes.rewriting import consumers
 
-
-def image_size(graph: Graph) -> tuple[int, int, int]:
-    """Return C, H, W of a graph's only input, of fixed sizes, whatever the order of its axes."""
-    (images,) = graph.inputs.values()
-    channels, height, width = (int(images.shape[axis]) for axis in image_axes(graph))
-    return channels, height, width
+NHWC = "uint8-nhwc"  # the input's name in options
+PLANES = "planes"  # the value with channels first
+FIRST, LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # orders of axes that bring the channels there
 
 
-def image_axes(graph: Graph) -> tuple[int, int, int]:
-    """Return the axes of C, H and W of a graph's only input: (3, 1, 2) if it transposes NHWC."""
-    (value,) = graph.inputs
-    users = consumers(graph)
-    while (node := single_consumer(graph, users, value)) is not None:
-        if node.operator == "Transpose" and node.attributes["perm"] == TO_NCHW:
-            return 3, 1, 2
-        if node.operator not in PER_PIXEL:
-            break
-        value = node.outputs[0]
-    return NCHW
+def channels_last(graph: Graph) -> Graph:
+    """Return a graph whose only input [N, C, H, W] is [N, H, W, C] instead."""
+    ((name, images),) = graph.inputs.items()
+    nodes = [
+        replace(node, inputs=tuple(PLANES if each == name else each for each in node.inputs))
+        for node in graph.nodes
+    ]
+    first = Node("Transpose", (name,), (PLANES,), {"perm": FIRST}, PLANES)
+    shape = tuple(images.shape[axis] for axis in LAST)
+    inputs = {name: replace(images, shape=shape)}
+    return Graph(inputs, (first, *nodes), graph.outputs, graph.tensors)
+
+
+def channels_first(graph: Graph) -> Graph:
+    """Return a graph as it was before `channels_last`; any other graph itself."""
+    if len(graph.inputs) != 1:
+        return graph
+    ((name, images),) = graph.inputs.items()
+    users = consumers(graph).get(name, [])
+    node = users[0] if len(users) == 1 else None
+    if node is None or node.operator != "Transpose" or node.attributes["perm"] != FIRST:
+        return graph
+    (value,) = node.outputs
+    nodes = [
+        replace(each, inputs=tuple(name if n == value else n for n in each.inputs))
+        for each in graph.nodes
+        if each is not node
+    ]
+    inputs = {name: replace(images, shape=tuple(images.shape[axis] for axis in FIRST))}
+    return Graph(inputs, tuple(nodes), graph.outputs, graph.tensors)

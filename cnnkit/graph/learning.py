@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from cnnkit.graph.graph import Graph
+from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.passes.rewriting import drop_unused, replace_values
 from cnnkit.graph.types import Array
 
 # Inputs of an operator that a gradient changes, and those that follow the data of a batch.
@@ -27,6 +28,21 @@ def learnt(graph: Graph) -> tuple[str, ...]:
 def statistics(graph: Graph) -> tuple[str, ...]:
     """Return the names of running means and variances, in the order of the graph's tensors."""
     return _inputs(graph, STATISTICS)
+
+
+def trains_only(node: Node) -> bool:
+    """Tell whether a node is there for training: Dropout, where its share is stated."""
+    return node.operator == "Dropout" and len(node.inputs) > 1
+
+
+def for_inference(graph: Graph) -> Graph:
+    """Return a graph without the nodes that are there for training."""
+    same = {
+        node.outputs[0]: node.inputs[0]
+        for node in graph.nodes
+        if trains_only(node) and node.outputs[0] not in graph.outputs
+    }
+    return drop_unused(replace_values(graph, same, set(same))) if same else graph
 
 
 def _inputs(graph: Graph, table: Mapping[str, tuple[int, ...]]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from cnnkit.graph.architecture import PIXEL_SCALE
@@ -72,9 +72,26 @@ class Preprocessing:
         return cls(size, colour, (0.0,) * channels, (1.0,) * channels, recipe)
 
     @property
+    def normalises(self) -> bool:
+        """Whether scaled pixels get another mean or standard deviation."""
+        return any(self.mean) or set(self.std) != {1.0}
+
+    @property
     def colours(self) -> str:
         """What the pixels show, in words."""
         return RECIPES[self.recipe] if self.recipe else COLOURS[self.colour]
+
+    def with_statistics(self, values: Any) -> Preprocessing:
+        """Return the record with the mean and the standard deviation that JSON values state."""
+        if "mean" not in values:
+            return self
+        try:
+            mean, std = (tuple(map(float, values[key])) for key in ("mean", "std"))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"no preprocessing record ({error!r})") from error
+        if len(mean) != len(self.mean) or len(std) != len(self.std):
+            raise ValueError("no preprocessing record")
+        return replace(self, mean=mean, std=std)
 
     def to_json(self, scaled_inside: bool) -> dict[str, Any]:
         """Return the record as JSON values.
@@ -94,6 +111,8 @@ class Preprocessing:
         if not self.recipe:
             names = ("size", "colour", "mean", "std", "resize", "orientation")
             values |= {name: value for name, value in asdict(self).items() if name in names}
+        elif self.normalises:
+            values |= {"mean": self.mean, "std": self.std}
         return values
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import LOGITS, build, match
+from cnnkit.graph.convnet import LOGITS, build, match, with_raw_pixels
 from cnnkit.graph.convnet_match import Convnet, image_size
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import with_tensors
+from cnnkit.graph.normalisation import Normalisation, take_off
 from cnnkit.graph.pixels import RAW, PixelInput
 from cnnkit.graph.shapes import infer_types
 
@@ -57,6 +58,17 @@ class Weights:
         return match(self.graph)
 
     @property
+    def normalisation(self) -> Normalisation | None:
+        """What the network does to pixels from 0 to 1 before its first layer."""
+        return take_off(self.graph)[0]
+
+    @cached_property
+    def plain(self) -> Weights:
+        """The same network without that."""
+        normalisation, graph = take_off(self.graph)
+        return self if normalisation is None else replace(self, graph=graph)
+
+    @property
     def architecture(self) -> Architecture:
         """The family's shapes; raises InputError for another network."""
         return self.convnet.architecture
@@ -72,7 +84,7 @@ class Weights:
         try:
             architecture, tensors = self.convnet
         except InputError:
-            return identity.sha256(_as_stored(self.graph))
+            return identity.sha256(_as_stored(with_raw_pixels(self.graph)))
         digest = hashlib.sha256(json.dumps(architecture.to_json()).encode())
         for name in architecture.parameter_shapes():
             digest.update(np.ascontiguousarray(tensors[name], dtype="<f4").tobytes())

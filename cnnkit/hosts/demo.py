@@ -167,6 +167,7 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = IDLE_SECONDS
+        disable_nagle_algorithm = True  # else a body waits for the acknowledgement of its header
 
         def is_local(self) -> bool:
             """Refuse a page of another site whose name leads here (DNS rebinding)."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CHECK_IMAGES = 1000  # test images for the host app's own check
 CHECK_FOLDER = "check"
-CHANNELS = {"cortex-m": (1,)}  # of the host apps that take no pictures in colour
+CHANNELS = (1, 3)  # of the pictures that host apps take
 STEM = "mnist"  # the host apps open their model by this file name
 
 
@@ -50,11 +50,10 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
     """
     form, source = find_format(format), host_folder(format, host)
     channels = weights.size[0]
-    if channels not in CHANNELS.get(host, (1, 3)):
-        known = " or ".join(map(str, CHANNELS.get(host, (1, 3))))
+    if channels not in CHANNELS:
         raise InputError(
             f"{format}/{host}",
-            f"reads pictures of {known} channels; the network expects {channels}",
+            f"reads pictures of 1 or 3 channels; the network expects {channels}",
             "use a network with so many input channels, or write your own host app",
         )
     check_free(folder)

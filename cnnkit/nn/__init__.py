@@ -1,4 +1,4 @@
-"""PyTorch modules: the fused block and the network; `fuse` for other models."""
+"""PyTorch modules: the fused block and the network; `fuse` and a torch.compile backend."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 from cnnkit.lazy import attach
 
 if TYPE_CHECKING:
+    from cnnkit.nn.compiler import compile_graph as compile_graph
+    from cnnkit.nn.compiler import compile_reports as compile_reports
     from cnnkit.nn.conv_relu_pool import ConvReLUPool2d as ConvReLUPool2d
     from cnnkit.nn.fusion import fuse as fuse
     from cnnkit.nn.network import Network as Network
 
-__all__ = ["ConvReLUPool2d", "Network", "fuse"]
+__all__ = ["ConvReLUPool2d", "Network", "compile_graph", "compile_reports", "fuse"]
 
 __getattr__, __dir__ = attach(
     __name__,
     {
         "ConvReLUPool2d": ".conv_relu_pool",
         "Network": ".network",
+        "compile_graph": ".compiler",
+        "compile_reports": ".compiler",
         "fuse": ".fusion",
     },
     needs=dict.fromkeys(__all__, "torch"),

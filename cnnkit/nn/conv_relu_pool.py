@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnkit.errors import InputError
-from cnnkit.ops.fused import ConvReLUPool
+from cnnkit.nn.block import Block, Sizes, ceil_adds_window
 from cnnkit.ops.reference import Size
-from cnnkit.ops.torch_autograd import differentiable, indices_fit, is_plain, needs_gradient
+from cnnkit.ops.torch_autograd import needs_gradient
 from cnnkit.ops.torch_op import three_operations
 
 PRECISIONS = ("default", "fast")
@@ -46,6 +47,8 @@ class ConvReLUPool2d(nn.Module):
     Raises:
         InputError: an argument is invalid.
     """
+
+    __jit_unused_properties__ = ("_sizes",)
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class ConvReLUPool2d(nn.Module):
             dtype=dtype,
         )
         self.weight, self.bias = conv.weight, conv.bias
-        self._packed: tuple[object, ConvReLUPool, object] | None = None
+        self._block = Block(precision, by_version=True)
 
     @classmethod
     def from_modules(
@@ -112,25 +115,37 @@ class ConvReLUPool2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, C_in, H, W] to [N, C_out, H', W'], or the same without N."""
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return F.max_pool2d(
+                F.relu(F.conv2d(x, self.weight, self.bias, self.stride, self.padding)),
+                self.pool_kernel,
+                self.pool_stride,
+                self.pool_padding,
+                1,
+                self.ceil_mode,
+            )
+        return self._forward(x)
+
+    @torch.jit.unused
+    def _forward(self, x: Tensor) -> Tensor:
+        if torch.onnx.is_in_onnx_export():
+            return self._unfused(x)
         if isinstance(x, torch.fx.Proxy):  # its shape is unknown while a graph is traced
             return self._unfused(x) if self.ceil_mode else self._dispatch(x)
         if x.ndim == 3:
-            return self.forward(x[None])[0]
-        if self.ceil_mode and self._ceil_adds_window(x):
+            return self._forward(x[None])[0]
+        if not self.training or needs_gradient(x, self.weight, self.bias):
+            y = self._block(x, self.weight, self.bias, None, self._sizes, self.ceil_mode)
+            if y is not None:
+                return y
+        if self.ceil_mode and ceil_adds_window(x.shape, self.weight.shape, self._sizes):
             return self._unfused(x)
-        weight, bias = self.weight, self.bias  # attribute lookup on a module is slow
-        if is_plain(x, weight, bias):
-            if needs_gradient(x, weight, bias):
-                if indices_fit(sizes := self._sizes):
-                    return differentiable(x, weight, bias, sizes, self.precision)
-            # Tensors created in inference mode have no version counter.
-            elif x.ndim == 4 and not self.training and not weight.is_inference():
-                return self._pack(weight, bias).run_tensor(x, torch.get_num_threads())
         return self._dispatch(x)
 
     @property
-    def _sizes(self) -> tuple[tuple[int, int], ...]:
-        return self.stride, self.padding, self.pool_kernel, self.pool_stride, self.pool_padding
+    def _sizes(self) -> Sizes:
+        pool = self.pool_kernel, self.pool_stride, self.pool_padding
+        return Sizes(self.stride, self.padding, *pool)
 
     def _dispatch(self, x: Tensor) -> Tensor:
         y: Tensor = torch.ops.cnnkit.conv_relu_pool(
@@ -142,44 +157,11 @@ class ConvReLUPool2d(nn.Module):
         lists = (list(size) for size in self._sizes)
         return three_operations(x, self.weight, self.bias, *lists, ceil_mode=self.ceil_mode)
 
-    def _ceil_adds_window(self, x: Tensor) -> bool:
-        """Tell whether `ceil_mode` adds a row or column to the output for this input."""
-        for axis in (0, 1):
-            conv = (
-                x.shape[2 + axis] + 2 * self.padding[axis] - self.kernel_size[axis]
-            ) // self.stride[axis] + 1
-            span = conv + 2 * self.pool_padding[axis] - self.pool_kernel[axis]
-            windows = span // self.pool_stride[axis] + 1
-            # PyTorch adds a window that starts inside the image or in the padding before it.
-            starts_inside = windows * self.pool_stride[axis] < conv + self.pool_padding[axis]
-            if span % self.pool_stride[axis] and starts_inside:
-                return True
-        return False
-
-    def _pack(self, weight: Tensor, bias: Tensor | None) -> ConvReLUPool:
-        """Return the operator with the current weights packed."""
-        key = (
-            *(weight.data_ptr(), weight._version),
-            *((None, None) if bias is None else (bias.data_ptr(), bias._version)),
-            *(self.stride, self.padding, self.pool_kernel, self.pool_stride, self.pool_padding),
-            self.precision,
-        )
-        packed = self._packed
-        if packed is None or packed[0] != key:
-            weight, bias = weight.detach(), None if bias is None else bias.detach()
-            operator = ConvReLUPool(weight, bias, *self._sizes, precision=self.precision)
-            # Holding the tensors keeps their addresses from being reused by others.
-            packed = self._packed = key, operator, (weight, bias)
-        return packed[1]
-
     def train(self, mode: bool = True) -> ConvReLUPool2d:
         """Switch between training and eval mode; the weights are packed again afterwards."""
-        self._packed = None
+        self._block.forget()
         super().train(mode)
         return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_packed": None}  # the packed weights cannot be copied
 
     def extra_repr(self) -> str:
         """Return the sizes in the form of PyTorch's modules."""
@@ -195,12 +177,21 @@ class ConvReLUPool2d(nn.Module):
 def unsupported_reason(conv: nn.Conv2d, pool: nn.MaxPool2d) -> str | None:
     """Return why conv and pool cannot be fused; None if they can."""
     reasons = {
+        f"the pool has dilation {pool.dilation}": set(_both(pool.dilation)) != {1},
+        "the pool returns indices": pool.return_indices,
+    }
+    return unsupported_convolution(conv) or next(
+        (reason for reason, holds in reasons.items() if holds), None
+    )
+
+
+def unsupported_convolution(conv: nn.Conv2d) -> str | None:
+    """Return why a convolution cannot be fused with what follows it; None if it can."""
+    reasons = {
         f"the convolution has {conv.groups} groups": conv.groups != 1,
         f"the convolution has dilation {conv.dilation}": set(_both(conv.dilation)) != {1},
         f"the convolution pads with {conv.padding_mode!r}": conv.padding_mode != "zeros",
         "the convolution's padding 'same' is asymmetric": explicit_padding(conv) is None,
-        f"the pool has dilation {pool.dilation}": set(_both(pool.dilation)) != {1},
-        "the pool returns indices": pool.return_indices,
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
 

@@ -53,8 +53,8 @@ def graph_of(module: nn.Module, example_shape: tuple[int, ...], subject: object 
         raise InputError(
             subject,
             f"cannot be exported for images of {shown} ({_first_line(error)})",
-            "make its forward take one tensor [N, C, H, W] of this size, with no control flow "
-            "that depends on values or on N",
+            "use images of another size, or make its forward take one tensor [N, C, H, W], with no "
+            "control flow that depends on values or on N",
         ) from error
     finally:
         for part, was in training.items():

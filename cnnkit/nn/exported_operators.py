@@ -137,8 +137,9 @@ def mean(draft: Draft, given: Given) -> str:
     if 0 in axes:
         raise NotReadError("it takes the mean over images")
     keep = int(given["keepdim"])
-    if axes == [2, 3] and rank == 4 and keep:
-        return draft.add("GlobalAveragePool", [given["input"]])
+    if axes == [2, 3] and rank == 4:
+        y = draft.add("GlobalAveragePool", [given["input"]])
+        return y if keep else draft.add("Flatten", [y], axis=1)
     named = draft.tensor("axes", axes, "int64")
     return draft.add("ReduceMean", [given["input"], named], keepdims=keep)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
 from cnnkit.errors import InputError
-from cnnkit.nn.conv_relu_pool import ConvReLUPool2d, unsupported_reason
+from cnnkit.nn.block import Sizes
+from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
+from cnnkit.nn.pools import LeftError, both, called_pool
 from cnnkit.ops.fused import ConvReLUPool
 
 # Modules of exactly these types: a subclass may override forward.
@@ -23,15 +25,11 @@ MODULES: dict[type[nn.Module], str] = {
 FUNCTIONS: dict[Any, str] = {
     **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_"), "ReLU"),
     **dict.fromkeys((F.max_pool2d, torch.max_pool2d), "MaxPool2d"),
+    **{torch.conv2d: "Conv2d", F.batch_norm: "BatchNorm2d"},
 }
 # The general kernel is slower than PyTorch from this many input channels on: stride 1, others.
 FEW_CHANNELS, FEW_STRIDED = 16, 8
-POOL_ARGUMENTS = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-
-
-class LeftError(Exception):
-    """A candidate cannot be fused; the message says why."""
 
 
 class Chain(NamedTuple):
@@ -58,12 +56,17 @@ def title(module: nn.Module, node: fx.Node) -> str:
     known = kind(module, node)
     if known == "MaxPool2d":
         return "max_pool2d"
-    return "relu" if known else str(getattr(node.target, "__name__", node.target))
+    return "relu" if known == "ReLU" else str(getattr(node.target, "__name__", node.target))
 
 
 def has_hooks(module: nn.Module) -> bool:
     """Tell whether a module has forward or backward hooks."""
-    return any(getattr(module, name) for name in HOOKS)
+    return bool(
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    )
 
 
 def find_chain(module: nn.Module, pool: fx.Node, found: list[fx.Node]) -> Chain:
@@ -114,45 +117,48 @@ def source(node: fx.Node) -> fx.Node:
     return value
 
 
-def make(module: nn.Module, chain: Chain, precision: str) -> ConvReLUPool2d:
-    """Return the fused module of a chain.
+def examine(module: nn.Module, chain: Chain, precision: str) -> None:
+    """Return if the kernels can compute a chain faster than PyTorch.
 
     Raises:
         LeftError: an option, a hook or a weight prevents it, or PyTorch is faster.
     """
     for node in chain.nodes:
-        if node.op == "call_module" and has_hooks(module.get_submodule(str(node.target))):
-            raise LeftError(f"{title(module, node)} has hooks")
+        if node.op == "call_module":
+            part = module.get_submodule(str(node.target))
+            if has_hooks(part):
+                raise LeftError(f"{title(module, node)} has hooks")
+            if "forward" in vars(part):
+                raise LeftError(f"{title(module, node)} has a forward of its own")
+    if any(node and node.op != "call_module" for node in (chain.conv, chain.norm)):
+        raise LeftError("its convolution or batch-norm is a function, not a module")
     conv = module.get_submodule(str(chain.conv.target))
     assert isinstance(conv, nn.Conv2d)
-    calls = [n for n in chain.conv.graph.nodes if n.op == "call_module"]
-    if sum(module.get_submodule(str(n.target)) is conv for n in calls) > 1:
-        raise LeftError("Conv2d is called more than once")
-    pool = pool_of(module, chain.pool)
-    reason = unsupported_reason(conv, pool) or unsupported_weight(conv)
-    if reason:
-        raise LeftError(reason)
+    reason = unsupported_convolution(conv) or unsupported_weight(conv)
     if chain.norm:
         norm = module.get_submodule(str(chain.norm.target))
         assert isinstance(norm, nn.BatchNorm2d)
-        conv = fold(conv, norm)
-    try:
-        fused = ConvReLUPool2d.from_modules(conv, pool, precision)
-        reason = outpaced(fused)
-    except InputError as error:
-        raise LeftError(str(error)) from error
+        if norm.running_mean is None or norm.running_var is None:
+            reason = reason or "BatchNorm2d has no running statistics"
     if reason:
         raise LeftError(reason)
-    return fused
+    pool = called_pool(module, chain.pool)
+    padding = explicit_padding(conv)
+    assert padding is not None  # unsupported_convolution has checked it
+    reason = outpaced(conv.weight.shape, Sizes(both(conv.stride), padding, *pool[:3]), precision)
+    if reason:
+        raise LeftError(reason)
 
 
-def outpaced(fused: ConvReLUPool2d) -> str | None:
+def outpaced(weight: tuple[int, ...], sizes: Sizes, precision: str) -> str | None:
     """Return why PyTorch is faster, where measurements showed that it is; None elsewhere."""
-    few = FEW_CHANNELS if fused.stride == (1, 1) else FEW_STRIDED
-    if fused.in_channels < few or fused.kernel_size == (1, 1):
+    few = FEW_CHANNELS if sizes.stride == (1, 1) else FEW_STRIDED
+    if weight[1] < few or weight[2:] == (1, 1):
         return None
-    sizes = (fused.stride, fused.padding, fused.pool_kernel, fused.pool_stride, fused.pool_padding)
-    operator = ConvReLUPool(fused.weight.detach(), None, *sizes, precision=fused.precision)
+    try:
+        operator = ConvReLUPool(np.zeros(weight, np.float32), None, *sizes, precision=precision)
+    except InputError as error:
+        return str(error)
     if operator.algorithm != "direct":
         return None
     return (
@@ -163,7 +169,7 @@ def outpaced(fused: ConvReLUPool2d) -> str | None:
 
 def unsupported_weight(conv: nn.Conv2d) -> str | None:
     """Return why the kernels cannot use a convolution's weight; None if they can."""
-    if not isinstance(conv._parameters.get("weight"), nn.Parameter):
+    if type(conv._parameters.get("weight")) is not nn.Parameter:
         return "the convolution's weight is computed in its forward pass"
     weight = conv.weight
     if weight.dtype is not torch.float32 or weight.device.type != "cpu":
@@ -171,47 +177,6 @@ def unsupported_weight(conv: nn.Conv2d) -> str | None:
     return None
 
 
-def pool_of(module: nn.Module, node: fx.Node) -> nn.MaxPool2d:
-    """Return a pool's module; for a function, a new module with the same arguments.
-
-    Raises:
-        LeftError: its sizes are not constants.
-    """
-    if node.op == "call_module":
-        pool = module.get_submodule(str(node.target))
-        assert isinstance(pool, nn.MaxPool2d)
-        return pool
-    options = {**dict(zip(POOL_ARGUMENTS, node.args[1:], strict=False)), **node.kwargs}
-    options.pop("input", None)
-    if any(isinstance(value, fx.Node) for value in options.values()):
-        raise LeftError("the pool's sizes are computed in the forward pass")
-    if not options.get("stride"):  # for PyTorch, None and () mean the kernel size
-        options["stride"] = None
-    # The arguments of a graph are untyped; torch checked them when the model was traced.
-    return nn.MaxPool2d(**options)  # type: ignore[arg-type]
-
-
-def fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """Fold a batch-norm into a convolution: weights computed in float64 and rounded once.
-
-    Raises:
-        LeftError: the batch-norm uses batch statistics.
-    """
-    if norm.training:
-        raise LeftError("BatchNorm2d is in training mode; call model.eval() first")
-    if norm.running_mean is None or norm.running_var is None:
-        raise LeftError("BatchNorm2d has no running statistics")
-    scale = (norm.running_var.double() + norm.eps).rsqrt()
-    shift = -norm.running_mean.double() * scale
-    with torch.no_grad():
-        if norm.affine:
-            scale, shift = scale * norm.weight.double(), shift * norm.weight.double()
-            shift += norm.bias.double()
-        if conv.bias is not None:
-            shift += conv.bias.double() * scale
-        folded = copy.copy(conv)
-        folded._parameters = {
-            "weight": nn.Parameter((conv.weight.double() * scale[:, None, None, None]).float()),
-            "bias": nn.Parameter(shift.float()),
-        }
-    return folded
+def arguments(node: fx.Node, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the arguments of a call by name."""
+    return {**dict(zip(names, node.args, strict=False)), **node.kwargs}

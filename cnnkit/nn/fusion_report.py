@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -14,12 +14,25 @@ class Candidate:
         operations: the operators found, such as "Conv2d → ReLU → MaxPool2d".
         fused: whether they were fused.
         reason: why not; empty if they were fused.
+        note: when PyTorch computes them nevertheless; empty if there is no such rule.
     """
 
     place: str
     operations: str
     fused: bool
     reason: str = ""
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """What the report says of it."""
+        if not self.fused:
+            return f"left: {self.reason}"
+        return f"fused; {self.note}" if self.note else "fused"
+
+    def leave(self, reason: str) -> Candidate:
+        """Return the candidate as one that was left, for this reason if it had none."""
+        return replace(self, fused=False, reason=self.reason or reason, note="")
 
 
 @dataclass(frozen=True)
@@ -53,10 +66,7 @@ class Report:
         return tuple(c for c in self.candidates if not c.fused)
 
     def __str__(self) -> str:
-        rows = [
-            (c.place, c.operations, "fused" if c.fused else f"left: {c.reason}")
-            for c in self.candidates
-        ]
+        rows = [(c.place, c.operations, c.verdict) for c in self.candidates]
         rows += [(u.place, "", f"not traced: {u.reason}") for u in self.untraced]
         widths = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]
         lines = [f"{len(self.fused)} of {len(self.candidates)} max-pools fused"]

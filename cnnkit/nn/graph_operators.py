@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cnnkit.graph.operators.slicing import slices
 from cnnkit.nn.graph_windows import (
     Attributes,
     Function,
@@ -164,6 +165,62 @@ def along_axis(function: Callable[[Tensor, int], Tensor]) -> Function:
     return lambda attributes, inputs, training: [function(tensor(inputs, 0), attributes["axis"])]
 
 
+def hard_sigmoid(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
+    """Return alpha · x + beta, within 0 and 1."""
+    return [(attributes["alpha"] * tensor(inputs, 0) + attributes["beta"]).clamp(0.0, 1.0)]
+
+
+def prelu(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
+    """Return x from 0 up, and slope · x below."""
+    x, slope = tensor(inputs, 0), tensor(inputs, 1)
+    return [torch.where(x < 0, slope * x, x)]
+
+
+def local_response(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
+    """Return x by a power of the squares around; odd sizes lie as in PyTorch."""
+    x, size = tensor(inputs, 0), attributes["size"]
+    before, channels = (size - 1) // 2, x.shape[1]
+    around = [0, 0] * (x.ndim - 2) + [before, size - 1 - before]
+    squares = F.pad(x * x, around)
+    sums = sum(squares[:, shift : shift + channels] for shift in range(size))
+    factor = attributes["bias"] + attributes["alpha"] / size * sums
+    return [x / factor ** attributes["beta"]]
+
+
+def take_slices(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
+    """Return a part of each axis; PyTorch's own slices cannot go backwards."""
+    x = tensor(inputs, 0)
+    constants = [None if value is None else value.cpu().numpy() for value in inputs]
+    for axis, part in slices(constants, x.ndim).items():
+        places = range(*part.indices(x.shape[axis]))
+        if places.step > 0:
+            x = x.narrow(axis, places.start, max(0, places.stop - places.start))
+            x = x[(slice(None),) * axis + (slice(None, None, places.step),)]
+        else:
+            x = x.index_select(axis, torch.tensor(list(places), device=x.device))
+    return [x]
+
+
+def split(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
+    """Return parts that lie behind one another along an axis."""
+    return list(torch.split(tensor(inputs, 0), tensor(inputs, 1).tolist(), attributes["axis"]))
+
+
+def global_max(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
+    """Return the largest element of each channel."""
+    x = tensor(inputs, 0)
+    return [x.amax(tuple(range(2, x.ndim)), keepdim=True)]
+
+
+def with_alpha(function: Callable[[Tensor, float], Tensor]) -> Function:
+    """Return a function of each element with one parameter."""
+
+    def run(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
+        return [function(tensor(inputs, 0), attributes["alpha"])]
+
+    return run
+
+
 OPERATORS: dict[str, Function] = {
     "Add": binary(torch.add),
     "ArgMax": arg_max,
@@ -175,23 +232,34 @@ OPERATORS: dict[str, Function] = {
     "Conv": convolve,
     "Div": divide,
     "Dropout": dropout,
+    "Elu": with_alpha(F.elu),
     "Flatten": flatten,
     "FusedConv": fused_convolution,
     "Gemm": gemm,
     "GlobalAveragePool": global_average,
+    "GlobalMaxPool": global_max,
+    "HardSigmoid": hard_sigmoid,
+    "HardSwish": unary(F.hardswish),
     "Identity": unary(lambda x: x),
+    "LRN": local_response,
+    "LeakyRelu": with_alpha(F.leaky_relu),
     "LogSoftmax": along_axis(torch.log_softmax),
     "MatMul": binary(torch.matmul),
     "MaxPool": max_pool,
     "Mul": binary(torch.mul),
+    "PRelu": prelu,
     "Pad": pad,
     "ReduceMean": mean,
     "Relu": unary(F.relu),
     "Reshape": reshape,
+    "Sigmoid": unary(torch.sigmoid),
+    "Slice": take_slices,
     "Softmax": along_axis(torch.softmax),
+    "Split": split,
     "Squeeze": squeeze,
     "Sub": binary(torch.sub),
     "Sum": total,
+    "Tanh": unary(torch.tanh),
     "Transpose": transpose,
     "Unsqueeze": unsqueeze,
 }

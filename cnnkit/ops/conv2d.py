@@ -6,19 +6,26 @@ Legend of shape letters: N images, C channels, H rows, W columns.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit import _core
-from cnnkit.ops.fused import as_array, is_tensor
+from cnnkit.ops.fused import as_array, made_again, owned
 from cnnkit.ops.reference import Activation, Size
+from cnnkit.ops.tensors import is_tensor
 
 if TYPE_CHECKING:
     from cnnkit.ops.fused import Array
 
 ArrayT = TypeVar("ArrayT", bound="Array")  # the output has the type of x
+
+
+OPTIONS = (
+    *("stride", "padding", "dilation", "groups", "activation"),
+    *("pool_kernel", "pool_stride", "pool_padding", "isa", "precision"),
+)
 
 
 class Conv2d(_core.Conv2d):
@@ -51,8 +58,11 @@ class Conv2d(_core.Conv2d):
         InputError: an argument is invalid.
     """
 
-    def __init__(
-        self,
+    _given: tuple[tuple[Any, ...], dict[str, Any]]  # what it was made of, to be pickled
+
+    # Made here rather than in __init__, so that an instance without a kernel cannot exist.
+    def __new__(
+        cls,
         weight: Array,
         bias: Array | None = None,
         *,
@@ -66,21 +76,28 @@ class Conv2d(_core.Conv2d):
         pool_padding: Size = 0,
         isa: str | None = None,
         precision: str = "default",
-    ) -> None:
-        super().__init__(
-            as_array(weight, "weight"),
-            None if bias is None else as_array(bias, "bias"),
-            stride,
-            padding,
-            dilation,
-            groups,
-            activation,
-            pool_kernel,
-            pool_stride,
-            pool_padding,
-            precision,
-            isa,
-        )
+    ) -> Self:
+        """Pack the weights."""
+        made = super().__new__(cls)
+        arrays = owned(weight, "weight"), None if bias is None else owned(bias, "bias")
+        sizes = stride, padding, dilation, groups
+        pool = pool_kernel, pool_stride, pool_padding
+        _core.Conv2d.__init__(made, *arrays, *sizes, activation, *pool, precision, isa)
+        named = zip(OPTIONS, (*sizes, activation, *pool, isa, precision), strict=True)
+        made._given = arrays, dict(named)
+        return made
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        pass
+
+    def __copy__(self) -> Self:
+        return self  # nothing can change it
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return made_again, (type(self), *self._given)
 
     def __call__(
         self,

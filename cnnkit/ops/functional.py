@@ -30,8 +30,8 @@ def conv_relu_pool(
     """Compute `max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, ...)`.
 
     It supports autograd, torch.compile and torch.export (through `cnnkit.ops.torch_op`). NaN,
-    infinities, −0.0 and odd sizes give the same results as in PyTorch. Sizes are ints or pairs
-    (rows, columns).
+    infinities, −0.0 and odd sizes give the same results and gradients as in PyTorch. Sizes are
+    ints or pairs (rows, columns).
 
     Args:
         x: float32 [N, C_in, H, W], a NumPy array or a PyTorch CPU tensor, of any memory layout.
@@ -87,4 +87,6 @@ def needs_dispatcher(*values: object) -> bool:
         or torch._C._are_functorch_transforms_active()
         or torch._C._len_torch_dispatch_stack()
         or torch.jit.is_tracing()
+        or torch.is_autocast_enabled("cpu")
+        or any(t.is_meta for t in tensors)
     )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.errors import InputError, MissingError
 from cnnkit.ops.reference import Size
+from cnnkit.ops.tensors import dense, is_tensor, readable
 
 try:
     from cnnkit import _core
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     import torch
 
     Array = NDArray[np.float32] | torch.Tensor
+
+
+MOST_THREADS = 2**31 - 1
 
 
 def isa() -> str:
@@ -58,8 +62,11 @@ class ConvReLUPool(_core.ConvReluPool):
         isa: the instruction set it uses.
     """
 
-    def __init__(
-        self,
+    _given: tuple[tuple[Any, ...], dict[str, Any]]  # what it was made of, to be pickled
+
+    # Made here rather than in __init__, so that an instance without a kernel cannot exist.
+    def __new__(
+        cls,
         weight: Array,
         bias: Array | None = None,
         stride: Size = 1,
@@ -70,34 +77,43 @@ class ConvReLUPool(_core.ConvReluPool):
         *,
         precision: str = "default",
         isa: str | None = None,
-    ) -> None:
-        super().__init__(
-            as_array(weight, "weight"),
-            None if bias is None else as_array(bias, "bias"),
-            stride,
-            padding,
-            pool_kernel,
-            pool_stride,
-            pool_padding,
-            precision,
-            isa,
-        )
-        self._channels_out: int = weight.shape[0]
+    ) -> Self:
+        """Pack the weights."""
+        made = super().__new__(cls)
+        arrays = owned(weight, "weight"), None if bias is None else owned(bias, "bias")
+        sizes = stride, padding, pool_kernel, pool_stride, pool_padding
+        _core.ConvReluPool.__init__(made, *arrays, *sizes, precision, isa)
+        made._given = (*arrays, *sizes), {"precision": precision, "isa": isa}
+        return made
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        pass
+
+    def __copy__(self) -> Self:
+        return self  # nothing can change it
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return made_again, (type(self), *self._given)
 
     def _call(
         self, x: Any, *, threads: int | None = None, out: NDArray[np.float32] | None = None
     ) -> Any:
         """Handle the calls that the C++ fast path (brief calls with NumPy arrays) hands back."""
         count = default_threads() if threads is None else threads
+        if isinstance(count, int) and count > MOST_THREADS:
+            raise InputError("threads", f"is {count}", f"give at most {MOST_THREADS}")
         if is_tensor(x) and x.ndim == 4 and out is None:
             return self.run_tensor(x, count)
         return self.run(as_array(x, "x"), count, out)
 
     def run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
         """Run on a tensor [N, C_in, H, W]; see `conv_relu_pool`."""
-        x = _plain(x, "x").contiguous()
+        x = _plain(x, "x")
         images, channels, height, width = x.shape
-        y = x.new_empty((images, self._channels_out, *self.output_size(height, width)))
+        y = x.new_empty((images, self._given[0][0].shape[0], *self.output_size(height, width)))
         self.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), threads)
         return y
 
@@ -112,30 +128,29 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
+def owned(value: Any, name: str) -> Any:
+    """Return an array's values in memory that nobody else writes; what is none, unchanged."""
+    array = as_array(value, name)
+    return array.copy() if isinstance(array, np.ndarray) else array
+
+
+def made_again(kind: type[Any], positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Return an operator made of these arguments, as pickle needs it."""
+    return kind(*positional, **named)
+
+
 def as_array(value: Any, name: str) -> NDArray[Any]:
     """Return a tensor's memory as an array; anything else unchanged, for C++ to validate."""
     return _plain(value, name).detach().numpy() if is_tensor(value) else value
 
 
-def is_tensor(value: object) -> TypeGuard[torch.Tensor]:
-    """Tell whether a value is a tensor, without importing PyTorch."""
-    loaded = sys.modules.get("torch")
-    return loaded is not None and isinstance(value, loaded.Tensor)
-
-
 def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
-    """Return the tensor, if it is dense float32 on the CPU and needs no gradient."""
-    loaded = sys.modules["torch"]
-    if not tensor.is_cpu:
-        raise InputError(name, f"is on {tensor.device}", "move it with .cpu()")
-    if tensor.layout is not loaded.strided:
-        raise InputError(name, f"has layout {tensor.layout}", "give .to_dense()")
-    if tensor.dtype is not loaded.float32:
-        raise InputError(name, f"has dtype {tensor.dtype}", "give float32, with .float()")
-    if tensor.requires_grad and loaded.is_grad_enabled():
+    """Return the values, if the tensor is dense float32 on the CPU and needs no gradient."""
+    tensor = dense(tensor, name)
+    if tensor.requires_grad and sys.modules["torch"].is_grad_enabled():
         raise InputError(
             name,
             "requires a gradient, which an operator with prepacked weights cannot compute",
             "use cnnkit.nn.ConvReLUPool2d or conv_relu_pool, or call it under torch.no_grad()",
         )
-    return tensor.resolve_neg()
+    return readable(tensor, name)

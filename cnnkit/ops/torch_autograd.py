@@ -17,36 +17,59 @@ from torch.autograd import forward_ad
 
 from cnnkit import _core
 from cnnkit.errors import InputError
+from cnnkit.ops.tensors import readable
+from cnnkit.ops.torch_special import are_finite, special_gradients
 from cnnkit.ops.torch_weights import pack
 
 MAX_TAPS = 255  # of a pool window: max-pool indices are uint8, and one value means "none"
 PLAIN_TYPES = (Tensor, torch.nn.Parameter)
+# Small blocks take about as long as looking these up.
+_is_compiling = torch.compiler.is_compiling
+_is_tracing = torch._C._is_tracing
+_is_any_autocast_enabled = torch._C._is_any_autocast_enabled
+_are_functorch_transforms_active = torch._C._are_functorch_transforms_active
+_len_torch_dispatch_stack = torch._C._len_torch_dispatch_stack
 
 
 def is_supported(*tensors: Tensor | None) -> bool:
     """Tell whether cnnkit's kernels support these tensors: dense float32 on the CPU."""
     for t in tensors:
         if t is not None and not (
-            t.dtype is torch.float32 and t.is_cpu and t.layout is torch.strided
+            t.dtype is torch.float32 and t.is_cpu and t.layout is torch.strided and not t.is_nested
+        ):
+            return False
+    return True
+
+
+def is_transformed() -> bool:
+    """Tell whether a transform, a mode, autocast or a compiler changes what operations do."""
+    return bool(
+        _is_compiling()
+        or forward_ad._current_level >= 0
+        or _are_functorch_transforms_active()
+        or _len_torch_dispatch_stack()
+        or _is_tracing()
+        or (_is_any_autocast_enabled() and torch.is_autocast_enabled("cpu"))
+    )
+
+
+def is_own_float(*tensors: Tensor | None) -> bool:
+    """Tell whether these are PyTorch's own tensors, no subclass's, and supported."""
+    for t in tensors:
+        if t is not None and not (
+            type(t) in PLAIN_TYPES
+            and t.dtype is torch.float32
+            and t.is_cpu
+            and t.layout is torch.strided
+            and not t.is_nested
         ):
             return False
     return True
 
 
 def is_plain(*tensors: Tensor | None) -> bool:
-    """Tell whether these are supported, and no transform, mode or compiler is active."""
-    if (
-        torch.compiler.is_compiling()
-        or forward_ad._current_level >= 0
-        or torch._C._are_functorch_transforms_active()
-        or torch._C._len_torch_dispatch_stack()
-        or torch._C._is_tracing()
-    ):
-        return False
-    for t in tensors:
-        if t is not None and type(t) not in PLAIN_TYPES:
-            return False
-    return is_supported(*tensors)
+    """Tell whether these are PyTorch's own and supported, and nothing changes what is done."""
+    return not is_transformed() and is_own_float(*tensors)
 
 
 def needs_gradient(*tensors: Tensor | None) -> bool:
@@ -85,6 +108,15 @@ def differentiable(
     return y
 
 
+def run_known(kernel: _core.ConvReluPool, x: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Return the output, of a known size, for a contiguous x [N, C, H, W]."""
+    y = x.new_empty(size)
+    images, channels, height, width = x.shape
+    threads = torch.get_num_threads()
+    kernel.run_at(x.data_ptr(), images, channels, height, width, y.data_ptr(), threads)
+    return y
+
+
 def run(
     kernel: _core.ConvReluPool, x: Tensor, channels_out: int, return_indices: bool
 ) -> tuple[Tensor, Tensor | None]:
@@ -108,10 +140,13 @@ def gradients(
     x: Tensor,
     indices: Tensor,
     weight: Tensor,
+    sizes: Sequence[Any],
     want_dx: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return dx (empty unless `want_dx`), dw and db; x and indices are contiguous."""
-    grad = grad.resolve_neg().contiguous()
+    grad = readable(grad, "grad")
+    if not are_finite(x, grad) or (want_dx and not are_finite(weight)):
+        return special_gradients(grad, x, indices, weight, sizes, want_dx)
     dx, dw, db = empty_gradients(x, weight, want_dx)
     images, channels, height, width = x.shape
     kernel.gradient_at(
@@ -137,7 +172,7 @@ class _ConvReLUPool(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, sizes: Any, precision: str
     ) -> Tensor:
         kernel = pack(weight, bias, sizes, precision)
-        x = x.resolve_neg().contiguous()
+        x = readable(x, "x")
         y, indices = run(kernel, x, weight.shape[0], return_indices=True)
         ctx.kernel, ctx.sizes = kernel, sizes
         ctx.save_for_backward(x, weight, indices)
@@ -152,5 +187,5 @@ class _ConvReLUPool(torch.autograd.Function):
                 grad, x, indices, weight, *ctx.sizes, want_dx
             )
         else:
-            dx, dw, db = gradients(ctx.kernel, grad, x, indices, weight, want_dx)
+            dx, dw, db = gradients(ctx.kernel, grad, x, indices, weight, ctx.sizes, want_dx)
         return dx if want_dx else None, dw if want_dw else None, db if want_db else None, None, None

@@ -18,8 +18,9 @@ from torch.autograd import forward_ad
 from cnnkit.errors import InputError
 from cnnkit.ops import torch_autograd
 from cnnkit.ops.reference import Size
+from cnnkit.ops.tensors import dense, readable
 from cnnkit.ops.torch_autograd import indices_fit, is_plain, is_supported, needs_gradient
-from cnnkit.ops.torch_weights import Sizes, pack, pack_for_gradient
+from cnnkit.ops.torch_weights import Sizes, complete, pack, pack_for_gradient, pairs
 
 # As with PyTorch's max_pool2d and max_pool2d_with_indices, the public operator computes no indices;
 # the internal one ("winners" are indices) does, for the gradient. Its name cannot change: compiled
@@ -72,25 +73,16 @@ def differentiable(
         for value in (x, weight, bias)
     )
     for name, value in (("x", x), ("weight", weight), ("bias", bias)):
-        if value is not None and not is_supported(value):
-            reason = f"has dtype {value.dtype} on {value.device}"
-            raise InputError(name, reason, "give float32 on the CPU")
+        if value is not None and not value.is_meta and not torch.is_autocast_enabled("cpu"):
+            dense(value, name)
     if is_plain(x, weight, bias) and needs_gradient(x, weight, bias):
-        parameters = _pairs(sizes)
+        parameters = pairs(sizes)
         if indices_fit(parameters):
             return torch_autograd.differentiable(x, weight, bias, parameters, precision)
     y: Tensor = torch.ops.cnnkit.conv_relu_pool(
         x, weight, bias, *(() if s is None else s for s in sizes), precision=precision
     )
     return y
-
-
-def _pairs(sizes: Sequence[Size | None]) -> list[Any]:
-    """Return the sizes given to `cnnkit.ops.conv_relu_pool` as pairs; invalid ones unchanged."""
-    stride, padding, pool_kernel, pool_stride, pool_padding = sizes
-    pool_stride = pool_kernel if pool_stride is None else pool_stride
-    given = (stride, padding, pool_kernel, pool_stride, pool_padding)
-    return [[size, size] if isinstance(size, int) else size for size in given]
 
 
 def _run(
@@ -102,14 +94,14 @@ def _run(
     return_indices: bool,
 ) -> tuple[Tensor, Tensor | None]:
     kernel = pack(weight, bias, parameters, precision)
-    x = x.resolve_neg().contiguous()
+    x = readable(x, "x")
     return torch_autograd.run(kernel, x, weight.shape[0], return_indices)
 
 
 def _forward(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> Tensor:
-    parameters = _complete(sizes)
+    parameters = complete(sizes)
     if not is_supported(x, weight, bias):
         return three_operations(x, weight, bias, *parameters)
     return _run(x, weight, bias, parameters, precision, return_indices=False)[0]
@@ -118,7 +110,7 @@ def _forward(
 def _with_indices(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> tuple[Tensor, Tensor]:
-    y, indices = _run(x, weight, bias, _complete(sizes), precision, return_indices=True)
+    y, indices = _run(x, weight, bias, complete(sizes), precision, return_indices=True)
     assert indices is not None
     return y, indices
 
@@ -128,15 +120,15 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     *parameters, want_dx = rest
     kernel = pack_for_gradient(weight, parameters)
-    x, indices = (tensor.resolve_neg().contiguous() for tensor in (x, indices))
-    return torch_autograd.gradients(kernel, grad, x, indices, weight, want_dx)
+    x, indices = readable(x, "x"), readable(indices, "indices")
+    return torch_autograd.gradients(kernel, grad, x, indices, weight, parameters, want_dx)
 
 
 def _autograd(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> Tensor:
     """Choose the implementation of a call that may need a gradient."""
-    parameters = _complete(sizes)
+    parameters = complete(sizes)
     # Forward-mode AD and torch.func can differentiate PyTorch's own operators only.
     transformed = forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active()
     if transformed or not is_supported(x, weight, bias):
@@ -157,18 +149,25 @@ def _autograd(
         return z
 
 
-def _complete(sizes: Sequence[Sizes]) -> list[Sizes]:
-    """Return all five sizes as pairs: PyTorch omits trailing arguments that have their default."""
-    defaults: list[Sizes] = [[1, 1], [0, 0], [2, 2], [], [0, 0]]
-    given = list(sizes) + defaults[len(sizes) :]
-    given[3] = given[3] or given[2]
-    return [list(size) if len(size) == 2 else [size[0]] * 2 for size in given]
+def _autocast(
+    x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
+) -> Tensor:
+    """Compute in float32 and answer in the dtype that PyTorch's convolution has here."""
+    if any(t is not None and t.dtype is torch.float64 for t in (x, weight, bias)):
+        return three_operations(x, weight, bias, *complete(sizes))
+    with torch.autocast("cpu", enabled=False):
+        y: Tensor = torch.ops.cnnkit.conv_relu_pool(
+            *(x.float(), weight.float(), None if bias is None else bias.float()),
+            *complete(sizes),
+            precision=precision,
+        )
+    return y.to(torch.get_autocast_dtype("cpu"))
 
 
 def _fake(
     x: Tensor, weight: Tensor, bias: Tensor | None = None, *sizes: Sizes, precision: str = "default"
 ) -> Tensor:
-    parameters = _complete(sizes)
+    parameters = complete(sizes)
     if not is_supported(x, weight, bias) and x.device.type != "meta":
         return three_operations(x, weight, bias, *parameters)
     torch._check(x.ndim == 4 and weight.ndim == 4, lambda: "x and weight must have 4 dimensions")
@@ -198,7 +197,7 @@ def _fake_backward(
 
 def _save(ctx: Any, inputs: tuple[Any, ...], keyword_only_inputs: Any, output: Any) -> None:
     x, weight, _, *sizes = inputs
-    ctx.parameters = _complete(sizes)
+    ctx.parameters = complete(sizes)
     ctx.save_for_backward(x, weight, output[1])
 
 
@@ -230,6 +229,7 @@ def _register() -> None:
     torch.library.impl(FORWARD, "CPU", _forward)
     torch.library.impl(FORWARD, "CompositeExplicitAutograd", _forward)
     torch.library.impl(FORWARD, "Autograd", _autograd)
+    torch.library.impl(FORWARD, "AutocastCPU", _autocast)
     torch.library.impl(WITH_INDICES, "CPU", _with_indices)
     torch.library.impl(BACKWARD, "CPU", _backward)
     torch.library.register_fake(FORWARD, _fake)

@@ -25,7 +25,7 @@ from cnnkit.formats.checkpoint import (
     write_tensors,
 )
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.learning import with_tensors
+from cnnkit.graph.learning import for_inference, with_tensors
 from cnnkit.graph.weights import Weights
 from cnnkit.metrics import ClassScore, class_scores
 from cnnkit.runs.training_state import check_state, parameters
@@ -145,7 +145,7 @@ class RunState:
         }
         if "preprocessing" in self.dataset:
             metadata["preprocessing"] = self.dataset["preprocessing"]
-        return Weights(with_tensors(self.graph, tensors), metadata)
+        return Weights(for_inference(with_tensors(self.graph, tensors)), metadata)
 
 
 def _describe(data: Dataset) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from cnnkit.graph.graph import Graph
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
-from cnnkit.runtimes.interpreted import interpret
 from cnnkit.runtimes.native import Engine, open_engine, prepare
 from cnnkit.runtimes.pixels import feeder
 from cnnkit.runtimes.prediction import Prediction
@@ -103,6 +102,8 @@ def _engine(graph: Graph, path: Path) -> Engine:
         if graph.outputs != OUTPUTS:
             with_heads(graph, path)  # which says why it is no classifier
             raise
+        from cnnkit.runtimes.interpreted import interpret
+
         return interpret(graph)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import match
 from cnnkit.graph.convnet_match import REMEDY
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.normalisation import Normalisation, take_off
 
 PROBLEM = "cnnkit's engine cannot run"  # a node of another network
 PUBLISHED = Architecture()
@@ -25,6 +30,32 @@ def open_published(graph: Graph, source: object) -> _core.Network:
     if network.engine != "mnist":
         raise InputError(source, "has no engine of its own on this processor", REMEDY)
     return network
+
+
+class Normalised:
+    """A network of the family behind the normalisation of its pixels."""
+
+    def __init__(self, normalisation: Normalisation, network: _core.Network) -> None:
+        self.normalisation, self.network = normalisation, network
+
+    def __call__(self, images: Any, threads: int = 1, out: Any = None) -> tuple[Any, Any, Any]:
+        """Return logits, probabilities and labels of raw pixels, or of float32 from 0 to 1."""
+        if images.dtype in (np.uint8, np.float32):  # the network refuses others
+            images = self.normalisation.of_pixels(images)
+        return self.network(images, threads, out)
+
+
+def open_normalised(graph: Graph, source: object) -> Normalised:
+    """Open the engine of a network of the family that normalises its pixels.
+
+    Raises:
+        InputError: as `open_convnet`; for a network that does not normalise them, too.
+    """
+    normalisation, rest = take_off(graph)
+    network = open_convnet(rest, source)
+    if normalisation is None:
+        raise InputError(source, "does not normalise its pixels", REMEDY)
+    return Normalised(normalisation, network)
 
 
 def open_convnet(graph: Graph, source: object) -> _core.Network:

@@ -14,6 +14,7 @@ from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.contract import check_metadata
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.layout import LAST, NHWC
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.prediction import Prediction
 
@@ -86,9 +87,15 @@ class Model:
 
 
 def feeder(metadata: Mapping[str, Any]) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
-    """Return what makes of raw pixels what an artefact takes: itself, or float32 in [0, 1]."""
-    if contract.input_type(metadata) == "uint8":
+    """Return what makes of raw pixels [N, C, H, W] what an artefact takes.
+
+    That is themselves, with the channels last, or float32 in [0, 1].
+    """
+    input = contract.input_type(metadata)
+    if input == "uint8":
         return lambda images: images
+    if input == NHWC:
+        return lambda images: np.ascontiguousarray(images.transpose(LAST))
     return lambda images: images * np.float32(PIXEL_SCALE)
 
 

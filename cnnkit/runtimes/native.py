@@ -9,7 +9,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph import passes
 from cnnkit.graph.convnet_match import OPERATORS
 from cnnkit.graph.graph import Graph
-from cnnkit.runtimes.convnet import open_convnet, open_published
+from cnnkit.runtimes.convnet import open_convnet, open_normalised, open_published
 from cnnkit.runtimes.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -24,11 +24,20 @@ class Engine(Protocol):
         """Return logits, probabilities and labels; `out` is an earlier result to overwrite."""
 
 
+def _open_program(graph: Graph, source: object) -> Engine:
+    """Open the engine for any graph, whose code is loaded for a network that needs it."""
+    from cnnkit.runtimes.program import open_program
+
+    return open_program(graph, source)
+
+
 # Best first. Each opens a graph, or declines it with an InputError about the source of the graph,
 # which is given to it; where all decline, the last one's is raised.
 ENGINES: dict[str, Callable[[Graph, object], Engine]] = {
     "mnist": open_published,
     "convnet": open_convnet,
+    "normalised": open_normalised,
+    "program": _open_program,
 }
 
 

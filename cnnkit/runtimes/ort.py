@@ -28,7 +28,7 @@ def load_onnx(path: Path, threads: int) -> Model:
     file = read_onnx(path)
     metadata = contract.decode(path, file.metadata, "an ONNX file")
     quantised = bool(contract.quantisation(metadata))
-    if "cnnkit.architecture" in metadata:
+    if "cnnkit.architecture" in metadata and not contract.normalises(metadata):
         weights = held_weights(
             path, metadata, _parameters(path, metadata, file) if quantised else file.tensors
         )

@@ -48,6 +48,20 @@ def feeder(
     return feed
 
 
+def of_type(pixels: PixelInput) -> Callable[[Images], Images]:
+    """Return what lets arrays pass that are what a graph takes itself, with nothing taken off."""
+
+    def feed(images: Images) -> Images:
+        if images.dtype != pixels.dtype:
+            raise InputError(
+                "images", f"is {images.dtype}, and the file takes {pixels.dtype}",
+                f"pass {pixels.dtype}",
+            )  # fmt: skip
+        return images
+
+    return feed
+
+
 def check_scaled(images: Images) -> Images:
     """Return images if they are no float32, or are in [0, 1]."""
     if images.dtype != np.float32 or not images.size:

@@ -30,21 +30,18 @@ def load_torchscript(path: Path, threads: int) -> Model:
     require_torch("running TorchScript")
     import torch
 
-    channels, height, width = Architecture.from_json(
-        metadata.get("cnnkit.architecture"), path
-    ).input
+    size = Architecture.from_json(metadata.get("cnnkit.architecture"), path).input
+    feed = feeder(metadata)
     try:
         with deprecation_known():
             # PyTorch left the deprecated function untyped.
             module = torch.jit.load(io.BytesIO(archive), map_location="cpu")  # type: ignore[no-untyped-call]
         names = [argument.name for argument in module.forward.schema.arguments[1:]]
         # Only a result tells the names of a named tuple's fields; one of no images takes no memory.
-        example = torch.zeros((0, channels, height, width))
-        outputs = module(example.to(getattr(torch, contract.input_type(metadata))))
+        outputs = module(torch.from_numpy(feed(np.zeros((0, *size), np.uint8))))
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(path, f"is refused by torch.jit ({reason})", "export it again") from error
-    feed = feeder(metadata)
     arrays = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
 
     def run(images: NDArray[np.uint8]) -> Prediction:

@@ -11,6 +11,7 @@ UNLOCKS = {
     "train": "training, export, verification against PyTorch, TorchScript, plots",
     "ray": "cnnkit sweep on several machines",
     "tensorboard": "cnnkit train --tensorboard",
+    "timm": "cnnkit train --network timm:NAME",
     "peers": "OpenVINO, ncnn and JAX in cnnkit bench",
     "test": "the test suite",
     "dev": "linting, type-checking and formatting cnnkit's own code",

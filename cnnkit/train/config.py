@@ -16,6 +16,7 @@ from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError
 from cnnkit.graph.names import WELL_KNOWN
 from cnnkit.train.augmentation import PRESETS, read_policy
+from cnnkit.train.normalising import check_option, mean_and_std
 from cnnkit.train.schedules import SCHEDULES
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ LEGACY = {
     "weights": None,
     "tensorboard": False,
     "network": "paper",
+    "normalize": "none",
 }
 PAPER = "paper"
+OWN = "torchvision:NAME, timm:NAME or package.module:factory"
 SHORT_OPTIONS = {"learning_rate": "--lr"}  # every other option has its field's name
 
 
@@ -69,8 +72,11 @@ class TrainConfig:
         color: `gray`, `rgb`, or `auto`: gray if all pictures are.
         test_split: share of the pictures held out for the test, if none are for it.
         bad: `fail` or `skip`: what happens to pictures that cannot be used.
+        normalize: what scaled pixels are normalised with, channel by channel: `none`, `dataset`
+            (mean and standard deviation of the training images), `imagenet`, or MEAN,STD.
         network: `paper`, the published network and its variations, or a name in
-            `cnnkit.graph.networks.NETWORKS`.
+            `cnnkit.graph.networks.NETWORKS`, or a module, as
+            `cnnkit.nn.factories.make_module` takes it.
         channels: output channels of each block (convolution, ReLU, max-pool), 1 to 4 blocks.
         kernel: kernel size of every convolution, 1 to 11; the padding is half of it.
         pool: kernel size and stride of every max-pool.
@@ -107,6 +113,7 @@ class TrainConfig:
     color: str = "auto"
     test_split: float = 0.2
     bad: str = "fail"
+    normalize: str = "none"
     network: str = PAPER
     channels: tuple[int, ...] = (16, 4)
     kernel: int = 3
@@ -140,7 +147,7 @@ class TrainConfig:
         positive = "1 or more"
         rules = (
             ("dataset", self.dataset in DATASETS, _one_of(DATASETS)),
-            ("network", self.network in (PAPER, *WELL_KNOWN), _one_of((PAPER, *WELL_KNOWN))),
+            ("network", self._names_network(), f"{_one_of((PAPER, *WELL_KNOWN))}, {OWN}"),
             ("channels", channels, channel_list),
             ("kernel", 1 <= self.kernel <= MAX_KERNEL, f"1 to {MAX_KERNEL}"),
             ("pool", self.pool >= 1, positive),
@@ -170,8 +177,15 @@ class TrainConfig:
         self._check_blocks()
         self.pictures().check()
         read_policy(self.augment)
+        check_option(self.normalize)
         if self.data is None:
             self.check_watched(None)
+
+    def _names_network(self) -> bool:
+        source, colon, name = self.network.partition(":")
+        names = [part for part in source.split(".") if part]
+        own = bool(colon) and source.count(".") == len(names) - 1 and bool(name)
+        return own or self.network in (PAPER, *WELL_KNOWN)
 
     def _check_blocks(self) -> None:
         """Raise InputError if blocks are described for a network that has its own."""
@@ -204,18 +218,53 @@ class TrainConfig:
         _, height, width = record.size
         return replace(self, size=f"{height}x{width}", color=record.colour)
 
+    def normalised(self, data: Dataset) -> Dataset:
+        """Return the data with mean and standard deviation in its record, as `normalize` has it.
+
+        Raises:
+            InputError: it does not fit the images.
+        """
+        from cnnkit.data.sampling import validation_split
+        from cnnkit.graph.preprocessing import RECIPES, Preprocessing
+
+        if self.normalize == "none":
+            return data
+        chosen, _ = validation_split(data, self.val_split, self.seed)
+        images = data.train.images
+        mean, std = mean_and_std(
+            self.normalize, images if len(chosen) == len(images) else images[chosen]
+        )
+        recipe = data.name if data.name in RECIPES else None
+        record = data.preprocessing or Preprocessing.of(images.shape[1:], recipe)
+        return replace(data, preprocessing=replace(record, mean=mean, std=std))
+
     def graph(self, data: Dataset) -> Graph:
         """Return the network for these images and classes, with its initial parameters.
 
         Raises:
             InputError: the images are too small for it.
         """
+        from cnnkit.graph.normalisation import normalise
+
+        graph, record = self._network(data), data.preprocessing
+        if record is None or not record.normalises:
+            return graph
+        return normalise(graph, record.mean, record.std)
+
+    def _network(self, data: Dataset) -> Graph:
         from cnnkit.graph.architecture import Architecture, Block
         from cnnkit.graph.convnet import draw
         from cnnkit.graph.networks import build_network
 
         channels, height, width = data.train.images.shape[1:]
         size, classes = (channels, height, width), len(data.names)
+        if ":" in self.network:
+            from cnnkit.train.engines.base import require_packages
+
+            require_packages("torch")
+            from cnnkit.nn.own_network import own_graph
+
+            return own_graph(self.network, size, classes, self.seed)
         if self.network != PAPER:
             return build_network(self.network, size, classes, self.seed)
         blocks = [Block(count, self.kernel, self.kernel // 2, self.pool) for count in self.channels]

@@ -12,6 +12,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from cnnkit.data.named.table import NAMED
+from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError
 from cnnkit.train.config import TrainConfig, option_name
 from cnnkit.train.toml_file import check_keys, read_toml
@@ -65,11 +67,11 @@ def _toml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, Path):
+    if isinstance(value, Path) and str(value) not in (*DATASETS, *NAMED):
         # What is not text in any encoding becomes a path that is not there.
         value = str(value.absolute()).encode(errors="replace").decode()
-    if isinstance(value, str):  # JSON escapes as TOML does, but for DEL
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, str | Path):  # JSON escapes as TOML does, but for DEL
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)
 
 

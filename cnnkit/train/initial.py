@@ -11,7 +11,7 @@ from cnnkit.formats.checkpoint import read_weights
 from cnnkit.graph.convnet import LOGITS
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.identity import to_json
-from cnnkit.graph.learning import learnt, statistics
+from cnnkit.graph.learning import for_inference, learnt, statistics
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runs.training_state import PARAMETERS, State, fresh_state
@@ -36,14 +36,14 @@ def initial_state(graph: Graph, weights: Path | None, console: Console) -> State
         return state
     file = find_weights(weights)
     known = read_weights(file)
-    last = {name for node in graph.nodes if LOGITS in node.outputs for name in node.inputs[1:]}
-    if _shapes(known.graph, last) != _shapes(graph, last):
+    last = _last_layer(graph)
+    if _shapes(known.graph, last) != _shapes(for_inference(graph), last):
         raise InputError(
             OPTION,
             f"is {file} of another network than the one that is to be trained",
             f"train the same network{_options(known)}, on images of {_size(known)}",
         )
-    classes = len(state[PARAMETERS + min(last)])
+    classes = Weights(graph).classes
     same = known.classes == classes
     taken = {
         PARAMETERS + name: known.graph.tensors[name]
@@ -57,6 +57,15 @@ def initial_state(graph: Graph, weights: Path | None, console: Console) -> State
             soft_wrap=True,
         )
     return {**state, **taken}
+
+
+def _last_layer(graph: Graph) -> set[str]:
+    """Return the parameters of the last layer on the way to the logits that has any."""
+    made, trained = {name: node for node in graph.nodes for name in node.outputs}, learnt(graph)
+    node = made.get(LOGITS)
+    while node is not None and not set(trained) & set(node.inputs):
+        node = made.get(node.inputs[0])
+    return set(node.inputs[1:]) if node is not None else set()
 
 
 def _size(network: Weights) -> str:

@@ -134,6 +134,7 @@ def train(
             remark(data, console)
     config.check_watched(data)
     config = config.prepared(data)
+    data = config.normalised(data)
     graph = config.graph(data)
     chosen = choose_engine(config.engine, config.device, graph)
     if (config.engine, chosen) == ("auto", "torch") and (limit := native_limit(graph)):
@@ -249,6 +250,7 @@ def _engine_settings(
         device=config.device,
         class_weights=class_weights(config.class_weights, data.names, labels),
         label_smoothing=config.label_smoothing,
+        seed=config.seed,
     )
 
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "cpu/dispatch.h"
 #include "runtime/conv_op.h"
 
 namespace py = pybind11;
@@ -34,12 +35,14 @@ long whole(const py::handle& item, const py::handle& value, const char* name, lo
 
 // Whether the padded input and the rows that a pool window needs could be held at all: beyond this,
 // sizes in bytes overflow. The factor is what algorithms may add to either (phases, whole vectors).
+// Neither is memory for steps that no image has.
 bool holdable(const ConvShape& s) {
-    constexpr double kMostFloats = 1e15;
+    constexpr double kMostFloats = 1e15, kMostBetween = 1e9;
     const double factor = 64.0 + 1.0 * s.kernel.w * s.dilation.w;
     const double rows = s.input.h + s.extra_padding.h + 2.0 * s.padding.h;
     const double columns = s.input.w + s.extra_padding.w + 2.0 * s.padding.w;
-    return s.channels_in * rows * (columns + s.stride.w * factor) < kMostFloats &&
+    return s.stride.w * factor < kMostBetween &&
+           s.channels_in * rows * (columns + s.stride.w * factor) < kMostFloats &&
            (s.pool_kernel.h + 1.0) * (columns + s.pool_kernel.w) * factor < kMostFloats;
 }
 
@@ -55,7 +58,7 @@ Floats floats(const py::handle& value, const char* name, int rank, const char* a
     // What nearly every call gives: the checks below cost as much as a small kernel.
     if (py::isinstance<Floats>(value)) {
         Floats array = py::reinterpret_borrow<Floats>(value);
-        if (array.ndim() == rank) return array;
+        if (array.ndim() == rank && is_aligned(array)) return array;
     }
     if (!py::isinstance<py::array>(value)) {
         refuse(name, "is a " + text(py::type::of(value).attr("__name__")),
@@ -69,7 +72,7 @@ Floats floats(const py::handle& value, const char* name, int rank, const char* a
         refuse(name, "has shape " + text(array.attr("shape")),
                "give " + std::to_string(rank) + " dimensions, " + axes);
     }
-    return Floats::ensure(array);
+    return Floats::ensure(is_aligned(array) ? array : py::array(array.attr("copy")()));
 }
 
 Floats bias_floats(const py::handle& value, long channels_out) {
@@ -90,6 +93,7 @@ Floats output(const py::handle& value, const std::array<long, 4>& sizes) {
     if (!py::isinstance<py::array>(value)) refuse_for("is no NumPy array");
     if (!py::isinstance<Floats>(value)) refuse_for("is not float32, or not contiguous");
     Floats array = py::reinterpret_borrow<Floats>(value);
+    if (!is_aligned(array)) refuse_for("is not aligned in memory");
     if (!array.writeable()) refuse_for("is read-only");
     if (array.ndim() != 4 || !std::equal(sizes.begin(), sizes.end(), array.shape()))
         refuse_for("has shape " + text(array.attr("shape")));
@@ -167,10 +171,63 @@ ConvShape with_input(ConvShape s, long channels, long height, long width) {
     return s;
 }
 
-Precision precision(const std::string& name) {
-    if (name == "default") return Precision::kDefault;
-    if (name == "fast") return Precision::kFast;
-    refuse("precision", "is '" + name + "'", "give 'default' or 'fast'");
+Precision precision(const py::object& name) {
+    if (py::isinstance<py::str>(name)) {
+        const std::string given = py::str(name);
+        if (given == "default") return Precision::kDefault;
+        if (given == "fast") return Precision::kFast;
+    }
+    refuse("precision", "is " + text(py::repr(name)), "give 'default' or 'fast'");
+}
+
+const KernelTable& kernels(const py::object& isa) {
+    if (isa.is_none()) return current_kernels();
+    if (!py::isinstance<py::str>(isa)) {
+        refuse("isa", "is " + text(py::repr(isa)), "give the name of an instruction set, or None");
+    }
+    return find_kernels(py::str(isa));
+}
+
+long integer(const py::handle& value, const char* name, long least) {
+    const bool is_int = PyIndex_Check(value.ptr());
+    const long found = is_int ? PyNumber_AsSsize_t(value.ptr(), PyExc_OverflowError) : 0;
+    if (!is_int || PyErr_Occurred()) {
+        PyErr_Clear();
+        refuse(name, "is " + text(py::repr(value)),
+               is_int ? "give an int that 64 bits can hold" : "give an int");
+    }
+    if (found < least) {
+        refuse(name, "is " + text(py::repr(value)), "give at least " + std::to_string(least));
+    }
+    return found;
+}
+
+int thread_count(const py::object& threads) {
+    const bool is_int = PyIndex_Check(threads.ptr());
+    const long count = is_int ? PyNumber_AsSsize_t(threads.ptr(), nullptr) : 0;  // clipped
+    if (!is_int || PyErr_Occurred()) {
+        PyErr_Clear();
+        refuse("threads", "is " + text(py::repr(threads)), "give an int");
+    }
+    if (count < 1) refuse("threads", "is " + text(py::repr(threads)), "give at least 1");
+    if (count > INT_MAX) {
+        refuse("threads", "is " + text(py::repr(threads)),
+               "give at most " + std::to_string(INT_MAX));
+    }
+    return static_cast<int>(count);
+}
+
+double number(const py::handle& value, const char* name) {
+    const double found = PyFloat_AsDouble(value.ptr());
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        refuse(name, "is " + text(py::repr(value)), "give a number");
+    }
+    return found;
+}
+
+bool is_aligned(const py::array& array) {
+    return array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_;
 }
 
 }  // namespace cnnkit

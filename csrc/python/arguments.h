@@ -22,9 +22,13 @@ using Longs = pybind11::array_t<int64_t, pybind11::array::c_style>;
 [[noreturn]] void refuse(const std::string& subject, const std::string& reason,
                          const std::string& remedy);
 
+// Whether an array's elements lie where C++ may read them: views of bytes may begin anywhere.
+bool is_aligned(const pybind11::array& array);
+
 inline std::string text(const pybind11::handle& value) { return pybind11::str(value); }
 
-// A contiguous array of exactly this type and shape; -1 leaves a size open.
+// A contiguous array of exactly this type and shape; -1 leaves a size open. A misaligned one is
+// copied.
 template <typename Array>
 Array array(const pybind11::handle& value, const char* name, std::initializer_list<long> sizes,
             const std::string& wanted) {
@@ -47,11 +51,23 @@ Array array(const pybind11::handle& value, const char* name, std::initializer_li
                    (right ? ", but not contiguous" : ""),
                "give contiguous " + wanted);
     }
-    return pybind11::reinterpret_borrow<Array>(value);
+    return is_aligned(given) ? pybind11::reinterpret_borrow<Array>(value)
+                             : Array(given.attr("copy")());
 }
 
-// A contiguous float32 array of the given rank; other layouts are copied, other dtypes and ranks
-// refused. `axes` says the meaning of the dimensions, such as "[N, C, H, W]".
+// Such an array to write, in its own memory.
+template <typename Array>
+Array writable(const pybind11::handle& value, const char* name, std::initializer_list<long> sizes,
+               const std::string& wanted) {
+    const Array found = array<Array>(value, name, sizes, wanted);
+    if (!found.is(value)) refuse(name, "is not aligned in memory", "give aligned " + wanted);
+    if (!found.writeable()) refuse("out", "is read-only", "give arrays that can be written");
+    return found;
+}
+
+// A contiguous float32 array of the given rank; other layouts and misaligned arrays are copied,
+// other dtypes and ranks refused. `axes` says the meaning of the dimensions, such as "[N, C, H,
+// W]".
 Floats floats(const pybind11::handle& value, const char* name, int rank, const char* axes);
 
 // The bias of so many output channels, likewise.
@@ -83,6 +99,16 @@ ConvShape parameters(const std::array<long, 4>& weight, const pybind11::object& 
 // The whole shape for an input of these sizes; refuses what would leave an empty output.
 ConvShape with_input(ConvShape shape, long channels, long height, long width);
 
-Precision precision(const std::string& name);
+Precision precision(const pybind11::object& name);
+
+// The kernels of an instruction set's name, or those in use for None.
+const KernelTable& kernels(const pybind11::object& isa);
+
+// How many threads: an int from 1.
+int thread_count(const pybind11::object& threads);
+
+// An int from `least` that 64 bits can hold, and a number.
+long integer(const pybind11::handle& value, const char* name, long least);
+double number(const pybind11::handle& value, const char* name);
 
 }  // namespace cnnkit

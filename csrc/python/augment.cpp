@@ -14,14 +14,15 @@ namespace {
 
 using Ints = py::array_t<int32_t, py::array::c_style>;
 
-Border border_of(const std::string& name) {
+Border border_of(const py::handle& value) {
+    const std::string name = text(value);
     if (name != "black" && name != "reflect")
         refuse("border", "is " + name, "make it black or reflect");
     return name == "black" ? Border::kBlack : Border::kReflect;
 }
 
 Bytes augment_images(const py::object& images, const py::object& order, const py::object& table,
-                     const std::string& border, int threads) {
+                     const py::object& border, const py::object& threads) {
     const Bytes from = array<Bytes>(images, "images", {-1, -1, -1, -1}, "uint8 [N, C, H, W]");
     const Longs indices = array<Longs>(order, "order", {-1}, "int64 [N]");
     const long count = indices.shape(0), known = from.shape(0);
@@ -33,13 +34,13 @@ Bytes augment_images(const py::object& images, const py::object& order, const py
         refuse("order", "names an image that is not there",
                "give indices from 0 to " + std::to_string(known - 1));
     }
-    if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
+    const int workers = thread_count(threads);
     const ImageSize size = {from.shape(1), from.shape(2), from.shape(3)};
     Bytes made({count, size.channels, size.height, size.width});
     if (!made.size()) return made;
     uint8_t* out = made.mutable_data();
     const py::gil_scoped_release released;
-    augment(from.data(), index, changes.data(), count, size, outside, threads, out);
+    augment(from.data(), index, changes.data(), count, size, outside, workers, out);
     return made;
 }
 

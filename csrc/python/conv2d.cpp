@@ -6,7 +6,6 @@
 #include <cmath>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 
 #include "cpu/dispatch.h"
@@ -80,8 +79,8 @@ class Conv2d {
     Conv2d(const py::object& weight, const py::object& bias, const py::object& stride,
            const py::object& padding, const py::object& dilation, const py::object& groups,
            const py::object& activation, const py::object& pool, const py::object& pool_stride,
-           const py::object& pool_padding, const std::string& precision_name,
-           const std::optional<std::string>& isa) {
+           const py::object& pool_padding, const py::object& precision_name,
+           const py::object& isa) {
         if (pool.is_none() && !pool_stride.is_none())
             refuse("pool_stride", "is " + repr(pool_stride) + " without a pool",
                    "give pool_kernel too");
@@ -97,13 +96,12 @@ class Conv2d {
         set_activation(activation, s);
         Floats b;
         if (!bias.is_none()) b = bias_floats(bias, s.channels_out);
-        plain_ = std::make_unique<ConvOp>(isa ? find_kernels(*isa) : current_kernels(), s,
-                                          precision(precision_name), w.data(),
+        plain_ = std::make_unique<ConvOp>(kernels(isa), s, precision(precision_name), w.data(),
                                           bias.is_none() ? nullptr : b.data());
         plain_->prepack();
     }
 
-    Floats run(const py::object& x, const py::object& residual, int threads,
+    Floats run(const py::object& x, const py::object& residual, const py::object& threads,
                const py::object& out) const {
         const Floats in = floats(x, "x", 4, "[N, C_in, H, W]");
         const ConvOp& op = residual.is_none() ? *plain_ : with_residual();
@@ -115,12 +113,12 @@ class Conv2d {
             check_residual(added, {images, s.channels_out, s.conv.h, s.conv.w});
         }
         Floats y = output(out, {images, s.channels_out, s.output.h, s.output.w});
-        if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
+        const int count = thread_count(threads);
         const float* from = in.data();
         float* to = y.mutable_data();
         const float* also = residual.is_none() ? nullptr : added.data();
         const py::gil_scoped_release released;
-        op.run(s, from, images, to, nullptr, threads, also);
+        op.run(s, from, images, to, nullptr, count, also);
         return y;
     }
 
@@ -156,8 +154,7 @@ void bind_conv2d(py::module_& m) {
     py::class_<Conv2d>(m, "Conv2d", "A convolution and what is fused to it, its weights packed.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
                       const py::object&, const py::object&, const py::object&, const py::object&,
-                      const py::object&, const py::object&, const std::string&,
-                      const std::optional<std::string>&>(),
+                      const py::object&, const py::object&, const py::object&, const py::object&>(),
              py::arg("weight"), py::arg("bias"), py::arg("stride"), py::arg("padding"),
              py::arg("dilation"), py::arg("groups"), py::arg("activation"), py::arg("pool_kernel"),
              py::arg("pool_stride"), py::arg("pool_padding"), py::arg("precision"), py::arg("isa"))

@@ -25,14 +25,13 @@ class ConvReluPool {
     ConvReluPool(const py::object& weight, const py::object& bias, const py::object& stride,
                  const py::object& padding, const py::object& pool_kernel,
                  const py::object& pool_stride, const py::object& pool_padding,
-                 const std::string& precision_name, const std::optional<std::string>& isa) {
+                 const py::object& precision_name, const py::object& isa) {
         const Floats w = floats(weight, "weight", 4, "[C_out, C_in, kernel rows, kernel columns]");
         const ConvShape shape = parameters({w.shape(0), w.shape(1), w.shape(2), w.shape(3)}, stride,
                                            padding, pool_kernel, pool_stride, pool_padding);
         Floats b;
         if (!bias.is_none()) b = bias_floats(bias, shape.channels_out);
-        op_ = std::make_unique<ConvOp>(isa ? find_kernels(*isa) : current_kernels(), shape,
-                                       precision(precision_name), w.data(),
+        op_ = std::make_unique<ConvOp>(kernels(isa), shape, precision(precision_name), w.data(),
                                        bias.is_none() ? nullptr : b.data());
         op_->prepack();
     }
@@ -42,7 +41,7 @@ class ConvReluPool {
         std::uintptr_t weight, const std::array<long, 4>& sizes, std::uintptr_t bias,
         const py::object& stride, const py::object& padding, const py::object& pool_kernel,
         const py::object& pool_stride, const py::object& pool_padding,
-        const std::string& precision_name) {
+        const py::object& precision_name) {
         const ConvShape shape =
             parameters(sizes, stride, padding, pool_kernel, pool_stride, pool_padding);
         return std::unique_ptr<ConvReluPool>(new ConvReluPool(
@@ -50,12 +49,12 @@ class ConvReluPool {
                                      at<const float>(weight), at<const float>(bias))));
     }
 
-    Floats run_array(const py::object& x, int threads, const py::object& out) const {
+    Floats run_array(const py::object& x, const py::object& threads, const py::object& out) const {
         const Floats in = floats(x, "x", 4, "[N, C_in, H, W]");
         const ConvShape shape = with_input(op_->shape(), in.shape(1), in.shape(2), in.shape(3));
         Floats y = output(out, {static_cast<long>(in.shape(0)), shape.channels_out, shape.output.h,
                                 shape.output.w});
-        run(shape, in.data(), in.shape(0), y.mutable_data(), threads);
+        run(shape, in.data(), in.shape(0), y.mutable_data(), thread_count(threads));
         return y;
     }
 
@@ -88,25 +87,26 @@ class ConvReluPool {
     }
 
     void run_at(std::uintptr_t x, long images, long channels, long height, long width,
-                std::uintptr_t y, int threads, std::uintptr_t indices) const {
+                std::uintptr_t y, const py::object& threads, std::uintptr_t indices) const {
         const ConvShape shape = with_input(op_->shape(), channels, height, width);
         if (indices && shape.pool_kernel.h * shape.pool_kernel.w > kMostTaps) {
             refuse("pool_kernel",
                    "has more than " + std::to_string(kMostTaps) + " taps, too many for a gradient",
                    "give a smaller one, or no tensor that requires a gradient");
         }
-        run(shape, at<const float>(x), images, at<float>(y), threads, at<unsigned char>(indices));
+        run(shape, at<const float>(x), images, at<float>(y), thread_count(threads),
+            at<unsigned char>(indices));
     }
 
     void gradient_at(std::uintptr_t x, std::uintptr_t grad, std::uintptr_t indices, long images,
                      long channels, long height, long width, std::uintptr_t dw, std::uintptr_t db,
-                     std::uintptr_t dx, int threads) const {
+                     std::uintptr_t dx, const py::object& threads) const {
         const ConvShape shape = with_input(op_->shape(), channels, height, width);
-        check_threads(threads);
+        const int count = thread_count(threads);
         const py::gil_scoped_release released;
         op_->backward(shape, at<const float>(x), at<const float>(grad),
                       at<const unsigned char>(indices), images, at<float>(dw), at<float>(db),
-                      at<float>(dx), threads);
+                      at<float>(dx), count);
     }
 
     std::array<long, 2> output_size(long height, long width) const {
@@ -125,13 +125,8 @@ class ConvReluPool {
         return reinterpret_cast<T*>(address);
     }
 
-    static void check_threads(int threads) {
-        if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
-    }
-
     void run(const ConvShape& shape, const float* x, long images, float* y, int threads,
              unsigned char* indices = nullptr) const {
-        check_threads(threads);
         const py::gil_scoped_release released;
         op_->run(shape, x, images, y, indices, threads);
     }
@@ -178,7 +173,20 @@ PyObject* call(PyObject* self, PyObject* positional, PyObject* named) {
 }  // namespace
 }  // namespace cnnkit
 
-PYBIND11_MODULE(_core, m) {
+// pybind11 waits for the GIL of the main interpreter while it prepares this module: in a
+// sub-interpreter, where another thread state holds that, for ever.
+extern "C" PyObject* PyInit_core_of_main_interpreter();
+
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError,
+                        "cnnkit._core supports no sub-interpreter; import it in the main one");
+        return nullptr;
+    }
+    return PyInit_core_of_main_interpreter();
+}
+
+PYBIND11_MODULE(core_of_main_interpreter, m) {
     using namespace cnnkit;
     m.doc() = "The compiled kernels of cnnkit; cnnkit.ops is their public face.";
 
@@ -220,8 +228,8 @@ PYBIND11_MODULE(_core, m) {
         "Convolution, ReLU and max-pool in one operation, with its weights packed.",
         py::custom_type_setup([](PyHeapTypeObject* type) { type->ht_type.tp_call = call; }))
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
-                      const py::object&, const py::object&, const py::object&, const std::string&,
-                      const std::optional<std::string>&>(),
+                      const py::object&, const py::object&, const py::object&, const py::object&,
+                      const py::object&>(),
              py::arg("weight"), py::arg("bias"), py::arg("stride"), py::arg("padding"),
              py::arg("pool_kernel"), py::arg("pool_stride"), py::arg("pool_padding"),
              py::arg("precision"), py::arg("isa"))

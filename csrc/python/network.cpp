@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <memory>
 #include <numeric>
-#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -18,16 +17,13 @@
 #include "cpu/dispatch.h"
 #include "engines/engines.h"
 #include "mnist/engine.h"
+#include "program/session.h"
 #include "python/arguments.h"
 
 namespace py = pybind11;
 
 namespace cnnkit {
 namespace {
-
-const KernelTable& kernels_of(const std::optional<std::string>& name) {
-    return name ? find_kernels(*name) : current_kernels();
-}
 
 Floats parameters(const py::handle& value, const char* name, long count) {
     return array<Floats>(value, name, {count}, "float32 [" + std::to_string(count) + "]");
@@ -92,6 +88,7 @@ struct Images {
         if (!fits || !(bytes || py::isinstance<Floats>(value))) {
             refuse("images", "is " + text(array.dtype()) + text(array.attr("shape")), wanted(a));
         }
+        if (!is_aligned(array)) array = py::array(array.attr("copy")());
         const bool single = rank == 2 || (rank == 3 && a.channels > 1);
         count = single ? 1 : array.shape(0);
     }
@@ -108,21 +105,13 @@ struct Images {
     long count;
 };
 
-class Network {
+// What is called with images.
+class Inference {
   public:
-    Network(const py::object& values, const std::optional<std::string>& isa,
-            const py::object& architecture)
-        : architecture_(architecture_of(architecture)) {
-        const long count = Layout(architecture_).count;
-        const KernelTable& kernels = kernels_of(isa);
-        engine_ = &find_engine(kernels, architecture_);
-        session_ = engine_->make_session(kernels, architecture_,
-                                         parameters(values, "parameters", count).data());
-    }
+    explicit Inference(const Architecture& architecture) : architecture_(architecture) {}
 
-    std::string engine() const { return engine_->name; }
-
-    py::tuple infer(const py::object& images, int threads, const py::object& out) const {
+    py::tuple infer(const py::object& images, const py::object& threads,
+                    const py::object& out) const {
         const Images in(images, architecture_);
         const long classes = architecture_.classes;
         Floats logits, probabilities;
@@ -137,29 +126,25 @@ class Network {
             }
             const auto three = py::reinterpret_borrow<py::tuple>(out);
             const std::string wanted = "float32 [N, " + std::to_string(classes) + "]";
-            logits = array<Floats>(three[0], "out[0]", {in.count, classes}, wanted);
-            probabilities = array<Floats>(three[1], "out[1]", {in.count, classes}, wanted);
-            label = array<Longs>(three[2], "out[2]", {in.count}, "int64 [N]");
-            if (!logits.writeable() || !probabilities.writeable() || !label.writeable()) {
-                refuse("out", "is read-only", "give arrays that can be written");
-            }
+            logits = writable<Floats>(three[0], "out[0]", {in.count, classes}, wanted);
+            probabilities = writable<Floats>(three[1], "out[1]", {in.count, classes}, wanted);
+            label = writable<Longs>(three[2], "out[2]", {in.count}, "int64 [N]");
         }
         run(in,
             {logits.mutable_data(), probabilities.mutable_data(), nullptr, label.mutable_data()},
-            threads);
+            thread_count(threads));
         return py::make_tuple(logits, probabilities, label);
     }
 
-    Floats log_probabilities(const py::object& images, int threads) const {
+    Floats log_probabilities(const py::object& images, const py::object& threads) const {
         const Images in(images, architecture_);
         Floats log_p({in.count, architecture_.classes});
-        run(in, {nullptr, nullptr, log_p.mutable_data(), nullptr}, threads);
+        run(in, {nullptr, nullptr, log_p.mutable_data(), nullptr}, thread_count(threads));
         return log_p;
     }
 
   private:
     void run(const Images& images, const NetOutputs& out, int threads) const {
-        if (threads < 1) refuse("threads", "is " + std::to_string(threads), "give at least 1");
         const void* data = images.array.data();
         const py::gil_scoped_release released;
         if (images.bytes) {
@@ -169,18 +154,62 @@ class Network {
         }
     }
 
+  protected:
     const Architecture architecture_;
-    const Engine* engine_;
     std::unique_ptr<InferenceSession> session_;
+};
+
+class Network : public Inference {
+  public:
+    Network(const py::object& values, const py::object& isa, const py::object& architecture)
+        : Inference(architecture_of(architecture)) {
+        const long count = Layout(architecture_).count;
+        const KernelTable& table = kernels(isa);
+        engine_ = &find_engine(table, architecture_);
+        session_ = engine_->make_session(table, architecture_,
+                                         parameters(values, "parameters", count).data());
+    }
+
+    std::string engine() const { return engine_->name; }
+
+  private:
+    const Engine* engine_;
+};
+
+// A lowered graph. `steps` are tuples of a kernel's name, the bytes of its structure, the numbers
+// of its inputs as in ProgramStep, and that of its output.
+class ProgramNetwork : public Inference {
+  public:
+    using Step = std::tuple<std::string, py::bytes, std::vector<long>, long>;
+
+    ProgramNetwork(const std::array<long, 3>& size, long classes, const std::vector<Step>& steps,
+                   const py::list& constants, std::vector<long> sizes, std::vector<long> offsets,
+                   long arena, long result, const py::object& isa)
+        : Inference({size[0], size[1], size[2], {}, classes}) {
+        Program program = {{}, {}, std::move(sizes), std::move(offsets), arena, result};
+        for (const auto& [kernel, fields, inputs, output] : steps) {
+            const std::string bytes = fields;
+            program.steps.push_back({kernel, {bytes.begin(), bytes.end()}, inputs, output});
+        }
+        for (const py::handle& constant : constants) {
+            const Floats values = array<Floats>(constant, "constant", {-1}, "float32 [N]");
+            program.constants.emplace_back(values.data(), values.data() + values.size());
+        }
+        try {
+            session_ = make_program_session(kernels(isa), architecture_, std::move(program));
+        } catch (const std::invalid_argument& error) {
+            refuse(error.what(), "leaves its buffers", "give what cnnkit.graph.program makes");
+        }
+    }
 };
 
 // Holds the training images, so that each call checks only its order. Not for two threads at once.
 class NetworkTrainer {
   public:
     NetworkTrainer(const py::object& images, const py::object& labels, const py::object& values,
-                   const py::object& mean, const py::object& square, int64_t steps,
-                   const std::optional<std::string>& isa, const py::object& architecture,
-                   const py::object& class_weights, double label_smoothing) {
+                   const py::object& mean, const py::object& square, const py::object& steps,
+                   const py::object& isa, const py::object& architecture,
+                   const py::object& class_weights, const py::object& label_smoothing) {
         const Architecture a = architecture_of(architecture);
         count_ = Layout(a).count;
         images_ = array<Bytes>(images, "images", {-1, a.channels, a.height, a.width},
@@ -192,26 +221,26 @@ class NetworkTrainer {
             const std::string last = std::to_string(a.classes - 1);
             refuse("labels", "holds a label above " + last, "give classes from 0 to " + last);
         }
-        if (steps < 0) refuse("steps", "is " + std::to_string(steps), "give at least 0");
-        if (!class_weights.is_none()) set_loss(a.classes, class_weights, label_smoothing);
-        const KernelTable& kernels = kernels_of(isa);
-        trainer_ = find_engine(kernels, a)
-                       .make_trainer(kernels, a, parameters(values, "parameters", count_).data(),
-                                     parameters(mean, "mean", count_).data(),
-                                     parameters(square, "square", count_).data(), steps);
+        const int64_t made = integer(steps, "steps", 0);
+        const double smoothing = number(label_smoothing, "label_smoothing");
+        if (!class_weights.is_none()) set_loss(a.classes, class_weights, smoothing);
+        const KernelTable& table = kernels(isa);
+        trainer_ = find_engine(table, a).make_trainer(
+            table, a, parameters(values, "parameters", count_).data(),
+            parameters(mean, "mean", count_).data(), parameters(square, "square", count_).data(),
+            made);
     }
 
     // The losses float32 [S] of the steps made, and how many images they classified right. A loss
     // that is not finite is the last one, and its step was not made. `pixels`, if not None, are
     // shown in place of the images in `order`, one for each.
-    py::tuple train(const py::object& order, int64_t batch_size, double learning_rate,
-                    double weight_decay, const py::object& pixels) {
-        if (batch_size < 1)
-            refuse("batch_size", "is " + std::to_string(batch_size), "give 1 or more");
+    py::tuple train(const py::object& order, const py::object& batch, const py::object& rate,
+                    const py::object& decay, const py::object& pixels) {
+        const int64_t batch_size = integer(batch, "batch_size", 1);
         const Longs indices = checked(order);
         NetAdam adam;
-        adam.learning_rate = learning_rate;
-        adam.weight_decay = weight_decay;
+        adam.learning_rate = number(rate, "learning_rate");
+        adam.weight_decay = number(decay, "weight_decay");
         const int64_t count = indices.size();
         Floats losses(count / batch_size + (count % batch_size != 0));
         NetBatches data = batches(indices, batch_size);
@@ -315,23 +344,29 @@ class NetworkTrainer {
 }  // namespace
 
 void bind_network(py::module_& m) {
-    py::class_<Network>(m, "Network",
-                        "Runs a network: `engine(images)` returns (logits, probabilities, label). "
-                        "The published one "
-                        "by default.")
-        .def(py::init<const py::object&, const std::optional<std::string>&, const py::object&>(),
+    py::class_<Inference>(
+        m, "Inference", "Runs a network: `engine(images)` returns (logits, probabilities, label).")
+        .def("__call__", &Inference::infer, py::arg("images"), py::arg("threads") = 1,
+             py::arg("out") = py::none())
+        .def("log_probabilities", &Inference::log_probabilities, py::arg("images"),
+             py::arg("threads") = 1);
+    py::class_<Network, Inference>(m, "Network", "A convnet, the published one by default.")
+        .def(py::init<const py::object&, const py::object&, const py::object&>(),
              py::arg("parameters"), py::arg("isa") = py::none(),
              py::arg("architecture") = py::none())
-        .def("__call__", &Network::infer, py::arg("images"), py::arg("threads") = 1,
-             py::arg("out") = py::none())
-        .def("log_probabilities", &Network::log_probabilities, py::arg("images"),
-             py::arg("threads") = 1)
         .def_property_readonly("engine", &Network::engine);
+    py::class_<ProgramNetwork, Inference>(m, "ProgramNetwork", "A lowered graph.")
+        .def(py::init<const std::array<long, 3>&, long, const std::vector<ProgramNetwork::Step>&,
+                      const py::list&, std::vector<long>, std::vector<long>, long, long,
+                      const py::object&>(),
+             py::arg("size"), py::arg("classes"), py::arg("steps"), py::arg("constants"),
+             py::arg("sizes"), py::arg("offsets"), py::arg("arena"), py::arg("result"),
+             py::arg("isa") = py::none());
     py::class_<NetworkTrainer>(m, "NetworkTrainer",
                                "Trains a network with Adam. The published one by default.")
         .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
-                      const py::object&, int64_t, const std::optional<std::string>&,
-                      const py::object&, const py::object&, double>(),
+                      const py::object&, const py::object&, const py::object&, const py::object&,
+                      const py::object&, const py::object&>(),
              py::arg("images"), py::arg("labels"), py::arg("parameters"), py::arg("mean"),
              py::arg("square"), py::arg("steps"), py::arg("isa") = py::none(),
              py::arg("architecture") = py::none(), py::arg("class_weights") = py::none(),

@@ -19,6 +19,7 @@ EXTENSION = "cnnkit._core"
 MAY_USE_THE_EXTENSION = (
     "cnnkit.ops",
     "cnnkit.runtimes.convnet",
+    "cnnkit.runtimes.program",
     "cnnkit.train.engines.native",
     "cnnkit.bench",
 )
@@ -40,6 +41,7 @@ LOAD_WHEN_CALLED = {
         "rows of the table of formats: one file is read, not every format's",
     ),
     "cnnkit.train.config": "`cnnkit train --help` shows its defaults without NumPy",
+    "cnnkit.runtimes.native": "a convnet opens without the code that lowers other graphs",
     "cnnkit.runtimes.classifier": "`cnnkit.load` needs none of the other runtimes",
 }
 # The version is looked up in the installation's metadata, not in a module.

@@ -175,7 +175,7 @@ export run --opset 3
     choose one from 9 to
     export run --opset 9 -o old.onnx
 export run --input int8
-    use uint8 or float32
+    use one of uint8, float32, uint8-nhwc
     export run --input uint8 -o w.onnx
 export run -o net.onnx && verify net.onnx --data data
     pass them with --weights

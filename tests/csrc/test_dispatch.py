@@ -106,6 +106,7 @@ def test_the_linker_cannot_share_an_isa_files_code_with_the_baseline(
     engine, isa = Path(name).parts[0], Path(name).stem
     # Without optimisation nothing that would be shared is hidden by inlining.
     flags = ["-std=c++17", "-O0", "-w", f"-I{ROOT / 'csrc'}", *isa_flags()[isa]]
+    flags.append(f"-I{ROOT / 'cnnkit/formats/c/kernels'}")
     subprocess.run([compiler, *flags, "-c", ROOT / "csrc" / name, "-o", compiled], check=True)
     listed = subprocess.run(
         ["nm", "-C", "--defined-only", "--extern-only", compiled],
@@ -116,5 +117,5 @@ def test_the_linker_cannot_share_an_isa_files_code_with_the_baseline(
     symbols = [line.split(maxsplit=2)[2] for line in listed.stdout.splitlines()]
     everything = subprocess.run(["nm", compiled], capture_output=True, text=True, check=True)
     assert "_GLOBAL__sub_I" not in everything.stdout  # would run before anyone asks what may run
-    table = {"cpu": isa, "mnist": f"mnist{isa}"}[engine]
+    table = {"cpu": isa, "mnist": f"mnist{isa}", "program": f"{isa}program"}[engine]
     assert [symbol.lower() for symbol in symbols] == [f"cnnkit::k{table}"]

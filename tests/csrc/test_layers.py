@@ -26,10 +26,13 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "runtime": {"", "cpu", "conv"},
     "mnist": {"", "runtime"},
     "mnist/targets": {"", "cpu/simd", "mnist"},
+    "program": {"", "runtime"},
+    "program/targets": {"", "program"},
     "engines": {"", "runtime", "mnist"},
-    "python": {"", "cpu", "roofline", "runtime", "mnist", "engines"},
+    "python": {"", "cpu", "roofline", "runtime", "mnist", "program", "engines"},
     "onnxruntime": {"", "cpu", "runtime"},
 }
+C_KERNELS = CSRC.parent / "cnnkit/formats/c/kernels"  # which csrc/program/ compiles
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
@@ -43,7 +46,11 @@ def sources() -> list[str]:
 
 
 def includes(name: str) -> list[str]:
-    return INCLUDE.findall((CSRC / name).read_text())
+    found = INCLUDE.findall((CSRC / name).read_text())
+    kernels = [other for other in found if other.endswith(".c")]
+    assert not kernels or name == "program/kernels.inl.h"
+    assert all((C_KERNELS / other).is_file() for other in kernels)
+    return [other for other in found if other not in kernels]
 
 
 def offences(name: str, included: list[str]) -> list[str]:

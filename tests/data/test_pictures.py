@@ -56,7 +56,7 @@ def bombs() -> dict[str, Callable[[], bytes]]:
         "tiff": lambda: saved("TIFF", SIDE, compression="group4"),
         "gif": lambda: with_sizes(saved("GIF", 1), 6, "<2H"),
         "bmp": lambda: with_sizes(saved("BMP", 1), 18, "<2i"),
-        "webp": lambda: saved("WEBP", 12_000, "RGB", quality=0),
+        "webp": lambda: saved("WEBP", 12_000, "RGB", quality=0, method=0),
     }
 
 

@@ -83,7 +83,7 @@ def test_an_option_that_means_nothing_to_the_format_is_refused(
     assert "--opset: means nothing to the format pt2" in result.stderr
     result = cli("export", weights_file, "--input", "int4", "-o", tmp_path / "a")
     assert result.exit_code == 2
-    assert "Use uint8 or float32" in result.stderr
+    assert "Use one of uint8, float32" in result.stderr
 
 
 def test_a_file_that_its_runtime_refuses_is_not_kept(

@@ -20,8 +20,9 @@ from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, MissingError, VerdictError
 from cnnkit.export.pipeline import export
 from cnnkit.formats import description
+from cnnkit.formats.c.family import family_body
 from cnnkit.formats.c.source import read_c, write_c
-from cnnkit.formats.c.templates import header_text
+from cnnkit.formats.c.texts import header_text
 from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
@@ -316,16 +317,16 @@ def test_a_name_that_cannot_be_included_is_refused(trained: Weights, few: Datase
 
 
 def test_the_header_says_how_a_picture_is_resized(trained: Weights, few: Dataset) -> None:
-    values = description.describe(trained, Options(few))
+    values, body = description.describe(trained, Options(few)), family_body(trained)
 
     def header(**resize: Any) -> str:
         stated = {**values["cnnkit.preprocessing"], "resize": resize}
-        return header_text(trained, {**values, "cnnkit.preprocessing": stated}, "mnist")
+        return header_text(trained, body, {**values, "cnnkit.preprocessing": stated}, "mnist")
 
     text = header(mode="pad", filter="bilinear", antialias=True, fill=114)
     for line in ("MODE CNNKIT_FIT_PAD ", "FILTER CNNKIT_FILTER_BILINEAR\n", "FILL 114\n"):
         assert f"#define CNNKIT_MNIST_RESIZE_{line}" in text
-    plain = header_text(trained, values, "mnist").split("/* metadata")[0]
+    plain = header_text(trained, body, values, "mnist").split("/* metadata")[0]
     assert "RESIZE" not in plain
     for wrong in ({"mode": "1\n#error"}, {"filter": "sinc"}, {"fill": "7"}, {"fill": 256}):
         changed = {"mode": "pad", "filter": "box", "antialias": True, "fill": 0} | wrong

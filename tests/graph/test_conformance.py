@@ -29,6 +29,7 @@ EXCEPTIONS = (  # a pattern of names, what the refusal says, and why it is one
     (r"test_identity_(opt|sequence)", "is no tensor", "values are tensors"),
     (r"test_(training_dropout|batchnorm_\w+_training_mode).*", "training mode", "inference only"),
     (r"test_maxpool_with_argmax_2d_.*", "2 outputs", "indices of maxima serve training only"),
+    (r"test_split_zero_size_splits_opset\d+", "leave images out", "the batch has no images"),
     (r"test_reshape_allowzero_reordered", "fixed number of images", "the batch has no images"),
     (
         r"pytorch-operator/test_operator_add(_size1\w*)?_broadcast|.*_add_size1_singleton_broadcast",
@@ -77,12 +78,12 @@ def test_graphs_that_pytorch_wrote_pass(tmp_path: Path) -> None:
 
 CLASSIC = Path(onnx.__file__).parent / "backend/test/data/light"
 READ = ("densenet121", "inception_v2", "resnet50", "shufflenet", "squeezenet", "vgg19")
-LATER = ("bvlc_alexnet", "inception_v1", "zfnet512")  # LRN, an operator of tier 2
+READ += ("bvlc_alexnet", "inception_v1", "zfnet512")
 
 
 def test_every_classic_network_is_tried() -> None:
     names = {path.stem.removeprefix("light_") for path in CLASSIC.glob("*.onnx")}
-    assert names == {*READ, *LATER}
+    assert names == {*READ}
 
 
 @pytest.mark.parametrize("name", READ)
@@ -96,12 +97,6 @@ def test_a_classic_network_gives_its_published_output(name: str) -> None:
     expected = CLASSIC / f"light_{name}_output_0.pb"
     tensor = numpy_helper.to_array(onnx.TensorProto.FromString(expected.read_bytes()))
     np.testing.assert_allclose(found, tensor, rtol=1e-3, atol=1e-7)
-
-
-@pytest.mark.parametrize("name", LATER)
-def test_a_classic_network_of_a_later_tier_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match=r"node LRN \w+: cnnkit does not know this operator"):
-        read_graph(CLASSIC / f"light_{name}.onnx")
 
 
 def test_the_newest_opset_is_that_of_the_onnx_package() -> None:

@@ -190,3 +190,42 @@ def test_the_page_of_a_network_of_any_size_works_in_a_browser(
         )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "20 pictures, 0 with another label" in done.stdout
+
+
+def film(path: Path) -> Path:
+    """Write a film of one picture, dark on the left and light on the right, as cameras give it."""
+    height, width = 48, 64
+    luma = np.full((height, width), 60, np.uint8)
+    luma[:, width // 2 :] = 200
+    picture = luma.tobytes() + bytes([128]) * (height * width // 2)
+    path.write_bytes(b"YUV4MPEG2 W64 H48 F10:1 Ip A1:1 C420jpeg\n" + (b"FRAME\n" + picture) * 20)
+    return path
+
+
+def test_a_frame_of_the_camera_goes_the_way_of_a_photo(tmp_path: Path) -> None:
+    web = EXPORT / "onnx" / "web"
+    if not (web / "node_modules").is_dir():
+        command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run([*command, "--no-package-lock"], cwd=web, check=True, timeout=300)
+    architecture = Architecture(input=(3, 8, 8), blocks=(Block(4),), classes=2)
+    weights = Weights.of(architecture, architecture.initial_parameters(1), {"names": ["a", "b"]})
+    write_weights(tmp_path / "weights.safetensors", weights)
+    script = str(Path(__file__).parent / "page_camera.mjs")
+    with Demo(tmp_path / "weights.safetensors") as demo:
+        done = subprocess.run(
+            ["node", script, web / "node_modules", demo.url, film(tmp_path / "film.y4m")],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+        )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    seen = np.array(found["seen"], int).reshape(8, 8, 4)
+    assert np.ptp(seen[:, :3, :3]) <= 3
+    assert np.ptp(seen[:, 5:, :3]) <= 3
+    assert seen[4, 6, 0] - seen[4, 1, 0] > 100
+    assert found["verdict"].startswith(("a, ", "b, "))
+    assert (found["hidden"], found["button"]) == ([False, True], "Take the picture")
+    assert (found["after"], found["running"]) == (["Camera…", True], False)
+    assert found["refused"] == "The camera gives no picture: Permission denied."
+    assert found["without"] is True

@@ -17,6 +17,8 @@ import pytest
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, StorageError
 from cnnkit.graph.architecture import Architecture, Block
+from cnnkit.graph.builder import Builder
+from cnnkit.graph.networks import separable
 from cnnkit.graph.weights import Weights
 from cnnkit.hosts.apps import hosts
 from cnnkit.hosts.embedding import embed
@@ -85,8 +87,6 @@ def test_a_network_of_colour_pictures_is_embedded(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "30 pictures, 0 with another label" in done.stdout
-    with pytest.raises(InputError, match="reads pictures of 1 channels; the network expects 3"):
-        embed(weights, "c", "cortex-m", tmp_path / "board", data)
 
 
 def test_an_unknown_host_lists_the_known_ones(
@@ -136,3 +136,23 @@ def test_the_command_line_says_how_to_check(
     assert checked.returncode == 0, checked.stdout + checked.stderr
     again = cli(*words[:4], tmp_path / "other", *words[5:], "--json")
     assert json.loads(again.stdout)["folder"] == str(tmp_path / "other")
+
+
+@pytest.mark.parametrize("host", ["cortex-m", "wasm"])
+def test_a_network_beyond_the_family_runs_in_c_hosts(host: str, tmp_path: Path) -> None:
+    net = Builder((3, 8, 6))
+    x = separable(net, net.unit(net.pixels, "stem", 8, 3, stride=2), "separable", 12)
+    weights = Weights(net.classifier(net.add("GlobalAveragePool", "average", [x]), 3), {})
+    images = np.random.default_rng(2).integers(0, 256, (20, 3, 8, 6), np.uint8)
+    split = Split(images, np.arange(20) % 3)
+    data = Dataset("fruit", split, split, ("a", "b", "c"), {}, "")
+    embed(weights, "c", host, tmp_path / "app", data)
+    done = subprocess.run(
+        [tmp_path / "app" / "check.sh", tmp_path / "app" / "check"],
+        env={**os.environ, "PYTHON": sys.executable},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 pictures, 0 with another label" in done.stdout

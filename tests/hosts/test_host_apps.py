@@ -144,12 +144,13 @@ def test_a_check_fails_when_one_label_differs(
     run: Run, check: Path, host_inputs: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(host_inputs, tmp_path / "wrong")
-    labels = np.load(host_inputs / "labels.npy")
+    images, labels = (np.load(host_inputs / f"{name}.npy")[:100] for name in ("images", "labels"))
     labels[-1] = (labels[-1] + 1) % 10
+    np.save(tmp_path / "wrong" / "images.npy", images)
     np.save(tmp_path / "wrong" / "labels.npy", labels)
     done = run(check, tmp_path / "wrong")
     assert done.returncode == 1
-    assert "1 with another label" in done.stdout
+    assert "100 pictures, 1 with another label" in done.stdout
 
 
 # A golden label, in each format's own spelling, changed to another one.

@@ -27,11 +27,39 @@ struct Case {
     std::vector<float> parameters;
     std::vector<uint8_t> images, labels;
     std::vector<int64_t> order;
+    // The loss: every second case has class weights and label smoothing.
+    bool weighted = false;
+    std::vector<float> targets, sums, weights;
 
-    NetBatches batches(int64_t batch_size) const {
-        return {images.data(), labels.data(), order.data(), kImages, batch_size};
+    NetLoss loss() const { return {targets.data(), sums.data(), weights.data()}; }
+    NetBatches batches(int64_t batch_size, const NetLoss& loss) const {
+        return {images.data(), labels.data(), order.data(),
+                kImages,       batch_size,    weighted ? &loss : nullptr};
+    }
+    double weight() const {
+        double total = 0.0;
+        for (const uint8_t label : labels) total += weights[label];
+        return total;
     }
 };
+
+// Targets as of PyTorch's CrossEntropyLoss.
+void add_loss(Case& c, std::mt19937& random) {
+    const long classes = c.architecture.classes;
+    c.weighted = random() % 2;
+    const float smoothing = c.weighted && random() % 2 ? 0.1f : 0.0f;
+    for (long k = 0; k < classes; ++k)
+        c.weights.push_back(c.weighted && k ? (1 + random() % 4) / 2.0f : 1.0f);
+    for (long label = 0; label < classes; ++label) {
+        float sum = 0.0f;
+        for (long k = 0; k < classes; ++k) {
+            const float own = k == label ? 1.0f - smoothing : 0.0f;
+            c.targets.push_back((own + smoothing / classes) * c.weights[k]);
+            sum += c.targets.back();
+        }
+        c.sums.push_back(sum);
+    }
+}
 
 // The first is the published network, which some instruction sets run on the general kernels.
 Case random_case(std::mt19937& random, bool first) {
@@ -59,9 +87,10 @@ Case random_case(std::mt19937& random, bool first) {
         c.parameters.push_back((random() / 4294967296.0f - 0.5f) / 2.0f);
     for (long i = 0; i < kImages * c.architecture.pixels(); ++i) c.images.push_back(random() % 256);
     for (int i = 0; i < kImages; ++i) {
-        c.labels.push_back(random() % c.architecture.classes);
+        c.labels.push_back(i ? random() % c.architecture.classes : 0);
         c.order.push_back(kImages - 1 - i);
     }
+    add_loss(c, random);
     return c;
 }
 
@@ -125,13 +154,16 @@ Trace forward(const Case& c, const Layout& layout, int image) {
     return t;
 }
 
-// Adds one image's gradient of loss / kImages; returns its loss.
+// Adds one image's gradient of loss / the images' weight; returns its loss.
 double backward(const Case& c, const Layout& layout, int image, Doubles& gradient) {
     const Trace t = forward(c, layout, image);
     const int label = c.labels[image];
+    const float* target = c.targets.data() + label * layout.classes;
     Doubles d(layout.features);
+    double loss = 0.0;
     for (long k = 0; k < layout.classes; ++k) {
-        const double dlogit = (std::exp(t.log_p[k]) - (k == label)) / kImages;
+        const double dlogit = (c.sums[label] * std::exp(t.log_p[k]) - target[k]) / c.weight();
+        loss -= target[k] * t.log_p[k];
         gradient[layout.linear_bias + k] += dlogit;
         for (long f = 0; f < layout.features; ++f) {
             const long at = layout.linear + k * layout.features + f;
@@ -160,7 +192,7 @@ double backward(const Case& c, const Layout& layout, int image, Doubles& gradien
         }
         d = dx;
     }
-    return -t.log_p[label];
+    return loss;
 }
 
 // Within `share` of the largest value, or a thirtieth of `scale`, where a tensor's values
@@ -188,7 +220,7 @@ Wanted exact(const Case& c, const Layout& layout) {
     Wanted w;
     w.gradient.resize(layout.count);
     for (int i = 0; i < kImages; ++i) {
-        w.loss += backward(c, layout, i, w.gradient) / kImages;
+        w.loss += backward(c, layout, i, w.gradient) / c.weight();
         const Trace t = forward(c, layout, i);
         w.log_p.insert(w.log_p.end(), t.log_p.begin(), t.log_p.end());
         w.closest = std::fmin(w.closest, t.closest);
@@ -213,7 +245,8 @@ bool check(const KernelTable& kernels, const Case& c, const Layout& layout, cons
     const auto trainer = make_convnet_trainer(kernels, c.architecture, c.parameters.data(),
                                               zero.data(), zero.data(), 0);
     int64_t correct, steps;
-    const float loss = trainer->gradients(c.batches(kImages), gradient.data(), &correct);
+    const NetLoss weighted = c.loss();
+    const float loss = trainer->gradients(c.batches(kImages, weighted), gradient.data(), &correct);
     double scale = 0.0;
     for (const double value : wanted.gradient) scale = std::fmax(scale, std::fabs(value));
     good &= near("loss", &loss, &wanted.loss, 1, 5e-6);
@@ -230,7 +263,8 @@ bool check(const KernelTable& kernels, const Case& c, const Layout& layout, cons
                  layout.classes, 1e-5, scale);
 
     NetProgress progress = {};
-    const NetStatus status = trainer->train(c.batches(kBatch), NetAdam(), losses.data(), &progress);
+    const NetStatus status =
+        trainer->train(c.batches(kBatch, weighted), NetAdam(), losses.data(), &progress);
     trainer->export_state(trained.data(), mean.data(), square.data(), &steps);
     good &= status == kNetDone && steps == 3 && progress.steps == 3;
     for (const float value : trained) good &= std::isfinite(value);

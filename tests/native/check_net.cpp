@@ -27,6 +27,7 @@ struct Data {
     std::vector<float> parameters = std::vector<float>(kMnistParameters), floats;
     std::vector<uint8_t> images = std::vector<uint8_t>(kImages * kMnistPixels), labels;
     std::vector<int64_t> order;
+    std::vector<float> targets, sums, weights;  // a loss with class weights and smoothing
 
     Data() {
         std::mt19937 random(1);
@@ -38,18 +39,29 @@ struct Data {
         }
         for (const uint8_t pixel : images) floats.push_back(pixel * (1.0f / 255.0f));
         floats[kMnistPixels * 3] = 1e30f;  // an image that only the reference takes
+        for (int label = 0; label < kMnistClasses; ++label) {
+            weights.push_back(0.25f * label);
+            float sum = 0.0f;
+            for (int k = 0; k < kMnistClasses; ++k) {
+                targets.push_back((0.01f + 0.9f * (k == label)) * 0.25f * k);
+                sum += targets.back();
+            }
+            sums.push_back(sum);
+        }
     }
 
-    NetBatches batches(int64_t batch_size) const {
-        return {images.data(), labels.data(), order.data(), kImages, batch_size};
+    NetLoss loss() const { return {targets.data(), sums.data(), weights.data()}; }
+    NetBatches batches(int64_t batch_size, const NetLoss* loss = nullptr) const {
+        return {images.data(), labels.data(), order.data(), kImages, batch_size, loss};
     }
 };
 
 struct Result {
     std::vector<float> logits = std::vector<float>(kImages * kMnistClasses), floats = logits,
                        log_probabilities = logits, probabilities = logits;
-    std::vector<float> gradients = std::vector<float>(kMnistParameters), trained = gradients,
-                       mean = gradients, square = gradients, losses = std::vector<float>(3);
+    std::vector<float> gradients = std::vector<float>(kMnistParameters), weighted = gradients,
+                       trained = gradients, mean = gradients, square = gradients,
+                       losses = std::vector<float>(3);
     std::vector<int64_t> label = std::vector<int64_t>(kImages);
     int64_t steps = 0, correct = 0;
     NetStatus status = kNetDone;
@@ -76,6 +88,9 @@ Result run(const MnistKernels& k, const Data& data) {
     const std::vector<float> zero(kMnistParameters);
     k.import_state(state.get(), data.parameters.data(), zero.data(), zero.data(), 0);
     k.gradients(state.get(), data.batches(kImages), r.gradients.data(), &r.correct);
+    const NetLoss loss = data.loss();
+    int64_t correct;
+    k.gradients(state.get(), data.batches(kImages, &loss), r.weighted.data(), &correct);
     NetProgress progress = {};
     r.status = k.train(state.get(), data.batches(kBatch), NetAdam(), r.losses.data(), &progress);
     k.export_state(state.get(), r.trained.data(), r.mean.data(), r.square.data(), &r.steps);
@@ -105,6 +120,7 @@ bool agree(const Result& r, const Result& wanted) {
     good &= near("probabilities", r.probabilities, wanted.probabilities, 1e-5);
     good &= near("log-probabilities", r.log_probabilities, wanted.log_probabilities, 1e-5);
     good &= near("gradients", r.gradients, wanted.gradients, 2e-5);
+    good &= near("gradients with class weights", r.weighted, wanted.weighted, 2e-5);
     good &= near("losses", r.losses, wanted.losses, 1e-4);
     return good && r.status == kNetDone && r.steps == 3 && r.label == wanted.label;
 }

@@ -123,10 +123,10 @@ def test_weights_are_made_ready_once(x: Tensor) -> None:
     fused.eval()
     with torch.no_grad():
         fused(x)
-        packed = fused._packed
+        packed = fused._block._packed
         fused(x)
     assert packed is not None
-    assert fused._packed is packed
+    assert fused._block._packed is packed
 
 
 def test_weights_made_in_inference_mode_are_never_stale(x: Tensor) -> None:

@@ -128,7 +128,8 @@ def test_a_saved_program_of_core_operators_is_read_as_well() -> None:
 
 def test_all_nodes_in_the_way_are_named_at_once() -> None:
     def forward(net: Any, x: Tensor) -> Tensor:
-        return net.last(torch.erf(net.odd(x))) + F.adaptive_avg_pool2d(x, (3, 5))[:, :, :1, :1]
+        y: Tensor = net.last(torch.erf(net.odd(x)))
+        return y + F.adaptive_avg_pool2d(x, (3, 5))[:, :, :1, :1]
 
     module = Of(forward, odd=nn.GLU(1), last=nn.Conv2d(1, 2, 1))
     with pytest.raises(InputError, match="Of: has 6 nodes that cnnkit's graph") as caught:

@@ -14,25 +14,30 @@ from torch import Tensor, nn
 
 import cnnkit
 from cnnkit.errors import InputError
-from cnnkit.nn.conv_relu_pool import ConvReLUPool2d
+from cnnkit.nn.block import observe_calls
 
 Report = Any
 
 
-def check(model: nn.Module, x: Tensor, tolerance: float = 1e-5) -> tuple[nn.Module, Report]:
-    """Fuse a model; the outputs must be equal and the model unchanged."""
+def check(
+    model: nn.Module, x: Tensor, tolerance: float = 1e-5, computed: int | None = None
+) -> tuple[nn.Module, Report]:
+    """Fuse a model; outputs, names and parameters must be equal, and all blocks really fused."""
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     kinds = [type(module) for module in model.modules()]
     fused, report = cnnkit.fuse(model)
     assert [type(module) for module in model.modules()] == kinds
-    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
-    with torch.no_grad():
+    for states in (model.state_dict(), fused.state_dict()):
+        assert list(states) == list(before)
+        assert all(torch.equal(before[name], t) for name, t in states.items())
+    for module, kind in zip(fused.modules(), kinds, strict=True):
+        assert type(module) is kind or type(module).__base__ is kind is nn.Conv2d
+    with torch.no_grad(), observe_calls() as calls:
         expected = model(x)
         found = fused(x)
     assert found.shape == expected.shape
     assert (found - expected).abs().max() <= tolerance * expected.abs().max()
-    blocks = [module for module in fused.modules() if isinstance(module, ConvReLUPool2d)]
-    assert len(blocks) == len(report.fused)
+    assert len(calls) == (len(report.fused) if computed is None else computed)
     return fused, report
 
 
@@ -100,7 +105,9 @@ FORMS: dict[str, Callable[[Tensor], Tensor]] = {
 def test_functions_and_methods_are_found_as_modules_are(form: str, norm: bool) -> None:
     model = Functional(FORMS[form], norm).eval()
     for side in (16, 17):
-        _, report = check(model, torch.rand(2, 3, side, side + 1))
+        # PyTorch computes the window that ceil_mode adds.
+        computed = 0 if form == "ceil" else 1
+        _, report = check(model, torch.rand(2, 3, side, side + 1), computed=computed)
         assert [c.place for c in report.fused] == ["conv"]
 
 
@@ -175,12 +182,17 @@ def test_padding_in_words_is_fused_where_both_sides_are_equal(padding: Any) -> N
     assert report.fused
 
 
-def test_batch_norm_in_training_mode_is_left() -> None:
+def test_batch_norm_in_training_mode_goes_on_learning() -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2))
     fused, report = cnnkit.fuse(model)
-    assert not report.fused
-    assert "BatchNorm2d is in training mode; call model.eval() first" in str(report)
-    assert isinstance(fused, nn.Sequential)
+    assert report.fused
+    x = torch.rand(2, 3, 8, 8)
+    with observe_calls() as calls:
+        assert torch.equal(fused(x), model(x))
+        assert not calls
+        assert torch.equal(fused[1].running_mean, model[1].running_mean)
+        torch.testing.assert_close(fused.eval()(x), model.eval()(x))
+    assert len(calls) == 1
 
 
 def test_batch_norm_without_running_statistics_is_left() -> None:
@@ -236,7 +248,7 @@ def test_inside_a_part_with_hooks_is_fused_and_the_hooks_go_on_working() -> None
     assert len(seen) == 2
 
 
-def test_a_convolution_called_twice_is_left() -> None:
+def test_a_convolution_called_twice_is_fused_twice() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -247,8 +259,8 @@ def test_a_convolution_called_twice_is_left() -> None:
             y = F.max_pool2d(F.relu(self.conv(x)), 2)
             return F.max_pool2d(F.relu(self.alias(y)), 2)
 
-    _, report = check(Twice().eval(), torch.rand(1, 3, 16, 16), tolerance=0)
-    assert [c.reason for c in report.left] == ["Conv2d is called more than once"] * 2
+    _, report = check(Twice().eval(), torch.rand(1, 3, 16, 16))
+    assert len(report.fused) == 2
 
 
 def test_relu_and_pool_modules_may_be_shared() -> None:
@@ -342,7 +354,7 @@ def test_a_fused_model_keeps_its_state_names_and_can_be_trained() -> None:
     for mine, expected in zip(fused.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, expected.grad, rtol=1e-4, atol=1e-4)
     again, report = cnnkit.fuse(fused)
-    assert not report.candidates
+    assert len(report.fused) == 1
     with torch.no_grad():
         assert torch.equal(again(x), fused(x))
 
@@ -351,7 +363,6 @@ def test_a_fused_model_compiles_and_exports() -> None:
     fused, _ = cnnkit.fuse(nn.Sequential(stack(), nn.Flatten()).eval())
     x = torch.rand(1, 4, 16, 16)
     program = torch.export.export(fused, (x,))
-    assert torch.ops.cnnkit.conv_relu_pool.default in [n.target for n in program.graph.nodes]
     compiled = torch.compile(fused, fullgraph=True, backend="aot_eager")
     with torch.no_grad():
         torch.testing.assert_close(compiled(x), fused(x))

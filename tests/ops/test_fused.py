@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -257,7 +259,13 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"x": torch.from_numpy(X).double()},
         "x: has dtype torch.float64. Give float32",
     ),
-    "meta": ({"x": torch.from_numpy(X).to("meta")}, "x: is on meta. Move it with .cpu()"),
+    "sparse": ({"x": torch.from_numpy(X).to_sparse()}, r"x: has layout .*Give \.to_dense\(\)"),
+    "mkldnn": ({"x": torch.from_numpy(X).to_mkldnn()}, r"x: has layout .*Give \.to_dense\(\)"),
+    "stride_huge": (
+        {"stride": 2**31 - 1, "padding": 1, "pool_kernel": 1},
+        "x: of 28x28 pixels .*needs more memory",
+    ),
+    "threads_huge": ({"threads": 2**31}, "threads: is 2147483648. Give at most 2147483647"),
 }
 
 
@@ -267,6 +275,21 @@ def test_a_bad_argument_is_named_with_its_value_and_what_is_expected(name: str) 
     arguments: dict[str, Any] = {"x": X, "weight": WEIGHT, "bias": BIAS, "padding": 1, **change}
     with pytest.raises(InputError, match=message):
         ops.conv_relu_pool(**arguments)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch's, of these kinds of tensors
+@pytest.mark.parametrize("call", [ops.conv_relu_pool, lambda x, w: ops.ConvReLUPool(w)(x)])
+def test_nested_and_quantized_tensors_are_refused(call: Any) -> None:
+    x = torch.from_numpy(X)
+    others = {
+        r"dtype torch\.quint8\. Give float32, with \.dequantize": torch.quantize_per_tensor(
+            x, 0.1, 0, torch.quint8
+        ),
+        "x: is a nested tensor": torch.nested.nested_tensor([x[0], x[1]]),
+    }
+    for message, tensor in others.items():
+        with pytest.raises(InputError, match=message):
+            call(tensor, torch.from_numpy(WEIGHT))
 
 
 @every_isa
@@ -289,3 +312,20 @@ def test_an_out_that_cannot_take_the_result_is_refused(fault: str) -> None:
     with pytest.raises(InputError, match=r"out: .*of shape \(16, 16, 14, 14\)"):
         ops.ConvReLUPool(WEIGHT, BIAS, padding=1)(X, out=out)
     assert not out.any()
+
+
+@pytest.mark.parametrize("kind", [ops.ConvReLUPool, ops.Conv2d])
+def test_operators_are_copied_and_pickled_with_their_weights(kind: Any) -> None:
+    weight = WEIGHT.copy()
+    operator = kind(weight, BIAS, padding=1)
+    expected = operator(X)
+    weight[:] = 0  # which the copies must not see
+    for again in (
+        copy.copy(operator),
+        copy.deepcopy([operator])[0],
+        pickle.loads(pickle.dumps(operator)),
+    ):
+        assert np.array_equal(again(X), expected)
+    with pytest.raises(TypeError, match="weight"):
+        kind.__new__(kind)
+    assert np.array_equal(kind.__new__(kind, WEIGHT, BIAS, padding=1)(X), expected)

@@ -311,3 +311,48 @@ def test_a_bad_argument_is_named_where_a_gradient_flows_too(name: str) -> None:
     arguments["weight"].requires_grad_()
     with pytest.raises(InputError, match=message):
         ops.conv_relu_pool(**arguments)
+
+
+def test_a_tensor_whose_storage_was_freed_is_refused() -> None:
+    def freed(shape: tuple[int, ...], whole: tuple[int, ...] | None = None) -> Tensor:
+        tensor = torch.rand(whole or shape)
+        part = tensor if whole is None else tensor[1]
+        tensor.untyped_storage().resize_(0)
+        return part
+
+    x, weight = torch.rand(2, 3, 12, 14), torch.rand(64, 3, 5, 5)
+    operator = ops.ConvReLUPool(weight)
+    for arguments in (
+        (freed(x.shape), weight),
+        (freed(x.shape, (2, *x.shape)), weight),  # its address is not zero
+        (x, freed(weight.shape)),
+        (x, weight, freed((64,))),
+    ):
+        for call in (ops.conv_relu_pool, torch.ops.cnnkit.conv_relu_pool):
+            with pytest.raises(InputError, match="its storage was freed"):
+                call(*arguments)
+    with pytest.raises(InputError, match="x: has no memory: its storage was freed"):
+        operator(freed(x.shape))
+
+
+def test_zero_tensors_are_zeros() -> None:
+    x, weight = torch.rand(2, 3, 12, 14), torch.rand(8, 3, 3, 3).requires_grad_()
+    zero = torch._efficientzerotensor(x.shape)
+    with torch.no_grad():
+        assert not ops.conv_relu_pool(zero, weight.detach()).any()
+        assert not torch.ops.cnnkit.conv_relu_pool(zero, weight).any()
+        assert not ops.ConvReLUPool(weight)(zero).any()
+    y = ops.conv_relu_pool(x, weight)
+    y.backward(torch._efficientzerotensor(y.shape))
+    assert weight.grad is not None
+    assert not weight.grad.any()
+
+
+def test_meta_tensors_give_meta_tensors() -> None:
+    x, weight = torch.rand(2, 3, 12, 14, device="meta"), torch.rand(8, 3, 3, 3, device="meta")
+    for call in (ops.conv_relu_pool, torch.ops.cnnkit.conv_relu_pool):
+        y = call(x, weight)
+        assert y.is_meta
+        assert y.shape == (2, 8, 5, 6)
+    with pytest.raises(InputError, match="x: is on the meta device"):
+        ops.ConvReLUPool(torch.rand(8, 3, 3, 3))(x)

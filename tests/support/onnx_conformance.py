@@ -27,11 +27,13 @@ MODULES = (
     *("constantofshape", "conv", "div", "dropout", "flatten", "gemm", "globalaveragepool"),
     *("identity", "logsoftmax", "matmul", "maxpool", "mul", "pad", "reducemean", "relu", "reshape"),
     *("softmax", "squeeze", "sub", "sum", "transpose", "unsqueeze"),
+    *("elu", "globalmaxpool", "hardsigmoid", "hardswish", "leakyrelu", "lrn", "prelu", "sigmoid"),
+    *("slice", "split", "tanh"),  # of tier 2
 )
 KINDS = ("pytorch-converted", "pytorch-operator", "simple")
 CONSTANT_INPUTS = {  # by operator: those that tier 1 takes as constants only
     "Reshape": (1,), "Squeeze": (1,), "Unsqueeze": (1,), "ReduceMean": (1,), "Pad": (1, 2, 3),
-    "Dropout": (1, 2), "ConstantOfShape": (0,),
+    "Dropout": (1, 2), "ConstantOfShape": (0,), "Slice": (1, 2, 3, 4), "Split": (1,),
 }  # fmt: skip
 
 

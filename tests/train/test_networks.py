@@ -58,9 +58,12 @@ def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(
     assert again.weights.read_bytes() == run.weights.read_bytes()
 
 
-def test_its_onnx_file_is_proven_and_has_its_identity(run: TrainResult, tmp_path: Path) -> None:
+@pytest.mark.parametrize("input", ["uint8", "float32"])
+def test_its_onnx_file_is_proven_and_has_its_identity(
+    run: TrainResult, tmp_path: Path, input: str
+) -> None:
     weights, path = read_weights(run.weights), tmp_path / "net.onnx"
-    report = export(weights, "onnx", path, Options(data()))
+    report = export(weights, "onnx", path, Options(data(), input=input))
     assert report.passed
     assert load(path).weights.sha256 == weights.sha256
 

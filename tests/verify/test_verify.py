@@ -143,10 +143,11 @@ def test_notes_and_weights_in_another_file_are_no_difference(
 
 
 def test_the_report_says_what_test_images_cannot_show(
-    cli: Callable[..., Any], artefacts: dict[str, Path], weights_file: Path
+    cli: Callable[..., Any], artefacts: dict[str, Path], weights_file: Path, small_data: Path
 ) -> None:
     files = [artefacts[name] for name in ("onnx", "pt2", "c", "torchscript")]
-    result = cli("verify", *files, weights_file, "--weights", weights_file, "--json")
+    words = ("--weights", weights_file, "--data", small_data, "--json")
+    result = cli("verify", *files, weights_file, *words)
     reports = json.loads(result.stdout)["artefacts"]
     proofs = [report["proof"] for report in reports]
     assert proofs[:3] == ["graph", "graph", "source"]

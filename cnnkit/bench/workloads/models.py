@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -145,23 +144,17 @@ def fused_blocks(fused: nn.Module, x: Float32) -> list[tuple[str, ConvBlock, Flo
     """Return each fused block's name, the block, and its input when the model runs on x."""
     import torch
 
-    from cnnkit.nn.conv_relu_pool import ConvReLUPool2d
+    from cnnkit.nn.block import observe_calls
+    from cnnkit.nn.fused_conv import FusedConv2d
 
+    modules = [(name, m) for name, m in fused.named_modules() if isinstance(m, FusedConv2d)]
+    names = {m.fused.block: name for name, m in modules}
     found: list[tuple[str, ConvBlock, Float32]] = []
-
-    def keep(name: str, module: Any, given: tuple[Any, ...]) -> None:
-        weight = module.weight.detach().numpy()
-        bias = None if module.bias is None else module.bias.detach().numpy()
-        sizes = (module.stride, module.padding, module.pool_kernel, module.pool_stride)
-        block = ConvBlock(weight, bias, *sizes, module.pool_padding)
-        found.append((name, block, given[0].contiguous().numpy()))
-
-    hooks: list[Callable[[], None]] = []
-    for name, module in fused.named_modules():
-        if isinstance(module, ConvReLUPool2d):
-            hooks.append(module.register_forward_pre_hook(partial(keep, name)).remove)
-    with torch.no_grad():
+    with torch.no_grad(), observe_calls() as calls:
         fused(torch.from_numpy(x))
-    for remove in hooks:
-        remove()
+    for call in calls:
+        weight, bias = (None if t is None else t.detach().numpy() for t in (call.weight, call.bias))
+        assert weight is not None
+        block = ConvBlock(weight, bias, *call.sizes)
+        found.append((names[call.block], block, call.x.contiguous().numpy()))
     return found

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.data.digit.pieces import list_pieces
-from cnnkit.data.digit.planes import Box, Mask, box_of, highest, highest_of_rows, label
+from cnnkit.data.digit.planes import Box, Mask, box_of, components, highest, highest_of_rows
 
 LONG = 0.5  # of the picture's side that a line runs along
 STEEPEST = 0.12  # rise of a line per pixel
@@ -67,14 +67,19 @@ def erase_lines(mask: Mask) -> Mask:
     level = find_lines(mask)
     uncrossed = mask & ~np.any([line.pixels for line in level], axis=0) if level else mask
     upright = [line.turned() for line in find_lines(uncrossed.T)]
-    if not is_ruled(level + upright):
+    if (level or upright) and not is_ruled(level + upright):
+        labels = components(mask).labels
         level, upright = (
-            [line for line in lines if is_apart(line, mask)] for lines in (level, upright)
+            [line for line in lines if is_apart(line, labels)] for lines in (level, upright)
         )
+    if not level and not upright:
+        return mask
     rest = without(mask, level + upright)
-    level, upright = (
-        [line for line in lines if not is_bar(line, rest)] for lines in (level, upright)
-    )
+    if any(line.edge for line in level + upright):
+        main = main_piece(rest)
+        level, upright = (
+            [line for line in lines if not is_bar(line, main)] for lines in (level, upright)
+        )
     if is_frame(level, upright, rest):
         return without(mask, level + upright)
     kept_level = chosen(without(mask, upright), level, mask.shape[1], 2)
@@ -89,9 +94,8 @@ def is_ruled(lines: list[Line]) -> bool:
     return len(lines) >= RULED or any(line.whole for line in lines)
 
 
-def is_apart(line: Line, mask: Mask) -> bool:
-    """Return whether nothing else touches a line."""
-    labels, _ = label(mask)
+def is_apart(line: Line, labels: Rows) -> bool:
+    """Return whether nothing else touches a line, by the numbers of connected pieces."""
     near = highest(line.pixels.astype(float), NEAR) > 0
     others = np.isin(labels, labels[line.pixels]) & ~near
     return bool(others.sum() <= APART * line.pixels.sum())
@@ -108,14 +112,16 @@ def is_frame(level: list[Line], upright: list[Line], rest: Mask) -> bool:
     return around and along and all(x.start <= box[0] and x.end >= box[1] for x in upright)
 
 
-def is_bar(line: Line, rest: Mask) -> bool:
-    """Return whether a line along an edge is the bar of a digit: a stroke meets it."""
-    if not line.edge:
-        return False
-    labels, pieces = list_pieces(rest, rest.astype(float))
-    near = highest(line.band.astype(float), NEAR) > 0
-    largest = max(pieces, key=lambda piece: piece.mass, default=None)
-    return largest is not None and bool((near & (labels == largest.number)).any())
+def main_piece(mask: Mask) -> Mask:
+    """Return the largest connected piece of a mask."""
+    found = components(mask)
+    largest = max(list_pieces(found), key=lambda piece: piece.mass, default=None)
+    return np.asarray(found.labels == largest.number) if largest else mask
+
+
+def is_bar(line: Line, main: Mask) -> bool:
+    """Return whether a line along an edge is the bar of a digit: the `main` piece meets it."""
+    return line.edge and bool((main & (highest(line.band.astype(float), NEAR) > 0)).any())
 
 
 def chosen(mask: Mask, lines: list[Line], side: int, first: int) -> list[Line]:
@@ -153,7 +159,7 @@ def main_box(mask: Mask) -> Box | None:
 
     Thin pieces at an edge are parts of lines, unless there is nothing else.
     """
-    pieces = [piece for piece in list_pieces(mask, mask.astype(float))[1] if piece.side > 2]
+    pieces = [piece for piece in list_pieces(components(mask)) if piece.side > 2]
     pieces = [piece for piece in pieces if not piece.scrap] or pieces
     largest = max((piece.mass for piece in pieces), default=0.0)
     if largest < (LEAST * max(mask.shape)) ** 2:
@@ -181,21 +187,22 @@ def find_lines(mask: Mask) -> list[Line]:
         if left.sum() < LONG * width / 2:
             break
         drift = np.rint(rise / STEPS * STEEPEST * (columns - width / 2)).astype(int)
-        rows = np.arange(height)[:, None] + drift
-        inside = (rows >= 0) & (rows < height)
-        rows = np.clip(rows, 0, height - 1)
-        shares = (left[rows, columns] & inside).mean(axis=1)
+        ys, xs = np.nonzero(left)
+        starts = ys - drift[xs]
+        starts = starts[(starts >= 0) & (starts < height)]
+        shares = np.bincount(starts, minlength=height) / width
         for y in np.argsort(-shares, kind="stable"):
             if shares[y] < SEEN * LONG:
                 break
-            if (left[rows[y], columns] & inside[y]).mean() < SEEN * LONG:
+            path = np.clip(y + drift, 0, height - 1)
+            inside = path == y + drift
+            if (left[path, columns] & inside).mean() < SEEN * LONG:
                 continue  # a line above or below it has been found meanwhile
-            path = rows[y]
-            start, end = longest_run(crossed[path, columns] & inside[y])
+            start, end = longest_run(crossed[path, columns] & inside)
             line = None
             if end - start >= SEEN * LONG * width:
                 line = _line(mask, (top, bottom), crossed, path, start, end)
-            left[path, columns] &= ~inside[y]
+            left[path, columns] &= ~inside
             if line is not None:
                 found.append(line)
                 left &= ~taller(taller(line.pixels))

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.data.digit.planes import Box, Mask, Plane, label
+from cnnkit.data.digit.planes import Box, Components, Mask, Plane, components
 
 SPECK = 0.04  # of the largest piece's ink
 SMALLEST = 0.03  # of the picture's longer side: smaller pieces are noise
@@ -63,7 +63,8 @@ def choose_pieces(mask: Mask, ink: Plane) -> tuple[Mask, int, bool] | None:
 
     Return None if nothing is a digit.
     """
-    labels, pieces = list_pieces(mask, ink)
+    found = components(mask)
+    labels, pieces = found.labels, list_pieces(found, ink)
     pieces = [piece for piece in pieces if piece.side >= max(2, SMALLEST * max(mask.shape))]
     if not pieces:
         return None
@@ -78,33 +79,40 @@ def choose_pieces(mask: Mask, ink: Plane) -> tuple[Mask, int, bool] | None:
     return np.isin(labels, numbers), len(pieces), are_several(pieces)
 
 
-def list_pieces(mask: Mask, ink: Plane) -> tuple[NDArray[np.int64], list[Piece]]:
-    """Return the connected pieces, and their numbers as a plane."""
-    labels, count = label(mask)
-    height, width = mask.shape
-    masses = np.bincount(labels.ravel(), ink.ravel(), count + 1)
-    rows, columns = np.nonzero(mask)
-    number = labels[rows, columns]
-    first = np.full((2, count + 1), max(height, width))
-    last = np.zeros((2, count + 1), int)
-    for axis, places in enumerate((rows, columns)):
-        np.minimum.at(first[axis], number, places)
-        np.maximum.at(last[axis], number, places + 1)
-    depth = np.minimum(
-        np.minimum(rows, height - 1 - rows) / height,
-        np.minimum(columns, width - 1 - columns) / width,
-    )
-    shallow = np.bincount(number, depth < MARGIN, count + 1)
-    size = np.bincount(number, minlength=count + 1)
+def list_pieces(found: Components, ink: Plane | None = None) -> list[Piece]:
+    """Return the connected pieces of a mask; without `ink`, each pixel has a mass of 1."""
+    height, width = found.shape
+    entries = found.count + 1
+    size = np.bincount(found.number, found.ends - found.starts, entries)
+    masses = size if ink is None else np.bincount(found.labels.ravel(), ink.ravel(), entries)
+    first = np.full((2, entries), max(height, width))
+    last = np.zeros((2, entries), int)
+    for places, start, end in (
+        (0, found.rows, found.rows + 1),
+        (1, found.starts, found.ends),
+    ):
+        np.minimum.at(first[places], found.number, start)
+        np.maximum.at(last[places], found.number, end)
+    (top, bottom), (left, right) = _deep(height), _deep(width)
+    inner = np.minimum(found.ends, right) - np.maximum(found.starts, left)
+    inner[(found.rows < top) | (found.rows >= bottom)] = 0
+    shallow = size - np.bincount(found.number, np.maximum(inner, 0), entries)
     pieces = []
-    for n in range(1, count + 1):
+    for n in range(1, entries):
         top, left = first[:, n].tolist()
         bottom, right = last[:, n].tolist()
         touching = top == 0 or left == 0 or bottom == height or right == width
         along = bool(shallow[n] >= 0.9 * size[n])
         box = (top, bottom, left, right)
         pieces.append(Piece(n, float(masses[n]), int(size[n]), box, touching, along))
-    return labels, pieces
+    return pieces
+
+
+def _deep(side: int) -> tuple[int, int]:
+    """Return the first place of a side that does not lie along an edge, and that after the last."""
+    places = np.arange(side)
+    deep = np.flatnonzero(np.minimum(places, side - 1 - places) / side >= MARGIN)
+    return (int(deep[0]), int(deep[-1]) + 1) if len(deep) else (0, 0)
 
 
 def without_frames(pieces: list[Piece], labels: NDArray[np.int64]) -> list[Piece]:

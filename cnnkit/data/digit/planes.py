@@ -5,11 +5,14 @@ A plane is float64 [H, W]; a mask is bool [H, W].
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float64]  # [H, W]
 Mask = NDArray[np.bool_]  # [H, W]
+Numbers = NDArray[np.int64]
 Box = tuple[int, int, int, int]  # first row, row after the last, first column, column after
 
 
@@ -77,41 +80,65 @@ def smooth(plane: Plane) -> Plane:
     return (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9
 
 
-def label(mask: Mask) -> tuple[NDArray[np.int64], int]:
-    """Number the connected components (8 neighbours) from 1: labels [H, W], 0 outside; their count.
+@dataclass(frozen=True)
+class Components:
+    """The connected components (8 neighbours) of a mask, as runs of pixels in its rows.
 
-    Components are sets of runs: a run joins those of the row above that touch it.
+    Attributes:
+        shape: the mask's.
+        count: how many components there are; they are numbered from 1.
+        number: of each run's component [N].
+        rows, starts, ends: of each run, its row, first column and the one after its last [N].
     """
+
+    shape: tuple[int, int]
+    count: int
+    number: Numbers
+    rows: Numbers
+    starts: Numbers
+    ends: Numbers
+
+    @property
+    def labels(self) -> Numbers:
+        """The components' numbers as a plane [H, W], 0 outside."""
+        height, width = self.shape
+        labels = np.zeros((height, width + 1), np.int64)
+        labels[self.rows, self.starts] = self.number
+        labels[self.rows, self.ends] = -self.number
+        return labels.cumsum(axis=1)[:, :width]
+
+
+def components(mask: Mask) -> Components:
+    """Return the connected components: a run joins those of the row above that touch it."""
     height, width = mask.shape
-    edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    rows, starts = np.nonzero(edges == 1)
-    ends = np.nonzero(edges == -1)[1]
-    parent = list(range(len(rows)))
+    padded = np.zeros((height, width + 2), bool)
+    padded[:, 1:-1] = mask
+    edges = np.flatnonzero(padded.ravel()[1:] != padded.ravel()[:-1])
+    first, last = edges[::2], edges[1::2]  # of each run, in reading order
+    line = width + 2
+    touching = np.searchsorted(last, first - line)
+    counts = np.searchsorted(first, last - line, "right") - touching
+    counts[: np.searchsorted(first, line)] = 0
+    run = np.repeat(np.arange(len(first)), counts)
+    above = np.arange(len(run)) + np.repeat(touching - np.cumsum(counts) + counts, counts)
+    roots, number = np.unique(_join(len(first), run, above), return_inverse=True)
+    rows = first // line
+    return Components(
+        (height, width), len(roots), number + 1, rows, first - line * rows, last - line * rows
+    )
 
-    def root(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = parent[parent[run]]
-            run = parent[run]
-        return run
 
-    first_of_row = np.searchsorted(rows, np.arange(height + 1)).tolist()
-    start, end = starts.tolist(), ends.tolist()
-    for row in range(1, height):
-        above, last_above = first_of_row[row - 1], first_of_row[row]
-        for run in range(first_of_row[row], first_of_row[row + 1]):
-            while above < last_above and end[above] < start[run]:
-                above += 1
-            touching = above
-            while touching < last_above and start[touching] <= end[run]:
-                parent[root(touching)] = root(run)
-                touching += 1
-    roots = [root(run) for run in range(len(rows))]
-    numbers = {each: number for number, each in enumerate(dict.fromkeys(roots), 1)}
-    labels = np.zeros((height, width + 1), np.int64)
-    number = np.array([numbers[each] for each in roots], np.int64)
-    np.add.at(labels, (rows, starts), number)
-    np.add.at(labels, (rows, ends), -number)
-    return labels.cumsum(axis=1)[:, :width], len(numbers)
+def _join(count: int, one: Numbers, other: Numbers) -> Numbers:
+    """Return of each of `count` things the first that pairs of things connect it to."""
+    root = np.arange(count)
+    while len(one):
+        np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(root, above := root[root]):
+            root = above
+        one, other = root[one], root[other]
+        apart = one != other
+        one, other = one[apart], other[apart]
+    return root
 
 
 def box_of(mask: Mask) -> Box:

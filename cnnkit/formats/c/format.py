@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnkit.formats.base import Format
+from cnnkit.formats.base import Check, Format, holds_exactly
 
 if TYPE_CHECKING:
     from cnnkit.formats.detect import Start
@@ -29,6 +30,19 @@ def _read_weights(path: Path) -> Weights:
     return read_c(path).weights
 
 
+def _check(weights: Weights) -> None:
+    from cnnkit.formats.c.source import body_of
+
+    body_of(weights)
+
+
+def _check_weights(path: Path, about: Mapping[str, Any], weights: Weights) -> Check:
+    """Check that a source holds these parameters, as it holds those of its kind of network."""
+    from cnnkit.formats.c.source import as_held
+
+    return holds_exactly(path, about, as_held(weights))
+
+
 def _write(weights: Weights, options: Options) -> dict[str, bytes]:
     from cnnkit.formats.c.source import write_c
 
@@ -43,6 +57,8 @@ C = Format(
     read_metadata=_read_metadata,
     read_weights=_read_weights,
     write=_write,
-    choices=frozenset(),
+    check=_check,
+    choices=frozenset({"--ram", "--flash"}),
+    check_weights=_check_weights,
     proof="source",
 )

@@ -63,7 +63,7 @@ SPREAD = Template("""
             float *row = $into + c * $channel + at_y;
             for (int i = 0; i < $period; ++i) {
                 float *at = row + (i + $offset) % $period * $plane + (i + $offset) / $period;
-                for (int x = i; x < $width; x += $period) *at++ = (float)pixels[x] * $scale;
+                for (int x = i; x < $width; x += $period) *at++ = $value;
             }
         }
     }""")
@@ -97,8 +97,11 @@ class Buffer:
     zeroed: bool = False
 
 
-def network_text(architecture: Architecture) -> str:
-    """Return C functions, the last of them `run(pixels, logits)`; parameters are defined before."""
+def network_text(architecture: Architecture, normalises: bool = False) -> str:
+    """Return C functions, the last of them `run(pixels, logits)`; parameters are defined before.
+
+    With `normalises`, arrays pixel_mean and pixel_std are among these.
+    """
     layout, features = plan(architecture), math.prod(architecture.feature_shapes()[-1])
     parts = [LANES, *map(block_text, layout.stages)]
     parts.append(LINEAR.substitute(classes=architecture.classes, features=features))
@@ -106,7 +109,8 @@ def network_text(architecture: Architecture) -> str:
         f"    float {buffer.name}[{buffer.text}]{' = {0}' if buffer.zeroed else ''};"
         for buffer in buffers(architecture)
     )
-    steps = _spread(layout.grids[0], "x1" if layout.stages else "features")
+    into = "x1" if layout.stages else "features"
+    steps = _spread(layout.grids[0], into, normalises)
     for i in range(0, len(layout.stages), 2):
         steps += _steps(layout.stages[i : i + 2], i + 2 >= len(layout.stages))
     parts.append(RUN.substitute(buffers="\n".join(definitions), steps=steps.strip("\n")))
@@ -145,7 +149,8 @@ def buffers(architecture: Architecture) -> list[Buffer]:
     return [*found, Buffer("features", str(features), features)]
 
 
-def _spread(grid: Grid, into: str) -> str:
+def _spread(grid: Grid, into: str, normalises: bool) -> str:
+    value = f"(float)pixels[x] * {float_text(float(np.float32(PIXEL_SCALE)))}"
     channels, height, width = grid.shape
     return SPREAD.substitute(
         channels=channels,
@@ -158,7 +163,7 @@ def _spread(grid: Grid, into: str) -> str:
         offset=grid.offset,
         period=grid.period,
         pitch=grid.pitch,
-        scale=float_text(float(np.float32(PIXEL_SCALE))),
+        value=f"({value} - pixel_mean[c]) / pixel_std[c]" if normalises else value,
     )
 
 

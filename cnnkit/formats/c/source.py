@@ -10,24 +10,30 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats import contract
-from cnnkit.formats.base import family
+from cnnkit.formats.c.body import Body
+from cnnkit.formats.c.family import family_body
+from cnnkit.formats.c.graph_comment import read_graph
 from cnnkit.formats.c.literals import read_arrays
-from cnnkit.formats.c.network import stack_bytes
-from cnnkit.formats.c.templates import EXPORT, header_text, prefix, source_text
-from cnnkit.formats.contract import check_held, check_metadata
+from cnnkit.formats.c.program import program_body
+from cnnkit.formats.c.texts import EXPORT, flash_bytes, header_text, prefix, source_text
+from cnnkit.formats.contract import HELD, check_held, check_metadata
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import with_contract
+from cnnkit.graph.normalisation import normalise
+from cnnkit.graph.preprocessing import Preprocessing
+from cnnkit.graph.program import prepare
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
 
@@ -65,17 +71,69 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
     """Return a C99 source and its header, which the source includes by its name.
 
     Raises:
-        InputError: the network is not of the family, the name is not one that an #include can hold,
-            or the network needs more stack than programs have.
+        InputError: no kernel computes some of the network's nodes, the name is not one that an
+            #include can hold, or the network needs more stack than programs have.
+        VerdictError: it needs more memory than the options allow.
     """
-    stack = stack_bytes(family(weights, "c").architecture)
-    if stack > MOST_STACK:
+    metadata, held = describe(weights, options), as_held(weights)
+    if held is not weights:
+        metadata[HELD] = held.sha256
+    _check_budget(_body(metadata, held, f"{options.stem}.c"), metadata, options)
+    return _write(metadata, held, options.stem)
+
+
+def _check_budget(body: Body, metadata: Mapping[str, Any], options: Options) -> None:
+    """Raise VerdictError if a network needs more memory than the user allows."""
+    flash = flash_bytes(body, metadata["names"])
+    for option, most, needed, what, details in (
+        ("--ram", options.ram, body.ram_bytes, "bytes during a call", body.largest),
+        ("--flash", options.flash, flash, "bytes of constants, without the code", ()),
+    ):
+        if most is not None and needed > most:
+            raise VerdictError(
+                f"{options.stem}.c",
+                f"would need {needed:,} {what}; {option} allows {most:,}",
+                "allow more, or train a network with fewer channels or smaller images",
+                details,
+            )
+
+
+def body_of(weights: Weights) -> Body:
+    """Return the code of a network.
+
+    Raises:
+        InputError: no kernel computes some of its nodes, which are named.
+    """
+    held = as_held(weights)
+    if held is weights:
+        return family_body(weights)
+    return program_body(held.graph, "the network")
+
+
+def as_held(weights: Weights) -> Weights:
+    """Return a network as a C file holds it: one of the family as it is, another one prepared."""
+    try:
+        assert weights.plain.convnet
+    except InputError:
+        return replace(weights, graph=prepare(with_contract(weights.graph, "uint8")))
+    return weights
+
+
+def _body(metadata: Mapping[str, Any], weights: Weights, source: object) -> Body:
+    """Return the code of a network as `as_held` has it; metadata say whether it is of the family.
+
+    A prepared graph may be of the family where the network itself is not.
+    """
+    of_family = "cnnkit.architecture" in metadata
+    body = family_body(weights) if of_family else program_body(weights.graph, source)
+    if body.stack_bytes > MOST_STACK:
         raise InputError(
-            f"{options.stem}.c",
-            f"would need {stack:,} bytes of stack, and programs have about {2 * MOST_STACK:,}",
+            source,
+            f"would need {body.stack_bytes:,} bytes of stack, and programs have about "
+            f"{2 * MOST_STACK:,}",
             "choose another format, such as onnx, or train a network with smaller feature maps",
         )
-    return _write(describe(weights, options), weights, options.stem)
+    return body
 
 
 def read_c(path: Path) -> Source:
@@ -100,15 +158,8 @@ def read_c(path: Path) -> Source:
     except (ValueError, KeyError) as error:
         raise InputError(path, f"is damaged ({error})", EXPORT_AGAIN) from error
     metadata = contract.decode(path, texts, "a C file")
-    architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
-    check_metadata(path, metadata, architecture.classes)
-    tensors = {}
-    for name, shape in architecture.parameter_shapes().items():
-        values = arrays.get(name.replace(".", "_"), np.empty(0, np.float32))
-        if values.dtype != np.float32 or values.size != np.prod(shape, dtype=np.int64):
-            raise InputError(path, f"holds no parameter {name} of {list(shape)}", EXPORT_AGAIN)
-        tensors[name] = values.reshape(shape)
-    weights = Weights.of(architecture, tensors, metadata)
+    weights = _read_weights(path, metadata, files[".c"].decode("ascii"), arrays)
+    check_metadata(path, metadata, weights.classes)
     check_held(path, metadata, weights.sha256, EXPORT_AGAIN)
     if _write(metadata, weights, path.stem) != files:
         raise InputError(
@@ -118,6 +169,34 @@ def read_c(path: Path) -> Source:
             EXPORT_AGAIN,
         )
     return Source(path, files, metadata, weights)
+
+
+def _read_weights(
+    path: Path, metadata: dict[str, Any], text: str, arrays: Mapping[str, NDArray[Any]]
+) -> Weights:
+    """Return the network in a source: of the family by its architecture, else by its graph."""
+    if "cnnkit.architecture" not in metadata:
+        try:
+            graph = read_graph(text, arrays, path)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(path, f"has a damaged graph ({error!r})", EXPORT_AGAIN) from error
+        if graph is None:
+            raise InputError(path, "says nothing of its network", EXPORT_AGAIN)
+        return Weights(graph, metadata)
+    architecture = Architecture.from_json(metadata["cnnkit.architecture"], path)
+    tensors = {}
+    for name, shape in architecture.parameter_shapes().items():
+        values = arrays.get(name.replace(".", "_"), np.empty(0, np.float32))
+        if values.dtype != np.float32 or values.size != np.prod(shape, dtype=np.int64):
+            raise InputError(path, f"holds no parameter {name} of {list(shape)}", EXPORT_AGAIN)
+        tensors[name] = values.reshape(shape)
+    weights = Weights.of(architecture, tensors, metadata)
+    if not contract.normalises(metadata):
+        return weights
+    record = Preprocessing.of(architecture.input).with_statistics(metadata["cnnkit.preprocessing"])
+    return replace(weights, graph=normalise(weights.graph, record.mean, record.std))
 
 
 def _read_metadata(path: Path, header: bytes) -> dict[str, str]:
@@ -140,9 +219,10 @@ def _write(metadata: Mapping[str, Any], weights: Weights, stem: str) -> dict[str
     golden = Golden.from_json(metadata, weights.size, weights.classes)
     assert golden  # both callers have them
     values = {key: value for key, value in metadata.items() if key not in IN_SOURCE}
+    body = _body(metadata, weights, f"{stem}.c")
     texts = {
-        ".c": source_text(weights, metadata, golden, stem),
-        ".h": header_text(weights, values, stem),
+        ".c": source_text(weights, body, metadata, golden, stem),
+        ".h": header_text(weights, body, values, stem),
     }
     export = hashlib.sha256("".join(texts.values()).encode("ascii")).hexdigest()[:8]
     return {

@@ -1,31 +1,8 @@
-"""The two files of the C format as text: `header_text(...)` and `source_text(...)`."""
+"""What is the same in all files of the C format, as templates."""
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Mapping, Sequence
 from string import Template
-from typing import Any
-
-import numpy as np
-
-from cnnkit.formats.c.literals import array, character, filled, float_text, string
-from cnnkit.formats.c.network import network_text, stack_bytes, table_bytes
-from cnnkit.formats.golden import COUNT, Golden
-from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.preprocessing import (
-    MNIST,
-    RECIPES,
-    RESIZE_FILTERS,
-    RESIZE_MODES,
-    Preprocessing,
-)
-from cnnkit.graph.weights import Weights
-
-LONGEST_LITERAL = 4095  # bytes; C99 promises no more
-EXPORT = "@export@"  # stands for the digest of both texts, until both are known
 
 HEADER = Template("""\
 /* cnnkit model: $stem.h and $stem.c, a convolutional network of $parameters parameters in C99.
@@ -36,9 +13,8 @@ HEADER = Template("""\
  *
  * Pixels: uint8_t [$channels][$height][$width], raw, from 0 to 255, $colours; scaled inside.
  * Flash:  $flash bytes of constants, and the code.
- * RAM:    no variables; $stack bytes of arrays on the stack during a call, and a few hundred more
- *         (up to 4 KB with -O3 and wide vectors).
- * Calls:  no allocation and no state: any number of threads may call at once.
+ * RAM:    $ram
+ * Calls:  $calls
  * Needs:  C99, and expf of the C library unless ${MACRO}_OWN_EXPF is defined. With -O3 and the
  *         processor's vectors (say -mavx2 -mfma) it is fastest; GCC's -std=c99 keeps it from
  *         fusing multiplication and addition, -std=gnu99 or -ffp-contract=fast lets it.
@@ -55,7 +31,7 @@ HEADER = Template("""\
 #define ${MACRO}_PIXELS $pixels
 #define ${MACRO}_CLASSES $classes
 $resize#define ${MACRO}_STACK_BYTES $stack_bytes /* of arrays, during a call */
-#define ${MACRO}_EXPORT 0x$export /* $stem.c checks that both files are of one export */
+$arena#define ${MACRO}_EXPORT 0x$export /* $stem.c checks that both files are of one export */
 #define ${MACRO}_WEIGHTS_SHA256 \\
     "$sha256"
 
@@ -73,7 +49,7 @@ int ${name}_predict(const uint8_t pixels[${MACRO}_PIXELS],
 /* Write the classes' logits: what probabilities are made of. */
 void ${name}_logits(const uint8_t pixels[${MACRO}_PIXELS],
     float logits[${MACRO}_CLASSES]);
-
+$more
 #ifdef ${MACRO}_SELF_TEST
 /* Classify $count pictures whose answers are known; return how many come out wrong: 0 is right. */
 int ${name}_self_test(void);
@@ -85,16 +61,13 @@ int ${name}_self_test(void);
 
 #endif
 
-/* metadata: $metadata */
+$notes/* metadata: $metadata */
 """)
 
 SOURCE_START = Template("""\
 /* cnnkit model: $stem.h says what this is and how to use it.
  *
- * How it works: rows and columns are dealt out to several planes each, as cards to players, so that
- * a step of one pooled pixel is a step of one float. Every loop over q runs through the pooled
- * pixels of a plane, with the same straight arithmetic on consecutive floats: compilers make
- * vectors of it. Planes have a border of zeros; "keep" puts them back where a loop ran across it.
+$method
  */
 #include "$stem.h"
 
@@ -115,7 +88,7 @@ $names
 };
 """)
 
-SOURCE_END = Template("""
+CALLS = Template("""
 /* e to the power of x, for x from 0 down. */
 static float power_of_e(float x) {
 #ifdef ${MACRO}_OWN_EXPF
@@ -136,14 +109,14 @@ static float power_of_e(float x) {
 #endif
 }
 
-void ${name}_logits(const uint8_t pixels[$pixels], float logits[$classes]) {
-    run(pixels, logits);
+void ${name}_logits$in(${arena}const uint8_t pixels[$pixels], float logits[$classes]) {
+    run(${given}pixels, logits);
 }
 
-int ${name}_predict(const uint8_t pixels[$pixels], float probabilities[$classes]) {
+int ${name}_predict$in(${arena}const uint8_t pixels[$pixels], float probabilities[$classes]) {
     float logits[$classes], sum = 0.0f;
     int label = 0;
-    run(pixels, logits);
+    run(${given}pixels, logits);
     for (int k = 1; k < $classes; ++k) {
         if (logits[k] > logits[label]) label = k;
     }
@@ -154,7 +127,9 @@ int ${name}_predict(const uint8_t pixels[$pixels], float probabilities[$classes]
     for (int k = 0; k < $classes; ++k) probabilities[k] /= sum;
     return label;
 }
+""")
 
+SELF_TEST = Template("""
 #ifdef ${MACRO}_SELF_TEST
 $golden
 static int differ(const float *a, const float *b) {
@@ -180,121 +155,27 @@ int ${name}_self_test(void) {
 #endif
 """)
 
+# What a network has more that keeps its values in an array, and not on the stack.
+ARENA_MACRO = """\
+#define ${MACRO}_ARENA_FLOATS $arena_floats /* that values take between layers */
+"""
+ARENA_FUNCTIONS = """
+/* The same in an array of the caller's: calls with different arrays may run at once. */
+int ${name}_predict_in(float arena[${MACRO}_ARENA_FLOATS],
+    const uint8_t pixels[${MACRO}_PIXELS], float probabilities[${MACRO}_CLASSES]);
+void ${name}_logits_in(float arena[${MACRO}_ARENA_FLOATS],
+    const uint8_t pixels[${MACRO}_PIXELS], float logits[${MACRO}_CLASSES]);
+"""
+STATIC_ARENA = Template("""
+#ifndef ${MACRO}_NO_STATIC_ARENA
+static float static_arena[${MACRO}_ARENA_FLOATS];
 
-def header_text(weights: Weights, metadata: Mapping[str, Any], stem: str) -> str:
-    """Return the header; `metadata` are the JSON values that stand at its end."""
-    architecture, accuracy = weights.architecture, metadata.get("cnnkit.test_accuracy")
-    known = isinstance(accuracy, float)
-    channels, height, width = architecture.input
-    return HEADER.substitute(
-        _names(architecture, stem),
-        parameters=f"{_parameters(architecture):,}",
-        colours=_colours(metadata, architecture),
-        channels=channels,
-        height=height,
-        width=width,
-        flash=f"{flash_bytes(architecture, metadata['names']):,}",
-        stack=f"{stack_bytes(architecture):,}",
-        stack_bytes=stack_bytes(architecture),
-        accuracy=f"\n * Right:  {accuracy:.2%} of the test images." if known else "",
-        resize=_resize(metadata, prefix(stem).upper()),
-        sha256=weights.sha256,
-        count=COUNT,
-        # no "*/" may end the comment early, and no "/*" begin another
-        metadata=json.dumps(metadata, indent=1, sort_keys=True).replace("*", "\\u002a"),
-    )
+void ${name}_logits(const uint8_t pixels[$pixels], float logits[$classes]) {
+    ${name}_logits_in(static_arena, pixels, logits);
+}
 
-
-def source_text(weights: Weights, metadata: Mapping[str, Any], golden: Golden, stem: str) -> str:
-    """Return the source: names, parameters, the network, and what the header declares."""
-    architecture, tensors = weights.architecture, weights.tensors
-    names = _names(architecture, stem)
-    long_names, texts = _class_names(metadata["names"])
-    parameters = [
-        array("float", name.replace(".", "_"), tensors[name].ravel())
-        for name in architecture.parameter_shapes()
-    ]
-    vectors = [
-        array("uint8_t", "golden_images", golden.images.ravel()),
-        array("uint8_t", "golden_labels", golden.labels),
-        array("float", "golden_logits", golden.logits.ravel()),
-        array("float", "golden_probabilities", golden.probabilities.ravel()),
-    ]
-    tolerance = float_text(float(np.float32(golden.tolerance)))
-    return "\n".join(
-        [
-            SOURCE_START.substitute(names, long_names=long_names, names=texts),
-            *parameters,
-            network_text(architecture),
-            SOURCE_END.substitute(names, golden="".join(vectors), tolerance=tolerance, count=COUNT),
-        ]
-    )
-
-
-def _class_names(names: Sequence[str]) -> tuple[str, str]:
-    """Return arrays of the names that no string literal may hold, and the list of all names."""
-    arrays, items = [], []
-    for k, name in enumerate(names):
-        content = name.encode()
-        if len(content) <= LONGEST_LITERAL:
-            items.append(string(name))
-            continue
-        letters = filled((character(byte) for byte in [*content, 0]), ", ")
-        arrays.append(f"static const char name_{k}[{len(content) + 1}] = {{\n{letters}\n}};\n")
-        items.append(f"name_{k}")
-    return "".join(arrays), ",\n".join(f"    {item}" for item in items)
-
-
-def _colours(metadata: Mapping[str, Any], architecture: Architecture) -> str:
-    """Return what the pixels show. Nothing of it is the file's own words, which might be code."""
-    stated = metadata.get("cnnkit.preprocessing")
-    if isinstance(stated, Mapping) and stated.get("colours") == RECIPES[MNIST]:
-        return "white on black"
-    return Preprocessing.of(architecture.input).colours
-
-
-def _resize(metadata: Mapping[str, Any], macro: str) -> str:
-    """Return how a picture gets the network's size, by the names of the host apps' fitting.h.
-
-    Nothing is said if it must have that size already.
-    """
-    stated = metadata.get("cnnkit.preprocessing")
-    resize = stated.get("resize") if isinstance(stated, Mapping) else None
-    if not isinstance(resize, Mapping):
-        return ""
-    mode, name, fill = resize.get("mode"), resize.get("filter"), resize.get("fill")
-    if mode not in RESIZE_MODES or name not in RESIZE_FILTERS or type(fill) is not int:
-        return ""
-    if not 0 <= fill <= 255 or not (resize.get("antialias") or name == "nearest"):
-        return ""
-    return (
-        f"#define {macro}_RESIZE_MODE CNNKIT_FIT_{str(mode).upper()} /* see fitting.h */\n"
-        f"#define {macro}_RESIZE_FILTER CNNKIT_FILTER_{str(name).upper()}\n"
-        f"#define {macro}_RESIZE_FILL {fill}\n"
-    )
-
-
-def flash_bytes(architecture: Architecture, names: Sequence[str]) -> int:
-    """Return the bytes of all constants but the golden vectors, with pointers of four bytes."""
-    texts = sum(4 + len(name.encode()) + 1 for name in names)
-    return 4 * _parameters(architecture) + table_bytes(architecture) + texts
-
-
-def _parameters(architecture: Architecture) -> int:
-    return sum(map(math.prod, architecture.parameter_shapes().values()))
-
-
-def prefix(stem: str) -> str:
-    """Return what the names begin with, after the files: networks of other names fit beside it."""
-    return "cnnkit_" + re.sub(r"\W", "_", stem, flags=re.ASCII).lower()
-
-
-def _names(architecture: Architecture, stem: str) -> dict[str, Any]:
-    return {
-        "name": prefix(stem),
-        "MACRO": prefix(stem).upper(),
-        "stem": stem,
-        "pixels": math.prod(architecture.input),
-        "classes": architecture.classes,
-        "export": EXPORT,
-    }
+int ${name}_predict(const uint8_t pixels[$pixels], float probabilities[$classes]) {
+    return ${name}_predict_in(static_arena, pixels, probabilities);
+}
+#endif
+""")

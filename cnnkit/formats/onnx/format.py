@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnkit.formats.base import Check, Format, Support
+from cnnkit.formats.base import Check, Format, Support, family
+from cnnkit.formats.options import INPUTS
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
@@ -172,6 +173,7 @@ ONNX_FUSED = replace(
     name="onnx-fused",
     description="ONNX with cnnkit's own operator, for ONNX Runtime with its library",
     suffix=".fused.onnx",
+    inputs=INPUTS[:2],
     detect=_is_variant,
     write=_write_fused,
     check_content=_check_fused,
@@ -183,7 +185,9 @@ ONNX_INT8 = replace(
     suffix=".int8.onnx",
     detect=_is_variant,
     write=_write_int8,
+    check=lambda weights: family(weights, "onnx-int8"),
     choices=frozenset({"--input", "--opset", "--max-drop"}),
+    inputs=INPUTS[:2],
     quantised=True,
     check_weights=_check_intact,
     check_content=_check_quantised,

@@ -25,7 +25,10 @@ LOWEST_OPSET = 9  # IR 4; before it, every weight is an input too, which ONNX Ru
 FUSED_VERSION = 1  # of cnnkit's own operator
 
 # A graph's nodes have the newest opset's form. The first opset that has it:
-LOWEST_FORM = {"Clip": 11, "Pad": 11, "ReduceMean": 18, "Squeeze": 13, "Unsqueeze": 13}
+LOWEST_FORM = {
+    **{"Clip": 11, "HardSwish": 14, "Pad": 11, "PRelu": 9, "ReduceMean": 18},
+    **{"Slice": 10, "Split": 13, "Squeeze": 13, "Unsqueeze": 13},
+}
 # TensorProto.DataType, by NumPy's names
 DATA_TYPES = {
     **{"float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6, "int64": 7},

@@ -22,6 +22,7 @@ from cnnkit.graph.types import FREE, LARGEST, count
 
 # From this opset on, what was an attribute is an input.
 CLIP_INPUTS, PAD_INPUTS, DROPOUT_INPUTS, AXES_INPUT, MEAN_AXES_INPUT = 11, 11, 12, 13, 18
+SLICE_INPUTS = 10
 SOFTMAX_ALONG_AXIS = 13  # before it, over all axes from `axis` on
 
 
@@ -220,6 +221,44 @@ def read_pad(draft: Draft) -> None:
     read_plain(draft)
 
 
+def read_slice(draft: Draft) -> None:
+    """What is taken of which axes, as inputs."""
+    if draft.opset < SLICE_INPUTS:
+        parts = [draft.integers(name) for name in ("starts", "ends", "axes")]
+        if parts[0] is None or parts[1] is None:
+            raise NodeRefusedError("it has no starts or no ends")
+        named = [part for part in parts if part is not None]
+        names = [draft.add_tensor(f"slice{i}", as_integers(part)) for i, part in enumerate(named)]
+        draft.inputs = [draft.inputs[0], *names]
+    read_plain(draft)
+
+
+def read_split(draft: Draft) -> None:
+    """The sizes of the parts, as an input; equal ones where a file says none."""
+    sizes = draft.integers("split") if draft.opset < AXES_INPUT else None
+    count_stated = draft.integer("num_outputs", len(draft.outputs))
+    if sizes is None and len(draft.inputs) < 2:
+        shape, axis = draft.type_of(0).shape, draft.attributes.get("axis", 0)
+        known = isinstance(axis, int) and -len(shape) <= axis < len(shape)
+        size = shape[axis] if isinstance(axis, int) and known else FREE
+        if not isinstance(size, int) or count_stated != len(draft.outputs):
+            raise NodeRefusedError(f"it splits {draft.type_of(0)} into {count_stated} parts")
+        part = -(-size // count_stated)
+        sizes = [part] * (count_stated - 1) + [size - part * (count_stated - 1)]
+    if sizes is not None:
+        draft.inputs = [draft.inputs[0], draft.add_tensor("split", as_integers(sizes))]
+    read_plain(draft)
+
+
+def read_prelu(draft: Draft) -> None:
+    """Slopes with an axis for each; before opset 7, those of [C] are channels'."""
+    slope = draft.constant(1) if draft.opset < 7 else None
+    if slope is not None and slope.ndim == 1:
+        spread = slope.reshape(-1, *[1] * (len(draft.type_of(0).shape) - 2))
+        draft.inputs = [draft.inputs[0], draft.add_tensor("slope", spread)]
+    read_plain(draft)
+
+
 def read_softmax(draft: Draft) -> None:
     """Along one axis; before opset 13, over all axes from `axis` on, which are joined and split."""
     if draft.opset >= SOFTMAX_ALONG_AXIS:
@@ -259,6 +298,9 @@ RULES: dict[str, Callable[[Draft], None]] = {
     "Constant": read_constant,
     "ConstantOfShape": read_constant_of_shape,
     "Dropout": read_dropout,
+    "PRelu": read_prelu,
+    "Slice": read_slice,
+    "Split": read_split,
     "Flatten": read_flatten,
     "Pad": read_pad,
     "Reshape": lambda draft: read_plain(read_reshape(draft)),

@@ -11,15 +11,17 @@ import numpy as np
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
-from cnnkit.formats.contract import check_held, check_metadata
+from cnnkit.formats.contract import check_held, check_metadata, check_normalisation
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.reader import REMEDY, to_graph
 from cnnkit.formats.preprocess import names_in, read_record
 from cnnkit.graph import passes
+from cnnkit.graph.axes import image_size
 from cnnkit.graph.classifier import as_classifier, record_of, with_heads
 from cnnkit.graph.convnet import LOGITS, OUTPUTS, match
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.layout import image_size
+from cnnkit.graph.layout import NHWC, channels_first
+from cnnkit.graph.normalisation import take_off
 from cnnkit.graph.pixels import RAW, PixelInput
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.weights import Weights
@@ -86,11 +88,14 @@ def _named(file: OnnxFile, graph: Graph) -> dict[str, Any]:
 
 
 def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
-    graph = to_graph(path, file)
+    graph, input = to_graph(path, file), contract.input_type(metadata)
+    if input == NHWC:
+        graph, input = channels_first(graph), "uint8"
     check_images(path, file)
     check_finite(path, graph)
-    pixels, _ = passes.split_input(graph)
-    if pixels.dtype != contract.input_type(metadata) or not _as_agreed(pixels):
+    check_normalisation(path, graph, metadata.get("cnnkit.preprocessing"))
+    pixels, _ = passes.split_input(take_off(graph)[1])
+    if pixels.dtype != input or not _as_agreed(pixels):
         raise InputError(
             path, "scales pixels differently from what its metadata says", "export it again"
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cnnkit.formats import contract
 from cnnkit.formats.description import describe
-from cnnkit.formats.onnx.model import to_model
+from cnnkit.formats.onnx.model import LOWEST_FORM, to_model
 from cnnkit.formats.options import Options
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
@@ -34,7 +34,8 @@ def write_onnx(weights: Weights, options: Options) -> dict[str, bytes]:
 
 def serialise(graph: Graph, metadata: dict[str, Any], options: Options) -> bytes:
     """Return the bytes of an ONNX file of a graph with these metadata, the same on each machine."""
-    model = to_model(graph, OPSET if options.opset is None else options.opset)
+    lowest = max(OPSET, *(LOWEST_FORM.get(node.operator, OPSET) for node in graph.nodes))
+    model = to_model(graph, lowest if options.opset is None else options.opset)
     set_metadata(model, metadata)
     return bytes(model.SerializeToString(deterministic=True))
 

@@ -18,6 +18,7 @@ from cnnkit.formats.pytorch.archive import deprecation_known
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import match
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.layout import LAST, NHWC
 from cnnkit.system.subprocesses import exits_with_5_when_full
 
 
@@ -47,8 +48,8 @@ class Classifier(nn.Module):
         self.linear = nn.Linear(inputs, classes)
         state = {name: torch.from_numpy(array.copy()) for name, array in tensors.items()}
         self.load_state_dict(state)
-        self.pixel_scale = PIXEL_SCALE if input == "uint8" else 1.0
-        self.pixel_type = torch.uint8 if input == "uint8" else torch.float32
+        self.pixel_scale = PIXEL_SCALE if input != "float32" else 1.0
+        self.pixel_type = torch.uint8 if input != "float32" else torch.float32
 
     def forward(self, image: Tensor) -> Prediction:
         """Classify pixels [N, C, H, W]."""
@@ -63,6 +64,22 @@ class Classifier(nn.Module):
         return Prediction(logits, torch.softmax(logits, dim=1), logits.argmax(dim=1))
 
 
+def forward_channels_last(self: Classifier, image: Tensor) -> Prediction:
+    """Classify pixels [N, H, W, C]; TorchScript compiles this in the place of `forward`."""
+    assert image.dtype == self.pixel_type, (
+        "image must be uint8, or float32 in a file exported with --input float32"
+    )
+    x = image.permute(0, 3, 1, 2).to(torch.float32) * self.pixel_scale
+    for conv, pool in zip(self.convs, self.pools):  # noqa: B905 (TorchScript has no strict=)
+        x = pool(torch.relu(conv(x)))
+    logits = self.linear(x.flatten(1))
+    return Prediction(logits, torch.softmax(logits, dim=1), logits.argmax(dim=1))
+
+
+# By the same name, which stands in the archive.
+ChannelsLast = type("Classifier", (Classifier,), {"forward": forward_channels_last})
+
+
 class Named(nn.Module):
     """The same with a dict as its output: a named tuple would bind the reader to our class."""
 
@@ -71,11 +88,12 @@ class Named(nn.Module):
         self.convs, self.pools, self.linear = classifier.convs, classifier.pools, classifier.linear
         self.pixel_scale = classifier.pixel_scale
         self.pixel_type = classifier.pixel_type
+        self.classify = type(classifier).forward
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Classify pixels [N, C, H, W]."""
         # Borrowed, not inherited, since a subclass could not return another type; so `self` is one.
-        outputs: dict[str, Tensor] = Classifier.forward(self, image)._asdict()  # type: ignore[arg-type]
+        outputs: dict[str, Tensor] = self.classify(self, image)._asdict()  # type: ignore[arg-type]
         return outputs
 
 
@@ -99,12 +117,14 @@ def capture(classifier: Classifier, example: Tensor) -> bytes:
 def main(form: str, source: Path, archive: Path, input: str) -> None:
     """Write the network in `source` to `archive`."""
     weights = read_weights(source)
-    classifier = Classifier(weights.graph, input).eval().requires_grad_(False)
+    kind = ChannelsLast if input == NHWC else Classifier
+    classifier = kind(weights.graph, input).eval().requires_grad_(False)
     if form == "torchscript":
         archive.write_bytes(script(classifier))
     else:
-        dtype = torch.uint8 if input == "uint8" else torch.float32
-        archive.write_bytes(capture(classifier, torch.zeros((2, *weights.size), dtype=dtype)))
+        example = torch.zeros((2, *weights.size), dtype=classifier.pixel_type)
+        example = example.permute(LAST).contiguous() if input == NHWC else example
+        archive.write_bytes(capture(classifier, example))
 
 
 if __name__ == "__main__":

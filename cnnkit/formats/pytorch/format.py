@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnkit.errors import InputError
-from cnnkit.formats.base import Check, Format, Support
+from cnnkit.formats.base import Check, Format, Support, family
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
@@ -104,6 +104,7 @@ PT2 = Format(
     read_metadata=_read_pt2,
     read_weights=_pt2_weights,
     write=_write_pt2,
+    check=lambda weights: family(weights, "pt2"),
     check_content=_check_program,
     proof="graph",
     support=_pytorch,
@@ -116,6 +117,7 @@ TORCHSCRIPT = Format(
     read_metadata=_read_torchscript,
     read_weights=_torchscript_weights,
     write=_write_torchscript,
+    check=lambda weights: family(weights, "torchscript"),
     declared=_tensors,
     proof="code",
     support=_libtorch,

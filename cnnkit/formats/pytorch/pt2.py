@@ -21,6 +21,7 @@ from cnnkit.formats.pytorch.archive import (
     write_archive,
 )
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.layout import FIRST
 from cnnkit.graph.weights import Weights
 
 KIND = "a torch.export archive"
@@ -36,7 +37,7 @@ PARTS = re.compile(
 SYMBOL = re.compile(r"Symbol\('\w+'(, (positive|integer)=True)*\)")  # the batch size, to sympy
 # PyTorch's own mathematics, as far as this family needs it: other operators read and write files.
 OPERATOR = re.compile(
-    r"torch\.ops\.aten\.(_assert_tensor_metadata|to|mul|conv2d|relu|max_pool2d|flatten|linear"
+    r"torch\.ops\.aten\.(_assert_tensor_metadata|permute|to|mul|conv2d|relu|max_pool2d|flatten|linear"
     r"|softmax|argmax)\.\w+"
 )
 
@@ -107,12 +108,17 @@ def _other_program(values: Any, architecture: Architecture) -> str:
     found = [OPERATOR.fullmatch(str(value)) for key, value in _items(values) if key == "target"]
     names = [match[1] for match in found if match and match[1] != "_assert_tensor_metadata"]
     expected = [*("to", "mul"), *("conv2d", "relu", "max_pool2d") * len(blocks)]
-    if names != [*expected, "flatten", "linear", "softmax", "argmax"]:
+    expected += ["flatten", "linear", "softmax", "argmax"]
+    if names not in (expected, ["permute", *expected]):
         return "its operators are not those of its network"
     sizes = (max(block.kernel, block.pool, block.padding) for block in blocks)
     largest = max(sizes, default=1)
     for key, value in _items(values):
-        if key == "as_ints" and not all(isinstance(x, int) and 0 <= x <= largest for x in value):
+        if (
+            key == "as_ints"
+            and value != list(FIRST)
+            and not all(isinstance(x, int) and 0 <= x <= largest for x in value)
+        ):
             return f"the sizes {value}"
     return ""
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from cnnkit.formats.contract import INPUT, OUTPUTS
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.layout import FIRST, NHWC
 
 CHECK = "torch.ops.aten._assert_tensor_metadata.default"  # computes nothing
 FLOAT32 = 7  # ScalarType in torch._export.serde.schema
@@ -118,9 +119,12 @@ def _compare_outputs(module: Any, names: Mapping[str, str]) -> str:
 
 def _calls(architecture: Architecture, input: str) -> list[Call]:
     """Return the calls of `cnnkit.formats.pytorch.export_process.Classifier`, in their order."""
-    scale = PIXEL_SCALE if input == "uint8" else 1.0
+    scale = PIXEL_SCALE if input != "float32" else 1.0
+    planes = Call("permute.default", {"self": INPUT}, {"dims": list(FIRST)}, "planes")
+    turned = [planes] if input == NHWC else []
     calls = [
-        Call("to.dtype", {"self": INPUT}, {"dtype": FLOAT32}, "floats"),
+        *turned,
+        Call("to.dtype", {"self": "planes" if turned else INPUT}, {"dtype": FLOAT32}, "floats"),
         Call("mul.Tensor", {"self": "floats"}, {"other": scale}, "scaled"),
     ]
     value = "scaled"

@@ -32,7 +32,7 @@ $type\
   def forward(self: __torch__.Classifier,
     image: Tensor) -> __torch__.Prediction:
 $check\
-    _ = torch.to(image, 6)
+    _ = torch.to($pixels, 6)
     pixel_scale = self.pixel_scale
     x = torch.mul(_, pixel_scale)
 $blocks\
@@ -46,6 +46,7 @@ class Prediction(NamedTuple):
   label : Tensor
 """)
 TYPE = "  pixel_type : int\n"
+PIXELS = {False: "image", True: "torch.permute(image, [0, 3, 1, 2])"}  # if channels are last
 CHECK = """\
     _ = "AssertionError: image must be uint8, or float32 in a file exported with --input float32"
     _ = ops.prim.dtype(image)
@@ -155,14 +156,18 @@ def code_parts(parts: Mapping[str, bytes]) -> Code:
     )
 
 
-def expected_code(architecture: Architecture, checks_type: bool = True) -> Code:
+def expected_code(
+    architecture: Architecture, checks_type: bool = True, channels_last: bool = False
+) -> Code:
     """Return the code that PyTorch writes for a network of these shapes, as `code_parts` does.
 
     Args:
         architecture: the shapes.
         checks_type: pixels of another type are refused; in older exports they were not.
+        channels_last: it takes images [N, H, W, C].
     """
     checks = {"type": TYPE, "check": CHECK} if checks_type else {"type": "", "check": ""}
+    checks["pixels"] = PIXELS[channels_last]
     blocks = architecture.blocks
     classes, inputs = architecture.parameter_shapes()["linear.weight"]
     found = {

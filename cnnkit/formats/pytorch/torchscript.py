@@ -23,6 +23,7 @@ from cnnkit.formats.pytorch.archive import (
 )
 from cnnkit.formats.pytorch.scripted_code import code_parts, expected_code
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.layout import NHWC
 from cnnkit.graph.weights import Weights
 
 KIND = "a TorchScript archive"
@@ -66,7 +67,8 @@ def write_torchscript(weights: Weights, options: Options) -> dict[str, bytes]:
         return None if name.endswith(".debug_pkl") else content
 
     archive = write_archive("torchscript", weights, options, edit)
-    if code_parts(unpack(archive)) != expected_code(weights.architecture):
+    expected = expected_code(weights.architecture, channels_last=options.input == NHWC)
+    if code_parts(unpack(archive)) != expected:
         raise MissingError(
             "torch", "writes other code than this cnnkit knows", "use the format onnx or c"
         )
@@ -88,7 +90,8 @@ def _danger(parts: Mapping[str, bytes], architecture: Architecture) -> str:
         return "a part is missing"
     code = code_parts(parts)
     strange = sorted(code ^ expected_code(architecture))
-    if strange and code != expected_code(architecture, checks_type=False):
+    others = {"checks_type": False}, {"channels_last": True}
+    if strange and code not in [expected_code(architecture, **other) for other in others]:
         return f"its code {strange[0][0]} is not that of its network"
     return _danger_in_pickle(parts[OBJECTS])
 

@@ -100,9 +100,16 @@ def evaluate_global(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> l
     return [x.mean(axis=tuple(range(2, x.ndim)), keepdims=True)]
 
 
+def evaluate_global_max(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+    """Return the largest element of each channel."""
+    x = at(inputs, 0)
+    return [x.max(axis=tuple(range(2, x.ndim)), keepdims=True)]
+
+
 POOL = {**DEFAULTS, "ceil_mode": 0}
 OPERATORS = {
     "MaxPool": Operator(POOL, infer_pool, evaluate_max),
     "AveragePool": Operator({**POOL, "count_include_pad": 0}, infer_average, evaluate_average),
     "GlobalAveragePool": Operator({}, infer_global, evaluate_global),
+    "GlobalMaxPool": Operator({}, infer_global, evaluate_global_max),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cnnkit.graph.operators import (
+    activations,
     convolution,
     dense,
     elementwise,
@@ -10,6 +11,7 @@ from cnnkit.graph.operators import (
     pooling,
     reduction,
     shaping,
+    slicing,
 )
 from cnnkit.graph.operators.base import Operator
 
@@ -17,7 +19,9 @@ OPERATORS: dict[str, Operator] = {
     **convolution.OPERATORS,
     **pooling.OPERATORS,
     **elementwise.OPERATORS,
+    **activations.OPERATORS,
     **shaping.OPERATORS,
+    **slicing.OPERATORS,
     **dense.OPERATORS,
     **reduction.OPERATORS,
     **fused.OPERATORS,

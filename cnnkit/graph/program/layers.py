@@ -36,8 +36,11 @@ def lower_convolution(lowered: Lowered, node: Node) -> None:
             strict=True,
         )
     ]
-    y = lowered.new((channels, *sizes), CHANNELS_LAST)
-    place = None if residual is None else residual.place
+    y, place = lowered.new((channels, *sizes), CHANNELS_LAST), None
+    if residual is not None:
+        place = residual.place
+        if place != x.place and lowered.is_last_reader(node, residual):
+            y = residual  # is written over
     _convolve(lowered, x, y, weight, bias, place, window, group, _activation(node))
     if pool:
         pooled = lowered.new(lowered.shape(node.outputs[0]), CHANNELS_LAST)
@@ -162,15 +165,17 @@ def _pool(lowered: Lowered, node: Node, x: Value, y: Value, window: Window, aver
 
 
 def lower_global(lowered: Lowered, node: Node) -> None:
-    """Lower the mean of each channel."""
-    lowered.name(node.outputs[0], channel_means(lowered, node))
+    """Lower the mean, or the largest element, of each channel."""
+    average = int(node.operator == "GlobalAveragePool")
+    lowered.name(node.outputs[0], pool_channels(lowered, node, average))
 
 
-def channel_means(lowered: Lowered, node: Node) -> Value:
-    """Return the means of a node's images, [C, 1, 1], as a pool that sees all of an image."""
+def pool_channels(lowered: Lowered, node: Node, average: int = 1) -> Value:
+    """Return a node's images pooled by a window that sees all of them, [C, 1, 1]."""
     x = lowered.images(node)
     y = lowered.new((x.shape[0], 1, 1), CHANNELS_LAST)
-    _pool(lowered, node, x, y, Window(x.shape[1:], (1, 1), (0, 0, 0, 0), (1, 1)), 1)
+    window = Window(x.shape[1:], (1, 1), (0, 0, 0, 0), (1, 1))
+    _pool(lowered, node, x, y, window, average)
     return y
 
 
@@ -180,4 +185,5 @@ ROWS: dict[str, Callable[[Lowered, Node], None]] = {
     "MaxPool": lower_pool,
     "AveragePool": lower_pool,
     "GlobalAveragePool": lower_global,
+    "GlobalMaxPool": lower_global,
 }

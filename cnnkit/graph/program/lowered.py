@@ -72,8 +72,8 @@ class Lowered:
     ) -> None:
         """Add a step."""
         assert isinstance(output.place, int)
-        step = Step(kernel, dict(fields), tuple(inputs), output.place, self.title, macc)
-        self.steps.append(step)
+        place, shape = output.place, output.shape
+        self.steps.append(Step(kernel, dict(fields), tuple(inputs), place, shape, self.title, macc))
 
     def name(self, name: str, value: Value) -> None:
         """Give a value its name, by which later nodes take it."""

@@ -24,6 +24,7 @@ ROWS: Mapping[str, Callable[[Lowered, Node], None]] = {
     **movement.ROWS,
     **numbers.ROWS,
 }
+FLOATS = ("float32", "float64")  # float64 only where it stands for a constant's exact value
 REMEDY = "export this network with `--format onnx`"
 
 
@@ -71,10 +72,13 @@ def _lower_nodes(lowered: Lowered, graph: Graph, source: object) -> None:
     """Lower all nodes; those that cannot be are told together."""
     problems: list[InputError] = []
     for node in graph.nodes:
-        lowered.title = node.title
+        lowered.title = node.title.removeprefix("Fused")  # as people know the node
         try:
             if node.operator not in ROWS:
                 raise node.refused("no kernel computes it", REMEDY)
+            for type in (lowered.types[name] for name in node.outputs[:1]):
+                if type.dtype not in FLOATS:
+                    raise node.refused(f"it makes {type}, and kernels take float32", REMEDY)
             ROWS[node.operator](lowered, node)
         except InputError as error:
             problems.append(error)

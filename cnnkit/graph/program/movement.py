@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from cnnkit.graph.graph import Node
+from cnnkit.graph.operators.slicing import slices
 from cnnkit.graph.program.lowered import CHANNELS_LAST, MOST_AXES, Lowered
 from cnnkit.graph.program.steps import Value
 from cnnkit.graph.types import FREE
@@ -14,8 +15,6 @@ from cnnkit.graph.types import FREE
 
 def lower_same(lowered: Lowered, node: Node) -> None:
     """Let the result be the input."""
-    if lowered.types[node.outputs[0]].dtype not in ("float32", "float64"):
-        raise node.refused(f"it makes {lowered.types[node.outputs[0]]}, and kernels take float32")
     lowered.name(node.outputs[0], lowered.input(node))
 
 
@@ -83,8 +82,8 @@ def _of_one_image(lowered: Lowered, node: Node, index: int, rank: int) -> Value:
     return Value(x.shape[1:], tuple(range(rank - 1)), x.place)
 
 
-def _result(lowered: Lowered, node: Node) -> Value:
-    shape = lowered.shape(node.outputs[0])
+def _result(lowered: Lowered, node: Node, index: int = 0) -> Value:
+    shape = lowered.shape(node.outputs[index])
     if len(shape) > MOST_AXES:
         raise node.refused(f"its result has {len(shape)} axes beside the images")
     return lowered.new(shape, CHANNELS_LAST if len(shape) == 3 else None)
@@ -117,10 +116,49 @@ def lower_pad(lowered: Lowered, node: Node) -> None:
     lowered.name(node.outputs[0], y)
 
 
+def lower_slice(lowered: Lowered, node: Node) -> None:
+    """Copy a part of each axis."""
+    _need_images_first(lowered, node)
+    x, y = lowered.input(node), _result(lowered, node)
+    if x.images:
+        x = lowered.as_order(x, None)
+    constants = [lowered.graph.tensors.get(name) for name in node.inputs]
+    parts = slices(constants, len(x.shape) + 1)
+    start, steps = 0, list(x.steps)
+    for axis, size in enumerate(x.shape):
+        places = range(*parts.get(axis + 1, slice(None)).indices(size))
+        start += places.start * x.steps[axis] if len(places) else 0
+        steps[axis] *= places.step
+    if any(step < 0 for step, size in zip(steps, y.shape, strict=True) if size > 1):
+        raise node.refused("it goes backwards")
+    steps = [max(step, 0) for step in steps]
+    lowered.copy(x, y, y.shape, tuple(steps), y.steps, (start, 0))
+    lowered.name(node.outputs[0], y)
+
+
+def lower_split(lowered: Lowered, node: Node) -> None:
+    """Copy each part of an axis."""
+    for name in node.outputs:
+        if not lowered.shape(name) or 0 in lowered.shape(name):
+            raise node.refused(f"its part {name} is empty")
+    _need_images_first(lowered, node)
+    x, start = lowered.input(node), 0
+    if x.images:
+        x = lowered.as_order(x, None)
+    axis = node.attributes["axis"] % (len(x.shape) + 1) - 1
+    for index, name in enumerate(node.outputs):
+        y = _result(lowered, node, index)
+        lowered.copy(x, y, y.shape, x.steps, y.steps, (start * x.steps[axis], 0))
+        lowered.name(name, y)
+        start += y.shape[axis]
+
+
 ROWS: dict[str, Callable[[Lowered, Node], None]] = {
     **dict.fromkeys(("Identity", "Dropout", "Cast"), lower_same),
     **dict.fromkeys(("Flatten", "Reshape", "Squeeze", "Unsqueeze"), lower_shape),
     "Transpose": lower_transpose,
     "Concat": lower_concat,
     "Pad": lower_pad,
+    "Slice": lower_slice,
+    "Split": lower_split,
 }

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import numpy as np
 
 from cnnkit.graph.graph import Node
-from cnnkit.graph.program.layers import NONE, RELU, channel_means
+from cnnkit.graph.program.layers import NONE, RELU, pool_channels
 from cnnkit.graph.program.lowered import Lowered
-from cnnkit.graph.program.steps import Number, Value
+from cnnkit.graph.program.steps import Number, Place, Value
 
 OPERATIONS = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Sum": 0}
 AXES = 4  # of the kernel
+FUNCTIONS = ("Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "LeakyRelu", "Elu")
 
 
 def lower_activation(lowered: Lowered, node: Node) -> None:
@@ -49,7 +50,10 @@ def lower_arithmetic(lowered: Lowered, node: Node) -> None:
         return
     for index in range(1, len(node.inputs)):
         right = _broadcast(lowered, node, index, result)
-        left = _combine(lowered, node, left, right, result)
+        later = {lowered.values[n].place for n in node.inputs[index + 1 :] if n in lowered.values}
+        y = _result(lowered, node, left, right, result, later)
+        _combine(lowered, node, OPERATIONS[node.operator], left, right, y)
+        left = y
     lowered.name(node.outputs[0], left)
 
 
@@ -68,14 +72,26 @@ def _broadcast(lowered: Lowered, node: Node, index: int, result: tuple[int, ...]
     return Value((1,) * more + shape, order, x.place)
 
 
-def _combine(lowered: Lowered, node: Node, x: Value, z: Value, result: tuple[int, ...]) -> Value:
-    whole = next((value for value in (x, z) if value.shape == result), None)
-    y = None
-    for value in (x, z):
-        if y is None and value.shape == result and lowered.is_last_reader(node, value):
-            y = value
-    if y is None:
-        y = lowered.new(result, whole.order if whole else None)
+def _result(
+    lowered: Lowered,
+    node: Node,
+    x: Value,
+    z: Value,
+    shape: tuple[int, ...],
+    later: Container[Place],  # what the node still needs
+) -> Value:
+    """Return where the result of two values goes: over one of them if nothing else reads it."""
+    for value, other in ((x, z), (z, x)):
+        free = value.shape == shape and value.place not in later
+        moved = other.place == value.place and other.steps != value.steps  # is read elsewhere
+        if free and not moved and lowered.is_last_reader(node, value):
+            return value
+    whole = next((value for value in (x, z) if value.shape == shape), None)
+    return lowered.new(shape, whole.order if whole else None)
+
+
+def _combine(lowered: Lowered, node: Node, operation: int, x: Value, z: Value, y: Value) -> None:
+    """Add a step of arithmetic; x and z have as many axes as y."""
     steps = (
         tuple(step if size > 1 else 0 for size, step in zip(value.shape, value.steps, strict=True))
         for value in (x, z)
@@ -84,13 +100,12 @@ def _combine(lowered: Lowered, node: Node, x: Value, z: Value, result: tuple[int
     if len(rows) > AXES:
         raise node.refused(f"it combines values along {len(rows)} axes")
     rows = [(1, 0, 0)] * (AXES - len(rows)) + rows
-    fields: dict[str, Number] = {"operation": OPERATIONS[node.operator]}
+    fields: dict[str, Number] = {"operation": operation}
     fields |= {
         name: tuple(column)
         for name, column in zip(("size", "x", "z"), zip(*rows, strict=True), strict=True)
     }
     lowered.call("arithmetic", fields, (x.place, z.place), y)
-    return y
 
 
 def _axes(y: Value, x: tuple[int, ...], z: tuple[int, ...]) -> list[tuple[int, int, int]]:
@@ -116,7 +131,7 @@ def lower_mean(lowered: Lowered, node: Node) -> None:
     if -1 in axes or not axes:
         raise node.refused("it takes the mean of several images, or of nothing")
     if len(x.shape) == 3 and sorted(axes) == [1, 2]:
-        y = Value(kept, tuple(range(len(kept))), channel_means(lowered, node).place)
+        y = Value(kept, tuple(range(len(kept))), pool_channels(lowered, node).place)
     else:
         left = [axis for axis in range(len(x.shape)) if axis not in axes]
         x = lowered.as_order(x, (*left, *sorted(axes)))
@@ -171,9 +186,49 @@ def lower_matmul(lowered: Lowered, node: Node) -> None:
     lowered.name(node.outputs[0], y)
 
 
+def lower_function(lowered: Lowered, node: Node) -> None:
+    """Lower a function of each element, in place where nothing else reads the input."""
+    x = lowered.input(node)
+    y = x if lowered.is_last_reader(node, x) else lowered.new(x.shape, x.order)
+    fields: dict[str, Number] = {"count": x.size, "kind": FUNCTIONS.index(node.operator)}
+    fields |= {name: float(node.attributes.get(name, 0.0)) for name in ("alpha", "beta")}
+    lowered.call("function", fields, (x.place,), y)
+    lowered.name(node.outputs[0], Value(x.shape, x.order, y.place, x.images))
+
+
+def lower_prelu(lowered: Lowered, node: Node) -> None:
+    """Lower PRelu as max(x, 0) + slope · min(x, 0)."""
+    x, shape = lowered.input(node), lowered.shape(node.outputs[0])
+    if x.images:
+        x = lowered.as_order(x, None)
+    slope = _broadcast(lowered, node, 1, shape)
+    parts = [lowered.new(x.shape, x.order) for _ in range(2)]
+    most = float(np.finfo(np.float32).max)
+    lowered.call("activation", {"count": x.size, **RELU}, (x.place,), parts[0])
+    negative: dict[str, Number] = {"activation": 2, "low": -most, "high": 0.0}
+    lowered.call("activation", {"count": x.size, **negative}, (x.place,), parts[1])
+    _combine(lowered, node, OPERATIONS["Mul"], parts[1], slope, parts[1])
+    _combine(lowered, node, OPERATIONS["Add"], parts[0], parts[1], parts[0])
+    lowered.name(node.outputs[0], parts[0])
+
+
+def lower_lrn(lowered: Lowered, node: Node) -> None:
+    """Lower LRN of images."""
+    x, attributes = lowered.images(node), node.attributes
+    y = lowered.new(x.shape, x.order)
+    channels = x.shape[0]
+    fields = {"pixels": x.size // channels, "channels": channels}
+    fields |= {name: attributes[name] for name in ("size", "alpha", "beta", "bias")}
+    lowered.call("lrn", fields, (x.place,), y)
+    lowered.name(node.outputs[0], y)
+
+
 ROWS: dict[str, Callable[[Lowered, Node], None]] = {
     **dict.fromkeys(("Relu", "Clip"), lower_activation),
     **dict.fromkeys(OPERATIONS, lower_arithmetic),
+    **dict.fromkeys(FUNCTIONS, lower_function),
+    "PRelu": lower_prelu,
+    "LRN": lower_lrn,
     "ReduceMean": lower_mean,
     **dict.fromkeys(("Softmax", "LogSoftmax"), lower_softmax),
     "MatMul": lower_matmul,

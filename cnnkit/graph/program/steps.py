@@ -63,6 +63,7 @@ class Step:
         numbers: the structure's fields, in their order.
         inputs: its arguments after the structure.
         output: the buffer that it writes.
+        shape: the sizes of what it computes.
         node: the node that it is of, for people.
         macc: its multiplications that are added up.
     """
@@ -71,6 +72,7 @@ class Step:
     numbers: Mapping[str, Number]
     inputs: tuple[Place, ...]
     output: int
+    shape: tuple[int, ...]
     node: str
     macc: int = 0
 
@@ -100,6 +102,12 @@ class Program:
     offsets: tuple[int, ...]
     arena: int
     result: int
+
+    def live(self, index: int) -> list[int]:
+        """Return the buffers that hold something during a step."""
+        before = set().union(*(step.buffers for step in self.steps[: index + 1]))
+        after = set().union({self.result}, *(step.buffers for step in self.steps[index:]))
+        return sorted(before & after)
 
     @property
     def macc(self) -> int:

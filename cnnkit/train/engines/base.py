@@ -41,6 +41,7 @@ class EngineSettings:
         device: `auto` or `cpu`; PyTorch's engine also takes `cuda` and `mps`.
         class_weights: of the classes in the loss, float32 [K] above 0; None for 1.
         label_smoothing: PyTorch's.
+        seed: of what is dropped in training.
     """
 
     graph: Graph
@@ -51,6 +52,7 @@ class EngineSettings:
     device: str = "auto"
     class_weights: NDArray[np.float32] | None = None
     label_smoothing: float = 0.0
+    seed: int = 0
 
 
 class Engine(Protocol):

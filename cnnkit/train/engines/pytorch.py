@@ -15,7 +15,7 @@ from cnnkit.errors import InputError, MissingError
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import match, with_contract
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.learning import learnt
+from cnnkit.graph.learning import learnt, trains_only
 from cnnkit.graph.weights import Weights
 from cnnkit.nn.graph_classifier import GraphClassifier
 from cnnkit.nn.network import Network
@@ -84,6 +84,7 @@ class TorchEngine:
         if weights is not None:
             self.class_weights = torch.from_numpy(weights).to(self.device)
         self.smoothing = settings.label_smoothing
+        self.seed, self.drops = settings.seed, any(map(trains_only, settings.graph.nodes))
         self.images = torch.from_numpy(split.images).to(self.device)
         self.labels = torch.from_numpy(split.labels).to(self.device)
         self.optimizer = torch.optim.AdamW(
@@ -133,8 +134,21 @@ class TorchEngine:
         with one_thread():
             for start in range(0, len(order), batch_size):
                 end = min(start + batch_size, len(order))
-                loss, correct = self.step(indices[start:end], start, pixels)
+                with self.draws():
+                    loss, correct = self.step(indices[start:end], start, pixels)
                 yield [loss], correct
+
+    @contextmanager
+    def draws(self) -> Iterator[None]:
+        """Let what a step drops depend on nothing but the run's seed and the step's number."""
+        if not self.drops:
+            yield
+            return
+        number = int(next(iter(self.optimizer.state.values()))["step"])
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed((self.seed << 32) + number)
+            yield
 
     def step(self, batch: Tensor, start: int, pixels: Pixels | None) -> tuple[float, int]:
         """Train on the images with indices `batch` int64 [N]; return loss and number correct.

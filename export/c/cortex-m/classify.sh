@@ -1,18 +1,19 @@
 #!/bin/sh
-# Run the firmware in QEMU on pictures of its size: classify.sh digit.pgm another.pgm
+# Run the firmware in QEMU on pictures of its size: classify.sh digit.pgm another.pgm, or .ppm
 # MODEL names the folder of mnist.h, as for make.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 firmware=$here/firmware.elf
 size() { sed -n "s/^.define CNNKIT_MNIST_$1 //p" "${MODEL:-$here}/mnist.h"; }
-width=$(size WIDTH) height=$(size HEIGHT) pixels=$(size PIXELS)
+width=$(size WIDTH) height=$(size HEIGHT) pixels=$(size PIXELS) format=P5 name=PGM
+[ "$(size CHANNELS)" = 1 ] || { format=P6 name=PPM; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for picture; do
-    head="P5 $width $height 255 "
+    head="$format $width $height 255 "
     [ "$(head -c ${#head} "$picture" | tr '\n' ' ')" = "$head" ] &&
         [ "$(wc -c <"$picture")" -eq $((${#head} + pixels)) ] ||
-        { echo "$picture: is not a binary PGM file of ${width}x$height pixels" >&2; exit 2; }
+        { echo "$picture: is not a binary $name file of ${width}x$height pixels" >&2; exit 2; }
     tail -c "$pixels" "$picture" >>"$work/pictures.raw"
 done
 cd "$work"

@@ -1,4 +1,5 @@
-/* Classify pictures on a Cortex-M4: pictures.raw contains their raw pixels, one after another. */
+/* Classify pictures on a Cortex-M4: pictures.raw contains their raw pixels, one after another, as
+ * binary PGM and PPM files have them. */
 #include "mnist.h"
 #include "semihosting.h"
 
@@ -16,7 +17,16 @@ static void print_number(uint32_t number) {
     print(digits + at);
 }
 
+/* Put the colours of a picture behind one another, as the network takes them. */
+static void separate(const uint8_t* picture, uint8_t* pixels) {
+    const int area = CNNKIT_MNIST_HEIGHT * CNNKIT_MNIST_WIDTH;
+    for (int i = 0; i < area; ++i) {
+        for (int c = 0; c < CNNKIT_MNIST_CHANNELS; ++c) pixels[c * area + i] = *picture++;
+    }
+}
+
 int main(void) {
+    static uint8_t picture[CNNKIT_MNIST_PIXELS];
     uint8_t pixels[CNNKIT_MNIST_PIXELS];
     float probabilities[CNNKIT_MNIST_CLASSES];
     uint32_t ticks = 0;
@@ -34,7 +44,8 @@ int main(void) {
     }
     SYST_RVR = LARGEST;
     SYST_CSR = ENABLE;
-    while (read_file(file, pixels, sizeof pixels)) {
+    while (read_file(file, picture, sizeof picture)) {
+        separate(picture, pixels);
         SYST_CVR = 0;
         const int label = cnnkit_mnist_predict(pixels, probabilities);
         ticks = LARGEST - SYST_CVR;

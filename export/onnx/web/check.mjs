@@ -102,7 +102,7 @@ async function draw(page, strokes) {
   for (const [first, ...rest] of strokes) {
     await page.mouse.move(...place(first));
     await page.mouse.down();
-    for (const point of rest) await page.mouse.move(...place(point), { steps: 5 });
+    for (const point of rest) await page.mouse.move(...place(point), { steps: 2 });
     await page.mouse.up();
   }
   await rested(page);
@@ -166,6 +166,10 @@ async function checkPage(browser, where, images, labels) {
   const complaints = [];
   try {
     const page = await browser.newPage({ viewport: { width: 1100, height: 800 }, colorScheme: "light" });
+    await page.addInitScript(() => {
+      const wait = setTimeout;
+      window.setTimeout = (call, delay, ...values) => wait(call, delay / 10, ...values); // the page's pauses
+    });
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) complaints.push(message.text());
     });

@@ -4,6 +4,6 @@ struct activation {
     float low, high;
 };
 
-static void activation(const struct activation *a, const float *x, float *y) {
+static void activation(const struct activation* a, const float* x, float* y) {
     for (int i = 0; i < a->count; ++i) y[i] = limited(x[i], a->activation, a->low, a->high);
 }

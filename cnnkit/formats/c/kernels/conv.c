@@ -1,5 +1,5 @@
-static void conv(const struct conv *c, const float *weight, const float *bias, const float *x,
-                 const float *residual, float *y) {
+static void conv(const struct conv* c, const float* weight, const float* bias, const float* x,
+                 const float* residual, float* y) {
     const int in = c->in_c / c->groups, out = c->out_c / c->groups;
     for (int g = 0; g < c->groups; ++g) {
         for (int o = 0; o < out;) {

@@ -4,6 +4,6 @@ struct fill {
     float value;
 };
 
-static void fill(const struct fill *f, float *y) {
+static void fill(const struct fill* f, float* y) {
     for (int i = 0; i < f->count; ++i) y[i] = f->value;
 }

@@ -3,8 +3,8 @@ struct matmul {
     int count, rows, inner, columns, step_x, step_z;
 };
 
-static void matmul(const struct matmul *m, const float *restrict x, const float *restrict z,
-                   float *restrict y) {
+static void matmul(const struct matmul* m, const float* restrict x, const float* restrict z,
+                   float* restrict y) {
     for (int n = 0; n < m->count; ++n, x += m->step_x, z += m->step_z) {
         for (int r = 0; r < m->rows; ++r, y += m->columns) {
             for (int k = 0; k < m->columns; ++k) y[k] = 0.0f;

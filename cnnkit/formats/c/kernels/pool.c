@@ -2,7 +2,8 @@
 struct pool {
     int in_h, in_w, channels, out_h, out_w;
     int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, end_h, end_w, dilation_h, dilation_w;
-    int average; /* 0 is the largest, 1 an average of what lies in the image, 2 in the padding too */
+    int average; /* 0 is the largest, 1 an average of what lies in the image, 2 in the padding too
+                  */
 };
 
 /* The taps of a window that lie in `size` floats, along one axis. */
@@ -15,7 +16,10 @@ INLINE int pool_end(int start, int size, int kernel, int dilation) {
     return end < kernel ? end : kernel;
 }
 
-static void pool(const struct pool *p, const float *restrict x, float *restrict y) {
+/* The larger of two numbers; NaN if one of them is. */
+INLINE float larger(float x, float y) { return x > y || x != x ? x : y; }
+
+static void pool(const struct pool* p, const float* restrict x, float* restrict y) {
     float lowest = -3.402823466e38f;
     lowest += lowest; /* minus infinity */
     for (int oy = 0; oy < p->out_h; ++oy) {
@@ -32,11 +36,11 @@ static void pool(const struct pool *p, const float *restrict x, float *restrict 
             for (int r = r0; r < r1; ++r) {
                 for (int t = t0; t < t1; ++t) {
                     const int at = (top + r * p->dilation_h) * p->in_w + left + t * p->dilation_w;
-                    const float *from = x + at * p->channels;
+                    const float* from = x + at * p->channels;
                     if (p->average) {
                         for (int c = 0; c < p->channels; ++c) y[c] += from[c];
                     } else {
-                        for (int c = 0; c < p->channels; ++c) y[c] = from[c] > y[c] ? from[c] : y[c];
+                        for (int c = 0; c < p->channels; ++c) y[c] = larger(from[c], y[c]);
                     }
                 }
             }

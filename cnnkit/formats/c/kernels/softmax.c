@@ -3,7 +3,7 @@ struct softmax {
     int rows, count, logarithm;
 };
 
-static void softmax(const struct softmax *s, const float *restrict x, float *restrict y) {
+static void softmax(const struct softmax* s, const float* restrict x, float* restrict y) {
     for (int r = 0; r < s->rows; ++r, x += s->count, y += s->count) {
         float largest = x[0], sum = 0.0f;
         for (int i = 1; i < s->count; ++i) largest = x[i] > largest ? x[i] : largest;

@@ -23,9 +23,9 @@ typedef float vec_in_memory;
 #define INLINE static inline
 #endif
 
-INLINE vec load(const float *from) { return *(const vec_in_memory *)from; }
+INLINE vec load(const float* from) { return *(const vec_in_memory*)from; }
 
-INLINE void store(float *to, vec value) { *(vec_in_memory *)to = value; }
+INLINE void store(float* to, vec value) { *(vec_in_memory*)to = value; }
 
 /* An activation: 0 is none, 1 has a lower limit, 2 an upper one as well. NaN stays NaN. */
 INLINE float limited(float value, int activation, float low, float high) {

@@ -22,13 +22,13 @@ struct window {
 /* Where a tile goes; the other pixels are `step` further on in x, and out_c in y. */
 struct target {
     const float *bias, *residual;
-    float *y;
+    float* y;
     int step, channels;
 };
 
 /* Residual and activation, for `count` of the sums of a pixel. */
-INLINE void finish(const struct conv *c, const vec *sum, int vecs, int count,
-                   const float *residual, float *y) {
+INLINE void finish(const struct conv* c, const vec* sum, int vecs, int count, const float* residual,
+                   float* y) {
     float done[AT_ONCE];
     UNROLL
     for (int v = 0; v < vecs; ++v) store(done + v * LANES, sum[v]);
@@ -39,8 +39,8 @@ INLINE void finish(const struct conv *c, const vec *sum, int vecs, int count,
     for (int o = 0; o < count; ++o) y[o] = limited(done[o], c->activation, c->low, c->high);
 }
 
-INLINE void finish_tile(const struct conv *c, vec sum[][MOST_VECS], int vecs, int pixels, int o,
-                        const struct target *to) {
+INLINE void finish_tile(const struct conv* c, vec sum[][MOST_VECS], int vecs, int pixels, int o,
+                        const struct target* to) {
     UNROLL
     for (int p = 0; p < pixels; ++p) {
         const int at = p * c->out_c + o;
@@ -48,7 +48,7 @@ INLINE void finish_tile(const struct conv *c, vec sum[][MOST_VECS], int vecs, in
     }
 }
 
-INLINE void conv_tile(const struct conv *c, const struct window *from, const struct target *to,
+INLINE void conv_tile(const struct conv* c, const struct window* from, const struct target* to,
                       int width, int pixels) {
     const int at_once = width < AT_ONCE ? width : AT_ONCE, vecs = at_once / LANES;
     for (int o = 0; o < width && o < to->channels; o += at_once) {
@@ -60,8 +60,8 @@ INLINE void conv_tile(const struct conv *c, const struct window *from, const str
         }
         for (int r = 0; r < from->rows; ++r) {
             for (int t = 0; t < from->taps; ++t) {
-                const float *x = from->x + r * from->x_row + t * from->x_tap;
-                const float *w = from->w + r * from->w_row + t * from->w_tap + o;
+                const float* x = from->x + r * from->x_row + t * from->x_tap;
+                const float* w = from->w + r * from->w_row + t * from->w_tap + o;
                 for (int i = 0; i < from->span; ++i, w += width) {
                     UNROLL
                     for (int p = 0; p < pixels; ++p) {
@@ -77,7 +77,7 @@ INLINE void conv_tile(const struct conv *c, const struct window *from, const str
 }
 
 /* A single pixel: every fourth float of a run goes to the same sums, to keep the adders busy. */
-INLINE void conv_pixel(const struct conv *c, const struct window *from, const struct target *to,
+INLINE void conv_pixel(const struct conv* c, const struct window* from, const struct target* to,
                        int width) {
     const int at_once = width < AT_ONCE ? width : AT_ONCE, vecs = at_once / LANES;
     for (int o = 0; o < width && o < to->channels; o += at_once) {
@@ -89,8 +89,8 @@ INLINE void conv_pixel(const struct conv *c, const struct window *from, const st
         }
         for (int r = 0; r < from->rows; ++r) {
             for (int t = 0; t < from->taps; ++t) {
-                const float *x = from->x + r * from->x_row + t * from->x_tap;
-                const float *w = from->w + r * from->w_row + t * from->w_tap + o;
+                const float* x = from->x + r * from->x_row + t * from->x_tap;
+                const float* w = from->w + r * from->w_row + t * from->w_tap + o;
                 int i = 0;
                 for (; i + 4 <= from->span; i += 4) {
                     UNROLL
@@ -126,7 +126,7 @@ INLINE struct taps inside(int start, int size, int kernel, int dilation) {
 }
 
 /* The pixels of a row whose windows lie in the image: from `first` on, `count` of them. */
-INLINE struct taps whole_windows(const struct conv *c) {
+INLINE struct taps whole_windows(const struct conv* c) {
     struct taps found;
     const int room = c->in_w + c->pad_w - (c->kernel_w - 1) * c->dilation_w - 1;
     int end = room < 0 ? 0 : room / c->stride_w + 1;
@@ -137,7 +137,7 @@ INLINE struct taps whole_windows(const struct conv *c) {
 }
 
 /* Depthwise: each channel has weights of its own. */
-INLINE void depthwise_tile(const struct conv *c, const struct window *from, const struct target *to,
+INLINE void depthwise_tile(const struct conv* c, const struct window* from, const struct target* to,
                            int width, int pixels) {
     const int at_once = width < AT_ONCE ? width : AT_ONCE, vecs = at_once / LANES;
     for (int o = 0; o < width; o += at_once) {
@@ -149,8 +149,8 @@ INLINE void depthwise_tile(const struct conv *c, const struct window *from, cons
         }
         for (int r = 0; r < from->rows; ++r) {
             for (int t = 0; t < from->taps; ++t) {
-                const float *x = from->x + r * from->x_row + t * from->x_tap + o;
-                const float *w = from->w + r * from->w_row + t * from->w_tap + o;
+                const float* x = from->x + r * from->x_row + t * from->x_tap + o;
+                const float* w = from->w + r * from->w_row + t * from->w_tap + o;
                 UNROLL
                 for (int v = 0; v < vecs; ++v) {
                     const vec weight = load(w + v * LANES);
@@ -166,13 +166,14 @@ INLINE void depthwise_tile(const struct conv *c, const struct window *from, cons
 }
 
 /* A pixel of a block that is not full, of which no whole vector can be read. */
-INLINE void depthwise_rest(const struct conv *c, const struct window *from, const struct target *to) {
+INLINE void depthwise_rest(const struct conv* c, const struct window* from,
+                           const struct target* to) {
     for (int o = 0; o < to->channels; ++o) {
         float sum = to->bias[o];
         for (int r = 0; r < from->rows; ++r) {
             for (int t = 0; t < from->taps; ++t) {
                 sum += from->x[r * from->x_row + t * from->x_tap + o] *
-                    from->w[r * from->w_row + t * from->w_tap + o];
+                       from->w[r * from->w_row + t * from->w_tap + o];
             }
         }
         if (to->residual) sum += to->residual[o];
@@ -183,29 +184,29 @@ INLINE void depthwise_rest(const struct conv *c, const struct window *from, cons
 enum { DENSE, DEPTHWISE };
 
 /* A block of output channels; `in` input channels have weights for it. */
-INLINE void conv_block(const struct conv *c, const float *w, const float *x, struct target to,
+INLINE void conv_block(const struct conv* c, const float* w, const float* x, struct target to,
                        int in, int width, int kind) {
     const int pixels = width / LANES > 1 || LANES == 1 ? 4 : 8;
     const int full = kind == DENSE || to.channels == width;
     const int joined = kind == DENSE && c->groups == 1 && c->dilation_w == 1; /* a row is one run */
     const struct taps whole = whole_windows(c);
     const struct target first = to;
+    const int replaces = to.residual == to.y; /* what is written once is no residual any more */
     to.step = c->stride_w * c->in_c;
     for (int oy = 0; oy < c->out_h; ++oy) {
         const int top = oy * c->stride_h - c->pad_h;
         const struct taps rows = inside(top, c->in_h, c->kernel_h, c->dilation_h);
         for (int ox = 0; ox < c->out_w;) {
-            const int tile = full && whole.count >= pixels && ox >= whole.first &&
-                ox < whole.first + whole.count;
-            /* the last tile of a row moves back, to be full */
-            if (tile && ox > whole.first + whole.count - pixels) {
-                ox = whole.first + whole.count - pixels;
-            }
+            const int last = whole.first + whole.count - pixels;
+            const int tile = full && last >= whole.first && ox >= whole.first &&
+                             ox < (replaces ? last + 1 : last + pixels);
+            if (tile && ox > last) ox = last; /* the last tile of a row moves back, to be full */
             const int left = ox * c->stride_w - c->pad_w, at = (oy * c->out_w + ox) * c->out_c;
             const struct taps columns = inside(left, c->in_w, c->kernel_w, c->dilation_w);
             struct window from;
             from.x = x + ((top + rows.first * c->dilation_h) * c->in_w + left +
-                          columns.first * c->dilation_w) * c->in_c;
+                          columns.first * c->dilation_w) *
+                             c->in_c;
             from.w = w + (rows.first * c->kernel_w + columns.first) * in * width;
             from.rows = rows.count;
             from.taps = joined ? columns.count > 0 : columns.count;
@@ -233,8 +234,8 @@ INLINE void conv_block(const struct conv *c, const float *w, const float *x, str
 }
 
 /* The next block of `left` output channels: 16 of them, or 8 where no more are left. */
-INLINE int next_block(const struct conv *c, const float **w, const float **bias, const float *x,
-                      const float *residual, float *y, int left, int in, int kind) {
+INLINE int next_block(const struct conv* c, const float** w, const float** bias, const float* x,
+                      const float* residual, float* y, int left, int in, int kind) {
     const int width = left > 8 ? 16 : 8;
     struct target to;
     to.bias = *bias;

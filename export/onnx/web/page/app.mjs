@@ -1,5 +1,6 @@
 // The page: drawing or picture → 28×28 → probabilities. runtime.mjs is the runtime chosen by the build.
 
+import { Camera } from "./camera.mjs";
 import { fit } from "./fitting.mjs";
 import { Pad } from "./pad.mjs";
 import { greys, prepare } from "./picture.mjs";
@@ -166,6 +167,7 @@ async function openPicture(file) {
 }
 
 function acceptPictures() {
+  new Camera(at("camera"), at("view"), openPicture, say);
   at("clear").addEventListener("click", () => pad.clear());
   at("open").addEventListener("click", () => at("file").click());
   at("file").addEventListener("change", ({ target }) => {

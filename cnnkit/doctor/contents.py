@@ -1,0 +1,136 @@
+"""What is in a model and what it costs: `examine_model(path)`, for `cnnkit doctor MODEL`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnkit.errors import InputError
+from cnnkit.formats.c.source import as_held, body_of
+from cnnkit.formats.detect import detect
+from cnnkit.formats.registry import FORMATS, TABLE
+from cnnkit.graph.convnet import with_contract
+from cnnkit.graph.costs import Cost, costs
+from cnnkit.graph.program import Program, lower
+from cnnkit.graph.program.steps import FLOAT
+from cnnkit.graph.weights import Weights
+from cnnkit.runs.find import find_weights
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A step of the C program.
+
+    Attributes:
+        node: what it is of.
+        kernel: what computes it.
+        shape: the sizes of its output.
+        macc: multiplications that are added up.
+        weight_bytes: of its constants.
+        output_bytes: of its output.
+        ram_bytes: of all that is in memory during it.
+    """
+
+    node: str
+    kernel: str
+    shape: tuple[int, ...]
+    macc: int
+    weight_bytes: int
+    output_bytes: int
+    ram_bytes: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A model's nodes, the memory that it needs as C, and the formats that hold it.
+
+    Attributes:
+        nodes: costs of each.
+        layers: the steps of its C program; none for a network of the family, which has none.
+        ram_bytes: what a call needs as C; 0 if C cannot hold the network.
+        flash_bytes: of the constants as C.
+        formats: whether a format holds the network, and why not, by name.
+        program: what the layers are of.
+    """
+
+    nodes: Sequence[Cost]
+    layers: Sequence[Layer]
+    ram_bytes: int
+    flash_bytes: int
+    formats: dict[str, tuple[bool, str]]
+    program: Program | None = None
+
+    def operators(self) -> list[tuple[str, int, int, int]]:
+        """Return name, count, multiply-adds and parameters of each operator, costliest first."""
+        names = dict.fromkeys(cost.operator for cost in self.nodes)
+        rows = [(name, [c for c in self.nodes if c.operator == name]) for name in names]
+        found = [
+            (name, len(own), sum(c.macc for c in own), sum(c.parameters for c in own))
+            for name, own in rows
+        ]
+        return sorted(found, key=lambda row: (-row[2], -row[3], -row[1]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "macc": sum(cost.macc for cost in self.nodes),
+            "parameters": sum(cost.parameters for cost in self.nodes),
+            "nodes": [asdict(cost) for cost in self.nodes],
+            "c": {
+                "ram_bytes": self.ram_bytes,
+                "flash_bytes": self.flash_bytes,
+                "layers": [asdict(layer) for layer in self.layers],
+            }
+            if self.ram_bytes
+            else None,
+            "formats": {
+                name: {"holds": holds, "reason": reason}
+                for name, (holds, reason) in self.formats.items()
+            },
+        }
+
+
+def examine_model(path: Path) -> Contents:
+    """Look into an artefact, a weights file or run, or an ONNX file by others.
+
+    Raises:
+        StorageError: it cannot be read.
+        InputError: it is damaged, or has a node that cnnkit does not know, which is named.
+    """
+    file = find_weights(path)
+    weights = TABLE[detect(file)].read_weights(file)
+    formats = {form.name: _holds(form.name, weights) for form in FORMATS.values()}
+    nodes = costs(weights.graph)
+    if not formats["c"][0]:
+        return Contents(nodes, (), 0, 0, formats)
+    body, held = body_of(weights), as_held(weights)
+    if held is weights:  # of the family, whose blocks are in no arena
+        return Contents(nodes, (), body.ram_bytes, body.constant_bytes, formats)
+    program = lower(held.graph)
+    layers = [_layer(program, index) for index in range(len(program.steps))]
+    return Contents(nodes, layers, body.ram_bytes, body.constant_bytes, formats, program)
+
+
+def _holds(name: str, weights: Weights) -> tuple[bool, str]:
+    try:
+        with_contract(weights.graph, "uint8")
+        FORMATS[name].check(weights)
+    except InputError as error:
+        return False, "; ".join((f"{error.subject}: {error.reason}", *error.details))
+    return True, ""
+
+
+def _layer(program: Program, index: int) -> Layer:
+    step = program.steps[index]
+    weights = sum(program.constants[name].size for name in step.inputs if isinstance(name, str))
+    return Layer(
+        step.node,
+        step.kernel,
+        step.shape,
+        step.macc,
+        FLOAT * weights,
+        FLOAT * program.sizes[step.output],
+        FLOAT * sum(program.sizes[buffer] for buffer in program.live(index)),
+    )

@@ -1,0 +1,41 @@
+"""What the two files of the C format hold of a network, however its code is made: `Body(...)`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cnnkit.graph.program.steps import FLOAT
+
+
+@dataclass(frozen=True)
+class Body:
+    """A network as C, and what the header says of it.
+
+    Attributes:
+        method: how the code works, in lines for people.
+        constants: definitions of the parameters.
+        functions: the last of them is `run(pixels, logits)`, or with an arena before these two.
+        parameters: how many there are.
+        constant_bytes: of all constants in `constants` and `functions`.
+        stack_bytes: of the largest arrays that exist together during a call.
+        arena: floats that a call needs beside the stack; 0 if it keeps everything there.
+        largest: what takes most of it, a line each.
+        notes: comments for the end of the header.
+        graph: the network as a comment for the end of the source, if nothing else says it.
+    """
+
+    method: tuple[str, ...]
+    constants: tuple[str, ...]
+    functions: str
+    parameters: int
+    constant_bytes: int
+    stack_bytes: int
+    arena: int = 0
+    largest: tuple[str, ...] = ()
+    notes: str = ""
+    graph: str = ""
+
+    @property
+    def ram_bytes(self) -> int:
+        """Bytes of memory that a call needs."""
+        return self.stack_bytes + FLOAT * self.arena

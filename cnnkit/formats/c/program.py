@@ -1,0 +1,164 @@
+"""A lowered graph as C, the kernels' source and calls of them: `program_body(prepare(graph))`."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from cnnkit.formats.c.body import Body
+from cnnkit.formats.c.graph_comment import graph_comment
+from cnnkit.formats.c.literals import array, filled, float_text
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.program import Program, Step, lower
+from cnnkit.graph.program.steps import FLOAT, Number, Place
+
+METHOD = (
+    "How it works: each layer is a call of a kernel on one array, the arena, in which buffers that",
+    "are not needed at the same time share their place. Images lie as [H][W][C], and weights in",
+    "the order in which the kernels read them.",
+)
+KERNELS = files("cnnkit.formats.c") / "kernels"
+# What a kernel's source needs before it.
+NEEDS = {
+    "conv": ("vectors", "windows"),
+    "depthwise": ("vectors", "windows"),
+    "activation": ("vectors",),
+    "arithmetic": ("vectors",),
+    "pool": ("vectors",),
+    "function": ("vectors",),
+    "lrn": ("logarithm",),
+    "softmax": ("logarithm",),
+}
+POWERS = {"function", "lrn", "softmax"}  # what calls power_of_e, which stands behind them
+FIELD = re.compile(r"^    (int|float) ([^;]*);", re.MULTILINE)
+STACK = 2048  # bytes, of the largest tile's sums and what is kept of registers, rounded up
+
+
+def program_body(graph: Graph, source: object) -> Body:
+    """Return the code of a prepared graph.
+
+    Raises:
+        InputError: no kernel computes some of its nodes; all of them are named.
+    """
+    program = lower(graph, source)
+    constants = tuple(
+        array("float", name, values.ravel()) for name, values in program.constants.items()
+    )
+    fields = sum(_count(step) for step in program.steps)
+    return Body(
+        METHOD,
+        constants,
+        _functions(program),
+        sum(a.size for a in graph.tensors.values() if a.dtype.kind == "f"),
+        program.constant_bytes + FLOAT * fields,
+        STACK,
+        program.arena,
+        _largest(program),
+        _layers(program),
+        graph_comment(graph),
+    )
+
+
+def _functions(program: Program) -> str:
+    """Return the kernels that are used, the layers' sizes, and `run`."""
+    used = list(dict.fromkeys(step.kernel for step in program.steps))
+    sources = dict.fromkeys(part for kernel in used for part in (*NEEDS.get(kernel, ()), kernel))
+    parts = []
+    if POWERS & {*used}:
+        parts.append("static float power_of_e(float x);\n")
+    parts += [kernel_source(name) for name in sources]
+    parts += [_layer(index, step) for index, step in enumerate(program.steps)]
+    calls = "\n".join(_call(program, index, step) for index, step in enumerate(program.steps))
+    classes, at = program.sizes[program.result], program.offsets[program.result]
+    parts.append(
+        "/* The whole network. */\n"
+        "static void run(float *arena, const uint8_t *pixels_in, float *logits) {\n"
+        f"{calls}\n"
+        f"    for (int k = 0; k < {classes}; ++k) logits[k] = arena[{at} + k];\n"
+        "}\n"
+    )
+    return "\n".join(parts)
+
+
+def kernel_source(name: str) -> str:
+    """Return the C source of a kernel, or of what several share."""
+    return (KERNELS / f"{name}.c").read_text(encoding="ascii")
+
+
+def structure(kernel: str) -> list[str]:
+    """Return the names of the fields of a kernel's structure, in their order."""
+    text = kernel_source("windows" if kernel in ("conv", "depthwise") else kernel)
+    start = text.index(f"struct {'conv' if kernel == 'depthwise' else kernel} {{")
+    found = FIELD.finditer(text[start : text.index("};", start)])
+    return [re.split(r"\W", name.strip())[0] for row in found for name in row[2].split(",")]
+
+
+def _layer(index: int, step: Step) -> str:
+    """Return the definition of a step's structure."""
+    assert structure(step.kernel) == list(step.numbers), step.kernel
+    kind = "conv" if step.kernel == "depthwise" else step.kernel
+    values = filled(map(_number, step.numbers.values()), ", ")
+    about = "".join(c if c.isalnum() or c in " ._:-" else "_" for c in step.node)
+    return f"/* {about} */\nstatic const struct {kind} layer{index} = {{\n{values}\n}};\n"
+
+
+def _number(value: Number) -> str:
+    if isinstance(value, tuple):
+        return f"{{{', '.join(map(str, value))}}}"
+    return float_text(value) if isinstance(value, float) else str(value)
+
+
+def _count(step: Step) -> int:
+    return sum(len(n) if isinstance(n, tuple) else 1 for n in step.numbers.values())
+
+
+def _call(program: Program, index: int, step: Step) -> str:
+    def place(value: Place) -> str:
+        if isinstance(value, int):
+            return f"arena + {program.offsets[value]}"
+        return "0" if value is None else value
+
+    arguments = [place(value) for value in (*step.inputs, step.output)]
+    if step.kernel == "pixels":
+        arguments[2] = "pixels_in"
+    return f"    {step.kernel}(&layer{index}, {', '.join(arguments)});"
+
+
+def _largest(program: Program) -> tuple[str, ...]:
+    """Return what holds the arena's floats at the step that needs most of them, a line each."""
+    steps = range(len(program.steps))
+    peak = max(steps, key=lambda index: sum(program.sizes[b] for b in program.live(index)))
+    maker = {step.output: step for step in reversed(program.steps[: peak + 1])}
+    return tuple(
+        f"during {program.steps[peak].node}: {'x'.join(map(str, maker[buffer].shape))} of "
+        f"{maker[buffer].node}, {FLOAT * program.sizes[buffer]:,} bytes"
+        for buffer in program.live(peak)
+    )
+
+
+def _layers(program: Program) -> str:
+    """Return a table of the layers: what each computes, and where it lies in the arena."""
+    rows = [("layer", "kernel", "output", "MACC", "weights", "bytes", "at")]
+    for step in program.steps:
+        weights = sum(program.constants[n].size for n in step.inputs if isinstance(n, str))
+        rows.append(
+            (
+                "".join(c if c.isalnum() or c in " ._-" else "_" for c in step.node)[:32],
+                step.kernel,
+                "x".join(map(str, step.shape)),
+                f"{step.macc:,}",
+                f"{FLOAT * weights:,}",
+                f"{FLOAT * program.sizes[step.output]:,}",
+                f"{FLOAT * program.offsets[step.output]:,}",
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(7)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i < 3 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    text = "\n".join(f" *   {line}" for line in lines)
+    return f"/* Layers of one image; sizes in bytes, `at` is in the arena:\n *\n{text}\n */\n\n"

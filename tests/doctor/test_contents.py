@@ -1,0 +1,77 @@
+"""What `cnnkit doctor MODEL` says is in a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from typer.main import get_command
+
+from cnnkit.cli import app
+from cnnkit.doctor.contents import examine_model
+from cnnkit.doctor.plan_picture import draw_plan
+from cnnkit.errors import InputError
+from cnnkit.formats.checkpoint import write_weights
+from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.networks import build_network
+from cnnkit.graph.weights import Weights
+
+
+@pytest.fixture(scope="module")
+def resnet8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("contents") / "weights.safetensors"
+    write_weights(path, Weights(build_network("resnet8", (3, 32, 32), 10), {}))
+    return path
+
+
+def test_the_multiply_adds_of_resnet8_are_those_of_the_literature(resnet8: Path) -> None:
+    contents = examine_model(resnet8)
+    assert sum(cost.macc for cost in contents.nodes) == 12_501_632
+    assert sum(layer.macc for layer in contents.layers) == 12_501_632
+    assert contents.operators()[0] == ("Conv", 9, 12_500_992, 76_816)
+
+
+def test_memory_peaks_where_two_maps_of_16_channels_live(resnet8: Path) -> None:
+    contents = examine_model(resnet8)
+    most = max(layer.ram_bytes for layer in contents.layers)
+    assert most == 2 * 16 * 32 * 32 * 4
+    assert contents.ram_bytes - 2048 == most  # the plan has no gaps
+
+
+def test_formats_that_do_not_hold_a_network_name_the_node(resnet8: Path) -> None:
+    formats = examine_model(resnet8).formats
+    assert formats["c"] == formats["onnx"] == (True, "")
+    holds, reason = formats["onnx-int8"]
+    assert not holds
+    assert "BatchNormalization stem.norm" in reason
+
+
+def test_the_published_network_needs_the_stack_that_its_header_states(tmp_path: Path) -> None:
+    architecture = Architecture()
+    weights = Weights.of(architecture, architecture.initial_parameters(0))
+    write_weights(tmp_path / "weights.safetensors", weights)
+    contents = examine_model(tmp_path / "weights.safetensors")
+    assert contents.ram_bytes == 10328
+    assert not contents.layers
+
+
+def test_the_picture_has_a_rectangle_for_each_buffer(resnet8: Path, tmp_path: Path) -> None:
+    program = examine_model(resnet8).program
+    assert program
+    draw_plan(program, tmp_path / "plan.svg")
+    buffers = set().union(*(program.live(index) for index in range(len(program.steps))))
+    drawn = (tmp_path / "plan.svg").read_text().count("stroke: #ffffff")
+    assert drawn == len(buffers)
+    with pytest.raises(InputError, match=r"neither \.png nor \.svg"):
+        draw_plan(program, tmp_path / "plan.jpg")
+    assert [file.name for file in tmp_path.iterdir()] == ["plan.svg"]
+
+
+def test_the_document_has_nodes_layers_and_formats(resnet8: Path) -> None:
+    done = CliRunner().invoke(get_command(app), ["doctor", str(resnet8), "--json"])
+    found = json.loads(done.stdout)["contents"]
+    assert found["macc"] == 12_501_632
+    assert len(found["c"]["layers"]) == 12
+    assert found["formats"]["c"]["holds"] is True

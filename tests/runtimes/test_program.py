@@ -1,0 +1,177 @@
+"""The engine for any graph: the C format's kernels against the float64 reference."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.graph_cases import CASES, STACK, Net, convnet
+from support.program_cases import TABLES, random_graph
+
+import cnnkit
+from cnnkit import _core
+from cnnkit.errors import InputError
+from cnnkit.formats.onnx.model import to_model
+from cnnkit.graph.convnet_match import image_size
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.networks import NETWORKS, build_network
+from cnnkit.graph.program import Program, lower, prepare
+from cnnkit.graph.reference import evaluate
+from cnnkit.ops import available_isas
+from cnnkit.runtimes.program import make_network, of_bytes, open_program, with_logits
+
+ISAS = sorted({available_isas()[0], "scalar"})
+
+
+def lowered(graph: Graph) -> Program:
+    return lower(of_bytes(prepare(with_logits(graph, "net"))))
+
+
+def offence(graph: Graph, isa: str) -> str:
+    """Return what is wrong with the engine's values of a graph that gives one row an image."""
+    (images,) = graph.inputs.values()
+    x = np.random.default_rng(0).random((2, *images.shape[1:]), np.float32)
+    (expected,) = evaluate(graph, {"x": x}, reproducible=False).values()
+    found = make_network(lowered(graph), image_size(graph), isa)(x)[0]
+    largest = max(1.0, float(np.abs(expected).max(initial=0)))
+    if (
+        found.shape != expected.shape
+        or not np.abs(found - expected).max(initial=0) < 1e-5 * largest
+    ):
+        return f"{found.shape}, {expected.shape}, {np.abs(found - expected).max(initial=0):g}"
+    return ""
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")
+def test_every_operator_gives_the_references_values(table: str, isa: str) -> None:
+    wrong = {name: found for name, graph in TABLES[table]() if (found := offence(graph, isa))}
+    assert not wrong
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_random_graphs_give_the_references_values(isa: str) -> None:
+    wrong = {seed: found for seed in range(150) if (found := offence(random_graph(seed), isa))}
+    assert not wrong
+
+
+SINGLE = [case for case in CASES if len(case.graph.outputs) == 1 or "logits" in case.graph.outputs]
+
+
+@pytest.mark.parametrize("case", SINGLE, ids=lambda case: case.name)
+def test_small_networks_give_the_references_logits(case: Any) -> None:
+    x = case.images(3)
+    graph = with_logits(case.graph, "net")
+    expected = evaluate(graph, x)["logits"].reshape(3, -1)
+    images = x[next(iter(x))]
+    found = open_program(case.graph, "net")(images)
+    np.testing.assert_allclose(found[0], expected, rtol=0, atol=case.tolerance)
+    np.testing.assert_array_equal(found[2], expected.argmax(1))
+
+
+def drawn(name: str) -> Graph:
+    """Return a network of ours with parameters that leave no layer idle."""
+    graph = build_network(name, (3, 24, 24), 7)
+    random = np.random.default_rng(4)
+    tensors = {
+        key: array + random.uniform(0, 0.1, array.shape).astype(np.float32)
+        if array.dtype == np.float32 and array.ndim
+        else array
+        for key, array in graph.tensors.items()
+    }
+    return Graph(graph.inputs, graph.nodes, graph.outputs, tensors)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_to_train_give_the_references_logits(name: str) -> None:
+    graph = drawn(name)
+    x = np.random.default_rng(1).integers(0, 256, (2, 3, 24, 24), dtype=np.uint8)
+    (input,) = graph.inputs
+    expected = evaluate(graph, {input: x}, reproducible=False)["logits"]
+    found = open_program(graph, "net")(x)[0]
+    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_threads_and_batches_change_no_bit() -> None:
+    graph = drawn("resnet8")
+    network = open_program(graph, "net")
+    x = np.random.default_rng(2).integers(0, 256, (37, 3, 24, 24), dtype=np.uint8)
+    whole = network(x)
+    singles = [network(image) for image in x]
+    for index, values in enumerate(whole):
+        assert values.tobytes() == network(x, 3)[index].tobytes()
+        assert values.tobytes() == np.concatenate([each[index] for each in singles]).tobytes()
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(lambda count: network(x[:count], 2), range(1, 33)):
+            for values, one in zip(whole, found, strict=True):
+                assert values[: len(one)].tobytes() == one.tobytes()
+
+
+def test_earlier_results_are_overwritten_and_bytes_are_floats() -> None:
+    network = open_program(convnet(STACK), "net")
+    x = np.random.default_rng(3).integers(0, 256, (5, *STACK.input), dtype=np.uint8)
+    first = network(x)
+    again = network(x[::-1].copy(), out=first)
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    scaled = network((x[::-1] / 255).astype(np.float32))
+    np.testing.assert_allclose(scaled[0], again[0], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        network.log_probabilities(x[::-1].copy()), np.log(again[1]), atol=1e-5
+    )
+
+
+def test_a_file_of_another_tool_runs_with_its_own_outputs(tmp_path: Path) -> None:
+    net = Net(3, 9, 8)
+    y = net("Relu", net.conv("x", 3, 10, 3, strides=(2, 2)))
+    y = net("GlobalAveragePool", net.conv(y, 10, 6, 1))
+    graph = net.graph(net("Softmax", y, axis=1))
+    (tmp_path / "net.onnx").write_bytes(to_model(graph, 17).SerializeToString())
+    x = np.random.default_rng(5).random((4, 3, 9, 8), np.float32)
+    (expected,) = evaluate(graph, {"x": x}).values()
+    model = cnnkit.load(tmp_path / "net.onnx", scale=1 / 255, mean=[0.1, 0.2, 0.3])
+    np.testing.assert_allclose(model(x).probabilities, expected.reshape(4, 6), atol=1e-6)
+    raw = np.random.default_rng(6).integers(0, 256, (4, 3, 9, 8), dtype=np.uint8)
+    shifted = (raw / 255 - np.reshape([0.1, 0.2, 0.3], (3, 1, 1))).astype(np.float32)
+    np.testing.assert_allclose(model(raw).logits, model(shifted).logits, atol=1e-6)
+
+
+def test_all_nodes_without_kernels_are_named_at_once() -> None:
+    net = Net(3, 6, 6)
+    pads = net.tensor([0, 0, 1, 1, 0, 0, 1, 1], "int64")
+    y = net("Pad", net("Pad", "x", pads, mode="reflect"), pads, mode="edge")
+    with pytest.raises(InputError, match=r"^net, (.|\n)*reflect(.|\n)*edge") as raised:
+        open_program(net.graph(net("Flatten", y)), "net")
+    assert "ONNX Runtime" in str(raised.value)
+
+
+def test_steps_that_would_leave_their_buffers_are_refused() -> None:
+    """Every number of a program, changed to others: refused, or computed within the arena."""
+    program, size = lowered(drawn("mobilenet-v1-025")), (3, 24, 24)
+    image = np.zeros((1, *size), np.uint8)
+    refused = 0
+    for index, step in enumerate(program.steps[:12]):
+        for name, value in step.numbers.items():
+            for other in (-1, 0, 1 << 20, 2**31 - 1, -(2**31)):
+                if isinstance(value, float):
+                    continue
+                number = other if isinstance(value, int) else (other, *value[1:])
+                changed = type(step)(**{**step.__dict__, "numbers": {**step.numbers, name: number}})
+                steps = (*program.steps[:index], changed, *program.steps[index + 1 :])
+                try:
+                    network = make_network(Program(**{**program.__dict__, "steps": steps}), size)
+                except InputError:
+                    refused += 1
+                    continue
+                if other != 1 << 20:  # a kernel as large takes long, and stays inside
+                    network(image)
+    assert refused > 100
+
+
+@pytest.mark.parametrize("classes", [0, -1, 8, 2**40])
+def test_a_result_of_another_size_is_refused(classes: int) -> None:
+    with pytest.raises(InputError):
+        _core.ProgramNetwork((1, 2, 2), classes, [], [], [classes], [0], 4, 0)

@@ -1,0 +1,366 @@
+"""Graphs of one operator in many shapes, and random ones, for what runs lowered graphs.
+
+Each takes x, float32 [N, C, H, W] from 0 to 1, and gives all values of its last node in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from cnnkit.graph.graph import Graph
+from support.graph_cases import Net
+
+Case = tuple[str, Graph]
+
+
+def one(name: str, shape: tuple[int, ...], build: Callable[[Net], str], seed: int = 0) -> Case:
+    net = Net(*shape, seed=seed)
+    return name, net.graph(net("Flatten", build(net)))
+
+
+def convolutions() -> Iterator[Case]:
+    for channels in (*range(1, 19), 23, 24, 31, 33, 40):
+
+        def dense(net: Net, c: int = channels) -> str:
+            return net.conv("x", 3, c, 3, pads=(1, 1, 1, 1))
+
+        def deep(net: Net, c: int = channels) -> str:
+            return net.conv(net.conv("x", 3, c, 1), c, 5, 2, bias=False)
+
+        def depth(net: Net, c: int = channels) -> str:
+            return net.conv(net.conv("x", 3, c, 1), c, c, 3, group=c, pads=(1, 1, 1, 1))
+
+        for build in (dense, deep, depth):
+            yield one(f"{build.__name__} {channels}", (3, 7, 11), build, channels)
+    kernels = ((1, 1), (2, 3), (3, 1), (10, 4), (5, 5))
+    strides, pads = ((1, 1), (2, 1), (3, 2)), ((0, 0, 0, 0), (1, 2, 3, 0), (4, 4, 4, 4))
+    for kernel, stride, pad in product(kernels, strides, pads):
+        for dilation in ((1, 1), (2, 1), (1, 3)):
+            sides = [9 + pad[0] + pad[2], 11 + pad[1] + pad[3]]
+            extents = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+            if any(e > side for e, side in zip(extents, sides, strict=True)):
+                continue
+            more: dict[str, Any] = {"strides": stride, "pads": pad, "dilations": dilation}
+            for groups, out in ((1, 9), (2, 6), (4, 4), (4, 12)):
+
+                def window(
+                    net: Net, g: int = groups, o: int = out, k: Any = kernel, m: Any = more
+                ) -> str:
+                    return net.conv("x", 4, o, *k, group=g, **m)
+
+                yield one(f"kernel {kernel} {more} groups {groups}", (4, 9, 11), window)
+
+
+def wide_groups() -> Iterator[Case]:
+    for each, out, groups in ((9, 17, 2), (3, 8, 5), (1, 2, 20), (5, 1, 3), (4, 24, 2)):
+
+        def grouped(net: Net, i: int = each, o: int = out, g: int = groups) -> str:
+            y = net.conv("x", 2, i * g, 1)
+            return net("Relu", net.conv(y, i * g, o * g, 3, group=g, pads=(2, 0, 1, 1)))
+
+        yield one(f"groups {groups} of {each} to {out}", (2, 6, 13), grouped)
+
+    def larger(net: Net) -> str:
+        return net.conv("x", 2, 3, 7, pads=(4, 3, 5, 3))
+
+    yield one("a kernel larger than the image", (2, 3, 2), larger)
+
+    def outside(net: Net) -> str:
+        return net.conv("x", 2, 10, 1, pads=(3, 3, 3, 3), strides=(2, 3))
+
+    yield one("windows wholly in the padding", (2, 3, 2), outside)
+
+    def far(net: Net) -> str:
+        return net.conv("x", 2, 18, 2, pads=(5, 5, 5, 5), dilations=(7, 6))
+
+    yield one("dilation beyond the image", (2, 4, 4), far)
+
+
+def activations() -> Iterator[Case]:
+    for groups in (1, 12):
+
+        def residual(net: Net, g: int = groups) -> str:
+            x = net.conv("x", 3, 12, 1)
+            y = net.conv(x, 12, 12, 3, pads=(1, 1, 1, 1), group=g)
+            return net("Relu", net("Add", y, x))
+
+        def kept(net: Net, g: int = groups) -> str:
+            x = net.conv("x", 3, 12, 1)
+            y = net("Add", x, net.conv(x, 12, 12, 3, pads=(1, 1, 1, 1), group=g))
+            return net("Concat", net.relu6(y), x, net("Relu", y), axis=1)
+
+        def other(net: Net, g: int = groups) -> str:
+            y = net.conv(net.conv("x", 3, 12, 1), 12, 12, 3, pads=(1, 1, 1, 1), group=g)
+            return net.relu6(net("Add", net.conv("x", 3, 12, 1), y))
+
+        for build in (residual, kept, other):
+            for width in (1, 4, 9, 16, 19):
+                yield one(f"{build.__name__} {groups} {width}", (3, 5, width), build)
+    limits = (
+        (-0.1, 0.2),
+        (None, 0.1),
+        (0.1, None),
+        (0.2, -0.2),
+        (-np.inf, np.inf),
+        (None, None),
+        (0, 6),
+        (-1e39, 1e39),
+    )
+    for low, high in limits:
+
+        def clip(net: Net, a: Any = low, b: Any = high) -> str:
+            names = ["" if n is None else net.tensor(n) for n in (a, b)]
+            while names and not names[-1]:
+                names.pop()
+            return net("Clip", net("Clip", net.conv("x", 2, 5, 3), *names), *names)
+
+        yield one(f"clip {low} {high}", (2, 5, 5), clip)
+
+
+def pools() -> Iterator[Case]:
+    kernels = ((2, 2), (3, 2), (1, 4), (5, 5))
+    for kernel, strides, ceil in product(kernels, ((1, 1), (2, 3), (3, 2)), (0, 1)):
+        for pads in ((0, 0, 0, 0), (1, 1, 0, 0), (0, 0, 1, 1), (0, 1, 0, 0)):
+            if any(pad >= k for pad, k in zip(pads, kernel * 2, strict=True)):
+                continue
+            more: dict[str, Any] = {
+                "kernel_shape": kernel, "strides": strides, "ceil_mode": ceil, "pads": pads,
+            }  # fmt: skip
+            for operator, include in (("MaxPool", None), ("AveragePool", 0), ("AveragePool", 1)):
+                extra = {} if include is None else {"count_include_pad": include}
+
+                def pool(net: Net, o: str = operator, m: Any = more, e: Any = extra) -> str:
+                    return net(o, "x", **m, **e)
+
+                yield one(f"{operator} {more} {extra}", (5, 7, 8), pool)
+
+    def dilated(net: Net) -> str:
+        y = net("MaxPool", "x", kernel_shape=(2, 3), dilations=(3, 2), pads=(1, 0, 1, 2))
+        return net("AveragePool", y, kernel_shape=(2, 2), dilations=(2, 3), pads=(1, 1, 1, 0))
+
+    yield one("dilated pools", (3, 8, 9), dilated)
+    yield one("GlobalAveragePool", (9, 5, 6), lambda net: net("GlobalAveragePool", "x"))
+
+    def pooled(net: Net) -> str:
+        y = net("Relu", net.conv("x", 4, 9, 3))
+        return net("MaxPool", y, kernel_shape=(2, 2), strides=(2, 2), ceil_mode=1)
+
+    yield one("a pool behind a convolution", (4, 9, 9), pooled)
+
+
+def movement() -> Iterator[Case]:
+    for perm in (
+        (0, 1, 2, 3),
+        (0, 2, 3, 1),
+        (0, 3, 1, 2),
+        (0, 3, 2, 1),
+        (0, 1, 3, 2),
+        (0, 2, 1, 3),
+    ):
+        yield one(f"transpose {perm}", (3, 4, 5), lambda net, p=perm: net("Transpose", "x", perm=p))
+
+        def conv_of(net: Net, p: Any = perm) -> str:
+            channels = (3, 4, 5)[p[1] - 1]
+            return net.conv(net("Transpose", "x", perm=p), channels, 6, 2)
+
+        yield one(f"a convolution of transpose {perm}", (3, 4, 5), conv_of)
+    for axis in (1, 2, 3, -1, -3):
+
+        def concat(net: Net, a: int = axis) -> str:
+            return net("Concat", "x", net("Relu", "x"), net.conv("x", 3, 3, 1), axis=a)
+
+        yield one(f"concat {axis}", (3, 4, 5), concat)
+    all_pads = (
+        (0, 0, 1, 2, 0, 0, 3, 0),
+        (0, 1, 0, 0, 0, 2, 0, 0),
+        (0, 0, -1, 0, 0, 0, 0, -2),
+        (0, -1, 2, -1, 0, 0, -1, 1),
+        (0, 0, 0, 0, 0, 0, 0, 0),
+        (0, 0, -3, 4, 0, 0, 4, -2),
+    )
+    for pads in all_pads:
+
+        def pad(net: Net, p: Any = pads) -> str:
+            return net("Pad", net("Relu", "x"), net.tensor(p, "int64"), net.tensor(0.25))
+
+        def pad_conv(net: Net, p: Any = pads) -> str:
+            y = net("Pad", net.conv("x", 3, 9, 1), net.tensor(p, "int64"))
+            return net("AveragePool", y, kernel_shape=(2, 2))
+
+        yield one(f"pad {pads}", (3, 4, 5), pad)
+        yield one(f"pad {pads} of a convolution", (3, 4, 5), pad_conv)
+    for channels, groups in ((6, 2), (6, 3), (20, 4)):
+
+        def shuffle(net: Net, c: int = channels, g: int = groups) -> str:
+            y = net.conv("x", 3, c, 1)
+            y = net("Reshape", y, net.tensor([0, g, c // g, 4, 5], "int64"))
+            y = net("Transpose", y, perm=(0, 2, 1, 3, 4))
+            y = net("Reshape", y, net.tensor([0, c, 4, 5], "int64"))
+            return net.conv(y, c, 7, 3, pads=(1, 1, 1, 1))
+
+        yield one(f"shuffle {channels} {groups}", (3, 4, 5), shuffle)
+    for shape in ([0, -1], [0, 5, 4, 3], [0, 3, 20], [0, 6, 2, 5], [0, 1, 60, 1], [0, 60, 1, 1]):
+
+        def reshape(net: Net, s: Any = shape) -> str:
+            y = net("Relu", net("Reshape", net.conv("x", 3, 3, 1), net.tensor(s, "int64")))
+            back = net("Reshape", y, net.tensor([0, 3, 4, 5], "int64"))
+            return net("Add", net.conv(back, 3, 3, 1), "x")
+
+        yield one(f"reshape {shape}", (3, 4, 5), reshape)
+
+
+def numbers() -> Iterator[Case]:
+    shapes = (
+        (),
+        (1,),
+        (5,),
+        (4, 1),
+        (3, 1, 1),
+        (1, 3, 1, 1),
+        (3, 4, 5),
+        (1, 4, 5),
+        (3, 1, 5),
+        (1, 1, 4, 1),
+    )
+    for operator, shape in product(("Add", "Sub", "Mul", "Div"), shapes):
+        for first in (0, 1):
+
+            def binary(net: Net, o: str = operator, s: Any = shape, f: int = first) -> str:
+                y = net("Add", net.conv("x", 3, 3, 1), net.tensor(2.0))
+                constant = net.drawn(*s, low=0.5, high=2)
+                return net(o, *((y, constant) if f else (constant, y)))
+
+            yield one(f"{operator} {shape} {first}", (3, 4, 5), binary)
+
+    def gate(net: Net) -> str:
+        y = net.conv("x", 3, 9, 1)
+        return net("Mul", y, net("Relu", net.conv(net("GlobalAveragePool", y), 9, 9, 1)))
+
+    def rows(net: Net) -> str:
+        y = net.conv("x", 3, 9, 1)
+        kept = net("ReduceMean", y, net.tensor([3], "int64"))
+        return net("Sub", net("Div", y, net("Add", kept, net.tensor(3.0))), kept)
+
+    def itself(net: Net) -> str:
+        y = net("Add", "x", "x")
+        y = net("Mul", y, y)
+        return net("Sum", y, "x", net("Sub", y, y), y)
+
+    def wider(net: Net) -> str:
+        a = net("ReduceMean", "x", net.tensor([2], "int64"))
+        return net("Mul", a, net("ReduceMean", "x", net.tensor([3], "int64")))
+
+    def mirrored(net: Net) -> str:
+        y = net.conv("x", 3, 4, 1, strides=(1, 1))
+        y = net("Pad", y, net.tensor([0, 0, 0, 0, 0, 0, 1, 0], "int64"))
+        return net("Sub", y, net("Transpose", y, perm=(0, 1, 3, 2)))
+
+    def shifted(net: Net) -> str:
+        y = net("Relu", net("Add", net.conv("x", 3, 9, 2), net.drawn(9, 3, 4)))
+        gate = net.conv(net("GlobalAveragePool", y), 9, 9, 1)
+        y = net("Relu", net("Add", net.conv(y, 9, 9, 1), gate))
+        return net("Relu", net("Sub", net.drawn(9, 1, 1), net.conv(y, 9, 9, 1)))
+
+    for build in (gate, rows, itself, wider, mirrored, shifted):
+        yield one(build.__name__, (3, 4, 5), build)
+    yield one("turned", (4, 4, 5), turned)
+    for axes, keep in product(([1], [2], [3], [1, 2], [2, 3], [1, 3], [1, 2, 3], [-1, -3]), (0, 1)):
+
+        def mean(net: Net, a: Any = axes, k: int = keep) -> str:
+            return net("ReduceMean", net.conv("x", 3, 7, 1), net.tensor(a, "int64"), keepdims=k)
+
+        yield one(f"ReduceMean {axes} {keep}", (3, 4, 5), mean)
+    for operator, axis in product(("Softmax", "LogSoftmax"), (1, 2, 3, -1)):
+
+        def softmax(net: Net, o: str = operator, a: int = axis) -> str:
+            y = net("Mul", net.conv("x", 3, 7, 1), net.tensor(20.0))
+            return net("Add", net(o, y, axis=a), net.tensor(1.0))
+
+        yield one(f"{operator} {axis}", (3, 4, 5), softmax)
+
+    def product_of(net: Net) -> str:
+        y = net("MatMul", "x", net("Transpose", "x", perm=(0, 1, 3, 2)))
+        return net("MatMul", y, net.drawn(4, 6))
+
+    def attention(net: Net) -> str:
+        y = net("Reshape", net.conv("x", 3, 6, 1), net.tensor([0, 6, 20], "int64"))
+        return net("MatMul", net.drawn(3, 6), y)
+
+    for build in (product_of, attention):
+        yield one(build.__name__, (3, 4, 5), build)
+    for features in (1, 2, 7, 8, 9, 16, 17, 40):
+
+        def dense(net: Net, k: int = features) -> str:
+            y = net("Relu", net.head(net.conv("x", 3, 3, 2), 36, k))
+            return net("Gemm", y, net.drawn(k, 9), alpha=1.5)
+
+        yield one(f"dense {features}", (3, 4, 5), dense)
+
+    def norms(net: Net) -> str:
+        y = net.norm(net("Relu", net.norm("x", 3)), 3)
+        return net.norm(net("MaxPool", y, kernel_shape=(2, 2)), 3)
+
+    yield one("norms", (3, 4, 5), norms)
+
+
+def turned(net: Net) -> str:
+    y = net("Transpose", net.conv("x", 4, 4, 1), perm=(0, 3, 2, 1))
+    return net("Mul", net("Add", y, net.drawn(4)), net("Transpose", "x", perm=(0, 3, 2, 1)))
+
+
+TABLES = {
+    table.__name__: table
+    for table in (convolutions, wide_groups, activations, pools, movement, numbers)
+}
+
+
+def random_graph(seed: int) -> Graph:
+    """Return a network of a dozen nodes that take one another's results."""
+    random = np.random.default_rng(seed)
+    channels, height, width = (int(n) for n in random.integers(1, [6, 14, 14]))
+    net = Net(channels, height, width, seed=seed)
+    known = [("x", channels, height, width)]
+    for _ in range(random.integers(3, 14)):
+        x, c, h, w = known[int(random.integers(max(0, len(known) - 4), len(known)))]
+        same = [name for name, *shape in known if shape == [c, h, w]]
+        match int(random.integers(10)):
+            case 0 | 1:
+                k, out = (int(n) for n in random.integers(1, [4, 20]))
+                pads = tuple(int(n) for n in random.integers(k - 1, k + 1, 4))
+                y, c = net.conv(x, c, out, k, pads=pads), out
+                h, w = h + pads[0] + pads[2] - k + 1, w + pads[1] + pads[3] - k + 1
+            case 2:
+                y = net.conv(x, c, c, 3, pads=(1, 1, 1, 1), group=c)
+            case 3:
+                y = net("Relu", x) if random.integers(2) else net.relu6(x)
+            case 4:
+                y = net(str(random.choice(["Add", "Sub", "Mul"])), x, str(random.choice(same)))
+            case 5:
+                y, c = net("Concat", x, str(random.choice(same)), axis=1), 2 * c
+            case 6:
+                y = net(
+                    "MaxPool",
+                    x,
+                    kernel_shape=(2, 2),
+                    strides=(2, 2),
+                    ceil_mode=1,
+                    pads=(1, 1, 1, 1),
+                )
+                h, w = -(-h // 2) + (h % 2 == 0), -(-w // 2) + (w % 2 == 0)
+            case 7:
+                y, (h, w) = net("Transpose", x, perm=(0, 1, 3, 2)), (w, h)
+            case 8:
+                y, (c, h, w) = net("Transpose", x, perm=(0, 2, 3, 1)), (h, w, c)
+            case _:
+                y = net("Mul", x, net("GlobalAveragePool", x))
+        if c * h * w > 20000:
+            break
+        known.append((y, c, h, w))
+    name, c, h, w = known[-1]
+    if random.integers(2):
+        return net.graph(net.head(name, c * h * w, int(random.integers(1, 20))))
+    return net.graph(net("Flatten", name))
