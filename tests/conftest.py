@@ -162,7 +162,7 @@ def host_inputs(
     mnist: Dataset,
 ) -> Path:
     """What export/README.md promises a check."""
-    from cnnkit.verify.run import reference_logits
+    from cnnkit.verify.reference import reference_logits
 
     folder = tmp_path_factory.mktemp("hosts")
     for path in artefacts["c"].parent.iterdir():

@@ -18,6 +18,7 @@ from cnnkit.system.files import read_bytes, sha256
 if TYPE_CHECKING:
     from cnnkit.graph.preprocessing import Preprocessing
 
+LABELLED, UNLABELLED, DRAWN = "test images", "unlabelled pictures", "drawn images"
 MOST_COLOURS = 4  # red, green, blue and transparency
 
 
@@ -44,6 +45,7 @@ class Dataset:
         preprocessing: how pictures became these images; None for images that were arrays of their
             own size.
         samples: of each picture split, class, path and SHA-256; empty for IDX files.
+        kind: LABELLED, or UNLABELLED or DRAWN, whose labels mean nothing.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Dataset:
     validation: Split | None = None
     preprocessing: Preprocessing | None = None
     samples: tuple[tuple[str, str, str, str], ...] = ()
+    kind: str = LABELLED
 
 
 def cache_folder(name: str) -> Path:

@@ -16,7 +16,7 @@ from cnnkit.graph.graph import Graph
 from cnnkit.graph.operators.base import Einsum
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.shapes import infer_types
-from cnnkit.graph.types import FREE, Array, TensorType, fits, widen
+from cnnkit.graph.types import FREE, Array, TensorType, fits, narrow, widen
 
 
 def evaluate(
@@ -25,6 +25,7 @@ def evaluate(
     wanted: Sequence[str] | None = None,
     *,
     reproducible: bool = True,
+    dtype: str = "float64",
 ) -> dict[str, Array]:
     """Return values by name, floating-point ones as float64.
 
@@ -34,6 +35,7 @@ def evaluate(
         wanted: names of any values in the graph; its outputs where none are named.
         reproducible: sum in NumPy's own order, the same on each processor. False leaves products to
             BLAS, which is twenty times as fast and rounds otherwise on other processors.
+        dtype: "float32" rounds every result to float32, which shows how much that loses.
 
     Raises:
         InputError: an input does not fit, or the graph's shapes do not.
@@ -41,18 +43,20 @@ def evaluate(
     infer_types(graph)
     _check_inputs(graph, inputs)
     names = graph.outputs if wanted is None else wanted
-    values = {name: widen(array) for name, array in inputs.items()}
+    known = {name: _rounded(widen(array), dtype) for name, array in graph.tensors.items()}
+    values = {name: _rounded(widen(array), dtype) for name, array in inputs.items()}
     last = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
     einsum: Einsum = partial(np.einsum, optimize=False) if reproducible else _blas_einsum
     for i, node in enumerate(graph.nodes):
-        arrays = [_value(graph, values, name) if name else None for name in node.inputs]
+        arrays = [_value(known, values, name) if name else None for name in node.inputs]
         with np.errstate(all="ignore"):  # infinities and NaN are results like any other
             results = OPERATORS[node.operator].evaluate(node.attributes, arrays, einsum)
+        results = [_rounded(array, dtype) for array in results]
         values.update(zip(node.outputs, results, strict=False))
         for name in {*node.inputs, *node.outputs} & values.keys():
             if last.get(name, i) == i and name not in names:
                 del values[name]
-    return {name: _value(graph, values, name) for name in names}
+    return {name: _value(known, values, name) for name in names}
 
 
 def _blas_einsum(subscripts: str, a: Array, b: Array) -> Array:
@@ -63,11 +67,17 @@ def _blas_einsum(subscripts: str, a: Array, b: Array) -> Array:
     return product
 
 
-def _value(graph: Graph, values: Mapping[str, Array], name: str) -> Array:
+def _rounded(array: Array, dtype: str) -> Array:
+    if array.dtype.kind != "f" or dtype == "float64":
+        return array
+    return narrow(array, dtype)
+
+
+def _value(known: Mapping[str, Array], values: Mapping[str, Array], name: str) -> Array:
     if name in values:
         return values[name]
-    if name in graph.tensors:
-        return widen(graph.tensors[name])
+    if name in known:
+        return known[name]
     raise InputError(f"value {name}", "is none of the graph's", "name a node's output")
 
 

@@ -17,7 +17,7 @@ from cnnkit.formats.registry import find_format
 from cnnkit.graph.weights import Weights
 from cnnkit.hosts.apps import host_folder
 from cnnkit.runs.folder import check_free
-from cnnkit.verify.run import reference_logits
+from cnnkit.verify.reference import reference_logits
 
 if TYPE_CHECKING:
     from cnnkit.verify.report import Report

@@ -66,6 +66,7 @@ def compare(
     outputs: Prediction,
     truth: NDArray[np.int64],
     images: NDArray[np.int64],
+    limit: float | None = None,
 ) -> Agreement:
     """Compare outputs with a reference.
 
@@ -75,13 +76,15 @@ def compare(
         truth: the right labels [N].
         images: the index of the image behind each row, int64 [M]. An image with several rows (in
             batches of different sizes) agrees if all of them do; accuracy is by the last.
+        limit: the largest difference of two logits that rounding explains; None takes 1e-5 of the
+            largest logit.
     """
     expected = reference.argmax(axis=1)
     label = np.empty_like(expected)
     label[images] = outputs.label
     wrong = outputs.label != expected[images]
     largest = float(np.abs(reference).max())
-    limit = LOGIT_TOLERANCE * max(1.0, largest)
+    limit = LOGIT_TOLERANCE * max(1.0, largest) if limit is None else limit
     top = np.sort(reference.astype(np.float64), axis=1)
     margins = top[:, -1] - top[:, -2] if reference.shape[1] > 1 else np.zeros(len(top))
     with np.errstate(invalid="ignore"):

@@ -17,14 +17,12 @@ is not further below than whoever verifies it allows. No bound is taken from the
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cnnkit.data.dataset import Dataset
+from cnnkit.data.dataset import LABELLED, Dataset
 from cnnkit.formats.base import PROOFS, Check
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.formats.registry import FORMATS, TABLE
@@ -38,6 +36,7 @@ from cnnkit.verify.checks import (
     output_checks,
 )
 from cnnkit.verify.comparison import Agreement, compare
+from cnnkit.verify.reference import Reference
 
 UNCHECKED = (
     "other runtimes (`cnnkit doctor` tries those that are here), other versions and processors",
@@ -57,6 +56,7 @@ class Report:
         reference: what it was compared with.
         proof: what was compared beside the outputs: a key of `cnnkit.formats.base.PROOFS`.
         batches: the sizes of the batches that were run.
+        data: the kind of the images, as `Dataset` has it.
         agreement: the comparison; None if the artefact gave no outputs.
         checks: all of them.
         unchecked: what was not looked at.
@@ -69,6 +69,7 @@ class Report:
     reference: str
     proof: str
     batches: tuple[int, ...]
+    data: str
     agreement: Agreement | None
     checks: tuple[Check, ...]
     unchecked: tuple[str, ...]
@@ -92,11 +93,12 @@ def make_report(
     path: Path,
     outputs: Outputs,
     weights: Weights,
-    reference: NDArray[np.float32],
+    reference: Reference,
     dataset: Dataset,
     plan: Plan,
     allow_near_ties: bool = False,
     max_accuracy_drop: float = MAX_ACCURACY_DROP,
+    before: Sequence[Check] = (),
 ) -> Report:
     """Return the report on an artefact.
 
@@ -104,22 +106,26 @@ def make_report(
         path: the artefact.
         outputs: its own for the batches of `plan`.
         weights: the network it shall be.
-        reference: the network's logits [N, K].
+        reference: the network's logits, and how far off they may be.
         dataset: its test images were run; its training images have a quantised file's ranges.
         plan: the batches.
         allow_near_ties: let another label pass where rounding decides.
         max_accuracy_drop: the share of the test images by which a quantised file's accuracy may be
             below the network's, whatever the file states.
+        before: checks of the network itself, if it was read from a model of others.
     """
     about, prediction = outputs.about, outputs.prediction
     checks = [
-        Check("it runs at every batch size", prediction is not None, outputs.failure or "yes")
+        *before,
+        Check("it runs at every batch size", prediction is not None, outputs.failure or "yes"),
     ]
     if about:
         checks += content_checks(path, about, weights, dataset)
     agreement = None
     if prediction is not None:
-        agreement = compare(reference, prediction, dataset.test.labels, images_of(plan))
+        logits = reference.logits
+        truth = dataset.test.labels if dataset.kind == LABELLED else logits.argmax(axis=1)
+        agreement = compare(logits, prediction, truth, images_of(plan), reference.limit)
         checks += (
             accuracy_checks(agreement, max_accuracy_drop)
             if TABLE[about["format"]].quantised
@@ -133,9 +139,10 @@ def make_report(
         path=path,
         format=about.get("format", "unknown"),
         runtime=about.get("runtime", "unknown"),
-        reference="",
+        reference=reference.name,
         proof=proof,
         batches=tuple(sorted({stop - start for start, stop in plan})),
+        data=dataset.kind,
         agreement=agreement,
         checks=tuple(checks),
         unchecked=(PROOFS[proof], *UNCHECKED),

@@ -31,7 +31,8 @@ from cnnkit.graph.weights import Weights
 from cnnkit.ops.fused import available_isas
 from cnnkit.runtimes.c import build
 from cnnkit.runtimes.loader import load
-from cnnkit.verify.run import reference_logits, verify
+from cnnkit.verify.reference import reference_logits
+from cnnkit.verify.run import verify
 
 TOOLS = Path(__file__).parents[2] / "export" / "tools.sh"
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wmissing-prototypes"]

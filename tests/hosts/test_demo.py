@@ -26,7 +26,7 @@ from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
 from cnnkit.hosts.apps import host_folder, hosts
 from cnnkit.hosts.demo import MOST_CONNECTIONS, Demo
-from cnnkit.verify.run import reference_logits
+from cnnkit.verify.reference import reference_logits
 
 EXPORT = Path(__file__).parents[2] / "export"
 

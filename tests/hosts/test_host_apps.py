@@ -22,7 +22,7 @@ from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.weights import Weights
-from cnnkit.verify.run import reference_logits
+from cnnkit.verify.reference import reference_logits
 
 Run = Callable[[Path, Path], subprocess.CompletedProcess[str]]
 EXPORT = Path(__file__).parents[2] / "export"

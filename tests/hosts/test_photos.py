@@ -23,7 +23,7 @@ from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.preprocessing import Preprocessing, Resize
 from cnnkit.graph.weights import Weights
-from cnnkit.verify.run import reference_logits
+from cnnkit.verify.reference import reference_logits
 
 EXPORT = Path(__file__).parents[2] / "export"
 NAMES = ("pear", "plum", "größte Birne")

@@ -28,8 +28,8 @@ from cnnkit.graph.graph import Graph
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.isolated import plan_batches, run_batches
 from cnnkit.runtimes.loader import load, open_model
+from cnnkit.verify.reference import reference_of
 from cnnkit.verify.report import make_report
-from cnnkit.verify.run import reference_logits
 from support.corruptions import flip_bit
 
 
@@ -59,7 +59,7 @@ def main(artefact: Path, weights: Weights, count: int, seed: int) -> Counter[str
         mnist, train=Split(mnist.train.images[:1000], mnist.train.labels[:1000]), test=few
     )
     images = few.images
-    reference, _ = reference_logits(weights, images)
+    reference = reference_of(weights, images)
     plan = plan_batches(len(images))  # rounding depends on the size of the batch
     whole = run_batches(load(artefact), images, plan).prediction
     assert whole is not None

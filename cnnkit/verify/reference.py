@@ -1,0 +1,104 @@
+"""What an artefact's outputs are compared with: `reference_of(weights, images).logits`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.errors import InputError
+from cnnkit.graph.convnet import INPUT, LOGITS, with_contract
+from cnnkit.graph.reference import evaluate
+from cnnkit.graph.rounding import limit_of
+from cnnkit.graph.weights import Weights
+from cnnkit.graph.work import multiply_adds
+from cnnkit.runtimes.native import network
+
+MOST_WORK = 6_000_000_000  # multiply-adds that are computed in float64 and once more in float32
+PART = 32  # images at once, which bounds the memory of the activations
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference's logits.
+
+    Attributes:
+        logits: [N, K].
+        name: what computed them.
+        limit: the largest error of a logit that rounding explains; None where that is a share of
+            the largest logit.
+    """
+
+    logits: NDArray[np.floating]
+    name: str
+    limit: float | None = None
+
+
+def reference_of(weights: Weights, images: NDArray[np.uint8]) -> Reference:
+    """Return the reference for these images.
+
+    Of the family that is PyTorch, or else cnnkit's own kernels. Of any other network it is the
+    graph in float64, and float32's own error tells how far off an artefact may be. If the images
+    are too many for that, float64 computes some of them, and PyTorch all.
+    """
+    try:
+        weights.convnet  # noqa: B018 (it is read for what it raises)
+    except InputError:
+        return _of_graph(weights, images)
+    return Reference(*reference_logits(weights, images))
+
+
+def _of_graph(weights: Weights, images: NDArray[np.uint8]) -> Reference:
+    work = max(1, multiply_adds(weights.graph))
+    count = min(len(images), max(16, MOST_WORK // work))
+    exact = in_float64(weights, images[:count])
+    rounded = in_float64(weights, images[:count], "float32")
+    limit = limit_of(rounded, exact)
+    if count == len(images):
+        return Reference(exact, "the graph in float64", limit)
+    try:
+        logits, name = reference_logits(weights, images)
+    except InputError:  # without PyTorch, and no engine takes it
+        return Reference(in_float64(weights, images), "the graph in float64", limit)
+    limit = max(limit, limit_of(logits[:count], exact))
+    first = f"{name}, whose first {count} are the graph's in float64"
+    logits = np.concatenate([exact, logits[count:]])
+    return Reference(logits, first, limit)
+
+
+def in_float64(
+    weights: Weights, images: NDArray[np.uint8], dtype: str = "float64"
+) -> NDArray[np.float64]:
+    """Return logits [N, K] by the reference; `dtype` as `evaluate` has it."""
+    graph = with_contract(weights.graph, "uint8")
+    parts = [
+        evaluate(graph, {INPUT: images[at : at + PART]}, [LOGITS], reproducible=False, dtype=dtype)[
+            LOGITS
+        ]
+        for at in range(0, len(images), PART)
+    ]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def reference_logits(
+    weights: Weights, images: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], str]:
+    """Return logits float32 [N, K] of uint8 [N, C, H, W], and what computed them.
+
+    That is PyTorch where it is installed, else cnnkit's own kernels.
+    """
+    parts = np.array_split(images, max(1, len(images) // 1000))
+    try:
+        import torch
+    except ImportError:
+        run = network(weights.graph)
+        logits = [run(part).logits for part in parts]
+        return np.concatenate(logits), "cnnkit's own kernels (PyTorch is not installed)"
+    from cnnkit.nn.graph_module import GraphModule
+
+    model = GraphModule(with_contract(weights.graph, "uint8")).eval()
+    with torch.inference_mode():
+        outputs = [model.values(torch.from_numpy(part), wanted=(LOGITS,)) for part in parts]
+    logits = [found.numpy() for (found,) in outputs]
+    return np.concatenate(logits), f"PyTorch {torch.__version__}"

@@ -1,0 +1,80 @@
+"""How far an artefact's logits may be off follows from float32's own error, not from a constant."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.graph_cases import Net
+
+from cnnkit.data.drawn import drawn_images
+from cnnkit.graph.convnet import INPUT, LOGITS
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.networks import build_network
+from cnnkit.graph.reference import evaluate
+from cnnkit.graph.rounding import MOST, limit_of
+from cnnkit.graph.weights import Weights
+from cnnkit.graph.work import multiply_adds
+from cnnkit.metrics import LOGIT_TOLERANCE
+from cnnkit.verify import reference
+from cnnkit.verify.reference import reference_of
+
+IMAGES = drawn_images((3, 12, 12), 24)
+
+
+def net() -> Graph:
+    return build_network("lenet5", (3, 12, 12), 4, seed=1)
+
+
+def test_the_limit_follows_from_the_error_of_float32() -> None:
+    exact = np.array([[1.0, -3.0]])
+    floor = LOGIT_TOLERANCE * 3
+    assert limit_of(exact, exact) == pytest.approx(floor)
+    assert limit_of(exact + 1e-4, exact) == pytest.approx(8e-4)
+    for useless in (exact + 1, exact * np.nan):
+        assert limit_of(useless, exact) == pytest.approx(MOST * 3)
+
+
+def test_float32_loses_what_cancels() -> None:
+    make = Net(1)
+    large = make("Add", "x", make.tensor([1e6]))
+    graph = make.graph(make("Sub", large, make.tensor([1e6])))
+    x = {"x": np.array([[0.3]], np.float32)}
+    (exact,) = evaluate(graph, x).values()
+    (rounded,) = evaluate(graph, x, dtype="float32").values()
+    assert abs(exact - 0.3).max() < 1e-7
+    assert 1e-3 < abs(rounded - 0.3).max() < 0.1
+
+
+def test_beyond_the_family_the_reference_is_the_graph_in_float64() -> None:
+    weights = Weights(net())
+    found = reference_of(weights, IMAGES)
+    exact = evaluate(weights.graph, {INPUT: IMAGES}, [LOGITS])[LOGITS]
+    assert found.name == "the graph in float64"
+    np.testing.assert_allclose(found.logits, exact, rtol=1e-12, atol=1e-12)
+
+
+def test_of_many_images_float64_computes_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = Weights(net())
+    monkeypatch.setattr(reference, "MOST_WORK", 16 * multiply_adds(weights.graph))
+    found = reference_of(weights, IMAGES)
+    exact = evaluate(weights.graph, {INPUT: IMAGES}, [LOGITS])[LOGITS]
+    assert found.name.startswith("PyTorch ")
+    assert found.name.endswith("whose first 16 are the graph's in float64")
+    np.testing.assert_allclose(found.logits[:16], exact[:16], rtol=1e-12, atol=1e-12)
+    assert found.limit is not None
+    assert 0 < np.abs(found.logits[16:] - exact[16:]).max() <= found.limit
+
+
+def test_multiply_adds_are_those_of_the_layers() -> None:
+    make = Net(2, 5, 5)
+    y = make.conv("x", 2, 4, 3, group=2)
+    assert multiply_adds(make.graph(make.head(y, 36))) == 36 * 9 + 36 * 5
+
+
+def test_drawn_images_are_the_same_each_time_and_differ_from_another() -> None:
+    again = drawn_images((3, 12, 12), 24)
+    assert again.dtype == np.uint8
+    assert np.array_equal(again, IMAGES)
+    assert len({image.tobytes() for image in IMAGES}) == len(IMAGES)
+    assert (IMAGES.min(), IMAGES.max()) == (0, 255)
+    assert drawn_images((1, 1, 1), 2).shape == (2, 1, 1, 1)
