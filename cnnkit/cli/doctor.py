@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnkit.cli.options import JsonOption, file_argument, file_option
+from cnnkit.cli.options import JsonOption, file_option
 from cnnkit.cli.output import emit_json, stdout
 from cnnkit.errors import InputError, VerdictError
 
@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    model: Annotated[Path | None, file_argument(help="An exported file, or any ONNX file.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="An exported file, a run, any ONNX file, a torch.export program, or a PyTorch "
+            "module: package.module:factory, torchvision:NAME or timm:NAME."
+        ),
+    ] = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Rewrite an ONNX file so that more runtimes load it.")
     ] = False,
@@ -30,7 +36,9 @@ def doctor(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="HxW", help="Of the images, for a model that leaves it free."),
+        typer.Option(
+            metavar="HxW", help="Of the images, for a model that leaves it free; CxHxW of a module."
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -54,24 +62,36 @@ def doctor(
             raise InputError("--fix", "needs a model", "name an ONNX file")
         show_machine(json)
         return
+    from cnnkit.doctor.contents import is_module
     from cnnkit.doctor.made_up_inputs import parse_size
 
-    sides = parse_size(size) if size else None
+    if is_module(model):  # there is no file for a runtime to load
+        contents = show_contents(model, plot, json, size)
+        if json and contents is not None:
+            emit_json("doctor", {"model": model, "contents": contents.to_json(), "hosts": []})
+        return
+    file, sides = Path(model), parse_size(size) if size else None
     if fix:
-        fix_model(model, opset, output, sides, json)
+        fix_model(file, opset, output, sides, json)
     else:
         contents = show_contents(model, plot, json)
-        show_runtimes(model, sides, json, contents)
+        show_runtimes(file, sides, json, contents)
 
 
-def show_contents(model: Path, plot: Path | None, json: bool) -> Contents | None:
-    """Print what is in a model; None if it is not a network that cnnkit can read."""
-    from cnnkit.doctor.contents import examine_model
+def show_contents(
+    model: str, plot: Path | None, json: bool, size: str | None = None
+) -> Contents | None:
+    """Print what is in a model; None if it is a file that cnnkit cannot read as a network.
+
+    For a module `size` is that of its images.
+    """
+    from cnnkit.doctor.contents import examine_model, is_module
+    from cnnkit.models.said import parse_image_size
 
     try:
-        contents = examine_model(model)
+        contents = examine_model(model, parse_image_size(size) if size else None)
     except InputError as error:
-        if plot is not None:
+        if plot is not None or is_module(model):
             raise
         if not json:
             stdout().print(f"contents unknown: {error.subject} {error.reason}", soft_wrap=True)

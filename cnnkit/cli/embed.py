@@ -1,4 +1,4 @@
-"""`cnnkit embed --format onnx --host node -o DIR [WEIGHTS]`: embed a network in a host app."""
+"""`cnnkit embed --format onnx --host node -o DIR [MODEL]`: embed a network in a host app."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from typing import Annotated
 import typer
 
 from cnnkit.cli.options import (
+    MODEL_HELP,
     DataOption,
     DatasetOption,
+    ImageSizeOption,
     JsonOption,
+    NamesOption,
+    ParametersOption,
+    PreprocessOption,
     QuietOption,
-    file_argument,
     file_option,
 )
 from cnnkit.cli.output import emit_json, stderr, stdout
@@ -27,32 +31,34 @@ def embed(
     output: Annotated[
         Path, file_option("--output", "-o", metavar="DIR", help="A new or empty folder.")
     ],
-    weights: Annotated[
-        Path | None,
-        file_argument(help="A weights file or a run folder; the newest run by default."),
-    ] = None,
+    model: Annotated[str | None, typer.Argument(help=MODEL_HELP)] = None,
     format: Annotated[
         str, typer.Option("--format", help="Format of the file that the host app reads.")
     ] = "onnx",
     dataset: DatasetOption = None,
     data: DataOption = None,
+    parameters: ParametersOption = None,
+    preprocess: PreprocessOption = None,
+    names: NamesOption = None,
+    size: ImageSizeOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Copy a ready-to-build host app into DIR, with your network, its class names and a check.
 
-    The artefact is first verified on all test images. DIR/check.sh builds the host app and compares
-    its predictions for 1,000 test images with your network's. An unknown --host lists all of them.
+    The artefact is first verified on all test images, as `cnnkit export` does it. DIR/check.sh
+    builds the host app and compares its predictions for 1,000 test images with your network's. An
+    unknown --host lists all of them.
     """
-    from cnnkit.evaluation.dataset import load_dataset_of
-    from cnnkit.formats.detect import read_network
+    from cnnkit.cli.models import read
+    from cnnkit.evaluation.proof import with_names
     from cnnkit.hosts.embedding import CHECK_FOLDER, embed
-    from cnnkit.runs.find import find_weights
 
-    source = find_weights(weights)
-    test = load_dataset_of([source], dataset, data, quiet or json)
-    stderr(quiet or json).print(f"{source} → {output}: verifying on all test images first")
-    report = embed(read_network(source), format, host, output, test)
+    messages = stderr(quiet or json)
+    network, test = read(model, parameters, preprocess, names, size, dataset, data, messages)
+    messages.print(f"{network.source} → {output}: verifying on all {test.kind} first")
+    weights = with_names(network.weights, test)
+    report = embed(weights, format, host, output, test, network.checks)
     if json:
         emit_json("embed", {"folder": str(output), "host": host, **report.to_json()})
         return

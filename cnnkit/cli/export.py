@@ -1,4 +1,4 @@
-"""`cnnkit export --format onnx [WEIGHTS] -o FILE`: write an artefact and verify it."""
+"""`cnnkit export --format onnx [MODEL] -o FILE`: write an artefact and verify it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import Annotated
 import typer
 
 from cnnkit.cli.options import (
+    MODEL_HELP,
     DataOption,
     DatasetOption,
+    ImageSizeOption,
     JsonOption,
     MaxDropOption,
+    NamesOption,
     NearTiesOption,
+    ParametersOption,
+    PreprocessOption,
     QuietOption,
-    file_argument,
     file_option,
 )
 from cnnkit.cli.output import emit_json, stderr, stdout
@@ -23,10 +27,7 @@ from cnnkit.formats.registry import FORMATS
 
 
 def export(
-    weights: Annotated[
-        Path | None,
-        file_argument(help="A weights file or a run folder; the newest run by default."),
-    ] = None,
+    model: Annotated[str | None, typer.Argument(help=MODEL_HELP)] = None,
     format: Annotated[
         str,
         typer.Option(
@@ -64,42 +65,47 @@ def export(
             metavar="SIZE", help="c: refuse a model with more bytes of constants, such as 256KB."
         ),
     ] = None,
+    parameters: ParametersOption = None,
+    preprocess: PreprocessOption = None,
+    names: NamesOption = None,
+    size: ImageSizeOption = None,
     allow_near_ties: NearTiesOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Export trained weights to another format, and keep the file only if it passes verification.
+    """Export a network to another format, and keep the file only if it passes verification.
 
-    The file is loaded by its own runtime in a fresh process and must predict PyTorch's class for
-    every test image. Otherwise nothing is kept and the exit code is 1.
+    The network is a run of `cnnkit train`, or any classifier of images. The file is loaded by its
+    own runtime in a fresh process and must predict the network's class for every test image of
+    --data; for every picture, if they have no labels; without data, for drawn images. Otherwise
+    nothing is kept and the exit code is 1.
     """
+    from cnnkit.cli.models import read
     from cnnkit.cli.verify import show, show_unchecked
     from cnnkit.data.registry import DATASETS, OWN
-    from cnnkit.evaluation.dataset import load_dataset_of
+    from cnnkit.evaluation.proof import with_names
     from cnnkit.export.pipeline import export
     from cnnkit.formats.description import dataset_name
-    from cnnkit.formats.detect import read_network
     from cnnkit.formats.options import Options, read_size
     from cnnkit.formats.registry import find_format
-    from cnnkit.runs.find import find_weights
     from cnnkit.system.files import read_bytes, sha256
 
     form, sizes = find_format(format), (read_size("--ram", ram), read_size("--flash", flash))
-    source = find_weights(weights)
-    network = read_network(source)
-    test = load_dataset_of([source], dataset, data, quiet or json)
-    # A name that a file states never becomes a path, unless it is one of ours.
-    stated = dataset_name(network)
-    target = output or Path(f"{stated if stated in (*DATASETS, OWN) else 'net'}{form.suffix}")
     messages = stderr(quiet or json)
+    network, test = read(model, parameters, preprocess, names, size, dataset, data, messages)
+    weights = with_names(network.weights, test)
+    # A name that a file states never becomes a path, unless it is one of ours.
+    stated = dataset_name(weights)
+    target = output or Path(f"{stated if stated in (*DATASETS, OWN) else 'net'}{form.suffix}")
     messages.print(
-        f"{source} → {target}: writing, then verifying on all test images", soft_wrap=True
+        f"{network.source} → {target}: writing, then verifying on all {test.kind}", soft_wrap=True
     )
     options = Options(test, input, opset, max_drop, *sizes)
-    report = export(network, format, target, options, allow_near_ties)
+    report = export(weights, format, target, options, allow_near_ties, network.checks)
     content = read_bytes(target)
     card = f"{target}.md"
-    facts = {"bytes": len(content), "sha256": sha256(content), "weights": str(source), "card": card}
+    facts = {"bytes": len(content), "sha256": sha256(content), "weights": network.source}
+    facts["card"] = card
     if json:
         emit_json("export", {**facts, **report.to_json()})
         return

@@ -11,6 +11,10 @@ import typer
 from cnnkit.data.named.table import NAMED
 from cnnkit.data.registry import DATASETS
 
+MODEL_HELP = (
+    "A run folder or a weights file, by default the newest run's; an ONNX file; a torch.export "
+    "program (.pt2); or a PyTorch module: package.module:factory, torchvision:NAME or timm:NAME."
+)
 # Typer calls a file that may not be read bad usage; whoever reads it calls it a read error.
 file_argument = partial(typer.Argument, readable=False)
 file_option = partial(typer.Option, readable=False)
@@ -51,6 +55,23 @@ NamesOption = Annotated[
         "--names",
         metavar="FILE",
         help="For a model of others: its class names, one per line, in the order of its outputs.",
+    ),
+]
+ParametersOption = Annotated[
+    Path | None,
+    file_option(
+        "--weights",
+        metavar="FILE",
+        help="For a module: its parameters by name, a .safetensors file or a PyTorch checkpoint "
+        "of tensors; drawn by default.",
+    ),
+]
+ImageSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="CxHxW",
+        help="For a module whose makers do not say it: the size of its images, such as 3x32x32.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -9,18 +9,18 @@ from typing import Any
 
 from cnnkit.errors import InputError
 from cnnkit.formats.c.source import as_held, body_of
-from cnnkit.formats.contract import MARK
 from cnnkit.formats.detect import detect
+from cnnkit.formats.pytorch.foreign import is_foreign
+from cnnkit.formats.pytorch.format import PT2
 from cnnkit.formats.registry import FORMATS, TABLE
-from cnnkit.formats.weights import WEIGHTS
 from cnnkit.graph.convnet import with_contract, with_raw_pixels
 from cnnkit.graph.costs import Cost, costs
 from cnnkit.graph.program import Program, lower
 from cnnkit.graph.program.steps import FLOAT
 from cnnkit.graph.weights import Weights
+from cnnkit.models.read import is_spec, read_model
+from cnnkit.models.said import Said
 from cnnkit.runs.find import find_weights
-
-OTHERS = "artefacts are made from weights files, and this is another tool's model"
 
 
 @dataclass(frozen=True)
@@ -96,22 +96,35 @@ class Contents:
         }
 
 
-def examine_model(path: Path) -> Contents:
-    """Look into an artefact, a weights file or run, or an ONNX file by others.
+def examine_model(model: str | Path, size: tuple[int, int, int] | None = None) -> Contents:
+    """Look into an artefact, a weights file or run, a model of others, or a module.
+
+    Args:
+        model: as `cnnkit.models.read.read_model` takes it, or any artefact.
+        size: C, H, W of the images, for a module that does not say it.
 
     Raises:
         StorageError: it cannot be read.
-        InputError: it is damaged, or has a node that cnnkit does not know, which is named.
+        InputError: it is damaged, or has nodes that cnnkit does not know, which are named.
     """
-    file = find_weights(path)
-    form = detect(file)
-    weights = TABLE[form].read_weights(file)
+    if is_module(model):
+        # What is in a network does not depend on how its pixels are scaled.
+        return _examine(read_model(model, Said(size=size, preprocess="unit")).weights)
+    file = find_weights(Path(model))
+    return _examine(TABLE[detect(file)].read_weights(file))
+
+
+def is_module(model: str | Path) -> bool:
+    """Tell whether a model is a module, or a program of others, which no runtime of ours reads."""
+    if is_spec(model):
+        return True
+    return detect(Path(model)) == PT2.name and is_foreign(Path(model))
+
+
+def _examine(weights: Weights) -> Contents:
     nodes = costs(weights.graph)
     weights = replace(weights, graph=with_raw_pixels(weights.graph))
-    if form == WEIGHTS.name or MARK in weights.metadata:
-        formats = {name: _holds(name, weights) for name in FORMATS}
-    else:
-        formats = dict.fromkeys(FORMATS, (False, OTHERS))
+    formats = {name: _holds(name, weights) for name in FORMATS}
     try:
         body, held = body_of(weights), as_held(weights)
     except InputError:

@@ -51,6 +51,10 @@ def load_dataset_of(
     if name is not None:
         return load_dataset(name, quiet=quiet)
     contracts = {path: read_contract(find_weights(path)) for path in paths}
+    for path, contract in contracts.items():
+        record = contract.get("cnnkit.preprocessing")
+        if "cnnkit.dataset" not in contract and isinstance(record, dict) and "size" in record:
+            raise InputError(path, "does not say what data it was trained for", REMEDY)
     stated = {path: _stated(contract) for path, contract in contracts.items()}
     path, (found, digests) = next(iter(stated.items()))
     if any(other != (found, digests) for other in stated.values()):
@@ -96,7 +100,7 @@ def _load_folder(paths: Sequence[Path], folder: Path, quiet: bool, run: Path | N
     except (InputError, KeyError, ValueError):
         return load_dataset("mnist", folder, quiet)  # another tool's file, or no pictures
     settings = find_settings(run or paths[0], contract["cnnkit.weights_sha256"]) or {}
-    options = _options(PictureOptions.of(settings), record)
+    options = picture_options(PictureOptions.of(settings), record)
     if settings:
         with suppress(InputError):  # other pictures may not be splittable as those were
             data = load_dataset("mnist", folder, True, options)
@@ -105,7 +109,7 @@ def _load_folder(paths: Sequence[Path], folder: Path, quiet: bool, run: Path | N
     return load_dataset("mnist", folder, quiet, replace(options, classes=tuple(contract["names"])))
 
 
-def _options(options: PictureOptions, record: Preprocessing) -> PictureOptions:
+def picture_options(options: PictureOptions, record: Preprocessing) -> PictureOptions:
     """Return options with the size, fit and colour that a network's pictures had."""
     if record.resize.mode == "none" or record.colour == "channels":
         return options

@@ -5,12 +5,13 @@ What a format is stands in `cnnkit.formats.registry`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.export.model_card import card
-from cnnkit.formats.base import Format
+from cnnkit.formats.base import Check, Format
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import find_format
 from cnnkit.graph.weights import Weights
@@ -20,7 +21,12 @@ from cnnkit.verify.run import check_fit, verify
 
 
 def export(
-    weights: Weights, name: str, path: Path, options: Options, allow_near_ties: bool = False
+    weights: Weights,
+    name: str,
+    path: Path,
+    options: Options,
+    allow_near_ties: bool = False,
+    before: Sequence[Check] = (),
 ) -> Report:
     """Write an artefact, prove it on all test images in its own runtime, and only then keep it.
 
@@ -33,6 +39,7 @@ def export(
             there stays if the proof fails.
         options: the data to agree on, and what the user chose.
         allow_near_ties: as `cnnkit.verify.verify` has it.
+        before: what was checked when the network was read, for the report.
 
     Raises:
         InputError: the format is unknown, `path` is a folder, or the data does not fit the network.
@@ -69,7 +76,7 @@ def export(
         main = beside / path.name
         try:
             (report,) = verify(
-                [main], weights, options.dataset, allow_near_ties, options.max_accuracy_drop
+                [main], weights, options.dataset, allow_near_ties, options.max_accuracy_drop, before
             )
         except InputError as error:  # its runtime does not even open it
             raise VerdictError(path, f"was not kept: it {error.reason}", error.remedy) from error

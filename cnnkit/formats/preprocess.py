@@ -59,17 +59,26 @@ def read_record(text: str, size: Size) -> Preprocessing:
         values = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise InputError(path, f"is not JSON ({error})", REMEDY) from error
-    return _from_json(path, values, unit)
+    return record_of_values(path, values, unit)
 
 
-def _from_json(path: Path, values: Any, unit: Preprocessing) -> Preprocessing:
-    """Return a record of which the file says a part; the rest is that of pixels / 255."""
-    if not isinstance(values, dict):
-        raise InputError(path, "is no JSON object", REMEDY)
+def record_of_values(source: object, values: Any, unit: Preprocessing) -> Preprocessing:
+    """Return a record of which JSON values say a part.
+
+    Args:
+        source: where they are from, for messages.
+        values: by the names of the record's attributes.
+        unit: the record that has the rest, that of pixels / 255.
+
+    Raises:
+        InputError: they are no record, or not for these images.
+    """
+    if not isinstance(values, Mapping):
+        raise InputError(source, "is no JSON object", REMEDY)
     unknown = sorted(values.keys() - {*KEYS, *DERIVED})
     if unknown:
         known = ", ".join(KEYS)
-        raise InputError(path, f"has the unknown key {unknown[0]!r:.60}", f"use {known}")
+        raise InputError(source, f"has the unknown key {unknown[0]!r:.60}", f"use {known}")
     channels = unit.size[0]
     stated = {key: values[key] for key in KEYS if key in values}
     for key in ("mean", "std"):
@@ -81,10 +90,10 @@ def _from_json(path: Path, values: Any, unit: Preprocessing) -> Preprocessing:
             {**unit.to_json(True), **asdict(unit), **stated, "resize": resize}
         )
     except (TypeError, ValueError, AttributeError) as error:
-        raise InputError(path, f"is no preprocessing record ({error})", REMEDY) from error
+        raise InputError(source, f"is no preprocessing record ({error})", REMEDY) from error
     problem = _problem(record, channels)
     if problem:
-        raise InputError(path, problem, REMEDY)
+        raise InputError(source, problem, REMEDY)
     return record
 
 
@@ -113,15 +122,26 @@ def read_names(path: Path, classes: int) -> list[str]:
         StorageError: it cannot be read.
         InputError: there are more or fewer than classes, or they are no text.
     """
+    names = listed_names(path)
+    if len(names) != classes:
+        reason = f"has {len(names)} names, and the model has {classes} classes"
+        raise InputError(path, reason, "write one name per line, in the order of its outputs")
+    return names
+
+
+def listed_names(path: Path) -> list[str]:
+    """Return the lines of a text file, without empty ones at its end.
+
+    Raises:
+        StorageError: it cannot be read.
+        InputError: it is no text.
+    """
     try:
         names = read_bytes(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(path, f"is no text in UTF-8 ({error})", "save it as UTF-8") from error
     while names and not names[-1].strip():
         names.pop()
-    if len(names) != classes:
-        reason = f"has {len(names)} names, and the model has {classes} classes"
-        raise InputError(path, reason, "write one name per line, in the order of its outputs")
     return [name.strip() for name in names]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy as np
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, StorageError
 from cnnkit.export.pipeline import export
+from cnnkit.formats.base import Check
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import find_format
 from cnnkit.graph.weights import Weights
@@ -28,7 +30,14 @@ CHANNELS = (1, 3)  # of the pictures that host apps take
 STEM = "mnist"  # the host apps open their model by this file name
 
 
-def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Dataset) -> Report:
+def embed(
+    weights: Weights,
+    format: str,
+    host: str,
+    folder: Path,
+    dataset: Dataset,
+    before: Sequence[Check] = (),
+) -> Report:
     """Copy a host app into `folder`, atomically, together with the network.
 
     The folder also contains the artefact (`mnist.onnx`, …), verified on all test images, and
@@ -41,6 +50,7 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
         host: the host app, a folder under export/<format>/.
         folder: a new or empty folder.
         dataset: the network's data set; its test images are used for verification and the check.
+        before: what was checked when the network was read, for the report.
 
     Raises:
         InputError: there is no such host app, `folder` is not empty, or the network does not fit
@@ -62,7 +72,8 @@ def embed(weights: Weights, format: str, host: str, folder: Path, dataset: Datas
         shutil.copytree(
             source, temporary, ignore=shutil.ignore_patterns("node_modules", "__pycache__")
         )
-        report = export(weights, format, temporary / f"{STEM}{form.suffix}", Options(dataset))
+        artefact = temporary / f"{STEM}{form.suffix}"
+        report = export(weights, format, artefact, Options(dataset), before=before)
         check = temporary / CHECK_FOLDER
         check.mkdir()
         for file in temporary.glob(f"{STEM}.*"):

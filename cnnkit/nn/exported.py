@@ -19,6 +19,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.types import FREE, Shape, TensorType
 from cnnkit.nn.exported_draft import Draft, Given, NotReadError
+from cnnkit.nn.exported_in_place import followed
 from cnnkit.nn.exported_operators import RULES
 
 REMEDY = "use other layers in the module"
@@ -72,14 +73,20 @@ def graph_of_program(program: ExportedProgram, subject: object = "the program") 
     Raises:
         InputError: as `graph_of`.
     """
-    if any(_changes_shared_values(node) for node in program.graph.nodes):
-        program = program.run_decompositions({})
+    changes = followed(program)
+    if changes is None:  # slow: the program is traced anew
+        program, changes = program.run_decompositions({}), {}
     draft, known = _inputs(program, subject)
+    for name, images in draft.inputs.items():
+        if FREE in images.shape[1:]:
+            reason = f"does not say how large its images are: its input {name} is {images}"
+            raise InputError(subject, reason, "export it with only the number of images free")
     changed = program.graph_signature.buffers_to_mutate.values()
     refused = [f"{name}: a buffer that changes in evaluation mode" for name in changed]
     for node in program.graph.nodes:
         if node.op == "call_function":
             known[node] = _read(draft, node, known, refused)
+            known.update(dict.fromkeys(changes.get(node, ()), known[node]))
     if refused:
         found = f"{len(refused)} nodes" if len(refused) > 1 else "a node"
         reason = f"has {found} that cnnkit's graph has no operator for"
@@ -90,22 +97,6 @@ def graph_of_program(program: ExportedProgram, subject: object = "the program") 
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
-
-
-def _changes_shared_values(node: torch.fx.Node) -> bool:
-    """Tell whether a node writes into a value that others read, or into a part of one."""
-    schema = getattr(node.target, "_schema", None)
-    if node.op != "call_function" or schema is None or not schema.is_mutable:
-        return False
-    taken = node.all_input_nodes
-    return bool(taken) and (len(taken[0].users) > 1 or _aliases(taken[0]))
-
-
-def _aliases(node: torch.fx.Node) -> bool:
-    schema = getattr(node.target, "_schema", None)
-    return node.op == "placeholder" or (
-        schema is not None and any(each.alias_info is not None for each in schema.returns)
-    )
 
 
 def _inputs(program: ExportedProgram, subject: object) -> tuple[Draft, dict[torch.fx.Node, Any]]:

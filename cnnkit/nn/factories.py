@@ -2,7 +2,7 @@
 
 `package.module:factory` is a function, or a class of modules. It is called with the number of
 classes as num_classes or classes, and that of channels as in_channels, in_chans or channels, where
-it has parameters with these names. Weights are drawn, and never downloaded.
+these are known and it has parameters with these names. Weights are drawn, and never downloaded.
 """
 
 from __future__ import annotations
@@ -22,17 +22,21 @@ from cnnkit.errors import InputError, MissingError
 
 CLASSES = ("num_classes", "classes")
 CHANNELS = ("in_channels", "in_chans", "channels")
-AUXILIARY = ("googlenet", "inception_v3")  # with outputs that are for training only
+# With outputs that are for training only, and how the names of their parameters begin.
+AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}
+Count = int | None
 NATURAL = 3  # channels that torchvision's networks take
 
 
-def make_module(spec: str, channels: int, classes: int, seed: int) -> nn.Module:
+def make_module(
+    spec: str, channels: int | None = None, classes: int | None = None, seed: int = 0
+) -> nn.Module:
     """Return a module with drawn parameters.
 
     Args:
         spec: "package.module:factory", "torchvision:NAME" or "timm:NAME".
-        channels: of an image.
-        classes: the number of scores.
+        channels: of an image; None is the network's own number.
+        classes: the number of scores; None as well.
         seed: determines the parameters.
 
     Raises:
@@ -57,7 +61,7 @@ def make_module(spec: str, channels: int, classes: int, seed: int) -> nn.Module:
     return module
 
 
-def _person(spec: str, name: str, channels: int, classes: int) -> Callable[[], Any]:
+def _person(spec: str, name: str, channels: Count, classes: Count) -> Callable[[], Any]:
     """Return the call of a person's own function; modules in the working folder are found, too."""
     path = spec.partition(":")[0]
     folder = str(Path.cwd())
@@ -82,7 +86,8 @@ def _person(spec: str, name: str, channels: int, classes: int) -> Callable[[], A
     known = _parameters(found)
     given = {}
     for names, value in ((CLASSES, classes), (CHANNELS, channels)):
-        given.update(dict.fromkeys([n for n in names if n in known][:1], value))
+        if value is not None:
+            given.update(dict.fromkeys([n for n in names if n in known][:1], value))
     return lambda: found(**given)
 
 
@@ -93,7 +98,7 @@ def _parameters(function: Callable[..., Any]) -> set[str]:
         return set()
 
 
-def _torchvision(spec: str, name: str, channels: int, classes: int) -> Callable[[], Any]:
+def _torchvision(spec: str, name: str, channels: Count, classes: Count) -> Callable[[], Any]:
     try:
         from torchvision import models
     except ImportError as error:
@@ -101,24 +106,30 @@ def _torchvision(spec: str, name: str, channels: int, classes: int) -> Callable[
     known = models.list_models(module=models)
     if name not in known:
         raise InputError(spec, "is no classification network of torchvision", _like(name, known))
-    if channels != NATURAL:
+    if channels not in (None, NATURAL):
         raise InputError(
             spec,
             f"takes images of {NATURAL} channels, and these have {channels}",
             "use --color rgb for pictures, or another network, such as timm's",
         )
+    given = _given(num_classes=classes)
     more = {"aux_logits": False, "init_weights": True} if name in AUXILIARY else {}
-    return lambda: models.get_model(name, weights=None, num_classes=classes, **more)
+    return lambda: models.get_model(name, weights=None, **given, **more)
 
 
-def _timm(spec: str, name: str, channels: int, classes: int) -> Callable[[], Any]:
+def _timm(spec: str, name: str, channels: Count, classes: Count) -> Callable[[], Any]:
     try:
         timm: Any = importlib.import_module("timm")
     except ImportError as error:
-        raise MissingError.package("timm", f"--network {spec}", "timm") from error
+        raise MissingError.package("timm", spec, "timm") from error
     if not timm.is_model(name):
         raise InputError(spec, "is no network of timm", _like(name, timm.list_models()))
-    return lambda: timm.create_model(name, pretrained=False, num_classes=classes, in_chans=channels)
+    given = _given(num_classes=classes, in_chans=channels)
+    return lambda: timm.create_model(name, pretrained=False, **given)
+
+
+def _given(**values: Count) -> dict[str, int]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _like(name: str, known: list[str]) -> str:

@@ -18,6 +18,7 @@ from cnnkit.formats.onnx.weights import read_classifier, read_weights
 from cnnkit.formats.preprocess import read_names, read_record
 from cnnkit.graph.classifier import SAY
 from cnnkit.graph.weights import Weights
+from cnnkit.models.said import Said
 from cnnkit.ops.fused import isa
 from cnnkit.runtimes.graphs import open_graph
 from cnnkit.runtimes.model import Model
@@ -59,7 +60,7 @@ def load_foreign(
     try:
         weights.convnet  # noqa: B018 (it is read for what it raises)
     except InputError:
-        weights = read_classifier(path, preprocess)
+        weights, _ = read_classifier(path, Said(preprocess=preprocess).record)
         runtime, compiled = open_graph(weights.graph, path)
         feed: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray
     else:

@@ -14,7 +14,6 @@ from cnnkit.doctor.contents import examine_model
 from cnnkit.doctor.plan_picture import draw_plan
 from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import write_weights
-from cnnkit.formats.detect import read_network
 from cnnkit.formats.onnx.model import to_model
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.networks import build_network
@@ -80,13 +79,11 @@ def test_the_document_has_nodes_layers_and_formats(resnet8: Path) -> None:
     assert found["formats"]["c"]["holds"] is True
 
 
-def test_another_tools_model_has_a_plan_and_is_no_start_of_an_export(tmp_path: Path) -> None:
+def test_another_tools_model_has_a_plan_and_formats_that_hold_it(tmp_path: Path) -> None:
     net = Net(3, 8, 6)
     y = net("GlobalAveragePool", net("Relu", net.conv("x", 3, 10, 3, strides=(2, 2))))
     path = tmp_path / "net.onnx"
     path.write_bytes(to_model(net.graph(net.head(y, 10)), 17).SerializeToString())
     contents = examine_model(path)
     assert [layer.kernel for layer in contents.layers] == ["pixels", "conv", "pool", "conv"]
-    assert not any(holds for holds, _ in contents.formats.values())
-    with pytest.raises(InputError, match="artefacts are made from weights files"):
-        read_network(path)
+    assert contents.formats["onnx"] == contents.formats["c"] == (True, "")

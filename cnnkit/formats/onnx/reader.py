@@ -7,6 +7,7 @@ numbers. What cnnkit does not know is refused by node and reason.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cnnkit.errors import InputError
@@ -16,6 +17,7 @@ from cnnkit.formats.onnx.protobuf import Node as FileNode
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.sizes import read_sizes, takes_sizes
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import FREE, LARGEST, TensorType, count
 
 OLDEST, NEWEST = 6, 28  # opsets
@@ -56,8 +58,10 @@ def to_graph(path: Path, file: OnnxFile) -> Graph:
     inputs = {name: _input(path, name, *stated) for name, stated in file.inputs.items()}
     wanted = {name for node in file.nodes for name in node.inputs} | set(file.outputs)
     draft = Draft(opset, inputs, file.tensors, file.unread)
+    ordered = _in_order(file)
+    _refuse_unknown(path, ordered)
     try:
-        for node in _in_order(file):
+        for node in ordered:
             _read(draft, node, wanted)
         return draft.finish(file.outputs)
     except InputError as error:
@@ -65,6 +69,19 @@ def to_graph(path: Path, file: OnnxFile) -> Graph:
         raise InputError(
             path, f"{has}{error.subject}: {error.reason}", f"{error.remedy}, or {REMEDY}"
         ) from error
+
+
+def _refuse_unknown(path: Path, nodes: Sequence[FileNode]) -> None:
+    """Raise InputError if there are several nodes whose operators cnnkit does not know."""
+    known = OPERATORS.keys() | RULES.keys()
+    unknown = [node for node in nodes if node.operator not in known]
+    if len(unknown) > 1:
+        raise InputError(
+            path,
+            f"has {len(unknown)} nodes that cnnkit does not know",
+            f"change the model, or {REMEDY}",
+            [f"{n.operator} {n.name or n.outputs[0]}: is an unknown operator" for n in unknown],
+        )
 
 
 def _in_order(file: OnnxFile) -> list[FileNode]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,17 @@ from cnnkit.formats import contract
 from cnnkit.formats.contract import check_held, check_metadata, check_normalisation
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.reader import REMEDY, to_graph
-from cnnkit.formats.preprocess import names_in, read_record
+from cnnkit.formats.preprocess import names_in
 from cnnkit.graph import passes
 from cnnkit.graph.axes import image_size
+from cnnkit.graph.batch import frozen_batch
 from cnnkit.graph.classifier import as_classifier, record_of, with_heads
 from cnnkit.graph.convnet import LOGITS, OUTPUTS, match
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.layout import NHWC, channels_first
 from cnnkit.graph.normalisation import take_off
 from cnnkit.graph.pixels import RAW, PixelInput
+from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.weights import Weights
 
@@ -51,13 +53,17 @@ def read_weights(path: Path) -> Weights:
     return Weights(graph, _named(file, graph), pixels)
 
 
-def read_classifier(path: Path, preprocess: str | None = None) -> Weights:
+def read_classifier(
+    path: Path, record_for: Callable[[tuple[int, int, int]], Preprocessing | None]
+) -> tuple[Weights, int | None]:
     """Read another tool's ONNX file as a network with the contract's input and outputs.
+
+    Returns it, and the number of images that the file is frozen at, None if that is free.
 
     Args:
         path: the file.
-        preprocess: as `cnnkit.formats.preprocess.read_record` has it; None if the file scales
-            pixels itself.
+        record_for: returns what is done to raw pixels, given C, H and W of an image; None if the
+            file scales them itself.
 
     Raises:
         StorageError: the file cannot be read.
@@ -68,15 +74,16 @@ def read_classifier(path: Path, preprocess: str | None = None) -> Weights:
     check_images(path, file)
     graph = plain_graph(path, file)
     check_finite(path, graph)
-    record = read_record(preprocess, image_size(graph)) if preprocess else None
+    record = record_for(image_size(graph))
     whole = as_classifier(graph, record, path)
     stated = record_of(graph, record).to_json(scaled_inside=True)
-    return Weights(whole, {**_named(file, whole), "preprocessing": stated})
+    named = {**_named(file, whole), "preprocessing": stated}
+    return Weights(whole, named), frozen_batch(graph)
 
 
 def plain_graph(path: Path, file: OnnxFile) -> Graph:
     """Return what a file computes, without what does nothing at inference."""
-    return passes.drop_no_ops(passes.drop_unused(passes.fold_constants(to_graph(path, file))))
+    return passes.idle_free(to_graph(path, file))
 
 
 def _named(file: OnnxFile, graph: Graph) -> dict[str, Any]:

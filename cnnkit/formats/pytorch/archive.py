@@ -142,10 +142,10 @@ def _packed_otherwise(path: Path) -> InputError:
     )
 
 
-def could_run_code(path: Path, danger: str) -> InputError:
+def could_run_code(path: Path, danger: str, remedy: str = "export it again") -> InputError:
     """Return the error for an archive with something in it that no file of ours has."""
     reason = f"could run code when it is loaded ({danger}), so cnnkit never loads it"
-    return InputError(path, reason, "export it again")
+    return InputError(path, reason, remedy)
 
 
 def metadata_texts(path: Path, parts: Mapping[str, bytes]) -> dict[str, str]:

@@ -88,7 +88,7 @@ def _danger(parts: Mapping[str, bytes], architecture: Architecture) -> str:
         values = [json.loads(parts[name]) for name in (PROGRAM, *CONFIGS)]
     except (ValueError, RecursionError):
         return "a part that is not JSON"
-    for key, value in _items(values):
+    for key, value in items(values):
         if key == "use_pickle" and value is not False:
             return "pickled weights"
         if key == "expr_str" and not SYMBOL.fullmatch(str(value)):
@@ -105,7 +105,7 @@ def _danger(parts: Mapping[str, bytes], architecture: Architecture) -> str:
 def _other_program(values: Any, architecture: Architecture) -> str:
     """Return what makes the operators in a program others than its network's; "" if nothing."""
     blocks = architecture.blocks
-    found = [OPERATOR.fullmatch(str(value)) for key, value in _items(values) if key == "target"]
+    found = [OPERATOR.fullmatch(str(value)) for key, value in items(values) if key == "target"]
     names = [match[1] for match in found if match and match[1] != "_assert_tensor_metadata"]
     expected = [*("to", "mul"), *("conv2d", "relu", "max_pool2d") * len(blocks)]
     expected += ["flatten", "linear", "softmax", "argmax"]
@@ -113,7 +113,7 @@ def _other_program(values: Any, architecture: Architecture) -> str:
         return "its operators are not those of its network"
     sizes = (max(block.kernel, block.pool, block.padding) for block in blocks)
     largest = max(sizes, default=1)
-    for key, value in _items(values):
+    for key, value in items(values):
         if (
             key == "as_ints"
             and value != list(FIRST)
@@ -123,15 +123,15 @@ def _other_program(values: Any, architecture: Architecture) -> str:
     return ""
 
 
-def _items(value: Any) -> Iterator[tuple[str, Any]]:
+def items(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield every key with its value, at any depth of JSON values."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key, inner
-            yield from _items(inner)
+            yield from items(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _items(inner)
+            yield from items(inner)
 
 
 def _without(value: Any, unwanted: str) -> Any:

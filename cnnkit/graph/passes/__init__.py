@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnnkit.graph.passes.inputs import split_input as split_input
     from cnnkit.graph.passes.no_ops import cancel_transposes as cancel_transposes
     from cnnkit.graph.passes.no_ops import drop_no_ops as drop_no_ops
+    from cnnkit.graph.passes.order import idle_free as idle_free
     from cnnkit.graph.passes.order import simplify as simplify
     from cnnkit.graph.passes.rewriting import drop_unused as drop_unused
 
@@ -25,6 +26,7 @@ __all__ = [
     "fold_batch_norm",
     "fold_constants",
     "fuse_convolutions",
+    "idle_free",
     "simplify",
     "split_input",
 ]
@@ -39,6 +41,7 @@ __getattr__, __dir__ = attach(
         "fold_batch_norm": ".batch_norm",
         "fold_constants": ".constants",
         "fuse_convolutions": ".fusion",
+        "idle_free": ".order",
         "simplify": ".order",
         "split_input": ".inputs",
     },

@@ -11,5 +11,9 @@ from cnnkit.graph.passes.rewriting import drop_unused
 
 def simplify(graph: Graph) -> Graph:
     """Return the same network with fewer nodes, all of them ONNX's."""
-    graph = drop_no_ops(drop_unused(fold_constants(graph)))
-    return drop_unused(fold_batch_norm(drop_no_ops(cancel_transposes(graph))))
+    return drop_unused(fold_batch_norm(drop_no_ops(cancel_transposes(idle_free(graph)))))
+
+
+def idle_free(graph: Graph) -> Graph:
+    """Return a graph without what is constant in it or does nothing at inference."""
+    return drop_no_ops(drop_unused(fold_constants(graph)))

@@ -1,0 +1,36 @@
+"""A MODEL on the command line, and the data of its proof: `read(model, ...)`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cnnkit.data.dataset import Dataset
+    from cnnkit.models.network import Network
+
+
+def read(
+    model: str | None,
+    parameters: Path | None,
+    preprocess: str | None,
+    names: Path | None,
+    size: str | None,
+    dataset: str | None,
+    data: Path | None,
+    messages: Console,
+) -> tuple[Network, Dataset]:
+    """Return the network that options describe and its data, with a line for what to know of it."""
+    from cnnkit.evaluation.proof import proof_data, size_in
+    from cnnkit.models.read import is_spec, read_model
+    from cnnkit.models.said import Said, parse_image_size
+
+    sides = parse_image_size(size) if size else None
+    if sides is None and model is not None and is_spec(model):
+        sides = size_in(dataset, data, messages.quiet)
+    network = read_model(model, Said(parameters, preprocess, names, sides))
+    for note in network.notes:
+        messages.print(f"{network.source}: {note}", soft_wrap=True)
+    return network, proof_data(network, dataset, data, messages.quiet)

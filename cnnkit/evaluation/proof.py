@@ -1,0 +1,135 @@
+"""The images on which an export is proven: `proof_data(network, folder=Path("signs"))`.
+
+Labelled ones if there are any, else a person's plain pictures, else drawn ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.data.dataset import DRAWN, UNLABELLED, Dataset, Split
+from cnnkit.data.drawn import drawn_images
+from cnnkit.data.load import has_idx, load_dataset, name_of
+from cnnkit.data.own.class_folders import SUFFIXES
+from cnnkit.data.own.options import PictureOptions
+from cnnkit.data.preparation import prepare
+from cnnkit.errors import InputError
+from cnnkit.evaluation.dataset import load_dataset_of, picture_options
+from cnnkit.formats.description import preprocessing
+from cnnkit.graph.weights import Weights
+from cnnkit.graph.work import multiply_adds
+from cnnkit.models.network import Network
+
+TABLES = (".csv", ".jsonl", ".npz", ".bin")  # which may say what pictures show
+MOST_PICTURES = 10_000
+MOST_WORK = 20_000_000_000  # multiply-adds on drawn images, which bounds their number
+FEWEST, MOST = 16, 256  # drawn images
+
+
+def proof_data(
+    network: Network, name: str | None = None, folder: Path | None = None, quiet: bool = False
+) -> Dataset:
+    """Return the data on which files of a network are proven.
+
+    A network that training left tells its data itself.
+
+    Args:
+        network: as `cnnkit.models.read.read_model` returns it.
+        name: a published data set.
+        folder: a person's own data, or a folder of pictures without labels.
+        quiet: show no progress.
+
+    Raises:
+        InputError: there is no such data, or it has other classes than the network.
+        NetworkError: published data is not here, and no source can be reached.
+        StorageError: it cannot be read.
+    """
+    if network.path is not None:
+        return load_dataset_of([network.path], name, folder, quiet)
+    weights = network.weights
+    if folder is not None and name_of(folder) is None and is_unlabelled(folder):
+        return _unlabelled(weights, folder)
+    if folder is None and name is None:
+        return drawn(weights)
+    data = _labelled(weights, name, folder, quiet)
+    if len(data.names) != weights.classes:
+        raise InputError(
+            folder or name,
+            f"has {len(data.names)} classes, and the model has {weights.classes}",
+            "give the data that it was trained for, or pictures without labels",
+        )
+    return data
+
+
+def size_in(
+    name: str | None = None, folder: Path | None = None, quiet: bool = False
+) -> tuple[int, int, int] | None:
+    """Return C, H, W of data whose images have one size: a published set's, or IDX files'.
+
+    None for pictures, which take the size that a network has, and if there is no data.
+    """
+    by_name = name if folder is None else name_of(folder)
+    if by_name is None and (folder is None or not folder.exists() or not has_idx(folder)):
+        return None
+    data = load_dataset(by_name or "", None if by_name else folder, quiet)
+    channels, height, width = data.test.images.shape[1:]
+    return channels, height, width
+
+
+def with_names(weights: Weights, data: Dataset) -> Weights:
+    """Return a network with the class names of the data, where it has none of its own."""
+    if weights.metadata.get("names") or data.kind in (DRAWN, UNLABELLED):
+        return weights
+    return replace(weights, metadata={**weights.metadata, "names": list(data.names)})
+
+
+def _labelled(weights: Weights, name: str | None, folder: Path | None, quiet: bool) -> Dataset:
+    if folder is None:
+        return load_dataset(name or "", quiet=quiet)
+    if name_of(folder) is not None or has_idx(folder):
+        return load_dataset(folder=folder, quiet=quiet)
+    options = picture_options(PictureOptions(), preprocessing(weights))
+    if options.size is None:
+        options = replace(options, size=weights.size[1:], color=_colour(weights))
+    names = weights.metadata.get("names")
+    options = replace(options, classes=tuple(names) if names else None)
+    return load_dataset(folder=folder, quiet=quiet, options=options)
+
+
+def _colour(weights: Weights) -> str:
+    return {1: "gray", 3: "rgb"}.get(weights.size[0], "auto")
+
+
+def is_unlabelled(folder: Path) -> bool:
+    """Tell whether a folder has pictures, and nothing that says what they show."""
+    if not folder.is_dir() or has_idx(folder):
+        return False
+    others = any(path.is_dir() or path.suffix in TABLES for path in folder.iterdir())
+    return not others and bool(_pictures(folder))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return found[:MOST_PICTURES]
+
+
+def _unlabelled(weights: Weights, folder: Path) -> Dataset:
+    record = preprocessing(weights)
+    images = np.stack([prepare(path, record).image for path in _pictures(folder)])
+    return _without_labels(weights, images, str(folder.name), UNLABELLED)
+
+
+def drawn(weights: Weights) -> Dataset:
+    """Return drawn images for a network; of a large one fewer."""
+    count = MOST_WORK // max(1, multiply_adds(weights.graph))
+    images = drawn_images(weights.size, min(MOST, max(FEWEST, count)))
+    return _without_labels(weights, images, DRAWN, DRAWN)
+
+
+def _without_labels(weights: Weights, images: NDArray[np.uint8], name: str, kind: str) -> Dataset:
+    split = Split(images, np.zeros(len(images), np.int64))
+    return Dataset(name, split, split, tuple(weights.names), {}, name, kind=kind)

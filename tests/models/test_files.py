@@ -1,0 +1,184 @@
+"""ONNX files and torch.export programs of others are read as networks; nothing in them is run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from onnx import helper
+from support.corruptions import edit_archive
+from support.graph_cases import Net
+from torch import Tensor, nn
+
+from cnnkit.errors import InputError
+from cnnkit.evaluation.proof import drawn
+from cnnkit.formats.checkpoint import write_weights
+from cnnkit.formats.onnx.model import to_model
+from cnnkit.formats.options import Options
+from cnnkit.formats.registry import FORMATS
+from cnnkit.graph.architecture import Architecture, Block
+from cnnkit.graph.convnet import INPUT, LOGITS
+from cnnkit.graph.reference import evaluate
+from cnnkit.graph.weights import Weights
+from cnnkit.models.read import is_spec, read_model
+from cnnkit.models.said import Said
+
+SIZE = (3, 8, 6)
+PROGRAM = "net/models/model.json"
+
+
+class Small(nn.Module):
+    def __init__(self, operator: Callable[[Tensor], Tensor] = torch.relu) -> None:
+        super().__init__()
+        self.conv, self.head, self.operator = nn.Conv2d(3, 4, 3), nn.Linear(4, 5), operator
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.operator(self.conv(x)).mean((2, 3)))
+        return scores
+
+
+def save_program(module: nn.Module, path: Path, images: int = 2) -> Path:
+    free = {0: torch.export.Dim("N")} if images > 1 else None
+    program = torch.export.export(
+        module.eval(), (torch.zeros(images, *SIZE),), dynamic_shapes=(free,)
+    )
+    torch.export.save(program, path)
+    return path
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_a_program_is_a_model(images: int, tmp_path: Path) -> None:
+    module = Small()
+    path = save_program(module, tmp_path / "net.pt2", images)
+    network = read_model(path, Said(preprocess="unit", names=list("abcde")))
+    assert network.weights.names == list("abcde")
+    assert [("frozen at 1" in note) for note in network.notes] == [True] * (images == 1)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, *SIZE)).astype(np.uint8)
+    found = evaluate(network.weights.graph, {INPUT: pixels}, [LOGITS])[LOGITS]
+    expected = module.double()(torch.from_numpy(pixels / 255)).detach().numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def pickled(weights: Any) -> None:
+    next(iter(weights["config"].values()))["use_pickle"] = True
+
+
+def edited(path: Path, part: str, change: Callable[[Any], object]) -> None:
+    def edit(content: bytes) -> bytes:
+        value = json.loads(content)
+        change(value)
+        return json.dumps(value).encode()
+
+    path.write_bytes(edit_archive(part, edit)(path.read_bytes()))
+
+
+HOSTILE: dict[str, tuple[str, Callable[[Any], object], str]] = {
+    "pickled weights": (
+        "net/data/weights/model_weights_config.json",
+        pickled,
+        r"could run code when it is loaded \(pickled weights\)",
+    ),
+    "an expression": (
+        PROGRAM,
+        lambda program: program["range_constraints"].update(x={"expr_str": "__import__('os')"}),
+        r"the expression __import__\('os'\)",
+    ),
+    "a function": (
+        PROGRAM,
+        lambda program: program["graph_module"]["graph"]["nodes"][0].update(target="os.system"),
+        "has a node that cnnkit's graph has no operator for",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_program_that_could_run_code_is_refused(name: str, tmp_path: Path) -> None:
+    part, change, reason = HOSTILE[name]
+    path = save_program(Small(), tmp_path / "net.pt2")
+    edited(path, part, change)
+    with pytest.raises(InputError, match=reason):
+        read_model(path, Said(preprocess="unit"))
+
+
+def test_every_operator_in_the_way_is_named_at_once(tmp_path: Path) -> None:
+    path = save_program(Small(lambda x: torch.erf(torch.cumsum(x, 1))), tmp_path / "net.pt2")
+    with pytest.raises(InputError, match="has 2 nodes") as caught:
+        read_model(path, Said(preprocess="unit"))
+    assert [line.split()[0] for line in caught.value.details] == ["cumsum", "erf"]
+
+
+def test_a_program_with_free_sides_has_no_size(tmp_path: Path) -> None:
+    dims = ({0: torch.export.Dim("N"), 2: torch.export.Dim("H", min=4)},)
+    program = torch.export.export(Small().eval(), (torch.zeros(2, *SIZE),), dynamic_shapes=dims)
+    torch.export.save(program, tmp_path / "net.pt2")
+    with pytest.raises(InputError, match="does not say how large its images are"):
+        read_model(tmp_path / "net.pt2", Said(preprocess="unit"))
+
+
+def onnx_file(path: Path, *operators: str) -> Path:
+    net = Net(*SIZE)
+    y = net("Relu", net.conv("x", 3, 4, 3))
+    model = to_model(net.graph(net.head(net("GlobalAveragePool", y), 4)), 17)
+    nodes = model.graph.node
+    last = nodes[0].input[0]
+    for number, operator in enumerate(operators):
+        node = helper.make_node(operator, [last], [f"odd{number}"], name=f"odd{number}")
+        nodes.insert(number, node)
+        last = f"odd{number}"
+    nodes[len(operators)].input[0] = last
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_an_onnx_file_is_a_model_with_what_is_said_of_it(tmp_path: Path) -> None:
+    path = onnx_file(tmp_path / "net.onnx")
+    (tmp_path / "names.txt").write_text("a\nb\nc\nd\ne\n")
+    network = read_model(path, Said(preprocess="imagenet", names=tmp_path / "names.txt"))
+    assert network.weights.names == list("abcde")
+    assert network.weights.metadata["preprocessing"]["std"] == (0.229, 0.224, 0.225)
+    with pytest.raises(InputError, match="--weights: is for a module"):
+        read_model(path, Said(parameters=path))
+
+
+def test_every_unknown_operator_of_an_onnx_file_is_named_at_once(tmp_path: Path) -> None:
+    path = onnx_file(tmp_path / "net.onnx", "Erf", "Identity", "Round")
+    with pytest.raises(InputError, match="has 2 nodes that cnnkit does not know") as caught:
+        read_model(path, Said(preprocess="unit"))
+    assert [line.split(":")[0] for line in caught.value.details] == ["Erf odd0", "Round odd2"]
+
+
+def test_a_network_of_ours_says_everything_itself(tmp_path: Path) -> None:
+    architecture = Architecture((1, 8, 8), (Block(4),), 3)
+    weights = Weights.of(
+        architecture, architecture.initial_parameters(5), {"names": list("abc"), "dataset": "mnist"}
+    )
+    write_weights(tmp_path / "weights.safetensors", weights)
+    network = read_model(tmp_path / "weights.safetensors")
+    assert (network.weights.sha256, network.path) == (
+        weights.sha256,
+        tmp_path / "weights.safetensors",
+    )
+    with pytest.raises(InputError, match="--preprocess: is for models of others"):
+        read_model(tmp_path / "weights.safetensors", Said(preprocess="unit"))
+    made = FORMATS["onnx"].write(weights, Options(drawn(weights)))[".onnx"]
+    (tmp_path / "net.onnx").write_bytes(made)
+    again = read_model(tmp_path / "net.onnx").weights
+    assert FORMATS["onnx"].write(again, Options(drawn(weights)))[".onnx"] == made
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("torchvision:resnet18", True),
+        ("a.b:make", True),
+        ("runs/x", False),
+        ("C:\\net.onnx", False),
+    ],
+)
+def test_a_module_is_named_with_a_colon(text: str, expected: bool) -> None:
+    assert is_spec(text) is expected

@@ -1,0 +1,238 @@
+"""A PyTorch module, and what torchvision makes, is read as a network with proof."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from cnnkit.data.drawn import drawn_images
+from cnnkit.errors import InputError, VerdictError
+from cnnkit.graph.convnet import INPUT, LOGITS
+from cnnkit.graph.reference import evaluate
+from cnnkit.models.modules import SAME
+from cnnkit.models.read import read_model
+from cnnkit.models.said import Said, parse_image_size
+
+SIZE = (3, 8, 6)
+
+
+class Net(nn.Module):
+    def __init__(self, num_classes: int = 5, in_chans: int = 3) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_chans, 6, 3, bias=False)
+        self.norm = nn.BatchNorm2d(6)
+        self.head = nn.Linear(6, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = nn.functional.dropout(self.norm(self.conv(x)), 0.5, self.training)
+        scores: Tensor = self.head(torch.relu_(y).mean((2, 3)))
+        return scores
+
+
+class Of(nn.Module):
+    def __init__(self, forward: Callable[..., Any], **layers: nn.Module) -> None:
+        super().__init__()
+        self.net = Net()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+        self.function = forward
+
+    def forward(self, x: Tensor, *more: Tensor) -> Any:
+        return self.function(self, x, *more)
+
+
+@pytest.fixture(autouse=True)
+def nets(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("person_nets")
+    vars(module).update(Net=Net, fixed=lambda: Net(4))
+    monkeypatch.setitem(sys.modules, "person_nets", module)
+
+
+def logits(module: nn.Module, record: Callable[[Tensor], Tensor]) -> Any:
+    images = torch.from_numpy(drawn_images(SIZE, 5)).double()
+    with torch.no_grad():
+        return module.eval().double()(record(images)).numpy()
+
+
+def found(network: Any) -> Any:
+    graph, images = network.weights.graph, drawn_images(SIZE, 5)
+    return evaluate(graph, {INPUT: images}, [LOGITS])[LOGITS]
+
+
+def test_a_module_takes_raw_pixels_prepared_as_is_said() -> None:
+    module = Net().train()
+    network = read_model(module, Said(preprocess="imagenet", names=list("abcde"), size=SIZE))
+    assert module.training
+    assert network.weights.names == list("abcde")
+    assert [check.passed for check in network.checks] == [True]
+    mean, std = (
+        torch.tensor(v).double()[:, None, None]
+        for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
+    expected = logits(module, lambda x: (x / 255 - mean) / std)
+    np.testing.assert_allclose(found(network), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_parameters_of_a_file_are_loaded_by_name(suffix: str, prefix: str, tmp_path: Path) -> None:
+    module, path = Net(7), tmp_path / f"net{suffix}"
+    state = {prefix + name: tensor for name, tensor in module.state_dict().items()}
+    save_file(state, path) if suffix == ".safetensors" else torch.save({"state_dict": state}, path)
+    said = Said(path, {"scale": 1.0}, size=SIZE)
+    network = read_model("person_nets:Net", said)  # as many classes as the file has
+    assert network.weights.classes == 7
+    assert network.notes == ()
+    np.testing.assert_allclose(found(network), logits(module, lambda x: x), rtol=1e-5, atol=1e-4)
+
+
+def test_all_tensors_that_do_not_fit_are_named_at_once(tmp_path: Path) -> None:
+    state = Net().state_dict()
+    state["odd"] = torch.zeros(2)
+    state["conv.weight"] = torch.zeros(6, 3, 5, 5)
+    del state["norm.bias"], state["norm.num_batches_tracked"]
+    torch.save(state, tmp_path / "net.pt")
+    with pytest.raises(InputError, match="does not fit Net: 3 of its tensors differ") as caught:
+        read_model("person_nets:Net", Said(tmp_path / "net.pt", "unit", size=SIZE))
+    assert caught.value.details == (
+        "norm.bias: is missing in the file; the module has [6]",
+        "conv.weight: is [6, 3, 5, 5] in the file, and [6, 3, 3, 3] in the module",
+        "odd: is [2] in the file; the module has no such tensor",
+    )
+
+
+def write_module(path: Path) -> None:
+    torch.save(Net(), path)
+
+
+def write_nan(path: Path) -> None:
+    state = Net().state_dict()
+    state["head.bias"][1] = torch.nan
+    torch.save(state, path)
+
+
+@pytest.mark.parametrize(
+    ("write", "reason"),
+    [
+        (write_module, "is no checkpoint of tensors alone"),
+        (write_nan, r"holds NaN or infinity \(head.bias\)"),
+        (lambda path: torch.save({"epoch": 3}, path), "holds no tensors by name, but dict"),
+        (lambda path: path.write_bytes(b"no checkpoint"), "is no checkpoint of tensors alone"),
+        (lambda path: path.write_bytes(b"\xff\0\0\0\0\0\0\0{" * 3), "is no whole safetensors"),
+    ],
+)
+def test_a_file_that_holds_no_parameters_is_refused(
+    write: Callable[[Path], None], reason: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "net.pt")
+    with pytest.raises(InputError, match=reason):
+        read_model("person_nets:Net", Said(tmp_path / "net.pt", "unit", size=SIZE))
+
+
+def lazy() -> nn.Module:
+    return nn.Sequential(nn.LazyConv2d(4, 3), nn.Flatten(), nn.LazyLinear(3))
+
+
+def hooked() -> nn.Module:
+    module, calls = Net(), []
+
+    def hook(layer: nn.Module, given: Any, result: Tensor) -> Tensor:
+        calls.append(1)
+        return result * len(calls)
+
+    module.conv.register_forward_hook(hook)
+    return module
+
+
+def broken() -> nn.Module:
+    module = Net()
+    module.head.bias.data[0] = torch.inf
+    return module
+
+
+MODULES: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "two inputs": (
+        lambda: Of(lambda self, x, other: self.net(x + other)),
+        "make its forward take one tensor",
+    ),
+    "two outputs": (
+        lambda: Of(lambda self, x: (self.net(x), self.net(x) * 2)),
+        "has 2 outputs .* not those of one classifier",
+    ),
+    "flow that depends on values": (
+        lambda: Of(lambda self, x: self.net(x) if x.mean() > 0 else -self.net(x)),
+        "cannot be exported for images of 3x8x6",
+    ),
+    "float16": (lambda: Net().half(), r"computes in float16 \(conv.weight\).*module.float\(\)"),
+    "no device": (lambda: Net().to("meta"), r"on no device, without values \(conv.weight"),
+    "lazy layers": (lazy, r"has a lazy layer, whose shape is not known yet \(0.weight\)"),
+    "infinity": (broken, r"holds NaN or infinity \(head.bias\)"),
+    "no scores": (lambda: Of(lambda self, x: self.net.conv(x)), "not one score per class"),
+    "several labels": (
+        lambda: Of(lambda self, x: self.net(x).sigmoid()),
+        "several classes at once",
+    ),
+    "operators": (
+        lambda: Of(lambda self, x: self.net(torch.erf(x)).erf()),
+        "has 2 nodes that cnnkit's graph has no operator for",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_that_no_graph_holds_has_one_clear_error(name: str) -> None:
+    make, reason = MODULES[name]
+    with pytest.raises(InputError, match=reason):
+        read_model(make(), Said(preprocess="unit", size=SIZE))
+
+
+def test_a_module_that_computes_otherwise_each_time_is_seen() -> None:
+    with pytest.raises(VerdictError, match="was not read right: 4 drawn images in float64"):
+        read_model(hooked(), Said(preprocess="unit", size=SIZE))
+
+
+def test_hooks_and_tied_weights_are_part_of_what_is_computed() -> None:
+    module = Net()
+    module.conv.register_forward_hook(lambda layer, given, result: result.tanh())
+    network = read_model(module, Said(preprocess={"scale": 0.01}, size=SIZE))
+    expected = logits(module, lambda x: x * 0.01)
+    np.testing.assert_allclose(found(network), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (Said(preprocess="unit"), "does not say how large its images are.*--size CxHxW"),
+        (Said(size=SIZE), "does not say how pixels are scaled.*--preprocess"),
+        (Said(preprocess="unit", size=SIZE, names=["a"]), "are 1, and the model has 5 classes"),
+        (Said(preprocess={"mean": [1, 2]}, size=SIZE), "has 2 numbers in mean, not 3"),
+    ],
+)
+def test_what_a_module_leaves_open_has_to_be_said(said: Said, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        read_model(Net(), said)
+
+
+def test_torchvision_says_size_preprocessing_and_names(tmp_path: Path) -> None:
+    network = read_model("torchvision:squeezenet1_1", Said(size=(3, 32, 32)))
+    record = network.weights.metadata["preprocessing"]
+    assert (record["mean"], record["size"]) == ((0.485, 0.456, 0.406), (3, 32, 32))
+    assert record["resize"]["filter"] == "bilinear"
+    assert network.weights.names[:2] == ["tench", "goldfish"]
+    assert network.checks[0].claim == SAME
+    assert "its weights are drawn" in network.notes[0]
+
+
+def test_a_size_has_three_numbers() -> None:
+    assert parse_image_size("3x32x24") == (3, 32, 24)
+    with pytest.raises(InputError, match="is not CxHxW"):
+        parse_image_size("32x24")
