@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cnnkit.graph.convnet import INPUT, LOGITS
@@ -29,10 +31,16 @@ def error_limit(graph: Graph, images: Array, exact: Array, *, reproducible: bool
 
 
 def limit_of(rounded: Array, exact: Array) -> float:
-    """Return the limit that follows from float32's own results and the exact ones."""
+    """Return the limit that follows from float32's own results and the exact ones.
+
+    It is the floor times a power of two, the nearest: sums of float32 differ a little from one
+    processor to another, and files are the same bytes on all of them.
+    """
     largest = max(1.0, float(np.abs(exact).max(initial=0.0)))
+    floor, most = LOGIT_TOLERANCE * largest, MOST * largest
     with np.errstate(invalid="ignore"):
         own = float(np.abs(rounded.astype(np.float64) - exact).max(initial=0.0))
-    if not own <= MOST * largest:  # not a number, too
-        own = MOST * largest
-    return float(min(max(LOGIT_TOLERANCE * largest, FACTOR * own), MOST * largest))
+    if not FACTOR * own < most:  # not a number, too
+        return most
+    steps = round(math.log2(max(FACTOR * own, floor) / floor))
+    return min(floor * 2.0**steps, most)

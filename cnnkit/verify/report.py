@@ -61,6 +61,7 @@ class Report:
         checks: all of them.
         unchecked: what was not looked at.
         notes: what else is known: opset and IR version of an ONNX file, a quantised one's speed.
+        explanation: where logits that are too far off begin to be, and which mistake explains that.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Report:
     checks: tuple[Check, ...]
     unchecked: tuple[str, ...]
     notes: dict[str, Any]
+    explanation: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
