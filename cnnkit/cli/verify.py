@@ -96,12 +96,17 @@ def verify_files(
 ) -> None:
     """Verify artefacts of the weights that they were made from."""
     from cnnkit.evaluation.dataset import load_dataset_of
+    from cnnkit.evaluation.proof import is_unlabelled, proof_data
     from cnnkit.formats.detect import read_network
     from cnnkit.runs.find import find_weights
     from cnnkit.verify.run import verify
+    from cnnkit.verify.sides import open_side
 
     network = read_network(find_weights(weights)) if weights else None
-    test = load_dataset_of(files, dataset, data, quiet or json, weights)
+    if data is not None and is_unlabelled(data):
+        test = proof_data(open_side(files[0]).network, None, data, quiet or json)
+    else:
+        test = load_dataset_of(files, dataset, data, quiet or json, weights)
     reports = verify(files, network, test, allow_near_ties, max_drop)
     if json:
         passed = all(report.passed for report in reports)

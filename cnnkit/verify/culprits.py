@@ -96,5 +96,5 @@ def _fits(case: Case, logits: Array, count: int) -> float | None:
         error = float(np.abs(logits - found).max(initial=0.0))
         largest = float(np.abs(logits).max(initial=0.0))
     # The limit is a share of the largest logit, and a mistake may make logits larger.
-    scale = max(1.0, largest) / max(1.0, float(np.abs(case.logits).max(initial=0.0)))
+    scale = largest / max(1e-30, float(np.abs(case.logits).max(initial=0.0)))
     return max(error, 1e-300) if error <= case.limit * max(1.0, scale) else None

@@ -32,7 +32,7 @@ NONE = Preprocessing.of(SIZE)
 
 def case_of(right: Graph, found: Array, **more: Mapping[str, Array]) -> Case:
     logits = logits_of(right, IMAGES)
-    limit = 1e-5 * max(1.0, float(np.abs(logits).max()))
+    limit = 1e-5 * float(np.abs(logits).max())
     assert np.abs(logits - found).max() > limit
     return Case(Weights(right), IMAGES, logits, found, limit, **more)
 
