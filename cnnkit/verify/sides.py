@@ -18,6 +18,7 @@ from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats import contract
 from cnnkit.formats.description import preprocessing
 from cnnkit.formats.detect import detect, read_contract
+from cnnkit.formats.pytorch.foreign import is_foreign as is_foreign_program
 from cnnkit.formats.registry import TABLE
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.models.network import Network
@@ -29,7 +30,6 @@ from cnnkit.runtimes.isolated import run_isolated
 from cnnkit.verify.reference import Reference, of_graph
 
 CODE = ("c", "torchscript")  # whose graph is read from what the code says, not from the code
-MADE_BY = "cnnkit.weights_sha256"
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,7 @@ def open_side(model: Any, said: Said | None = None, like: Side | None = None) ->
 
 def _is_code(path: Path, form: str) -> bool:
     if form == "pt2":
-        from cnnkit.formats.pytorch import foreign
-
-        return not foreign.is_foreign(path)
+        return not is_foreign_program(path)
     quantised = form == "onnx" and not is_foreign(path)
     return form in CODE or (quantised and bool(contract.quantisation(read_contract(path))))
 
