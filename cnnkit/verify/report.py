@@ -23,6 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cnnkit.data.dataset import LABELLED, Dataset
 from cnnkit.formats.base import PROOFS, Check
 from cnnkit.formats.options import MAX_ACCURACY_DROP
@@ -44,6 +47,11 @@ UNCHECKED = (
     "the way a host prepares its pictures",
     "speed",
 )
+HARDLY = (
+    "much of the network: its logits hardly depend on these images, as those of an untrained one, "
+    "so that a wrong layer might give the same ones"
+)
+RESOLUTION = 100.0  # times the limit: what logits differ by from image to image, at least
 
 
 @dataclass(frozen=True)
@@ -138,6 +146,9 @@ def make_report(
     if about and about["format"] in FORMATS:  # training writes no golden vectors
         checks += golden_checks(path, outputs, weights, agreement)
     proof = TABLE[about["format"]].proof if about else "outputs"
+    unchecked = (PROOFS[proof], *UNCHECKED)
+    if agreement is not None and _hardly_depends(reference.logits, agreement.logit_limit):
+        unchecked = (HARDLY, *unchecked)
     return Report(
         path=path,
         format=about.get("format", "unknown"),
@@ -148,6 +159,11 @@ def make_report(
         data=dataset.kind,
         agreement=agreement,
         checks=tuple(checks),
-        unchecked=(PROOFS[proof], *UNCHECKED),
+        unchecked=unchecked,
         notes=about.get("notes", {}),
     )
+
+
+def _hardly_depends(logits: NDArray[np.floating], limit: float) -> bool:
+    """Tell whether logits differ so little from image to image that they show little."""
+    return len(logits) > 1 and float(np.ptp(logits, axis=0).max()) < RESOLUTION * limit

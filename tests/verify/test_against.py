@@ -30,6 +30,7 @@ from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.models.said import Said
 from cnnkit.verify.against import against, compare_sides
+from cnnkit.verify.report import HARDLY
 from cnnkit.verify.sides import open_side
 
 SIZE = (3, 12, 12)
@@ -188,3 +189,12 @@ def test_without_labels_the_card_claims_no_accuracy(tmp_path: Path) -> None:
     assert "against the graph in float64" in text
     assert '"metrics"' not in text
     assert "100.00%" not in text
+
+
+def test_a_network_whose_logits_hardly_depend_on_images_is_said_to(tmp_path: Path) -> None:
+    usual = export(WEIGHTS, "onnx", tmp_path / "net.onnx", Options(of_drawn()))
+    faint = {name: a * np.float32(1e-6) for name, a in GRAPH.tensors.items() if a.ndim == 4}
+    weights = replace(WEIGHTS, graph=replace(GRAPH, tensors={**GRAPH.tensors, **faint}))
+    report = export(weights, "onnx", tmp_path / "faint.onnx", Options(of_drawn()))
+    assert HARDLY in report.unchecked
+    assert HARDLY not in usual.unchecked
