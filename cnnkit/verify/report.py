@@ -146,7 +146,7 @@ def make_report(
     if about and about["format"] in FORMATS:  # training writes no golden vectors
         checks += golden_checks(path, outputs, weights, agreement)
     proof = TABLE[about["format"]].proof if about else "outputs"
-    unchecked = (PROOFS[proof], *UNCHECKED)
+    unchecked: tuple[str, ...] = (PROOFS[proof], *UNCHECKED)
     if agreement is not None and _hardly_depends(reference.logits, agreement.logit_limit):
         unchecked = (HARDLY, *unchecked)
     return Report(
