@@ -157,6 +157,10 @@ def test_the_command_compares_and_exits_with_the_verdict(
     assert result.exit_code == 0, result.stderr
     (comparison,) = json.loads(result.stdout)["comparisons"]
     assert (comparison["data"], comparison["agreement"]["images"]) == ("unlabelled pictures", 6)
+    result = cli("verify", files["onnx"], "--weights", files["weights"], "--data", pictures)
+    assert result.exit_code == 0, result.stderr
+    assert "6 of 6 unlabelled pictures get the same label" in result.stdout
+    assert "accuracy 1" not in result.stdout
     wrong = tmp_path / "wrong.safetensors"
     write_weights(wrong, Weights(build_network("lenet5", SIZE, 4, seed=2), WEIGHTS.metadata))
     result = cli("verify", wrong, "--against", files["onnx"], "--data", pictures)
