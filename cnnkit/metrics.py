@@ -94,3 +94,12 @@ def paired_interval(only_first: int, only_second: int, count: int) -> tuple[floa
     difference = (first - second) / n
     half = 1.959964 * math.sqrt(first + second - (first - second) ** 2 / n) / n
     return difference - half, difference + half
+
+
+def share_interval(right: int, count: int) -> tuple[float, float]:
+    """Return a 95 % confidence interval of a share by Wilson (JASA 22, 1927)."""
+    z = 1.959964
+    share, scale = right / count, 1 + z * z / count
+    middle = (share + z * z / (2 * count)) / scale
+    half = z * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / scale
+    return max(0.0, middle - half), min(1.0, middle + half)

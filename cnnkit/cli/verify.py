@@ -6,38 +6,62 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from cnnkit.cli.options import (
     DataOption,
     DatasetOption,
+    ImageSizeOption,
     JsonOption,
     MaxDropOption,
+    NamesOption,
     NearTiesOption,
+    PreprocessOption,
     QuietOption,
-    file_argument,
     file_option,
 )
 from cnnkit.cli.output import emit_json, stderr, stdout
-from cnnkit.errors import VerdictError
+from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.system.terminal import line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cnnkit.formats.base import Check
+    from cnnkit.verify.against import Comparison
     from cnnkit.verify.comparison import Agreement
     from cnnkit.verify.report import Report
 
 
 def verify(
-    files: Annotated[list[Path], file_argument(help="Exported files, weights files or runs.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Exported files, weights files or runs; with --against any model."),
+    ],
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Compare with any other model instead: a run, an ONNX file, a torch.export "
+            "program, TorchScript or C of cnnkit's, package.module:factory, torchvision:NAME or "
+            "timm:NAME. Each gets the same pictures, prepared as it states.",
+        ),
+    ] = None,
     weights: Annotated[
         Path | None,
-        file_option(help="Weights to compare with; default: the run they were exported from."),
+        file_option(
+            help="Weights to compare with; default: the run they were exported from. With "
+            "--against a module's parameters."
+        ),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
     allow_near_ties: NearTiesOption = False,
     max_drop: MaxDropOption = MAX_ACCURACY_DROP,
+    preprocess: PreprocessOption = None,
+    names: NamesOption = None,
+    size: ImageSizeOption = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -46,15 +70,43 @@ def verify(
     Exits with 1 if an artefact differs from the network: another predicted class for any image,
     logits that differ by more than rounding, other weights or metadata, inconsistent outputs.
     The whole graph or code is compared as well, because outputs for test images cannot show what
-    other images would trigger.
+    other images would trigger. If logits are too far off, it says in which layer that begins, and
+    whether a usual mistake explains it. With --against, any model is compared with any other one.
     """
+    if against is not None:
+        said = (weights, preprocess, names, size)
+        compare_models(files, against, said, dataset, data, allow_near_ties, json, quiet)
+        return
+    for option, value in (("--preprocess", preprocess), ("--names", names), ("--size", size)):
+        if value is not None:
+            raise InputError(option, "is for models of others, with --against", "leave it out")
+    paths = [Path(file) for file in files]
+    verify_files(paths, weights, dataset, data, allow_near_ties, max_drop, json, quiet)
+
+
+def verify_files(
+    files: list[Path],
+    weights: Path | None,
+    dataset: str | None,
+    data: Path | None,
+    allow_near_ties: bool,
+    max_drop: float,
+    json: bool,
+    quiet: bool,
+) -> None:
+    """Verify artefacts of the weights that they were made from."""
     from cnnkit.evaluation.dataset import load_dataset_of
+    from cnnkit.evaluation.proof import is_unlabelled, proof_data
     from cnnkit.formats.detect import read_network
     from cnnkit.runs.find import find_weights
     from cnnkit.verify.run import verify
+    from cnnkit.verify.sides import open_side
 
     network = read_network(find_weights(weights)) if weights else None
-    test = load_dataset_of(files, dataset, data, quiet or json, weights)
+    if data is not None and is_unlabelled(data):
+        test = proof_data(open_side(files[0]).network, None, data, quiet or json)
+    else:
+        test = load_dataset_of(files, dataset, data, quiet or json, weights)
     reports = verify(files, network, test, allow_near_ties, max_drop)
     if json:
         passed = all(report.passed for report in reports)
@@ -69,36 +121,93 @@ def verify(
         raise VerdictError(", ".join(failed), "differs from the network", "export it again")
 
 
+def compare_models(
+    models: list[str],
+    other: str,
+    said: tuple[Path | None, str | None, Path | None, str | None],
+    dataset: str | None,
+    data: Path | None,
+    allow_near_ties: bool,
+    json: bool,
+    quiet: bool,
+) -> None:
+    """Compare models with another one, the reference."""
+    from cnnkit.cli.pairs import compare
+    from cnnkit.models.said import Said, parse_image_size
+
+    parameters, preprocess, names, size = said
+    stated = Said(parameters, preprocess, names, parse_image_size(size) if size else None)
+    found = [
+        compare(model, other, stated, dataset, data, allow_near_ties, quiet or json)
+        for model in models
+    ]
+    passed = all(comparison.passed for comparison in found)
+    if json:
+        comparisons = [comparison.to_json() for comparison in found]
+        emit_json("verify", {"passed": passed, "comparisons": comparisons})
+    else:
+        for comparison in found:
+            show_comparison(comparison, stdout())
+    if not passed:
+        failed = [comparison.model for comparison in found if not comparison.passed]
+        reason = f"differs from {other}"
+        raise VerdictError(", ".join(failed), reason, "correct it, or compare other models")
+
+
+def show_comparison(comparison: Comparison, console: Console) -> None:
+    """Print how two models agree, and why they do not."""
+    verdict = ("the same", "green") if comparison.passed else ("NOT the same", "red")
+    agreement = comparison.agreement
+    console.print(line(f"{comparison.model} and {comparison.against}: ", verdict), soft_wrap=True)
+    reference = f"{comparison.runtime} against {comparison.reference}"
+    console.print(f"  {reference}, on {agreement.images:,} {comparison.data}", soft_wrap=True)
+    show_checks(comparison.checks, comparison.explanation, console)
+    console.print(f"  the largest error is on image {comparison.worst}", soft_wrap=True)
+    show_disagreements(agreement, comparison.data, console)
+
+
+def show_checks(checks: Sequence[Check], explanation: Sequence[str], console: Console) -> None:
+    """Print one line per check, then why one fails."""
+    for check in checks:
+        mark = ("✓", "green") if check.passed else ("✗", "red")
+        console.print(line("  ", mark, f" {check.claim}: {check.found}"), soft_wrap=True)
+    for sentence in explanation:
+        console.print(line("  ", ("→", "red"), f" {sentence}"), soft_wrap=True)
+
+
 def show(report: Report, console: Console) -> None:
     """Print a report: one line per check, then the accuracies and every disagreement."""
     verdict = ("verified", "green") if report.passed else ("NOT verified", "red")
     console.print(line(f"{report.path}: ", verdict), soft_wrap=True)
     console.print(f"  {report.runtime} against {report.reference}", soft_wrap=True)
-    for check in report.checks:
-        mark = ("✓", "green") if check.passed else ("✗", "red")
-        console.print(line("  ", mark, f" {check.claim}: {check.found}"), soft_wrap=True)
+    show_checks(report.checks, report.explanation, console)
     for batch, times in report.notes.get("speed", {}).items():
         figures = ", ".join(f"{name} {time}" for name, time in times.items())
         console.print(f"  µs per image, {batch}: {figures}", soft_wrap=True)
     if report.agreement:
-        show_agreement(report.agreement, report.batches, console)
+        show_agreement(report.agreement, report.batches, report.data, console)
 
 
-def show_agreement(agreement: Agreement, batches: tuple[int, ...], console: Console) -> None:
-    """Print accuracies, batch sizes and every disagreement."""
-    low, high = agreement.difference_interval
-    console.print(
-        f"  accuracy {agreement.accuracy:.2%}, reference {agreement.reference_accuracy:.2%} "
-        f"(exact McNemar p = {agreement.mcnemar_p:.3g}; with 95 % confidence the difference is "
-        f"between {low:+.3%} and {high:+.3%}); {agreement.images:,} test images "
-        f"in batches of {', '.join(map(str, batches))}",
-        soft_wrap=True,
-    )
+def show_agreement(
+    agreement: Agreement, batches: tuple[int, ...], data: str, console: Console
+) -> None:
+    """Print accuracies, where labels are known, batch sizes and every disagreement."""
+    from cnnkit.verify.comparison import agreement_text
+
+    console.print(f"  {agreement_text(agreement, batches, data)}", soft_wrap=True)
+    show_disagreements(agreement, data, console)
+
+
+def show_disagreements(agreement: Agreement, data: str, console: Console) -> None:
+    """Print the images with another label."""
+    from cnnkit.data.dataset import LABELLED
+
     for case in agreement.disagreements[:20]:
         kind = "near tie" if case.near_tie else "real"
+        truth = f"true class {case.truth}; " if data == LABELLED else ""
         console.print(
             f"  image {case.image}: {case.answer} instead of {case.reference} "
-            f"(true class {case.truth}; the reference's margin is {case.margin:.3g}: {kind})",
+            f"({truth}the reference's margin is {case.margin:.3g}: {kind})",
             soft_wrap=True,
         )
     if len(agreement.disagreements) > 20:

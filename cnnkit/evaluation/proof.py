@@ -48,11 +48,11 @@ def proof_data(
         NetworkError: published data is not here, and no source can be reached.
         StorageError: it cannot be read.
     """
-    if network.path is not None:
-        return load_dataset_of([network.path], name, folder, quiet)
     weights = network.weights
     if folder is not None and name_of(folder) is None and is_unlabelled(folder):
         return _unlabelled(weights, folder)
+    if network.path is not None:
+        return load_dataset_of([network.path], name, folder, quiet)
     if folder is None and name is None:
         return drawn(weights)
     data = _labelled(weights, name, folder, quiet)

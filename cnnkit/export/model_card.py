@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnkit.data.dataset import LABELLED
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.description import metadata, preprocessing
@@ -21,11 +22,13 @@ from cnnkit.formats.options import Options
 from cnnkit.graph.learning import learnt
 from cnnkit.graph.preprocessing import MNIST, Preprocessing
 from cnnkit.graph.weights import Weights
+from cnnkit.metrics import share_interval
 from cnnkit.system.files import sha256
 from cnnkit.system.terminal import visible
-from cnnkit.verify.comparison import Agreement
+from cnnkit.verify.comparison import Agreement, agreement_text
 from cnnkit.verify.report import Report
 
+FEW = 1_000  # test images; below, the interval of the accuracy is said
 # What has a meaning inside a line of GitHub's Markdown; "_" has none within a word.
 MARKUP = re.compile(
     r"[\\`*<>&|~$@]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE
@@ -43,7 +46,10 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
     """
     agreement = report.agreement
     assert agreement is not None  # a report without outputs does not pass
-    front = "\n".join(f"{key}: {json.dumps(value)}" for key, value in _front(weights, agreement))
+    labelled = report.data == LABELLED
+    front = "\n".join(
+        f"{key}: {json.dumps(value)}" for key, value in _front(weights, agreement, labelled)
+    )
     parts = [
         f"---\n{front}\n---",
         f"# {_plain(next(iter(files)))}",
@@ -51,7 +57,7 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
         "## Input and outputs",
         _interface(weights, options),
         "## Accuracy",
-        _accuracy(weights, agreement, options),
+        _accuracy(weights, report, agreement, options),
         "## Files",
         _table(
             ("file", "bytes", "SHA-256"),
@@ -68,8 +74,11 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
     return "\n\n".join(parts) + "\n"
 
 
-def _front(weights: Weights, agreement: Agreement) -> list[tuple[str, Any]]:
+def _front(weights: Weights, agreement: Agreement, labelled: bool) -> list[tuple[str, Any]]:
     values = metadata(weights)
+    known = [("library_name", "cnnkit"), ("pipeline_tag", "image-classification")]
+    if not labelled:
+        return [*([("license", values["license"])] if "license" in values else []), *known]
     name = values.get("cnnkit.dataset", "unknown")
     result = {
         "task": {"type": "image-classification"},
@@ -136,13 +145,10 @@ def _interface(weights: Weights, options: Options) -> str:
     return _table(("name", "type and shape", "meaning"), rows) + "\n\nN, the batch size, is free."
 
 
-def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
+def _accuracy(weights: Weights, report: Report, agreement: Agreement, options: Options) -> str:
     known = weights.metadata
     training = known.get("training")
-    lines = [
-        f"{agreement.accuracy:.2%} of the {agreement.images:,} test images of "
-        f"{_plain(options.dataset.name)}, which were not used for training."
-    ]
+    lines = [_measured(report, agreement, options)]
     if isinstance(training, Mapping):
         settings = ", ".join(_plain(f"{key} {value}") for key, value in sorted(training.items()))
         lines.append(f"Training: {settings}.")
@@ -156,9 +162,33 @@ def _accuracy(weights: Weights, agreement: Agreement, options: Options) -> str:
     return "\n".join(lines)
 
 
+def _measured(report: Report, agreement: Agreement, options: Options) -> str:
+    count, name = agreement.images, _plain(options.dataset.name)
+    if report.data != LABELLED:
+        return (
+            f"It is not known: the file was verified on {count:,} {report.data}, which have no "
+            "labels."
+        )
+    interval = ""
+    if count < FEW:
+        low, high = share_interval(round(agreement.accuracy * count), count)
+        interval = f" (with 95 % confidence between {low:.1%} and {high:.1%}, of so few)"
+    return (
+        f"{agreement.accuracy:.2%}{interval} of the {count:,} test images of {name}, which were "
+        "not used for training."
+    )
+
+
 def _verification(report: Report, agreement: Agreement) -> str:
     batches = ", ".join(map(str, report.batches))
     checks = "\n".join(f"- {check.claim}: {_plain(check.found)}" for check in report.checks)
+    if report.data != LABELLED:
+        agreed = agreement_text(agreement, report.batches, report.data)
+        return (
+            f"Checked with {report.runtime} against {report.reference}, in a process of its own:"
+            f"\n\n{checks}\n\n{agreed[:1].upper()}{agreed[1:]}.\n\n"
+            f"Not checked: {'; '.join(report.unchecked)}."
+        )
     low, high = agreement.difference_interval
     return (
         f"Checked with {report.runtime} against {report.reference}, in a process of its own, on "

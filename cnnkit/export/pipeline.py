@@ -93,11 +93,12 @@ def export(
 
 
 def _reason(report: Report) -> str:
-    return "; ".join(
+    failed = [
         f"it fails the check that {check.claim} ({check.found})"
         for check in report.checks
         if not check.passed
-    )
+    ]
+    return "; ".join([*failed, *report.explanation])
 
 
 def _remedy(report: Report, form: Format) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cnnkit.graph.convnet import INPUT, LOGITS
@@ -12,6 +14,7 @@ from cnnkit.metrics import LOGIT_TOLERANCE
 
 # Another order of the same sums, other kernels (Winograd) and fused layers round differently.
 FACTOR = 8.0
+LEAST = 1e-30  # stands for the largest logit where all are 0
 MOST = 1e-2  # of the largest logit: beyond, float32 shows nothing of the network any more
 
 
@@ -29,10 +32,17 @@ def error_limit(graph: Graph, images: Array, exact: Array, *, reproducible: bool
 
 
 def limit_of(rounded: Array, exact: Array) -> float:
-    """Return the limit that follows from float32's own results and the exact ones."""
-    largest = max(1.0, float(np.abs(exact).max(initial=0.0)))
+    """Return the limit that follows from float32's own results and the exact ones.
+
+    Floor and cap are shares of the largest logit, however small that is: an untrained network's
+    are often far below 1. The limit is the floor times a power of two, the nearest: sums of float32
+    differ a little from one processor to another, and files are the same bytes on all of them.
+    """
+    largest = max(LEAST, float(np.abs(exact).max(initial=0.0)))
+    floor, most = LOGIT_TOLERANCE * largest, MOST * largest
     with np.errstate(invalid="ignore"):
         own = float(np.abs(rounded.astype(np.float64) - exact).max(initial=0.0))
-    if not own <= MOST * largest:  # not a number, too
-        own = MOST * largest
-    return float(min(max(LOGIT_TOLERANCE * largest, FACTOR * own), MOST * largest))
+    if not FACTOR * own < most:  # not a number, too
+        return most
+    steps = round(math.log2(max(FACTOR * own, floor) / floor))
+    return min(floor * 2.0**steps, most)

@@ -58,6 +58,14 @@ class Weights:
         return match(self.graph)
 
     @property
+    def is_family(self) -> bool:
+        """Whether it is one of the family."""
+        try:
+            return bool(self.convnet)
+        except InputError:
+            return False
+
+    @property
     def normalisation(self) -> Normalisation | None:
         """What the network does to pixels from 0 to 1 before its first layer."""
         return take_off(self.graph)[0]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.data.dataset import DRAWN, LABELLED
+from cnnkit.data.drawn import SEED
 from cnnkit.metrics import LOGIT_TOLERANCE, mcnemar_p, paired_interval
 from cnnkit.runtimes.prediction import Prediction
 
@@ -62,17 +64,30 @@ class Agreement:
 
 
 def compare(
-    reference: NDArray[np.float32],
+    reference: NDArray[np.floating],
     outputs: Prediction,
     truth: NDArray[np.int64],
     images: NDArray[np.int64],
     limit: float | None = None,
 ) -> Agreement:
-    """Compare outputs with a reference.
+    """Compare outputs with a reference; `outputs` has M rows, the rest is as `compare_logits`."""
+    return compare_logits(reference, outputs.logits, outputs.label, truth, images, limit)
+
+
+def compare_logits(
+    reference: NDArray[np.floating],
+    logits: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    images: NDArray[np.int64],
+    limit: float | None = None,
+) -> Agreement:
+    """Compare logits and labels with a reference.
 
     Args:
         reference: the reference's logits [N, K].
-        outputs: the artefact's, M rows.
+        logits: the artefact's [M, K].
+        labels: its labels [M].
         truth: the right labels [N].
         images: the index of the image behind each row, int64 [M]. An image with several rows (in
             batches of different sizes) agrees if all of them do; accuracy is by the last.
@@ -81,14 +96,14 @@ def compare(
     """
     expected = reference.argmax(axis=1)
     label = np.empty_like(expected)
-    label[images] = outputs.label
-    wrong = outputs.label != expected[images]
+    label[images] = labels
+    wrong = labels != expected[images]
     largest = float(np.abs(reference).max())
     limit = LOGIT_TOLERANCE * max(1.0, largest) if limit is None else limit
     top = np.sort(reference.astype(np.float64), axis=1)
     margins = top[:, -1] - top[:, -2] if reference.shape[1] > 1 else np.zeros(len(top))
     with np.errstate(invalid="ignore"):
-        error = np.abs(outputs.logits.astype(np.float64) - reference[images])
+        error = np.abs(logits.astype(np.float64) - reference[images])
     right, reference_right = label == truth, expected == truth
     gained, lost = int((right & ~reference_right).sum()), int((~right & reference_right).sum())
     return Agreement(
@@ -102,7 +117,7 @@ def compare(
                 float(margins[i]),
                 bool(margins[i] <= 2 * limit),
             )
-            for i, answer in sorted({*zip(images[wrong], outputs.label[wrong], strict=True)})
+            for i, answer in sorted({*zip(images[wrong], labels[wrong], strict=True)})
         ),
         accuracy=float(right.mean()),
         reference_accuracy=float(reference_right.mean()),
@@ -111,4 +126,28 @@ def compare(
         logit_error=float(error.max()) if not np.isnan(error).any() else math.inf,
         logit_limit=limit,
         largest_logit=largest,
+    )
+
+
+def agreement_text(agreement: Agreement, batches: tuple[int, ...], data: str) -> str:
+    """Return the comparison in words: accuracies only where labels are known.
+
+    Args:
+        agreement: the comparison.
+        batches: the sizes of the batches.
+        data: the kind of the images, as `Dataset` has it.
+    """
+    sizes = f"in batches of {', '.join(map(str, batches))}"
+    if data != LABELLED:
+        seed = f" (seed {SEED})" if data == DRAWN else ""
+        return (
+            f"{agreement.images - len({case.image for case in agreement.disagreements}):,} of "
+            f"{agreement.images:,} {data}{seed} get the same label, {sizes}; they have no labels "
+            "of their own, so this says nothing of accuracy"
+        )
+    low, high = agreement.difference_interval
+    return (
+        f"accuracy {agreement.accuracy:.2%}, reference {agreement.reference_accuracy:.2%} "
+        f"(exact McNemar p = {agreement.mcnemar_p:.3g}; with 95 % confidence the difference is "
+        f"between {low:+.3%} and {high:+.3%}); {agreement.images:,} test images {sizes}"
     )

@@ -42,14 +42,13 @@ def reference_of(weights: Weights, images: NDArray[np.uint8]) -> Reference:
     graph in float64, and float32's own error tells how far off an artefact may be. If the images
     are too many for that, float64 computes some of them, and PyTorch all.
     """
-    try:
-        weights.convnet  # noqa: B018 (it is read for what it raises)
-    except InputError:
-        return _of_graph(weights, images)
-    return Reference(*reference_logits(weights, images))
+    if weights.is_family:
+        return Reference(*reference_logits(weights, images))
+    return of_graph(weights, images)
 
 
-def _of_graph(weights: Weights, images: NDArray[np.uint8]) -> Reference:
+def of_graph(weights: Weights, images: NDArray[np.uint8]) -> Reference:
+    """Return the graph's logits in float64, of very many images only the first ones."""
     work = max(1, multiply_adds(weights.graph))
     count = min(len(images), max(16, MOST_WORK // work))
     exact = in_float64(weights, images[:count])

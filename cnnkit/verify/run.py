@@ -9,15 +9,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
 from cnnkit.formats.base import Check
 from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import MAX_ACCURACY_DROP, check_drop
+from cnnkit.formats.registry import TABLE
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runs.origin import find_run
-from cnnkit.runtimes.isolated import plan_batches, run_isolated
+from cnnkit.runtimes.isolated import Outputs, plan_batches, run_isolated
+from cnnkit.verify.explanation import explain_file
 from cnnkit.verify.reference import Reference, reference_of
 from cnnkit.verify.report import Report, make_report
 
@@ -71,8 +76,27 @@ def verify(
             max_accuracy_drop,
             before,
         )
-        reports.append(replace(report, path=path))
+        why = _explanation(report, outputs, own, images, references[own.sha256])
+        reports.append(replace(report, path=path, explanation=why))
     return reports
+
+
+def _explanation(
+    report: Report, outputs: Outputs, weights: Weights, images: NDArray[np.uint8], right: Reference
+) -> tuple[str, ...]:
+    """Return where a file's difference begins and what explains it, if its logits are too far off.
+
+    A quantised file's are.
+    """
+    agreement = report.agreement
+    if agreement is None or outputs.prediction is None or report.passed:
+        return ()
+    if agreement.logit_error <= agreement.logit_limit or TABLE[report.format].quantised:
+        return ()
+    logits = outputs.prediction.logits[-len(images) :]  # the last batch is all of them
+    pair = (logits.astype(np.float64), right.logits.astype(np.float64))
+    limit = agreement.logit_limit
+    return explain_file(report.path, report.format, weights, images, pair, limit)
 
 
 def check_fit(weights: Weights, dataset: Dataset) -> None:

@@ -29,7 +29,9 @@ def test_the_limit_follows_from_the_error_of_float32() -> None:
     exact = np.array([[1.0, -3.0]])
     floor = LOGIT_TOLERANCE * 3
     assert limit_of(exact, exact) == pytest.approx(floor)
-    assert limit_of(exact + 1e-4, exact) == pytest.approx(8e-4)
+    assert limit_of(exact + 1e-4, exact) == pytest.approx(32 * floor)  # the power next to 8e-4
+    assert limit_of(exact + 1.02e-4, exact) == limit_of(exact + 1e-4, exact)
+    assert limit_of(exact / 1e4, exact / 1e4) == pytest.approx(floor / 1e4)  # of small logits, too
     for useless in (exact + 1, exact * np.nan):
         assert limit_of(useless, exact) == pytest.approx(MOST * 3)
 
