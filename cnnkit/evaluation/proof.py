@@ -120,16 +120,19 @@ def _pictures(folder: Path) -> list[Path]:
 def _unlabelled(weights: Weights, folder: Path) -> Dataset:
     record = preprocessing(weights)
     images = np.stack([prepare(path, record).image for path in _pictures(folder)])
-    return _without_labels(weights, images, str(folder.name), UNLABELLED)
+    return unlabelled(weights, images, folder.name)
 
 
 def drawn(weights: Weights) -> Dataset:
     """Return drawn images for a network; of a large one fewer."""
     count = MOST_WORK // max(1, multiply_adds(weights.graph))
     images = drawn_images(weights.size, min(MOST, max(FEWEST, count)))
-    return _without_labels(weights, images, DRAWN, DRAWN)
+    return unlabelled(weights, images, DRAWN, DRAWN)
 
 
-def _without_labels(weights: Weights, images: NDArray[np.uint8], name: str, kind: str) -> Dataset:
+def unlabelled(
+    weights: Weights, images: NDArray[np.uint8], name: str, kind: str = UNLABELLED
+) -> Dataset:
+    """Return images uint8 [N, C, H, W] without labels as the data of a proof."""
     split = Split(images, np.zeros(len(images), np.int64))
     return Dataset(name, split, split, tuple(weights.names), {}, name, kind=kind)

@@ -1,4 +1,4 @@
-"""Trained weights as a verified file: `export(weights, "onnx", path, options)`."""
+"""Any model as a verified file: `export(module, "net.onnx", data="signs")`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cnnkit.lazy import attach
 
 if TYPE_CHECKING:
-    from cnnkit.export.pipeline import export as export
+    from cnnkit.export.models import export as export
     from cnnkit.formats.registry import FORMATS as FORMATS
     from cnnkit.formats.registry import find_format as find_format
 
@@ -17,7 +17,7 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "FORMATS": "cnnkit.formats.registry",
-        "export": ".pipeline",
+        "export": ".models",
         "find_format": "cnnkit.formats.registry",
     },
 )

@@ -28,6 +28,7 @@ from cnnkit.graph.shapes import infer_types
 CONTRACT_VERSION = 1
 QUANTISATION = "cnnkit.quantization"
 HELD = "cnnkit.held_sha256"  # of the network after the passes, if a format holds that
+GRAPH = "cnnkit.graph"  # of a network beyond the family, in formats whose programs do not tell it
 MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
 # The other keys of ours begin with "cnnkit."; what other tools may add is left to them.
 COMMON = ("names", "task", "imgsz", "channels", "version", "license")

@@ -14,7 +14,7 @@ from typing import Any
 
 from cnnkit.data.registry import recorded_name
 from cnnkit.errors import InputError
-from cnnkit.formats.contract import CONTRACT_VERSION, HELD, MARK, QUANTISATION, signature
+from cnnkit.formats.contract import CONTRACT_VERSION, GRAPH, HELD, MARK, QUANTISATION, signature
 from cnnkit.formats.golden import KEY, Golden
 from cnnkit.formats.golden_vectors import choose, vectors
 from cnnkit.formats.options import Options
@@ -115,5 +115,5 @@ def _stated(weights: Weights, key: str) -> Any:
 
 def without_vectors(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an artefact states of its weights alone: nothing of its format or its tests."""
-    other = (KEY, QUANTISATION, HELD)
+    other = (KEY, QUANTISATION, HELD, GRAPH)
     return {key: value for key, value in values.items() if not key.startswith(other)}

@@ -51,7 +51,7 @@ def read_model(model: Any = None, said: Said | None = None) -> Network:
     if isinstance(model, Weights):
         said.refuse("the network", OURS)
         return Network(model, "the network")
-    if _is_module(model) or is_spec(model):
+    if is_module(model) or is_spec(model):
         from cnnkit.models.modules import read_module
 
         return read_module(model, said)
@@ -66,7 +66,8 @@ def read_model(model: Any = None, said: Said | None = None) -> Network:
     return READERS[form](path, said)
 
 
-def _is_module(model: object) -> bool:
+def is_module(model: object) -> bool:
+    """Tell whether a model is a torch.nn.Module; PyTorch is not loaded for that."""
     torch = sys.modules.get("torch")  # whoever has a module has loaded it
     return torch is not None and isinstance(model, torch.nn.Module)
 

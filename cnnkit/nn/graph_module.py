@@ -16,6 +16,14 @@ from cnnkit.graph.shapes import infer_types
 from cnnkit.nn.graph_operators import OPERATORS
 
 
+def state_key(name: str) -> str:
+    """Return what the module's state dict calls a tensor of the graph.
+
+    With a prefix, since it may be called `forward`; and PyTorch forbids dots in names.
+    """
+    return f"tensor/{name.replace('.', '/')}"
+
+
 class GraphModule(nn.Module):
     """A network whose layers are the nodes of a graph.
 
@@ -35,8 +43,7 @@ class GraphModule(nn.Module):
         infer_types(graph)
         self.graph = graph
         parameters = learnt(graph)
-        # A prefix, since a tensor may be called `forward`; and PyTorch forbids dots in names.
-        self.keys = {name: f"tensor/{name.replace('.', '/')}" for name in graph.tensors}
+        self.keys = {name: state_key(name) for name in graph.tensors}
         if len(set(self.keys.values())) < len(self.keys):
             raise InputError("the graph", "has tensors named alike", "give them other names")
         for name, array in graph.tensors.items():

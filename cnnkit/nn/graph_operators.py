@@ -179,7 +179,7 @@ def prelu(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
 def local_response(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
     """Return x by a power of the squares around; odd sizes lie as in PyTorch."""
     x, size = tensor(inputs, 0), attributes["size"]
-    before, channels = (size - 1) // 2, x.shape[1]
+    before, channels = (size - 1) // 2, int(x.shape[1])
     around = [0, 0] * (x.ndim - 2) + [before, size - 1 - before]
     squares = F.pad(x * x, around)
     sums = sum(squares[:, shift : shift + channels] for shift in range(size))
@@ -192,7 +192,7 @@ def take_slices(attributes: Attributes, inputs: Inputs, training: bool) -> list[
     x = tensor(inputs, 0)
     constants = [None if value is None else value.cpu().numpy() for value in inputs]
     for axis, part in slices(constants, x.ndim).items():
-        places = range(*part.indices(x.shape[axis]))
+        places = range(*part.indices(int(x.shape[axis])))
         if places.step > 0:
             x = x.narrow(axis, places.start, max(0, places.stop - places.start))
             x = x[(slice(None),) * axis + (slice(None, None, places.step),)]

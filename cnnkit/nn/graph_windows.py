@@ -81,12 +81,13 @@ def normalise(attributes: Attributes, inputs: Inputs, training: bool) -> list[An
 def _beyond(window: Window, x: Tensor) -> list[int]:
     """Return F.pad's list that gives every window its place: explicit pads, and ceil_mode's."""
     rank = len(window.kernel)
-    outputs = output_sizes(window, TensorType("float32", tuple(x.shape)))
+    sizes = (*x.shape[:2], *map(int, x.shape[2:]))  # which torch.jit.trace has as tensors
+    outputs = output_sizes(window, TensorType("float32", sizes))
     pads: list[int] = []
     for axis in reversed(range(rank)):
         before, after = window.pads[axis], window.pads[axis + rank]
         reach = (outputs[axis] - 1) * window.strides[axis] + window.extents[axis]
-        pads += [before, max(after, reach - before - int(x.shape[2 + axis]))]
+        pads += [before, max(after, reach - before - sizes[2 + axis])]
     return pads
 
 

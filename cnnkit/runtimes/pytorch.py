@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
+from cnnkit.formats.contract import check_metadata
 from cnnkit.formats.pytorch.archive import deprecation_known, require_torch
 from cnnkit.formats.pytorch.pt2 import read_pt2
 from cnnkit.formats.pytorch.torchscript import read_torchscript
-from cnnkit.graph.architecture import Architecture
+from cnnkit.graph import identity
+from cnnkit.graph.layout import NHWC, channels_first
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.model import Model, feeder, held_weights
 from cnnkit.runtimes.prediction import Prediction
 
 if TYPE_CHECKING:
     import torch
+
+NET = "net."  # where TorchScript archives have the network beyond the family
 
 
 def load_torchscript(path: Path, threads: int) -> Model:
@@ -30,7 +34,7 @@ def load_torchscript(path: Path, threads: int) -> Model:
     require_torch("running TorchScript")
     import torch
 
-    size = Architecture.from_json(metadata.get("cnnkit.architecture"), path).input
+    size = contract.image_size(path, metadata)
     feed = feeder(metadata)
     try:
         with deprecation_known():
@@ -42,7 +46,9 @@ def load_torchscript(path: Path, threads: int) -> Model:
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(path, f"is refused by torch.jit ({reason})", "export it again") from error
-    arrays = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+    arrays = {
+        name.removeprefix(NET): tensor.numpy() for name, tensor in module.state_dict().items()
+    }
 
     def run(images: NDArray[np.uint8]) -> Prediction:
         with torch.inference_mode():
@@ -96,12 +102,34 @@ def load_pt2(path: Path, threads: int) -> Model:
 
 def _only_weights(path: Path, metadata: dict[str, Any], arrays: dict[str, Any]) -> Weights:
     """Return the network whose parameters a program holds; it must hold no other tensors."""
+    if contract.GRAPH in metadata:
+        return _of_graph(path, metadata, arrays)
     weights = held_weights(path, metadata, arrays)
     others = sorted(arrays.keys() - weights.tensors.keys())
     if others:
         raise InputError(
             path, f"holds {others[0]}, which is no parameter of its network", "export it again"
         )
+    return weights
+
+
+def _of_graph(path: Path, metadata: dict[str, Any], arrays: dict[str, Any]) -> Weights:
+    """Return the network beyond the family that metadata describe, with the tensors of a program.
+
+    Raises:
+        InputError: it has others.
+    """
+    from cnnkit.nn.graph_module import state_key
+
+    stated = metadata[contract.GRAPH]
+    tensors = stated.get("tensors", {}) if isinstance(stated, dict) else {}
+    names = {state_key(name): name for name in tensors}
+    held = {names.get(key, key): array for key, array in arrays.items()}
+    graph = identity.from_json(stated, held, path)
+    if contract.input_type(metadata) == NHWC:
+        graph = channels_first(graph)
+    weights = Weights(graph, metadata)
+    check_metadata(path, metadata, weights.classes)
     return weights
 
 

@@ -18,8 +18,11 @@ from cnnkit.runtimes.loader import RUNTIMES
 
 NODE, REASON = "has the node Relu late", "it follows the logits: .*(--format onnx|ONNX Runtime)"
 DECLINES = {
-    **{f: f"the format {f} cannot hold" for f in ("torchscript", "pt2", "onnx-int8")},
-    **dict.fromkeys(("c", "onnx", "onnx-fused"), "cannot be given uint8 pixels and the contract's"),
+    "onnx-int8": "the format onnx-int8 cannot hold",
+    **dict.fromkeys(
+        ("c", "onnx", "onnx-fused", "torchscript", "pt2"),
+        "cannot be given uint8 pixels and the contract's",
+    ),
     "weights": "a weights file cannot hold",
 }
 # Needs cnnkit's library for ONNX Runtime: tests/formats/test_onnx_fused.py.

@@ -149,7 +149,10 @@ def test_every_unknown_operator_of_an_onnx_file_is_named_at_once(tmp_path: Path)
     path = onnx_file(tmp_path / "net.onnx", "Erf", "Identity", "Round")
     with pytest.raises(InputError, match="has 2 nodes that cnnkit does not know") as caught:
         read_model(path, Said(preprocess="unit"))
-    assert [line.split(":")[0] for line in caught.value.details] == ["Erf odd0", "Round odd2"]
+    assert [line.split(":")[0] for line in caught.value.details] == [
+        "node Erf odd0",
+        "node Round odd2",
+    ]
 
 
 def test_a_network_of_ours_says_everything_itself(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def _refuse_unknown(path: Path, nodes: Sequence[FileNode]) -> None:
             path,
             f"has {len(unknown)} nodes that cnnkit does not know",
             f"change the model, or {REMEDY}",
-            [f"{n.operator} {n.name or n.outputs[0]}: is an unknown operator" for n in unknown],
+            [f"{_title(node)}: cnnkit does not know this operator" for node in unknown],
         )
 
 
@@ -126,8 +126,12 @@ def _read(draft: Draft, node: FileNode, wanted: set[str]) -> None:
         rule = read_sizes if takes_sizes(draft) else RULES.get(node.operator, read_plain)
         rule(draft)
     except NodeRefusedError as error:
-        title = f"{node.operator} {node.name or outputs[0]}".rstrip()
-        raise InputError(f"node {title}", str(error), "change the model") from error
+        raise InputError(_title(node), str(error), "change the model") from error
+
+
+def _title(node: FileNode) -> str:
+    """Return what errors call a node."""
+    return f"node {node.operator} {node.name or ''.join(node.outputs[:1])}".rstrip()
 
 
 def _input(path: Path, name: str, dtype: str, sizes: tuple[int, ...]) -> TensorType:

@@ -18,11 +18,12 @@ from pathlib import Path
 
 from cnnkit.errors import InputError, MissingError
 from cnnkit.formats import contract
-from cnnkit.formats.base import family
 from cnnkit.formats.checkpoint import write_weights
 from cnnkit.formats.description import describe
 from cnnkit.formats.options import Options
+from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import read_bytes
 from cnnkit.system.subprocesses import exchange_folder, last_words, run_module
@@ -31,6 +32,7 @@ from cnnkit.system.subprocesses import exchange_folder, last_words, run_module
 DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError)
 NAMES = {"torchscript": "TorchScript", "pt2": "torch.export programs"}
 ROOT = "archive"
+GRAPH = contract.GRAPH
 METADATA = f"{ROOT}/extra/metadata.json"  # PyTorch calls it the extra file "metadata.json"
 
 
@@ -49,28 +51,64 @@ def write_archive(
         edit: returns what a part shall contain, given its name and content; None leaves it out.
 
     Raises:
-        InputError: the network is not of the family.
+        InputError: the network has not the contract's input and outputs.
         MissingError: PyTorch is not installed.
         StorageError: there is no room for temporary files.
     """
-    family(weights, form)
+    metadata = describe(weights, options)
+    if beyond_family(weights):
+        metadata[GRAPH] = identity.to_json(with_contract(weights.graph, options.input))
+    parts = edited_parts(form, weights, options.input, edit)
+    return pack({**parts, METADATA: json.dumps(contract.encode(metadata), indent=1).encode()})
+
+
+def beyond_family(weights: Weights) -> bool:
+    """Tell whether a network is not of the family, so that its archives hold its graph."""
+    try:
+        weights.convnet  # noqa: B018 (it is read for what it raises)
+    except InputError:
+        return True
+    return False
+
+
+def edited_parts(
+    form: str, weights: Weights, input: str, edit: Callable[[str, bytes], bytes | None]
+) -> dict[str, bytes]:
+    """Return the parts of what PyTorch writes for these weights, without metadata.
+
+    Args:
+        form: a key of `NAMES`.
+        weights: the network.
+        input: as `Options` has it.
+        edit: as `write_archive` has it.
+
+    Raises:
+        MissingError: PyTorch is not installed.
+        StorageError: there is no room for temporary files.
+    """
     require_torch(f"writing {NAMES[form]}")
     with exchange_folder() as folder:
         source, archive = folder / "weights.safetensors", folder / "archive"
         write_weights(source, weights)
-        child = run_module(
-            "cnnkit.formats.pytorch.export_process", form, source, archive, options.input
-        )
+        child = run_module("cnnkit.formats.pytorch.export_process", form, source, archive, input)
         if child.returncode:
             raise RuntimeError(f"{NAMES[form]} was not written: {last_words(child)}")
-        return _rewrite(read_bytes(archive), describe(weights, options), edit)
+        edited = {
+            name: edit(name, content) for name, content in unpack(read_bytes(archive)).items()
+        }
+    # serialization_id is a hash over the parts that are left out as well.
+    return {
+        name: content
+        for name, content in edited.items()
+        if content is not None and not name.endswith("serialization_id")
+    }
 
 
 def read_checked(
     path: Path,
     kind: str,
     expected: str,
-    danger_in: Callable[[Mapping[str, bytes], Architecture], str],
+    danger_in: Callable[[Mapping[str, bytes], Architecture | None], str],
 ) -> tuple[dict[str, str], bytes]:
     """Check an archive of ours; nothing in it is run.
 
@@ -81,7 +119,8 @@ def read_checked(
         path: the archive.
         kind: what it should be, with its article.
         expected: as `read_parts` has it.
-        danger_in: returns what in the parts is not the network's; "" if nothing.
+        danger_in: returns what in the parts is not the network's, or for a network beyond the
+            family what is more than mathematics; "" if nothing.
 
     Raises:
         StorageError: the file cannot be read.
@@ -91,7 +130,8 @@ def read_checked(
     texts = metadata_texts(path, parts)
     if contract.MARK not in texts:
         return texts, b""  # the contract's reader says that it is not ours
-    architecture = contract.architecture(path, contract.decode(path, texts, kind))
+    metadata = contract.decode(path, texts, kind)
+    architecture = None if GRAPH in metadata else contract.architecture(path, metadata)
     danger = danger_in(parts, architecture)
     if danger:
         raise could_run_code(path, danger)
@@ -175,19 +215,6 @@ def deprecation_known() -> Iterator[None]:
             warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is deprecated", category)
             warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is not supported", category)
         yield
-
-
-def _rewrite(
-    archive: bytes, metadata: dict[str, object], edit: Callable[[str, bytes], bytes | None]
-) -> bytes:
-    edited = {name: edit(name, content) for name, content in unpack(archive).items()}
-    # serialization_id is a hash over the parts that are left out as well.
-    parts = {
-        name: content
-        for name, content in edited.items()
-        if content is not None and not name.endswith("serialization_id")
-    }
-    return pack({**parts, METADATA: json.dumps(contract.encode(metadata), indent=1).encode()})
 
 
 def unpack(archive: bytes) -> dict[str, bytes]:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.formats.pytorch.archive import deprecation_known
 from cnnkit.graph.architecture import PIXEL_SCALE
-from cnnkit.graph.convnet import match
+from cnnkit.graph.convnet import OUTPUTS, match, with_contract
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.layout import LAST, NHWC
+from cnnkit.nn.graph_module import GraphModule
 from cnnkit.system.subprocesses import exits_with_5_when_full
 
 
@@ -97,7 +100,32 @@ class Named(nn.Module):
         return outputs
 
 
-def script(classifier: Classifier) -> bytes:
+class Traced(nn.Module):
+    """Any other network, whose calls were traced: the same input and outputs."""
+
+    def __init__(self, net: nn.Module, input: str) -> None:
+        super().__init__()
+        self.net = net
+        self.pixel_type = torch.uint8 if input != "float32" else torch.float32
+
+    def forward(self, image: Tensor) -> Prediction:
+        """Classify pixels."""
+        assert image.dtype == self.pixel_type, (
+            "image must be uint8, or float32 in a file exported with --input float32"
+        )
+        logits, probabilities, label = self.net(image)
+        return Prediction(logits, probabilities, label)
+
+
+class NamedGraph(GraphModule):
+    """Any other network for torch.export, with its outputs by name."""
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+        """Classify pixels."""
+        return dict(zip(OUTPUTS, self.values(image), strict=True))
+
+
+def script(classifier: nn.Module) -> bytes:
     """Return a TorchScript archive."""
     content = io.BytesIO()
     with deprecation_known():
@@ -105,10 +133,21 @@ def script(classifier: Classifier) -> bytes:
     return content.getvalue()
 
 
-def capture(classifier: Classifier, example: Tensor) -> bytes:
+def trace(graph: Graph, input: str, example: Tensor) -> Traced:
+    """Return what TorchScript can hold of any network."""
+    net = GraphModule(graph).eval().requires_grad_(False)
+    with deprecation_known(), warnings.catch_warnings():
+        # That sizes become constants, which those of images are; their number stays free.
+        warnings.simplefilter("ignore")
+        # PyTorch left the deprecated function untyped.
+        traced = torch.jit.trace(net, (example,), check_trace=False)  # type: ignore[no-untyped-call]
+    return Traced(traced, input).eval()
+
+
+def capture(named: nn.Module, example: Tensor) -> bytes:
     """Return a torch.export archive for pictures like `example` [2, C, H, W], with N free."""
     batch = {0: torch.export.Dim("N")}
-    program = torch.export.export(Named(classifier), (example,), dynamic_shapes={"image": batch})
+    program = torch.export.export(named, (example,), dynamic_shapes={"image": batch})
     content = io.BytesIO()
     torch.export.save(program, content)
     return content.getvalue()
@@ -117,14 +156,25 @@ def capture(classifier: Classifier, example: Tensor) -> bytes:
 def main(form: str, source: Path, archive: Path, input: str) -> None:
     """Write the network in `source` to `archive`."""
     weights = read_weights(source)
+    dtype = torch.uint8 if input != "float32" else torch.float32
+    example = torch.zeros((2, *weights.size), dtype=dtype)
+    example = example.permute(LAST).contiguous() if input == NHWC else example
+    try:
+        match(weights.graph)
+    except InputError:
+        graph = with_contract(weights.graph, input)
+        if form == "torchscript":
+            archive.write_bytes(script(trace(graph, input, example)))
+        else:
+            net = NamedGraph(graph).eval().requires_grad_(False)
+            archive.write_bytes(capture(net, example))
+        return
     kind = ChannelsLast if input == NHWC else Classifier
     classifier = kind(weights.graph, input).eval().requires_grad_(False)
     if form == "torchscript":
         archive.write_bytes(script(classifier))
     else:
-        example = torch.zeros((2, *weights.size), dtype=classifier.pixel_type)
-        example = example.permute(LAST).contiguous() if input == NHWC else example
-        archive.write_bytes(capture(classifier, example))
+        archive.write_bytes(capture(Named(classifier), example))
 
 
 if __name__ == "__main__":

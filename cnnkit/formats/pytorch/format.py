@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnkit.errors import InputError
-from cnnkit.formats.base import Check, Format, Support, family
+from cnnkit.formats.base import Check, Format, Support
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
     from cnnkit.formats.detect import Start
     from cnnkit.formats.options import Options
     from cnnkit.graph.weights import Weights
+
+Edit = Callable[[str, bytes], bytes | None]
 
 
 def _detect_pt2(start: Start) -> bool:
@@ -59,14 +61,43 @@ def _check_program(
     path: Path, about: Mapping[str, Any], weights: Weights, dataset: Dataset
 ) -> list[Check]:
     from cnnkit.formats.contract import input_type
-    from cnnkit.formats.pytorch.archive import read_parts
-    from cnnkit.formats.pytorch.pt2 import CONFIGS, PROGRAM
+    from cnnkit.formats.pytorch.archive import beyond_family, read_parts
+    from cnnkit.formats.pytorch.pt2 import CONFIGS, PROGRAM, edit
     from cnnkit.formats.pytorch.same_program import difference
 
+    if beyond_family(weights):
+        return [_check_written("pt2", path, about, weights, edit)]
     parts = read_parts(path, "a torch.export archive", "/archive_format")
     input = input_type(about["metadata"])
     differs = difference(parts[PROGRAM], parts[CONFIGS[1]], weights.architecture, input)
     return [Check("its program is the network's, call by call", not differs, differs or "yes")]
+
+
+def _check_code(
+    path: Path, about: Mapping[str, Any], weights: Weights, dataset: Dataset
+) -> list[Check]:
+    from cnnkit.formats.pytorch.archive import beyond_family
+    from cnnkit.formats.pytorch.torchscript import edit
+
+    # That of the family has been compared by now, or it would not have been run.
+    if not beyond_family(weights):
+        return []
+    return [_check_written("torchscript", path, about, weights, edit)]
+
+
+def _check_written(
+    form: str, path: Path, about: Mapping[str, Any], weights: Weights, edit: Edit
+) -> Check:
+    """Check that an archive has, part by part, what PyTorch writes for this network."""
+    from cnnkit.formats.contract import input_type
+    from cnnkit.formats.pytorch.archive import METADATA, edited_parts, unpack
+    from cnnkit.system.files import read_bytes
+
+    parts = {name: part for name, part in unpack(read_bytes(path)).items() if name != METADATA}
+    expected = edited_parts(form, weights, input_type(about["metadata"]), edit)
+    others = sorted(n for n in {*parts, *expected} if parts.get(n) != expected.get(n))
+    found = f"{others[0]} is another" if others else f"{len(parts)} parts, byte by byte"
+    return Check("its program is what PyTorch writes for the network", not others, found)
 
 
 def _write_torchscript(weights: Weights, options: Options) -> dict[str, bytes]:
@@ -104,7 +135,6 @@ PT2 = Format(
     read_metadata=_read_pt2,
     read_weights=_pt2_weights,
     write=_write_pt2,
-    check=lambda weights: family(weights, "pt2"),
     check_content=_check_program,
     proof="graph",
     support=_pytorch,
@@ -117,7 +147,7 @@ TORCHSCRIPT = Format(
     read_metadata=_read_torchscript,
     read_weights=_torchscript_weights,
     write=_write_torchscript,
-    check=lambda weights: family(weights, "torchscript"),
+    check_content=_check_code,
     declared=_tensors,
     proof="code",
     support=_libtorch,

@@ -18,8 +18,10 @@ from cnnkit.formats.options import Options
 from cnnkit.formats.pytorch.archive import (
     ROOT,
     read_checked,
+    unpack,
     write_archive,
 )
+from cnnkit.formats.pytorch.pure import OPERATORS
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.layout import FIRST
 from cnnkit.graph.weights import Weights
@@ -51,23 +53,22 @@ def write_pt2(weights: Weights, options: Options) -> dict[str, bytes]:
         MissingError: PyTorch is not installed, or is too old.
         StorageError: there is no room for temporary files.
     """
-    seen = set()
-
-    def edit(name: str, content: bytes) -> bytes | None:
-        seen.add(name)
-        if name == EXAMPLES:
-            return b""
-        if name == PROGRAM:  # without source lines and the paths of this computer's files
-            program = _without(json.loads(content), "stack_trace")
-            return json.dumps(program, separators=(",", ":")).encode()
-        return content
-
     archive = write_archive("pt2", weights, options, edit)
-    if not {PROGRAM, EXAMPLES, *CONFIGS} <= seen:
+    if not {PROGRAM, EXAMPLES, *CONFIGS} <= unpack(archive).keys():
         raise MissingError(
             "torch", "writes another kind of pt2 file than this cnnkit knows", "install torch 2.8"
         )
     return {".pt2": archive}
+
+
+def edit(name: str, content: bytes) -> bytes | None:
+    """Empty the example inputs, and leave out source lines and the paths of this computer."""
+    if name == EXAMPLES:
+        return b""
+    if name == PROGRAM:
+        program = _without(json.loads(content), "stack_trace")
+        return json.dumps(program, separators=(",", ":")).encode()
+    return content
 
 
 def read_pt2(path: Path) -> tuple[dict[str, str], bytes]:
@@ -75,7 +76,7 @@ def read_pt2(path: Path) -> tuple[dict[str, str], bytes]:
     return read_checked(path, KIND, "/archive_format", _danger)
 
 
-def _danger(parts: Mapping[str, bytes], architecture: Architecture) -> str:
+def _danger(parts: Mapping[str, bytes], architecture: Architecture | None) -> str:
     """Return what in an archive PyTorch would run, or what no file of ours has; "" if nothing."""
     strange = [name for name in parts if not PARTS.fullmatch(name)]
     if strange:
@@ -88,18 +89,25 @@ def _danger(parts: Mapping[str, bytes], architecture: Architecture) -> str:
         values = [json.loads(parts[name]) for name in (PROGRAM, *CONFIGS)]
     except (ValueError, RecursionError):
         return "a part that is not JSON"
+    is_known = _is_mathematics if architecture is None else OPERATOR.fullmatch
     for key, value in items(values):
         if key == "use_pickle" and value is not False:
             return "pickled weights"
         if key == "expr_str" and not SYMBOL.fullmatch(str(value)):
             return f"the expression {value}"
-        if key == "target" and not OPERATOR.fullmatch(str(value)):
+        if key == "target" and not is_known(str(value)):
             return f"the function {value}"
         if key in ("guards_code", "custom_obj_values") and value:
             return key
         if key == "path_name" and not re.fullmatch(r"weight_\d+", str(value)):
             return f"the file {value}"
-    return _other_program(values, architecture)
+    return "" if architecture is None else _other_program(values, architecture)
+
+
+def _is_mathematics(target: str) -> bool:
+    """Tell whether a function is one that networks beyond the family may call."""
+    found = re.fullmatch(r"torch\.ops\.aten\.(\w+)\.\w+|_operator\.(add|sub|mul|getitem)", target)
+    return bool(found) and (found is None or found[1] is None or found[1] in OPERATORS)
 
 
 def _other_program(values: Any, architecture: Architecture) -> str:

@@ -1,0 +1,115 @@
+"""Any model as a verified file: `export(module, "net.onnx", data="signs", preprocessing="unit")`.
+
+What the command `cnnkit export` does; `cnnkit.export.pipeline` is the half that writes and proves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.data.dataset import Dataset
+from cnnkit.errors import InputError
+from cnnkit.evaluation.proof import proof_data, size_in, unlabelled, with_names
+from cnnkit.export import pipeline
+from cnnkit.formats.options import Options
+from cnnkit.formats.registry import FORMATS, find_format
+from cnnkit.graph.preprocessing import Preprocessing
+from cnnkit.models.network import Network
+from cnnkit.models.read import is_module, is_spec, read_model
+from cnnkit.models.said import Said, Size
+from cnnkit.verify.report import Report
+
+Data = str | Path | Dataset | NDArray[np.uint8]
+
+
+def export(
+    model: Any,
+    path: str | Path,
+    format: str | None = None,
+    *,
+    data: Data | None = None,
+    preprocessing: str | Path | Preprocessing | Mapping[str, Any] | None = None,
+    names: str | Path | Sequence[str] | None = None,
+    size: Size | None = None,
+    weights: str | Path | None = None,
+    input: str = "uint8",
+    opset: int | None = None,
+    allow_near_ties: bool = False,
+) -> Report:
+    """Write a model in another format, prove it, and only then keep the file.
+
+    Args:
+        model: a torch.nn.Module, or a text: "torchvision:NAME", "timm:NAME",
+            "package.module:factory", or the path of a run, a weights file, an ONNX file or a
+            torch.export program; or what `cnnkit.models.read_model` returned.
+        path: where the file goes; a model card goes beside it.
+        format: a key of `cnnkit.export.FORMATS`; None takes it from the suffix of `path`.
+        data: a folder or name as `--data` takes it, a `cnnkit.data.Dataset`, or pictures without
+            labels, uint8 [N, C, H, W]. None takes the data that a run was trained on; for other
+            models, drawn images.
+        preprocessing: what is done to raw pixels before the model gets them: "unit", "imagenet",
+            "none", a JSON file, a record or its values. None if the model or its makers say it.
+        names: of the classes, or a text file with one per line.
+        size: C, H, W of an image, for a module without data that have one.
+        weights: a file with the parameters of a module.
+        input: as `cnnkit.formats.options.Options` has it, like `opset`.
+        opset: the ONNX operator set.
+        allow_near_ties: as `cnnkit.verify.verify` has it.
+
+    Raises:
+        InputError: the model, or what is said of it, does not do; all nodes in the way are named.
+        VerdictError: the file is not the model; nothing was kept.
+        MissingError: a package that is needed is not installed.
+        StorageError: a file cannot be read or written.
+    """
+    form = format_of(Path(path)) if format is None else find_format(format).name
+    if size is None and (is_module(model) or is_spec(model)):
+        size = _size(data)
+    listed = Path(names) if isinstance(names, str) else names
+    said = Said(None if weights is None else Path(weights), preprocessing, listed, size)
+    network = read_model(model, said)
+    test = _data(network, data)
+    return pipeline.export(
+        with_names(network.weights, test),
+        form,
+        Path(path),
+        Options(test, input, opset),
+        allow_near_ties,
+        network.checks,
+    )
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a file's suffix stands for.
+
+    Raises:
+        InputError: it is that of none.
+    """
+    found = [form for form in FORMATS.values() if path.name.endswith(form.suffix)]
+    if not found:
+        known = ", ".join(form.suffix for form in FORMATS.values())
+        raise InputError(path, "has no suffix of a format", f"use one of {known}, or name a format")
+    return max(found, key=lambda form: len(form.suffix)).name
+
+
+def _size(data: Data | None) -> Size | None:
+    if isinstance(data, str | Path):
+        return size_in(folder=Path(data), quiet=True)
+    images = data.test.images if isinstance(data, Dataset) else data
+    if images is None:
+        return None
+    channels, height, width = images.shape[1:]
+    return channels, height, width
+
+
+def _data(network: Network, data: Data | None) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    if data is None or isinstance(data, str | Path):
+        return proof_data(network, None, None if data is None else Path(data), quiet=True)
+    return unlabelled(network.weights, data, "pictures")

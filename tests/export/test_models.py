@@ -1,0 +1,85 @@
+"""Any model is exported from Python and the command line, and proven on what data there is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+import cnnkit
+from cnnkit.data.drawn import drawn_images
+from cnnkit.errors import InputError
+from cnnkit.evaluation.proof import is_unlabelled
+from cnnkit.export import export
+from cnnkit.export.models import format_of
+from cnnkit.models.modules import SAME
+from cnnkit.runtimes.loader import load
+
+SIZE = (3, 9, 8)
+
+
+class Net(nn.Module):
+    def __init__(self, num_classes: int = 4) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 3, stride=2)
+        self.head = nn.Linear(5, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(nn.functional.silu(self.conv(x)).mean((2, 3)))
+        return scores.softmax(1)
+
+
+@pytest.fixture(autouse=True)
+def nets(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("person_nets")
+    vars(module)["Net"] = Net
+    monkeypatch.setitem(sys.modules, "person_nets", module)
+
+
+def test_a_module_becomes_a_proven_file_that_takes_raw_pixels(tmp_path: Path) -> None:
+    module, images, path = Net(), drawn_images(SIZE, 20, seed=3), tmp_path / "net.onnx"
+    report = export(module, path, data=images, preprocessing="unit", names=["a", "b", "c", "d"])
+    assert report.passed
+    assert report.checks[0].claim == SAME
+    assert report.data == "unlabelled pictures"
+    expected = module(torch.from_numpy(images) / 255).detach().numpy()
+    for found in (load(path)(images), cnnkit.load(path)(images)):
+        np.testing.assert_allclose(found.probabilities, expected, atol=1e-6)
+    assert load(path).names == ["a", "b", "c", "d"]
+
+
+def test_plain_pictures_are_data_without_labels(cli: Callable[..., Any], tmp_path: Path) -> None:
+    for index, image in enumerate(drawn_images((3, 12, 10), 6)):
+        Image.fromarray(image.transpose(1, 2, 0)).save(tmp_path / f"{index}.png")
+    assert is_unlabelled(tmp_path)
+    options = ["--format", "onnx", "--size", "3x9x8", "--preprocess", "unit", "--data", tmp_path]
+    target = tmp_path / "out.onnx"
+    result = cli("export", "person_nets:Net", *map(str, options), "-o", str(target))
+    assert result.exit_code == 0, result.stderr
+    assert "verifying on all unlabelled pictures" in result.stderr
+    assert target.exists()
+
+
+def test_a_folder_with_classes_or_a_table_has_labels(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "1.png")
+    (tmp_path / "metadata.csv").write_text("file_name,label\n1.png,a\n")
+    assert not is_unlabelled(tmp_path)
+    assert not is_unlabelled(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("a.onnx", "onnx"), ("a.fused.onnx", "onnx-fused"), ("a.c", "c"), ("a.pt2", "pt2")],
+)
+def test_the_suffix_names_the_format(name: str, form: str) -> None:
+    assert format_of(Path(name)) == form
+    with pytest.raises(InputError, match="has no suffix of a format"):
+        format_of(Path("a.txt"))
