@@ -36,7 +36,9 @@ app = typer.Typer(invoke_without_command=True)
 @app.callback()
 def data(
     context: typer.Context,
-    dataset: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(PUBLISHED)}.")] = "mnist",
+    dataset: Annotated[
+        str, typer.Option(metavar="NAME", help=f"{', '.join(PUBLISHED)}.")
+    ] = "mnist",
     data: DataOption = None,
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download files that are missing or damaged.")
