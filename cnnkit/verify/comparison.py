@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.metrics import LOGIT_TOLERANCE, mcnemar_p, paired_interval
+from cnnkit.metrics import LOGIT_TOLERANCE, ClassScore, mcnemar_p, paired_interval, scores_of
 from cnnkit.runtimes.prediction import Prediction
 
 
@@ -48,6 +49,7 @@ class Agreement:
         logit_error: the largest absolute difference of two logits.
         logit_limit: the largest that is allowed.
         largest_logit: the largest absolute logit of the reference.
+        per_class: the artefact's scores by class; empty if names are unknown.
     """
 
     images: int
@@ -59,6 +61,7 @@ class Agreement:
     logit_error: float
     logit_limit: float
     largest_logit: float
+    per_class: tuple[ClassScore, ...] = ()
 
 
 def compare(
@@ -66,6 +69,7 @@ def compare(
     outputs: Prediction,
     truth: NDArray[np.int64],
     images: NDArray[np.int64],
+    names: Sequence[str] = (),
 ) -> Agreement:
     """Compare outputs with a reference.
 
@@ -75,6 +79,7 @@ def compare(
         truth: the right labels [N].
         images: the index of the image behind each row, int64 [M]. An image with several rows (in
             batches of different sizes) agrees if all of them do; accuracy is by the last.
+        names: the K class names, for scores by class.
     """
     expected = reference.argmax(axis=1)
     label = np.empty_like(expected)
@@ -108,4 +113,5 @@ def compare(
         logit_error=float(error.max()) if not np.isnan(error).any() else math.inf,
         logit_limit=limit,
         largest_logit=largest,
+        per_class=scores_of(truth, label, names) if names else (),
     )

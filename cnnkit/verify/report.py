@@ -119,7 +119,9 @@ def make_report(
         checks += content_checks(path, about, weights, dataset)
     agreement = None
     if prediction is not None:
-        agreement = compare(reference, prediction, dataset.test.labels, images_of(plan))
+        agreement = compare(
+            reference, prediction, dataset.test.labels, images_of(plan), weights.names
+        )
         checks += (
             accuracy_checks(agreement, max_accuracy_drop)
             if TABLE[about["format"]].quantised

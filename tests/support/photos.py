@@ -26,7 +26,7 @@ def scene(seed: int, size: tuple[int, int]) -> Image.Image:
 
 
 def write_photos(folder: Path, count: int, real: Path | None = None) -> list[Path]:
-    """Write photos in turn of each kind, of sides from 8 to 400 pixels.
+    """Write photos in turn of each kind, of sides from 8 to 400 pixels; the first is very narrow.
 
     Args:
         folder: where.
@@ -39,8 +39,9 @@ def write_photos(folder: Path, count: int, real: Path | None = None) -> list[Pat
     )
     written = []
     for i in range(count):
-        size = tuple(int(side) for side in random.integers(8, 400, 2))
-        picture = scene(i, (size[0], size[1]))
+        width, height = random.integers(8, 400, 2).tolist() if i else (9, 398)
+        size = (int(width), int(height))
+        picture = scene(i, size)
         if found and i // len(KINDS) % 2:
             with Image.open(found[i * 37 % len(found)]) as photo:
                 picture = photo.convert("RGB").resize(size)

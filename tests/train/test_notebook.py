@@ -1,4 +1,4 @@
-"""The notebook in docs/ does what it says: its cells run in order, on a small folder of pictures."""
+"""The notebook in docs/ does what it says: its cells run in order, on a few pictures."""
 
 from __future__ import annotations
 
