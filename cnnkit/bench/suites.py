@@ -19,7 +19,7 @@ from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError, MissingError, NetworkError
 from cnnkit.formats.checkpoint import read_weights
-from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.architecture import PIXEL_SCALE, Architecture, Block
 from cnnkit.graph.weights import Weights
 from cnnkit.ops.cases import CONV64, LARGE_CASES, REFERENCE_BLOCKS, Case
 from cnnkit.ops.reference import conv_relu_pool_ref
@@ -30,6 +30,8 @@ Key = tuple[tuple[int, ...], tuple[int, ...]]  # shapes of an image [C, H, W] an
 NET_TOLERANCE = 1e-6  # of log-probabilities or logits, as a share of the largest
 TRAIN_TOLERANCE = 1e-6  # of the losses
 IMAGES = 1024
+# A stack of three blocks for pictures in colour, as people train them.
+PICTURES, STACK = (3, 32, 32), (Block(16), Block(32), Block(64))
 
 
 @dataclass(frozen=True)
@@ -157,21 +159,27 @@ def train_suite(data: BenchData, batch: int | None) -> list[Workload]:
     """
     if find_spec("torch") is None:
         raise MissingError.package("torch", "the reference of the suite train")
-    data = replace(data, weights=initial_weights(data.weights.architecture))
     size = batch or 16
-    labels = np.resize(data.labels, STEPS * size)
-    about = f"{STEPS} steps from initial weights, {data.about.split(', ')[-1]}"
-    return [
-        TrainingWorkload(
-            "mnist",
-            data.raw(STEPS * size),
-            blocks_of(data.weights),
-            head_of(data.weights),
-            TRAIN_TOLERANCE,
-            about,
-            labels=labels,
+    pictures = np.random.default_rng(0).integers(0, 256, (STEPS * size, *PICTURES), np.uint8)
+    stack = Architecture(PICTURES, STACK, data.weights.architecture.classes)
+    works: list[Workload] = []
+    for name, architecture, images, about in (
+        ("mnist", data.weights.architecture, data.raw(STEPS * size), data.about.split(", ")[-1]),
+        ("stack_3x32x32", stack, pictures, "random images"),
+    ):
+        weights = initial_weights(architecture)
+        works.append(
+            TrainingWorkload(
+                name,
+                images,
+                blocks_of(weights),
+                head_of(weights),
+                TRAIN_TOLERANCE,
+                f"{STEPS} steps from initial weights, {about}",
+                labels=np.resize(data.labels, STEPS * size),
+            )
         )
-    ]
+    return works
 
 
 SUITES: dict[str, Callable[[BenchData, int | None], list[Workload]]] = {
