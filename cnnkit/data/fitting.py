@@ -147,7 +147,7 @@ def resample(picture: Image.Image, size: Size, how: Image.Resampling, box: Box) 
     less_wide, less_high = picture.width - size[0], picture.height - size[1]
     if less_high > max(0, 2 * less_wide):
         return along_rows(along_columns(picture))
-    return along_columns(along_rows(picture))
+    return picture.resize(size, how, box)  # every version takes the rows first here
 
 
 def _filter(resize: Resize) -> Image.Resampling:

@@ -10,8 +10,10 @@ from typing import Any
 from cnnkit.data.dataset import cache_folder, find_files
 from cnnkit.data.download import fetch, read_origins
 from cnnkit.data.idx import decompress, parse_idx
-from cnnkit.data.load import load_dataset
-from cnnkit.data.registry import FILES, find_published
+from cnnkit.data.load import load_dataset, name_of
+from cnnkit.data.named.load import fetch_named, is_whole, named_folder
+from cnnkit.data.named.table import NAMED
+from cnnkit.data.registry import DATASETS, FILES, find_published
 from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes, sha256
 
@@ -19,7 +21,7 @@ from cnnkit.system.files import read_bytes, sha256
 class Verdict(StrEnum):
     """How a file compares with the published file of that name."""
 
-    PUBLISHED = "published"  # same SHA-256
+    PUBLISHED = "published"  # same SHA-256, or the MD5 sum that the authors state
     OTHER = "other"  # valid, but different: fine in a user's own folder, wrong in the cache
     UNCHECKED = "unchecked"  # the digest of its uncompressed form was never published
     DAMAGED = "damaged"
@@ -28,15 +30,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class FileReport:
-    """Report on one of the four files.
+    """Report on one of a data set's files.
 
     Attributes:
         name: its standard name.
         verdict: how it compares with the published file.
         path: where it is; None if it is missing.
         source: where it came from; empty if unknown.
-        shape: [N, H, W] or [N]; empty if it cannot be read.
-        sha256: of the uncompressed IDX file; empty if it cannot be read.
+        shape: [N, H, W] or [N]; empty if it cannot be read, or is no IDX file.
+        sha256: of the file, uncompressed if it is IDX; empty if it cannot be read.
         problem: why a damaged file cannot be read.
     """
 
@@ -51,7 +53,7 @@ class FileReport:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The four files of a data set in one folder."""
+    """The files of a data set in one folder."""
 
     dataset: str
     folder: Path
@@ -60,7 +62,7 @@ class Inventory:
 
     @property
     def complete(self) -> bool:
-        """All four files are present and readable."""
+        """All files are present and readable."""
         return not {file.verdict for file in self.files} & {Verdict.MISSING, Verdict.DAMAGED}
 
     def to_json(self) -> dict[str, Any]:
@@ -93,11 +95,12 @@ class Inventory:
 def inventory(
     name: str, folder: Path | None = None, fetch_missing: bool = False, quiet: bool = False
 ) -> Inventory:
-    """Report on the four files of a data set, in `folder` or in the cache.
+    """Report on the files of a data set, in `folder` or in the cache.
 
     Args:
-        name: a key of `cnnkit.data.DATASETS`.
-        folder: a user's own IDX folder; it must be complete.
+        name: a key of DATASETS or NAMED.
+        folder: a user's own IDX folder; it must be complete. Where there is none, it may be a key
+            of those, too.
         fetch_missing: download the files that are missing from the cache or damaged there.
         quiet: show no progress.
 
@@ -106,6 +109,15 @@ def inventory(
         NetworkError: a file could not be downloaded.
         StorageError: a file cannot be read or written.
     """
+    if folder is not None and (by_name := name_of(folder)) is not None:
+        name, folder = by_name, None
+    if name in NAMED:
+        if folder is not None:
+            raise InputError("--dataset", f"is {name}, which --data replaces", "give one of them")
+        return _named(name, fetch_missing, quiet)
+    if name not in DATASETS:
+        known = ", ".join((*DATASETS, *NAMED))
+        raise InputError(name, "is not a known data set", f"use one of {known}")
     published = find_published(name)
     if folder is not None:
         if fetch_missing:
@@ -140,3 +152,21 @@ def report(dataset: str, name: str, path: Path) -> FileReport:
         plain = raw is content
         verdict = Verdict.OTHER if name in expected or not plain else Verdict.UNCHECKED
     return FileReport(name, verdict, path, source, shape, digests[name])
+
+
+def _named(name: str, fetch_missing: bool, quiet: bool) -> Inventory:
+    """Report on a data set of NAMED, whose files have published MD5 sums."""
+    if fetch_missing:
+        fetch_named(name, quiet)
+    folder, files = named_folder(name), []
+    for file in NAMED[name].files:
+        path = folder / file.name
+        if not path.exists():
+            files.append(FileReport(file.name, Verdict.MISSING, source=file.url))
+            continue
+        whole = is_whole(path, file)
+        verdict = Verdict.PUBLISHED if whole else Verdict.DAMAGED
+        problem = "" if whole else "is not the published file: its MD5 sum differs"
+        digest = sha256(read_bytes(path))
+        files.append(FileReport(file.name, verdict, path, file.url, (), digest, problem))
+    return Inventory(name, folder, True, files)

@@ -21,7 +21,7 @@ LARGEST_PICTURE = 50_000_000  # pixels; phones take 12 to 50 million
 
 
 @contextmanager
-def open_picture(path: Path, content: bytes) -> Iterator[Image.Image]:
+def open_picture(path: Path | str, content: bytes) -> Iterator[Image.Image]:
     """Open a picture without decoding its pixels; what the block raises is the picture's fault.
 
     Args:
@@ -53,5 +53,5 @@ def open_picture(path: Path, content: bytes) -> Iterator[Image.Image]:
         ) from error
 
 
-def _too_large(path: Path, count: str) -> InputError:
+def _too_large(path: Path | str, count: str) -> InputError:
     return InputError(path, f"has {count} pixels, more than {LARGEST_PICTURE:,}", "make it smaller")

@@ -12,6 +12,8 @@ from typing import Any
 
 from cnnkit import ops
 from cnnkit.data.dataset import cache_folder
+from cnnkit.data.named.load import named_folder
+from cnnkit.data.named.table import NAMED
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError, MissingError
 from cnnkit.runs.find import RUNS, find_weights
@@ -108,7 +110,10 @@ def examine() -> Diagnosis:
         {"present": os.cpu_count(), "usable": len(usable_cores()), "quota": core_quota()},
         next(filter(None, map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))), None),
         extras(),
-        {name: _cache(cache_folder(name)) for name in DATASETS},
+        {
+            **{name: _cache(cache_folder(name), "*-ubyte*") for name in DATASETS},
+            **{name: _cache(named_folder(name)) for name in NAMED},
+        },
         {"folder": str(RUNS.resolve()), "newest": _newest()},
     )
 
@@ -125,8 +130,8 @@ def _kernels() -> Kernels:
         return Kernels(None, available, forced, str(error))
 
 
-def _cache(folder: Path) -> dict[str, Any]:
-    files = sorted(file.name for file in folder.glob("*-ubyte*")) if folder.is_dir() else []
+def _cache(folder: Path, pattern: str = "*") -> dict[str, Any]:
+    files = sorted(file.name for file in folder.glob(pattern)) if folder.is_dir() else []
     return {"folder": str(folder), "files": files}
 
 

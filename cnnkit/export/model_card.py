@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.data.dataset import LABELLED
+from cnnkit.data.dataset import LABELLED, Dataset
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.description import metadata, preprocessing
@@ -152,14 +152,29 @@ def _accuracy(weights: Weights, report: Report, agreement: Agreement, options: O
     if isinstance(training, Mapping):
         settings = ", ".join(_plain(f"{key} {value}") for key, value in sorted(training.items()))
         lines.append(f"Training: {settings}.")
+    if report.data == LABELLED:
+        lines.append(_split(options.dataset))
+    rows = [
+        (_plain(s.name), f"{s.support:,}", *(f"{x:.1%}" for x in (s.precision, s.recall, s.f1)))
+        for s in agreement.per_class
+    ]
+    parts = ["\n".join(lines)]
+    if rows:
+        parts.append(_table(("class", "images", "precision", "recall", "F1"), rows))
     digests = known.get("dataset_sha256")
     if isinstance(digests, Mapping):
         own = set(digests) == {"pictures"}
         what = "all files, their classes and splits" if own else "the uncompressed files"
-        lines.append(f"Data (SHA-256 of {what}):")
         rows = [(_plain(name), _plain(str(digest))) for name, digest in sorted(digests.items())]
-        return "\n".join(lines) + "\n\n" + _table(("file", "SHA-256"), rows)
-    return "\n".join(lines)
+        parts += [f"Data (SHA-256 of {what}):", _table(("file", "SHA-256"), rows)]
+    return "\n\n".join(parts)
+
+
+def _split(dataset: Dataset) -> str:
+    """Return how many images are for what, in words."""
+    sides = {"training": dataset.train, "validation": dataset.validation, "the test": dataset.test}
+    counts = [f"{len(part.labels):,} for {name}" for name, part in sides.items() if part]
+    return f"Images: {', '.join(counts)}."
 
 
 def _measured(report: Report, agreement: Agreement, options: Options) -> str:

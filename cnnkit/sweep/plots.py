@@ -52,12 +52,14 @@ def _draw_ranking(axes: Any, rows: list[Row], result: SweepResult) -> None:
         measure = f"{split}_accuracy"
         for y, row in enumerate(rows):
             values, mean, sd = row.values(measure), row.mean(measure), row.sd(measure) or 0.0
-            axes.plot(values, [y + offset] * len(values), "o", color=colour, alpha=0.35, ms=4)
+            places = np.clip(values, FLOOR, CEILING)
+            axes.plot(places, [y + offset] * len(values), "o", color=colour, alpha=0.35, ms=4)
             if mean is None:
                 continue
             low, high = np.clip((mean - sd, mean + sd), FLOOR, CEILING)
             axes.plot([low, high], [y + offset] * 2, color=colour, linewidth=1.8)
-            axes.plot([mean], [y + offset], "D", color=colour, markersize=4.5)
+            middle = np.clip([mean], FLOOR, CEILING)
+            axes.plot(middle, [y + offset], "D", color=colour, markersize=4.5)
         axes.plot([], [], "D-", color=colour, label=split, markersize=5.5)
     for y, row in enumerate(rows):
         if row.diverged:
@@ -100,7 +102,9 @@ def _draw_axis(axes: Any, result: SweepResult, name: str) -> None:
     for split, colour, _ in SPLITS:
         drawn = [row for row in result.rows if row.values(f"{split}_accuracy")]
         x = [places[format_value(row.setting[name])] for row in drawn]
-        y = [row.mean(f"{split}_accuracy") or 0.0 for row in drawn]
+        y = np.clip(
+            [row.mean(f"{split}_accuracy") or 0.0 for row in drawn], FLOOR, CEILING
+        ).tolist()
         axes.plot(x, y, "o", color=colour, alpha=0.5, markersize=4)
         if len(values) <= MAX_TICKS:
             best = {place: max(v for p, v in zip(x, y, strict=True) if p == place) for place in x}
@@ -118,8 +122,7 @@ def _values(result: SweepResult, name: str) -> list[Any]:
 
 def _accuracy_scale(axes: Any, which: str, values: list[float]) -> None:
     """Use a logit scale, which spaces 10 %, 90 % and 99 % evenly, limited to the plotted values."""
-    low = max(FLOOR, min(values, default=0.5))
-    high = min(CEILING, max(values, default=0.99))
+    low, high = np.clip((min(values, default=0.5), max(values, default=0.99)), FLOOR, CEILING)
 
     def stretched(p: float, by: float) -> float:
         return float(1 / (1 + np.exp(-(np.log(p / (1 - p)) + by))))

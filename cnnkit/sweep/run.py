@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cnnkit.data.load import has_idx, name_of
 from cnnkit.data.sampling import SEEDS
 from cnnkit.errors import InputError, MissingError
 from cnnkit.runs.find import RUNS
@@ -50,8 +51,15 @@ class SweepConfig:
             for name in value_parsers()
             if getattr(self.base, name) != getattr(default, name)
         }
-        derived = ",".join(filter(None, (self.base.dataset, label(changed))))
+        derived = ",".join(filter(None, (self._data_name(), label(changed))))
         return RUNS / "sweep" / (self.name or derived)
+
+    def _data_name(self) -> str:
+        data = self.base.data
+        named = data is not None and name_of(data) is not None
+        if data is None or (not named and (not data.exists() or has_idx(data))):
+            return self.base.dataset
+        return data.resolve().stem
 
     def settings(self) -> list[Setting]:
         """Return every setting, in order.

@@ -146,7 +146,7 @@ class TrainConfig:
         channel_list = f"1 to {MAX_BLOCKS} numbers between 1 and {MAX_CHANNELS}, such as 16,4"
         positive = "1 or more"
         rules = (
-            ("dataset", self.dataset in DATASETS, _one_of(DATASETS)),
+            ("dataset", self.dataset in DATASETS, f"{_one_of(DATASETS)}; others go to --data"),
             ("network", self._names_network(), f"{_one_of((PAPER, *WELL_KNOWN))}, {OWN}"),
             ("channels", channels, channel_list),
             ("kernel", 1 <= self.kernel <= MAX_KERNEL, f"1 to {MAX_KERNEL}"),

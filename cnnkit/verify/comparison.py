@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import DRAWN, LABELLED
 from cnnkit.data.drawn import SEED
-from cnnkit.metrics import LOGIT_TOLERANCE, mcnemar_p, paired_interval
+from cnnkit.metrics import LOGIT_TOLERANCE, ClassScore, mcnemar_p, paired_interval, scores_of
 from cnnkit.runtimes.prediction import Prediction
 
 
@@ -50,6 +51,7 @@ class Agreement:
         logit_error: the largest absolute difference of two logits.
         logit_limit: the largest that is allowed.
         largest_logit: the largest absolute logit of the reference.
+        per_class: the artefact's scores by class; empty if names are unknown.
     """
 
     images: int
@@ -61,6 +63,7 @@ class Agreement:
     logit_error: float
     logit_limit: float
     largest_logit: float
+    per_class: tuple[ClassScore, ...] = ()
 
 
 def compare(
@@ -69,9 +72,10 @@ def compare(
     truth: NDArray[np.int64],
     images: NDArray[np.int64],
     limit: float | None = None,
+    names: Sequence[str] = (),
 ) -> Agreement:
     """Compare outputs with a reference; `outputs` has M rows, the rest is as `compare_logits`."""
-    return compare_logits(reference, outputs.logits, outputs.label, truth, images, limit)
+    return compare_logits(reference, outputs.logits, outputs.label, truth, images, limit, names)
 
 
 def compare_logits(
@@ -81,6 +85,7 @@ def compare_logits(
     truth: NDArray[np.int64],
     images: NDArray[np.int64],
     limit: float | None = None,
+    names: Sequence[str] = (),
 ) -> Agreement:
     """Compare logits and labels with a reference.
 
@@ -93,6 +98,7 @@ def compare_logits(
             batches of different sizes) agrees if all of them do; accuracy is by the last.
         limit: the largest difference of two logits that rounding explains; None takes 1e-5 of the
             largest logit.
+        names: the K class names, for scores by class.
     """
     expected = reference.argmax(axis=1)
     label = np.empty_like(expected)
@@ -126,6 +132,7 @@ def compare_logits(
         logit_error=float(error.max()) if not np.isnan(error).any() else math.inf,
         logit_limit=limit,
         largest_logit=largest,
+        per_class=scores_of(truth, label, names) if names else (),
     )
 
 

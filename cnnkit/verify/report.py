@@ -134,9 +134,10 @@ def make_report(
         checks += content_checks(path, about, weights, dataset)
     agreement = None
     if prediction is not None:
-        logits = reference.logits
-        truth = dataset.test.labels if dataset.kind == LABELLED else logits.argmax(axis=1)
-        agreement = compare(logits, prediction, truth, images_of(plan), reference.limit)
+        logits, labelled = reference.logits, dataset.kind == LABELLED
+        truth = dataset.test.labels if labelled else logits.argmax(axis=1)
+        names = weights.names if labelled else ()
+        agreement = compare(logits, prediction, truth, images_of(plan), reference.limit, names)
         checks += (
             accuracy_checks(agreement, max_accuracy_drop)
             if TABLE[about["format"]].quantised

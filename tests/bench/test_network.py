@@ -55,7 +55,7 @@ def inference(data: BenchData) -> InferenceWorkload:
 
 @pytest.fixture(scope="module")
 def training(data: BenchData) -> TrainingWorkload:
-    (work,) = train_suite(data, None)
+    work, _ = train_suite(data, None)
     assert isinstance(work, TrainingWorkload)
     return work
 
@@ -112,6 +112,16 @@ def test_a_peer_takes_the_steps_of_float64_and_starts_again_each_time(
     np.testing.assert_array_equal(first, second)
     assert training.error_of(first) <= TRAIN_TOLERANCE
     assert first[-1] < first[0], "it learns"
+
+
+@pytest.mark.parametrize("name", ["cnnkit", "torch", "torch-loop"])
+def test_a_stack_for_colours_is_trained_as_in_float64(name: str, data: BenchData) -> None:
+    _, work = train_suite(data, 2)
+    assert work.x.shape == (2 * STEPS, 3, 32, 32)
+    assert len(work.blocks) == 3
+    verified = verify_peer(name, TRAINING_PEERS[name], work, threads=1)
+    assert verified.row.status == "timed", verified.row.reason
+    assert time_parts(work) == ()
 
 
 def test_training_starts_from_the_initial_weights(

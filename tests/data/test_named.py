@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import struct
 import tarfile
 import zipfile
@@ -198,6 +199,43 @@ def test_damaged_files_are_refused_by_name(
         monkeypatch.setitem(NAMED, name, replace(NAMED[name], files=files))
         with pytest.raises(InputError, match=file.name):
             load_dataset(folder=Path(name))
+
+
+def test_data_shows_which_files_are_whole_damaged_or_missing(
+    cli: Callable[..., Any], place: Callable[[str], None], cache: Path
+) -> None:
+    place("qmnist")
+    files = [file.name for file in NAMED["qmnist"].files]
+    (cache / "qmnist" / files[1]).write_bytes(b"half a file")
+    (cache / "qmnist" / files[2]).unlink()
+    result = cli("data", "--dataset", "qmnist", "--json")
+    document = json.loads(result.stdout)
+    verdicts = {file["name"]: file["verdict"] for file in document["files"]}
+    assert verdicts == dict(
+        zip(files, ("published", "damaged", "missing", "published"), strict=True)
+    )
+    assert (result.exit_code, document["complete"]) == (2, False)
+    assert "its MD5 sum differs. Run `cnnkit data --dataset qmnist --fetch`" in result.stderr
+    assert cli("data", "--data", "qmnist", "--json").stdout == result.stdout
+
+
+def test_data_fetches_what_the_cache_lacks(
+    cli: Callable[..., Any],
+    place: Callable[[str], None],
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place("svhn")
+    lost, asked = NAMED["svhn"].files[1], []
+    content = (cache / "svhn" / lost.name).read_bytes()
+    (cache / "svhn" / lost.name).unlink()
+    monkeypatch.setattr(loading, "download", lambda url, *_: asked.append(url) or content)
+    shown = cli("data", "--dataset", "svhn")
+    assert lost.url in shown.stdout
+    assert "`cnnkit data --dataset svhn --fetch` downloads the rest" in shown.stdout
+    fetched = cli("data", "--dataset", "svhn", "--fetch")
+    assert (fetched.exit_code, asked) == (0, [lost.url])
+    assert fetched.stdout.count("the published file") == 2
 
 
 def test_a_refused_connection_tells_what_to_do_by_hand(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cnnkit.data.named.table import NAMED
 from cnnkit.data.registry import DATASETS
 from cnnkit.system import packages
 from cnnkit.system.cpu import usable_cores
@@ -41,7 +42,7 @@ def test_doctor_prints_one_document(cli: Callable[..., Any]) -> None:
     assert document["kernels"]["isa"] in document["kernels"]["available"]
     assert document["cores"]["usable"] == len(usable_cores())
     assert {extra["name"] for extra in document["extras"]} >= {"train", "test", "dev"}
-    assert set(document["data"]) == {*DATASETS}
+    assert set(document["data"]) == {*DATASETS, *NAMED}
 
 
 def test_doctor_imports_no_framework() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,3 +125,16 @@ def test_the_card_says_how_pictures_get_their_size(
     card = (inside / "card.onnx.md").read_text()
     assert "brought to 16x12 rgb: mode pad with bars of 0, bilinear filter" in card
     assert "SHA-256 of all files, their classes and splits" in card
+
+
+def test_the_card_states_the_split_and_the_scores_of_each_class(
+    inside: Path, run: Path, cli: Callable[..., Any]
+) -> None:
+    assert cli("export", str(run), "-o", str(inside / "scores.onnx")).exit_code == 0
+    card = (inside / "scores.onnx.md").read_text()
+    data = load_dataset_of([run], quiet=True)
+    scores = json.loads((run / "manifest.json").read_text())["per_class"]
+    assert f"Images: {len(data.train.labels)} for training, {len(data.test.labels)} for the" in card
+    for s in scores:
+        shares = " | ".join(f"{s[key]:.1%}" for key in ("precision", "recall", "f1"))
+        assert f"| {s['name']} | {s['support']} | {shares} |" in card

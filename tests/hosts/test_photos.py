@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from support.photos import write_photos
 
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.data.fitting import fit_picture
+from cnnkit.data.own.decoder import read_picture
 from cnnkit.formats import description
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import FORMATS
@@ -25,10 +27,15 @@ from cnnkit.graph.preprocessing import Preprocessing, Resize
 from cnnkit.graph.weights import Weights
 from cnnkit.verify.reference import reference_logits
 
-EXPORT = Path(__file__).parents[2] / "export"
+HERE, EXPORT = Path(__file__).parent, Path(__file__).parents[2] / "export"
+# `nox -s photos` takes 200, half of them from a folder of real ones if it is given one.
+PHOTOS = int(os.environ.get("CNNKIT_PHOTOS", "14"))
+REAL = os.environ.get("CNNKIT_PHOTO_FOLDER")
 NAMES = ("pear", "plum", "größte Birne")
 RECORD = Preprocessing(
-    (3, 20, 32), "rgb", (0.0,) * 3, (1.0,) * 3, resize=Resize("pad", "bilinear", True, 114)
+    *((3, 20, 32), "rgb", (0.0,) * 3, (1.0,) * 3),
+    resize=Resize("pad", "bilinear", True, 114),
+    orientation="exif",
 )
 TYPES = {"L": b"GRAYSCALE", "LA": b"GRAYSCALE_ALPHA", "RGB": b"RGB", "RGBA": b"RGB_ALPHA"}
 
@@ -69,14 +76,36 @@ def netpbm(picture: Image.Image) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def shares() -> dict[str, NDArray[np.float64]]:
-    """The probabilities of every picture in Python."""
-    images = np.stack([fit_picture(picture, RECORD) for picture in pictures().values()])
-    logits = reference_logits(network(), images)[0]
+def photos(folder: Path) -> dict[str, NDArray[np.uint8]]:
+    """What the network takes of photos in Python, [C, H, W] by file name."""
+    found = {}
+    for path in write_photos(folder, PHOTOS, Path(REAL) if REAL else None):
+        facts, pixels = read_picture(str(path), RECORD)
+        assert pixels is not None, facts
+        found[path.name] = pixels
+    return found
+
+
+@pytest.fixture(scope="module")
+def shares(photos: dict[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float64]]:
+    """The probabilities of every picture and photo in Python."""
+    fitted = {name: fit_picture(picture, RECORD) for name, picture in pictures().items()} | photos
+    logits = reference_logits(network(), np.stack(list(fitted.values())))[0]
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     found = powers / powers.sum(axis=1, keepdims=True)
-    assert len(np.unique(found.round(3), axis=0)) > len(images) / 2
-    return dict(zip(pictures(), found, strict=True))
+    assert len(np.unique(found.round(3), axis=0)) > len(fitted) / 2
+    return dict(zip(fitted, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def modules() -> Path:
+    """The packages of the host app for Node."""
+    host = EXPORT / "onnx" / "node"
+    if not (host / "node_modules" / "sharp").is_dir():
+        command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
+        environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
+        subprocess.run(command, cwd=host, env=environment, check=True, timeout=300)
+    return host / "node_modules"
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +125,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def build(host: str, folder: Path, to: Path) -> list[str]:
+def build(host: str, folder: Path, to: Path, modules: Path) -> list[str]:
     """Build a host app for the network; return its command."""
     shutil.copytree(
         EXPORT / host,
@@ -104,13 +133,9 @@ def build(host: str, folder: Path, to: Path) -> list[str]:
         ignore=shutil.ignore_patterns("node_modules", "check"),
         dirs_exist_ok=True,
     )
-    if host == "onnx/node":
-        modules = EXPORT / host / "node_modules"
-        if not modules.is_dir():
-            command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
-            environment = {**os.environ, "ONNXRUNTIME_NODE_INSTALL": "skip"}
-            subprocess.run(command, cwd=EXPORT / host, env=environment, check=True, timeout=300)
+    if host in ("onnx/node", "c/wasm"):
         (to / "node_modules").symlink_to(modules)
+    if host == "onnx/node":
         return ["node", str(to / "classify.mjs"), str(folder / "mnist.onnx")]
     if host == "onnx/python":
         return [sys.executable, str(to / "classify.py"), str(folder / "mnist.onnx")]
@@ -129,12 +154,13 @@ NETPBM = ["c/c", "c/cpp", "c/wasm", "onnx/node"]  # and others read PNG
 
 @pytest.mark.parametrize("host", [*NETPBM, "onnx/cpp-opencv", "onnx/python"])
 def test_a_host_answers_for_a_picture_of_any_size_as_python_does(
-    host: str, folder: Path, shares: dict[str, NDArray[np.float64]], tmp_path: Path
+    host: str, folder: Path, shares: dict[str, NDArray[np.float64]], modules: Path, tmp_path: Path
 ) -> None:
-    command = build(host, folder, tmp_path / "app")
+    command = build(host, folder, tmp_path / "app", modules)
     suffix = "" if host in NETPBM else ".png"
+    files = {name + suffix * (name in pictures()): share for name, share in shares.items()}
     done = subprocess.run(
-        [*command, *(name + suffix for name in shares)],
+        [*command, *files],
         cwd=folder,
         capture_output=True,
         encoding="utf-8",
@@ -142,9 +168,9 @@ def test_a_host_answers_for_a_picture_of_any_size_as_python_does(
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert len(lines) == len(shares)
-    for line, (name, expected) in zip(lines, shares.items(), strict=True):
-        assert line.startswith(f"{name}{suffix}: {NAMES[int(expected.argmax())]}  ("), (
+    assert len(lines) == len(files)
+    for line, (name, expected) in zip(lines, files.items(), strict=True):
+        assert line.startswith(f"{name}: {NAMES[int(expected.argmax())]}  ("), (
             line,
             expected,
         )
@@ -160,15 +186,53 @@ def test_a_host_answers_for_a_picture_of_any_size_as_python_does(
     assert refused.stderr.endswith("cut.pgm: is cut off\n")
 
 
+@pytest.mark.parametrize("language", ["c", "javascript"])
+def test_the_same_bytes_of_a_photo_enter_the_network(
+    language: str,
+    folder: Path,
+    photos: dict[str, NDArray[np.uint8]],
+    modules: Path,
+    tmp_path: Path,
+) -> None:
+    if language == "c":
+        libraries = ["-DCNNKIT_WITH_JPEG", "-DCNNKIT_WITH_PNG", "-ljpeg", "-lpng", "-lm"]
+        flags = "-std=c99 -O1 -Wall -Wextra -Wpedantic -Werror -fno-sanitize-recover=all"
+        sources = [
+            HERE / "photo_bytes.c",
+            *(EXPORT / f"{n}.c" for n in ("photo", "netpbm", "fitting")),
+        ]
+        made = ["cc", *flags.split(), "-fsanitize=undefined,address", f"-I{EXPORT}", *sources]
+        subprocess.run([*made, *libraries, "-o", tmp_path / "app"], check=True, timeout=300)
+        command = [str(tmp_path / "app")]
+    else:
+        (tmp_path / "node_modules").symlink_to(modules)
+        for name in ("fitting", "photo", "netpbm"):
+            shutil.copy(EXPORT / f"{name}.mjs", tmp_path)
+        command = ["node", str(HERE / "photo_bytes.mjs"), str(tmp_path)]
+    done = subprocess.run(
+        [*command, *map(str, (*RECORD.size, RECORD.resize.fill)), *photos],
+        cwd=folder,
+        capture_output=True,
+        timeout=300,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = np.frombuffer(done.stdout, np.uint8).reshape(-1, *RECORD.size)
+    for name, expected, image in zip(photos, photos.values(), found, strict=True):
+        np.testing.assert_array_equal(image, expected, name)
+
+
 def test_the_page_sees_the_pixels_that_the_network_sees_in_python(
-    folder: Path, shares: dict[str, NDArray[np.float64]], tmp_path: Path
+    folder: Path,
+    shares: dict[str, NDArray[np.float64]],
+    photos: dict[str, NDArray[np.uint8]],
+    tmp_path: Path,
 ) -> None:
     web = EXPORT / "onnx" / "web"
     if not (web / "node_modules").is_dir():
         command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]
         subprocess.run([*command, "--no-package-lock"], cwd=web, check=True, timeout=300)
     subprocess.run([web / "build.sh", "wasm", folder / "mnist.c", tmp_path / "page"], check=True)
-    files = [folder / f"{name}.png" for name in pictures()]
+    files = [folder / f"{name}.png" for name in pictures()] + [folder / name for name in photos]
     command = ["node", str(Path(__file__).parent / "page_photos.mjs"), str(web / "node_modules")]
     done = subprocess.run(
         [*command, str(tmp_path / "page"), *map(str, files)],
@@ -178,10 +242,12 @@ def test_the_page_sees_the_pixels_that_the_network_sees_in_python(
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    for file, (name, picture) in zip(files, pictures().items(), strict=True):
+    made = pictures()
+    expected_of = {name: fit_picture(picture, RECORD) for name, picture in made.items()} | photos
+    for file, (name, expected) in zip(files, expected_of.items(), strict=True):
         seen = np.array(found[file.name]["pixels"], np.uint8).reshape(*RECORD.size[1:], 4)
-        expected = fit_picture(picture, RECORD).transpose(1, 2, 0).astype(int)
         # Where a picture is transparent, a canvas rounds its colours before they are on white.
-        most = 2 if picture.mode.endswith("A") else 0
-        assert np.abs(seen[..., :3] - expected).max() <= most, (name, picture.size)
+        is_clear = made[name].mode.endswith("A") if name in made else "alpha" in name
+        most = 2 if is_clear else 0
+        assert np.abs(seen[..., :3] - expected.transpose(1, 2, 0).astype(int)).max() <= most, name
         assert found[file.name]["verdict"].startswith(f"{NAMES[int(shares[name].argmax())]}, ")

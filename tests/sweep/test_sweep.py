@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.pictures import noise, save
 
 from cnnkit.errors import InputError
 from cnnkit.runs.state import RECORD
@@ -297,3 +298,28 @@ def test_a_run_with_other_settings_in_a_named_sweep_is_refused(
     with pytest.raises(InputError, match=r"learning_rate=0.01,seed=0: holds .* epochs 1, not 2"):
         sweep(replace(config, base=replace(base, epochs=2)))
     assert sweep(config, runner=nothing_left).best is not None
+
+
+def train_here(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, Event]]:
+    for index, job in enumerate(jobs):
+        train(TrainConfig.from_json(dict(job.config)), pictures=False)
+        yield index, {"event": "finished"}
+
+
+def test_own_pictures_are_swept_drawn_and_never_trained_twice(home: Path) -> None:
+    for number, (name, level) in enumerate((("dark", 20), ("light", 200))):
+        for index in range(12):
+            pixels = noise(40 * number + index).point(lambda value, level=level: value // 5 + level)
+            save(Path("pictures", name, f"{index}.png"), pixels)
+    base = TrainConfig(data=Path("pictures"), channels=(2,), epochs=6, val_split=0.3, batch_size=4)
+    config = SweepConfig({"learning_rate": (0.02, 0.03)}, base=base)
+    first = sweep(config, runner=train_here)
+    assert first.folder == Path(
+        "runs/sweep/pictures,channels=2,epochs=6,batch_size=4,val_split=0.3"
+    )
+    assert {row.mean("test_accuracy") for row in first.rows} == {1.0}  # which no logit scale has
+    assert (first.folder / "sweep.png").is_file()
+    again = sweep(config, runner=nothing_left)
+    assert [row.mean("test_accuracy") for row in again.rows] == [
+        row.mean("test_accuracy") for row in first.rows
+    ]

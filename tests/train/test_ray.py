@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.pictures import make_folders
 from support.training import train_one_of_two_epochs, wait_until
 
 from cnnkit.errors import MissingError, NetworkError
 from cnnkit.runs.state import STATE_FILE, read_state
+from cnnkit.train.jobs import ray_cluster
 from cnnkit.train.jobs.pool import run_jobs
 from cnnkit.train.jobs.ray_cluster import on_ray, train_here
+from cnnkit.train.jobs.worker import Job
 from cnnkit.train.trainer import TrainConfig, resume, train
 
 Cli = Callable[..., Any]
@@ -119,6 +122,23 @@ def test_a_task_sends_each_epochs_state_and_each_log_line_once(
     assert "".join(log for *_, log in updates).count("epoch ") == 2
     (tmp_path / STATE_FILE).write_bytes(updates[-1][1] or b"")
     assert len(read_state(tmp_path).history) == 2
+
+
+def test_pictures_are_sent_with_their_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = make_folders(Path("pictures"), {"cat": 6, "dog": 6})
+    config = TrainConfig(data=root, channels=(2,), epochs=1, output=Path("elsewhere"))
+    paths = ray_cluster._data_files(Job(Path("run"), config.to_json()))
+    assert len(paths) == 12
+    contents = {name: path.read_bytes() for name, path in paths.items()}
+    *_, (event, state, _) = train_here(config.to_json(), None, contents)
+    assert event == {"event": "finished"}
+    Path("run").mkdir()
+    Path("run", STATE_FILE).write_bytes(state or b"")
+    here = train(replace(config, output=Path("here")), pictures=False)
+    assert read_state(Path("run")).dataset["sha256"] == read_state(here.folder).dataset["sha256"]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "127.0.0.1:99999"])

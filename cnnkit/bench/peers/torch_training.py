@@ -112,7 +112,8 @@ class ImageDataset(torch.utils.data.Dataset[tuple[Any, int]]):
     def __init__(self, work: TrainingWorkload) -> None:
         from torchvision import transforms
 
-        self.images, self.labels = torch.from_numpy(work.x[:, 0]), torch.from_numpy(work.labels)
+        pixels = work.x[:, 0] if work.x.shape[1] == 1 else work.x.transpose(0, 2, 3, 1)
+        self.images, self.labels = np.ascontiguousarray(pixels), torch.from_numpy(work.labels)
         self.transform = transforms.ToTensor()
 
     def __len__(self) -> int:
@@ -121,7 +122,7 @@ class ImageDataset(torch.utils.data.Dataset[tuple[Any, int]]):
     def __getitem__(self, index: int) -> tuple[Any, int]:
         from PIL import Image
 
-        image = Image.fromarray(self.images[index].numpy())
+        image = Image.fromarray(self.images[index])
         return self.transform(image), int(self.labels[index])
 
 

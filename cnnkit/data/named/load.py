@@ -10,7 +10,7 @@ from rich.progress import Progress
 from cnnkit.data.dataset import Dataset, cache_folder
 from cnnkit.data.download import require_writable
 from cnnkit.data.named.reading import READERS
-from cnnkit.data.named.table import NAMED, File, Named
+from cnnkit.data.named.table import NAMED, File
 from cnnkit.data.sources import Unavailable, download
 from cnnkit.errors import InputError, NetworkError, StorageError
 from cnnkit.system.files import read_bytes, sha256, write_bytes
@@ -31,10 +31,8 @@ def load_named(name: str, quiet: bool = False) -> Dataset:
         NetworkError: a file is not in the cache, and cannot be downloaded.
         StorageError: the cache cannot be written.
     """
-    named, folder = NAMED[name], cache_folder(name.partition("-")[0])
-    missing = [file for file in named.files if not is_whole(folder / file.name, file)]
-    if missing:
-        fetch_named(name, named, folder, missing, quiet)
+    named, folder = NAMED[name], named_folder(name)
+    fetch_named(name, quiet)
     paths = {file.name: folder / file.name for file in named.files}
     train, test = READERS[named.form](named, paths)
     for split in (train, test):
@@ -52,13 +50,22 @@ def is_whole(path: Path, file: File) -> bool:
         return False
 
 
-def fetch_named(name: str, named: Named, folder: Path, missing: list[File], quiet: bool) -> None:
-    """Download files into the cache.
+def named_folder(name: str) -> Path:
+    """Return where the files of a data set of NAMED are cached; EMNIST's parts share an archive."""
+    return cache_folder(name.partition("-")[0])
+
+
+def fetch_named(name: str, quiet: bool = False) -> None:
+    """Download the files that the cache lacks.
 
     Raises:
         NetworkError: one cannot be downloaded, or is another; the error says how to do it by hand.
         StorageError: the cache cannot be written.
     """
+    folder = named_folder(name)
+    missing = [file for file in NAMED[name].files if not is_whole(folder / file.name, file)]
+    if not missing:
+        return
     require_writable(folder)
     console = open_console(stderr=True, quiet=quiet)
     idle = quiet or not console.is_terminal

@@ -12,7 +12,6 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +42,8 @@ class Cache:
 
     def facts(self, paths: Sequence[str]) -> tuple[list[Facts | None], list[list[int]]]:
         """Return what is known of each file, None if nothing, and the files' states now."""
-        states = [_state(self.root / path) for path in paths]
+        start = os.path.join(self.root, "")
+        states = [_state(start + path) for path in paths]
         try:
             kept = json.loads(self.index.read_text())
             known = kept["files"] if kept["version"] == VERSION else {}
@@ -62,7 +62,7 @@ class Cache:
         # A file that changed in the last moments may change again without a new time.
         young = time.time_ns() - 2_000_000_000
         rows = {
-            path: [state, *astuple(fact)]
+            path: [state, *fact.values()]
             for path, state, fact in zip(paths, states, facts, strict=True)
             if state and state[1] < young
         }
@@ -88,7 +88,7 @@ class Cache:
 
     def keep(self, temporary: Path, place: Path, facts: Sequence[Facts]) -> None:
         """Keep the pixels in `temporary` as those of `place`, and remove what is too much."""
-        (temporary / FACTS).write_text(json.dumps([astuple(fact) for fact in facts]))
+        (temporary / FACTS).write_text(json.dumps([fact.values() for fact in facts]))
         try:
             temporary.rename(place)
         except OSError:  # another process was quicker
@@ -105,10 +105,10 @@ class Cache:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _state(path: Path) -> list[int]:
+def _state(path: str) -> list[int]:
     """Return size, time and inode of a file; nothing if it is not there."""
     try:
-        status = path.stat()
+        status = os.stat(path)
     except OSError:
         return []
     return [status.st_size, status.st_mtime_ns, status.st_ino]

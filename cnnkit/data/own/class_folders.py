@@ -39,7 +39,7 @@ def find_class_folders(root: Path, known: Names = None) -> Listing | None:
     """
     if not root.is_dir():
         return None
-    found, ignored = _pictures(root)
+    found, ignored = pictures_below(root)
     if not found:
         return None
     outer = _wrapper(found)
@@ -97,7 +97,7 @@ def _ignored(ignored: Counter[str]) -> str:
     return f"{sum(ignored.values()):,} files that are no pictures are left out ({kinds})"
 
 
-def _pictures(root: Path) -> tuple[list[str], Counter[str]]:
+def pictures_below(root: Path) -> tuple[list[str], Counter[str]]:
     """Return all pictures below a folder as relative paths, sorted, and other files by suffix."""
     found, ignored = [], Counter[str]()
     for path in walk(root):

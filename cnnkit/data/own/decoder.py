@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from cnnkit.graph.preprocessing import Preprocessing
 ORIENTATION = 0x0112  # the EXIF tag
 THINNEST = 50  # times longer than wide: nothing of it is left in a small square
 ONE_FRAME = ("JPEG", "MPO")  # MPO is a JPEG with a preview, or a second eye's view, behind it
+# Bytes 4 to 11 of phones' pictures, which are often renamed to .jpg.
+BRANDS = {b"ftypheic": "HEIC", b"ftypheix": "HEIC", b"ftypmif1": "HEIC", b"ftypavif": "AVIF"}
 GRAY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -52,6 +54,10 @@ class Facts:
     turned: bool = False
     problem: str = ""
 
+    def values(self) -> list[Any]:
+        """Return the attributes in their order, of which `Facts(*values)` makes the same."""
+        return list(vars(self).values())  # dataclasses.astuple takes 30 times as long
+
 
 def read_chunk(
     root: Path,
@@ -68,26 +74,27 @@ def read_chunk(
         rows: uint8 [N, C, H, W], which is filled; zero where a picture cannot be used.
     """
     found = []
+    start = os.path.join(root, "")
     for index, path in enumerate(paths):
-        facts, pixels = read_picture(root / path, record)
+        facts, pixels = read_picture(start + path, record)
         if rows is not None:
             rows[index] = 0 if pixels is None else pixels
         found.append(facts)
     return found
 
 
-def read_picture(
-    path: Path, record: Preprocessing | None
-) -> tuple[Facts, NDArray[np.uint8] | None]:
+def read_picture(path: str, record: Preprocessing | None) -> tuple[Facts, NDArray[np.uint8] | None]:
     """Return a picture's facts, and with `record` its pixels uint8 [C, H, W] unless unusable."""
     try:
-        content = path.read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            content = file.read()
     except OSError as error:
         return Facts(problem=f"cannot be read ({error.strerror or error})"), None
     facts = Facts(hashlib.sha256(content).hexdigest())
-    suffix = path.suffix.lower()
-    if suffix in UNREADABLE:
-        return replace(facts, problem=f"is a {suffix[1:].upper()} file, which is not read"), None
+    suffix = os.path.splitext(path)[1].lower()
+    kind = BRANDS.get(content[4:12], suffix[1:].upper() if suffix in UNREADABLE else "")
+    if kind:
+        return replace(facts, problem=f"is a {kind} file, which is not read"), None
     if not content:
         return replace(facts, problem="is empty"), None
     try:
@@ -126,9 +133,8 @@ def answer(request: dict[str, Any]) -> list[list[Any]]:
         file, begin = request["rows"]
         offset = begin + request["start"] * int(np.prod(record.size))
         rows = np.memmap(file, np.uint8, "r+", offset, shape)
-    return [
-        list(astuple(facts)) for facts in read_chunk(Path(request["root"]), paths, record, rows)
-    ]
+    found = read_chunk(Path(request["root"]), paths, record, rows)
+    return [facts.values() for facts in found]
 
 
 def main() -> None:

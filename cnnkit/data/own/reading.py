@@ -71,12 +71,12 @@ def read_pictures(
         if count <= 1:
             work(answer)
         else:
-            _in_processes(work, count)
+            _in_processes(work, count - 1)
     return [Facts(*values) for start in sorted(found) for values in found[start]]
 
 
 def _in_processes(work: Any, count: int) -> None:
-    """Run `work` in as many threads, each of which asks a process of its own."""
+    """Run `work` here, and in as many threads, each of which asks a process of its own."""
     failures: list[BaseException] = []
 
     def guarded(respond: Any) -> None:
@@ -92,6 +92,7 @@ def _in_processes(work: Any, count: int) -> None:
         ]
         for thread in threads:
             thread.start()
+        work(answer)  # this process has its modules loaded, the others are still starting
         for thread in threads:
             thread.join()
     if failures:

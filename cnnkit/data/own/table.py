@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.data.own.listing import SPLITS, Listing, Names, number_classes
-from cnnkit.errors import InputError
+from cnnkit.data.own.class_folders import pictures_below
+from cnnkit.data.own.listing import SPLITS, Listing, Names, counted, number_classes
+from cnnkit.errors import InputError, StorageError
 from cnnkit.system.files import read_bytes
 
 TABLES = ("metadata.csv", "metadata.jsonl")
@@ -42,15 +43,29 @@ def find_table(root: Path, classes: Names = None, manifest: Path | None = None) 
     names, numbers = number_classes(path, (row["label"] for _, row in rows), classes, root)
     groups = [row.get("group", "") for _, row in rows]
     splits = [SPLITS.get(row.get("split", "").lower(), "") for _, row in rows]
+    paths = [str(PurePosixPath(row["file_name"])) for _, row in rows]
     return Listing(
         f"table {path.name}",
         root,
         names,
         np.array([numbers[row["label"]] for _, row in rows], np.int64),
         splits,
-        [str(PurePosixPath(row["file_name"])) for _, row in rows],
+        paths,
         groups=groups if any(groups) else None,
+        notes=_unlisted(root, path, paths),
     )
+
+
+def _unlisted(root: Path, table: Path, listed: list[str]) -> tuple[str, ...]:
+    """Return a note on pictures in the folder that have no row, if there are any."""
+    try:
+        others = sorted(set(pictures_below(root)[0]) - set(listed))
+    except StorageError:  # in a folder that no row needs
+        return ()
+    if not others:
+        return ()
+    some = ", ".join(map(repr, others[:3])) + (", …" if len(others) > 3 else "")
+    return (f"{counted(len(others), 'picture')} left out, not in {table.name}: {some}",)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Row]]:

@@ -85,7 +85,7 @@ def run_jobs(
         data = load(config.dataset, config.data, console.quiet, config.pictures())
         if (folder / STATE_FILE).exists():
             state = read_state(folder)
-            _check_same_config(folder, config, state)
+            _check_same_config(folder, config.prepared(data), state)
             check_same_data(folder, state, data)
     runs = list(zip(folders, configs, strict=True))
     jobs = [

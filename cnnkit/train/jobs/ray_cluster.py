@@ -12,14 +12,15 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cnnkit.data.dataset import cache_folder, find_files
-from cnnkit.data.load import has_idx
+from cnnkit.data.load import has_idx, name_of
+from cnnkit.data.own.class_folders import walk
 from cnnkit.errors import CnnkitError, InputError, MissingError, NetworkError
 from cnnkit.runs.folder import publish
 from cnnkit.runs.state import STATE_FILE, read_state, write_state
@@ -50,15 +51,16 @@ def on_ray(address: str) -> Runner:
         files = {job.folder: _data_files(job) for job in jobs}
         with _cluster(address, _size(files.values())) as ray:
             task = ray.remote(max_retries=0)(train_here)
-            sent: dict[frozenset[Path], Any] = {}  # data in the object store, by its files
+            sent: dict[frozenset[str], Any] = {}  # data in the object store, by its files' names
             running: dict[Any, int] = {}
             for index, job in enumerate(jobs):
-                paths = frozenset(files[job.folder])
-                if paths not in sent:
-                    sent[paths] = ray.put({path.name: read_bytes(path) for path in paths})
+                paths = files[job.folder]
+                key = frozenset(map(str, paths.values()))
+                if key not in sent:
+                    sent[key] = ray.put({name: read_bytes(path) for name, path in paths.items()})
                 file = job.folder / STATE_FILE
                 state = read_bytes(file) if file.exists() else None
-                running[task.remote(job.config, state, sent[paths])] = index
+                running[task.remote(job.config, state, sent[key])] = index
             for index, update in _receive(ray, running, stop):
                 job = jobs[index]
                 job.folder.mkdir(parents=True, exist_ok=True)
@@ -76,17 +78,20 @@ def train_here(
     Args:
         config: the run's config as JSON values.
         state: content of the state file to resume from; None starts a new run.
-        data: contents of the four IDX files, by file name.
+        data: contents of the data's files, by their paths inside its folder; a single file that
+            is the data itself has its own name. Without any, the data has a published name.
     """
     with exchange_folder() as temporary:
-        folder = temporary / "run"
+        folder, root = temporary / "run", temporary / "data"
         for name, content in data.items():
-            write_bytes(temporary / "data" / name, content)
+            write_bytes(root / name, content)
+        if len(data) == 1:
+            root /= next(iter(data))
         if state is not None:
             write_bytes(folder / STATE_FILE, state)
         worker, sent = Worker(), 0
         try:
-            for event in worker.train(Job(folder, config, temporary / "data")):
+            for event in worker.train(Job(folder, config, root if data else None)):
                 new_state, new_log = None, ""
                 if event.get("complete") or event["event"] in LAST:
                     if (folder / STATE_FILE).exists():
@@ -183,17 +188,29 @@ def _no_cluster(address: str, error: BaseException) -> NetworkError:
     )
 
 
-def _data_files(job: Job) -> list[Path]:
-    folder = job.config["data"] or cache_folder(job.config["dataset"])
-    if not has_idx(Path(folder)):
+def _data_files(job: Job) -> dict[str, Path]:
+    """Return the files of a job's data by their paths inside its folder.
+
+    Raises:
+        InputError: a table of labels lies elsewhere.
+    """
+    root = Path(job.config["data"] or cache_folder(job.config["dataset"]))
+    if name_of(root) is not None:
+        return {}
+    if has_idx(root):
+        return {path.name: path for path in find_files(root).values()}
+    if job.config["manifest"] is not None:
         raise InputError(
-            folder, "holds pictures, and --ray sends only IDX files", "sweep here: leave out --ray"
+            "--manifest", "is not sent by --ray", f"put the table into {root} as metadata.csv"
         )
-    return list(find_files(Path(folder)).values())
+    if root.is_file():
+        return {root.name: root}
+    return {name: root / name for name in walk(root)}
 
 
-def _size(lists: Any) -> int:
-    return sum(path.stat().st_size for path in {path for paths in lists for path in paths})
+def _size(files: Iterable[Mapping[str, Path]]) -> int:
+    paths = {path for named in files for path in named.values()}
+    return sum(path.stat().st_size for path in paths)
 
 
 def _last_line(error: BaseException) -> str:

@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-$(mktemp -d)}
 [ -n "${BUILD:-}" ] || trap 'rm -rf "$build"' EXIT
 command -v cc >/dev/null && command -v make >/dev/null || "$here/tools.sh" gcc libc6-dev make >&2
-cp -p "$here"/*.c "$here"/*.h "$here"/Makefile "$build"
+cp -p "$here"/*.c "$here"/*.h "$here"/*.mk "$here"/Makefile "$build"
 for file in mnist.c mnist.h; do
     cmp -s "$1/$file" "$build/$file" || cp "$1/$file" "$build"
 done

@@ -1,10 +1,10 @@
-/* Classify PGM, PPM and PAM pictures: ./classify one.pgm another.ppm */
+/* Classify pictures: ./classify one.jpg another.ppm */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "fitting.h"
 #include "mnist.h"
-#include "netpbm.h"
+#include "photo.h"
 
 #ifndef CNNKIT_MNIST_RESIZE_MODE /* pictures must have the network's size */
 #define CNNKIT_MNIST_RESIZE_MODE CNNKIT_FIT_NONE
@@ -50,8 +50,9 @@ static const char* read_picture(const char* path, uint8_t* pixels) {
     size_t count;
     uint8_t* bytes = read_file(path, &count);
     cnnkit_picture picture;
+    uint8_t* memory;
     if (!bytes) return "cannot be read";
-    const char* problem = cnnkit_read_netpbm(bytes, count, &picture);
+    const char* problem = cnnkit_read_photo(bytes, count, &picture, &memory);
     if (!problem) {
         const size_t needed = cnnkit_fit_bytes(&FITTING, &picture);
         void* work = malloc(needed);
@@ -59,6 +60,7 @@ static const char* read_picture(const char* path, uint8_t* pixels) {
                                   : cnnkit_fit(&FITTING, &picture, work, pixels);
         free(work);
     }
+    free(memory);
     free(bytes);
     return problem;
 }

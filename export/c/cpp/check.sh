@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-$(mktemp -d)}
 [ -n "${BUILD:-}" ] || trap 'rm -rf "$build"' EXIT
 command -v c++ >/dev/null && command -v make >/dev/null || "$here/tools.sh" g++ make >&2
-cp -p "$here"/*.c "$here"/*.cpp "$here"/*.h "$here"/*.hpp "$here"/Makefile "$build"
+cp -p "$here"/*.c "$here"/*.cpp "$here"/*.h "$here"/*.mk "$here"/*.hpp "$here"/Makefile "$build"
 for file in mnist.c mnist.h; do
     cmp -s "$1/$file" "$build/$file" || cp "$1/$file" "$build"
 done

@@ -1,10 +1,10 @@
-// Classify PGM, PPM and PAM pictures: node classify.mjs mnist.wasm one.pgm another.ppm
+// Classify pictures: node classify.mjs mnist.wasm one.jpg another.ppm
 
 import { readFile } from "node:fs/promises";
 
 import { fit } from "./fitting.mjs";
 import { open, SelfTestError } from "./mnist.mjs";
-import { readNetpbm } from "./netpbm.mjs";
+import { readPhoto } from "./photo.mjs";
 
 const [modelPath, ...paths] = process.argv.slice(2);
 let subject = modelPath;
@@ -12,7 +12,7 @@ try {
   if (!paths.length) throw new Error("usage: classify.mjs mnist.wasm PICTURE...");
   const model = await open(readFile(modelPath));
   for (subject of paths) {
-    const picture = readNetpbm(await readFile(subject));
+    const picture = await readPhoto(await readFile(subject));
     const { label, probabilities } = model.classify(fit(picture, model.preprocessing));
     const shares = model.names.map((name, k) => `${name}: ${probabilities[k].toFixed(3)}`);
     console.log(`${subject}: ${model.names[label]}  (${shares.join(", ")})`);

@@ -15,7 +15,7 @@ fi
 ORT_LIBRARY=$("${PYTHON:-python3}" -c 'from pathlib import Path; import onnxruntime
 print(next((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so.*")))')
 export ORT_INCLUDE ORT_LIBRARY
-cp -p "$here"/*.c "$here"/*.cpp "$here"/*.h "$here"/*.hpp "$here"/Makefile "$build"
+cp -p "$here"/*.c "$here"/*.cpp "$here"/*.h "$here"/*.mk "$here"/*.hpp "$here"/Makefile "$build"
 make -s -C "$build" CXXFLAGS="-O1 -Wall -Wextra -Werror" >&2
 "${PYTHON:-python3}" "$here/check_program.py" onnx/cpp-onnxruntime "$1" pgm \
     "$build/classify" "$(cd "$1" && pwd)/mnist.onnx"

@@ -1,4 +1,4 @@
-// Classify PNG, PGM, PPM and PAM pictures: node classify.mjs mnist.onnx one.png another.ppm
+// Classify pictures: node classify.mjs mnist.onnx one.jpg another.png
 
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -6,8 +6,8 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 import { PNG } from "pngjs";
 
 import { fit, recordOf } from "./fitting.mjs";
-import { readNetpbm } from "./netpbm.mjs";
 import { metadata } from "./onnx_file.mjs";
+import { readPhoto } from "./photo.mjs";
 
 export class SelfTestError extends Error {}
 
@@ -59,7 +59,7 @@ async function selfTest(model, about) {
 // Reads a picture as raw pixels, prepared as the model's metadata say.
 async function readPicture(path, { preprocessing }) {
   const bytes = await readFile(path);
-  if (bytes[0] === 80) return fit(readNetpbm(bytes), preprocessing); // P5, P6 or P7
+  if (bytes[0] !== 137) return fit(await readPhoto(bytes), preprocessing);
   const { data: pixels, height, width } = PNG.sync.read(bytes);
   return fit({ pixels, channels: 4, height, width }, preprocessing);
 }

@@ -80,8 +80,22 @@ def resize(picture: Image.Image, imgsz: list[int], how: dict) -> Image.Image:
     method = Image.Resampling[how["filter"].upper()]
     if kind == "pad":
         fill = (how["fill"],) * len(picture.getbands())
-        return ImageOps.pad(picture, size, method, color=fill if len(fill) > 1 else fill[0])
+        return pad(picture, size, method, fill if len(fill) > 1 else fill[0])
     return ImageOps.fit(picture, size, method) if kind == "crop" else picture.resize(size, method)
+
+
+def pad(picture: Image.Image, size: tuple, method: Image.Resampling, fill: object) -> Image.Image:
+    """Do as ImageOps.pad, but of a very narrow picture keep one row or column."""
+    width, height = picture.size
+    inner = size
+    if width / height > size[0] / size[1]:
+        inner = size[0], max(1, round(height / width * size[0]))
+    elif width / height < size[0] / size[1]:
+        inner = max(1, round(width / height * size[1])), size[1]
+    result = Image.new(picture.mode, size, fill)
+    corner = round((size[0] - inner[0]) / 2), round((size[1] - inner[1]) / 2)
+    result.paste(picture.resize(inner, method), corner)
+    return result
 
 
 def main(model: str, paths: list[str]) -> int:

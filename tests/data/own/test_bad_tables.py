@@ -41,6 +41,19 @@ def test_rows_without_label_file_or_split_are_named_at_once(good: Path) -> None:
         assert text in str(caught.value)
 
 
+def test_pictures_that_a_table_does_not_name_are_told(
+    good: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [f"{name}/{index}.png,{name}" for name in ("cat", "dog") for index in range(4)]
+    (good / "metadata.csv").write_text("file_name,label\n" + "\n".join(rows))
+    load(good, quiet=False)
+    assert "left out" not in capsys.readouterr().err
+    (good / "metadata.csv").write_text("file_name,label\n" + "\n".join(rows[1:-1]))
+    assert len(load(good, quiet=False).samples) == 6
+    told = capsys.readouterr().err
+    assert "2 pictures are left out, not in metadata.csv: 'cat/0.png', 'dog/3.png'" in told
+
+
 class Payload:
     """Would run when unpickled."""
 
