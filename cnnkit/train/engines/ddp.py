@@ -78,7 +78,7 @@ class DistributedEngine(TorchEngine):
         parameters = [p for p in self.network.parameters() if p.requires_grad]
         whole = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         total = self._all_reduce(torch.cat([gradient.flatten() for gradient in whole]))
-        parts = total.split([p.numel() for p in parameters])
+        parts = torch.split(total, [p.numel() for p in parameters])
         for parameter, part in zip(parameters, parts, strict=True):
             parameter.grad = part.view_as(parameter)
 
