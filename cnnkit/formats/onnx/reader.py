@@ -15,6 +15,7 @@ from cnnkit.formats.onnx.draft import Draft, NodeRefusedError
 from cnnkit.formats.onnx.opsets import RULES, read_plain
 from cnnkit.formats.onnx.protobuf import Node as FileNode
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
+from cnnkit.formats.onnx.sizes import RULES as SIZES
 from cnnkit.formats.onnx.sizes import read_sizes, takes_sizes
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.operators.table import OPERATORS
@@ -73,7 +74,7 @@ def to_graph(path: Path, file: OnnxFile) -> Graph:
 
 def _refuse_unknown(path: Path, nodes: Sequence[FileNode]) -> None:
     """Raise InputError if there are several nodes whose operators cnnkit does not know."""
-    known = OPERATORS.keys() | RULES.keys()
+    known = OPERATORS.keys() | RULES.keys() | SIZES.keys()
     unknown = [node for node in nodes if node.operator not in known]
     if len(unknown) > 1:
         raise InputError(
