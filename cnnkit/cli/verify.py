@@ -95,7 +95,7 @@ def verify_files(
     quiet: bool,
 ) -> None:
     """Verify artefacts of the weights that they were made from."""
-    from cnnkit.evaluation.dataset import load_dataset_of
+    from cnnkit.evaluation.dataset import load_dataset_of, tells_data
     from cnnkit.evaluation.proof import is_unlabelled, proof_data
     from cnnkit.formats.detect import read_network
     from cnnkit.runs.find import find_weights
@@ -103,7 +103,8 @@ def verify_files(
     from cnnkit.verify.sides import open_side
 
     network = read_network(find_weights(weights)) if weights else None
-    if data is not None and is_unlabelled(data):
+    unnamed = data is None and dataset is None
+    if is_unlabelled(data) if data else unnamed and not any(map(tells_data, files)):
         test = proof_data(open_side(files[0]).network, None, data, quiet or json)
     else:
         test = load_dataset_of(files, dataset, data, quiet or json, weights)

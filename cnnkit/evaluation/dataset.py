@@ -52,8 +52,7 @@ def load_dataset_of(
         return load_dataset(name, quiet=quiet)
     contracts = {path: read_contract(find_weights(path)) for path in paths}
     for path, contract in contracts.items():
-        record = contract.get("cnnkit.preprocessing")
-        if "cnnkit.dataset" not in contract and isinstance(record, dict) and "size" in record:
+        if not _names_data(contract):
             raise InputError(path, "does not say what data it was trained for", REMEDY)
     stated = {path: _stated(contract) for path, contract in contracts.items()}
     path, (found, digests) = next(iter(stated.items()))
@@ -67,6 +66,21 @@ def load_dataset_of(
     if found == OWN:
         return _load_own(path, contracts[path]["cnnkit.weights_sha256"], digests, run, quiet)
     return load_dataset(found, quiet=quiet)
+
+
+def tells_data(path: Path) -> bool:
+    """Tell whether an artefact of ours, or a run, says what data it was trained on.
+
+    Raises:
+        StorageError, InputError: it cannot be read.
+    """
+    return _names_data(read_contract(find_weights(path)))
+
+
+def _names_data(contract: Mapping[str, Any]) -> bool:
+    # Files from before there were sizes in the record were all of MNIST.
+    record = contract.get("cnnkit.preprocessing")
+    return "cnnkit.dataset" in contract or not (isinstance(record, dict) and "size" in record)
 
 
 def _stated(contract: Mapping[str, Any]) -> tuple[str, dict[str, str]]:

@@ -18,7 +18,7 @@ from cnnkit.data.own.class_folders import SUFFIXES
 from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.preparation import prepare
 from cnnkit.errors import InputError
-from cnnkit.evaluation.dataset import load_dataset_of, picture_options
+from cnnkit.evaluation.dataset import load_dataset_of, picture_options, tells_data
 from cnnkit.formats.description import preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.graph.work import multiply_adds
@@ -35,7 +35,7 @@ def proof_data(
 ) -> Dataset:
     """Return the data on which files of a network are proven.
 
-    A network that training left tells its data itself.
+    A network that training left tells its data itself; what was proven on drawn images is again.
 
     Args:
         network: as `cnnkit.models.read.read_model` returns it.
@@ -51,9 +51,10 @@ def proof_data(
     weights = network.weights
     if folder is not None and name_of(folder) is None and is_unlabelled(folder):
         return _unlabelled(weights, folder)
-    if network.path is not None:
+    unnamed = folder is None and name is None
+    if network.path is not None and (tells_data(network.path) or not unnamed):
         return load_dataset_of([network.path], name, folder, quiet)
-    if folder is None and name is None:
+    if unnamed:
         return drawn(weights)
     data = _labelled(weights, name, folder, quiet)
     if len(data.names) != weights.classes:

@@ -30,7 +30,8 @@ def find_run(path: Path, digest: str) -> Weights:
         raise InputError(
             path,
             f"was made from weights ({digest[:12]}…) that no run under {RUNS}/ has",
-            "pass them with --weights",
+            "pass them with --weights; a file of a model of others is compared with that model by "
+            "`cnnkit verify FILE --against MODEL`",
         )
     return found[1]
 

@@ -95,12 +95,14 @@ def output_checks(prediction: Prediction) -> list[Check]:
     off = float(np.abs(prediction.probabilities - softmax).max())
     sums = float(np.abs(prediction.probabilities.sum(axis=1, dtype=np.float64) - 1).max())
     wrong = int((prediction.label != prediction.logits.argmax(axis=1)).sum())
+    # Each addition of a sum of K numbers in float32 may round by 2^-24 of it.
+    room = max(OUTPUT_TOLERANCE, logits.shape[1] * 2.0**-24)
     return [
         Check("label is the largest logit", wrong == 0, f"{wrong} images where it is not"),
         Check(
             "probabilities are the softmax of the logits", off <= OUTPUT_TOLERANCE, f"{off:.1e} off"
         ),
-        Check("probabilities sum to 1", sums <= OUTPUT_TOLERANCE, f"{sums:.1e} off"),
+        Check("probabilities sum to 1", sums <= room, f"{sums:.1e} off"),
     ]
 
 

@@ -12,6 +12,7 @@
 #include "python/augment.h"
 #include "python/conv2d.h"
 #include "python/network.h"
+#include "python/trainer.h"
 #include "roofline/roofline.h"
 #include "runtime/conv_op.h"
 
@@ -249,5 +250,6 @@ PYBIND11_MODULE(core_of_main_interpreter, m) {
         .def_property_readonly("isa", &ConvReluPool::isa);
     bind_conv2d(m);
     bind_network(m);
+    bind_trainer(m);
     bind_augment(m);
 }

@@ -1,4 +1,4 @@
-// Whole networks, for Python.
+// Inference of whole networks, for Python.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -56,6 +56,18 @@ def test_a_module_becomes_a_proven_file_that_takes_raw_pixels(tmp_path: Path) ->
     assert load(path).names == ["a", "b", "c", "d"]
 
 
+def test_what_was_proven_on_drawn_images_is_proven_on_them_again(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first.onnx", tmp_path / "second.onnx"
+    assert export(Net(), first, preprocessing="unit", size=SIZE).data == "drawn images"
+    assert export(first, second).data == "drawn images"
+    done = cli("verify", second, "--against", first)
+    assert done.exit_code == 0, done.stderr
+    done = cli("verify", second)
+    assert "`cnnkit verify FILE --against MODEL`" in " ".join(done.stderr.split())
+
+
 def test_plain_pictures_are_data_without_labels(cli: Callable[..., Any], tmp_path: Path) -> None:
     for index, image in enumerate(drawn_images((3, 12, 10), 6)):
         Image.fromarray(image.transpose(1, 2, 0)).save(tmp_path / f"{index}.png")

@@ -70,6 +70,24 @@ def test_its_logits_are_the_references(folder: Path, weights: Weights, pictures:
     assert (found.label == expected.argmax(1)).all()
 
 
+def test_labels_of_more_than_256_classes_are_no_bytes(pictures: Dataset, tmp_path: Path) -> None:
+    net = Builder(SIZE)
+    x = net.add("GlobalAveragePool", "average", [net.conv(net.pixels, "conv", 8, 3)])
+    weights, names = Weights(net.classifier(x, 300), {}), tuple(f"class {n}" for n in range(300))
+    bias = np.where(np.arange(300) == 299, 9, 0).astype(np.float32)
+    graph = replace(weights.graph, tensors={**weights.graph.tensors, "linear.bias": bias})
+    weights = Weights(graph, {"names": list(names)})
+    for suffix, content in write_c(
+        weights, Options(replace(pictures, names=names), stem="net")
+    ).items():
+        (tmp_path / f"net{suffix}").write_bytes(content)
+    assert "int32_t golden_labels[16] = {\n    299, 299," in (tmp_path / "net.c").read_text()
+    compiled = build(read_c(tmp_path / "net.c"))
+    assert set(compiled(pictures.test.images).label) == {299}
+    command = ["gcc", "-std=c99", *STRICT, "-c", "net.c", "-o", "/dev/null"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+
+
 def test_what_is_read_back_is_what_was_written(folder: Path, weights: Weights) -> None:
     source, held = read_c(folder / "net.c"), as_held(weights)
     assert source.weights.sha256 == held.sha256

@@ -100,7 +100,7 @@ def source_text(
     long_names, texts = _class_names(metadata["names"])
     vectors = [
         array("uint8_t", "golden_images", golden.images.ravel()),
-        array("uint8_t", "golden_labels", golden.labels),
+        array("uint8_t" if weights.classes <= 256 else "int32_t", "golden_labels", golden.labels),
         array("float", "golden_logits", golden.logits.ravel()),
         array("float", "golden_probabilities", golden.probabilities.ravel()),
     ]

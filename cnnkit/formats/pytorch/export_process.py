@@ -120,6 +120,7 @@ class Traced(nn.Module):
 class NamedGraph(GraphModule):
     """Any other network for torch.export, with its outputs by name."""
 
+    # Another type than its base returns: torch.export names outputs by a dictionary's keys.
     def forward(self, image: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
         """Classify pixels."""
         return dict(zip(OUTPUTS, self.values(image), strict=True))

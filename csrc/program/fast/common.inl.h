@@ -39,4 +39,17 @@ inline Vec limited(Vec y, const Limits& to) {
     return y;
 }
 
+// Adds the residual, unless it is null, to the first `count` of a vector of sums, limits and stores
+// them; more than kLanes are kLanes.
+inline void put(float* to, Vec y, const float* residual, long count, const Limits& limits) {
+    const bool full = count >= kLanes;
+    if (residual) y = add(y, full ? load(residual) : load_mask(residual, mask_lanes(0, count)));
+    y = limited(y, limits);
+    if (full) {
+        store(to, y);
+    } else {
+        store_first(to, y, count);
+    }
+}
+
 }  // namespace fast

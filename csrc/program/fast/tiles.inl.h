@@ -24,25 +24,13 @@ struct Run {
 // Residual and activation.
 template <int pixels, int vecs>
 inline void finish(const Run& r, const Vec (&sum)[pixels][vecs]) {
-    const bool whole = r.channels == vecs * kLanes;
-    const Mask rest = mask_lanes(0, r.channels - (vecs - 1) * kLanes);
 #pragma GCC unroll 16
     for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; ++v) {
-            const bool full = v + 1 < vecs || whole;
             const long at = p * r.y_pixel + v * kLanes;
-            Vec y = sum[p][v];
-            if (r.residual) {
-                const float* from = r.residual + at;
-                y = add(y, full ? load(from) : load_mask(from, rest));
-            }
-            y = limited(y, r.limits);
-            if (full) {
-                store(r.y + at, y);
-            } else {
-                store_first(r.y + at, y, r.channels - (vecs - 1) * kLanes);
-            }
+            put(r.y + at, sum[p][v], r.residual ? r.residual + at : nullptr,
+                v + 1 < vecs ? kLanes : r.channels - v * kLanes, r.limits);
         }
     }
 }

@@ -181,8 +181,6 @@ struct Outputs {
 template <typename F, bool whole>
 void transform_output(const float* m, long plane, const Outputs& to) {
     for (long at = 0; at < to.channels; at += kLanes) {
-        const bool full = at + kLanes <= to.channels;
-        const Mask lanes = mask_lanes(0, to.channels - at);
         const Vec bias = load(to.bias + at);
         Vec rows[F::kRows][F::kTileW];
         const float* from = m + at;
@@ -203,17 +201,8 @@ void transform_output(const float* m, long plane, const Outputs& to) {
             for (int i = 0; i < F::kTileH; ++i) {
                 if (!whole && (i >= to.rows || j >= to.columns)) continue;
                 const long place = i * to.row + j * to.channels + at;
-                Vec value = add(y[i], bias);
-                if (to.residual) {
-                    const float* from = to.residual + place;
-                    value = add(value, full ? load(from) : load_mask(from, lanes));
-                }
-                value = limited(value, to.limits);
-                if (full) {
-                    store(to.y + place, value);
-                } else {
-                    store_first(to.y + place, value, to.channels - at);
-                }
+                put(to.y + place, add(y[i], bias), to.residual ? to.residual + place : nullptr,
+                    to.channels - at, to.limits);
             }
         }
     }
