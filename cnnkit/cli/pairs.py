@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,16 +48,15 @@ def _data(
     reference: Side, side: Side, dataset: str | None, data: Path | None, quiet: bool
 ) -> Dataset:
     """Return named data, else that of the reference or of the other model, else drawn images."""
+    from cnnkit.evaluation.dataset import tells_data
     from cnnkit.evaluation.proof import drawn, proof_data
 
     if dataset is not None or data is not None:
         return proof_data(reference.network, dataset, data, quiet)
     for each in (reference, side):
-        if each.network.path is not None:
-            try:
+        if each.network.path is not None and tells_data(each.network.path):
+            with suppress(CnnkitError):  # its data is not here
                 return proof_data(each.network, quiet=quiet)
-            except CnnkitError:  # its data is not here
-                continue
     return drawn(reference.network.weights)
 
 
