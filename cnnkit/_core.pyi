@@ -51,13 +51,13 @@ class ConvReluPool(metaclass=_Pybind11Type):
         width: int,
         y: int,
         threads: int,
-        winners: int = 0,
+        indices: int = 0,
     ) -> None: ...
     def gradient_at(
         self,
         x: int,
         grad: int,
-        winners: int,
+        indices: int,
         images: int,
         channels: int,
         height: int,

@@ -115,7 +115,7 @@ def default_threads() -> int:
 
 
 def owned(value: Any, name: str) -> Any:
-    """Return an array's values in memory that nobody else writes; what is none, unchanged."""
+    """Return an array's values in memory that nobody else writes; anything else unchanged."""
     array = as_array(value, name)
     return array.copy() if isinstance(array, np.ndarray) else array
 

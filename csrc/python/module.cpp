@@ -241,9 +241,9 @@ PYBIND11_MODULE(core_of_main_interpreter, m) {
              py::arg("out") = py::none())
         .def("run_at", &ConvReluPool::run_at, py::arg("x"), py::arg("images"), py::arg("channels"),
              py::arg("height"), py::arg("width"), py::arg("y"), py::arg("threads"),
-             py::arg("winners") = 0)
+             py::arg("indices") = 0)
         .def("gradient_at", &ConvReluPool::gradient_at, py::arg("x"), py::arg("grad"),
-             py::arg("winners"), py::arg("images"), py::arg("channels"), py::arg("height"),
+             py::arg("indices"), py::arg("images"), py::arg("channels"), py::arg("height"),
              py::arg("width"), py::arg("dw"), py::arg("db"), py::arg("dx"), py::arg("threads"))
         .def("output_size", &ConvReluPool::output_size, py::arg("height"), py::arg("width"))
         .def_property_readonly("algorithm", &ConvReluPool::algorithm)

@@ -44,7 +44,7 @@ def _read_pt2(path: Path) -> dict[str, Any]:
 
 
 def _torchscript_weights(path: Path) -> Weights:
-    _read_torchscript(path)  # what is none, or not ours, is refused as that: PyTorch would not help
+    _read_torchscript(path)  # refuses what is not TorchScript or not ours: PyTorch would not help
     raise _only_for_torch(path, "TorchScript")
 
 
