@@ -35,7 +35,7 @@ from cnnkit.lazy import attach  # noqa: E402 - after the package has been chosen
 
 if TYPE_CHECKING:
     from cnnkit.data.load import load_dataset as load_dataset
-    from cnnkit.nn.fusion import fuse as fuse
+    from cnnkit.nn.fusion.model import fuse as fuse
     from cnnkit.ops.ort_op import ort_custom_ops as ort_custom_ops
     from cnnkit.runtimes.classifier import load as load
 
@@ -46,7 +46,7 @@ __all__ = ["__version__", "fuse", "load", "load_dataset", "ort_custom_ops"]
 _find, _names = attach(
     __name__,
     {
-        "fuse": ".nn.fusion",
+        "fuse": ".nn.fusion.model",
         "load": ".runtimes.classifier",
         "load_dataset": ".data.load",
         "ort_custom_ops": ".ops.ort_op",

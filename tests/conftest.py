@@ -46,7 +46,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return a process more than there are cores: tests wait for npm, signals and other programs."""
+    """Return a process more than there are cores: some tests wait for other programs."""
     return len(os.sched_getaffinity(0)) + 1
 
 

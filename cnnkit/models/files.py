@@ -50,7 +50,7 @@ def read_pt2_file(path: Path, said: Said) -> Network:
         )
     said.refuse(path, IS_FILE, "preprocess", "names")
     program = load_program(path)
-    from cnnkit.nn.exported import graph_of_program
+    from cnnkit.nn.exported.program import graph_of_program
 
     graph = passes.idle_free(graph_of_program(program, path))
     return Network(_classifier(graph, path, said), str(path), notes=_freed(frozen_batch(graph)))

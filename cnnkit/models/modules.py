@@ -26,7 +26,7 @@ from cnnkit.graph.weights import Weights
 from cnnkit.metrics import LOGIT_TOLERANCE
 from cnnkit.models.network import Network
 from cnnkit.models.said import Said, Size
-from cnnkit.nn.exported import graph_of
+from cnnkit.nn.exported.program import graph_of
 from cnnkit.nn.factories import AUXILIARY, make_module
 from cnnkit.nn.published import Stated, stated
 from cnnkit.nn.state_dicts import classes_in, load_state, misfits, read_state

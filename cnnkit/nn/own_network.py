@@ -11,9 +11,9 @@ from cnnkit.errors import InputError
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import learnt, statistics
 from cnnkit.graph.trainable import as_trainable
-from cnnkit.nn.exported import graph_of
+from cnnkit.nn.exported.program import graph_of
 from cnnkit.nn.factories import make_module
-from cnnkit.nn.graph_module import GraphModule
+from cnnkit.nn.graphs.module import GraphModule
 
 TOLERANCE = 1e-6  # relative, in float64
 EXAMPLES = 4  # images

@@ -32,7 +32,7 @@ def open_graph(graph: Graph, source: object = "the network") -> tuple[str, Engin
         import torch
     except ImportError:
         return "NumPy, slowly (PyTorch is not installed)", interpret(graph)
-    from cnnkit.nn.graph_module import GraphModule
+    from cnnkit.nn.graphs.module import GraphModule
 
     module = GraphModule(graph).eval()
 

@@ -119,7 +119,7 @@ def _of_graph(path: Path, metadata: dict[str, Any], arrays: dict[str, Any]) -> W
     Raises:
         InputError: it has others.
     """
-    from cnnkit.nn.graph_module import state_key
+    from cnnkit.nn.graphs.module import state_key
 
     stated = metadata[contract.GRAPH]
     tensors = stated.get("tensors", {}) if isinstance(stated, dict) else {}

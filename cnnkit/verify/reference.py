@@ -94,7 +94,7 @@ def reference_logits(
         run = network(weights.graph)
         logits = [run(part).logits for part in parts]
         return np.concatenate(logits), "cnnkit's own kernels (PyTorch is not installed)"
-    from cnnkit.nn.graph_module import GraphModule
+    from cnnkit.nn.graphs.module import GraphModule
 
     model = GraphModule(with_contract(weights.graph, "uint8")).eval()
     with torch.inference_mode():

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def fuse_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no block left to PyTorch because that would be quicker."""
-    from cnnkit.nn import fused_conv
+    from cnnkit.nn.fused import conv
 
     for name in ("SMALL", "SMALL_NORMED", "SMALL_WAITING"):
-        monkeypatch.setattr(fused_conv, name, 0)
+        monkeypatch.setattr(conv, name, 0)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import cnnkit
 from cnnkit.nn.block import observe_calls
-from cnnkit.nn.waiting import Waiting
+from cnnkit.nn.fused.waiting import Waiting
 
 X = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 

@@ -15,8 +15,8 @@ from cnnkit.errors import InputError
 from cnnkit.graph.learning import learnt
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import TensorType
-from cnnkit.nn.exported import graph_of, graph_of_program
-from cnnkit.nn.graph_module import GraphModule
+from cnnkit.nn.exported.program import graph_of, graph_of_program
+from cnnkit.nn.graphs.module import GraphModule
 
 SIZE = (2, 8, 6)
 

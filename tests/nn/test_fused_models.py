@@ -20,7 +20,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 import cnnkit
 from cnnkit.errors import InputError
 from cnnkit.nn.block import observe_calls
-from cnnkit.nn.compiler import compile_graph, compile_reports
+from cnnkit.nn.fusion.compiler import compile_graph, compile_reports
 
 X = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 

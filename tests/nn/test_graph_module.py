@@ -20,8 +20,8 @@ from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.types import TensorType
-from cnnkit.nn.graph_module import GraphModule
-from cnnkit.nn.graph_operators import OPERATORS as IN_PYTORCH
+from cnnkit.nn.graphs.module import GraphModule
+from cnnkit.nn.graphs.operators import OPERATORS as IN_PYTORCH
 
 UNSIGNED = {"uint16", "uint32", "uint64"}
 LATE = "dilations, which PyTorch has not"

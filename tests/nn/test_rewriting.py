@@ -16,9 +16,9 @@ from torch.nn.functional import max_pool2d, relu
 
 import cnnkit
 from cnnkit.nn.block import observe_calls
-from cnnkit.nn.fused_conv import FusedConv2d
-from cnnkit.nn.rewriting import rewritten
-from cnnkit.nn.waiting import Waiting
+from cnnkit.nn.fused.conv import FusedConv2d
+from cnnkit.nn.fused.rewriting import rewritten
+from cnnkit.nn.fused.waiting import Waiting
 
 X = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
 FORMS: dict[str, type[nn.Module]] = {}

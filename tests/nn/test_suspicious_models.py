@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 import cnnkit
-from cnnkit.nn.compiler import compile_graph
+from cnnkit.nn.fusion.compiler import compile_graph
 
 WAYS = {
     "fuse": lambda model: cnnkit.fuse(model).model,

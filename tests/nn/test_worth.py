@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import cnnkit
 from cnnkit.nn.block import observe_calls
-from cnnkit.nn.fused_conv import SMALL, SMALL_NORMED, SMALL_WAITING
+from cnnkit.nn.fused.conv import SMALL, SMALL_NORMED, SMALL_WAITING
 
 
 @pytest.fixture(autouse=True)

@@ -116,7 +116,7 @@ def trained_mode(graph: Graph) -> Array:
     import torch
 
     from cnnkit.graph.convnet import LOGITS
-    from cnnkit.nn.graph_module import GraphModule
+    from cnnkit.nn.graphs.module import GraphModule
 
     module = GraphModule(graph).train()
     with torch.no_grad():

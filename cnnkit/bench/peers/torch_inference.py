@@ -19,7 +19,7 @@ from cnnkit.bench.workloads.models import ModelWorkload
 from cnnkit.errors import MissingError
 from cnnkit.formats.pytorch.archive import deprecation_known
 from cnnkit.graph.architecture import PIXEL_SCALE
-from cnnkit.nn.graph_module import GraphModule
+from cnnkit.nn.graphs.module import GraphModule
 
 
 class Scale(nn.Module):

@@ -122,7 +122,7 @@ def model_works(
     """
     import torch
 
-    from cnnkit.nn.fusion import fuse
+    from cnnkit.nn.fusion.model import fuse
 
     x = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     fused, report = fuse(model)
@@ -145,7 +145,7 @@ def fused_blocks(fused: nn.Module, x: Float32) -> list[tuple[str, ConvBlock, Flo
     import torch
 
     from cnnkit.nn.block import observe_calls
-    from cnnkit.nn.fused_conv import FusedConv2d
+    from cnnkit.nn.fused.conv import FusedConv2d
 
     modules = [(name, m) for name, m in fused.named_modules() if isinstance(m, FusedConv2d)]
     names = {m.fused.block: name for name, m in modules}

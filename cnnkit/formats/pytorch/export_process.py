@@ -21,7 +21,7 @@ from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import OUTPUTS, match, with_contract
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.layout import LAST, NHWC
-from cnnkit.nn.graph_module import GraphModule
+from cnnkit.nn.graphs.module import GraphModule
 from cnnkit.system.subprocesses import exits_with_5_when_full
 
 

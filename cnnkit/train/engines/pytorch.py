@@ -17,7 +17,7 @@ from cnnkit.graph.convnet import match, with_contract
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import learnt, trains_only
 from cnnkit.graph.weights import Weights
-from cnnkit.nn.graph_classifier import GraphClassifier
+from cnnkit.nn.graphs.classifier import GraphClassifier
 from cnnkit.nn.network import Network
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, parameters
 from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, is_grad_enabled, nn
 
 from cnnkit.nn.block import Block, Sizes
-from cnnkit.nn.direct import uninstall
-from cnnkit.nn.places import Place
+from cnnkit.nn.fused.direct import uninstall
+from cnnkit.nn.fused.places import Place
+from cnnkit.nn.fused.waiting import Shape
 from cnnkit.nn.pools import Pool, PoolReader
-from cnnkit.nn.waiting import Shape
 
 LONGEST = 1023  # calls that are left to PyTorch after calls that were no block
 # PyTorch's gradients are quicker for outputs of a convolution with fewer values: plain, batch-norm.

@@ -14,9 +14,9 @@ from weakref import WeakKeyDictionary
 
 from torch import nn
 
-from cnnkit.nn.block_source import BLOCK, Rewriter
-from cnnkit.nn.fusion_patterns import MODULES
-from cnnkit.nn.sources import compiled, source_of
+from cnnkit.nn.fused.block_source import BLOCK, Rewriter
+from cnnkit.nn.fused.patterns import MODULES
+from cnnkit.nn.fused.sources import compiled, source_of
 
 # Functions that see local variables, or a frame's.
 LOOKS = {"locals", "vars", "eval", "exec", "dir", "breakpoint", "set_trace", "_getframe"}

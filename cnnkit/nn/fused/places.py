@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from cnnkit.nn.fusion_patterns import has_hooks
+from cnnkit.nn.fused.patterns import has_hooks
 from cnnkit.nn.pools import Pool
 
 DEEPEST = 40  # frames between a model's forward and its convolution's

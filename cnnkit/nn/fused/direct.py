@@ -18,9 +18,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules import module as torch_module
 
-from cnnkit.nn.fusion_patterns import has_hooks
+from cnnkit.nn.fused.patterns import has_hooks
+from cnnkit.nn.fused.waiting import Step, Waiting
 from cnnkit.nn.norm import Norm
-from cnnkit.nn.waiting import Step, Waiting
 
 # Small blocks take about as long as looking these up.
 _has_any_global_hook: Callable[[], bool] = torch_module._has_any_global_hook

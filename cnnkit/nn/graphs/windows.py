@@ -1,4 +1,4 @@
-"""Convolutions, normalisation and pools of graphs in PyTorch; see `cnnkit.nn.graph_operators`."""
+"""Convolutions, normalisation and pools of graphs in PyTorch; see `cnnkit.nn.graphs.operators`."""
 
 from __future__ import annotations
 

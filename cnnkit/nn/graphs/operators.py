@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnnkit.graph.operators.slicing import slices
-from cnnkit.nn.graph_windows import (
+from cnnkit.nn.graphs.windows import (
     Attributes,
     Function,
     Inputs,

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from cnnkit.nn.block import Block, Pair, Sizes
-from cnnkit.nn.fusion_patterns import Chain, arguments, find_chain, kind, outpaced, title
-from cnnkit.nn.fusion_report import Candidate, Report
+from cnnkit.nn.fused.patterns import Chain, arguments, find_chain, kind, outpaced, title
+from cnnkit.nn.fusion.report import Candidate, Report
 from cnnkit.nn.norm import Norm
 from cnnkit.nn.pools import LeftError, Pool, both, called_pool
 

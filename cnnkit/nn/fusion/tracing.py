@@ -16,8 +16,8 @@ import torch
 from torch import fx, nn
 
 from cnnkit.nn.conv_relu_pool import ConvReLUPool2d
-from cnnkit.nn.fusion_patterns import has_hooks
-from cnnkit.nn.places import first_argument
+from cnnkit.nn.fused.patterns import has_hooks
+from cnnkit.nn.fused.places import first_argument
 
 
 class Method(NamedTuple):

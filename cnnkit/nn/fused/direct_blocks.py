@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from torch import Tensor, nn
 
-from cnnkit.nn.direct import DIRECT, call, called, is_observed, is_own, norm_of, pool_options
-from cnnkit.nn.fusion_patterns import MODULES, has_hooks
+from cnnkit.nn.fused.direct import DIRECT, call, called, is_observed, is_own, norm_of, pool_options
+from cnnkit.nn.fused.patterns import MODULES, has_hooks
 from cnnkit.ops.torch_autograd import is_own_float, is_plain, is_transformed
 
 if TYPE_CHECKING:
-    from cnnkit.nn.fused_conv import FusedConv2d
+    from cnnkit.nn.fused.conv import FusedConv2d
 
 TYPES = {name: kind for kind, name in MODULES.items()}
 

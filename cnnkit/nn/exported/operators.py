@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from cnnkit.graph.types import FREE
-from cnnkit.nn import exported_activations, exported_parts
-from cnnkit.nn.exported_draft import Draft, Given, NotReadError, pairs
-from cnnkit.nn.exported_windows import (
+from cnnkit.nn.exported import activations, parts
+from cnnkit.nn.exported.draft import Draft, Given, NotReadError, pairs
+from cnnkit.nn.exported.windows import (
     adaptive_average,
     adaptive_max,
     average_pool,
@@ -212,8 +212,8 @@ def dropout(draft: Draft, given: Given) -> str:
 
 
 RULES: dict[str, Rule] = {
-    **exported_activations.RULES,
-    **exported_parts.RULES,
+    **activations.RULES,
+    **parts.RULES,
     **dict.fromkeys(("aten.conv1d", "aten.conv2d", "aten.conv3d"), convolution),
     "aten.convolution": convolution,
     "aten.batch_norm": batch_norm,

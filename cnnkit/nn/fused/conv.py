@@ -26,7 +26,7 @@ from cnnkit.nn.block import (
     version,
 )
 from cnnkit.nn.conv_relu_pool import explicit_padding, unsupported_convolution
-from cnnkit.nn.direct import (
+from cnnkit.nn.fused.direct import (
     DIRECT,
     call,
     called,
@@ -36,13 +36,13 @@ from cnnkit.nn.direct import (
     norm_of,
     pool_options,
 )
-from cnnkit.nn.direct_blocks import call_directly, call_rewritten
-from cnnkit.nn.fused_state import SMALL, SMALL_NORMED, SMALL_WAITING, Checked, State
+from cnnkit.nn.fused.direct_blocks import call_directly, call_rewritten
+from cnnkit.nn.fused.places import Place, block_parts, caller, part_of
+from cnnkit.nn.fused.rewriting import rewritten
+from cnnkit.nn.fused.state import SMALL, SMALL_NORMED, SMALL_WAITING, Checked, State
+from cnnkit.nn.fused.waiting import Start, Waiting
 from cnnkit.nn.norm import Norm
-from cnnkit.nn.places import Place, block_parts, caller, part_of
 from cnnkit.nn.pools import Pool, PoolReader, both
-from cnnkit.nn.rewriting import rewritten
-from cnnkit.nn.waiting import Start, Waiting
 from cnnkit.ops.torch_autograd import is_plain
 
 

@@ -20,13 +20,13 @@ from torch.utils._pytree import tree_map_only
 
 from cnnkit.errors import InputError
 from cnnkit.nn.block import States, modes, states, version
-from cnnkit.nn.fusion_patterns import FUNCTIONS
+from cnnkit.nn.fused.patterns import FUNCTIONS
 from cnnkit.nn.norm import Norm
 from cnnkit.nn.pools import Pool
 from cnnkit.ops.torch_autograd import is_transformed
 
 if TYPE_CHECKING:
-    from cnnkit.nn.fused_conv import FusedConv2d
+    from cnnkit.nn.fused.conv import FusedConv2d
 
 # What is known of a tensor before it is computed; modules check it before they call a function.
 KNOWN = {

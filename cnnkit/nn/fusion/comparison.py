@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
-from cnnkit.nn.tracing import same_random_numbers
+from cnnkit.nn.fusion.tracing import same_random_numbers
 
 TOLERANCE = 1e-4  # of the largest value of a tensor
 

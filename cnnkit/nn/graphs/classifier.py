@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cnnkit.graph.convnet import LOGITS
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import learnt, statistics
-from cnnkit.nn.graph_module import GraphModule
+from cnnkit.nn.graphs.module import GraphModule
 
 
 class GraphClassifier(nn.Module):

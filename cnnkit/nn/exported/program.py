@@ -18,9 +18,9 @@ from torch.export import Dim, ExportedProgram, export
 from cnnkit.errors import InputError
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.types import FREE, Shape, TensorType
-from cnnkit.nn.exported_draft import Draft, Given, NotReadError
-from cnnkit.nn.exported_in_place import followed
-from cnnkit.nn.exported_operators import RULES
+from cnnkit.nn.exported.draft import Draft, Given, NotReadError
+from cnnkit.nn.exported.in_place import followed
+from cnnkit.nn.exported.operators import RULES
 
 REMEDY = "use other layers in the module"
 CONSTANTS = {f"aten.{name}" for name in ("ones", "zeros", "full", "arange", "eye", "scalar_tensor")}

@@ -1,4 +1,4 @@
-"""PyTorch's activations, as rules of `cnnkit.nn.exported_operators`."""
+"""PyTorch's activations, as rules of `cnnkit.nn.exported.operators`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cnnkit.nn.exported_draft import Draft, Given, NotReadError
+from cnnkit.nn.exported.draft import Draft, Given, NotReadError
 
 SIXTH = float(np.float32(1 / 6))  # as files have it
 

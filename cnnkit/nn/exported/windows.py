@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.nn.exported_draft import Draft, Given, NotReadError, pairs
+from cnnkit.nn.exported.draft import Draft, Given, NotReadError, pairs
 
 
 def convolution(draft: Draft, given: Given) -> str:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from cnnkit.nn.direct_blocks import Operation, computed, tried
-from cnnkit.nn.fusion_patterns import FUNCTIONS
+from cnnkit.nn.fused.direct_blocks import Operation, computed, tried
+from cnnkit.nn.fused.patterns import FUNCTIONS
 
 ORDERS = {
     ("Conv2d", *norm, *last)

@@ -13,7 +13,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import learnt, statistics
 from cnnkit.graph.shapes import infer_types
-from cnnkit.nn.graph_operators import OPERATORS
+from cnnkit.nn.graphs.operators import OPERATORS
 
 
 def state_key(name: str) -> str:

@@ -1,9 +1,9 @@
-"""PyTorch's operators that take parts of a tensor, as rules of `cnnkit.nn.exported_operators`."""
+"""PyTorch's operators that take parts of a tensor, as rules of `cnnkit.nn.exported.operators`."""
 
 from __future__ import annotations
 
 from cnnkit.graph.types import FREE
-from cnnkit.nn.exported_draft import Draft, Given, NotReadError, pairs
+from cnnkit.nn.exported.draft import Draft, Given, NotReadError, pairs
 
 FAR = 2**63 - 1  # beyond any axis
 

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 from torch import fx, nn
 
 from cnnkit.errors import InputError
-from cnnkit.nn.comparison import difference
 from cnnkit.nn.conv_relu_pool import PRECISIONS, ConvReLUPool2d
-from cnnkit.nn.fused_conv import stop_waiting, wait
-from cnnkit.nn.fusion_patterns import Chain, examine, find_chain, has_hooks, kind, title
-from cnnkit.nn.fusion_report import Candidate, Report, Untraced
-from cnnkit.nn.places import Names, Place
+from cnnkit.nn.fused.conv import stop_waiting, wait
+from cnnkit.nn.fused.patterns import Chain, examine, find_chain, has_hooks, kind, title
+from cnnkit.nn.fused.places import Names, Place
+from cnnkit.nn.fusion.comparison import difference
+from cnnkit.nn.fusion.report import Candidate, Report, Untraced
+from cnnkit.nn.fusion.tracing import Trace, trace
 from cnnkit.nn.pools import LeftError, called_pool
-from cnnkit.nn.tracing import Trace, trace
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
 IN_TRAIN_MODE = "in train mode PyTorch runs its layers, as batch-norm needs the statistics"
