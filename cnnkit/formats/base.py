@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnkit.formats.options import INPUTS
-from cnnkit.graph.convnet import match
-from cnnkit.graph.convnet_match import Convnet
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from cnnkit.formats.options import Options
     from cnnkit.graph.weights import Weights
 
+QUANTISATION_CHOICES = frozenset({"--max-drop", "--ranges", "--keep-float"})
 Support = tuple[str, bool | None, str]  # a runtime, whether it reads a file, and why
 # What a verification cannot see of images that are not in the test set, by how it was done.
 PROOFS = {
@@ -116,16 +115,3 @@ class Format:
     proof: str = "outputs"
     compare_speed: Callable[[Weights, Options, bytes], dict[str, Any]] | None = None
     support: Callable[[Path], list[Support]] = _unknown
-
-
-def family(weights: Weights, form: str) -> Convnet:
-    """Return a network of the family, which is all that the format `form` holds so far.
-
-    Raises:
-        InputError: it is another one; the node is named.
-    """
-    return match(
-        weights.graph,
-        problem=f"the format {form} cannot hold",
-        remedy="export this network with `--format onnx`",
-    )

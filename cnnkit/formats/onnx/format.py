@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnkit.formats.base import Check, Format, Support, family
+from cnnkit.errors import InputError
+from cnnkit.formats.base import QUANTISATION_CHOICES, Check, Format, Support
 from cnnkit.formats.options import INPUTS
 
 if TYPE_CHECKING:
@@ -68,6 +69,13 @@ def _write_int8(weights: Weights, options: Options) -> dict[str, bytes]:
     from cnnkit.formats.onnx.quantize import write_onnx_int8
 
     return write_onnx_int8(weights, options)
+
+
+def _check_quantisable(weights: Weights) -> None:
+    from cnnkit.graph.quantised import plan, prepared
+
+    if not plan(prepared(weights.graph)).nodes:
+        raise InputError("the network", "has no layer that can be quantised", "use the format onnx")
 
 
 def _check_intact(path: Path, about: Mapping[str, Any], weights: Weights) -> Check:
@@ -185,8 +193,8 @@ ONNX_INT8 = replace(
     suffix=".int8.onnx",
     detect=_is_variant,
     write=_write_int8,
-    check=lambda weights: family(weights, "onnx-int8"),
-    choices=frozenset({"--input", "--opset", "--max-drop"}),
+    check=_check_quantisable,
+    choices=frozenset({"--input", "--opset", *QUANTISATION_CHOICES}),
     inputs=INPUTS[:2],
     quantised=True,
     check_weights=_check_intact,

@@ -32,7 +32,7 @@ from cnnkit.graph.operators.convolution import OPERATORS as CONVOLUTIONS
 from cnnkit.graph.operators.convolution import per_channel
 from cnnkit.graph.operators.pooling import OPERATORS as POOLS
 from cnnkit.graph.operators.pooling import over_windows
-from cnnkit.graph.operators.windows import Window, output_sizes, padded, view
+from cnnkit.graph.operators.windows import Window, padded, view
 from cnnkit.graph.types import Array, TensorType
 
 MICROSOFT = "com.microsoft"
@@ -59,7 +59,8 @@ def rounded(values: Array, zero: Array, dtype: str) -> Array:
     limits = np.iinfo(dtype)
     low, high = limits.min - zero.astype(np.int32), limits.max - zero.astype(np.int32)
     whole = np.rint(np.clip(values, low.astype(np.float32), high.astype(np.float32)))
-    return (np.nan_to_num(whole).astype(np.int32) + zero).astype(dtype)
+    found: Array = (np.nan_to_num(whole).astype(np.int32) + zero).astype(dtype)
+    return found
 
 
 def requantised(sums: Array, factor: Array, zero: Array, dtype: str) -> Array:
@@ -314,8 +315,11 @@ def infer_qconcat(attributes: Attributes, types: Types, constants: Constants) ->
     axis = axis_of(attributes["axis"], len(parts[0].shape))
     for part in parts:
         need(part.dtype in BYTES, f"it takes {part}", MORE_BITS)
-        others = [(s, p) for i, (s, p) in enumerate(zip(parts[0].shape, part.shape, strict=False))
-                  if i != axis]
+        others = [
+            (s, p)
+            for i, (s, p) in enumerate(zip(parts[0].shape, part.shape, strict=False))
+            if i != axis
+        ]
         same = len(part.shape) == len(parts[0].shape) and all(s == p for s, p in others)
         need(same, f"it takes {parts[0]} and {part}")
     sizes = [part.shape[axis] for part in parts]
@@ -349,7 +353,10 @@ OPERATORS = {
     ),
     "QLinearConv": Operator(CONV, infer_qconv, evaluate_qconv, (8, 9)),
     "QGemm": Operator(
-        {"alpha": 1.0, "transA": 0, "transB": 0}, infer_qgemm, evaluate_qgemm, (6, 9),
+        {"alpha": 1.0, "transA": 0, "transB": 0},
+        infer_qgemm,
+        evaluate_qgemm,
+        (6, 9),
         domain=MICROSOFT,
     ),
     "QLinearAdd": Operator({}, infer_qadd, evaluate_qadd, (8, 8), domain=MICROSOFT),

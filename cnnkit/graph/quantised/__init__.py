@@ -11,21 +11,20 @@ There are three forms of a network, all of them `cnnkit.graph.graph.Graph`:
    integers; its operators are those of `cnnkit.graph.operators.quantised`, their constants named
    tensors of the graph. In the order of the inputs:
 
-   | operator | inputs | types |
-   |---|---|---|
-   | QuantizeLinear | x, scale, zero | float32 to uint8 (of others also int8) |
-   | QLinearConv | x, sx, zx, w, sw, zw, sy, zy, bias | uint8; w int8 [K, C / group, H, W] of scale \
-[K] and zeros [K]; bias int32 [K]; scales float32, zero points as their integers |
-   | QGemm | x, sx, zx, w, sw, zw, bias, (sy, zy) | likewise, w [K, features]; without the last two \
-the result is float32, the sums times sx * sw |
-   | QLinearAdd | a, sa, za, b, sb, zb, sy, zy | uint8 |
-   | QLinearAveragePool, QLinearGlobalAveragePool | x, sx, zx, sy, zy | uint8 |
-   | QLinearConcat | sy, zy, (x, sx, zx)... | uint8; Concat, where all have one scale |
-   | MaxPool, Flatten, Reshape, Transpose, Concat, ... | integers | the same type, scale unchanged |
-   | DequantizeLinear | x, scale, zero | uint8 to float32 |
+   - QuantizeLinear (x, scale, zero): float32 to uint8, in files of others also int8.
+   - QLinearConv (x, sx, zx, w, sw, zw, sy, zy, bias): x and result uint8; w int8 [K, C / group, H,
+     W] with sw float32 [K] and zw zeros [K]; bias int32 [K] in steps of sx * sw; zero points are of
+     the type of their integers, the other scales float32 [].
+   - QGemm (x, sx, zx, w, sw, zw, bias, sy, zy): likewise, w [K, features] (transB). Without the
+     last two inputs its result is float32: the sums times sx * sw.
+   - QLinearAdd (a, sa, za, b, sb, zb, sy, zy): uint8, of one shape.
+   - QLinearAveragePool, QLinearGlobalAveragePool (x, sx, zx, sy, zy): uint8.
+   - QLinearConcat (sy, zy, then x, sx, zx of each part): uint8; Concat, where all have one scale.
+   - MaxPool, Flatten, Reshape, Transpose, Concat, ...: integers, whose scale stays the same.
+   - DequantizeLinear (x, scale, zero): integers to float32.
 
-   What is between DequantizeLinear and QuantizeLinear is float: the pixels' scaling at the input, an
-   activation that stands alone, layers that were kept. The heads are float behind the logits.
+   What is between DequantizeLinear and QuantizeLinear is float: an activation that stands alone,
+   layers that were kept; so are the pixels' scaling at the input, and the heads behind the logits.
 
 Arithmetic is ONNX Runtime's. Sums are int32, with the padding of x's zero point. A result is
 `clip(rint(float32(sum) * factor), -zy, 255 - zy) + zy`, rounded half to even, with the float32
@@ -45,10 +44,10 @@ if TYPE_CHECKING:
     from cnnkit.graph.quantised.form import plan as plan
     from cnnkit.graph.quantised.form import prepared as prepared
     from cnnkit.graph.quantised.integers import to_integers as to_integers
+    from cnnkit.graph.quantised.rewriting import with_quantisation as with_quantisation
     from cnnkit.graph.quantised.static import Quantised as Quantised
     from cnnkit.graph.quantised.static import quantise as quantise
     from cnnkit.graph.quantised.static import run_integers as run_integers
-    from cnnkit.graph.quantised.rewriting import with_quantisation as with_quantisation
 
 __all__ = [
     "Plan",

@@ -1,9 +1,9 @@
-"""A network in the form that is quantised, and which of its values are: `plan(graph, keep_float)`."""
+"""A network in the form that is quantised, and what of it is: `plan(graph, keep_float)`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,7 +32,8 @@ class Plan:
     Attributes:
         graph: the network in a form for that, still of float operators.
         nodes: first outputs of the nodes that compute with integers.
-        values: names of the values that are integers, with the value whose scale each has.
+        values: names of the values that are integers, in the order of execution, with the first value
+            that has the same scale.
         folded: activations that rounding to a range from 0 on does by itself: what each gives, by
             the value that it takes.
     """
@@ -115,7 +116,9 @@ def plan(graph: Graph, keep_float: Collection[str] = ()) -> Plan:
     values = _quantised_values(nodes, folded)
     moved = {name for name, node in nodes.items() if node.operator in MOVED and name in values}
     computed = {name for name, node in nodes.items() if node.operator in COMPUTED}
-    return Plan(graph, frozenset(computed | moved), _classes(nodes, moved, values), folded)
+    made = [*graph.inputs, *(name for node in graph.nodes for name in node.outputs)]
+    ordered = [name for name in made if name in values]
+    return Plan(graph, frozenset(computed | moved), _classes(nodes, moved, ordered), folded)
 
 
 def _check_names(graph: Graph, keep_float: Collection[str]) -> None:
@@ -180,9 +183,7 @@ def _quantised_values(nodes: Mapping[str, Node], folded: Mapping[str, str]) -> s
                 values.add(folded.get(name, name))
     moves = [node for node in nodes.values() if node.operator in MOVED]
     while True:
-        more = {
-            name for node in moves if values & {*_ends(node)} for name in _ends(node)
-        } - values
+        more = {name for node in moves if values & {*_ends(node)} for name in _ends(node)} - values
         if not more:
             return values
         values |= more
@@ -194,10 +195,11 @@ def _ends(node: Node) -> tuple[str, ...]:
 
 
 def _classes(
-    nodes: Mapping[str, Node], moved: Collection[str], values: Collection[str]
+    nodes: Mapping[str, Node], moved: Collection[str], values: Sequence[str]
 ) -> dict[str, str]:
-    """Return for each value one whose scale it shares."""
-    parent = {name: name for name in sorted(values)}
+    """Return for each value, in the order of execution, the first whose scale it shares."""
+    place = {name: index for index, name in enumerate(values)}
+    parent = {name: name for name in values}
 
     def find(name: str) -> str:
         while parent[name] != name:
@@ -205,7 +207,8 @@ def _classes(
         return name
 
     for name in moved:
-        ends = [find(end) for end in _ends(nodes[name])]
-        for end in ends[1:]:
-            parent[find(end)] = find(ends[0])
+        ends = {find(end) for end in _ends(nodes[name])}
+        first = min(ends, key=place.__getitem__)
+        for end in ends - {first}:
+            parent[end] = first
     return {name: find(name) for name in parent}

@@ -96,7 +96,7 @@ def to_integers(graph: Graph) -> Graph:
 def _layer(
     borders: Borders, node: Node, y: Parts | None
 ) -> tuple[Parts, Parts, tuple[str, ...]] | None:
-    """Return the integers of a layer's input and weight, and the name of its bias, if it has one."""
+    """Return the integers of a layer's input and weight, and the name of its bias, if any."""
     x, weight = borders.taken(node.inputs[0]), borders.taken(node.inputs[1])
     if x is None or weight is None or borders.is_constant(x) or not borders.is_constant(weight):
         return None

@@ -40,9 +40,7 @@ def with_quantisation(
 class _Quantised:
     """A network under construction."""
 
-    def __init__(
-        self, plan: Plan, scales: Mapping[str, Scale], means: Mapping[str, Array]
-    ) -> None:
+    def __init__(self, plan: Plan, scales: Mapping[str, Scale], means: Mapping[str, Array]) -> None:
         self.plan, self.scales, self.means = plan, scales, means
         self.tensors = dict(plan.graph.tensors)
         self.nodes: list[Node] = []
@@ -97,8 +95,9 @@ class _Quantised:
 
     def _quantise(self, name: str, exact: str, numbers: str) -> None:
         """Add the two nodes that make integers of numbers, and numbers of them."""
-        scale = self.scales.get(name) or self.scales[self.plan.folded[name]]
-        constants = (f"{name}.scale", f"{name}.zero_point")
+        source = name if name in self.scales else self.plan.folded[name]
+        scale, first = self.scales[source], self.plan.values[source]
+        constants = (f"{first}.scale", f"{first}.zero_point")
         self.tensors[constants[0]] = np.asarray(scale.scale)
         self.tensors[constants[1]] = np.asarray(scale.zero, np.uint8)
         integers = name + INTEGERS
@@ -142,9 +141,10 @@ class _Quantised:
         if means is None:
             return np.zeros(len(weight))
         column = scales.astype(np.float64).reshape(-1, 1)
-        off = weight.astype(np.float64).reshape(len(weight), -1) - whole.reshape(
-            len(weight), -1
-        ) * column
+        off = (
+            weight.astype(np.float64).reshape(len(weight), -1)
+            - whole.reshape(len(weight), -1) * column
+        )
         per_channel = off.reshape(*weight.shape[:2], -1).sum(axis=2)  # [K, C / group]
         groups = len(means) // per_channel.shape[1]
         parts = means.reshape(groups, -1)

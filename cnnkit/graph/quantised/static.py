@@ -27,8 +27,8 @@ from cnnkit.graph.work import multiply_adds
 
 BEST = "best"  # of the methods, by accuracy
 PART = 50  # images at once
-MOST_WORK = 6_000_000_000  # multiply-adds of the images that choose a method
-FEWEST, MOST = 16, 1000  # of these images
+MOST_WORK = 2_500_000_000  # multiply-adds of the images that choose a method
+FEWEST, MOST = 16, 400  # of these images
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ def run_integers(graph: Graph, images: NDArray[np.generic]) -> NDArray[np.float3
 def in_parts(graph: Graph, images: NDArray[np.generic], dtype: str = "float32") -> Array:
     """Return logits [N, K], float64, of a few images at once."""
     parts = [
-        evaluate(
-            graph, {INPUT: images[at : at + PART]}, [LOGITS], reproducible=False, dtype=dtype
-        )[LOGITS]
+        evaluate(graph, {INPUT: images[at : at + PART]}, [LOGITS], reproducible=False, dtype=dtype)[
+            LOGITS
+        ]
         for at in range(0, len(images), PART)
     ]
     return np.concatenate(parts)

@@ -16,7 +16,7 @@ from cnnkit.graph.reference import evaluate
 from cnnkit.graph.types import Array
 
 PART = 50  # images at once, which bounds the memory of the activations
-SAMPLES = 1 << 14  # of a value in a part
+SAMPLES = 1 << 13  # of a value in a part
 
 
 @dataclass(frozen=True)
