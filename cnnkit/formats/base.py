@@ -51,6 +51,16 @@ def holds_exactly(path: Path, about: Mapping[str, Any], weights: Weights) -> Che
     return Check("it holds exactly these weights", held == weights.sha256, f"SHA-256 {held[:12]}…")
 
 
+def holds_what_it_held(path: Path, about: Mapping[str, Any], weights: Weights) -> Check:
+    """Check that a quantised file holds the tensors whose digest it states."""
+    does = "have" if about["intact"] else "do not have"
+    return Check(
+        "it holds what it held after calibration",
+        about["intact"],
+        f"the tensors {does} the digest in its metadata",
+    )
+
+
 def _as_agreed(signature: dict[str, str]) -> dict[str, str]:
     return signature
 
@@ -95,6 +105,7 @@ class Format:
             file is verified on.
         proof: how it is shown that a file computes the network: a key of `PROOFS`.
         compare_speed: times an artefact beside the format that it is an alternative to.
+        hosts: the folder of its host apps under export/; its own name where that is empty.
         support: which other runtimes read a file, as far as that can be known without them.
     """
 
@@ -114,4 +125,5 @@ class Format:
     check_content: Callable[[Path, Mapping[str, Any], Weights, Dataset], list[Check]] = _nothing
     proof: str = "outputs"
     compare_speed: Callable[[Weights, Options, bytes], dict[str, Any]] | None = None
+    hosts: str = ""
     support: Callable[[Path], list[Support]] = _unknown

@@ -20,7 +20,7 @@ from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.quantised import Quantised, quantise, run_integers
+from cnnkit.graph.quantised import Quantised, plan, prepared, quantise, run_integers
 from cnnkit.graph.quantised.layers import layer_noise
 from cnnkit.graph.quantised.static import MOST
 from cnnkit.graph.weights import Weights
@@ -56,6 +56,12 @@ def quantised(weights: Weights, options: Options) -> Quantised:
         method=options.ranges,
         keep_float=options.keep_float,
     )
+
+
+def check_quantisable(weights: Weights) -> None:
+    """Raise InputError if nothing of a network can be quantised."""
+    if not plan(prepared(weights.graph)).nodes:
+        raise InputError("the network", "has no layer that can be quantised", "use another format")
 
 
 def feed(input: str, images: NDArray[np.uint8]) -> NDArray[Any]:

@@ -35,7 +35,6 @@ SAME_GRAPH = "its graph is the network's, node by node, with 8-bit values in bet
 SAME_WEIGHTS = "its weights are these, rounded to 8 bits"
 SAME_RANGES = "its activations are scaled to their range on the training images"
 RANGES = 1.009  # factor between activations' scales on the same images: their last digit
-)
 OTHER_RANGES = 2.0  # on other images
 STEPS = 2  # that a bias may be off, by the precision that means of activations are computed in
 

@@ -108,7 +108,9 @@ def float_bias(model: Model) -> None:
     model.graph.node.remove(node)
     used = numpy_helper.from_array(np.zeros(10, np.float32), "logits.bias.dequantised")
     model.graph.initializer.append(used)
-    gone = [t for t in model.graph.initializer if t.name.startswith("logits.bias.") and t is not used]
+    gone = [
+        t for t in model.graph.initializer if t.name.startswith("logits.bias.") and t is not used
+    ]
     for item in gone:
         model.graph.initializer.remove(item)
 
@@ -144,8 +146,16 @@ MUTANTS: dict[str, tuple[Callable[[Model], None], str, str]] = {
         SAME_GRAPH,
         "Conv stands where the network has Relu relu0",
     ),
-    "a weight": (tensor("relu1.weight.quantised", one_weight), SAME_WEIGHTS, "does not hold the values"),
-    "a bias": (tensor("relu0.bias.quantised", one_weight), SAME_WEIGHTS, "does not hold the values"),
+    "a weight": (
+        tensor("relu1.weight.quantised", one_weight),
+        SAME_WEIGHTS,
+        "does not hold the values",
+    ),
+    "a bias": (
+        tensor("relu0.bias.quantised", one_weight),
+        SAME_WEIGHTS,
+        "does not hold the values",
+    ),
     "a weight's scale": (
         tensor("logits.weight.scale", lambda scale: scale * 1.001),
         SAME_WEIGHTS,

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnkit.errors import InputError
-from cnnkit.formats.base import QUANTISATION_CHOICES, Check, Format, Support
+from cnnkit.formats.base import QUANTISATION_CHOICES, Check, Format, Support, holds_what_it_held
 from cnnkit.formats.options import INPUTS
 
 if TYPE_CHECKING:
@@ -72,20 +71,9 @@ def _write_int8(weights: Weights, options: Options) -> dict[str, bytes]:
 
 
 def _check_quantisable(weights: Weights) -> None:
-    from cnnkit.graph.quantised import plan, prepared
+    from cnnkit.formats.quantisation import check_quantisable
 
-    if not plan(prepared(weights.graph)).nodes:
-        raise InputError("the network", "has no layer that can be quantised", "use the format onnx")
-
-
-def _check_intact(path: Path, about: Mapping[str, Any], weights: Weights) -> Check:
-    return Check(
-        "it holds what it held after calibration",
-        about["intact"],
-        "the tensors have the digest in its metadata"
-        if about["intact"]
-        else "the tensors do not have the digest in its metadata",
-    )
+    check_quantisable(weights)
 
 
 def _check_standard(
@@ -197,7 +185,7 @@ ONNX_INT8 = replace(
     choices=frozenset({"--input", "--opset", *QUANTISATION_CHOICES}),
     inputs=INPUTS[:2],
     quantised=True,
-    check_weights=_check_intact,
+    check_weights=holds_what_it_held,
     check_content=_check_quantised,
     compare_speed=_compare_speed,
 )

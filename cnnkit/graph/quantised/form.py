@@ -32,8 +32,8 @@ class Plan:
     Attributes:
         graph: the network in a form for that, still of float operators.
         nodes: first outputs of the nodes that compute with integers.
-        values: names of the values that are integers, in the order of execution, with the first value
-            that has the same scale.
+        values: names of the values that are integers, in the order of execution, with the first
+            value that has the same scale.
         folded: activations that rounding to a range from 0 on does by itself: what each gives, by
             the value that it takes.
     """
