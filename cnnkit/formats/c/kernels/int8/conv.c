@@ -1,6 +1,6 @@
-/* Weights are [K][row][column][channel in]; what padding adds to the sums is in the bias. Two pixels
- * and two output channels at a time; `room` is for the windows of two pixels, unless a window is one
- * pixel of the image, which is read where it is. */
+/* Weights are [K][row][column][channel in]; what padding adds to the sums is in the bias. Two
+ * pixels and two output channels at a time; `room` is for the windows of two pixels, unless a
+ * window is one pixel of the image, which is read where it is. */
 static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias,
                  const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y) {
     const int in = c->in_c / c->groups, out = c->out_c / c->groups;

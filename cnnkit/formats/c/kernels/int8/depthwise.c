@@ -1,4 +1,5 @@
-/* A pixel of a depthwise convolution: the window begins at x, and goes on by `row` and `tap` bytes. */
+/* A pixel of a depthwise convolution: the window begins at x, and goes on by `row` and `tap` bytes.
+ */
 INLINE void depthwise_pixel(const struct conv* c, const int8_t* weight, const int32_t* bias,
                             const float* factor, const uint8_t* x, int row, int tap, uint8_t* y) {
     enum { AT_ONCE = 16 };
@@ -12,10 +13,10 @@ INLINE void depthwise_pixel(const struct conv* c, const int8_t* weight, const in
             const uint8_t* from = x + r * row + k;
             for (int t = 0; t < c->kernel_w; ++t, from += tap, w += channels) {
                 const uint32_t a = four(from), v = four(w);
-                s0 = __smlabb(X_EVEN(a), W_EVEN(v), s0);
-                s2 = __smlatt(X_EVEN(a), W_EVEN(v), s2);
-                s1 = __smlabb(X_ODD(a), W_ODD(v), s1);
-                s3 = __smlatt(X_ODD(a), W_ODD(v), s3);
+                s0 = __smlabb(x_even(a), w_even(v), s0);
+                s2 = __smlatt(x_even(a), w_even(v), s2);
+                s1 = __smlabb(x_odd(a), w_odd(v), s1);
+                s3 = __smlatt(x_odd(a), w_odd(v), s3);
             }
         }
         y[k] = requantised(s0, factor[k], c->zero_y);

@@ -25,9 +25,9 @@ static void pool(const struct pool* p, const uint8_t* restrict x, uint8_t* restr
             const struct taps columns = inside(left, p->in_w, p->kernel_w, p->dilation_w);
             const int wide = reach(left, p->in_w + p->end_w, p->kernel_w, p->dilation_w);
             const int seen = rows.count * columns.count;
-            const uint8_t* first =
-                x + ((top + rows.first * p->dilation_h) * p->in_w + left +
-                     columns.first * p->dilation_w) * p->channels;
+            const uint8_t* first = x + ((top + rows.first * p->dilation_h) * p->in_w + left +
+                                        columns.first * p->dilation_w) *
+                                           p->channels;
             for (int c = 0; c < p->channels; ++c) {
                 int32_t sum = 0;
                 uint8_t largest = 0;

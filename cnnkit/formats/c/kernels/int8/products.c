@@ -1,6 +1,6 @@
 /* Sums of products of bytes x and weights w, which are side by side. Where the processor multiplies
  * two pairs of 16 bits at once (Cortex-M4, M7, M33), four products take two of its instructions. */
-#if defined(__ARM_FEATURE_DSP) && defined(__ARMEL__)
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__ARMEL__)
 #include <arm_acle.h>
 #define PAIRS_AT_ONCE 1
 #endif
@@ -12,10 +12,22 @@ INLINE uint32_t four(const void* from) {
     return bytes;
 }
 
-#define X_EVEN(bytes) ((int16x2_t)__uxtb16(bytes))
-#define X_ODD(bytes) ((int16x2_t)__uxtb16(__ror(bytes, 8)))
-#define W_EVEN(bytes) __sxtb16((int8x4_t)(bytes))
-#define W_ODD(bytes) __sxtb16((int8x4_t)__ror(bytes, 8))
+/* Bytes 0 and 2 as two numbers of 16 bits, and bytes 1 and 3: x has no sign, w has one. */
+INLINE int16x2_t x_even(uint32_t bytes) { return (int16x2_t)__uxtb16(bytes); }
+
+INLINE int16x2_t w_even(uint32_t bytes) { return __sxtb16((int8x4_t)bytes); }
+
+INLINE int16x2_t x_odd(uint32_t bytes) {
+    int16x2_t pair; /* the builtins have no rotation, which the instruction does at no cost */
+    __asm__("uxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(bytes));
+    return pair;
+}
+
+INLINE int16x2_t w_odd(uint32_t bytes) {
+    int16x2_t pair;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(bytes));
+    return pair;
+}
 #endif
 
 /* Two rows of bytes by two rows of weights. */
@@ -27,14 +39,14 @@ INLINE void products_2x2(const uint8_t* restrict x0, const uint8_t* restrict x1,
 #ifdef PAIRS_AT_ONCE
     for (; i + 4 <= count; i += 4) {
         const uint32_t a = four(x0 + i), b = four(x1 + i), v = four(w0 + i), u = four(w1 + i);
-        s00 = __smlad(X_EVEN(a), W_EVEN(v), s00);
-        s01 = __smlad(X_EVEN(a), W_EVEN(u), s01);
-        s10 = __smlad(X_EVEN(b), W_EVEN(v), s10);
-        s11 = __smlad(X_EVEN(b), W_EVEN(u), s11);
-        s00 = __smlad(X_ODD(a), W_ODD(v), s00);
-        s01 = __smlad(X_ODD(a), W_ODD(u), s01);
-        s10 = __smlad(X_ODD(b), W_ODD(v), s10);
-        s11 = __smlad(X_ODD(b), W_ODD(u), s11);
+        s00 = __smlad(x_even(a), w_even(v), s00);
+        s01 = __smlad(x_even(a), w_even(u), s01);
+        s10 = __smlad(x_even(b), w_even(v), s10);
+        s11 = __smlad(x_even(b), w_even(u), s11);
+        s00 = __smlad(x_odd(a), w_odd(v), s00);
+        s01 = __smlad(x_odd(a), w_odd(u), s01);
+        s10 = __smlad(x_odd(b), w_odd(v), s10);
+        s11 = __smlad(x_odd(b), w_odd(u), s11);
     }
 #endif
     for (; i < count; ++i) {
@@ -58,10 +70,10 @@ INLINE void products_1x2(const uint8_t* restrict x, const int8_t* restrict w0,
 #ifdef PAIRS_AT_ONCE
     for (; i + 4 <= count; i += 4) {
         const uint32_t a = four(x + i), v = four(w0 + i), u = four(w1 + i);
-        s0 = __smlad(X_EVEN(a), W_EVEN(v), s0);
-        s1 = __smlad(X_EVEN(a), W_EVEN(u), s1);
-        s0 = __smlad(X_ODD(a), W_ODD(v), s0);
-        s1 = __smlad(X_ODD(a), W_ODD(u), s1);
+        s0 = __smlad(x_even(a), w_even(v), s0);
+        s1 = __smlad(x_even(a), w_even(u), s1);
+        s0 = __smlad(x_odd(a), w_odd(v), s0);
+        s1 = __smlad(x_odd(a), w_odd(u), s1);
     }
 #endif
     for (; i < count; ++i) {

@@ -5,7 +5,8 @@ struct conv {
     int zero, zero_y;
 };
 
-/* Copy what the window of a pixel sees of `channels` channels, beginning at x's: [row][column][C]. */
+/* Copy what the window of a pixel sees of `channels` channels, beginning at x's: [row][column][C].
+ */
 INLINE void copy_window(const struct conv* c, const uint8_t* x, int oy, int ox, int channels,
                         uint8_t* restrict to) {
     const int top = oy * c->stride_h - c->pad_h, left = ox * c->stride_w - c->pad_w;
