@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from cnnkit.formats.options import Options
     from cnnkit.graph.weights import Weights
 
-QUANTISATION_CHOICES = frozenset({"--max-drop", "--ranges", "--keep-float"})
 Support = tuple[str, bool | None, str]  # a runtime, whether it reads a file, and why
 # What a verification cannot see of images that are not in the test set, by how it was done.
 PROOFS = {

@@ -184,7 +184,11 @@ MUTANTS: dict[str, tuple[Callable[[Model], None], str, str]] = {
         SAME_GRAPH,
         "pixel_scale does not hold the values",
     ),
-    "an activation in float32": (without_quantisation, SAME_GRAPH, "relu0.scale|pool0 is not"),
+    "an activation in float32": (
+        without_quantisation,
+        SAME_GRAPH,
+        "MaxPool stands where the network has DequantizeLinear",
+    ),
     "a pair of two scales": (other_pair, SAME_GRAPH, "other_scale does not hold the values"),
     "a bias in float32": (float_bias, SAME_GRAPH, "logits.bias.dequantised is not computed"),
     "another node": (clip_logits, SAME_GRAPH, "Identity stands where the network has Gemm"),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnkit.formats.base import (
-    QUANTISATION_CHOICES,
     Check,
     Format,
     holds_exactly,
@@ -102,7 +101,7 @@ C_INT8 = replace(
     detect=_detect_int8,
     write=_write_int8,
     check=_check_int8,
-    choices=frozenset({"--ram", "--flash", *QUANTISATION_CHOICES}),
+    choices=frozenset({"--ram", "--flash", "--max-drop", "--ranges"}),
     quantised=True,
     check_weights=holds_what_it_held,
     check_content=_check_integers,

@@ -97,6 +97,12 @@ def write_c_int8(weights: Weights, options: Options) -> dict[str, bytes]:
         InputError: as `write_c`, or nothing of the network can be quantised.
         VerdictError: it needs more memory than the options allow.
     """
+    if options.keep_float:
+        raise InputError(
+            f"--keep-float {options.keep_float[0]}",
+            "leaves a layer in float, and this format has none",
+            "leave it out, or use the format onnx-int8",
+        )
     metadata, found = describe(weights, options), quantised(weights, options)
     held = Weights(found.integers, weights.metadata)
     about = record(found, options) | {"tensors_sha256": digest(held.graph.tensors)}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnkit.formats.base import QUANTISATION_CHOICES, Check, Format, Support, holds_what_it_held
+from cnnkit.formats.base import Check, Format, Support, holds_what_it_held
 from cnnkit.formats.options import INPUTS
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ ONNX_INT8 = replace(
     detect=_is_variant,
     write=_write_int8,
     check=_check_quantisable,
-    choices=frozenset({"--input", "--opset", *QUANTISATION_CHOICES}),
+    choices=frozenset({"--input", "--opset", "--max-drop", "--ranges", "--keep-float"}),
     inputs=INPUTS[:2],
     quantised=True,
     check_weights=holds_what_it_held,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,14 @@ class LayerNoise(NamedTuple):
         layer: the name of its node, which --keep-float takes.
         operator: ONNX's name.
         snr_db: the network's values by their differences, squared, in decibels.
-        lost_db: by how much that is less than where the layer begins.
+        own_db: likewise by the noise that the layer adds to that of what it takes; the layer with
+            the fewest hurts most.
     """
 
     layer: str
     operator: str
     snr_db: float
-    lost_db: float
+    own_db: float
 
 
 def layer_noise(quantised: Quantised, images: NDArray[np.generic]) -> list[LayerNoise]:
@@ -70,8 +72,19 @@ def layer_noise(quantised: Quantised, images: NDArray[np.generic]) -> list[Layer
         after = ratios[plan.output(node)]
         before = min(ratios[name] for name in node.inputs if name in ratios)
         title = node.name or node.outputs[0]
-        rows.append(LayerNoise(title, node.operator, after, round(before - after, 1)))
+        rows.append(LayerNoise(title, node.operator, after, _own(before, after)))
     return rows
+
+
+def _own(before: float, after: float) -> float:
+    """Return the ratio for the noise that comes to what is there before."""
+    added = 10 ** (-after / 10) - 10 ** (-before / 10)
+    return round(min(MOST_DB, -10 * math.log10(added)), 1) if added > 0 else MOST_DB
+
+
+def weakest(rows: Sequence[Sequence[Any]], count: int = 3) -> list[str]:
+    """Return the names of the layers that add most noise, as rows of `LayerNoise` or lists."""
+    return [str(row[0]) for row in sorted(rows, key=lambda row: float(row[3]))[:count]]
 
 
 def _decibels(exact: NDArray[np.float64], found: NDArray[np.float64]) -> float:
