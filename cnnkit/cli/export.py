@@ -65,6 +65,19 @@ def export(
             metavar="SIZE", help="c: refuse a model with more bytes of constants, such as 256KB."
         ),
     ] = None,
+    ranges: Annotated[
+        str,
+        typer.Option(
+            help="8-bit formats: how the ranges of values are found; best tries min-max, "
+            "percentile, mse and entropy, and takes the one of the highest accuracy."
+        ),
+    ] = "best",
+    keep_float: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LAYER", help="onnx-int8: leave this layer in float; may be given repeatedly."
+        ),
+    ] = None,
     parameters: ParametersOption = None,
     preprocess: PreprocessOption = None,
     names: NamesOption = None,
@@ -100,7 +113,8 @@ def export(
     messages.print(
         f"{network.source} → {target}: writing, then verifying on all {test.kind}", soft_wrap=True
     )
-    options = Options(test, input, opset, max_drop, *sizes)
+    kept = tuple(keep_float or ())
+    options = Options(test, input, opset, max_drop, *sizes, ranges, kept)
     report = export(weights, format, target, options, allow_near_ties, network.checks)
     content = read_bytes(target)
     card = f"{target}.md"

@@ -182,6 +182,10 @@ def show(report: Report, console: Console) -> None:
     console.print(line(f"{report.path}: ", verdict), soft_wrap=True)
     console.print(f"  {report.runtime} against {report.reference}", soft_wrap=True)
     show_checks(report.checks, report.explanation, console)
+    if report.notes.get("weakest"):
+        names = ", ".join(report.notes["weakest"])
+        ranges = report.notes["ranges"]
+        console.print(line(f"  ranges by {ranges}; most noise is added by {names}"), soft_wrap=True)
     for batch, times in report.notes.get("speed", {}).items():
         figures = ", ".join(f"{name} {time}" for name, time in times.items())
         console.print(f"  µs per image, {batch}: {figures}", soft_wrap=True)

@@ -58,6 +58,7 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
         _interface(weights, options),
         "## Accuracy",
         _accuracy(weights, report, agreement, options),
+        *_layer_noise(report),
         "## Files",
         _table(
             ("file", "bytes", "SHA-256"),
@@ -168,6 +169,25 @@ def _accuracy(weights: Weights, report: Report, agreement: Agreement, options: O
         rows = [(_plain(name), _plain(str(digest))) for name, digest in sorted(digests.items())]
         parts += [f"Data (SHA-256 of {what}):", _table(("file", "SHA-256"), rows)]
     return "\n\n".join(parts)
+
+
+def _layer_noise(report: Report) -> list[str]:
+    """Return the section on what quantisation does to each layer; none of another file."""
+    layers = report.notes.get("layers")
+    if not layers:
+        return []
+    rows = [
+        (_plain(row["layer"]), row["operator"], f"{row['snr_db']:.1f}", f"{row['own_db']:.1f}")
+        for row in layers
+    ]
+    worst = ", ".join(map(_plain, report.notes["weakest"]))
+    return [
+        "## Layers in 8 bits",
+        f"Ranges of values: {report.notes['ranges']}. Signal to noise on training images, in "
+        "decibels: of a layer's result, and of what the layer itself adds to the noise. Most is "
+        f"added by {worst}.",
+        _table(("layer", "operator", "result, dB", "own, dB"), rows),
+    ]
 
 
 def _split(dataset: Dataset) -> str:

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.export.model_card import card
 from cnnkit.formats.base import Check, Format
+from cnnkit.formats.contract import quantisation
+from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import find_format
+from cnnkit.graph.quantised.layers import weakest
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import replacing_together
 from cnnkit.verify.report import Report
@@ -80,6 +84,7 @@ def export(
             )
         except InputError as error:  # its runtime does not even open it
             raise VerdictError(path, f"was not kept: it {error.reason}", error.remedy) from error
+        report = replace(report, notes={**report.notes, **_layers(main, form)})
         if not report.passed:
             raise VerdictError(path, f"was not kept: {_reason(report)}", _remedy(report, form))
         notes = dict(report.notes)
@@ -98,7 +103,20 @@ def _reason(report: Report) -> str:
         for check in report.checks
         if not check.passed
     ]
-    return "; ".join([*failed, *report.explanation])
+    layers = report.notes.get("weakest", ())
+    noisy = [f"the layers that add most noise are {', '.join(layers)}"] if layers else []
+    return "; ".join([*failed, *noisy, *report.explanation])
+
+
+def _layers(path: Path, form: Format) -> dict[str, Any]:
+    """Return a quantised file's layers by their noise, and which add most of it."""
+    stated = quantisation(read_contract(path)) if form.quantised else {}
+    rows = stated.get("layers", [])
+    if not rows:
+        return {}
+    names = ("layer", "operator", "snr_db", "own_db")
+    table = [dict(zip(names, row, strict=True)) for row in rows]
+    return {"layers": table, "weakest": weakest(rows), "ranges": stated["ranges"]}
 
 
 def _remedy(report: Report, form: Format) -> str:
@@ -107,5 +125,7 @@ def _remedy(report: Report, form: Format) -> str:
     if len(failed) == 1 and cases and all(case.near_tie for case in cases):
         return "rounding decides between two labels there: --allow-near-ties keeps such a file"
     if form.quantised and len(failed) == 1:
-        return "use the format onnx, or allow more with --max-drop"
+        layers = " or ".join(f"--keep-float {name}" for name in report.notes.get("weakest", ())[:2])
+        kept = f"try {layers}, " if layers and "--keep-float" in form.choices else ""
+        return f"{kept}use the format onnx, or allow more with --max-drop"
     return "this should not happen: please report it with the versions that `cnnkit doctor` prints"

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnkit.formats.options import INPUTS
-from cnnkit.graph.convnet import match
-from cnnkit.graph.convnet_match import Convnet
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
@@ -50,6 +48,16 @@ def holds_exactly(path: Path, about: Mapping[str, Any], weights: Weights) -> Che
     """Check that a file holds these very parameters."""
     held = about["weights_sha256"]
     return Check("it holds exactly these weights", held == weights.sha256, f"SHA-256 {held[:12]}…")
+
+
+def holds_what_it_held(path: Path, about: Mapping[str, Any], weights: Weights) -> Check:
+    """Check that a quantised file holds the tensors whose digest it states."""
+    does = "have" if about["intact"] else "do not have"
+    return Check(
+        "it holds what it held after calibration",
+        about["intact"],
+        f"the tensors {does} the digest in its metadata",
+    )
 
 
 def _as_agreed(signature: dict[str, str]) -> dict[str, str]:
@@ -96,6 +104,7 @@ class Format:
             file is verified on.
         proof: how it is shown that a file computes the network: a key of `PROOFS`.
         compare_speed: times an artefact beside the format that it is an alternative to.
+        hosts: the folder of its host apps under export/; its own name where that is empty.
         support: which other runtimes read a file, as far as that can be known without them.
     """
 
@@ -115,17 +124,5 @@ class Format:
     check_content: Callable[[Path, Mapping[str, Any], Weights, Dataset], list[Check]] = _nothing
     proof: str = "outputs"
     compare_speed: Callable[[Weights, Options, bytes], dict[str, Any]] | None = None
+    hosts: str = ""
     support: Callable[[Path], list[Support]] = _unknown
-
-
-def family(weights: Weights, form: str) -> Convnet:
-    """Return a network of the family, which is all that the format `form` holds so far.
-
-    Raises:
-        InputError: it is another one; the node is named.
-    """
-    return match(
-        weights.graph,
-        problem=f"the format {form} cannot hold",
-        remedy="export this network with `--format onnx`",
-    )

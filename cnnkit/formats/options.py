@@ -28,6 +28,9 @@ class Options:
             quantised artefact may be below the network's.
         ram: the bytes of memory that a C file may need during a call; None is any.
         flash: the bytes of constants that it may hold; None is any.
+        ranges: how the ranges of a quantised artefact's values are found: a key of
+            `cnnkit.graph.quantised.ranges.METHODS`, or "best".
+        keep_float: names of layers that a quantised artefact leaves in float.
         stem: the name of the artefact's files without suffix, where one file names another.
 
     Raises:
@@ -40,6 +43,8 @@ class Options:
     max_accuracy_drop: float = MAX_ACCURACY_DROP
     ram: int | None = None
     flash: int | None = None
+    ranges: str = "best"
+    keep_float: tuple[str, ...] = ()
     stem: str = "net"
 
     def __post_init__(self) -> None:
@@ -90,4 +95,6 @@ CHOICES = {
     "--max-drop": "max_accuracy_drop",
     "--ram": "ram",
     "--flash": "flash",
+    "--ranges": "ranges",
+    "--keep-float": "keep_float",
 }

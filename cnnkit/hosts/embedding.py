@@ -15,7 +15,7 @@ from cnnkit.errors import InputError, StorageError
 from cnnkit.export.pipeline import export
 from cnnkit.formats.base import Check
 from cnnkit.formats.options import Options
-from cnnkit.formats.registry import find_format
+from cnnkit.formats.registry import TABLE, find_format
 from cnnkit.graph.weights import Weights
 from cnnkit.hosts.apps import host_folder
 from cnnkit.runs.folder import check_free
@@ -58,7 +58,8 @@ def embed(
         VerdictError, MissingError: as in `cnnkit.export.export`.
         StorageError: `folder` cannot be written.
     """
-    form, source = find_format(format), host_folder(format, host)
+    form = find_format(format)
+    source = host_folder(form.hosts or format, host)
     channels = weights.size[0]
     if channels not in CHANNELS:
         raise InputError(
@@ -72,7 +73,7 @@ def embed(
         shutil.copytree(
             source, temporary, ignore=shutil.ignore_patterns("node_modules", "__pycache__")
         )
-        artefact = temporary / f"{STEM}{form.suffix}"
+        artefact = temporary / f"{STEM}{TABLE[form.hosts or form.name].suffix}"
         report = export(weights, format, artefact, Options(dataset), before=before)
         check = temporary / CHECK_FOLDER
         check.mkdir()

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from cnnkit.errors import InputError, MissingError
 from cnnkit.formats.c.source import Source, read_c
-from cnnkit.formats.contract import INPUT
+from cnnkit.formats.contract import INPUT, quantisation
+from cnnkit.formats.quantisation import digest
 from cnnkit.runtimes.model import Model
 from cnnkit.runtimes.prediction import Prediction
 from cnnkit.system.subprocesses import exchange_folder
@@ -154,12 +155,14 @@ def load_c(path: Path, threads: int) -> Model:
     """Open a C source of ours, compiled by this machine's C compiler; it uses one thread."""
     source = read_c(path)
     compiled = build(source)
+    quantised = bool(quantisation(source.metadata))
     return Model(
         path,
-        "c",
+        "c-int8" if quantised else "c",
         compiled.compiler,
         source.metadata,
         source.weights,
         compiled.declared,
         compiled,
+        {"tensors_sha256": digest(source.weights.graph.tensors)} if quantised else {},
     )

@@ -27,7 +27,7 @@ RUNTIMES: dict[str, dict[str, Opener]] = {
     "cnnkit": {"weights": load_weights},
     "onnxruntime": {"onnx": load_onnx},
     "torch": {"torchscript": load_torchscript, "pt2": load_pt2},
-    "cc": {"c": load_c},
+    "cc": {"c": load_c, "c-int8": load_c},
 }
 
 

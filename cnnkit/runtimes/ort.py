@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +10,10 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.onnx.format import variant
-from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
-from cnnkit.formats.onnx.quantize import dequantise, digest
+from cnnkit.formats.onnx.protobuf import read_onnx
 from cnnkit.formats.onnx.session import open_session
 from cnnkit.formats.onnx.weights import read_weights
-from cnnkit.graph.architecture import Architecture
+from cnnkit.formats.quantisation import digest
 from cnnkit.ops.ort_op import DOMAIN, ort_custom_ops
 from cnnkit.runtimes.model import Model, feeder, held_weights
 from cnnkit.runtimes.prediction import Prediction
@@ -28,10 +26,9 @@ def load_onnx(path: Path, threads: int) -> Model:
     file = read_onnx(path)
     metadata = contract.decode(path, file.metadata, "an ONNX file")
     quantised = bool(contract.quantisation(metadata))
-    if "cnnkit.architecture" in metadata and not contract.normalises(metadata):
-        weights = held_weights(
-            path, metadata, _parameters(path, metadata, file) if quantised else file.tensors
-        )
+    family = "cnnkit.architecture" in metadata and not contract.normalises(metadata)
+    if family and not quantised:
+        weights = held_weights(path, metadata, file.tensors)
     else:
         weights = read_weights(path)
     custom_ops = ort_custom_ops() if DOMAIN in file.opsets else None
@@ -70,14 +67,3 @@ def load_onnx(path: Path, threads: int) -> Model:
             **({"tensors_sha256": digest(file.tensors)} if quantised else {}),
         },
     )
-
-
-def _parameters(path: Path, metadata: dict[str, Any], file: OnnxFile) -> dict[str, NDArray[Any]]:
-    """Return the parameters that a quantised file's tensors stand for."""
-    architecture = Architecture.from_json(metadata.get("cnnkit.architecture"), path)
-    try:
-        return dequantise(file.tensors, architecture)
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            path, f"holds no quantised parameters of its network ({error})", "export it again"
-        ) from error

@@ -22,14 +22,11 @@ from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError
 from cnnkit.formats.base import Check
 from cnnkit.formats.detect import read_contract
-from cnnkit.formats.onnx.quantise_checks import (
-    SAME_GRAPH,
-    SAME_RANGES,
-    SAME_WEIGHTS,
-    check_quantised,
-)
-from cnnkit.formats.onnx.quantize import digest, write_onnx_int8
+from cnnkit.formats.onnx.quantise_checks import check_quantised
+from cnnkit.formats.onnx.quantize import write_onnx_int8
 from cnnkit.formats.options import Options
+from cnnkit.formats.quantisation import digest
+from cnnkit.formats.quantised_checks import SAME_GRAPH, SAME_RANGES, SAME_WEIGHTS
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.weights import Weights
 from cnnkit.verify.run import verify
@@ -84,34 +81,36 @@ def both(*edits: Callable[[Model], None]) -> Callable[[Model], None]:
 
 
 def one_weight(whole: Any) -> Any:
-    whole.reshape(-1)[7] += 2
+    whole.reshape(-1)[7] += 3
     return whole
 
 
 def without_quantisation(model: Model) -> None:
     """Take the pair of nodes behind the first pool out."""
-    kept = [n for n in model.graph.node if not n.name.startswith("pool0_")]
+    kept = [n for n in model.graph.node if not n.name.startswith("pool0.")]
     del model.graph.node[:]
     model.graph.node.extend(kept)
     for node in model.graph.node:
-        node.input[:] = ["pool0" if "pool0_Dequ" in name else name for name in node.input]
+        node.input[:] = ["pool0.exact" if name == "pool0" else name for name in node.input]
 
 
 def other_pair(model: Model) -> None:
     """Dequantise with another scale than what quantised."""
     other = numpy_helper.from_array(np.float32(0.5), "other_scale")
     model.graph.initializer.append(other)
-    after = next(n for n in model.graph.node if n.name == "relu1_DequantizeLinear")
+    after = next(n for n in model.graph.node if n.name == "relu1.dequantised")
     after.input[1] = "other_scale"
 
 
 def float_bias(model: Model) -> None:
     """Use a bias in float32 in the place of the quantised one."""
-    node = next(n for n in model.graph.node if n.name == "linear.bias_DequantizeLinear")
+    node = next(n for n in model.graph.node if n.name == "logits.bias.dequantised")
     model.graph.node.remove(node)
-    used = numpy_helper.from_array(np.zeros(10, np.float32), "linear.bias")
+    used = numpy_helper.from_array(np.zeros(10, np.float32), "logits.bias.dequantised")
     model.graph.initializer.append(used)
-    gone = [t for t in model.graph.initializer if t.name.startswith("linear.bias_")]
+    gone = [
+        t for t in model.graph.initializer if t.name.startswith("logits.bias.") and t is not used
+    ]
     for item in gone:
         model.graph.initializer.remove(item)
 
@@ -126,60 +125,72 @@ def clip_logits(model: Model) -> None:
 
 
 TIMES_8 = both(
-    tensor("relu1_scale", lambda scale: scale * 8),
-    tensor("linear.bias_quantized_scale", lambda scale: scale * 8),
-    tensor("linear.bias_quantized", lambda whole: np.round(whole / 8)),
+    tensor("relu1.scale", lambda scale: scale * 8),
+    tensor("logits.bias.scale", lambda scale: scale * 8),
+    tensor("logits.bias.quantised", lambda whole: np.round(whole / 8)),
 )
 MUTANTS: dict[str, tuple[Callable[[Model], None], str, str]] = {
     "an activation's scale": (TIMES_8, SAME_RANGES, "relu1 has the scale"),
     "an activation's scale, a little": (
-        tensor("relu0_scale", lambda scale: scale * 1.01),
+        tensor("relu0.scale", lambda scale: scale * 1.01),
         SAME_RANGES,
         "relu0 has the scale",
     ),
     "an activation's zero point": (
-        tensor("scaled_zero_point", lambda zero: zero + 3),
+        tensor("scaled.zero_point", lambda zero: zero + 3),
         SAME_RANGES,
         "scaled has the zero point 3",
     ),
     "no ReLU": (
-        tensor("relu0_zero_point", lambda zero: zero + 3),
+        tensor("relu0.zero_point", lambda zero: zero + 3),
         SAME_GRAPH,
-        "relu0 is not clipped at 0",
+        "Conv stands where the network has Relu relu0",
     ),
-    "a weight": (tensor("convs.1.weight_quantized", one_weight), SAME_WEIGHTS, "of a step"),
-    "a bias": (tensor("convs.0.bias_quantized", one_weight), SAME_WEIGHTS, "of a step"),
-    "a weight's scale": (
-        tensor("linear.weight_scale", lambda scale: scale * 1.001),
+    "a weight": (
+        tensor("relu1.weight.quantised", one_weight),
         SAME_WEIGHTS,
-        "linear.weight has another scale",
+        "does not hold the values",
+    ),
+    "a bias": (
+        tensor("relu0.bias.quantised", one_weight),
+        SAME_WEIGHTS,
+        "does not hold the values",
+    ),
+    "a weight's scale": (
+        tensor("logits.weight.scale", lambda scale: scale * 1.001),
+        SAME_WEIGHTS,
+        "logits.weight.scale does not hold",
     ),
     "a coarser weight": (
         both(
-            tensor("convs.1.weight_scale", lambda scale: scale * 2),
-            tensor("convs.1.weight_quantized", lambda whole: np.round(whole / 2)),
+            tensor("relu1.weight.scale", lambda scale: scale * 2),
+            tensor("relu1.weight.quantised", lambda whole: np.round(whole / 2)),
         ),
         SAME_WEIGHTS,
-        "convs.1.weight has another scale",
+        "relu1.weight",
     ),
     "a bias's scale": (
-        tensor("linear.bias_quantized_scale", lambda scale: scale * 1.001),
+        tensor("logits.bias.scale", lambda scale: scale * 1.001),
         SAME_WEIGHTS,
-        "linear.bias has another scale",
+        "logits.bias.scale does not hold",
     ),
     "a weight's zero point": (
-        tensor("linear.weight_zero_point", lambda zero: zero + 1),
+        tensor("logits.weight.zero_point", lambda zero: zero + 1),
         SAME_WEIGHTS,
-        "linear.weight has another scale or zero point",
+        "logits.weight.zero_point does not hold",
     ),
     "the pixels' scale": (
         tensor("pixel_scale", lambda scale: scale * 1.00001),
         SAME_GRAPH,
         "pixel_scale does not hold the values",
     ),
-    "an activation in float32": (without_quantisation, SAME_GRAPH, "relu0_scale|pool0 is not"),
-    "a pair of two scales": (other_pair, SAME_GRAPH, "relu1 is quantised in another way"),
-    "a bias in float32": (float_bias, SAME_GRAPH, "does not hold the values of linear.bias"),
+    "an activation in float32": (
+        without_quantisation,
+        SAME_GRAPH,
+        "MaxPool stands where the network has DequantizeLinear",
+    ),
+    "a pair of two scales": (other_pair, SAME_GRAPH, "other_scale does not hold the values"),
+    "a bias in float32": (float_bias, SAME_GRAPH, "logits.bias.dequantised is not computed"),
     "another node": (clip_logits, SAME_GRAPH, "Identity stands where the network has Gemm"),
 }
 
@@ -256,7 +267,7 @@ def test_the_bound_on_accuracy_is_the_verifiers_own(
     bad = {check.claim: check.found for check in report.checks if not check.passed}
     assert "its golden tolerance lets no more pass than it needs" in bad
     assert SAME_RANGES in bad
-    black = edit_onnx(lambda model: tensor("relu1_scale", lambda s: s * 1000)(model))
+    black = edit_onnx(lambda model: tensor("relu1.scale", lambda s: s * 1000)(model))
     path.write_bytes(trusting(lambda model: None)(black(artefacts["onnx-int8"].read_bytes())))
     report = verify([path], trained, few)[0]
     assert "its accuracy is at most 0.50% below the reference's" in {

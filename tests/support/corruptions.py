@@ -170,11 +170,11 @@ DAMAGES: dict[str, dict[str, Damage]] = {
         "golden labels that are no list": edit_golden("labels", lambda x: None),
     },
     "onnx-int8": {
-        "a flipped weight": change_initializer("convs.1.weight_quantized", lambda w: w ^ 64),
-        "a weight's last bit": change_initializer("linear.weight_quantized", lambda w: w ^ 1),
-        "another weight scale": change_initializer("linear.weight_scale", lambda s: s * 1.0001),
-        "another activation scale": change_initializer("relu1_scale", lambda s: s * 1.0001),
-        "another zero point": change_initializer("relu1_zero_point", lambda z: z + 3),
+        "a flipped weight": change_initializer("relu1.weight.quantised", lambda w: w ^ 64),
+        "a weight's last bit": change_initializer("logits.weight.quantised", lambda w: w ^ 1),
+        "another weight scale": change_initializer("logits.weight.scale", lambda s: s * 1.0001),
+        "another activation scale": change_initializer("relu1.scale", lambda s: s * 1.0001),
+        "another zero point": change_initializer("relu1.zero_point", lambda z: z + 3),
         "swapped outputs": edit_onnx(swap_outputs),
         "missing scaling": edit_onnx(forget_scaling),
         "another class name": edit_onnx(rename_class),
@@ -216,6 +216,15 @@ DAMAGES: dict[str, dict[str, Damage]] = {
         "another class name": edit_archive(
             "archive/extra/metadata.json", lambda text: text.replace(b'\\"7\\"', b'\\"1\\"')
         ),
+    },
+    "c-int8": {
+        "a flipped weight": edit_source(rb"(weight2\[576\] = \{\s*)-?\d+", rb"\g<1>77"),
+        "another factor": edit_source(rb"(factor2\[16\] = \{\s*0x1\.\w+)p", rb"\g<1>p-0"),
+        "another bias": edit_source(rb"(bias2\[16\] = \{\s*)-?\d+", rb"\g<1>77777"),
+        "another constant": edit_source(rb"12582912\.0f", b"12582911.0f"),
+        "another graph": edit_source(rb'"relu0.scale":\[', rb'"relu0.scale":[0.'),
+        "a call of another function": edit_source(rb"expf\(x\)", b"abort()"),
+        "another class name": edit_source(rb'    "7"', b'    "1"'),
     },
     "c": {
         "a flipped weight": edit_source(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cnnkit.graph.program.steps import FLOAT
 
 
@@ -18,10 +21,12 @@ class Body:
         parameters: how many there are.
         constant_bytes: of all constants in `constants` and `functions`.
         stack_bytes: of the largest arrays that exist together during a call.
-        arena: floats that a call needs beside the stack; 0 if it keeps everything there.
+        arena: floats, or bytes, that a call needs beside the stack; 0 if it keeps everything there.
         largest: what takes most of it, a line each.
         notes: comments for the end of the header.
         graph: the network as a comment for the end of the source, if nothing else says it.
+        element: the type of the arena's elements: "float" or "uint8_t".
+        exact: the logits that the golden images give to the bit, [16, K], if there are such.
     """
 
     method: tuple[str, ...]
@@ -34,8 +39,15 @@ class Body:
     largest: tuple[str, ...] = ()
     notes: str = ""
     graph: str = ""
+    element: str = "float"
+    exact: NDArray[np.float32] | None = None
 
     @property
     def ram_bytes(self) -> int:
         """Bytes of memory that a call needs."""
-        return self.stack_bytes + FLOAT * self.arena
+        return self.stack_bytes + self.arena_bytes
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of the arena."""
+        return self.arena * (FLOAT if self.element == "float" else 1)

@@ -15,10 +15,12 @@ import numpy as np
 from cnnkit.graph import identity
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.program import lower
+from cnnkit.graph.quantised.lowering import lower_integers
 from cnnkit.graph.types import Array
 
 COMMENT = re.compile(r"^/\* graph: (\{.*?^\}) \*/$", re.MULTILINE | re.DOTALL)
 LAYERS = ("Conv", "Gemm")  # whose parameters are packed
+INTEGER_LAYERS = ("QLinearConv", "QGemm")  # whose weights are
 
 
 def graph_comment(graph: Graph) -> str:
@@ -46,6 +48,8 @@ def _text(value: Any) -> str:
 
 def packed(graph: Graph) -> set[str]:
     """Return the names of the tensors that nothing but layers take, as their parameters."""
+    if any(node.operator in INTEGER_LAYERS for node in graph.nodes):
+        return {node.inputs[3] for node in graph.nodes if node.operator in INTEGER_LAYERS}
     names = {name for node in graph.nodes if node.operator in LAYERS for name in node.inputs[1:]}
     others = {name for node in graph.nodes if node.operator not in LAYERS for name in node.inputs}
     firsts = {node.inputs[0] for node in graph.nodes}
@@ -89,8 +93,10 @@ def unpacked(graph: Graph, arrays: Mapping[str, Array], source: object) -> Graph
         stored[name] = np.arange(first, first + array.size).reshape(array.shape)
         first += array.size
     values = np.zeros(first, np.float32)
-    for name, places in lower(graph, source, stored).constants.items():
-        if places.dtype.kind == "i":
+    integers = any(node.operator in INTEGER_LAYERS for node in graph.nodes)
+    lowered = lower_integers(graph, source, stored) if integers else lower(graph, source, stored)
+    for name, places in lowered.constants.items():
+        if places.dtype == np.int64:
             if arrays[name].size != places.size:
                 raise ValueError(f"{name} has {arrays[name].size} values")
             values[places.ravel()] = arrays[name]

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 WIDTH = 100
 ARRAY = re.compile(
-    r"^static const (?P<type>float|uint8_t|int32_t) (?P<name>\w+)\[(?P<size>\d+)\] = "
+    r"^static const (?P<type>float|uint8_t|int8_t|int32_t) (?P<name>\w+)\[(?P<size>\d+)\] = "
     r"\{(?P<values>[^;]*)\};$",
     re.MULTILINE,
 )
 
 
 def array(kind: str, name: str, values: Iterable[float]) -> str:
-    """Return the definition of a constant array of "float", "uint8_t" or "int32_t"."""
+    """Return the definition of a constant array of "float" or of integers, such as "uint8_t"."""
     numbers = [float_text(float(value)) if kind == "float" else str(int(value)) for value in values]
     return f"static const {kind} {name}[{len(numbers)}] = {{\n{filled(numbers, ', ')}\n}};\n"
 

@@ -11,6 +11,7 @@ from cnnkit.formats.c.literals import array, filled, float_text
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.program import Program, Step, lower
 from cnnkit.graph.program.steps import FLOAT, Number, Place
+from cnnkit.graph.types import Array
 
 METHOD = (
     "How it works: each layer is a call of a kernel on one array, the arena, in which buffers that",
@@ -44,7 +45,7 @@ def program_body(graph: Graph, source: object) -> Body:
     constants = tuple(
         array("float", name, values.ravel()) for name, values in program.constants.items()
     )
-    fields = sum(_count(step) for step in program.steps)
+    fields = sum(fields_of(step) for step in program.steps)
     return Body(
         METHOD,
         constants,
@@ -53,10 +54,15 @@ def program_body(graph: Graph, source: object) -> Body:
         program.constant_bytes + FLOAT * fields,
         STACK,
         program.arena,
-        _largest(program),
-        _layers(program),
+        largest(program),
+        layer_table(program),
         graph_comment(graph),
     )
+
+
+def bytes_of(array: Array) -> int:
+    """Return the bytes of a constant in C, where floats have 4."""
+    return array.size * (FLOAT if array.dtype.kind == "f" else array.itemsize)
 
 
 def _functions(program: Program) -> str:
@@ -67,7 +73,7 @@ def _functions(program: Program) -> str:
     if POWERS & {*used}:
         parts.append("static float power_of_e(float x);\n")
     parts += [kernel_source(name) for name in sources]
-    parts += [_layer(index, step) for index, step in enumerate(program.steps)]
+    parts += [layer(index, step) for index, step in enumerate(program.steps)]
     calls = "\n".join(_call(program, index, step) for index, step in enumerate(program.steps))
     classes, at = program.sizes[program.result], program.offsets[program.result]
     parts.append(
@@ -85,17 +91,21 @@ def kernel_source(name: str) -> str:
     return (KERNELS / f"{name}.c").read_text(encoding="ascii")
 
 
-def structure(kernel: str) -> list[str]:
-    """Return the names of the fields of a kernel's structure, in their order."""
-    text = kernel_source("windows" if kernel in ("conv", "depthwise") else kernel)
+def structure(kernel: str, text: str | None = None) -> list[str]:
+    """Return the names of the fields of a kernel's structure, in their order.
+
+    `text` is the source that has it, where that is not the kernel's own.
+    """
+    if text is None:
+        text = kernel_source("windows" if kernel in ("conv", "depthwise") else kernel)
     start = text.index(f"struct {'conv' if kernel == 'depthwise' else kernel} {{")
     found = FIELD.finditer(text[start : text.index("};", start)])
     return [re.split(r"\W", name.strip())[0] for row in found for name in row[2].split(",")]
 
 
-def _layer(index: int, step: Step) -> str:
-    """Return the definition of a step's structure."""
-    assert structure(step.kernel) == list(step.numbers), step.kernel
+def layer(index: int, step: Step, text: str | None = None) -> str:
+    """Return the definition of a step's structure; `text` as `structure` has it."""
+    assert structure(step.kernel, text) == list(step.numbers), step.kernel
     kind = "conv" if step.kernel == "depthwise" else step.kernel
     values = filled(map(_number, step.numbers.values()), ", ")
     about = "".join(c if c.isalnum() or c in " ._:-" else "_" for c in step.node)
@@ -108,7 +118,8 @@ def _number(value: Number) -> str:
     return float_text(value) if isinstance(value, float) else str(value)
 
 
-def _count(step: Step) -> int:
+def fields_of(step: Step) -> int:
+    """Return how many numbers a step's structure has."""
     return sum(len(n) if isinstance(n, tuple) else 1 for n in step.numbers.values())
 
 
@@ -124,32 +135,39 @@ def _call(program: Program, index: int, step: Step) -> str:
     return f"    {step.kernel}(&layer{index}, {', '.join(arguments)});"
 
 
-def _largest(program: Program) -> tuple[str, ...]:
-    """Return what holds the arena's floats at the step that needs most of them, a line each."""
+def largest(program: Program, element: int = FLOAT) -> tuple[str, ...]:
+    """Return what holds the arena at the step that needs most of it, a line each.
+
+    `element` is the bytes of one of its elements.
+    """
     steps = range(len(program.steps))
     peak = max(steps, key=lambda index: sum(program.sizes[b] for b in program.live(index)))
     maker = {step.output: step for step in reversed(program.steps[: peak + 1])}
     return tuple(
         f"during {program.steps[peak].node}: {'x'.join(map(str, maker[buffer].shape))} of "
-        f"{maker[buffer].node}, {FLOAT * program.sizes[buffer]:,} bytes"
+        f"{maker[buffer].node}, {element * program.sizes[buffer]:,} bytes"
         for buffer in program.live(peak)
+        if buffer in maker
     )
 
 
-def _layers(program: Program) -> str:
-    """Return a table of the layers: what each computes, and where it lies in the arena."""
+def layer_table(program: Program, element: int = FLOAT) -> str:
+    """Return a table of the layers: what each computes, and where it lies in the arena.
+
+    `element` is the bytes of one of the arena's elements.
+    """
     rows = [("layer", "kernel", "output", "MACC", "weights", "bytes", "at")]
     for step in program.steps:
-        weights = sum(program.constants[n].size for n in step.inputs if isinstance(n, str))
+        constants = [program.constants[n] for n in step.inputs if isinstance(n, str)]
         rows.append(
             (
                 "".join(c if c.isalnum() or c in " ._-" else "_" for c in step.node)[:32],
                 step.kernel,
                 "x".join(map(str, step.shape)),
                 f"{step.macc:,}",
-                f"{FLOAT * weights:,}",
-                f"{FLOAT * program.sizes[step.output]:,}",
-                f"{FLOAT * program.offsets[step.output]:,}",
+                f"{sum(map(bytes_of, constants)):,}",
+                f"{element * program.sizes[step.output]:,}",
+                f"{element * program.offsets[step.output]:,}",
             )
         )
     widths = [max(len(row[i]) for row in rows) for i in range(7)]

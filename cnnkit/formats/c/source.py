@@ -22,6 +22,7 @@ from cnnkit.formats import contract
 from cnnkit.formats.c.body import Body
 from cnnkit.formats.c.family import family_body
 from cnnkit.formats.c.graph_comment import read_graph
+from cnnkit.formats.c.integers import integer_body
 from cnnkit.formats.c.literals import read_arrays
 from cnnkit.formats.c.network import stack_bytes
 from cnnkit.formats.c.program import program_body
@@ -30,6 +31,7 @@ from cnnkit.formats.contract import HELD, check_held, check_metadata
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
+from cnnkit.formats.quantisation import digest, golden, quantised, record
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.normalisation import normalise
@@ -86,6 +88,31 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
     return _write(metadata, held, options.stem)
 
 
+def write_c_int8(weights: Weights, options: Options) -> dict[str, bytes]:
+    """Return a C99 source of a quantised network and its header.
+
+    Its logits are, to the bit, those that ONNX Runtime gives for the format onnx-int8.
+
+    Raises:
+        InputError: as `write_c`, or nothing of the network can be quantised.
+        VerdictError: it needs more memory than the options allow.
+    """
+    if options.keep_float:
+        raise InputError(
+            f"--keep-float {options.keep_float[0]}",
+            "leaves a layer in float, and this format has none",
+            "leave it out, or use the format onnx-int8",
+        )
+    metadata, found = describe(weights, options), quantised(weights, options)
+    held = Weights(found.integers, weights.metadata)
+    about = record(found, options) | {"tensors_sha256": digest(held.graph.tensors)}
+    metadata = {**metadata, contract.QUANTISATION: about, **golden(weights, held.graph, options)}
+    metadata = json.loads(json.dumps(metadata))  # as a reader will see them
+    _check_budget(_body(metadata, held, f"{options.stem}.c"), metadata, options)
+    files = _write(metadata, held, options.stem)
+    return {".int8.c": files[".c"], ".h": files[".h"]}
+
+
 def _check_budget(body: Body, metadata: Mapping[str, Any], options: Options) -> None:
     """Raise VerdictError if a network needs more memory than the user allows."""
     flash = flash_bytes(body, metadata["names"])
@@ -128,6 +155,9 @@ def _body(metadata: Mapping[str, Any], weights: Weights, source: object) -> Body
 
     A prepared graph may be of the family where the network itself is not.
     """
+    if contract.quantisation(metadata):
+        vectors = Golden.from_json(metadata, weights.size, weights.classes)
+        return integer_body(weights.graph, source, vectors.images if vectors else None)
     of_family = "cnnkit.architecture" in metadata
     body = family_body(weights) if of_family else program_body(weights.graph, source)
     _check_stack(body.stack_bytes, source)
@@ -167,7 +197,9 @@ def read_c(path: Path) -> Source:
     metadata = contract.decode(path, texts, "a C file")
     weights = _read_weights(path, metadata, files[".c"].decode("ascii"), arrays)
     check_metadata(path, metadata, weights.classes)
-    check_held(path, metadata, weights.sha256, EXPORT_AGAIN)
+    in_8_bits = bool(contract.quantisation(metadata))
+    held = digest(weights.graph.tensors) if in_8_bits else weights.sha256
+    check_held(path, metadata, held, EXPORT_AGAIN)
     if _write(metadata, weights, path.stem) != files:
         raise InputError(
             path,
@@ -182,7 +214,7 @@ def _read_weights(
     path: Path, metadata: dict[str, Any], text: str, arrays: Mapping[str, NDArray[Any]]
 ) -> Weights:
     """Return the network in a source: of the family by its architecture, else by its graph."""
-    if "cnnkit.architecture" not in metadata:
+    if "cnnkit.architecture" not in metadata or contract.quantisation(metadata):
         try:
             graph = read_graph(text, arrays, path)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -223,12 +255,12 @@ def _write(metadata: Mapping[str, Any], weights: Weights, stem: str) -> dict[str
             "has a name that not every compiler can include",
             "use letters, digits, '_', '-', '+' and '.'",
         )
-    golden = Golden.from_json(metadata, weights.size, weights.classes)
-    assert golden  # both callers have them
+    vectors = Golden.from_json(metadata, weights.size, weights.classes)
+    assert vectors  # both callers have them
     values = {key: value for key, value in metadata.items() if key not in IN_SOURCE}
     body = _body(metadata, weights, f"{stem}.c")
     texts = {
-        ".c": source_text(weights, body, metadata, golden, stem),
+        ".c": source_text(weights, body, metadata, vectors, stem),
         ".h": header_text(weights, body, values, stem),
     }
     export = hashlib.sha256("".join(texts.values()).encode("ascii")).hexdigest()[:8]
@@ -246,12 +278,12 @@ def _read_header(path: Path) -> bytes:
 
 def _golden_values(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     """Return the golden vectors among the arrays as metadata values."""
-    golden = Golden(
+    found = Golden(
         arrays["golden_images"].astype(np.uint8),
         arrays["golden_labels"],
         arrays["golden_logits"].reshape(COUNT, -1),
         arrays["golden_probabilities"].reshape(COUNT, -1),
         0.0,  # the header has it
     )
-    values = golden.to_json()
+    values = found.to_json()
     return {key: values[key] for key in IN_SOURCE}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from string import Template
 
 HEADER = Template("""\
-/* cnnkit model: $stem.h and $stem.c, a convolutional network of $parameters parameters in C99.
+/* cnnkit$kind model: $stem.h and $stem.c, a convolutional network of $parameters parameters in C99.
  *
  *     float probabilities[${MACRO}_CLASSES];
  *     int label = ${name}_predict(pixels, probabilities);
@@ -15,10 +15,7 @@ HEADER = Template("""\
  * Flash:  $flash bytes of constants, and the code.
  * RAM:    $ram
  * Calls:  $calls
- * Needs:  C99, and expf of the C library unless ${MACRO}_OWN_EXPF is defined. With -O3 and the
- *         processor's vectors (say -mavx2 -mfma) it is fastest; GCC's -std=c99 keeps it from
- *         fusing multiplication and addition, -std=gnu99 or -ffp-contract=fast lets it.
- * Test:   compile with -D${MACRO}_SELF_TEST and call ${name}_self_test() first.$accuracy
+$needs * Test:   compile with -D${MACRO}_SELF_TEST and call ${name}_self_test() first.$accuracy
  */
 #ifndef ${MACRO}_H
 #define ${MACRO}_H
@@ -65,7 +62,7 @@ $notes/* metadata: $metadata */
 """)
 
 SOURCE_START = Template("""\
-/* cnnkit model: $stem.h says what this is and how to use it.
+/* cnnkit$kind model: $stem.h says what this is and how to use it.
  *
 $method
  */
@@ -78,7 +75,7 @@ $method
 #ifndef ${MACRO}_OWN_EXPF
 #include <math.h>
 #endif
-
+$includes
 #ifdef __cplusplus
 #define restrict __restrict
 #endif
@@ -132,7 +129,7 @@ int ${name}_predict$in(${arena}const uint8_t pixels[$pixels], float probabilitie
 SELF_TEST = Template("""
 #ifdef ${MACRO}_SELF_TEST
 $golden
-static int differ(const float *a, const float *b) {
+${exact}static int differ(const float *a, const float *b) {
     for (int k = 0; k < $classes; ++k) {
         const float error = a[k] - b[k];
         if (!(error <= $tolerance && error >= -$tolerance)) return 1;
@@ -147,7 +144,7 @@ int ${name}_self_test(void) {
         const uint8_t *pixels = golden_images + i * $pixels;
         ${name}_logits(pixels, logits);
         wrong += ${name}_predict(pixels, probabilities) != golden_labels[i] ||
-            differ(logits, golden_logits + i * $classes) ||
+$same            differ(logits, golden_logits + i * $classes) ||
             differ(probabilities, golden_probabilities + i * $classes);
     }
     return wrong;
@@ -155,20 +152,44 @@ int ${name}_self_test(void) {
 #endif
 """)
 
+FLOAT_NEEDS = """\
+ * Needs:  C99, and expf of the C library unless ${MACRO}_OWN_EXPF is defined. With -O3 and the
+ *         processor's vectors (say -mavx2 -mfma) it is fastest; GCC's -std=c99 keeps it from
+ *         fusing multiplication and addition, -std=gnu99 or -ffp-contract=fast lets it.
+"""
+INTEGER_NEEDS = """\
+ * Needs:  C99, and expf of the C library unless ${MACRO}_OWN_EXPF is defined. Layers are sums of
+ *         products of 8-bit integers; a float multiplication for each result brings it into
+ *         its scale, so that any processor gives the same logits to the bit. -O3 and the
+ *         processor's vectors (say -mavx2) are fastest; Cortex-M4 and M7 multiply in pairs.
+"""
+# The logits that integers give, which are the same on every processor.
+EXACT = Template("""\
+$values
+static int differ_at_all(const float *a, const float *b) {
+    for (int k = 0; k < $classes; ++k) {
+        if (a[k] != b[k]) return 1;
+    }
+    return 0;
+}
+
+""")
+SAME_LOGITS = Template("            differ_at_all(logits, golden_exact + i * $classes) ||\n")
+
 # What a network has more that keeps its values in an array, and not on the stack.
 ARENA_MACRO = """\
-#define ${MACRO}_ARENA_FLOATS $arena_floats /* that values take between layers */
+#define ${MACRO}_ARENA_$UNIT $arena /* that values take between layers */
 """
 ARENA_FUNCTIONS = """
 /* The same in an array of the caller's: calls with different arrays may run at once. */
-int ${name}_predict_in(float arena[${MACRO}_ARENA_FLOATS],
+int ${name}_predict_in($element arena[${MACRO}_ARENA_$UNIT],
     const uint8_t pixels[${MACRO}_PIXELS], float probabilities[${MACRO}_CLASSES]);
-void ${name}_logits_in(float arena[${MACRO}_ARENA_FLOATS],
+void ${name}_logits_in($element arena[${MACRO}_ARENA_$UNIT],
     const uint8_t pixels[${MACRO}_PIXELS], float logits[${MACRO}_CLASSES]);
 """
 STATIC_ARENA = Template("""
 #ifndef ${MACRO}_NO_STATIC_ARENA
-static float static_arena[${MACRO}_ARENA_FLOATS];
+static $element static_arena[${MACRO}_ARENA_$UNIT];
 
 void ${name}_logits(const uint8_t pixels[$pixels], float logits[$classes]) {
     ${name}_logits_in(static_arena, pixels, logits);

@@ -17,7 +17,11 @@ from cnnkit.formats.c.templates import (
     ARENA_FUNCTIONS,
     ARENA_MACRO,
     CALLS,
+    EXACT,
+    FLOAT_NEEDS,
     HEADER,
+    INTEGER_NEEDS,
+    SAME_LOGITS,
     SELF_TEST,
     SOURCE_START,
     STATIC_ARENA,
@@ -33,6 +37,7 @@ from cnnkit.graph.preprocessing import (
 from cnnkit.graph.weights import Weights
 
 LONGEST_LITERAL = 4095  # bytes; C99 promises no more
+IN_8_BITS = " int8"
 EXPORT = "@export@"  # stands for the digest of both texts, until both are known
 
 
@@ -41,13 +46,15 @@ def header_text(weights: Weights, body: Body, metadata: Mapping[str, Any], stem:
     accuracy, names = metadata.get("cnnkit.test_accuracy"), _names(weights, stem)
     known = isinstance(accuracy, float)
     channels, height, width = weights.size
-    names |= {"arena_floats": body.arena}
+    names |= _arena_names(body)
     arena, more = (
         Template(text if body.arena else "").substitute(names)
         for text in (ARENA_MACRO, ARENA_FUNCTIONS)
     )
     return HEADER.substitute(
         names,
+        kind=_kind(body),
+        needs=Template(INTEGER_NEEDS if body.exact is not None else FLOAT_NEEDS).substitute(names),
         parameters=f"{body.parameters:,}",
         colours=_colours(metadata, weights.size),
         channels=channels,
@@ -73,7 +80,7 @@ def _ram(body: Body) -> str:
     """Return what a call needs, in the header's lines."""
     if body.arena:
         return (
-            f"{4 * body.arena:,} bytes of one array, static or the caller's, and about "
+            f"{body.arena_bytes:,} bytes of one array, static or the caller's, and about "
             f"{body.stack_bytes:,} bytes of stack."
         )
     return (
@@ -96,7 +103,7 @@ def source_text(
     weights: Weights, body: Body, metadata: Mapping[str, Any], golden: Golden, stem: str
 ) -> str:
     """Return the source: names, parameters, the network, and what the header declares."""
-    names = _names(weights, stem)
+    names = _names(weights, stem) | _arena_names(body)
     long_names, texts = _class_names(metadata["names"])
     vectors = [
         array("uint8_t", "golden_images", golden.images.ravel()),
@@ -107,14 +114,47 @@ def source_text(
     tolerance = float_text(float(np.float32(golden.tolerance)))
     method = "\n".join(f" * {line}" for line in body.method)
     parts = [
-        SOURCE_START.substitute(names, method=method, long_names=long_names, names=texts),
+        SOURCE_START.substitute(
+            names,
+            kind=_kind(body),
+            includes="" if body.exact is None else "#include <string.h>\n",
+            method=method,
+            long_names=long_names,
+            names=texts,
+        ),
         *body.constants,
         body.functions,
         CALLS.substitute(names, **_arena(body, names)),
     ]
     end = STATIC_ARENA.substitute(names) if body.arena else ""
-    end += SELF_TEST.substitute(names, golden="".join(vectors), tolerance=tolerance, count=COUNT)
+    exact, same = _exact(body, names)
+    end += SELF_TEST.substitute(
+        names,
+        golden="".join(vectors),
+        exact=exact,
+        same=same,
+        tolerance=tolerance,
+        count=COUNT,
+    )
     return "\n".join(parts) + end + body.graph
+
+
+def _kind(body: Body) -> str:
+    """Return what the first words of both files say more of a network in 8 bits."""
+    return "" if body.exact is None else IN_8_BITS
+
+
+def _arena_names(body: Body) -> dict[str, Any]:
+    unit = "FLOATS" if body.element == "float" else "BYTES"
+    return {"arena": body.arena, "element": body.element, "UNIT": unit}
+
+
+def _exact(body: Body, names: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the exact logits, with a function that compares them, and its call."""
+    if body.exact is None:
+        return "", ""
+    values = array("float", "golden_exact", body.exact.ravel())
+    return EXACT.substitute(names, values=values), SAME_LOGITS.substitute(names)
 
 
 def _arena(body: Body, names: Mapping[str, Any]) -> dict[str, str]:
@@ -123,7 +163,7 @@ def _arena(body: Body, names: Mapping[str, Any]) -> dict[str, str]:
         return dict.fromkeys(("in", "arena", "given"), "")
     return {
         "in": "_in",
-        "arena": f"float arena[{names['MACRO']}_ARENA_FLOATS],\n    ",
+        "arena": f"{body.element} arena[{names['MACRO']}_ARENA_{names['UNIT']}],\n    ",
         "given": "arena, ",
     }
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnkit.formats.base import Check, Format, Support, family
+from cnnkit.formats.base import Check, Format, Support, holds_what_it_held
 from cnnkit.formats.options import INPUTS
 
 if TYPE_CHECKING:
@@ -70,14 +70,10 @@ def _write_int8(weights: Weights, options: Options) -> dict[str, bytes]:
     return write_onnx_int8(weights, options)
 
 
-def _check_intact(path: Path, about: Mapping[str, Any], weights: Weights) -> Check:
-    return Check(
-        "it holds what it held after calibration",
-        about["intact"],
-        "the tensors have the digest in its metadata"
-        if about["intact"]
-        else "the tensors do not have the digest in its metadata",
-    )
+def _check_quantisable(weights: Weights) -> None:
+    from cnnkit.formats.quantisation import check_quantisable
+
+    check_quantisable(weights)
 
 
 def _check_standard(
@@ -185,11 +181,11 @@ ONNX_INT8 = replace(
     suffix=".int8.onnx",
     detect=_is_variant,
     write=_write_int8,
-    check=lambda weights: family(weights, "onnx-int8"),
-    choices=frozenset({"--input", "--opset", "--max-drop"}),
+    check=_check_quantisable,
+    choices=frozenset({"--input", "--opset", "--max-drop", "--ranges", "--keep-float"}),
     inputs=INPUTS[:2],
     quantised=True,
-    check_weights=_check_intact,
+    check_weights=holds_what_it_held,
     check_content=_check_quantised,
     compare_speed=_compare_speed,
 )

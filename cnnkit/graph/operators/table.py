@@ -9,6 +9,7 @@ from cnnkit.graph.operators import (
     elementwise,
     fused,
     pooling,
+    quantised,
     reduction,
     shaping,
     slicing,
@@ -25,4 +26,5 @@ OPERATORS: dict[str, Operator] = {
     **dense.OPERATORS,
     **reduction.OPERATORS,
     **fused.OPERATORS,
+    **quantised.OPERATORS,
 }

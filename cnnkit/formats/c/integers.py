@@ -1,0 +1,115 @@
+"""An integer graph as C, the kernels' source and calls of them: `integer_body(graph, images)`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.formats.c.body import Body
+from cnnkit.formats.c.graph_comment import graph_comment
+from cnnkit.formats.c.literals import array
+from cnnkit.formats.c.program import (
+    KERNELS,
+    bytes_of,
+    fields_of,
+    kernel_source,
+    largest,
+    layer,
+    layer_table,
+)
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.program.steps import Place, Program, Step
+from cnnkit.graph.quantised import run_integers
+from cnnkit.graph.quantised.lowering import lower_integers
+
+METHOD = (
+    "How it works: each layer is a call of a kernel on one array of bytes, the arena, in which",
+    "buffers that are not needed at the same time share their place. Images lie as [H][W][C], and",
+    "their bytes stand for (byte - zero point) * scale. Sums of products are integers; each is",
+    "brought into the scale of the result by a factor of its channel, and rounded half to even.",
+)
+# What a kernel's source needs before it.
+NEEDS = {
+    "conv": ("products", "window"),
+    "depthwise": ("products", "window"),
+    "gemm": ("products",),
+    "scores": ("products",),
+    "pool": ("taps",),
+}
+SHARED = {"conv": "window", "depthwise": "window"}  # where its structure stands
+TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t", "float32": "float"}
+STACK = 512  # bytes, of sums and of what is kept of registers, rounded up
+
+
+def integer_body(graph: Graph, source: object, images: NDArray[np.uint8] | None = None) -> Body:
+    """Return the code of an integer graph.
+
+    Args:
+        graph: what `to_integers` made.
+        source: the file that errors shall name.
+        images: the golden ones, whose exact logits a self-test compares; None leaves them out.
+
+    Raises:
+        InputError: no kernel computes some of its nodes; all of them are named.
+    """
+    program = lower_integers(graph, source)
+    constants = tuple(
+        array(TYPES[values.dtype.name], name, values.ravel())
+        for name, values in program.constants.items()
+    )
+    held = sum(map(bytes_of, program.constants.values()))
+    classes = program.steps[-1].shape[0]
+    exact = np.zeros((0, classes), np.float32) if images is None else run_integers(graph, images)
+    return Body(
+        METHOD,
+        constants,
+        _functions(program),
+        sum(a.size for name, a in program.constants.items() if name.startswith(("weight", "bias"))),
+        held + 4 * sum(map(fields_of, program.steps)),
+        STACK,
+        program.arena,
+        largest(program, 1),
+        layer_table(program, 1),
+        graph_comment(graph),
+        "uint8_t",
+        exact,
+    )
+
+
+def _functions(program: Program) -> str:
+    """Return the kernels that are used, the layers' sizes, and `run`."""
+    used = list(dict.fromkeys(step.kernel for step in program.steps))
+    sources = ("rounding", *(part for kernel in used for part in (*NEEDS.get(kernel, ()), kernel)))
+    parts = [_source(name) for name in dict.fromkeys(sources)]
+    parts += [
+        layer(index, step, _source(SHARED.get(step.kernel, step.kernel)))
+        for index, step in enumerate(program.steps)
+    ]
+    calls = "\n".join(_call(program, index, step) for index, step in enumerate(program.steps))
+    parts.append(
+        "/* The whole network. */\n"
+        "static void run(uint8_t *arena, const uint8_t *pixels_in, float *logits) {\n"
+        f"{calls}\n"
+        "}\n"
+    )
+    return "\n".join(parts)
+
+
+def _source(name: str) -> str:
+    if name == "taps":
+        return kernel_source(name)
+    return (KERNELS / "int8" / f"{name}.c").read_text(encoding="ascii")
+
+
+def _call(program: Program, index: int, step: Step) -> str:
+    def place(value: Place) -> str:
+        if value == program.result:
+            return "logits"
+        if isinstance(value, int):
+            return f"arena + {program.offsets[value]}"
+        return "0" if value is None else value
+
+    arguments = [place(value) for value in (*step.inputs, step.output)]
+    if step.kernel == "pixels":
+        arguments[1] = "pixels_in"
+    return f"    {step.kernel}(&layer{index}, {', '.join(arguments)});"

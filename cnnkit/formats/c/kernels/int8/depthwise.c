@@ -1,0 +1,70 @@
+/* A pixel of a depthwise convolution: the window begins at x, and goes on by `row` and `tap` bytes.
+ */
+INLINE void depthwise_pixel(const struct conv* c, const int8_t* weight, const int32_t* bias,
+                            const float* factor, const uint8_t* x, int row, int tap, uint8_t* y) {
+    enum { AT_ONCE = 16 };
+    const int channels = c->in_c;
+    int k = 0;
+#ifdef PAIRS_AT_ONCE
+    for (; k + 4 <= channels; k += 4) {
+        const int8_t* w = weight + k;
+        int32_t s0 = bias[k], s1 = bias[k + 1], s2 = bias[k + 2], s3 = bias[k + 3];
+        for (int r = 0; r < c->kernel_h; ++r) {
+            const uint8_t* from = x + r * row + k;
+            for (int t = 0; t < c->kernel_w; ++t, from += tap, w += channels) {
+                const uint32_t a = four(from), v = four(w);
+                s0 = __smlabb(x_even(a), w_even(v), s0);
+                s2 = __smlatt(x_even(a), w_even(v), s2);
+                s1 = __smlabb(x_odd(a), w_odd(v), s1);
+                s3 = __smlatt(x_odd(a), w_odd(v), s3);
+            }
+        }
+        y[k] = requantised(s0, factor[k], c->zero_y);
+        y[k + 1] = requantised(s1, factor[k + 1], c->zero_y);
+        y[k + 2] = requantised(s2, factor[k + 2], c->zero_y);
+        y[k + 3] = requantised(s3, factor[k + 3], c->zero_y);
+    }
+#else
+    for (; k + AT_ONCE <= channels; k += AT_ONCE) {
+        const int8_t* w = weight + k;
+        int32_t sums[AT_ONCE];
+        for (int i = 0; i < AT_ONCE; ++i) sums[i] = bias[k + i];
+        for (int r = 0; r < c->kernel_h; ++r) {
+            const uint8_t* from = x + r * row + k;
+            for (int t = 0; t < c->kernel_w; ++t, from += tap, w += channels) {
+                for (int i = 0; i < AT_ONCE; ++i) sums[i] += (int16_t)from[i] * (int16_t)w[i];
+            }
+        }
+        for (int i = 0; i < AT_ONCE; ++i) y[k + i] = requantised(sums[i], factor[k + i], c->zero_y);
+    }
+#endif
+    for (; k < channels; ++k) {
+        const int8_t* w = weight + k;
+        int32_t sum = bias[k];
+        for (int r = 0; r < c->kernel_h; ++r) {
+            const uint8_t* from = x + r * row + k;
+            for (int t = 0; t < c->kernel_w; ++t, from += tap, w += channels) sum += *from * *w;
+        }
+        y[k] = requantised(sum, factor[k], c->zero_y);
+    }
+}
+
+/* Depthwise: each channel has weights of its own, [row][column][C]; `room` is for a window that
+ * reaches beyond the image. */
+static void depthwise(const struct conv* c, const int8_t* weight, const int32_t* bias,
+                      const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y) {
+    const int high = (c->kernel_h - 1) * c->dilation_h, wide = (c->kernel_w - 1) * c->dilation_w;
+    for (int oy = 0; oy < c->out_h; ++oy) {
+        const int top = oy * c->stride_h - c->pad_h;
+        for (int ox = 0; ox < c->out_w; ++ox, y += c->out_c) {
+            const int left = ox * c->stride_w - c->pad_w;
+            if (top >= 0 && left >= 0 && top + high < c->in_h && left + wide < c->in_w) {
+                depthwise_pixel(c, weight, bias, factor, x + (top * c->in_w + left) * c->in_c,
+                                c->dilation_h * c->in_w * c->in_c, c->dilation_w * c->in_c, y);
+            } else {
+                copy_window(c, x, oy, ox, c->in_c, room);
+                depthwise_pixel(c, weight, bias, factor, room, c->kernel_w * c->in_c, c->in_c, y);
+            }
+        }
+    }
+}

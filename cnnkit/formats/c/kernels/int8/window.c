@@ -1,0 +1,27 @@
+/* Convolutions of images [H][W][C] of bytes, in which `zero` stands for 0. */
+struct conv {
+    int in_h, in_w, in_c, out_h, out_w, out_c;
+    int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
+    int zero, zero_y;
+};
+
+/* Copy what the window of a pixel sees of `channels` channels, beginning at x's: [row][column][C].
+ */
+INLINE void copy_window(const struct conv* c, const uint8_t* x, int oy, int ox, int channels,
+                        uint8_t* restrict to) {
+    const int top = oy * c->stride_h - c->pad_h, left = ox * c->stride_w - c->pad_w;
+    const int joined = channels == c->in_c && c->dilation_w == 1 && left >= 0 &&
+                       left + c->kernel_w <= c->in_w; /* a row of it is one run */
+    const int taps = joined ? 1 : c->kernel_w, run = joined ? c->kernel_w * channels : channels;
+    for (int r = 0; r < c->kernel_h; ++r) {
+        const int row = top + r * c->dilation_h;
+        for (int t = 0; t < taps; ++t, to += run) {
+            const int column = left + t * c->dilation_w;
+            if (row < 0 || row >= c->in_h || column < 0 || column >= c->in_w) {
+                memset(to, c->zero, (size_t)run);
+            } else {
+                memcpy(to, x + (row * c->in_w + column) * c->in_c, (size_t)run);
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+"""What formats of 8 bits share: `quantised(weights, options)`, and what such a file says of itself.
+
+Weights use 7 of their 8 bits: on x86 processors without VNNI instructions, sums of full-range
+products overflow in ONNX Runtime, and outputs would depend on the processor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.data.dataset import LABELLED, Split
+from cnnkit.errors import InputError
+from cnnkit.formats.golden_vectors import choose, exact_logits, vectors
+from cnnkit.formats.options import Options
+from cnnkit.graph.architecture import PIXEL_SCALE
+from cnnkit.graph.convnet import with_contract
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.quantised import Quantised, plan, prepared, quantise, run_integers
+from cnnkit.graph.quantised.layers import layer_noise
+from cnnkit.graph.quantised.static import MOST
+from cnnkit.graph.weights import Weights
+
+CALIBRATION = 500  # training images; ranges were seen to stay the same from there on
+NOISE_OF = 32  # training images that layers' signal-to-noise ratios are of
+GOLDEN_FROM = 200  # test images among which the golden ones are chosen
+SCHEME = "QDQ; activations uint8; weights int8 in 7 bits, per output channel"
+
+
+def quantised(weights: Weights, options: Options) -> Quantised:
+    """Return a network quantised by the training images of the options' data.
+
+    Raises:
+        InputError: the images do not fit it, an option has no such value, or nothing of it can be
+            quantised.
+    """
+    train = options.dataset.train
+    images = train.images[: CALIBRATION + MOST]
+    if images.shape[1:] != weights.size or not len(images):
+        raise InputError(
+            options.dataset.name,
+            f"has {len(images)} training images of {list(images.shape[1:])}; "
+            f"the network takes {list(weights.size)}",
+            "choose the data that the network was trained for",
+        )
+    labels = train.labels[: len(images)] if options.dataset.kind == LABELLED else None
+    return quantise(
+        with_contract(weights.graph, options.input),
+        feed(options.input, images),
+        labels,
+        calibration=CALIBRATION,
+        method=options.ranges,
+        keep_float=options.keep_float,
+    )
+
+
+def check_quantisable(weights: Weights) -> None:
+    """Raise InputError if nothing of a network can be quantised."""
+    if not plan(prepared(weights.graph)).nodes:
+        raise InputError("the network", "has no layer that can be quantised", "use another format")
+
+
+def feed(input: str, images: NDArray[np.uint8]) -> NDArray[Any]:
+    """Return raw pixels as a file of this input takes them."""
+    return images if input == "uint8" else images * np.float32(PIXEL_SCALE)
+
+
+def record(found: Quantised, options: Options) -> dict[str, Any]:
+    """Return what a file says of its quantisation, but for the digest of its tensors."""
+    train = options.dataset.train.images
+    noise = layer_noise(found, feed(options.input, train[:NOISE_OF]))
+    return {
+        "scheme": SCHEME,
+        "calibration_images": min(CALIBRATION, len(train)),
+        "ranges": found.method,
+        "keep_float": list(options.keep_float),
+        "max_accuracy_drop": options.max_accuracy_drop,
+        "layers": [list(row) for row in noise],
+    }
+
+
+def digest(tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Return the SHA-256 of all tensors of a model: weights, scales and zero points."""
+    state = hashlib.sha256()
+    for name in sorted(tensors):
+        state.update(f"{name} {tensors[name].dtype} {tensors[name].shape} ".encode())
+        state.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return state.hexdigest()
+
+
+def golden(weights: Weights, integers: Graph, options: Options) -> dict[str, Any]:
+    """Return metadata of golden vectors: of images to which it gives the network's own label.
+
+    Their tolerance is twice the largest error seen.
+    """
+    test = options.dataset.test
+    images, truth = test.images[:GOLDEN_FROM], test.labels[:GOLDEN_FROM]
+    expected = exact_logits(weights, images)
+    logits = run_integers(integers, feed(options.input, images))
+    same = logits.argmax(axis=1) == expected.argmax(axis=1)
+    chosen = choose(Split(images[same], truth[same]) if same.any() else Split(images, truth))
+    tolerance = float(f"{2 * float(np.abs(logits - expected).max()):.1e}")
+    return {**vectors(weights, chosen).to_json(), "cnnkit.golden.tolerance": tolerance}

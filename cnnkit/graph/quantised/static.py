@@ -1,0 +1,128 @@
+"""A network quantised by images: `quantise(graph, images, labels).graph`, as QDQ.
+
+The ranges of its values are those of the method whose integers classify other images best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cnnkit.errors import InputError
+from cnnkit.graph.convnet import INPUT, LOGITS
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.quantised.form import Plan, plan, prepared
+from cnnkit.graph.quantised.integers import to_integers
+from cnnkit.graph.quantised.ranges import METHODS
+from cnnkit.graph.quantised.rewriting import with_quantisation
+from cnnkit.graph.quantised.scales import Scale, choose_scales
+from cnnkit.graph.quantised.statistics import Values, collect
+from cnnkit.graph.reference import evaluate
+from cnnkit.graph.types import Array
+from cnnkit.graph.work import multiply_adds
+
+BEST = "best"  # of the methods, by accuracy
+PART = 50  # images at once
+MOST_WORK = 2_500_000_000  # multiply-adds of the images that choose a method
+FEWEST, MOST = 16, 400  # of these images
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """A quantised network.
+
+    Attributes:
+        plan: what of it is quantised.
+        method: how the ranges were found: a key of `METHODS`.
+        scales: of its values.
+        graph: the network as QDQ.
+    """
+
+    plan: Plan
+    method: str
+    scales: Mapping[str, Scale]
+    graph: Graph
+
+    @cached_property
+    def integers(self) -> Graph:
+        """The network as integer graph."""
+        return to_integers(self.graph)
+
+
+def quantise(
+    graph: Graph,
+    images: NDArray[np.generic],
+    labels: NDArray[np.int64] | None = None,
+    *,
+    calibration: int,
+    method: str = BEST,
+    keep_float: Sequence[str] = (),
+) -> Quantised:
+    """Quantise a network that has the contract.
+
+    Args:
+        graph: its input takes `images`.
+        images: of training, [N, C, H, W].
+        labels: their classes [N]; None counts the network's own labels.
+        calibration: how many of the images give the ranges; those behind them choose the method.
+        method: a key of `METHODS`, or BEST.
+        keep_float: names of layers that stay as they are.
+
+    Raises:
+        InputError: there is no such method or layer, nothing is left to quantise, or the images
+            do not do.
+    """
+    if method not in (BEST, *METHODS):
+        known = ", ".join((BEST, *METHODS))
+        raise InputError(f"--ranges {method}", "is no method", f"use one of {known}")
+    found = plan(prepared(graph), keep_float)
+    if not found.nodes:
+        raise InputError("the network", "has no layer that can be quantised", "use another format")
+    statistics = collect(found, images[:calibration])
+    tried = [by_method(found, statistics, name) for name in METHODS if method in (BEST, name)]
+    if len(tried) == 1:
+        return tried[0]
+    others = images[calibration:] if len(images) >= calibration + FEWEST else images
+    count = min(MOST, max(FEWEST, MOST_WORK // max(1, multiply_adds(found.graph))))
+    chosen = others[:count]
+    truth = None if labels is None else labels[len(images) - len(others) :][:count]
+    return max(tried, key=lambda each: _score(each, chosen, truth))
+
+
+def by_method(found: Plan, statistics: Mapping[str, Values], method: str) -> Quantised:
+    """Return a network quantised by one method."""
+    ranges = {name: METHODS[method](values) for name, values in statistics.items()}
+    scales = choose_scales(found, ranges)
+    means = {name: values.means for name, values in statistics.items()}
+    return Quantised(found, method, scales, with_quantisation(found, scales, means))
+
+
+def _score(
+    quantised: Quantised, images: NDArray[np.generic], labels: NDArray[np.int64] | None
+) -> tuple[float, float]:
+    """Return the accuracy of the integers, and how close their logits are to the network's."""
+    exact = in_parts(quantised.plan.graph, images, "float64")
+    logits = in_parts(quantised.integers, images)
+    truth = exact.argmax(axis=1) if labels is None else labels
+    right = float((logits.argmax(axis=1) == truth).mean())
+    return right, -float(np.square(logits - exact).mean())
+
+
+def run_integers(graph: Graph, images: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Return the logits [N, K] of an integer graph, to the bit as ONNX Runtime computes them."""
+    return in_parts(graph, images).astype(np.float32)
+
+
+def in_parts(graph: Graph, images: NDArray[np.generic], dtype: str = "float32") -> Array:
+    """Return logits [N, K], float64, of a few images at once."""
+    parts = [
+        evaluate(graph, {INPUT: images[at : at + PART]}, [LOGITS], reproducible=False, dtype=dtype)[
+            LOGITS
+        ]
+        for at in range(0, len(images), PART)
+    ]
+    return np.concatenate(parts)
