@@ -22,8 +22,6 @@ from cnnkit.graph.classifier import as_classifier, record_of, with_heads
 from cnnkit.graph.convnet import LOGITS, OUTPUTS, match
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.layout import NHWC, channels_first
-from cnnkit.graph.normalisation import take_off
-from cnnkit.graph.pixels import RAW, PixelInput
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.weights import Weights
@@ -101,8 +99,7 @@ def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
     check_images(path, file)
     check_finite(path, graph)
     check_normalisation(path, graph, metadata.get("cnnkit.preprocessing"))
-    pixels, _ = passes.split_input(take_off(graph)[1])
-    if pixels.dtype != input or not _as_agreed(pixels):
+    if next(iter(graph.inputs.values())).dtype != input:
         raise InputError(
             path, "scales pixels differently from what its metadata says", "export it again"
         )
@@ -110,10 +107,6 @@ def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
     check_metadata(path, metadata, weights.classes)
     check_held(path, metadata, weights.sha256)
     return weights
-
-
-def _as_agreed(pixels: PixelInput) -> bool:
-    return pixels.as_is if pixels.dtype == "float32" else pixels == RAW or pixels.scales_bytes
 
 
 def check_finite(path: Path, graph: Graph) -> None:
