@@ -31,6 +31,7 @@ CONTRACT_VERSION = 1
 QUANTISATION = "cnnkit.quantization"
 HELD = "cnnkit.held_sha256"  # of the network after the passes, if a format holds that
 GRAPH = "cnnkit.graph"  # of a network beyond the family, in formats whose programs do not tell it
+CARRIED = "cnnkit.carried"  # nodes that only ONNX Runtime computes
 ROUNDED = 1e-6  # as far apart as a few roundings to float32 bring the numbers of a record
 MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
 # The other keys of ours begin with "cnnkit."; what other tools may add is left to them.

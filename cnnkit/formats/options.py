@@ -10,6 +10,7 @@ from cnnkit.errors import InputError
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
+    from cnnkit.formats.golden import Golden
 
 INPUTS = ("uint8", "float32", "uint8-nhwc")
 MAX_ACCURACY_DROP = 0.005  # of a quantised artefact, unless a person allows another
@@ -28,6 +29,7 @@ class Options:
             quantised artefact may be below the network's.
         ram: the bytes of memory that a C file may need during a call; None is any.
         flash: the bytes of constants that it may hold; None is any.
+        golden: the vectors of a network that cnnkit cannot compute itself.
         stem: the name of the artefact's files without suffix, where one file names another.
 
     Raises:
@@ -40,6 +42,7 @@ class Options:
     max_accuracy_drop: float = MAX_ACCURACY_DROP
     ram: int | None = None
     flash: int | None = None
+    golden: Golden | None = None
     stem: str = "net"
 
     def __post_init__(self) -> None:

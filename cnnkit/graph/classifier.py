@@ -127,9 +127,9 @@ def record_of(graph: Graph, raw: Preprocessing | None = None) -> Preprocessing:
     if not np.all(scales) or len({*pixels.scale}) > channels or pixels.as_is:
         return record
     unit = Preprocessing.of(record.size).scale
-    std = unit / scales  # (x * unit - mean) / std = x * scale + shift
-    mean = (_rounded(number) for number in -shifts * std)
-    return replace(record, scale=unit, mean=tuple(mean), std=tuple(map(_rounded, std)))
+    divided = unit / scales  # (x * unit - mean) / std = x * scale + shift
+    mean, std = (tuple(map(_rounded, row.tolist())) for row in (-shifts * divided, divided))
+    return replace(record, scale=unit, mean=mean, std=std)
 
 
 def _plain(scale: float, record: Preprocessing) -> float:

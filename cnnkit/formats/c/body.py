@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from numpy.typing import NDArray
+
+from cnnkit.formats.c.literals import array
 from cnnkit.graph.program.steps import FLOAT
 
 
@@ -13,10 +18,10 @@ class Body:
 
     Attributes:
         method: how the code works, in lines for people.
-        constants: definitions of the parameters.
+        arrays: the parameters, by the names of their definitions.
         functions: the last of them is `run(pixels, logits)`, or with an arena before these two.
         parameters: how many there are.
-        constant_bytes: of all constants in `constants` and `functions`.
+        constant_bytes: of all constants in `arrays` and `functions`.
         stack_bytes: of the largest arrays that exist together during a call.
         arena: floats that a call needs beside the stack; 0 if it keeps everything there.
         largest: what takes most of it, a line each.
@@ -25,7 +30,7 @@ class Body:
     """
 
     method: tuple[str, ...]
-    constants: tuple[str, ...]
+    arrays: Mapping[str, NDArray[Any]]
     functions: str
     parameters: int
     constant_bytes: int
@@ -34,6 +39,11 @@ class Body:
     largest: tuple[str, ...] = ()
     notes: str = ""
     graph: str = ""
+
+    def definitions(self) -> Iterator[str]:
+        """Yield the definitions of the parameters: text, several times as large as they are."""
+        for name, values in self.arrays.items():
+            yield array("float", name, values.ravel())
 
     @property
     def ram_bytes(self) -> int:

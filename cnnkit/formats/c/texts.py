@@ -108,7 +108,7 @@ def source_text(
     method = "\n".join(f" * {line}" for line in body.method)
     parts = [
         SOURCE_START.substitute(names, method=method, long_names=long_names, names=texts),
-        *body.constants,
+        *body.definitions(),
         body.functions,
         CALLS.substitute(names, **_arena(body, names)),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnnkit.graph.operators import (
     activations,
+    carried,
     convolution,
     dense,
     elementwise,
@@ -25,4 +26,5 @@ OPERATORS: dict[str, Operator] = {
     **dense.OPERATORS,
     **reduction.OPERATORS,
     **fused.OPERATORS,
+    **carried.OPERATORS,
 }
