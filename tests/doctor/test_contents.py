@@ -99,7 +99,9 @@ def test_doctor_takes_what_is_said_of_a_module(
     said = ("--weights", tmp_path / "net.pt", "--size", "3x8x6", "--preprocess", "imagenet")
     found = cli("doctor", "person_nets:make", *said, "--names", tmp_path / "names.txt", "--json")
     assert found.exit_code == 0
-    assert json.loads(found.stdout)["contents"]["parameters"] == 4 * 27 + 4 + 4 * 7 + 7 + 7  # with scale, mean and std
+    prepared = 1 + 3 + 3  # scale, mean, std
+    contents = json.loads(found.stdout)["contents"]
+    assert contents["parameters"] == 4 * 27 + 4 + 4 * 7 + 7 + prepared
     wrong = cli("doctor", "person_nets:make", "--size", "3x8x6", "--names", tmp_path / "net.pt")
     assert wrong.exit_code == 2
     assert "is no text" in wrong.stderr

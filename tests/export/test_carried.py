@@ -90,7 +90,7 @@ def odd_file(path: Path, *, domain: str = "", images: int | str = 1, heads: int 
     return path
 
 
-def test_a_module_goes_out_as_onnx_and_all_nodes_in_the_way_of_c_are_named(
+def test_a_module_goes_out_as_onnx_and_c_names_all_nodes_in_its_way(
     tmp_path: Path,
 ) -> None:
     module, path = Unknown(), tmp_path / "net.onnx"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnkit.bench.peers.onnx_graph import onnx_model
 from cnnkit.bench.peers.prepared import PreparedCall
@@ -86,7 +87,7 @@ def emx(work: Workload, threads: int) -> PreparedCall:
             raise InputError("emx-onnx-cgen", f"refuses it ({''.join(reason)})", "leave it out")
         library = _compiled({"emx.c": target.read_bytes()})
     count, classes = cast("GraphWorkload", work).output_shape
-    results = [
+    results: list[NDArray[Any]] = [
         np.empty((count, classes), np.float32),
         np.empty((count, classes), np.float32),
         np.empty(count, np.int64),

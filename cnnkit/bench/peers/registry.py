@@ -160,6 +160,11 @@ GRAPH_PEERS: dict[str, Peer] = {
         name: INFERENCE_PEERS[name]
         for name in ("onnxruntime", "openvino", "torch", "torch-channels-last", "torch-compile")
     },
+    "ncnn": Peer(
+        _lazy("ncnn_peer:network"),
+        ("ncnn", "pnnx", "onnx"),
+        "converted by pnnx from pixels in float32 on; fp16 and bf16 off; a loop over the images",
+    ),
     "tract": Peer(
         _lazy("onnx_runtimes:tract"),
         ("tract", "onnx"),
