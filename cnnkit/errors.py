@@ -58,6 +58,10 @@ class InputError(CnnkitError, ValueError):
     exit_code = 2
 
 
+class OperatorsError(InputError):
+    """A network has nodes that cnnkit has no operator for; ONNX Runtime may have."""
+
+
 class MissingError(CnnkitError, ImportError):
     """A required package or the required hardware is missing."""
 

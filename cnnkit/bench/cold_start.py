@@ -1,7 +1,8 @@
 """Cold start: a peer's import, preparation and first output, in a process of its own.
 
-The child is `python -m cnnkit.bench.cold_start SUITE CASE PEER THREADS BATCH MODEL PREPROCESS`. It
-loads NumPy and the workload before its clock starts, because every peer needs them.
+The child is `python -m cnnkit.bench.cold_start SUITE CASE PEER THREADS BATCH MODEL PREPROCESS
+PARAMETERS SIZE`. It loads NumPy and the workload before its clock starts, because every peer needs
+them.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from cnnkit.bench.peers.registry import select_peers
 from cnnkit.bench.subject import Model
 from cnnkit.bench.suites import make_suites
+from cnnkit.models.said import Said, parse_image_size
 from cnnkit.system.subprocesses import module_command
 
 PROCESSES = 3
@@ -34,8 +37,9 @@ def cold_seconds(
         batch: N; None for the case's own.
         model: as in BenchConfig.
     """
-    said = (model.name or "", model.preprocess or "")
-    arguments = [suite, index, peer, threads, batch or "", *said]
+    size = "x".join(map(str, model.said.size or ()))
+    said = (model.name, model.said.preprocess, model.said.parameters, size)
+    arguments = [suite, index, peer, threads, batch or "", *(each or "" for each in said)]
     command = module_command("cnnkit.bench.cold_start", *arguments)
     seconds = []
     for _ in range(PROCESSES):
@@ -50,10 +54,16 @@ def cold_seconds(
 
 
 def main(
-    suite: str, index: str, peer: str, threads: str, batch: str, name: str, preprocess: str
+    suite: str, index: str, peer: str, threads: str, batch: str, name: str, *said: str
 ) -> None:
     """Print the seconds to the first output."""
-    model = Model(name or None, preprocess or None)
+    preprocess, parameters, size = said
+    stated = Said(
+        Path(parameters) if parameters else None,
+        preprocess or None,
+        size=parse_image_size(size) if size else None,
+    )
+    model = Model(name or None, stated)
     works = make_suites([suite], model, int(batch) if batch else None)[suite]
     start = time.perf_counter()
     work = works[int(index)]

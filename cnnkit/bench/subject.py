@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError, NetworkError
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.carried import refuse_carried
 from cnnkit.graph.weights import Weights
 from cnnkit.models.network import Network
 from cnnkit.models.read import read_model
@@ -55,12 +56,14 @@ class Model:
     """
 
     name: str | None = None
-    preprocess: str | None = None
+    said: Said = field(default_factory=Said)
 
     @cached_property
     def network(self) -> Network:
         """Any network, with the contract's input and outputs."""
-        return read_model(self.name, Said(preprocess=self.preprocess))
+        network = read_model(self.name, self.said)
+        refuse_carried(network.weights.graph, network.source)
+        return network
 
     @cached_property
     def data(self) -> BenchData:

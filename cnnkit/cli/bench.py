@@ -14,7 +14,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from cnnkit.cli.options import (
     MODEL_HELP,
+    ImageSizeOption,
     JsonOption,
+    ParametersOption,
     PreprocessOption,
     QuietOption,
     file_option,
@@ -46,6 +48,8 @@ def bench(
         typer.Option(metavar="A,B", help="Time only these peers; 'none' for cnnkit alone."),
     ] = None,
     preprocess: PreprocessOption = None,
+    parameters: ParametersOption = None,
+    size: ImageSizeOption = None,
     threads: Annotated[
         int, typer.Option(help="Threads of every peer; as many cores are pinned.")
     ] = 1,
@@ -114,12 +118,15 @@ def bench(
     from cnnkit.bench.report.tables import csv_text
     from cnnkit.bench.run import BenchConfig, run_benchmark
     from cnnkit.bench.subject import Model
+    from cnnkit.models.said import Said, parse_image_size
     from cnnkit.system.files import write_text
 
+    sides = parse_image_size(size) if size else None
+    said = Said(parameters, preprocess, size=sides)
     config = BenchConfig(
         threads=threads,
         batch=batch,
-        model=Model(model, preprocess),
+        model=Model(model, said),
         cold=cold,
         peers=None if peers is None else tuple(set(peers.split(",")) - {"none"}),
         plan=TimingPlan(rounds, seconds, seed),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cnnkit.cli.options import JsonOption, file_option
+from cnnkit.cli.options import (
+    JsonOption,
+    NamesOption,
+    ParametersOption,
+    PreprocessOption,
+    file_option,
+)
 from cnnkit.cli.output import emit_json, stdout
 from cnnkit.errors import InputError, VerdictError
 
@@ -16,6 +23,7 @@ if TYPE_CHECKING:
 
     from cnnkit.doctor.contents import Contents
     from cnnkit.doctor.environment import Diagnosis
+    from cnnkit.models.said import Said
 
 
 def doctor(
@@ -40,6 +48,9 @@ def doctor(
             metavar="HxW", help="Of the images, for a model that leaves it free; CxHxW of a module."
         ),
     ] = None,
+    parameters: ParametersOption = None,
+    preprocess: PreprocessOption = None,
+    names: NamesOption = None,
     plot: Annotated[
         Path | None,
         file_option("--plot", help="Draw the memory of a C program over time: .png or .svg."),
@@ -64,9 +75,12 @@ def doctor(
         return
     from cnnkit.doctor.contents import is_module
     from cnnkit.doctor.made_up_inputs import parse_size
+    from cnnkit.models.said import Said, parse_image_size
 
+    said = Said(parameters, preprocess, names)
     if is_module(model):  # there is no file for a runtime to load
-        contents = show_contents(model, plot, json, size)
+        said = replace(said, size=parse_image_size(size) if size else None)
+        contents = show_contents(model, plot, json, said)
         if json and contents is not None:
             emit_json("doctor", {"model": model, "contents": contents.to_json(), "hosts": []})
         return
@@ -74,27 +88,25 @@ def doctor(
     if fix:
         fix_model(file, opset, output, sides, json)
     else:
-        contents = show_contents(model, plot, json)
+        contents = show_contents(model, plot, json, said)
         show_runtimes(file, sides, json, contents)
 
 
-def show_contents(
-    model: str, plot: Path | None, json: bool, size: str | None = None
-) -> Contents | None:
-    """Print what is in a model; None if it is a file that cnnkit cannot read as a network.
-
-    For a module `size` is that of its images.
-    """
+def show_contents(model: str, plot: Path | None, json: bool, said: Said) -> Contents | None:
+    """Print what is in a model; None if it is a file that cnnkit cannot read as a network."""
     from cnnkit.doctor.contents import examine_model, is_module
-    from cnnkit.models.said import parse_image_size
+    from cnnkit.models.said import OPTIONS
 
     try:
-        contents = examine_model(model, parse_image_size(size) if size else None)
+        contents = examine_model(model, said)
     except InputError as error:
-        if plot is not None or is_module(model):
+        if plot is not None or is_module(model) or error.subject in OPTIONS.values():
             raise
         if not json:
-            stdout().print(f"contents unknown: {error.subject} {error.reason}", soft_wrap=True)
+            console = stdout()
+            console.print(f"contents unknown: {error.subject} {error.reason}", soft_wrap=True)
+            for detail in error.details:
+                console.print(f"  {detail}", markup=False, soft_wrap=True)
         return None
     if plot is not None:
         from cnnkit.doctor.plan_picture import draw_plan

@@ -97,6 +97,7 @@ def export(
     from cnnkit.cli.verify import show, show_unchecked
     from cnnkit.data.registry import DATASETS, OWN
     from cnnkit.evaluation.proof import with_names
+    from cnnkit.export.models import reference_for
     from cnnkit.export.pipeline import export
     from cnnkit.formats.description import dataset_name
     from cnnkit.formats.options import Options, read_size
@@ -105,7 +106,8 @@ def export(
 
     form, sizes = find_format(format), (read_size("--ram", ram), read_size("--flash", flash))
     messages = stderr(quiet or json)
-    network, test = read(model, parameters, preprocess, names, size, dataset, data, messages)
+    said = (parameters, preprocess, names, size)
+    network, test = read(model, *said, dataset, data, messages, form.name)
     weights = with_names(network.weights, test)
     # A name that a file states never becomes a path, unless it is one of ours.
     stated = dataset_name(weights)
@@ -115,7 +117,8 @@ def export(
     )
     kept = tuple(keep_float or ())
     options = Options(test, input, opset, max_drop, *sizes, ranges, kept)
-    report = export(weights, format, target, options, allow_near_ties, network.checks)
+    exact = reference_for(network, test)
+    report = export(weights, format, target, options, allow_near_ties, network.checks, exact)
     content = read_bytes(target)
     card = f"{target}.md"
     facts = {"bytes": len(content), "sha256": sha256(content), "weights": network.source}

@@ -21,16 +21,21 @@ def read(
     dataset: str | None,
     data: Path | None,
     messages: Console,
+    form: str = "",
 ) -> tuple[Network, Dataset]:
-    """Return the network that options describe and its data, with a line for what to know of it."""
+    """Return the network that options describe and its data, with a line for what to know of it.
+
+    `form` is the format that it is read for.
+    """
     from cnnkit.evaluation.proof import proof_data, size_in
-    from cnnkit.models.read import is_spec, read_model
+    from cnnkit.export.models import read_for
+    from cnnkit.models.read import is_spec
     from cnnkit.models.said import Said, parse_image_size
 
     sides = parse_image_size(size) if size else None
     if sides is None and model is not None and is_spec(model):
         sides = size_in(dataset, data, messages.quiet)
-    network = read_model(model, Said(parameters, preprocess, names, sides))
+    network = read_for(form, model, Said(parameters, preprocess, names, sides))
     for note in network.notes:
         messages.print(f"{network.source}: {note}", soft_wrap=True)
     return network, proof_data(network, dataset, data, messages.quiet)

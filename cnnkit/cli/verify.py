@@ -149,6 +149,8 @@ def compare_models(
     else:
         for comparison in found:
             show_comparison(comparison, stdout())
+        if any(comparison.unchecked for comparison in found):
+            show_unchecked(found, stderr(quiet))
     if not passed:
         failed = [comparison.model for comparison in found if not comparison.passed]
         reason = f"differs from {other}"
@@ -219,7 +221,7 @@ def show_disagreements(agreement: Agreement, data: str, console: Console) -> Non
         console.print(f"  … and {len(agreement.disagreements) - 20} more; --json lists all")
 
 
-def show_unchecked(reports: Sequence[Report], console: Console) -> None:
+def show_unchecked(reports: Sequence[Report | Comparison], console: Console) -> None:
     """Print what a verification does not cover."""
     lines = dict.fromkeys(line for report in reports for line in report.unchecked)
     console.print("Not checked: " + "; ".join(lines) + ".", soft_wrap=True)

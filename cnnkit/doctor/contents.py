@@ -13,13 +13,14 @@ from cnnkit.formats.detect import detect
 from cnnkit.formats.pytorch.foreign import is_foreign
 from cnnkit.formats.pytorch.format import PT2
 from cnnkit.formats.registry import FORMATS, TABLE
+from cnnkit.graph.carried import refuse_carried
 from cnnkit.graph.convnet import with_contract, with_raw_pixels
 from cnnkit.graph.costs import Cost, costs
 from cnnkit.graph.program import Program, lower
 from cnnkit.graph.program.steps import FLOAT
 from cnnkit.graph.weights import Weights
-from cnnkit.models.read import is_spec, read_model
-from cnnkit.models.said import Said
+from cnnkit.models.read import READERS, is_spec, read_model
+from cnnkit.models.said import OURS, Said
 from cnnkit.runs.find import find_weights
 
 
@@ -96,22 +97,30 @@ class Contents:
         }
 
 
-def examine_model(model: str | Path, size: tuple[int, int, int] | None = None) -> Contents:
+def examine_model(model: str | Path, said: Said | None = None) -> Contents:
     """Look into an artefact, a weights file or run, a model of others, or a module.
 
     Args:
         model: as `cnnkit.models.read.read_model` takes it, or any artefact.
-        size: C, H, W of the images, for a module that does not say it.
+        said: what is said of it.
 
     Raises:
         StorageError: it cannot be read.
-        InputError: it is damaged, or has nodes that cnnkit does not know, which are named.
+        InputError: it is damaged, has nodes that cnnkit does not know, which are named, or what is
+            said does not fit it.
     """
+    said = said or Said()
     if is_module(model):
         # What is in a network does not depend on how its pixels are scaled.
-        return _examine(read_model(model, Said(size=size, preprocess="unit")).weights)
+        said = replace(said, preprocess=said.preprocess or "unit")
+        return _examine(read_model(model, said).weights)
     file = find_weights(Path(model))
-    return _examine(TABLE[detect(file)].read_weights(file))
+    form = detect(file)
+    if said != Said():
+        if form not in READERS:
+            said.refuse(file, OURS)
+        return _examine(read_model(file, said).weights)
+    return _examine(TABLE[form].read_weights(file))
 
 
 def is_module(model: str | Path) -> bool:
@@ -122,6 +131,7 @@ def is_module(model: str | Path) -> bool:
 
 
 def _examine(weights: Weights) -> Contents:
+    refuse_carried(weights.graph, "the file")
     nodes = costs(weights.graph)
     weights = replace(weights, graph=with_raw_pixels(weights.graph))
     formats = {name: _holds(name, weights) for name in FORMATS}

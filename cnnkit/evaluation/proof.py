@@ -20,6 +20,7 @@ from cnnkit.data.preparation import prepare
 from cnnkit.errors import InputError
 from cnnkit.evaluation.dataset import load_dataset_of, picture_options, tells_data
 from cnnkit.formats.description import preprocessing
+from cnnkit.graph.carried import carried_nodes
 from cnnkit.graph.weights import Weights
 from cnnkit.graph.work import multiply_adds
 from cnnkit.models.network import Network
@@ -27,6 +28,7 @@ from cnnkit.models.network import Network
 TABLES = (".csv", ".jsonl", ".npz", ".bin")  # which may say what pictures show
 MOST_PICTURES = 10_000
 MOST_WORK = 20_000_000_000  # multiply-adds on drawn images, which bounds their number
+UNKNOWN_WORK = MOST_WORK // 32  # of a network that cnnkit cannot look into
 FEWEST, MOST = 16, 256  # drawn images
 
 
@@ -126,7 +128,8 @@ def _unlabelled(weights: Weights, folder: Path) -> Dataset:
 
 def drawn(weights: Weights) -> Dataset:
     """Return drawn images for a network; of a large one fewer."""
-    count = MOST_WORK // max(1, multiply_adds(weights.graph))
+    work = UNKNOWN_WORK if carried_nodes(weights.graph) else multiply_adds(weights.graph)
+    count = MOST_WORK // max(1, work)
     images = drawn_images(weights.size, min(MOST, max(FEWEST, count)))
     return unlabelled(weights, images, DRAWN, DRAWN)
 

@@ -19,6 +19,7 @@ from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.description import metadata, preprocessing
 from cnnkit.formats.options import Options
+from cnnkit.graph.carried import carried_nodes
 from cnnkit.graph.learning import learnt
 from cnnkit.graph.preprocessing import MNIST, Preprocessing
 from cnnkit.graph.weights import Weights
@@ -99,6 +100,13 @@ def _front(weights: Weights, agreement: Agreement, labelled: bool) -> list[tuple
 
 def _summary(weights: Weights) -> str:
     channels, height, width = weights.size
+    carried = carried_nodes(weights.graph)
+    if carried:
+        return (
+            f"A classifier of images (channels, rows, columns: {channels}, {height}, {width}) into "
+            f"{weights.classes} classes ({', '.join(map(_plain, weights.names))}), as its makers "
+            f"wrote it: cnnkit has no operator for {_plain(carried)}. (SHA-256 {weights.sha256}.)"
+        )
     graph = weights.graph
     parameters = sum(int(np.size(graph.tensors[name])) for name in learnt(graph))
     layers = _layers(weights)

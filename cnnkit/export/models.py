@@ -13,17 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Dataset
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, OperatorsError
 from cnnkit.evaluation.proof import proof_data, size_in, unlabelled, with_names
 from cnnkit.export import pipeline
+from cnnkit.formats.detect import detect, read_contract
 from cnnkit.formats.options import Options
-from cnnkit.formats.registry import FORMATS, find_format
+from cnnkit.formats.pytorch.foreign import is_foreign
+from cnnkit.formats.registry import FORMATS, TABLE, find_format
 from cnnkit.graph.preprocessing import Preprocessing
+from cnnkit.models.files import as_stored
 from cnnkit.models.network import Network
 from cnnkit.models.read import is_module, is_spec, read_model
-from cnnkit.models.said import Said, Size
+from cnnkit.models.said import OURS, Said, Size
+from cnnkit.runs.find import find_weights
+from cnnkit.runtimes.carried import read_carried
+from cnnkit.runtimes.loader import load
+from cnnkit.verify.reference import Reference, of_outputs
 from cnnkit.verify.report import Report
 
+PROGRAMS = ("c", "torchscript", "pt2")
 Data = str | Path | Dataset | NDArray[np.uint8]
 
 
@@ -72,7 +80,7 @@ def export(
         size = _size(data)
     listed = Path(names) if isinstance(names, str) else names
     said = Said(None if weights is None else Path(weights), preprocessing, listed, size)
-    network = read_model(model, said)
+    network = read_for(form, model, said)
     test = _data(network, data)
     return pipeline.export(
         with_names(network.weights, test),
@@ -81,7 +89,44 @@ def export(
         Options(test, input, opset),
         allow_near_ties,
         network.checks,
+        reference_for(network, test),
     )
+
+
+def read_for(form: str, model: Any, said: Said) -> Network:
+    """Read a model for a format: ONNX also holds one with nodes that cnnkit has no operator for.
+
+    Raises:
+        InputError: as `read_model`; of any other format all nodes in the way are named.
+    """
+    try:
+        return _artefact(model, said) or read_model(model, said)
+    except OperatorsError as error:
+        if form != "onnx":
+            raise
+        return read_carried(model, said, error)
+
+
+def _artefact(model: Any, said: Said) -> Network | None:
+    """Return the network in C, TorchScript or a torch.export program of ours; None if it is none.
+
+    Its runtime opens programs, which shows what they hold.
+    """
+    if not isinstance(model, str | Path) or is_spec(model):
+        return None
+    path = find_weights(Path(model))
+    form = detect(path)
+    if form not in PROGRAMS or (form == "pt2" and is_foreign(path)):
+        return None
+    said.refuse(path, OURS)
+    stated = read_contract(path)
+    weights = TABLE["c"].read_weights(path) if form == "c" else load(path).weights
+    return Network(as_stored(weights, stated), str(path), path=path)
+
+
+def reference_for(network: Network, test: Dataset) -> Reference | None:
+    """Return the logits of a network that cnnkit cannot compute; None of any other."""
+    return None if network.compute is None else of_outputs(network.compute(test.test.images))
 
 
 def format_of(path: Path) -> str:

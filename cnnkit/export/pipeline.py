@@ -17,9 +17,11 @@ from cnnkit.formats.contract import quantisation
 from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import find_format
+from cnnkit.graph.carried import refuse_carried
 from cnnkit.graph.quantised.layers import weakest
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import replacing_together
+from cnnkit.verify.reference import Reference, vectors_of
 from cnnkit.verify.report import Report
 from cnnkit.verify.run import check_fit, verify
 
@@ -31,6 +33,7 @@ def export(
     options: Options,
     allow_near_ties: bool = False,
     before: Sequence[Check] = (),
+    reference: Reference | None = None,
 ) -> Report:
     """Write an artefact, prove it on all test images in its own runtime, and only then keep it.
 
@@ -44,6 +47,7 @@ def export(
         options: the data to agree on, and what the user chose.
         allow_near_ties: as `cnnkit.verify.verify` has it.
         before: what was checked when the network was read, for the report.
+        reference: of a network that cnnkit cannot compute, its logits for all test images.
 
     Raises:
         InputError: the format is unknown, `path` is a folder, or the data does not fit the network.
@@ -69,6 +73,10 @@ def export(
             f"use one of {', '.join(form.inputs)}",
         )
     check_fit(weights, options.dataset)
+    if reference is None:
+        refuse_carried(weights.graph, "the network")
+    else:
+        options = replace(options, golden=vectors_of(reference, options.dataset.test))
     files = form.write(weights, replace(options, stem=path.stem))
     with replacing_together(path) as beside:
         named = {
@@ -80,7 +88,13 @@ def export(
         main = beside / path.name
         try:
             (report,) = verify(
-                [main], weights, options.dataset, allow_near_ties, options.max_accuracy_drop, before
+                [main],
+                weights,
+                options.dataset,
+                allow_near_ties,
+                options.max_accuracy_drop,
+                before,
+                reference,
             )
         except InputError as error:  # its runtime does not even open it
             raise VerdictError(path, f"was not kept: it {error.reason}", error.remedy) from error

@@ -15,13 +15,15 @@ import numpy as np
 
 from cnnkit.errors import InputError
 from cnnkit.formats.golden import Golden
-from cnnkit.graph.architecture import LARGEST, Architecture
+from cnnkit.graph.architecture import LARGEST, PIXEL_SCALE, Architecture
 from cnnkit.graph.convnet import INPUT as INPUT
 from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.layout import NHWC
 from cnnkit.graph.normalisation import take_off
+from cnnkit.graph.passes.inputs import split_input
+from cnnkit.graph.pixels import PixelInput
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.shapes import infer_types
 
@@ -29,6 +31,8 @@ CONTRACT_VERSION = 1
 QUANTISATION = "cnnkit.quantization"
 HELD = "cnnkit.held_sha256"  # of the network after the passes, if a format holds that
 GRAPH = "cnnkit.graph"  # of a network beyond the family, in formats whose programs do not tell it
+CARRIED = "cnnkit.carried"  # nodes that only ONNX Runtime computes
+ROUNDED = 1e-6  # as far apart as a few roundings to float32 bring the numbers of a record
 MARK = "cnnkit.contract"  # the key by which an artefact of ours is known
 # The other keys of ours begin with "cnnkit."; what other tools may add is left to them.
 COMMON = ("names", "task", "imgsz", "channels", "version", "license")
@@ -205,7 +209,7 @@ def normalises(values: Mapping[str, Any]) -> bool:
 
 
 def check_normalisation(path: Path, graph: Graph, stated: Any) -> None:
-    """Raise InputError unless a graph normalises pixels as the record that a file states.
+    """Raise InputError unless a graph scales and normalises pixels as the record in a file says.
 
     Args:
         path: the file, for messages.
@@ -215,14 +219,38 @@ def check_normalisation(path: Path, graph: Graph, stated: Any) -> None:
     normalisation, _ = take_off(graph)
     mean, std = normalisation.numbers if normalisation else ((0.0,), (1.0,))
     record = stated if isinstance(stated, dict) else {}
-    for key, found in (("mean", mean), ("std", std)):
-        wanted = record.get(key, found if normalisation is None else None)
-        if not _are_same(found, wanted):
+    for key, found in (("mean", mean), ("std", std)) if normalisation else ():
+        if not _are_same(found, record.get(key)):
             raise InputError(
                 path,
-                f"normalises pixels with the {key} {list(found)}, and its metadata says {wanted}",
+                f"normalises pixels with the {key} {list(found)}, and its metadata says "
+                f"{record.get(key)}",
                 "export or train it again",
             )
+    pixels, _ = split_input(graph)
+    if not _scales_as(pixels, record):
+        raise InputError(
+            path, "scales pixels differently from what its metadata says", "export it again"
+        )
+
+
+def _scales_as(pixels: PixelInput, record: Mapping[str, Any]) -> bool:
+    """Tell whether what becomes of pixels is (x * scale - mean) / std of a record, but rounded."""
+    mean, std = record.get("mean", (0.0,)), record.get("std", (1.0,))
+    scale = record.get("scale", PIXEL_SCALE) if pixels.dtype == "uint8" else 1.0
+    if not all(isinstance(numbers, list | tuple) and numbers for numbers in (mean, std)):
+        return False
+    if not all(map(_is_number, (scale, *mean, *std))):
+        return False
+    with np.errstate(all="ignore"):
+        wanted = np.broadcast_arrays(scale / np.array(std), -np.array(mean) / np.array(std))
+        found = np.broadcast_arrays(pixels.scale, pixels.shift)
+    if len({len(array) for array in (*wanted, *found)} - {1}) > 1:
+        return False
+    return bool(
+        np.allclose(wanted[0], found[0], rtol=ROUNDED, atol=0)
+        and np.allclose(wanted[1], found[1], rtol=ROUNDED, atol=ROUNDED)
+    )
 
 
 def _are_same(found: tuple[float, ...], stated: Any) -> bool:

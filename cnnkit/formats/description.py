@@ -14,10 +14,19 @@ from typing import Any
 
 from cnnkit.data.registry import recorded_name
 from cnnkit.errors import InputError
-from cnnkit.formats.contract import CONTRACT_VERSION, GRAPH, HELD, MARK, QUANTISATION, signature
+from cnnkit.formats.contract import (
+    CARRIED,
+    CONTRACT_VERSION,
+    GRAPH,
+    HELD,
+    MARK,
+    QUANTISATION,
+    signature,
+)
 from cnnkit.formats.golden import KEY, Golden
 from cnnkit.formats.golden_vectors import choose, vectors
 from cnnkit.formats.options import Options
+from cnnkit.graph.carried import carried_nodes
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.layout import NHWC
 from cnnkit.graph.preprocessing import RECIPES, Preprocessing
@@ -32,7 +41,8 @@ def describe(weights: Weights, options: Options) -> dict[str, Any]:
         VerdictError: it has infinite logits.
     """
     with_contract(weights.graph, options.input)
-    return metadata(weights, vectors(weights, choose(options.dataset.test)), options.input)
+    golden = options.golden or vectors(weights, choose(options.dataset.test))
+    return metadata(weights, golden, options.input)
 
 
 def metadata(
@@ -58,6 +68,7 @@ def metadata(
         "license": known.get("license"),
         MARK: CONTRACT_VERSION,
         "cnnkit.architecture": _architecture(weights),
+        CARRIED: carried_nodes(weights.graph) or None,
         "cnnkit.dataset": dataset_name(weights),
         "cnnkit.dataset_sha256": known.get("dataset_sha256"),
         "cnnkit.preprocessing": _record(weights, input),

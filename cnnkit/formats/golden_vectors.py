@@ -32,9 +32,14 @@ def choose(test: Split) -> NDArray[np.uint8]:
 
     Of a set of fewer than 16 images, some come again.
     """
+    return test.images[chosen(test)]
+
+
+def chosen(test: Split) -> NDArray[np.int64]:
+    """Return the indices of the images that `choose` returns."""
     _, first = np.unique(test.labels, return_index=True)
     others = np.setdiff1d(np.arange(len(test.labels)), first)
-    return test.images[np.resize(np.concatenate([first, others])[:COUNT], COUNT)]
+    return np.resize(np.concatenate([first, others])[:COUNT], COUNT)
 
 
 def vectors(weights: Weights, images: NDArray[np.uint8]) -> Golden:

@@ -10,6 +10,7 @@ from cnnkit.errors import InputError
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
+    from cnnkit.formats.golden import Golden
 
 INPUTS = ("uint8", "float32", "uint8-nhwc")
 MAX_ACCURACY_DROP = 0.005  # of a quantised artefact, unless a person allows another
@@ -31,6 +32,7 @@ class Options:
         ranges: how the ranges of a quantised artefact's values are found: a key of
             `cnnkit.graph.quantised.ranges.METHODS`, or "best".
         keep_float: names of layers that a quantised artefact leaves in float.
+        golden: the vectors of a network that cnnkit cannot compute itself.
         stem: the name of the artefact's files without suffix, where one file names another.
 
     Raises:
@@ -45,6 +47,7 @@ class Options:
     flash: int | None = None
     ranges: str = "best"
     keep_float: tuple[str, ...] = ()
+    golden: Golden | None = None
     stem: str = "net"
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.heads import REMEDY as HEADS_REMEDY
 from cnnkit.graph.heads import find_logits
 from cnnkit.graph.layout import LAST
+from cnnkit.graph.normalisation import take_off
 from cnnkit.graph.passes.constants import fold_constants
 from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.passes.no_ops import cancel_transposes, drop_no_ops
@@ -30,6 +31,7 @@ from cnnkit.graph.types import FREE, INTEGERS, Array, TensorType
 
 # Scales of raw pixels are smaller: 255 / 32 is still as large as what networks are trained on.
 LARGEST_SCALE = 1 / 32
+ROUNDED = 1e-6  # of a number: what is left of it when it was computed in float32
 SAY = (
     "say what its training did to pixels: --preprocess unit (divided by 255), imagenet, none (0 to "
     "255 as they are), or a file with the record as JSON"
@@ -112,15 +114,39 @@ def record_of(graph: Graph, raw: Preprocessing | None = None) -> Preprocessing:
     if raw is not None:
         return raw
     record, (pixels, _) = _as_is(graph), split_input(graph)
+    normalisation, rest = take_off(graph)
     channels = record.size[0]
-    scale, shift = (np.broadcast_to(row, channels) for row in (pixels.scale, pixels.shift))
-    if not np.all(scale) or len({*pixels.scale}) > channels:
+    if normalisation is not None:
+        inner, _ = split_input(rest)
+        if set(inner.shift) == {0.0} and len(set(inner.scale)) == 1:  # as our own graphs do it
+            mean, std = (tuple(map(_short, numbers)) for numbers in normalisation.numbers)
+            times = channels if len(mean) < channels else 1
+            scale = _plain(inner.scale[0], record)
+            return replace(record, scale=scale, mean=mean * times, std=std * times)
+    scales, shifts = (np.broadcast_to(row, channels) for row in (pixels.scale, pixels.shift))
+    if not np.all(scales) or len({*pixels.scale}) > channels or pixels.as_is:
         return record
     unit = Preprocessing.of(record.size).scale
-    std = np.round(unit / scale, 9)  # (x * unit - mean) / std = x * scale + shift
-    return replace(
-        record, scale=unit, mean=tuple((-shift * std + 0.0).tolist()), std=tuple(std.tolist())
-    )
+    divided = unit / scales  # (x * unit - mean) / std = x * scale + shift
+    mean, std = (tuple(map(_rounded, row.tolist())) for row in (-shifts * divided, divided))
+    return replace(record, scale=unit, mean=mean, std=std)
+
+
+def _plain(scale: float, record: Preprocessing) -> float:
+    """Return the scale of raw pixels that a scale in float32 stands for."""
+    unit = Preprocessing.of(record.size).scale
+    return unit if abs(scale / unit - 1) < ROUNDED else scale
+
+
+def _short(number: float) -> float:
+    """Return the number of the fewest digits that is this one in float32."""
+    return float(str(np.float32(number)))
+
+
+def _rounded(number: float) -> float:
+    """Return a number as a person wrote it, before it was rounded to float32."""
+    short = float(f"{number:.6g}") + 0.0
+    return short if abs(short - number) <= ROUNDED / 2 * abs(number) else float(number)
 
 
 def _as_is(graph: Graph) -> Preprocessing:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
@@ -79,7 +81,6 @@ def _freed(frozen: int | None) -> tuple[str, ...]:
 
 
 def _of_artefact(path: Path) -> Weights:
-    """Return the network in an artefact of ours, as a weights file has it."""
     stated = read_contract(path)
     if contract.quantisation(stated):
         raise InputError(
@@ -87,7 +88,11 @@ def _of_artefact(path: Path) -> Weights:
             "holds rounded parameters, from which no other file is made",
             "give the weights or the run that it was made from",
         )
-    weights = TABLE["onnx"].read_weights(path)
+    return as_stored(TABLE["onnx"].read_weights(path), stated)
+
+
+def as_stored(weights: Weights, stated: Mapping[str, Any]) -> Weights:
+    """Return the network in an artefact of ours with its metadata, as a weights file has both."""
     known = {key: stated.get(f"cnnkit.{key}") for key in KNOWN}
     known |= {key: stated.get(key) for key in ("names", "license")}
     metadata = {key: value for key, value in known.items() if value is not None}

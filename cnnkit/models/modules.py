@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from cnnkit.data.drawn import drawn_images
-from cnnkit.errors import InputError, VerdictError
+from cnnkit.errors import InputError, MissingError, OperatorsError, VerdictError
 from cnnkit.formats.base import Check
 from cnnkit.formats.preprocess import listed_names
 from cnnkit.graph import passes
@@ -22,7 +25,9 @@ from cnnkit.graph.classifier import as_classifier, record_of
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.reference import evaluate
+from cnnkit.graph.types import Array
 from cnnkit.graph.weights import Weights
+from cnnkit.graph.work import multiply_adds
 from cnnkit.metrics import LOGIT_TOLERANCE
 from cnnkit.models.network import Network
 from cnnkit.models.said import Said, Size
@@ -31,17 +36,58 @@ from cnnkit.nn.factories import AUXILIARY, make_module
 from cnnkit.nn.published import Stated, stated
 from cnnkit.nn.state_dicts import classes_in, load_state, misfits, read_state
 
+PART = 16  # images at once
 IMAGES = 4  # on which a module and its graph are compared
+LARGE = 1_000_000_000  # multiply-adds; of such a network fewer images
 EXACT = 1e-9  # of the largest output, in float64
 SAME = "the graph computes what the module computes"
 
 
-def read_module(model: Any, said: Said) -> Network:
-    """Read a module, or what a person's, torchvision's or timm's function makes.
+@dataclass(frozen=True)
+class Opened:
+    """A module on the CPU, with its parameters.
+
+    Attributes:
+        module: the module.
+        source: what errors call it.
+        size: C, H, W of its images.
+        about: what its makers say of it.
+    """
+
+    module: nn.Module
+    source: str
+    size: Size
+    about: Stated | None
+
+    @property
+    def record(self) -> Preprocessing | None:
+        """What its makers do to raw pixels."""
+        return None if self.about is None else self.about.of_size(self.size)
+
+    @property
+    def names(self) -> list[str] | None:
+        """Its makers' names of the classes."""
+        return None if self.about is None else list(self.about.names)
+
+    def run(self, images: Array) -> tuple[Array, Array, str]:
+        """Return its outputs in float64 where it runs so, in float32, and what computed them."""
+        wide, narrow = (torch.from_numpy(images.astype(kind)) for kind in ("float64", "float32"))
+        name = f"the module in PyTorch {torch.__version__}"
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            module = copy.deepcopy(self.module).eval()
+            rounded = _in_parts(module, narrow)
+            try:
+                return _in_parts(module.double(), wide), rounded, f"{name}, in float64"
+            except (RuntimeError, ValueError, TypeError):  # it has float32 in its own code
+                return rounded, rounded, name
+
+
+def opened(model: Any, said: Said) -> Opened:
+    """Return a module, or what a person's, torchvision's or timm's function makes.
 
     Raises:
-        InputError: as `cnnkit.models.read.read_model`.
-        VerdictError: its graph computes something else.
+        InputError: as `read_module`.
     """
     if isinstance(model, nn.Module):
         source, module, about = type(model).__name__, copy.deepcopy(model), None
@@ -52,8 +98,53 @@ def read_module(model: Any, said: Said) -> Network:
         module = _made(source, said)
         about = stated(source, module)
     _check_parameters(module, source)
-    module = module.cpu()
-    size = _size(source, said, about)
+    return Opened(module.cpu(), source, _size(source, said, about), about)
+
+
+def written(model: Opened, error: OperatorsError) -> Any:
+    """Return a module as PyTorch's own exporter writes it in ONNX, as the onnx package has it.
+
+    Args:
+        model: the module.
+        error: what is raised where that fails: it names the nodes that cnnkit does not know.
+
+    Raises:
+        OperatorsError: PyTorch does not write it.
+        MissingError: onnxscript is not installed, which PyTorch needs for that.
+    """
+    example = torch.zeros((2, *model.size))
+    free = ({0: torch.export.Dim("N")},)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            module = copy.deepcopy(model.module).eval()
+            program = torch.onnx.export(
+                module, (example,), dynamo=True, dynamic_shapes=free, verbose=False
+            )
+    except ImportError as missing:
+        raise MissingError.package("onnxscript", "PyTorch's ONNX exporter") from missing
+    except Exception as failed:  # whatever the exporter raises
+        first = next(iter(str(failed).strip().splitlines()), type(failed).__name__)
+        reason = f"{error.reason}; and PyTorch does not write it as ONNX ({first:.200})"
+        raise OperatorsError(model.source, reason, "change the module", error.details) from failed
+    assert program is not None
+    return program.model_proto
+
+
+def _in_parts(module: nn.Module, images: Tensor) -> Array:
+    parts = [_tensors(module(images[at : at + PART]))[0] for at in range(0, len(images), PART)]
+    return torch.cat(parts).double().flatten(1).numpy()
+
+
+def read_module(model: Any, said: Said) -> Network:
+    """Read a module, or what a person's, torchvision's or timm's function makes.
+
+    Raises:
+        InputError: as `cnnkit.models.read.read_model`.
+        VerdictError: its graph computes something else.
+    """
+    own = opened(model, said)
+    module, source, size, about = own.module, own.source, own.size, own.about
     graph = graph_of(module, size, source)
     check = compare(module, graph, size)
     if not check.passed:
@@ -157,7 +248,8 @@ def _notes(said: Said, about: Stated | None, record: Preprocessing, drawn: bool)
 
 def compare(module: nn.Module, graph: Graph, size: Size) -> Check:
     """Compare a module with its graph on drawn images, in float64 where the module runs so."""
-    images = drawn_images(size, IMAGES).astype(np.float32) / 255
+    count = IMAGES if multiply_adds(graph) < LARGE else 2
+    images = drawn_images(size, count).astype(np.float32) / 255
     (name,) = graph.inputs
     expected = list(evaluate(graph, {name: images}, reproducible=False).values())
     with warnings.catch_warnings(), torch.no_grad():
@@ -168,7 +260,7 @@ def compare(module: nn.Module, graph: Graph, size: Size) -> Check:
         except (RuntimeError, ValueError, TypeError):  # it has float32 in its own code
             found, kind, most = module.eval()(torch.from_numpy(images)), "float32", LOGIT_TOLERANCE
     error = _error(_tensors(found), expected)
-    on = f"{IMAGES} drawn images in {kind}"
+    on = f"{count} drawn images in {kind}"
     return Check(SAME, error <= most, f"{on}: off by {error:.1e} of the largest output")
 
 

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cnnkit.formats.base import Check
+from cnnkit.graph.types import Array
 from cnnkit.graph.weights import Weights
+
+
+class Outputs(NamedTuple):
+    """Logits that cnnkit did not compute.
+
+    Attributes:
+        logits: [N, K], as exact as they are to be had.
+        rounded: the same, rounded in another way.
+        name: what computed them.
+    """
+
+    logits: Array
+    rounded: Array
+    name: str
 
 
 @dataclass(frozen=True)
@@ -19,6 +39,7 @@ class Network:
         checks: what has been proven of it.
         notes: what a person should know: a batch that was freed, weights that were drawn.
         path: its file, if it is one that tells what data it was trained on.
+        compute: of a network with nodes that cnnkit has no operator for, what computes it.
     """
 
     weights: Weights
@@ -26,3 +47,4 @@ class Network:
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
     path: Path | None = None
+    compute: Callable[[NDArray[np.uint8]], Outputs] | None = None

@@ -18,6 +18,7 @@ from cnnkit.errors import InputError
 from cnnkit.formats.detect import detect
 from cnnkit.formats.registry import TABLE
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
+from cnnkit.graph.carried import refuse_carried
 from cnnkit.graph.classifier import with_heads
 from cnnkit.graph.convnet import OUTPUTS
 from cnnkit.graph.graph import Graph
@@ -157,6 +158,7 @@ def load(
     form = detect(path)
     if runtime == "cnnkit":
         weights = TABLE[form].read_weights(find_weights(path))
+        refuse_carried(weights.graph, path)
         weights = replace(weights, graph=prepare(weights.graph))
         return Classifier(path, weights, threads, _preprocessing(path, weights, scale, mean, std))
     if (scale, mean, std) != (None, None, None):

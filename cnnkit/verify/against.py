@@ -14,11 +14,13 @@ from cnnkit.data.dataset import DRAWN, LABELLED, Dataset, Split
 from cnnkit.data.drawn import drawn_images
 from cnnkit.errors import InputError
 from cnnkit.formats.base import Check
+from cnnkit.graph.carried import carried_nodes
 from cnnkit.models.said import Said
 from cnnkit.verify.checks import agreement_checks
 from cnnkit.verify.comparison import Agreement, compare_logits
 from cnnkit.verify.explanation import explain_sides
 from cnnkit.verify.reference import of_graph
+from cnnkit.verify.report import HARDLY, hardly_depends
 from cnnkit.verify.sides import Side, open_side
 
 IMAGES = 64  # drawn ones, where there are no others
@@ -39,6 +41,7 @@ class Comparison:
         checks: all of them.
         explanation: where a difference begins, and which mistake explains it; none if there is no
             difference.
+        unchecked: what the comparison cannot see.
     """
 
     model: str
@@ -50,6 +53,7 @@ class Comparison:
     worst: int
     checks: tuple[Check, ...]
     explanation: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -124,7 +128,8 @@ def compare_sides(
     mine, right = side.compute(data.test.images), reference.compute(of_reference.test.images)
     logits = mine.logits.astype(np.float64)
     limit = right.limit or mine.limit
-    if limit is None:
+    carried = any(carried_nodes(each.network.weights.graph) for each in (side, reference))
+    if limit is None and not carried:
         limit = of_graph(reference.network.weights, of_reference.test.images).limit
     label = right.logits.argmax(axis=1)
     truth = data.test.labels if data.kind == LABELLED else label
@@ -135,7 +140,7 @@ def compare_sides(
     with np.errstate(invalid="ignore"):
         error = np.nan_to_num(np.abs(logits - right.logits).max(axis=1), nan=np.inf)
     explanation: tuple[str, ...] = ()
-    if not all(check.passed for check in checks):
+    if not carried and not all(check.passed for check in checks):
         pairs = (logits, right.logits.astype(np.float64))
         both = (data.test.images, of_reference.test.images)
         explanation = explain_sides(
@@ -151,6 +156,7 @@ def compare_sides(
         worst=int(error.argmax()),
         checks=checks,
         explanation=explanation,
+        unchecked=(HARDLY,) if hardly_depends(right.logits, agreement.logit_limit) else (),
     )
 
 

@@ -6,7 +6,7 @@ counts only if the network with that mistake gives the logits that were found, w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -32,7 +32,7 @@ from cnnkit.verify.weight_faults import (
 FEW = 2  # images on which every way is tried; on all, one that fits these
 MOST_WORK = 4_000_000_000  # multiply-adds of all ways together
 MOST_TRIALS = 400
-NONE = "none of the usual mistakes explains the difference ({names} were tried)"
+NONE = "none of the usual mistakes explains the difference ({names} were tried{more})"
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,22 @@ CULPRITS = (
 )
 
 
-def explain(*cases: Case) -> str | None:
+def explain(*cases: Case, cut: dict[str, int] | None = None) -> str | None:
     """Return the mistake that explains the difference of two networks; None if none does.
 
     Args:
         cases: the difference, and the same seen from the other network where that is a graph, too.
+        cut: gets the names of mistakes that can be made in more ways than a network of this size
+            leaves time for, and how many were tried.
     """
     for case in cases:
         most = max(20, min(MOST_TRIALS, MOST_WORK // (FEW * max(1, case.work))))
         for culprit in CULPRITS:
-            for way, compute in islice(culprit.trials(case), most):
+            for number, (way, compute) in enumerate(islice(culprit.trials(case), most + 1)):
+                if number == most:
+                    if cut is not None:
+                        cut[culprit.name] = most
+                    break
                 if _fits(case, compute(FEW), FEW):
                     error = _fits(case, compute(len(case.images)), len(case.images))
                     if error is not None:
@@ -82,9 +88,16 @@ def explain(*cases: Case) -> str | None:
     return None
 
 
-def nothing_explains() -> str:
-    """Return the sentence for the report where no mistake explains the difference."""
-    return NONE.format(names=", ".join(culprit.name for culprit in CULPRITS))
+def nothing_explains(cut: Mapping[str, int] | None = None) -> str:
+    """Return the sentence for the report where no mistake explains the difference.
+
+    Args:
+        cut: as `explain` filled it in.
+    """
+    names = ", ".join(culprit.name for culprit in CULPRITS)
+    some = [f"of {name} the first {count} ways" for name, count in (cut or {}).items()]
+    more = f"; the network is so large that {' and '.join(some)} were all" if some else ""
+    return NONE.format(names=names, more=more)
 
 
 def _fits(case: Case, logits: Array, count: int) -> float | None:

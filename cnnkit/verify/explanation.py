@@ -106,6 +106,7 @@ def _sentences(
     if graphs is not None:
         begins = first_difference(*graphs, mine, theirs)
         said.append(begins or "every layer computes the same on the images that were looked at")
-    culprit = explain(*cases)
-    said.append(f"likely culprit: {culprit}" if culprit else nothing_explains())
+    cut: dict[str, int] = {}
+    culprit = explain(*cases, cut=cut)
+    said.append(f"likely culprit: {culprit}" if culprit else nothing_explains(cut))
     return tuple(said)

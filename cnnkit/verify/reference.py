@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError
+from cnnkit.formats.golden import Golden
+from cnnkit.formats.golden_vectors import chosen
 from cnnkit.graph.convnet import INPUT, LOGITS, with_contract
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.rounding import limit_of
 from cnnkit.graph.weights import Weights
 from cnnkit.graph.work import multiply_adds
+from cnnkit.models.network import Outputs
 from cnnkit.runtimes.native import network
 
 MOST_WORK = 6_000_000_000  # multiply-adds that are computed in float64 and once more in float32
@@ -45,6 +49,26 @@ def reference_of(weights: Weights, images: NDArray[np.uint8]) -> Reference:
     if weights.is_family:
         return Reference(*reference_logits(weights, images))
     return of_graph(weights, images)
+
+
+def of_outputs(found: Outputs) -> Reference:
+    """Return what another runtime computed as the reference; it tells how it rounds itself."""
+    return Reference(found.logits, found.name, limit_of(found.rounded, found.logits))
+
+
+def vectors_of(reference: Reference, test: Split) -> Golden:
+    """Return golden vectors out of the logits for all test images."""
+    rows = chosen(test)
+    logits = reference.logits[rows].astype(np.float64)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares = powers / powers.sum(axis=1, keepdims=True)
+    return Golden(
+        test.images[rows],
+        logits.argmax(axis=1),
+        logits.astype(np.float32),
+        shares.astype(np.float32),
+        float(np.float32(reference.limit or 0.0)),
+    )
 
 
 def of_graph(weights: Weights, images: NDArray[np.uint8]) -> Reference:

@@ -30,6 +30,7 @@ from cnnkit.data.dataset import LABELLED, Dataset
 from cnnkit.formats.base import PROOFS, Check
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.formats.registry import FORMATS, TABLE
+from cnnkit.graph.carried import carried_nodes
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.isolated import Outputs, Plan, images_of
 from cnnkit.verify.checks import (
@@ -146,9 +147,10 @@ def make_report(
         checks += output_checks(prediction)
     if about and about["format"] in FORMATS:  # training writes no golden vectors
         checks += golden_checks(path, outputs, weights, agreement)
-    proof = TABLE[about["format"]].proof if about else "outputs"
+    known = about and not carried_nodes(weights.graph)
+    proof = TABLE[about["format"]].proof if known else "outputs"
     unchecked: tuple[str, ...] = (PROOFS[proof], *UNCHECKED)
-    if agreement is not None and _hardly_depends(reference.logits, agreement.logit_limit):
+    if agreement is not None and hardly_depends(reference.logits, agreement.logit_limit):
         unchecked = (HARDLY, *unchecked)
     return Report(
         path=path,
@@ -165,6 +167,6 @@ def make_report(
     )
 
 
-def _hardly_depends(logits: NDArray[np.floating], limit: float) -> bool:
+def hardly_depends(logits: NDArray[np.floating], limit: float) -> bool:
     """Tell whether logits differ so little from image to image that they show little."""
     return len(logits) > 1 and float(np.ptp(logits, axis=0).max()) < RESOLUTION * limit

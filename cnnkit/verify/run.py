@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
+from cnnkit.formats import contract
 from cnnkit.formats.base import Check
 from cnnkit.formats.detect import read_contract
 from cnnkit.formats.options import MAX_ACCURACY_DROP, check_drop
 from cnnkit.formats.registry import TABLE
+from cnnkit.graph.carried import carried_nodes, refuse_carried
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runs.origin import find_run
@@ -34,6 +36,7 @@ def verify(
     allow_near_ties: bool = False,
     max_accuracy_drop: float = MAX_ACCURACY_DROP,
     before: Sequence[Check] = (),
+    reference: Reference | None = None,
 ) -> list[Report]:
     """Hold artefacts against the weights they were made from, over all test images.
 
@@ -46,6 +49,7 @@ def verify(
         max_accuracy_drop: the share of the test images by which a quantised artefact's accuracy
             may be below the network's; what the artefact itself allows does not count.
         before: checks of the network itself, for the reports.
+        reference: the logits for all test images; None computes them.
 
     Raises:
         InputError: a file is not ours, no run has its weights, or the data does not fit them.
@@ -60,11 +64,13 @@ def verify(
     for path in paths:
         file = find_weights(path)
         metadata = read_contract(file)
+        if reference is None and contract.CARRIED in metadata:
+            refuse_carried(TABLE["onnx"].read_weights(file).graph, path)
         own = weights or find_run(path, metadata["cnnkit.weights_sha256"])
         check_fit(own, dataset)
         outputs = run_isolated(file, images, plan)
         if own.sha256 not in references:
-            references[own.sha256] = reference_of(own, images)
+            references[own.sha256] = reference or reference_of(own, images)
         report = make_report(
             file,
             outputs,
@@ -90,6 +96,8 @@ def _explanation(
     """
     agreement = report.agreement
     if agreement is None or outputs.prediction is None or report.passed:
+        return ()
+    if carried_nodes(weights.graph):
         return ()
     if agreement.logit_error <= agreement.logit_limit or TABLE[report.format].quantised:
         return ()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.errors import InputError, VerdictError
+from cnnkit.errors import InputError, OperatorsError, VerdictError
 from cnnkit.formats import contract
 from cnnkit.formats.description import preprocessing
 from cnnkit.formats.detect import detect, read_contract
@@ -25,9 +25,10 @@ from cnnkit.models.network import Network
 from cnnkit.models.read import is_spec, read_model
 from cnnkit.models.said import Said
 from cnnkit.runs.find import find_weights
+from cnnkit.runtimes.carried import read_carried
 from cnnkit.runtimes.foreign import is_foreign
 from cnnkit.runtimes.isolated import run_isolated
-from cnnkit.verify.reference import Reference, of_graph
+from cnnkit.verify.reference import Reference, of_graph, of_outputs
 
 CODE = ("c", "torchscript")  # whose graph is read from what the code says, not from the code
 
@@ -79,15 +80,22 @@ def open_side(model: Any, said: Said | None = None, like: Side | None = None) ->
     elif like is not None:
         weights = like.network.weights
         said = replace(said, size=said.size or weights.size, names=said.names or weights.names)
-    network = _read(model, said, like)
+    try:
+        network = _read(model, said, like)
+    except OperatorsError as error:
+        network = read_carried(model, said, error)
+    if (compute := network.compute) is not None:
+        return Side(network.source, network, False, lambda images: of_outputs(compute(images)))
     return Side(network.source, network, True, lambda images: of_graph(network.weights, images))
 
 
 def _is_code(path: Path, form: str) -> bool:
     if form == "pt2":
         return not is_foreign_program(path)
-    quantised = form == "onnx" and not is_foreign(path)
-    return form in CODE or (quantised and bool(contract.quantisation(read_contract(path))))
+    if form != "onnx" or is_foreign(path):
+        return form in CODE
+    stated = read_contract(path)
+    return bool(contract.quantisation(stated)) or contract.CARRIED in stated
 
 
 def _stated(path: Path) -> dict[str, Any]:

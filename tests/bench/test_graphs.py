@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from cnnkit import _core
 from cnnkit.bench.case import run_case, verify_peer
 from cnnkit.bench.measure.timing import TimingPlan
+from cnnkit.bench.peers.ncnn_peer import _of_floats
 from cnnkit.bench.peers.registry import GRAPH_PEERS, SUBJECT, select_peers
 from cnnkit.bench.subject import Model
 from cnnkit.bench.suites import SUITES, default_suites, make_suites
@@ -22,8 +23,10 @@ from cnnkit.cli.program import app
 from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import write_weights
 from cnnkit.formats.onnx.model import to_model
+from cnnkit.graph.convnet import LOGITS
 from cnnkit.graph.costs import costs
 from cnnkit.graph.networks import build_network
+from cnnkit.graph.reference import evaluate
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.native import open_engine
 
@@ -58,12 +61,30 @@ def test_values_neither_vanish_nor_overflow_in_the_zoo() -> None:
         assert 0.1 < np.abs(work.reference).max() < 100, work.name
 
 
-@pytest.mark.parametrize("peer", ["cnnkit", "onnxruntime", "torch", "torch-channels-last"])
+@pytest.mark.parametrize(
+    "peer", ["cnnkit", "onnxruntime", "torch", "torch-channels-last", "cnnkit-c"]
+)
 def test_every_peer_computes_the_same_logits(work: GraphWorkload, peer: str) -> None:
     checked = verify_peer(peer, GRAPH_PEERS[peer], work, 1)
     assert checked.row.status == "timed", checked.row.reason
     assert checked.row.error is not None
     assert checked.row.error < 2e-6
+
+
+def test_a_network_of_many_parameters_is_not_compiled_as_c() -> None:
+    (work,) = [each for each in make_suites(["zoo"], batch=1)["zoo"] if each.name == "resnet18"]
+    for peer in ("cnnkit-c", "emx"):
+        with pytest.raises(InputError, match="parameters, for which a compiler takes minutes"):
+            GRAPH_PEERS[peer].factory(work, 1)
+
+
+def test_the_pixels_of_ncnn_are_floats(work: GraphWorkload) -> None:
+    graph = _of_floats(work.fixed)
+    (images,) = graph.inputs.values()
+    assert (images.dtype, graph.outputs) == ("float32", (LOGITS,))
+    (name,) = graph.inputs
+    found = evaluate(graph, {name: work.x.astype(np.float32)})[LOGITS]
+    np.testing.assert_allclose(found, work.reference, rtol=1e-6)
 
 
 def test_each_layer_has_its_time_and_its_algorithm(work: GraphWorkload) -> None:

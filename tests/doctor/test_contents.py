@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
+from torch import nn
 from typer.main import get_command
 
 from cnnkit.cli import app
@@ -78,6 +84,37 @@ def test_the_document_has_nodes_layers_and_formats(resnet8: Path) -> None:
     assert found["macc"] == 12_501_632
     assert len(found["c"]["layers"]) == 12
     assert found["formats"]["c"]["holds"] is True
+
+
+def test_doctor_takes_what_is_said_of_a_module(
+    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("person_nets")
+    vars(module)["make"] = lambda num_classes=3: nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(4, num_classes),
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "person_nets", module)
+    torch.save(module.make(7).state_dict(), tmp_path / "net.pt")
+    (tmp_path / "names.txt").write_text("\n".join("abcdefg"))
+    said = ("--weights", tmp_path / "net.pt", "--size", "3x8x6", "--preprocess", "imagenet")
+    found = cli("doctor", "person_nets:make", *said, "--names", tmp_path / "names.txt", "--json")
+    assert found.exit_code == 0
+    prepared = 1 + 3 + 3  # scale, mean, std
+    contents = json.loads(found.stdout)["contents"]
+    assert contents["parameters"] == 4 * 27 + 4 + 4 * 7 + 7 + prepared
+    wrong = cli("doctor", "person_nets:make", "--size", "3x8x6", "--names", tmp_path / "net.pt")
+    assert wrong.exit_code == 2
+    assert "is no text" in wrong.stderr
+
+
+def test_doctor_refuses_what_a_file_says_itself(
+    cli: Callable[..., Any], resnet8: Path, tmp_path: Path
+) -> None:
+    for option, value in (("--preprocess", "unit"), ("--weights", resnet8), ("--names", resnet8)):
+        refused = cli("doctor", resnet8, option, value)
+        assert refused.exit_code == 2
+        assert f"{option}: is for models of others" in refused.stderr
 
 
 def test_another_tools_model_has_a_plan_and_formats_that_hold_it(tmp_path: Path) -> None:

@@ -229,6 +229,26 @@ def test_what_cannot_be_read_is_refused_by_node_and_reason(what: str, tmp_path: 
         read(tmp_path, specs, **options)
 
 
+def test_the_share_of_a_dropout_is_kept(tmp_path: Path) -> None:
+    graph = read(tmp_path, [("Dropout", ["x", "half"], ["y"], {})])
+    assert graph.nodes[0].inputs == ("x", "half")
+
+
+def test_all_nodes_that_cannot_be_read_are_named_at_once(tmp_path: Path) -> None:
+    specs: list[Spec] = [
+        ("Erf", ["x"], ["e"], {}),
+        ("Relu", ["e"], ["r"], {}),
+        ("Relu", ["x"], ["odd"], {"slope": 1.0}),
+        ("Add", ["r", "odd"], ["y"], {}),
+    ]
+    with pytest.raises(InputError, match="has 2 nodes that cnnkit does not know") as caught:
+        read(tmp_path, specs)
+    assert caught.value.details == (
+        "node Erf the e: cnnkit does not know this operator",
+        "node Relu the odd: its attribute slope is unknown",
+    )
+
+
 def test_a_constant_of_any_size_takes_no_memory(tmp_path: Path) -> None:
     TENSORS["sizes"] = np.array([2**12, 2**15])
     specs: list[Spec] = [("ConstantOfShape", ["sizes"], ["k"], {})]

@@ -202,3 +202,18 @@ def test_a_network_whose_logits_hardly_depend_on_images_is_said_to(tmp_path: Pat
     report = export(weights, "onnx", tmp_path / "faint.onnx", Options(of_drawn()))
     assert HARDLY in report.unchecked
     assert HARDLY not in usual.unchecked
+
+
+def test_two_models_whose_logits_hardly_depend_on_images_are_said_to(
+    cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    faint = {name: a * np.float32(1e-6) for name, a in GRAPH.tensors.items() if a.ndim == 4}
+    weights = replace(WEIGHTS, graph=replace(GRAPH, tensors={**GRAPH.tensors, **faint}))
+    for name, each in (("net", WEIGHTS), ("faint", weights)):
+        write_weights(tmp_path / f"{name}.safetensors", each)
+    usual, untrained = tmp_path / "net.safetensors", tmp_path / "faint.safetensors"
+    assert against(usual, usual).unchecked == ()
+    assert against(untrained, untrained).unchecked == (HARDLY,)
+    said = cli("verify", untrained, "--against", untrained)
+    assert said.exit_code == 0
+    assert "its logits hardly depend on these images" in said.stderr

@@ -216,6 +216,19 @@ def test_a_fault_of_another_kind_has_no_culprit(graph: Graph) -> None:
     assert all(culprit.name in nothing_explains() for culprit in CULPRITS)
 
 
+def test_of_a_large_network_it_is_said_how_much_was_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cnnkit.verify.culprits.MOST_WORK", 0)
+    cut: dict[str, int] = {}
+    name = conv_names(RESNET_SEEN)[0]
+    changed = with_tensors(RESNET_SEEN, lambda weight: weight * np.float32(1.5), name)
+    assert explain(case_of(RESNET_SEEN, rounded(changed)), cut=cut) is None
+    assert cut["weights of other layers"] == 20
+    assert "of weights of other layers the first 20 ways" in nothing_explains(cut)
+    assert "first" not in nothing_explains({})
+
+
 def changed_node(graph: Graph, operator: str, index: int = 0, **attributes: object) -> Graph:
     nodes, seen = list[Node](), 0
     for node in graph.nodes:

@@ -1,7 +1,9 @@
-"""Peers that read an ONNX model: ONNX Runtime, OpenVINO."""
+"""Peers that read an ONNX model: ONNX Runtime, OpenVINO, tract."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,3 +77,21 @@ def openvino(work: Workload, threads: int) -> PreparedCall:
         return output
 
     return PreparedCall(run, lambda tensor: np.array(tensor.data))
+
+
+def tract(work: Workload, threads: int) -> PreparedCall:
+    """Load the same ONNX model into tract, which uses one thread."""
+    import tract as runtime
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "net.onnx")
+        path.write_bytes(onnx_model(work))
+        model = runtime.onnx().load(str(path)).into_model()
+    names = [model.output_name(index) for index in range(model.output_count())]
+    at = next((names.index(name) for name in ANSWERS if name in names), 0)
+    runnable, images = model.into_runnable(), [work.x]
+
+    def run() -> Any:
+        return runnable.run(images)[at]
+
+    return PreparedCall(run, lambda tensor: np.array(tensor.to_numpy()))

@@ -160,6 +160,26 @@ GRAPH_PEERS: dict[str, Peer] = {
         name: INFERENCE_PEERS[name]
         for name in ("onnxruntime", "openvino", "torch", "torch-channels-last", "torch-compile")
     },
+    "ncnn": Peer(
+        _lazy("ncnn_peer:network"),
+        ("ncnn", "pnnx", "onnx"),
+        "converted by pnnx from pixels in float32 on; fp16 and bf16 off; a loop over the images",
+    ),
+    "tract": Peer(
+        _lazy("onnx_runtimes:tract"),
+        ("tract", "onnx"),
+        "the graph that cnnkit export writes, optimised; one thread",
+    ),
+    "cnnkit-c": Peer(
+        _lazy("c_sources:cnnkit_c"),
+        ("cnnkit",),
+        "what cnnkit export --format c writes; -O3 -mavx2 -mfma, an image at a time; one thread",
+    ),
+    "emx": Peer(
+        _lazy("c_sources:emx"),
+        ("emx-onnx-cgen", "onnx"),
+        "the C of emx-onnx-cgen for the same graph; the flags of cnnkit-c; one thread",
+    ),
 }
 
 TRAINING_PEERS: dict[str, Peer] = {

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.formats.c.literals import array
 from cnnkit.graph.program.steps import FLOAT
+
+TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t"}  # the others are float
 
 
 @dataclass(frozen=True)
@@ -16,10 +21,10 @@ class Body:
 
     Attributes:
         method: how the code works, in lines for people.
-        constants: definitions of the parameters.
+        arrays: the parameters, by the names of their definitions.
         functions: the last of them is `run(pixels, logits)`, or with an arena before these two.
         parameters: how many there are.
-        constant_bytes: of all constants in `constants` and `functions`.
+        constant_bytes: of all constants in `arrays` and `functions`.
         stack_bytes: of the largest arrays that exist together during a call.
         arena: floats, or bytes, that a call needs beside the stack; 0 if it keeps everything there.
         largest: what takes most of it, a line each.
@@ -30,7 +35,7 @@ class Body:
     """
 
     method: tuple[str, ...]
-    constants: tuple[str, ...]
+    arrays: Mapping[str, NDArray[Any]]
     functions: str
     parameters: int
     constant_bytes: int
@@ -41,6 +46,11 @@ class Body:
     graph: str = ""
     element: str = "float"
     exact: NDArray[np.float32] | None = None
+
+    def definitions(self) -> Iterator[str]:
+        """Yield the definitions of the parameters: text, several times as large as they are."""
+        for name, values in self.arrays.items():
+            yield array(TYPES.get(values.dtype.name, "float"), name, values.ravel())
 
     @property
     def ram_bytes(self) -> int:

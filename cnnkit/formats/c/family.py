@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cnnkit.formats.c.body import Body
-from cnnkit.formats.c.literals import array
 from cnnkit.formats.c.network import network_text, stack_bytes, table_bytes
 from cnnkit.graph.weights import Weights
 
@@ -29,10 +31,7 @@ def family_body(weights: Weights) -> Body:
     parameters = sum(map(math.prod, shapes.values()))
     return Body(
         METHOD,
-        (
-            *(array("float", name.replace(".", "_"), tensors[name].ravel()) for name in shapes),
-            *_statistics(weights),
-        ),
+        {**{name.replace(".", "_"): tensors[name] for name in shapes}, **_statistics(weights)},
         network_text(architecture, weights.normalisation is not None),
         parameters,
         4 * parameters + table_bytes(architecture),
@@ -40,10 +39,7 @@ def family_body(weights: Weights) -> Body:
     )
 
 
-def _statistics(weights: Weights) -> list[str]:
-    """Return the arrays of mean and standard deviation of pixels from 0 to 1, if there are any."""
+def _statistics(weights: Weights) -> dict[str, NDArray[np.float32]]:
+    """Return mean and standard deviation of pixels from 0 to 1, if there are any, by name."""
     found = weights.normalisation
-    if found is None:
-        return []
-    named = (("pixel_mean", found.mean), ("pixel_std", found.std))
-    return [array("float", name, values.ravel()) for name, values in named]
+    return {} if found is None else {"pixel_mean": found.mean, "pixel_std": found.std}

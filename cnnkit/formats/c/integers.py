@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from cnnkit.formats.c.body import Body
 from cnnkit.formats.c.graph_comment import graph_comment
-from cnnkit.formats.c.literals import array
 from cnnkit.formats.c.program import (
     KERNELS,
     bytes_of,
@@ -37,7 +36,6 @@ NEEDS = {
     "pool": ("taps",),
 }
 SHARED = {"conv": "window", "depthwise": "window"}  # where its structure stands
-TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t", "float32": "float"}
 STACK = 512  # bytes, of sums and of what is kept of registers, rounded up
 
 
@@ -53,16 +51,12 @@ def integer_body(graph: Graph, source: object, images: NDArray[np.uint8] | None 
         InputError: no kernel computes some of its nodes; all of them are named.
     """
     program = lower_integers(graph, source)
-    constants = tuple(
-        array(TYPES[values.dtype.name], name, values.ravel())
-        for name, values in program.constants.items()
-    )
     held = sum(map(bytes_of, program.constants.values()))
     classes = program.steps[-1].shape[0]
     exact = np.zeros((0, classes), np.float32) if images is None else run_integers(graph, images)
     return Body(
         METHOD,
-        constants,
+        program.constants,
         _functions(program),
         sum(a.size for name, a in program.constants.items() if name.startswith(("weight", "bias"))),
         held + 4 * sum(map(fields_of, program.steps)),

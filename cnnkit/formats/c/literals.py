@@ -36,11 +36,8 @@ def filled(items: Iterable[str], separator: str, indent: int = 4) -> str:
 
 def float_text(value: float) -> str:
     """Return a float32 as a hexadecimal constant, which every compiler reads to the same bits."""
-    sign, mantissa, exponent = re.fullmatch(  # type: ignore[union-attr] # float.hex has this form
-        r"(-?)0x([01]\.[0-9a-f]+)p([+-]\d+)", value.hex()
-    ).groups()
-    digits = mantissa.rstrip("0").rstrip(".")
-    return f"{sign}0x{digits}p{int(exponent)}f"
+    mantissa, _, exponent = value.hex().partition("p")
+    return f"{mantissa.rstrip('0').rstrip('.')}p{int(exponent)}f"
 
 
 def string(text: str) -> str:

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from cnnkit.formats.c.body import Body
 from cnnkit.formats.c.graph_comment import graph_comment
-from cnnkit.formats.c.literals import array, filled, float_text
+from cnnkit.formats.c.literals import filled, float_text
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.program import Program, Step, lower
 from cnnkit.graph.program.steps import FLOAT, Number, Place
@@ -42,13 +42,10 @@ def program_body(graph: Graph, source: object) -> Body:
         InputError: no kernel computes some of its nodes; all of them are named.
     """
     program = lower(graph, source)
-    constants = tuple(
-        array("float", name, values.ravel()) for name, values in program.constants.items()
-    )
     fields = sum(fields_of(step) for step in program.steps)
     return Body(
         METHOD,
-        constants,
+        program.constants,
         _functions(program),
         sum(a.size for a in graph.tensors.values() if a.dtype.kind == "f"),
         program.constant_bytes + FLOAT * fields,

@@ -122,7 +122,7 @@ def source_text(
             long_names=long_names,
             names=texts,
         ),
-        *body.constants,
+        *body.definitions(),
         body.functions,
         CALLS.substitute(names, **_arena(body, names)),
     ]

@@ -80,10 +80,23 @@ def _check_standard(
     path: Path, about: Mapping[str, Any], weights: Weights, dataset: Dataset
 ) -> list[Check]:
     from cnnkit.formats.contract import input_type
+    from cnnkit.graph.carried import carried_nodes
     from cnnkit.graph.convnet import with_contract
 
+    if carried_nodes(weights.graph):
+        return [_check_carried(path, weights)]
     graph = with_contract(weights.graph, input_type(about["metadata"]))
     return [_check_graph(path, graph), _check_operators(about, "standard operators")]
+
+
+def _check_carried(path: Path, weights: Weights) -> Check:
+    from cnnkit.formats.onnx.carrying import bare
+    from cnnkit.graph.carried import content_of
+    from cnnkit.system.files import read_bytes
+
+    own = bare(read_bytes(path))
+    same = own == content_of(weights.graph)
+    return Check("its graph is the model's, byte for byte", same, f"{len(own):,} bytes")
 
 
 def _check_fused(

@@ -26,10 +26,10 @@ def parse(content: Content) -> Message:
     Raises:
         ValueError, IndexError: it is no message, or breaks off.
     """
-    fields: Message = {}
-    for number, wire, value in _fields(memoryview(content)):
-        fields.setdefault(number, []).append((wire, value))
-    return fields
+    found: Message = {}
+    for number, wire, value in fields(memoryview(content)):
+        found.setdefault(number, []).append((wire, value))
+    return found
 
 
 def integers(message: Message, number: int) -> list[int]:
@@ -86,7 +86,8 @@ def floats(message: Message, number: int, dtype: str = "<f4") -> NDArray[Any]:
     return np.frombuffer(b"".join(v for v in found if isinstance(v, memoryview)), dtype)
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
+def fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
+    """Yield number, wire type and value of each field, in the order of the message."""
     position = 0
     while position < len(message):
         key, position = _varint(message, position)

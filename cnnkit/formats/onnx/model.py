@@ -26,7 +26,7 @@ FUSED_VERSION = 1  # of cnnkit's own operator
 
 # A graph's nodes have the newest opset's form. The first opset that has it:
 LOWEST_FORM = {
-    **{"Clip": 11, "HardSwish": 14, "Pad": 11, "PRelu": 9, "ReduceMean": 18},
+    **{"Clip": 11, "Dropout": 12, "HardSwish": 14, "Pad": 11, "PRelu": 9, "ReduceMean": 18},
     **{"Slice": 10, "Split": 13, "Squeeze": 13, "Unsqueeze": 13},
 }
 # TensorProto.DataType, by NumPy's names

@@ -185,7 +185,9 @@ def read_dropout(draft: Draft) -> None:
         raise NodeRefusedError("it is in training mode (is_test is 0)")
     draft.attributes.pop("ratio", None)
     draft.attributes.pop("seed", None)
-    draft.inputs = draft.inputs[:1]
+    share = draft.tensors.get(draft.inputs[1]) if len(draft.inputs) > 1 else None
+    stated = share is not None and share.dtype.kind == "f" and share.size == 1
+    draft.inputs = draft.inputs[: 2 if stated else 1]  # a network that trains on has its share
     read_plain(draft)
 
 

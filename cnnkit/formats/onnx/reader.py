@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, OperatorsError
 from cnnkit.formats.onnx.draft import Draft, NodeRefusedError
 from cnnkit.formats.onnx.opsets import RULES, read_plain
 from cnnkit.formats.onnx.protobuf import Node as FileNode
@@ -24,6 +24,9 @@ from cnnkit.graph.types import FREE, LARGEST, TensorType, count
 OLDEST, NEWEST = 6, 28  # opsets
 NEWEST_IR = 14
 REMEDY = "run it in ONNX Runtime (onnxruntime.InferenceSession)"
+CARRY = "export it with `--format onnx`, which ONNX Runtime alone has to know"
+UNKNOWN = "cnnkit does not know this operator"
+KNOWN = OPERATORS.keys() | RULES.keys() | SIZES.keys()
 
 
 def read_graph(path: Path) -> Graph:
@@ -59,30 +62,57 @@ def to_graph(path: Path, file: OnnxFile) -> Graph:
     inputs = {name: _input(path, name, *stated) for name, stated in file.inputs.items()}
     wanted = {name for node in file.nodes for name in node.inputs} | set(file.outputs)
     draft = Draft(opset, inputs, file.tensors, file.unread)
-    ordered = _in_order(file)
-    _refuse_unknown(path, ordered)
+    refused, lost = list[InputError](), set[str]()
+    for node in _in_order(file):
+        error = _refusal(draft, node, wanted, lost)
+        if error is not None:
+            refused.append(error)
+    if refused:
+        raise _all_of(path, refused)
     try:
-        for node in ordered:
-            _read(draft, node, wanted)
         return draft.finish(file.outputs)
     except InputError as error:
-        has = "has the " if error.subject.startswith("node ") else ""
         raise InputError(
-            path, f"{has}{error.subject}: {error.reason}", f"{error.remedy}, or {REMEDY}"
+            path, f"{error.subject}: {error.reason}", f"{error.remedy}, or {REMEDY}"
         ) from error
 
 
-def _refuse_unknown(path: Path, nodes: Sequence[FileNode]) -> None:
-    """Raise InputError if there are several nodes whose operators cnnkit does not know."""
-    known = OPERATORS.keys() | RULES.keys() | SIZES.keys()
-    unknown = [node for node in nodes if node.operator not in known]
-    if len(unknown) > 1:
-        raise InputError(
+def _refusal(draft: Draft, node: FileNode, wanted: set[str], lost: set[str]) -> InputError | None:
+    """Read a node; return why that cannot be, but for what follows from nodes before it.
+
+    Args:
+        draft: where it goes.
+        node: the next one.
+        wanted: the names of values that are used.
+        lost: those of nodes that were not read, to which this one's may be added.
+    """
+    follows = not lost.isdisjoint(node.inputs)
+    try:
+        if follows and node.operator not in KNOWN:
+            raise InputError(_title(node), UNKNOWN, "change the model")
+        if not follows:
+            _read(draft, node, wanted)
+            return None
+    except InputError as error:
+        lost.update(node.outputs)
+        return error
+    lost.update(node.outputs)
+    return None
+
+
+def _all_of(path: Path, refused: Sequence[InputError]) -> InputError:
+    """Return one error for all nodes that were not read."""
+    if len(refused) > 1:
+        return OperatorsError(
             path,
-            f"has {len(unknown)} nodes that cnnkit does not know",
-            f"change the model, or {REMEDY}",
-            [f"{_title(node)}: cnnkit does not know this operator" for node in unknown],
+            f"has {len(refused)} nodes that cnnkit does not know",
+            f"change the model, {CARRY}, or {REMEDY}",
+            [f"{error.subject}: {error.reason}" for error in refused],
         )
+    (error,) = refused
+    has = "has the " if error.subject.startswith("node ") else ""
+    remedy = f"{error.remedy}, {CARRY}, or {REMEDY}"
+    return OperatorsError(path, f"{has}{error.subject}: {error.reason}", remedy)
 
 
 def _in_order(file: OnnxFile) -> list[FileNode]:

@@ -12,23 +12,31 @@ import numpy as np
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.contract import check_held, check_metadata, check_normalisation
+from cnnkit.formats.onnx.carrying import bare
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.reader import REMEDY, to_graph
 from cnnkit.formats.preprocess import names_in
 from cnnkit.graph import passes
 from cnnkit.graph.axes import image_size
 from cnnkit.graph.batch import frozen_batch
+from cnnkit.graph.carried import carry
 from cnnkit.graph.classifier import as_classifier, record_of, with_heads
 from cnnkit.graph.convnet import LOGITS, OUTPUTS, match
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.layout import NHWC, channels_first
-from cnnkit.graph.normalisation import take_off
-from cnnkit.graph.pixels import RAW, PixelInput
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.weights import Weights
+from cnnkit.system.files import read_bytes
 
-LAYERS = ("Conv", "Gemm", "MatMul")  # whose constants are parameters
+LAYERS = (
+    "Conv",
+    "ConvTranspose",
+    "Gemm",
+    "MatMul",
+    "BatchNormalization",
+    "PRelu",
+)  # whose constants are parameters
 
 
 def read_weights(path: Path) -> Weights:
@@ -95,14 +103,15 @@ def _named(file: OnnxFile, graph: Graph) -> dict[str, Any]:
 
 
 def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
+    if contract.CARRIED in metadata:
+        return _carried(path, metadata)
     graph, input = to_graph(path, file), contract.input_type(metadata)
     if input == NHWC:
         graph, input = channels_first(graph), "uint8"
     check_images(path, file)
     check_finite(path, graph)
     check_normalisation(path, graph, metadata.get("cnnkit.preprocessing"))
-    pixels, _ = passes.split_input(take_off(graph)[1])
-    if pixels.dtype != input or not _as_agreed(pixels):
+    if next(iter(graph.inputs.values())).dtype != input:
         raise InputError(
             path, "scales pixels differently from what its metadata says", "export it again"
         )
@@ -113,15 +122,30 @@ def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
     return weights
 
 
-def _as_agreed(pixels: PixelInput) -> bool:
-    return pixels.as_is if pixels.dtype == "float32" else pixels == RAW or pixels.scales_bytes
+def _carried(path: Path, metadata: Mapping[str, Any]) -> Weights:
+    """Return the network in a file that carries another tool's model as it is."""
+    size = contract.image_size(path, metadata)
+    nodes, names = str(metadata[contract.CARRIED]), metadata["names"]
+    try:
+        graph = carry(size, bare(read_bytes(path)), len(names), nodes)
+    except (ValueError, IndexError) as error:
+        raise InputError(path, f"is damaged ({error})", "export it again") from error
+    weights = Weights(graph, metadata)
+    check_metadata(path, metadata, len(names))
+    check_held(path, metadata, weights.sha256)
+    return weights
 
 
 def check_finite(path: Path, graph: Graph) -> None:
-    """Raise InputError unless all parameters of a graph are finite."""
+    """Raise InputError unless all parameters of a graph are finite, and no constant is NaN."""
     for node in graph.nodes:
-        for name in node.inputs[1:] if node.operator in LAYERS else ():
-            if name in graph.tensors and not np.isfinite(graph.tensors[name]).all():
+        for name in node.inputs[1:]:
+            array = graph.tensors.get(name)
+            if array is None or array.dtype.kind != "f":
+                continue
+            # Elsewhere infinity has a meaning: a Clip without a limit, a Pad before a max-pool.
+            wrong = np.isnan(array) if node.operator not in LAYERS else ~np.isfinite(array)
+            if wrong.any():
                 reason = f"holds a parameter that is not finite ({name})"
                 raise InputError(path, reason, "train it again, with a lower learning rate")
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cnnkit.errors import InputError
 from cnnkit.formats import contract
 from cnnkit.formats.description import describe
 from cnnkit.formats.onnx.model import LOWEST_FORM, to_model
 from cnnkit.formats.options import Options
+from cnnkit.graph.carried import carried_nodes, content_of
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.weights import Weights
@@ -29,6 +31,8 @@ def write_onnx(weights: Weights, options: Options) -> dict[str, bytes]:
         MissingError: the onnx package is not installed.
     """
     metadata = describe(weights, options)
+    if carried_nodes(weights.graph):
+        return {".onnx": _as_it_is(weights.graph, metadata, options)}
     return {".onnx": serialise(with_contract(weights.graph, options.input), metadata, options)}
 
 
@@ -36,6 +40,18 @@ def serialise(graph: Graph, metadata: dict[str, Any], options: Options) -> bytes
     """Return the bytes of an ONNX file of a graph with these metadata, the same on each machine."""
     lowest = max(OPSET, *(LOWEST_FORM.get(node.operator, OPSET) for node in graph.nodes))
     model = to_model(graph, lowest if options.opset is None else options.opset)
+    set_metadata(model, metadata)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _as_it_is(graph: Graph, metadata: dict[str, Any], options: Options) -> bytes:
+    """Return the bytes of a model that is carried, with these metadata."""
+    from onnx import ModelProto
+
+    if options.opset is not None:
+        reason = "cannot be chosen for a network with nodes that cnnkit does not know"
+        raise InputError(f"--opset {options.opset}", reason, "leave it out")
+    model = ModelProto.FromString(content_of(graph))
     set_metadata(model, metadata)
     return bytes(model.SerializeToString(deterministic=True))
 

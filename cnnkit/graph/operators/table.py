@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cnnkit.graph.operators import (
     activations,
+    carried,
     convolution,
     dense,
     elementwise,
@@ -27,4 +28,5 @@ OPERATORS: dict[str, Operator] = {
     **reduction.OPERATORS,
     **fused.OPERATORS,
     **quantised.OPERATORS,
+    **carried.OPERATORS,
 }

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram, export
 
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, OperatorsError
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.types import FREE, Shape, TensorType
 from cnnkit.nn.exported.draft import Draft, Given, NotReadError
@@ -23,6 +23,7 @@ from cnnkit.nn.exported.in_place import followed
 from cnnkit.nn.exported.operators import RULES
 
 REMEDY = "use other layers in the module"
+CARRY = "export it with `--format onnx`, which ONNX Runtime alone has to know"
 CONSTANTS = {f"aten.{name}" for name in ("ones", "zeros", "full", "arange", "eye", "scalar_tensor")}
 
 
@@ -90,7 +91,7 @@ def graph_of_program(program: ExportedProgram, subject: object = "the program") 
     if refused:
         found = f"{len(refused)} nodes" if len(refused) > 1 else "a node"
         reason = f"has {found} that cnnkit's graph has no operator for"
-        raise InputError(subject, reason, REMEDY, refused)
+        raise OperatorsError(subject, reason, f"{REMEDY}, or {CARRY}", refused)
     by_name = {node.name: value for node, value in known.items()}
     return draft.finish([by_name[name] for name in program.graph_signature.user_outputs])
 

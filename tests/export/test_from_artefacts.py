@@ -1,0 +1,47 @@
+"""A file that cnnkit wrote in any format is a MODEL of which other formats are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.in_process import in_process
+
+import cnnkit
+from cnnkit.data.drawn import drawn_images
+from cnnkit.errors import InputError
+from cnnkit.export import export
+from cnnkit.graph.networks import build_network
+from cnnkit.graph.weights import Weights
+from cnnkit.models.read import read_model
+
+SIZE = (3, 16, 12)
+IMAGES = drawn_images(SIZE, 20)
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_process(monkeypatch, "isolated")
+
+
+@pytest.mark.parametrize("form", ["c", "torchscript", "pt2"])
+@pytest.mark.parametrize("network", ["lenet5", "resnet8"])
+def test_a_file_of_ours_becomes_onnx_with_the_same_logits(
+    form: str, network: str, tmp_path: Path
+) -> None:
+    weights = Weights(build_network(network, SIZE, 4), {"names": list("wxyz")})
+    suffix = {"c": ".c", "torchscript": ".pt", "pt2": ".pt2"}[form]
+    source, path = tmp_path / f"net{suffix}", tmp_path / "net.onnx"
+    export(weights, source, form, data=IMAGES)
+    report = export(source, path, data=IMAGES)
+    assert report.passed
+    found = cnnkit.load(path)
+    assert found.names == list("wxyz")
+    whole = read_model(weights).weights
+    expected = tmp_path / "whole.onnx"
+    export(whole, expected, data=IMAGES)
+    error = np.abs(found(IMAGES).logits - cnnkit.load(expected)(IMAGES).logits).max()
+    assert error < 1e-5
+    with pytest.raises(InputError, match="--preprocess: is for models of others"):
+        export(source, path, data=IMAGES, preprocessing="unit")
