@@ -13,6 +13,7 @@ from cnnkit.formats.detect import detect
 from cnnkit.formats.pytorch.foreign import is_foreign
 from cnnkit.formats.pytorch.format import PT2
 from cnnkit.formats.registry import FORMATS, TABLE
+from cnnkit.graph.classifier import SAY, SAY_NONE
 from cnnkit.graph.convnet import with_contract, with_raw_pixels
 from cnnkit.graph.costs import Cost, costs
 from cnnkit.graph.program import Program, lower
@@ -21,6 +22,7 @@ from cnnkit.graph.weights import Weights
 from cnnkit.models.read import is_spec, read_model
 from cnnkit.models.said import Said
 from cnnkit.runs.find import find_weights
+from cnnkit.runtimes.foreign import is_foreign as is_foreign_onnx
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,32 @@ def examine_model(model: str | Path, size: tuple[int, int, int] | None = None) -
         # What is in a network does not depend on how its pixels are scaled.
         return _examine(read_model(model, Said(size=size, preprocess="unit")).weights)
     file = find_weights(Path(model))
-    return _examine(TABLE[detect(file)].read_weights(file))
+    weights = TABLE[detect(file)].read_weights(file)
+    try:
+        return replace(_examine(_exported(file, weights)), nodes=costs(weights.graph))
+    except InputError as error:
+        refused = dict.fromkeys(FORMATS, (False, f"the file: {error.reason}"))
+        return Contents(costs(weights.graph), (), 0, 0, refused)
+
+
+def _exported(file: Path, weights: Weights) -> Weights:
+    """Return the network that `cnnkit export` makes other files of.
+
+    Raises:
+        InputError: it makes none of another tool's file, and why.
+    """
+    if detect(file) != "onnx" or not is_foreign_onnx(file):
+        return weights
+    for preprocess in (None, "unit"):
+        try:
+            return read_model(file, Said(preprocess=preprocess)).weights
+        except InputError as error:
+            if error.remedy == SAY:
+                continue
+            if error.remedy != SAY_NONE:
+                raise
+    # What is in a network does not depend on how its pixels are scaled.
+    return read_model(file, Said(preprocess="none")).weights
 
 
 def is_module(model: str | Path) -> bool:

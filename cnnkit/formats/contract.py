@@ -16,6 +16,7 @@ import numpy as np
 from cnnkit.errors import InputError
 from cnnkit.formats.golden import Golden
 from cnnkit.graph.architecture import LARGEST, Architecture
+from cnnkit.graph.classifier import record_of, scale_alike
 from cnnkit.graph.convnet import INPUT as INPUT
 from cnnkit.graph.convnet import OUTPUTS as OUTPUTS
 from cnnkit.graph.convnet import with_contract
@@ -212,6 +213,8 @@ def check_normalisation(path: Path, graph: Graph, stated: Any) -> None:
         graph: it may have any input.
         stated: the record, None if there is none.
     """
+    if says_scaling(graph, stated):
+        return
     normalisation, _ = take_off(graph)
     mean, std = normalisation.numbers if normalisation else ((0.0,), (1.0,))
     record = stated if isinstance(stated, dict) else {}
@@ -223,6 +226,17 @@ def check_normalisation(path: Path, graph: Graph, stated: Any) -> None:
                 f"normalises pixels with the {key} {list(found)}, and its metadata says {wanted}",
                 "export or train it again",
             )
+
+
+def says_scaling(graph: Graph, stated: Any) -> bool:
+    """Tell whether a record says what a graph of raw pixels does to them, in whatever steps."""
+    ((_, images),) = graph.inputs.items()
+    if images.dtype != "uint8":
+        return False
+    try:
+        return scale_alike(Preprocessing.from_json(stated), record_of(graph))
+    except (InputError, ValueError):  # it is no record, or one for other channels
+        return False
 
 
 def _are_same(found: tuple[float, ...], stated: Any) -> bool:

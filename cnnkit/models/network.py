@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnkit.formats.base import Check
+from cnnkit.graph.convnet import build
+from cnnkit.graph.normalisation import normalise
 from cnnkit.graph.weights import Weights
+
+
+def named_as_ours(weights: Weights) -> Weights:
+    """Return a network of the family with cnnkit's names in it, any other as it is.
+
+    By its parameters' names a file of the family is compared with its network.
+    """
+    plain, normalisation = weights.plain, weights.normalisation
+    if not plain.is_family:
+        return weights
+    graph = build(*plain.convnet)
+    whole = graph if normalisation is None else normalise(graph, *normalisation.numbers)
+    return replace(weights, graph=whole)
 
 
 @dataclass(frozen=True)

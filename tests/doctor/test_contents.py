@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from typer.main import get_command
@@ -19,6 +20,7 @@ from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.networks import build_network
 from cnnkit.graph.weights import Weights
 from tests.support.graph_cases import Net
+from tests.support.small_onnx import node, save
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,17 @@ def test_the_document_has_nodes_layers_and_formats(resnet8: Path) -> None:
     assert found["macc"] == 12_501_632
     assert len(found["c"]["layers"]) == 12
     assert found["formats"]["c"]["holds"] is True
+
+
+def test_what_is_not_exported_is_held_by_no_format(tmp_path: Path) -> None:
+    nodes = [node("Conv", ["x", "w"], ["c"]), node("Flatten", ["c"], ["f"])]
+    weight = np.ones((2, 1, 8, 8), np.float32)
+    path = save(tmp_path / "a.onnx", nodes, {"x": (1, ["N", 1, 8, 8])}, ["f", "c"], {"w": weight})
+    contents = examine_model(path)
+    assert contents.operators()
+    holds, reason = contents.formats["c"]
+    assert not holds
+    assert "has 2 outputs" in reason
 
 
 def test_another_tools_model_has_a_plan_and_formats_that_hold_it(tmp_path: Path) -> None:

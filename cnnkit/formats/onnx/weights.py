@@ -11,7 +11,12 @@ import numpy as np
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
-from cnnkit.formats.contract import check_held, check_metadata, check_normalisation
+from cnnkit.formats.contract import (
+    check_held,
+    check_metadata,
+    check_normalisation,
+    says_scaling,
+)
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.reader import REMEDY, to_graph
 from cnnkit.formats.preprocess import names_in
@@ -76,7 +81,7 @@ def read_classifier(
     check_finite(path, graph)
     record = record_for(image_size(graph))
     whole = as_classifier(graph, record, path)
-    stated = record_of(graph, record).to_json(scaled_inside=True)
+    stated = record_of(whole, record).to_json(scaled_inside=True)
     named = {**_named(file, whole), "preprocessing": stated}
     return Weights(whole, named), frozen_batch(graph)
 
@@ -100,9 +105,10 @@ def _ours(path: Path, file: OnnxFile, metadata: Mapping[str, Any]) -> Weights:
         graph, input = channels_first(graph), "uint8"
     check_images(path, file)
     check_finite(path, graph)
-    check_normalisation(path, graph, metadata.get("cnnkit.preprocessing"))
+    record = metadata.get("cnnkit.preprocessing")
+    check_normalisation(path, graph, record)
     pixels, _ = passes.split_input(take_off(graph)[1])
-    if pixels.dtype != input or not _as_agreed(pixels):
+    if pixels.dtype != input or not (_as_agreed(pixels) or says_scaling(graph, record)):
         raise InputError(
             path, "scales pixels differently from what its metadata says", "export it again"
         )
