@@ -20,9 +20,8 @@ from cnnkit.data.digit.colour import contrast
 from cnnkit.data.digit.find import find_digit
 from cnnkit.data.digit.planes import Plane, average_areas, enlarge
 from cnnkit.data.digit.strokes import even_out, place
-from cnnkit.data.pictures import open_picture
+from cnnkit.data.pictures import open_picture, read_named
 from cnnkit.errors import InputError
-from cnnkit.system.files import read_bytes
 
 SMALL_SIDE = 20  # pixels, of MNIST's digits: smaller pictures are enlarged
 ENLARGED_SIDE = 64  # pixels
@@ -75,7 +74,7 @@ def prepare_digit(path: Path, size: tuple[int, int] = (28, 28)) -> PreparedDigit
 
 def read_grey(path: Path) -> Iterator[Plane]:
     """Yield grey levels, 0 to 255, of each frame: on white, and if it is transparent, on black."""
-    with open_picture(path, read_bytes(path)) as picture:
+    with open_picture(path, read_named(path)) as picture:
         planes: list[Plane] = []
         for frame in islice(ImageSequence.Iterator(picture), FRAMES):
             planes += flatten(ImageOps.exif_transpose(frame))

@@ -1,12 +1,15 @@
 """Opening picture files of others: `with open_picture(path, content) as picture: ...`.
 
-Pillow tries some forty formats, one of them by running Ghostscript, and a file of a few kilobytes
-may stand for gigabytes of pixels. Both are decided here, before anything is decoded.
+Pillow tries some forty formats, one of them by running Ghostscript, a file of a few kilobytes may
+stand for gigabytes of pixels, and a link may lead to a device that never ends. All that is decided
+here, before anything is decoded.
 """
 
 from __future__ import annotations
 
 import io
+import os
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +18,42 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from cnnkit.errors import InputError
+from cnnkit.system.files import read_bytes
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # `cnnkit predict --help` names them
 LARGEST_PICTURE = 50_000_000  # pixels; phones take 12 to 50 million
+LARGEST_FILE = 2**29  # bytes: as many pixels in 16-bit RGBA, uncompressed
+
+
+def read_file(path: Path | str) -> bytes:
+    """Return a picture file's content.
+
+    Raises:
+        OSError: it cannot be read.
+        InputError: it is a device, a pipe or a folder, or too large for a picture.
+    """
+    # A pipe would be waited for as soon as it is opened, before one could see what it is.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with open(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(path, "is not a regular file", "remove it, or replace it by a copy")
+        if status.st_size > LARGEST_FILE:
+            raise _too_long(path)
+        return file.read()
+
+
+def read_named(path: Path) -> bytes:
+    """Return the content of a picture file that a person named, which may be a pipe.
+
+    Raises:
+        StorageError: it cannot be read.
+        InputError: it is too large for a picture.
+    """
+    content = read_bytes(path, LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise _too_long(path)
+    return content
 
 
 @contextmanager
@@ -51,6 +87,10 @@ def open_picture(path: Path | str, content: bytes) -> Iterator[Image.Image]:
         raise InputError(
             path, f"is a damaged picture ({error})", "save it again, as PNG or JPEG"
         ) from error
+
+
+def _too_long(path: Path | str) -> InputError:
+    return InputError(path, f"has more than {LARGEST_FILE:,} bytes", "make it smaller")
 
 
 def _too_large(path: Path | str, count: str) -> InputError:

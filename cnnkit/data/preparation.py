@@ -17,10 +17,9 @@ from PIL import ImageOps
 
 from cnnkit.data.fitting import fit_picture
 from cnnkit.data.photo import prepare_digit
-from cnnkit.data.pictures import open_picture
+from cnnkit.data.pictures import open_picture, read_named
 from cnnkit.errors import InputError
 from cnnkit.graph.preprocessing import MNIST, Preprocessing, Resize
-from cnnkit.system.files import read_bytes
 
 
 class Prepared(NamedTuple):
@@ -55,7 +54,7 @@ def fitted(path: Path, record: Preprocessing) -> Prepared:
         )
     if record.resize.mode == "none":
         record = replace(record, resize=Resize("stretch", "bilinear", antialias=True))
-    with open_picture(path, read_bytes(path)) as picture:
+    with open_picture(path, read_named(path)) as picture:
         return Prepared(fit_picture(ImageOps.exif_transpose(picture), record))
 
 

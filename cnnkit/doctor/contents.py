@@ -14,6 +14,7 @@ from cnnkit.formats.pytorch.foreign import is_foreign
 from cnnkit.formats.pytorch.format import PT2
 from cnnkit.formats.registry import FORMATS, TABLE
 from cnnkit.graph.carried import refuse_carried
+from cnnkit.graph.classifier import SAY, SAY_NONE
 from cnnkit.graph.convnet import with_contract, with_raw_pixels
 from cnnkit.graph.costs import Cost, costs
 from cnnkit.graph.program import Program, lower
@@ -22,6 +23,7 @@ from cnnkit.graph.weights import Weights
 from cnnkit.models.read import READERS, is_spec, read_model
 from cnnkit.models.said import OURS, Said
 from cnnkit.runs.find import find_weights
+from cnnkit.runtimes.foreign import is_foreign as is_foreign_onnx
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,32 @@ def examine_model(model: str | Path, said: Said | None = None) -> Contents:
         if form not in READERS:
             said.refuse(file, OURS)
         return _examine(read_model(file, said).weights)
-    return _examine(TABLE[form].read_weights(file))
+    weights = TABLE[form].read_weights(file)
+    try:
+        return replace(_examine(_exported(file, weights)), nodes=costs(weights.graph))
+    except InputError as error:
+        refused = dict.fromkeys(FORMATS, (False, f"the file: {error.reason}"))
+        return Contents(costs(weights.graph), (), 0, 0, refused)
+
+
+def _exported(file: Path, weights: Weights) -> Weights:
+    """Return the network that `cnnkit export` makes other files of.
+
+    Raises:
+        InputError: it makes none of another tool's file, and why.
+    """
+    if detect(file) != "onnx" or not is_foreign_onnx(file):
+        return weights
+    for preprocess in (None, "unit"):
+        try:
+            return read_model(file, Said(preprocess=preprocess)).weights
+        except InputError as error:
+            if error.remedy == SAY:
+                continue
+            if error.remedy != SAY_NONE:
+                raise
+    # What is in a network does not depend on how its pixels are scaled.
+    return read_model(file, Said(preprocess="none")).weights
 
 
 def is_module(model: str | Path) -> bool:

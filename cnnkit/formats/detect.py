@@ -69,6 +69,8 @@ def detect(path: Path) -> str:
     if path.is_dir():
         return WEIGHTS.name
     finish_move(path)
+    if path.exists() and not path.is_file():  # a device may be endless, a pipe is read only once
+        raise InputError(path, "is not a regular file", "save it as a file first")
     start = Start(path)
     if not start.head:
         raise InputError(path, "is empty", REMEDY)

@@ -36,6 +36,8 @@ SAY = (
     "say what its training did to pixels: --preprocess unit (divided by 255), imagenet, none (0 to "
     "255 as they are), or a file with the record as JSON"
 )
+SAY_NONE = "say --preprocess none"
+ALONG_AN_AXIS = ("Softmax", "LogSoftmax", "LayerNormalization")
 OTHER_TYPE = "convert the model to float32 and export it again"
 
 
@@ -66,7 +68,7 @@ def as_classifier(
         raise InputError(source, "says itself how pixels are scaled", "leave --preprocess out")
     if raw is not None and images.dtype in INTEGERS and _steps(raw):
         reason = f"takes {images.dtype} pixels, which are not scaled before it"
-        raise InputError(source, reason, "say --preprocess none")
+        raise InputError(source, reason, SAY_NONE)
     graph, logits = find_logits(graph, source)
     return _assembled(_renamed(graph, logits, source), raw or _as_is(graph))
 
@@ -110,9 +112,31 @@ def scales_itself(graph: Graph) -> bool:
 
 
 def record_of(graph: Graph, raw: Preprocessing | None = None) -> Preprocessing:
-    """Return the record of what is done to raw pixels, by the graph itself if `raw` is None."""
-    if raw is not None:
+    """Return the record of what a graph does to the raw pixels that it takes.
+
+    Args:
+        graph: of one input, images.
+        raw: what was put before another tool's network. If that scales them once more, the record
+            has both.
+    """
+    own = _own_record(graph)
+    if raw is None:
+        return own
+    if scale_alike(raw, own):
         return raw
+    return replace(raw, scale=own.scale, mean=own.mean, std=own.std)
+
+
+def scale_alike(one: Preprocessing, other: Preprocessing) -> bool:
+    """Tell whether two records do the same to pixels, but for rounding."""
+    lines = []
+    for record in (one, other):
+        scale, mean, std = np.broadcast_arrays(record.scale, record.mean, record.std)
+        lines.append(np.broadcast_to([scale / std, -mean / std], (2, record.size[0])))
+    return bool(np.allclose(lines[0], lines[1], 1e-5, 1e-7))
+
+
+def _own_record(graph: Graph) -> Preprocessing:
     record, (pixels, _) = _as_is(graph), split_input(graph)
     normalisation, rest = take_off(graph)
     channels = record.size[0]
@@ -155,7 +179,7 @@ def _as_is(graph: Graph) -> Preprocessing:
 
 
 def _check_types(graph: Graph, source: object) -> None:
-    """Raise InputError for a graph that computes in other floating-point types than float32."""
+    """Raise InputError for another floating-point type than float32, or images that mix."""
     types = infer_types(graph)
     (images,) = graph.inputs.values()
     if images.dtype not in ("float32", *INTEGERS) or images.dtype == "int8":
@@ -164,6 +188,10 @@ def _check_types(graph: Graph, source: object) -> None:
         wide = next((types[o] for o in node.outputs if types[o].dtype == "float16"), None)
         if wide is not None:
             raise InputError(source, f"computes in {wide.dtype} (node {node.title})", OTHER_TYPE)
+        axis = node.attributes.get("axis") if node.operator in ALONG_AN_AXIS else None
+        if axis is not None and axis % len(types[node.inputs[0]].shape) == 0:
+            reason = f"has the node {node.title}, along whose axis 0 images depend on each other"
+            raise InputError(source, reason, "choose another axis in the model")
 
 
 def _renamed(graph: Graph, logits: str, source: object) -> Graph:

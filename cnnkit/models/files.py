@@ -20,7 +20,7 @@ from cnnkit.graph.classifier import as_classifier, record_of
 from cnnkit.graph.convnet import with_raw_pixels
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.weights import Weights
-from cnnkit.models.network import Network
+from cnnkit.models.network import Network, named_as_ours
 from cnnkit.models.said import OURS, Said
 
 IS_FILE = "is for a module; {model} holds its own"
@@ -36,7 +36,7 @@ def read_onnx_file(path: Path, said: Said) -> Network:
         return Network(_of_artefact(path), str(path), path=path)
     said.refuse(path, IS_FILE, "preprocess", "names")
     weights, frozen = read_classifier(path, said.record)
-    return Network(_named(weights, said), str(path), notes=_freed(frozen))
+    return Network(named_as_ours(_named(weights, said)), str(path), notes=_freed(frozen))
 
 
 def read_pt2_file(path: Path, said: Said) -> Network:
@@ -55,13 +55,14 @@ def read_pt2_file(path: Path, said: Said) -> Network:
     from cnnkit.nn.exported.program import graph_of_program
 
     graph = passes.idle_free(graph_of_program(program, path))
-    return Network(_classifier(graph, path, said), str(path), notes=_freed(frozen_batch(graph)))
+    weights = named_as_ours(_classifier(graph, path, said))
+    return Network(weights, str(path), notes=_freed(frozen_batch(graph)))
 
 
 def _classifier(graph: Graph, path: Path, said: Said) -> Weights:
     record = said.record(image_size(graph))
     whole = as_classifier(graph, record, path)
-    stated = record_of(graph, record).to_json(scaled_inside=True)
+    stated = record_of(whole, record).to_json(scaled_inside=True)
     return _named(Weights(whole, {"preprocessing": stated}), said)
 
 

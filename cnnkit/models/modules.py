@@ -29,7 +29,7 @@ from cnnkit.graph.types import Array
 from cnnkit.graph.weights import Weights
 from cnnkit.graph.work import multiply_adds
 from cnnkit.metrics import LOGIT_TOLERANCE
-from cnnkit.models.network import Network
+from cnnkit.models.network import Network, named_as_ours
 from cnnkit.models.said import Said, Size
 from cnnkit.nn.exported.program import graph_of
 from cnnkit.nn.factories import AUXILIARY, make_module
@@ -158,13 +158,14 @@ def read_module(model: Any, said: Said) -> Network:
         record = about.of_size(size)
     graph = passes.idle_free(graph)
     whole = as_classifier(graph, record, source)
-    known = record_of(graph, record)
+    known = record_of(whole, record)
     weights = Weights(whole, {"preprocessing": known.to_json(scaled_inside=True)})
     names = said.class_names(weights.classes) or _names(about, weights.classes)
     if names:
         weights = Weights(whole, {**weights.metadata, "names": names})
     drawn = said.parameters is None and not isinstance(model, nn.Module)
-    return Network(weights, source, (check,), _notes(said, about, known, drawn))
+    notes = _notes(said, about, known, drawn)
+    return Network(named_as_ours(weights), source, (check,), notes)
 
 
 def _made(spec: str, said: Said) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit.formats.base import Check
+from cnnkit.graph.convnet import build
+from cnnkit.graph.normalisation import normalise
 from cnnkit.graph.types import Array
 from cnnkit.graph.weights import Weights
 
@@ -27,6 +29,19 @@ class Outputs(NamedTuple):
     logits: Array
     rounded: Array
     name: str
+
+
+def named_as_ours(weights: Weights) -> Weights:
+    """Return a network of the family with cnnkit's names in it, any other as it is.
+
+    By its parameters' names a file of the family is compared with its network.
+    """
+    plain, normalisation = weights.plain, weights.normalisation
+    if not plain.is_family:
+        return weights
+    graph = build(*plain.convnet)
+    whole = graph if normalisation is None else normalise(graph, *normalisation.numbers)
+    return replace(weights, graph=whole)
 
 
 @dataclass(frozen=True)

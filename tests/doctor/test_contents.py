@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -25,6 +26,7 @@ from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.networks import build_network
 from cnnkit.graph.weights import Weights
 from tests.support.graph_cases import Net
+from tests.support.small_onnx import node, save
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,17 @@ def test_doctor_refuses_what_a_file_says_itself(
         refused = cli("doctor", resnet8, option, value)
         assert refused.exit_code == 2
         assert f"{option}: is for models of others" in refused.stderr
+
+
+def test_what_is_not_exported_is_held_by_no_format(tmp_path: Path) -> None:
+    nodes = [node("Conv", ["x", "w"], ["c"]), node("Flatten", ["c"], ["f"])]
+    weight = np.ones((2, 1, 8, 8), np.float32)
+    path = save(tmp_path / "a.onnx", nodes, {"x": (1, ["N", 1, 8, 8])}, ["f", "c"], {"w": weight})
+    contents = examine_model(path)
+    assert contents.operators()
+    holds, reason = contents.formats["c"]
+    assert not holds
+    assert "has 2 outputs" in reason
 
 
 def test_another_tools_model_has_a_plan_and_formats_that_hold_it(tmp_path: Path) -> None:

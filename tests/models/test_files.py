@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from onnx import helper
+from onnxruntime import InferenceSession
 from support.corruptions import edit_archive
 from support.graph_cases import Net
+from support.small_onnx import node, save
 from torch import Tensor, nn
 
+import cnnkit
+from cnnkit.doctor.contents import examine_model
 from cnnkit.errors import InputError
 from cnnkit.evaluation.proof import drawn
 from cnnkit.formats.checkpoint import write_weights
@@ -27,6 +32,7 @@ from cnnkit.graph.reference import evaluate
 from cnnkit.graph.weights import Weights
 from cnnkit.models.read import is_spec, read_model
 from cnnkit.models.said import Said
+from cnnkit.runtimes.loader import load
 
 SIZE = (3, 8, 6)
 PROGRAM = "net/models/model.json"
@@ -143,6 +149,122 @@ def test_an_onnx_file_is_a_model_with_what_is_said_of_it(tmp_path: Path) -> None
     assert network.weights.metadata["preprocessing"]["std"] == (0.229, 0.224, 0.225)
     with pytest.raises(InputError, match="--weights: is for a module"):
         read_model(path, Said(parameters=path))
+
+
+def stack(path: Path, pixels: list[Any], tensors: dict[str, Any], last: list[Any]) -> Path:
+    """Write convolution, ReLU, pool and a linear layer, of the names that others give them."""
+    random = np.random.default_rng(0)
+    layers = [
+        node("Conv", ["p", "w", "b"], ["c"], pads=[1, 1, 1, 1]),
+        node("Relu", ["c"], ["r"]),
+        node("MaxPool", ["r"], ["m"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("Flatten", ["m"], ["f"]),
+        node("Gemm", ["f", "v", "d"], ["y"], transB=1),
+    ]
+    shapes = {"w": (4, 3, 3, 3), "b": (4,), "v": (3, 64), "d": (3,)}
+    own = {name: random.normal(size=size).astype(np.float32) / 4 for name, size in shapes.items()}
+    input = {"x": (2, ["N", 3, 8, 8])}
+    output = [last[-1].output[0]] if last else ["y"]
+    return save(path, [*pixels, *layers, *last], input, output, {**own, **tensors})
+
+
+CAST = node("Cast", ["x"], ["q"], to=1)
+K = np.float32(255)
+EACH = np.array([0.4, 0.5, 0.6], np.float32).reshape(1, 3, 1, 1)
+# What files of others do to raw pixels, and what of that the record says.
+SCALES: dict[str, tuple[list[Any], dict[str, Any], float, float]] = {
+    "nothing": ([node("Cast", ["x"], ["p"], to=1)], {}, 0, 1 / 255),
+    "x / 255": ([CAST, node("Div", ["q", "k"], ["p"])], {"k": K}, 0, 1),
+    "x / 127.5 - 1": (
+        [CAST, node("Mul", ["q", "k"], ["s"]), node("Sub", ["s", "o"], ["p"])],
+        {"k": np.float32(1 / 127.5), "o": np.float32(1)},
+        0.5,
+        0.5,
+    ),
+    "(x - 102) / 51": (
+        [CAST, node("Sub", ["q", "k"], ["s"]), node("Div", ["s", "o"], ["p"])],
+        {"k": EACH * 0 + 102, "o": EACH * 0 + 51},
+        0.4,
+        0.2,
+    ),
+    "1 - x / 255": (
+        [CAST, node("Div", ["q", "k"], ["s"]), node("Sub", ["o", "s"], ["p"])],
+        {"k": K, "o": np.float32(1)},
+        1,
+        -1,
+    ),
+    "whole numbers": (
+        [
+            node("Cast", ["x"], ["q"], to=6),
+            node("Div", ["q", "k"], ["s"]),
+            node("Cast", ["s"], ["p"], to=1),
+        ],
+        {"k": np.int32(2)},
+        0,
+        1 / 255,
+    ),
+}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_file_that_scales_pixels_in_any_way_comes_back_the_same(
+    scale: str, tmp_path: Path
+) -> None:
+    steps, tensors, mean, std = SCALES[scale]
+    path = stack(tmp_path / "net.onnx", steps, tensors, [])
+    weights = read_model(path).weights
+    record = weights.metadata["preprocessing"]
+    unit = record["scale"] * 255  # the same in parts of 255
+    found = [*np.array(record["mean"]) / unit, *np.array(record["std"]) / unit]
+    np.testing.assert_allclose(found, 3 * [mean] + 3 * [std], 1e-6)
+    made = FORMATS["onnx"].write(weights, Options(drawn(weights)))[".onnx"]
+    (tmp_path / "made.onnx").write_bytes(made)
+    images = drawn(weights).test.images[:4]
+    theirs = InferenceSession(path).run(None, {"x": images})[0]
+    ours = load(tmp_path / "made.onnx")
+    np.testing.assert_allclose(ours(images).logits, theirs, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        cnnkit.load(tmp_path / "made.onnx")(images).logits, theirs, 1e-4, 1e-4
+    )
+    assert ours.weights.sha256 == weights.sha256
+
+
+def test_pixels_are_scaled_by_the_file_and_by_what_is_said_of_it(tmp_path: Path) -> None:
+    # The file does not scale raw pixels, but normalises what it is given.
+    tensors = {"o": EACH, "k": EACH / 2}
+    steps = [node("Sub", ["x", "o"], ["s"]), node("Div", ["s", "k"], ["p"])]
+    model = onnx.load(stack(tmp_path / "net.onnx", [CAST, *steps], tensors, []))
+    model.graph.node.pop(0)
+    model.graph.input[0].type.tensor_type.elem_type = 1
+    onnx.save(model, tmp_path / "net.onnx")
+    weights = read_model(tmp_path / "net.onnx", Said(preprocess="unit")).weights
+    made = FORMATS["onnx"].write(weights, Options(drawn(weights)))[".onnx"]
+    (tmp_path / "made.onnx").write_bytes(made)
+    found = load(tmp_path / "made.onnx").metadata["cnnkit.preprocessing"]
+    np.testing.assert_allclose(
+        [found["mean"], found["std"]], [EACH.ravel(), EACH.ravel() / 2], 1e-6
+    )
+
+
+def test_images_that_depend_on_each_other_are_refused(tmp_path: Path) -> None:
+    steps, tensors = SCALES["x / 255"][:2]
+    last = [node("Softmax", ["y"], ["s"], axis=0)]
+    path = stack(tmp_path / "net.onnx", steps, tensors, last)
+    with pytest.raises(InputError, match=r"Softmax s, along whose axis 0 images depend"):
+        read_model(path)
+
+
+def test_a_file_that_computes_in_float64_becomes_no_onnx_file(tmp_path: Path) -> None:
+    steps = [
+        node("Cast", ["x"], ["q"], to=11),
+        node("Div", ["q", "k"], ["s"]),
+        node("Cast", ["s"], ["p"], to=1),
+    ]
+    path = stack(tmp_path / "net.onnx", steps, {"k": np.float64(255)}, [])
+    weights = read_model(path).weights
+    with pytest.raises(InputError, match=r"node Cast q: it computes in float64.*to float32"):
+        FORMATS["onnx"].write(weights, Options(drawn(weights)))
+    assert examine_model(path).formats["onnx"][0] is False
 
 
 def test_every_unknown_operator_of_an_onnx_file_is_named_at_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -58,21 +59,35 @@ def _read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
         if size > LARGEST:
             raise InputError(path, f"unpacks to {size:,} bytes, more than {LARGEST:,}", "split it")
         with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+            return {name: _load(path, stored, name) for name in stored.files}
     except InputError:
         raise
     except Exception as error:  # damaged files make NumPy's reader raise any exception
         raise InputError(path, f"is a damaged .npz file ({error})", "save it again") from error
 
 
+def _load(path: Path, stored: Mapping[str, NDArray[np.generic]], name: str) -> NDArray[np.generic]:
+    try:
+        return stored[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise InputError(
+            path,
+            f"has {name} as Python objects (dtype=object), which are never unpacked",
+            "store images as one uint8 array (np.stack), and labels as whole numbers",
+        ) from error
+
+
 def _images(path: Path, name: str, array: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Return images as [N, H, W] or [N, H, W, C]."""
     if array.dtype != np.uint8:
+        within = array.dtype.kind in "iuf" and array.size and array.min() >= 0
+        convert = f"({name} * 255).round().astype('uint8') if they are from 0 to 1"
+        if within and 1 < array.max() <= 255:
+            convert = f"{name}.round().astype('uint8')"
         raise InputError(
-            path,
-            f"has {name} as {array.dtype}",
-            f"store raw pixels from 0 to 255: ({name} * 255).round().astype('uint8') if they are "
-            "from 0 to 1",
+            path, f"has {name} as {array.dtype}", f"store raw pixels from 0 to 255: {convert}"
         )
     if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
         array = array.transpose(0, 2, 3, 1)
@@ -92,10 +107,17 @@ def _images(path: Path, name: str, array: NDArray[np.generic]) -> NDArray[np.uin
 def _labels(path: Path, name: str, array: NDArray[np.generic]) -> NDArray[np.int64]:
     values = array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array
     if values.ndim != 1 or values.dtype.kind not in "iu" or not values.size or values.min() < 0:
+        remedy = "store whole numbers [N] from 0"
+        if values.ndim == 1 and values.dtype.kind in "US":
+            remedy += f": names, {name} = np.unique({name}, return_inverse=True), and names as well"
+        elif values.ndim == 2:
+            remedy += f": {name}.argmax(axis=1) if there is a column for each class"
+        raise InputError(path, f"has {name} as {array.dtype}{list(array.shape)}", remedy)
+    if values.max() >= MOST_CLASSES:
         raise InputError(
             path,
-            f"has {name} as {array.dtype}{list(array.shape)}",
-            "store whole numbers [N] from 0",
+            f"has labels up to {values.max()}",
+            f"number classes from 0, below {MOST_CLASSES:,}",
         )
     return values.astype(np.int64)
 
@@ -155,7 +177,7 @@ def _join(layout: str, path: Path, parts: list[Part], names: list[str]) -> Listi
     labels = np.concatenate([part[3] for part in parts])
     listed = (path if path.is_dir() else path.parent) / CLASSES_FILE
     names = read_names(listed) if listed.exists() else names
-    names = names or [str(number) for number in range(min(int(labels.max()), MOST_CLASSES) + 1)]
+    names = names or [str(number) for number in range(int(labels.max()) + 1)]
     if labels.max() >= len(names):
         raise InputError(
             path,

@@ -64,7 +64,11 @@ def find_class_folders(root: Path, known: Names = None) -> Listing | None:
         )
     classes = [part[depth] for part in parts]
     names, numbers = number_classes(root, classes, known)
-    notes = (_ignored(ignored),) if ignored else ()
+    notes = [_ignored(ignored)] if ignored else []
+    if empty := sorted(_empty(root, outer, parts, depth) - set(names)):
+        some = ", ".join(map(repr, empty[:5])) + (", …" if len(empty) > 5 else "")
+        holds = counted(len(empty), "folder", ("has no pictures", "have no pictures"))
+        notes.append(f"{holds} and so no class: {some}")
     return Listing(
         "class folders" + (" with splits" if has_splits else ""),
         root,
@@ -72,8 +76,20 @@ def find_class_folders(root: Path, known: Names = None) -> Listing | None:
         np.array([numbers[name] for name in classes], np.int64),
         splits if has_splits else [""] * len(found),
         found,
-        notes=notes,
+        notes=tuple(notes),
     )
+
+
+def _empty(root: Path, outer: str, parts: list[list[str]], depth: int) -> set[str]:
+    """Return the names of folders that stand beside those of classes, but hold no picture."""
+    classes = {tuple(part[: depth + 1]) for part in parts}
+    found = set()
+    for above in {path[:depth] for path in classes}:
+        for entry in os.scandir(root.joinpath(outer, *above)):
+            hidden = entry.name.startswith(".") or entry.name == "__MACOSX"
+            if not hidden and (*above, entry.name) not in classes and _is_folder(entry):
+                found.add(entry.name)
+    return found
 
 
 def _split(name: str) -> str:

@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 
 from cnnkit.data.fitting import fit_picture
 from cnnkit.data.own.class_folders import UNREADABLE
-from cnnkit.data.pictures import open_picture
+from cnnkit.data.pictures import open_picture, read_file
 from cnnkit.errors import CnnkitError
 from cnnkit.graph.preprocessing import Preprocessing
 
@@ -86,8 +86,9 @@ def read_chunk(
 def read_picture(path: str, record: Preprocessing | None) -> tuple[Facts, NDArray[np.uint8] | None]:
     """Return a picture's facts, and with `record` its pixels uint8 [C, H, W] unless unusable."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            content = file.read()
+        content = read_file(path)
+    except CnnkitError as error:
+        return Facts(problem=error.reason), None
     except OSError as error:
         return Facts(problem=f"cannot be read ({error.strerror or error})"), None
     facts = Facts(hashlib.sha256(content).hexdigest())

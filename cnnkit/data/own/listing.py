@@ -19,6 +19,9 @@ SPLITS = {
     "train": TRAIN, "training": TRAIN,
     "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "dev": VALIDATION,
     "test": TEST, "testing": TEST,
+    "train_set": TRAIN, "training_set": TRAIN, "trainset": TRAIN,
+    "val_set": VALIDATION, "validation_set": VALIDATION, "valset": VALIDATION,
+    "test_set": TEST, "testing_set": TEST, "testset": TEST,
 }  # fmt: skip
 MOST_CLASSES = 10_000
 Names = tuple[str, ...] | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +19,8 @@ from cnnkit.system.files import read_bytes
 
 TABLES = ("metadata.csv", "metadata.jsonl")
 FORM = "write the columns file_name,label, and where wanted split and group"
+KNOWN = ("file_name", "label", "split", "group")  # columns; others mean nothing here
+DELIMITERS = (",", ";", "\t")
 Row = dict[str, str]
 
 
@@ -77,12 +80,18 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
     if path.suffix.lower() in (".jsonl", ".json"):
         yield from _json_lines(path, text)
         return
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    heading = text.splitlines()[0] if text else ""
+    # Where the comma is the decimal separator, spreadsheets write semicolons.
+    delimiter = max(DELIMITERS, key=heading.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
-        missing = {"file_name", "label"} - set(reader.fieldnames or ())
-        if missing:
-            found = ", ".join(reader.fieldnames or ()) or "none"
-            raise InputError(path, f"has no column {missing.pop()}; its columns: {found}", FORM)
+        columns = [name.strip().lower() for name in reader.fieldnames or ()]
+        found = ", ".join(columns) or "none"
+        if missing := [name for name in ("file_name", "label") if name not in columns]:
+            raise InputError(path, f"has no column {missing[0]}; its columns: {found}", FORM)
+        if twice := [name for name in KNOWN if columns.count(name) > 1]:
+            raise InputError(path, f"has the column {twice[0]} twice; its columns: {found}", FORM)
+        reader.fieldnames = columns
         for row in reader:
             if None in row or None in row.values():
                 what = "more" if None in row else "fewer"
@@ -104,11 +113,25 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Row]]:
             raise InputError(path, f"is no JSON in line {number} ({error})", FORM) from error
         if not isinstance(values, dict) or "file_name" not in values:
             raise InputError(path, f"has no file_name in line {number}", FORM)
-        yield number, {str(key): _text(value) for key, value in values.items()}
+        row = {key: _text(values.get(key)) for key in KNOWN}
+        if strange := [key for key, value in row.items() if value is None]:
+            raise InputError(
+                path,
+                f"has {strange[0]} {json.dumps(values[strange[0]])[:40]} in line {number}",
+                "give it as text or as a whole number",
+            )
+        yield number, {key: value or "" for key, value in row.items()}
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
+def _text(value: Any) -> str | None:
+    """Return a value as text; None if it is no single word or whole number."""
+    if value is None or isinstance(value, str):
+        return (value or "").strip()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float) and value == value // 1:
+        return str(int(value))
+    return None
 
 
 def _check(path: Path, root: Path, rows: list[tuple[int, Row]]) -> None:
@@ -118,17 +141,18 @@ def _check(path: Path, root: Path, rows: list[tuple[int, Row]]) -> None:
     for line, row in rows:
         name = row["file_name"]
         pure = PurePosixPath(name)
+        same = str(pure)  # "./1.png" is "1.png"
         if not name or pure.is_absolute() or ".." in pure.parts:
             bad.append(f"line {line}: {name or 'no file_name'} is not a path inside the folder")
-        elif name in seen:
-            bad.append(f"line {line}: {name} already stands in line {seen[name]}")
+        elif same in seen:
+            bad.append(f"line {line}: {name} already stands in line {seen[same]}")
         elif not row.get("label"):
             bad.append(f"line {line}: {name} has no label")
         elif row.get("split", "").lower() not in ("", *SPLITS):
             bad.append(f"line {line}: {row['split']} is no split (train, validation, test)")
-        elif not (root / name).exists():
+        elif not os.path.exists(root / name):
             bad.append(f"line {line}: {name} does not exist")
-        seen.setdefault(name, line)
+        seen.setdefault(same, line)
     if bad:
         raise InputError(
             path,

@@ -136,6 +136,12 @@ def _check_graph(path: Path, graph: Graph) -> Check:
     return Check(SAME_GRAPH, True, f"{len(graph.nodes)} nodes, {len(graph.tensors)} tensors")
 
 
+def _check_types(weights: Weights) -> None:
+    from cnnkit.formats.onnx.model import check_types
+
+    check_types(weights.graph)
+
+
 def _check_operators(
     about: Mapping[str, Any], claim: str, own: frozenset[str] = frozenset()
 ) -> Check:
@@ -172,6 +178,7 @@ ONNX = Format(
     read_metadata=_read_metadata,
     read_weights=_read_weights,
     write=_write,
+    check=_check_types,
     choices=frozenset({"--input", "--opset"}),
     check_content=_check_standard,
     proof="graph",

@@ -74,7 +74,7 @@ def to_model(graph: Graph, opset: int) -> ModelProto:
             "is too old for this network's operators, or newer than the onnx package here",
             f"choose one from {LOWEST_OPSET} to {newest}",
         )
-    types = infer_types(graph)
+    types = check_types(graph)
     nodes = [_node(node, opset) for node in graph.nodes]
     standard = helper.make_opsetid("", opset)
     own = [helper.make_opsetid(DOMAIN, FUSED_VERSION)] if _is_fused(graph) else []
@@ -97,6 +97,20 @@ def to_model(graph: Graph, opset: int) -> ModelProto:
     if not own:  # nobody else knows the shapes of our own operator
         onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     return model
+
+
+def check_types(graph: Graph) -> Mapping[str, TensorType]:
+    """Return the types of a graph's values.
+
+    Raises:
+        InputError: a node computes in float64, of which files have no tensors.
+    """
+    types = infer_types(graph)
+    for node in graph.nodes:
+        if any(types[output].dtype == "float64" for output in node.outputs):
+            reason = "it computes in float64, and files of cnnkit hold float32"
+            raise node.refused(reason, "convert the model to float32 and export it again")
+    return types
 
 
 def _is_fused(graph: Graph) -> bool:

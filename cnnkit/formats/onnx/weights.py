@@ -84,7 +84,7 @@ def read_classifier(
     check_finite(path, graph)
     record = record_for(image_size(graph))
     whole = as_classifier(graph, record, path)
-    stated = record_of(graph, record).to_json(scaled_inside=True)
+    stated = record_of(whole, record).to_json(scaled_inside=True)
     named = {**_named(file, whole), "preprocessing": stated}
     return Weights(whole, named), frozen_batch(graph)
 

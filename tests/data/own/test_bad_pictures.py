@@ -16,6 +16,7 @@ from PIL import Image
 from support.pictures import load, make_folders, noise, save
 
 from cnnkit.data.own import decoder, reading
+from cnnkit.data.pictures import LARGEST_FILE, read_file
 from cnnkit.errors import InputError, KilledError, StorageError
 from cnnkit.runs.folder import changed_samples, write_split
 
@@ -88,6 +89,11 @@ def _heic(path: Path) -> None:
     path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
 
 
+def _huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)  # takes no room on the disk
+
+
 BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "truncated.png": (_truncated, "is a damaged picture"),
     "truncated.jpg": (_truncated, "is a damaged picture"),
@@ -102,6 +108,9 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "thin.png": (lambda path: save(path, Image.new("L", (1, 20_000))), "is 1x20000 pixels"),
     "bomb.png": (_bomb, "more than 50,000,000"),
     "gone.png": (lambda path: path.symlink_to("nowhere"), "cannot be read"),
+    "pipe.png": (os.mkfifo, "is not a regular file"),
+    "endless.png": (lambda path: path.symlink_to("/dev/zero"), "is not a regular file"),
+    "huge.png": (_huge, "has more than 536,870,912 bytes"),
 }
 
 
@@ -118,7 +127,7 @@ def test_a_bad_picture_is_named_with_its_reason(good: Path, name: str) -> None:
 def test_all_bad_pictures_are_named_at_once_and_can_be_skipped(good: Path) -> None:
     for name, (make, _) in BAD.items():
         make(good / "dog" / name)
-    with pytest.raises(InputError, match=r"13 of 21 pictures cannot be used") as caught:
+    with pytest.raises(InputError, match=r"16 of 24 pictures cannot be used") as caught:
         load(good)
     assert [name for name in BAD if f"dog/{name} " not in str(caught.value)] == []
     data = load(good, bad="skip")
@@ -135,12 +144,12 @@ def test_only_bad_pictures_are_refused_even_with_skip(tmp_path: Path) -> None:
 
 
 def test_a_file_without_permission_is_named(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: str, mode: str, buffering: int) -> Any:
+    def refuse(path: str) -> bytes:
         if path.endswith(os.path.join("dog", "2.png")):
             raise PermissionError(13, "Permission denied")
-        return open(path, mode, buffering)
+        return read_file(path)
 
-    monkeypatch.setattr(decoder, "open", refuse, raising=False)
+    monkeypatch.setattr(decoder, "read_file", refuse)
     with pytest.raises(InputError, match=r"dog/2\.png cannot be read \(Permission denied\)"):
         load(good)
 

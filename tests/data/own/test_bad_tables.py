@@ -41,6 +41,32 @@ def test_rows_without_label_file_or_split_are_named_at_once(good: Path) -> None:
         assert text in str(caught.value)
 
 
+HEADING = "file_name,label\n"
+TABLES: dict[str, tuple[str, str]] = {
+    "./cat/0.png,cat\ncat/0.png,dog": ("csv", "line 3: cat/0.png already stands in line 2"),
+    "a" * 5000 + ".png,cat": ("csv", "line 2: aaaa.* does not exist"),
+    "a\0b.png,cat": ("csv", "line 2: .* does not exist"),
+    '{"file_name": "cat/0.png", "label": ["cat"]}': ("jsonl", r'label \["cat"\] in line 1'),
+    '{"file_name": "cat/0.png", "label": {"id": 1}}': ("jsonl", r'label {"id": 1} in line 1'),
+    '{"file_name": "cat/0.png", "label": 0.5}': ("jsonl", "label 0.5 in line 1"),
+}
+
+
+@pytest.mark.parametrize("rows", TABLES)
+def test_rows_that_mean_nothing_are_refused_by_their_line(good: Path, rows: str) -> None:
+    kind, reason = TABLES[rows]
+    text = HEADING + rows if kind == "csv" else rows
+    (good / f"metadata.{kind}").write_text(text)
+    with pytest.raises(InputError, match=reason):
+        load(good)
+
+
+def test_a_column_that_stands_twice_is_refused(good: Path) -> None:
+    (good / "metadata.csv").write_text("file_name,label,Label\ncat/0.png,cat,dog\n")
+    with pytest.raises(InputError, match=r"has the column label twice"):
+        load(good)
+
+
 def test_pictures_that_a_table_does_not_name_are_told(
     good: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,9 +90,31 @@ class Payload:
 def test_pickles_inside_an_npz_are_not_run(tmp_path: Path) -> None:
     path = tmp_path / "bad.npz"
     np.savez(path, x_train=np.array([Payload()], object), y_train=np.zeros(1, int))
-    with pytest.raises(InputError, match=r"damaged \.npz file"):
+    with pytest.raises(InputError, match=r"x_train as Python objects.*np\.stack"):
         load(path)
     assert not Path("/tmp/cnnkit-unpickled").exists()
+
+
+STORED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
+    "objects": (lambda x, y: (x, np.array([*y[:-1], "a"], object)), "y_train as Python objects"),
+    "names": (lambda x, y: (x, np.array(["a", "b"] * 4)), r"np\.unique\(y_train"),
+    "columns": (lambda x, y: (x, np.eye(2, dtype=np.uint8)[y]), r"y_train\.argmax\(axis=1\)"),
+    "beyond 64 bits": (
+        lambda x, y: (x, np.array([0] * 7 + [2**63 + 5], np.uint64)),
+        r"labels up to 9223372036854775813\. Number classes from 0, below 10,000",
+    ),
+    "whole numbers": (lambda x, y: (x.astype(int), y), r"x_train\.round\(\)\.astype\('uint8'\)"),
+}
+
+
+@pytest.mark.parametrize("kind", STORED)
+def test_another_kind_of_array_is_refused_with_the_conversion(tmp_path: Path, kind: str) -> None:
+    x, y = np.random.default_rng(0).integers(0, 256, (8, 8, 8), np.uint8), np.arange(8) % 2
+    change, reason = STORED[kind]
+    images, labels = change(x, y)
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels)
+    with pytest.raises(InputError, match=reason):
+        load(tmp_path / "a.npz")
 
 
 def test_float_images_are_refused_with_the_conversion(tmp_path: Path) -> None:

@@ -128,6 +128,24 @@ def test_remarks_name_what_is_unusual(folder: Path, cli: Callable[..., Any]) -> 
     assert cli("data", "check", folder, "--no-report").exit_code == 0
 
 
+def test_classes_that_may_be_one_or_none_are_remarked(tmp_path: Path) -> None:
+    root = make_folders(tmp_path, {"fold1/cat": 2, "fold1/Dog": 2, "fold2/cat": 2, "fold2/Dog": 2})
+    layers = findings(root)["layers"]
+    assert layers.title == "the folders of all 2 classes have the same folders inside: Dog, cat"
+    for side in ("fold1", "fold2"):
+        (root / side / "Dog").rename(root / side / "dog" if side == "fold1" else root / side / "x")
+    assert "layers" not in findings(root)
+    root = make_folders(tmp_path / "b", {"caf\u00e9": 2, "Cafe\u0301 ": 2, "tea": 2}, 30)
+    assert findings(root)["spellings"].lines == ["'Cafe\u0301 ' = 'caf\u00e9'"]
+
+
+def test_arrays_of_zeros_and_ones_are_remarked(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 2, (60, 8, 8), np.uint8)
+    for factor in (1, 255):
+        np.savez(tmp_path / "a.npz", x_train=x * factor, y_train=np.arange(60) % 2)
+        assert ("dim" in findings(tmp_path / "a.npz")) == (factor == 1)
+
+
 def test_a_class_missing_in_a_split_is_named(folder: Path) -> None:
     shutil.rmtree(folder / "test/dog")
     assert findings(folder)["missing_classes"].lines == ["dog has no test picture"]

@@ -61,7 +61,12 @@ def test_folders_around_the_classes_do_not_matter(tmp_path: Path, outer: str) ->
 
 @pytest.mark.parametrize(
     ("train", "validation", "test"),
-    [("train", "val", "test"), ("Training", "valid", "Testing"), ("train", "validation", "test")],
+    [
+        ("train", "val", "test"),
+        ("Training", "valid", "Testing"),
+        ("train", "validation", "test"),
+        ("training_set", "validation_set", "test_set"),
+    ],
 )
 @pytest.mark.parametrize("outer", ["", "archive/"])
 def test_splits_are_known_by_their_names(
@@ -81,6 +86,30 @@ def test_hidden_files_and_other_files_are_left_out(tmp_path: Path) -> None:
     assert listing is not None
     assert len(listing.paths) == 6
     assert "1 .db" in listing.notes[0]
+
+
+def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
+    root = make_folders(tmp_path, {"train/a": 2, "train/b": 2, "test/a": 1, "test/b": 1})
+    (root / "train" / "c").mkdir()
+    (root / "train" / ".cache").mkdir()
+    listing = recognise(root)
+    assert listing is not None
+    assert listing.names == ("a", "b")
+    assert listing.notes == ("1 folder has no pictures and so no class: 'c'",)
+
+
+@pytest.mark.parametrize("heading", ["file_name;label", "File_Name\tLabel", "label, file_name "])
+def test_a_table_is_read_as_spreadsheets_write_it(tmp_path: Path, heading: str) -> None:
+    make_folders(tmp_path, {"x": 4})
+    separator = next(mark for mark in ";\t," if mark in heading)
+    rows = [[f"x/{index}.png", "ab"[index % 2]] for index in range(4)]
+    if heading.startswith("label"):
+        rows = [row[::-1] for row in rows]
+    lines = [heading, *(separator.join(row) for row in rows)]
+    (tmp_path / "metadata.csv").write_text("\r\n".join(lines), "utf-8-sig")
+    listing = recognise(tmp_path)
+    assert listing is not None
+    assert (listing.names, listing.labels.tolist()) == (("a", "b"), [0, 1, 0, 1])
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 
@@ -144,11 +145,46 @@ def _sizes(pictures: Collection, similar: Similar) -> Finding | None:
     return _listed(pictures, chosen, "sizes", title, remedy, about)
 
 
+def _dim(pictures: Collection, similar: Similar) -> Finding | None:
+    if max(int(rows.max(initial=0)) for _, rows in pictures.chunks()) != 1:
+        return None
+    remedy = "multiply them by 255 if 1 is white: pixels are from 0 to 255"
+    return Finding("dim", "all pixels are 0 or 1", False, remedy, [], [])
+
+
+def _twins(pictures: Collection, similar: Similar) -> Finding | None:
+    alike: dict[str, list[str]] = {}
+    for name in pictures.listing.names:
+        alike.setdefault(unicodedata.normalize("NFKC", name).casefold().strip(), []).append(name)
+    lines = [" = ".join(map(repr, names)) for names in alike.values() if len(names) > 1]
+    if not lines:
+        return None
+    title = counted(len(lines), "class", ("has two spellings", "have several spellings"))
+    return Finding("spellings", title, False, "rename them alike, if they are one", [], lines)
+
+
+def _layers(pictures: Collection, similar: Similar) -> Finding | None:
+    """Find folds or splits of other names that were taken for classes."""
+    listing = pictures.listing
+    inside: dict[str, set[str]] = {name: set() for name in listing.names}
+    for label, path in zip(listing.labels, listing.paths, strict=True):
+        _, found, below = path.rpartition(f"{listing.names[label]}/")
+        inside[listing.names[label]].add(below.split("/")[0] if found and "/" in below else "")
+    folders = next(iter(inside.values()))
+    if len(folders) < 2 or "" in folders or any(other != folders for other in inside.values()):
+        return None
+    some = ", ".join(sorted(folders)[:5])
+    title = f"the folders of all {len(inside)} classes have the same folders inside: {some}"
+    remedy = "if those are the classes, put them at the top, or below train, val and test"
+    return Finding("layers", title, False, remedy, [], [])
+
+
 def _ignored(pictures: Collection, similar: Similar) -> Finding | None:
     notes = list(pictures.listing.notes)
     if not notes:
         return None
-    return Finding("ignored", notes[0], False, "convert pictures among them", [], notes[1:])
+    remedy = "convert pictures among them, or remove what is not needed"
+    return Finding("ignored", notes[0], False, remedy, [], notes[1:])
 
 
 def class_counts(pictures: Collection) -> dict[str, NDArray[np.int64]]:
@@ -170,5 +206,5 @@ def class_counts(pictures: Collection) -> dict[str, NDArray[np.int64]]:
 
 CHECKS: tuple[Callable[[Collection, Similar], Finding | None], ...] = (
     _unreadable, CONTRADICTORY, ACROSS, _missing, NEAR_ACROSS, NEAR_LABELS, TWICE, NEAR,
-    _unequal, _blank, _turned, _gray, _sizes, _ignored,
+    _layers, _twins, _unequal, _dim, _blank, _turned, _gray, _sizes, _ignored,
 )  # fmt: skip

@@ -16,7 +16,7 @@ from cnnkit.data.fitting import to_colour
 from cnnkit.data.own.check.finding import Finding
 from cnnkit.data.own.check.findings import class_counts
 from cnnkit.data.own.check.run import Report
-from cnnkit.data.pictures import open_picture
+from cnnkit.data.pictures import open_picture, read_file
 from cnnkit.errors import CnnkitError
 from cnnkit.system.terminal import visible
 
@@ -150,7 +150,7 @@ def _original(report: Report, index: int) -> str | None:
         return None
     path = listing.root / listing.paths[index]
     try:
-        with open_picture(path, path.read_bytes()) as picture:
+        with open_picture(path, read_file(path)) as picture:
             picture.draft("RGB", (2 * THUMBNAIL, 2 * THUMBNAIL))
             small = to_colour(ImageOps.exif_transpose(picture), "RGB")
             small.thumbnail((THUMBNAIL, THUMBNAIL))
