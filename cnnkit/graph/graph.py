@@ -18,6 +18,7 @@ import numpy as np
 from cnnkit.errors import InputError
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import DTYPES, FREE, Array, TensorType
+from cnnkit.system.display import summary
 
 REMEDY = "correct the model and export it again"
 
@@ -153,6 +154,11 @@ class Graph:
         for name in self.outputs:
             if name not in known:
                 raise InputError(f"output {name}", "is made by no node", REMEDY)
+
+    def __repr__(self) -> str:
+        nodes, outputs = f"{len(self.nodes)} nodes", ", ".join(self.outputs)
+        taken = ", ".join(f"{name}: {type}" for name, type in self.inputs.items())
+        return summary(self, f"{taken} -> {outputs}", nodes, f"{len(self.tensors)} tensors")
 
     def __reduce__(self) -> tuple[type[Graph], tuple[Any, ...]]:
         return type(self), (dict(self.inputs), self.nodes, self.outputs, dict(self.tensors))

@@ -13,6 +13,7 @@ from typing import Any
 from rich.table import Table
 
 from cnnkit.sweep.axes import Setting, format_value, to_options, value_parsers
+from cnnkit.system.display import inline_svg, page, summary
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.jobs.pool import Outcome
 
@@ -79,6 +80,22 @@ class SweepResult:
     axes: tuple[str, ...]
     base: TrainConfig
     rows: list[Row]
+
+    def __repr__(self) -> str:
+        best = f"best {to_options(self.best.setting)}" if self.best else "all diverged"
+        return summary(self, repr(str(self.folder)), f"{len(self.rows)} settings", best)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                *map(format_value, row.setting.values()),
+                *(_percent(row, f"{split}_accuracy") for split in ("validation", "test")),
+            )
+            for row in self.ranked
+        ]
+        drawn = [self.folder / name for name in PICTURES if name.endswith(".svg")]
+        head = (*self.axes, "validation", "test")
+        return page(str(self.folder), head, rows, inline_svg(*drawn))
 
     @property
     def ranked(self) -> list[Row]:

@@ -29,6 +29,7 @@ from cnnkit.runs.folder import (
 )
 from cnnkit.runs.state import RunState, read_state, write_state
 from cnnkit.runs.training_state import State, parameters
+from cnnkit.system.display import inline_svg, page, summary
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.engines.base import (
     EngineSettings,
@@ -42,6 +43,10 @@ from cnnkit.train.loop import run_epochs
 from cnnkit.train.losses import class_weights
 from cnnkit.train.progress import OnProgress
 from cnnkit.train.tensorboard import require_tensorboard
+
+# In Jupyter: columns, and the number of last epochs that are shown.
+SHOWN = ("epoch", "train_loss", "validation_loss", "validation_accuracy", "test_accuracy")
+LAST = 5
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,21 @@ class TrainResult:
     kept_epoch: int
     test_accuracy: float
     per_class: tuple[ClassScore, ...] = field(default=(), kw_only=True)
+
+    def __repr__(self) -> str:
+        kept = f"epoch {self.kept_epoch} of {len(self.history)}"
+        return summary(
+            self, repr(str(self.folder)), f"test accuracy {self.test_accuracy:.2%}", kept
+        )
+
+    def _repr_html_(self) -> str:
+        columns = [
+            key for key in SHOWN if any(epoch.get(key) is not None for epoch in self.history)
+        ]
+        rows = [[_shown(key, epoch.get(key)) for key in columns] for epoch in self.history[-LAST:]]
+        title = f"{self.folder}: test accuracy {self.test_accuracy:.2%} (epoch {self.kept_epoch})"
+        drawn = [path for path in self.pictures if path.name == "loss.svg"]
+        return page(title, [key.replace("_", " ") for key in columns], rows, inline_svg(*drawn))
 
     @property
     def weights(self) -> Path:
@@ -229,6 +249,12 @@ def _resume(
     engine = make_engine(_engine_settings(config, state.graph, data, state.engine))
     run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
+
+
+def _shown(key: str, value: float | None) -> str:
+    if value is None or key == "epoch":
+        return "" if value is None else str(value)
+    return f"{value:.2%}" if "accuracy" in key else f"{value:.4f}"
 
 
 def load_data(config: TrainConfig, quiet: bool = False) -> Dataset:

@@ -15,6 +15,7 @@ from cnnkit.data.drawn import drawn_images
 from cnnkit.errors import InputError
 from cnnkit.formats.base import Check
 from cnnkit.models.said import Said
+from cnnkit.system.display import page, summary
 from cnnkit.verify.checks import agreement_checks
 from cnnkit.verify.comparison import Agreement, compare_logits
 from cnnkit.verify.explanation import explain_sides
@@ -50,6 +51,23 @@ class Comparison:
     worst: int
     checks: tuple[Check, ...]
     explanation: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return summary(
+            self,
+            repr(self.model),
+            f"against {self.against!r}",
+            self._verdict,
+            f"{len(self.checks)} checks",
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [("✓" if c.passed else "✗", c.claim, c.found) for c in self.checks]
+        return page(f"{self.model} and {self.against}: {self._verdict}", (), rows)
+
+    @property
+    def _verdict(self) -> str:
+        return "the same" if self.passed else "NOT the same"
 
     @property
     def passed(self) -> bool:

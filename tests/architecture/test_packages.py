@@ -93,13 +93,21 @@ print(pydoc.plain(pydoc.render_doc(cnnkit)), dir(cnnkit.nn))
 """
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert "load_dataset(" in done.stdout
-    assert "fuse(" not in done.stdout
+    assert " fuse(" not in done.stdout
     assert done.stdout.endswith("[]\n")
 
 
 def test_the_public_names_of_cnnkit_are_these() -> None:
-    assert dir(cnnkit) == ["__version__", "fuse", "load", "load_dataset", "ort_custom_ops"]
+    functions = ["fuse", "load", "load_dataset", "ort_custom_ops"]
+    packages = ["data", "evaluation", "export", "nn", "ops", "runtimes", "train", "verify"]
+    assert dir(cnnkit) == ["__version__", *sorted(functions + packages)]
     assert cnnkit.__version__.count(".") == 2
+
+
+def test_importing_cnnkit_is_enough_for_its_public_packages() -> None:
+    code = "import cnnkit; print(cnnkit.export.export.__name__, cnnkit.train.TrainConfig().epochs)"
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert done.stdout == "export 30\n"
 
 
 @pytest.mark.parametrize("name", LOADED)
