@@ -19,9 +19,9 @@ def stdout() -> Console:
     return open_console()
 
 
-def stderr(quiet: bool = False) -> Console:
-    """Return the console for progress and messages; `quiet` silences it."""
-    return open_console(stderr=True, quiet=quiet)
+def stderr(quiet: bool = False, verbose: bool = False) -> Console:
+    """Return the console for progress and messages; `quiet` silences it, `verbose` wants more."""
+    return open_console(stderr=True, quiet=quiet, verbose=verbose)
 
 
 def emit_json(command: str, document: dict[str, Any]) -> None:
