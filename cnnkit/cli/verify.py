@@ -20,7 +20,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.cli.output import emit_json, stderr, stdout, working
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.system.terminal import line
@@ -108,7 +108,8 @@ def verify_files(
         test = proof_data(open_side(files[0]).network, None, data, quiet or json)
     else:
         test = load_dataset_of(files, dataset, data, quiet or json, weights)
-    reports = verify(files, network, test, allow_near_ties, max_drop)
+    with working(stderr(quiet or json), f"verifying {len(files)} on all {test.kind}"):
+        reports = verify(files, network, test, allow_near_ties, max_drop)
     if json:
         passed = all(report.passed for report in reports)
         artefacts = [report.to_json() for report in reports]
@@ -138,10 +139,11 @@ def compare_models(
 
     parameters, preprocess, names, size = said
     stated = Said(parameters, preprocess, names, parse_image_size(size) if size else None)
-    found = [
-        compare(model, other, stated, dataset, data, allow_near_ties, quiet or json)
-        for model in models
-    ]
+    with working(stderr(quiet or json), f"comparing with {other}"):
+        found = [
+            compare(model, other, stated, dataset, data, allow_near_ties, quiet or json)
+            for model in models
+        ]
     passed = all(comparison.passed for comparison in found)
     if json:
         comparisons = [comparison.to_json() for comparison in found]

@@ -31,6 +31,7 @@ SLOW_TESTS = (
     "tests/bench/test_case.py::test_pictures_are_pictures",
     "tests/plots/test_plots.py::test_the_loss_plot_is_a_png_and_an_svg",
     "tests/plots/test_plots.py::test_the_same_numbers_give_the_same_bytes",
+    "tests/runs/test_overview.py::test_runs_are_drawn_in_one_picture",
     "tests/sweep/test_sweep.py::test_a_sweep_trains_ranks_writes_and_continues",
     "tests/sweep/test_sweep.py::test_the_plot_works_for_any_number_of_settings",
     "tests/train/test_schedules.py::test_decay_and_schedule_from_the_command_line_change_the_weights",
