@@ -20,6 +20,7 @@ from cnnkit.train.jobs.pool import Outcome
 WATCHING = ("val_split", "patience", "monitor")  # settings that need validation images
 MEASURES = ("validation_accuracy", "validation_loss", "test_accuracy", "train_loss")
 PICTURES = ("sweep.png", "sweep.svg")
+SPREAD = 0.2  # of the validation accuracies of a setting's runs
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,14 @@ class SweepResult:
 
     @property
     def command(self) -> str | None:
-        """The command that trains the best setting on all images for the default epochs."""
+        """The command that trains the best setting on all images, for the epochs of the sweep."""
         if self.best is None:
             return None
         default = TrainConfig()
         fixed = {
             name: getattr(self.base, name)
             for name in value_parsers()
-            if name not in (*self.axes, "epochs", *WATCHING)
+            if name not in (*self.axes, *WATCHING)
             and getattr(self.base, name) != getattr(default, name)
         }
         data = [] if self.base.data is None else [f"--data {shlex.quote(str(self.base.data))}"]
@@ -173,7 +174,7 @@ class SweepResult:
         for name in (*self.axes, "validation", "test", "loss", "runs"):
             table.add_column(name, justify="right", no_wrap=True)
         for row in self.ranked:
-            runs = f"{len(row.outcomes)}"
+            runs = f"{len(row.outcomes)}{_spread(row)}"
             if row.diverged:
                 runs = f"{row.diverged} of {runs} diverged"
             table.add_row(
@@ -184,6 +185,14 @@ class SweepResult:
                 style="bold" if row is self.best else "",
             )
         return table
+
+
+def _spread(row: Row) -> str:
+    """Return the range of a setting's runs if a mean would hide that one learnt nothing."""
+    values = row.values("validation_accuracy")
+    if not values or max(values) - min(values) < SPREAD:
+        return ""
+    return f" from {min(values):.0%} to {max(values):.0%}"
 
 
 def _percent(row: Row, measure: str) -> str:
