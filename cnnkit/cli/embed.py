@@ -56,7 +56,9 @@ def embed(
 
     messages = stderr(quiet or json)
     network, test = read(model, parameters, preprocess, names, size, dataset, data, messages)
-    messages.print(f"{network.source} → {output}: verifying on all {test.kind} first")
+    messages.print(
+        f"{network.source} → {output}: verifying on all {test.kind} first", soft_wrap=True
+    )
     weights = with_names(network.weights, test)
     with working(messages, f"{format}: writing and verifying"):
         report = embed(weights, format, host, output, test, network.checks)
