@@ -20,7 +20,6 @@ from support.in_process import in_process
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
 from cnnkit.export.pipeline import export
-from cnnkit.formats.onnx.model import distinctly_named, to_model
 from cnnkit.formats.onnx.protobuf import read_onnx
 from cnnkit.formats.onnx.writer import write_onnx
 from cnnkit.formats.options import Options
@@ -56,23 +55,6 @@ def test_opset_ir_version_and_weights_are_what_the_file_says(artefacts: dict[str
     assert not model.graph.value_info
     assert not model.doc_string + model.graph.doc_string
     assert all(not node.doc_string and not node.metadata_props for node in model.graph.node)
-
-
-def test_nodes_of_one_name_get_distinct_ones_that_runtimes_take(trained: Weights) -> None:
-    names = ["2", "2", "2_2", "", "", "2", "4"]  # as torch.export names the parts of one module
-    nodes = [replace(n, name=name) for n, name in zip(trained.graph.nodes, names, strict=False)]
-    assert [node.name for node in distinctly_named(nodes)] == [
-        "2",
-        "2_3",
-        "2_2",
-        "",
-        "",
-        "2_4",
-        "4",
-    ]
-    graph = replace(trained.graph, nodes=(*nodes, *trained.graph.nodes[len(nodes) :]))
-    content = to_model(graph, 17).SerializeToString()
-    assert session(content).get_inputs()[0].name == "image"
 
 
 def test_our_reader_sees_what_the_onnx_package_sees(artefacts: dict[str, Path]) -> None:

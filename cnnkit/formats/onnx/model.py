@@ -6,8 +6,7 @@ and source lines in the nodes. This model is the same whatever PyTorch is instal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -76,7 +75,7 @@ def to_model(graph: Graph, opset: int) -> ModelProto:
             f"choose one from {LOWEST_OPSET} to {newest}",
         )
     types = infer_types(graph)
-    nodes = [_node(node, opset) for node in distinctly_named(graph.nodes)]
+    nodes = [_node(node, opset) for node in graph.nodes]
     standard = helper.make_opsetid("", opset)
     own = [helper.make_opsetid(DOMAIN, FUSED_VERSION)] if _is_fused(graph) else []
     model = helper.make_model(
@@ -102,21 +101,6 @@ def to_model(graph: Graph, opset: int) -> ModelProto:
 
 def _is_fused(graph: Graph) -> bool:
     return any(node.operator == "FusedConv" for node in graph.nodes)
-
-
-def distinctly_named(nodes: Sequence[Node]) -> list[Node]:
-    """Return nodes without a name twice, which runtimes refuse: a later one gets a number."""
-    taken, found = {node.name for node in nodes}, list[Node]()
-    seen = set[str]()
-    for node in nodes:
-        name, number = node.name, 1
-        while name and name in seen:
-            number += 1
-            if (other := f"{node.name}_{number}") not in taken:
-                name = other
-        seen.add(name)
-        found.append(node if name == node.name else replace(node, name=name))
-    return found
 
 
 def as_written(array: Array) -> Array:
