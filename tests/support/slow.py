@@ -16,6 +16,7 @@ SLOW_FILES = (
     "tests/train/test_distributed.py",  # each training is three processes that import PyTorch
     "tests/train/test_resume.py",  # trainings that are killed, each in a process of its own
     "tests/cli/test_readme.py",  # README's commands as they stand
+    "tests/cli/test_docs.py",  # and those of the documentation's pages
     "tests/hosts/test_embedding.py",  # builds and checks host apps
     "tests/export/test_reference.py",  # the default training with its 30 epochs
     "tests/formats/test_pt2.py",  # torch.export in processes of their own
