@@ -31,6 +31,8 @@ from cnnkit.runs.find import find_weights
 # OpenMP's threads, PyTorch's among them, spin while they wait, four times a test's work where other
 # processes have work too. Set before PyTorch is loaded, and for the processes that tests start.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# The checks of the host apps may install the tools that they need (export/tools.sh).
+os.environ.setdefault("CNNKIT_INSTALL", "1")
 
 
 @pytest.hookimpl(wrapper=True)
