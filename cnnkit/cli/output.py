@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from cnnkit.system.terminal import open_console, visible
 
@@ -24,6 +25,11 @@ def stdout() -> Console:
 def stderr(quiet: bool = False, verbose: bool = False) -> Console:
     """Return the console for progress and messages; `quiet` silences it, `verbose` wants more."""
     return open_console(stderr=True, quiet=quiet, verbose=verbose)
+
+
+def prose(console: Console, text: str | Text) -> None:
+    """Print a sentence: broken between words on a terminal, else one line for other programs."""
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 @contextmanager

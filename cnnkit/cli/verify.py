@@ -20,7 +20,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout, working
+from cnnkit.cli.output import emit_json, prose, stderr, stdout, working
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.system.terminal import line
@@ -173,9 +173,9 @@ def show_checks(checks: Sequence[Check], explanation: Sequence[str], console: Co
     """Print one line per check, then why one fails."""
     for check in checks:
         mark = ("✓", "green") if check.passed else ("✗", "red")
-        console.print(line("  ", mark, f" {check.claim}: {check.found}"), soft_wrap=True)
+        prose(console, line("  ", mark, f" {check.claim}: {check.found}"))
     for sentence in explanation:
-        console.print(line("  ", ("→", "red"), f" {sentence}"), soft_wrap=True)
+        prose(console, line("  ", ("→", "red"), f" {sentence}"))
 
 
 def show(report: Report, console: Console) -> None:
@@ -197,7 +197,7 @@ def show_agreement(
     """Print accuracies, where labels are known, batch sizes and every disagreement."""
     from cnnkit.verify.comparison import agreement_text
 
-    console.print(f"  {agreement_text(agreement, batches, data)}", soft_wrap=True)
+    prose(console, f"  {agreement_text(agreement, batches, data)}")
     show_disagreements(agreement, data, console)
 
 
@@ -220,4 +220,4 @@ def show_disagreements(agreement: Agreement, data: str, console: Console) -> Non
 def show_unchecked(reports: Sequence[Report], console: Console) -> None:
     """Print what a verification does not cover."""
     lines = dict.fromkeys(line for report in reports for line in report.unchecked)
-    console.print("Not checked: " + "; ".join(lines) + ".", soft_wrap=True)
+    prose(console, "Not checked: " + "; ".join(lines) + ".")

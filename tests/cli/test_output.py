@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cnnkit.cli.output import working
+from cnnkit.cli.output import prose, working
 
 Cli = Callable[..., Any]
 
@@ -28,6 +28,15 @@ def test_a_file_or_a_quiet_console_gets_no_spinner(options: dict[str, bool]) -> 
     with working(Console(file=out, **options), "writing"):  # type: ignore[arg-type]
         pass
     assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize(("terminal", "lines"), [(True, 3), (False, 1)])
+def test_a_terminal_breaks_sentences_between_words(terminal: bool, lines: int) -> None:
+    out, sentence = io.StringIO(), "inputs and outputs are declared as agreed " * 4
+    prose(Console(file=out, force_terminal=terminal, width=80), sentence.rstrip())
+    shown = out.getvalue().rstrip("\n").split("\n")
+    assert len(shown) == lines
+    assert " ".join(line.rstrip() for line in shown) == sentence.rstrip()
 
 
 @pytest.mark.parametrize("place", [0, 2])
