@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cnnkit.formats.base import Check
-    from cnnkit.verify.against import Comparison
     from cnnkit.verify.comparison import Agreement
+    from cnnkit.verify.pair import Comparison
     from cnnkit.verify.report import Report
 
 

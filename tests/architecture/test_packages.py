@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import pydoc
 import re
 import subprocess
@@ -72,6 +73,13 @@ def test_a_package_lists_its_public_names(name: str) -> None:
         assert getattr(package, word) is not None
     with pytest.raises(AttributeError, match=f"{name!r} has no attribute 'nothing'"):
         _ = package.nothing
+
+
+@pytest.mark.parametrize("name", [name for name in PACKAGES if name != "cnnkit"])
+def test_no_public_name_is_also_a_module_which_would_take_its_place(name: str) -> None:
+    package = importlib.import_module(name)
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert modules & set(package.__all__) == set()
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import runpy
 import shutil
@@ -154,6 +156,16 @@ def test_the_reference_of_commands_has_all_of_them(tmp_path: Path) -> None:
         assert f"\n## `cnnkit {name}`\n" in page
     for words in ("data check", "runs compare", "--verbose", "--allow-near-ties"):
         assert words in page
+
+
+def test_the_reference_of_python_names_what_is_public() -> None:
+    text = (DOCS / "reference" / "api.md").read_text()
+    found = re.findall(r"^::: (\S+)\n    options:\n      heading: (\S+)$", text, re.MULTILINE)
+    assert len(found) > 20
+    for home, public in found:
+        package, _, name = public.rpartition(".")
+        assert name in importlib.import_module(package).__all__, public
+        assert pkgutil.resolve_name(public) is pkgutil.resolve_name(home), public
 
 
 def test_a_dead_link_of_the_built_site_is_found(tmp_path: Path) -> None:
