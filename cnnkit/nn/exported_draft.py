@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.graph.distinct import distinctly_named
-from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.graph import Graph, Node, distinctly_named
 from cnnkit.graph.shapes import infer_node
 from cnnkit.graph.types import Shape, TensorType
 

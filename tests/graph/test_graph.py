@@ -18,7 +18,7 @@ from support.graph_cases import CASES, Case, Net
 import cnnkit.graph
 from cnnkit.errors import InputError
 from cnnkit.graph import Graph, Node, TensorType, evaluate, infer_types
-from cnnkit.graph.distinct import distinctly_named
+from cnnkit.graph.graph import distinctly_named
 from cnnkit.graph.identity import canonical, from_json, sha256
 from cnnkit.graph.operators.table import OPERATORS
 

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from cnnkit.formats.onnx.protobuf import Attribute
 from cnnkit.formats.onnx.tensors import Unread
-from cnnkit.graph.distinct import distinctly_named
-from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.graph import Graph, Node, distinctly_named
 from cnnkit.graph.shapes import infer_node
 from cnnkit.graph.types import FREE, TensorType
 
