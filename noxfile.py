@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
@@ -13,6 +16,7 @@ SANITIZED = [
     "tests/ops/test_threads.py",
     "tests/train/test_native_engine.py",
 ]
+TRY = ".ci/try_wheel.py"
 CPP = (".h", ".hpp", ".c", ".cpp")
 LINTERS = ("clang-format", "import-linter", "ruff")
 
@@ -49,6 +53,63 @@ def tests(session: nox.Session) -> None:
     """Run the test suite."""
     session.install(".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation in build/site; a warning or a dead link fails."""
+    session.install(".[docs]")
+    session.run("python", "docs/make_commands.py")
+    session.run("zensical", "build", "--clean", "--strict")
+    session.run("python", "docs/check_links.py", "build/site")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build sdist and wheel, check what an index would see, and use the wheel in a fresh place."""
+    session.install("build", "twine")
+    folder = Path(session.create_tmp()).resolve() / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(folder))
+    session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
+    (wheel,) = folder.glob("*.whl")
+    session.install("--force-reinstall", str(wheel))
+    smoke(session)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Use the base install with the lowest versions of its dependencies that are allowed."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    session.install(*(line.replace(">=", "==") for line in project["dependencies"]))
+    session.install("--no-deps", ".")
+    smoke(session)
+
+
+@nox.session
+def clang(session: nox.Session) -> None:
+    """Build with clang, warnings as errors, and import what was built."""
+    compilers = {"CC": "clang", "CXX": "clang++"}
+    session.install(".", "-Ccmake.define.CNNKIT_WERROR=ON", env=compilers)
+    smoke(session)
+
+
+def smoke(session: nox.Session) -> None:
+    """Run what is installed outside the checkout: commands, and a prediction in both runtimes."""
+    program, model = (Path(name).resolve() for name in (TRY, "export/reference/mnist.onnx"))
+    session.chdir(session.create_tmp())
+    session.run("cnnkit", "--version")
+    session.run("cnnkit", "doctor", "--json", silent=True)
+    session.run("python", "-W", "error", str(program), str(model))
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check the workflows and issue templates: schemas, and what makes a workflow unsafe."""
+    session.install("check-jsonschema", "zizmor")
+    files = sorted(map(str, Path(".github/workflows").glob("*.yml")))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
+    session.run("zizmor", "--offline", "--persona=regular", ".github")
 
 
 @nox.session

@@ -107,6 +107,34 @@ def plot_loss(history: Sequence[Mapping[str, Any]], path_stem: Path) -> None:
         save(figure, path_stem)
 
 
+def plot_runs(histories: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
+    """Plot training losses and test accuracies of several runs, a colour each.
+
+    Args:
+        histories: of each run's name one record per epoch, as in metrics.jsonl.
+        path: the picture, .png or .svg.
+
+    Raises:
+        InputError: the suffix is another one.
+        StorageError: it cannot be written.
+    """
+    with mpl.rc_context(STYLE):
+        figure = new_figure(8.0, 6.0)
+        loss, accuracy = figure.subplots(2, 1, sharex=True)
+        for index, (name, history) in enumerate(histories.items()):
+            colour, label = f"C{index % 10}", visible(name).replace("$", r"\$")
+            draw_curve(loss, history, "train_loss", label, colour)
+            draw_curve(accuracy, history, "test_accuracy", label, colour)
+        loss.set(ylabel="training loss", title="Runs beside each other")
+        accuracy.set(xlabel="epoch", ylabel="test accuracy")
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
+        accuracy.xaxis.set_major_locator(
+            MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
+        )
+        loss.legend(fontsize=8)
+        save_as(figure, path)
+
+
 def draw_curve(
     axes: Any, history: Sequence[Mapping[str, Any]], key: str, label: str, colour: str
 ) -> None:

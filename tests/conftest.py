@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import shutil
 from collections.abc import Callable, Generator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.schemas import problems
 from support.shared import made_once
 from support.slow import SLOW_FILES, SLOW_FIXTURES, SLOW_TESTS
 
@@ -29,6 +31,8 @@ from cnnkit.runs.find import find_weights
 # OpenMP's threads, PyTorch's among them, spin while they wait, four times a test's work where other
 # processes have work too. Set before PyTorch is loaded, and for the processes that tests start.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# The checks of the host apps may install the tools that they need (export/tools.sh).
+os.environ.setdefault("CNNKIT_INSTALL", "1")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,7 +80,10 @@ class Result:
 
 @pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """Run a command line in this process: `cli("train", "--epochs", "0").exit_code`."""
+    """Run a command line in this process: `cli("train", "--epochs", "0").exit_code`.
+
+    Whatever it prints with --json has to fit the published schema.
+    """
 
     def run(*arguments: object) -> Result:
         capfd.readouterr()
@@ -84,7 +91,10 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
             main([str(word) for word in arguments])
         code = stop.value.code
         assert code is None or isinstance(code, int)
-        return Result(code or 0, *capfd.readouterr())
+        result = Result(code or 0, *capfd.readouterr())
+        if "--json" in arguments and result.stdout.startswith("{"):
+            assert problems(json.loads(result.stdout)) == []
+        return result
 
     return run
 

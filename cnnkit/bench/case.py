@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,6 +65,19 @@ def verify_peer(name: str, peer: Peer, work: Workload, threads: int) -> Verified
     return VerifiedPeer(row, prepared)
 
 
+@contextmanager
+def silent_peers() -> Iterator[None]:
+    """Keep warnings and log lines of the peers' libraries from the terminal."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
 def run_case(
     suite: str,
     work: Workload,
@@ -76,13 +92,14 @@ def run_case(
     Two separately prepared calls of cnnkit run in every round: the difference between their times,
     which can only come from elsewhere (where buffers lie in memory included), is the noise floor.
     """
-    verified = {name: verify_peer(name, peer, work, threads) for name, peer in peers.items()}
-    calls: dict[str, Callable[[], Any]] = {
-        name: peer.prepared.run for name, peer in verified.items() if peer.prepared
-    }
-    if SUBJECT in calls:
-        calls[CONTROL] = peers[SUBJECT].factory(work, threads).run
-    samples = time_interleaved(calls, plan, clock, on_round) if calls else {}
+    with silent_peers():
+        verified = {name: verify_peer(name, peer, work, threads) for name, peer in peers.items()}
+        calls: dict[str, Callable[[], Any]] = {
+            name: peer.prepared.run for name, peer in verified.items() if peer.prepared
+        }
+        if SUBJECT in calls:
+            calls[CONTROL] = peers[SUBJECT].factory(work, threads).run
+        samples = time_interleaved(calls, plan, clock, on_round) if calls else {}
     noise = noise_floor(samples[CONTROL], samples[SUBJECT]) if CONTROL in samples else None
     ours = verified[SUBJECT].prepared if SUBJECT in verified else None
     flop = ours.flop if ours else None

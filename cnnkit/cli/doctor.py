@@ -15,7 +15,7 @@ from cnnkit.cli.options import (
     PreprocessOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stdout
+from cnnkit.cli.output import emit_json, stderr, stdout, working
 from cnnkit.errors import InputError, VerdictError
 
 if TYPE_CHECKING:
@@ -174,7 +174,8 @@ def show_runtimes(
     from cnnkit.doctor.compatibility import check_compatibility
     from cnnkit.runs.find import find_weights
 
-    results = check_compatibility(find_weights(model), size)
+    with working(stderr(json), "trying every runtime that is here"):
+        results = check_compatibility(find_weights(model), size)
     failed = [result.runtime for result in results if result.loads is False]
     if json:
         hosts = [result.to_json() for result in results]

@@ -21,7 +21,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.cli.output import emit_json, stderr, stdout, working
 
 
 def embed(
@@ -56,9 +56,12 @@ def embed(
 
     messages = stderr(quiet or json)
     network, test = read(model, parameters, preprocess, names, size, dataset, data, messages)
-    messages.print(f"{network.source} → {output}: verifying on all {test.kind} first")
+    messages.print(
+        f"{network.source} → {output}: verifying on all {test.kind} first", soft_wrap=True
+    )
     weights = with_names(network.weights, test)
-    report = embed(weights, format, host, output, test, network.checks)
+    with working(messages, f"{format}: writing and verifying"):
+        report = embed(weights, format, host, output, test, network.checks)
     if json:
         emit_json("embed", {"folder": str(output), "host": host, **report.to_json()})
         return

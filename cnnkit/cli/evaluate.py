@@ -17,7 +17,7 @@ from cnnkit.cli.options import (
     file_argument,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.cli.output import emit_json, stderr, stdout, working
 
 if TYPE_CHECKING:
     from cnnkit.evaluation.accuracy import Evaluation
@@ -60,7 +60,8 @@ def evaluate(
             "name the folder of its data with --data",
         )
     test = load_dataset_of([opened.path], dataset, data, quiet or json)
-    result = evaluate(opened, test.test)
+    with working(stderr(quiet or json), f"evaluating on {len(test.test.labels):,} images"):
+        result = evaluate(opened, test.test)
     pictures = draw(result, picture) if picture else []
     if json:
         about = {"model": str(opened.path), "format": opened.format, "runtime": opened.runtime}

@@ -21,7 +21,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.cli.output import emit_json, stderr, stdout, working
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.formats.registry import FORMATS
 
@@ -118,7 +118,8 @@ def export(
     kept = tuple(keep_float or ())
     options = Options(test, input, opset, max_drop, *sizes, ranges, kept)
     exact = reference_for(network, test)
-    report = export(weights, format, target, options, allow_near_ties, network.checks, exact)
+    with working(messages, f"{format}: writing and verifying"):
+        report = export(weights, format, target, options, allow_near_ties, network.checks, exact)
     content = read_bytes(target)
     card = f"{target}.md"
     facts = {"bytes": len(content), "sha256": sha256(content), "weights": network.source}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-from cnnkit.system.terminal import open_console
+from cnnkit.system.terminal import open_console, visible
 
 SCHEMA_VERSION = 1
 
@@ -19,9 +22,26 @@ def stdout() -> Console:
     return open_console()
 
 
-def stderr(quiet: bool = False) -> Console:
-    """Return the console for progress and messages; `quiet` silences it."""
-    return open_console(stderr=True, quiet=quiet)
+def stderr(quiet: bool = False, verbose: bool = False) -> Console:
+    """Return the console for progress and messages; `quiet` silences it, `verbose` wants more."""
+    return open_console(stderr=True, quiet=quiet, verbose=verbose)
+
+
+def prose(console: Console, text: str | Text) -> None:
+    """Print a sentence: broken between words on a terminal, else one line for other programs."""
+    console.print(text, soft_wrap=not console.is_terminal)
+
+
+@contextmanager
+def working(console: Console, text: str) -> Iterator[None]:
+    """Show on a terminal that something is going on, and for how long; the line then vanishes."""
+    if console.quiet or not console.is_terminal:
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(visible(text), total=None)
+        yield
 
 
 def emit_json(command: str, document: dict[str, Any]) -> None:

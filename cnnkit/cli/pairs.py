@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
     from cnnkit.graph.preprocessing import Preprocessing
     from cnnkit.models.said import Said
-    from cnnkit.verify.against import Comparison
+    from cnnkit.verify.pair import Comparison
     from cnnkit.verify.sides import Side
 
 PARTS = ("resize", "orientation", "colour")  # of a record: what happens to pictures before scaling
@@ -33,7 +33,7 @@ def compare(
 ) -> Comparison:
     """Compare a model with another one on the data that options name, or on drawn images."""
     from cnnkit.evaluation.proof import proof_data
-    from cnnkit.verify.against import compare_sides, open_sides
+    from cnnkit.verify.pair import compare_sides, open_sides
 
     side, reference = open_sides(model, other, said)
     theirs = _data(reference, side, dataset, data, quiet)

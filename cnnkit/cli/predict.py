@@ -77,7 +77,7 @@ def tabulate(predictions: list[PicturePrediction], show: bool) -> None:
                 console.print(row, soft_wrap=True)
     width = max((len(str(found.path)) for found in predictions), default=0)
     for found in predictions:
-        cells = [f"{name} {probability:.1%}" for name, probability in found.top]
-        row = "".join(f"  {cell:<12}" for cell in cells)
+        cells = [f"{name} {probability:.2%}" for name, probability in found.top]
+        row = "".join(f"  {cell:<13}" for cell in cells)
         row += "" if found.verdict == SURE else f"  {found.verdict}"
         console.print(f"{found.path!s:<{width}}{row}".rstrip(), soft_wrap=True)

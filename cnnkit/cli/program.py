@@ -22,6 +22,7 @@ from cnnkit.cli import (
     export,
     predict,
     reproduce,
+    runs,
     sweep,
     train,
     verify,
@@ -75,6 +76,7 @@ app.command()(verify.verify)
 app.command()(bench.bench)
 app.command()(demo.demo)
 app.add_typer(data.app, name="data")
+app.add_typer(runs.app, name="runs")
 app.command()(doctor.doctor)
 
 
@@ -88,15 +90,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail("interrupted")
         sys.exit(EXIT_INTERRUPTED)
     except CnnkitError as error:
-        if DEBUG in words:
-            raise
+        trace(words)
         fail(error.lines[0], error.lines[1:])
         sys.exit(error.exit_code)
     except Exception as error:
-        if DEBUG in words:
-            raise
+        trace(words)
         fail(
             f"this is a bug in cnnkit ({type(error).__name__}: {error}). Run it again with {DEBUG}"
             " and report the output."
         )
         sys.exit(EXIT_BUG)
+
+
+def trace(words: Sequence[str]) -> None:
+    """Print the traceback of the error at hand, if it is asked for; the exit code stays."""
+    if DEBUG in words:
+        import traceback
+
+        traceback.print_exc()

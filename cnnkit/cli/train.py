@@ -275,6 +275,10 @@ def train(
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Print the loss within epochs, every 750 steps."),
+    ] = False,
 ) -> None:
     """Train a network and write a run folder: weights, metrics, plots, manifest.
 
@@ -303,7 +307,7 @@ def train(
 
     try:
         if resume is not None:
-            result = here.resume(resume, epochs, data, stderr(quiet))
+            result = here.resume(resume, epochs, data, stderr(quiet, verbose))
         else:
             from cnnkit.train.config_file import read_config
 
@@ -312,7 +316,7 @@ def train(
             options = {**(read_config(config_file) if config_file else {}), **given}
             # Typer or the file's reader has checked the types, which a dictionary does not keep.
             config = TrainConfig(**options)
-            result = here.train(config, stderr(quiet))
+            result = here.train(config, stderr(quiet, verbose))
     except TrainingInterruptedError as stop:
         fail(str(stop))
         raise typer.Exit(EXIT_INTERRUPTED) from None

@@ -20,7 +20,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.cli.output import emit_json, prose, stderr, stdout, working
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.system.terminal import line
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cnnkit.formats.base import Check
-    from cnnkit.verify.against import Comparison
     from cnnkit.verify.comparison import Agreement
+    from cnnkit.verify.pair import Comparison
     from cnnkit.verify.report import Report
 
 
@@ -108,7 +108,8 @@ def verify_files(
         test = proof_data(open_side(files[0]).network, None, data, quiet or json)
     else:
         test = load_dataset_of(files, dataset, data, quiet or json, weights)
-    reports = verify(files, network, test, allow_near_ties, max_drop)
+    with working(stderr(quiet or json), f"verifying {len(files)} on all {test.kind}"):
+        reports = verify(files, network, test, allow_near_ties, max_drop)
     if json:
         passed = all(report.passed for report in reports)
         artefacts = [report.to_json() for report in reports]
@@ -138,10 +139,11 @@ def compare_models(
 
     parameters, preprocess, names, size = said
     stated = Said(parameters, preprocess, names, parse_image_size(size) if size else None)
-    found = [
-        compare(model, other, stated, dataset, data, allow_near_ties, quiet or json)
-        for model in models
-    ]
+    with working(stderr(quiet or json), f"comparing with {other}"):
+        found = [
+            compare(model, other, stated, dataset, data, allow_near_ties, quiet or json)
+            for model in models
+        ]
     passed = all(comparison.passed for comparison in found)
     if json:
         comparisons = [comparison.to_json() for comparison in found]
@@ -173,9 +175,9 @@ def show_checks(checks: Sequence[Check], explanation: Sequence[str], console: Co
     """Print one line per check, then why one fails."""
     for check in checks:
         mark = ("✓", "green") if check.passed else ("✗", "red")
-        console.print(line("  ", mark, f" {check.claim}: {check.found}"), soft_wrap=True)
+        prose(console, line("  ", mark, f" {check.claim}: {check.found}"))
     for sentence in explanation:
-        console.print(line("  ", ("→", "red"), f" {sentence}"), soft_wrap=True)
+        prose(console, line("  ", ("→", "red"), f" {sentence}"))
 
 
 def show(report: Report, console: Console) -> None:
@@ -201,7 +203,7 @@ def show_agreement(
     """Print accuracies, where labels are known, batch sizes and every disagreement."""
     from cnnkit.verify.comparison import agreement_text
 
-    console.print(f"  {agreement_text(agreement, batches, data)}", soft_wrap=True)
+    prose(console, f"  {agreement_text(agreement, batches, data)}")
     show_disagreements(agreement, data, console)
 
 
@@ -224,4 +226,4 @@ def show_disagreements(agreement: Agreement, data: str, console: Console) -> Non
 def show_unchecked(reports: Sequence[Report | Comparison], console: Console) -> None:
     """Print what a verification does not cover."""
     lines = dict.fromkeys(line for report in reports for line in report.unchecked)
-    console.print("Not checked: " + "; ".join(lines) + ".", soft_wrap=True)
+    prose(console, "Not checked: " + "; ".join(lines) + ".")

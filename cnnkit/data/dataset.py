@@ -13,6 +13,7 @@ from cnnkit.data.classes import class_names
 from cnnkit.data.idx import decompress, parse_idx
 from cnnkit.data.registry import DATASETS, FILES, OWN, identify
 from cnnkit.errors import InputError, StorageError
+from cnnkit.system.display import page, summary
 from cnnkit.system.files import read_bytes, sha256
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class Split:
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        size = "x".join(map(str, self.images.shape[1:]))
+        return summary(self, f"{len(self.images):,} images of {size}")
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,20 @@ class Dataset:
     preprocessing: Preprocessing | None = None
     samples: tuple[tuple[str, str, str, str], ...] = ()
     kind: str = LABELLED
+
+    def __repr__(self) -> str:
+        size = "x".join(map(str, self.test.images.shape[1:]))
+        return summary(
+            self, repr(self.name), size, f"{len(self.names)} classes", *map(": ".join, self._counts)
+        )
+
+    def _repr_html_(self) -> str:
+        return page(f"{self.name}: {len(self.names)} classes", ("split", "images"), self._counts)
+
+    @property
+    def _counts(self) -> list[tuple[str, str]]:
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return [(name, f"{len(split.images):,}") for name, split in splits.items() if split]
 
 
 def cache_folder(name: str) -> Path:

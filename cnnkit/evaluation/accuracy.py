@@ -15,6 +15,7 @@ from cnnkit.errors import InputError, MissingError
 from cnnkit.metrics import ClassScore, balanced_accuracy, class_scores, confusion_matrix
 from cnnkit.runtimes.classifier import Classifier
 from cnnkit.runtimes.model import Model
+from cnnkit.system.display import page, summary
 
 BATCH = 1000  # bounds the memory of the activations; outputs do not depend on it
 
@@ -32,6 +33,18 @@ class Evaluation:
     accuracy: float
     confusion: NDArray[np.int64]
     per_class: tuple[ClassScore, ...]
+
+    def __repr__(self) -> str:
+        images = int(self.confusion.sum())
+        return summary(self, f"accuracy {self.accuracy:.2%}", f"{images:,} images")
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (s.name, f"{s.precision:.4f}", f"{s.recall:.4f}", f"{s.f1:.4f}", s.support)
+            for s in self.per_class
+        ]
+        head = ("class", "precision", "recall", "F1", "support")
+        return page(f"accuracy {self.accuracy:.2%}", head, rows)
 
     def to_json(self) -> dict[str, Any]:
         """Return the evaluation as JSON values."""

@@ -8,8 +8,8 @@ execution; parameters are arrays by name. What is built is sound but for its sha
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from cnnkit.errors import InputError
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import DTYPES, FREE, Array, TensorType
+from cnnkit.system.display import summary
 
 REMEDY = "correct the model and export it again"
 
@@ -154,6 +155,11 @@ class Graph:
             if name not in known:
                 raise InputError(f"output {name}", "is made by no node", REMEDY)
 
+    def __repr__(self) -> str:
+        nodes, outputs = f"{len(self.nodes)} nodes", ", ".join(self.outputs)
+        taken = ", ".join(f"{name}: {type}" for name, type in self.inputs.items())
+        return summary(self, f"{taken} -> {outputs}", nodes, f"{len(self.tensors)} tensors")
+
     def __reduce__(self) -> tuple[type[Graph], tuple[Any, ...]]:
         return type(self), (dict(self.inputs), self.nodes, self.outputs, dict(self.tensors))
 
@@ -177,3 +183,21 @@ def _check_type(name: str, type: TensorType, tensors: Mapping[str, Array]) -> No
     if not name or type.dtype not in DTYPES or not good:
         what = "tensor" if name in tensors else "input"
         raise InputError(f"{what} {name}", f"is {type}, which no graph has", REMEDY)
+
+
+def distinctly_named(nodes: Sequence[Node]) -> list[Node]:
+    """Return nodes without a name twice, which ONNX Runtime refuses: a later one gets a number.
+
+    torch.export gives the parts of one module, as SiLU's two, the module's name.
+    """
+    taken, found = {node.name for node in nodes}, list[Node]()
+    seen = set[str]()
+    for node in nodes:
+        name, number = node.name, 1
+        while name and name in seen:
+            number += 1
+            if (other := f"{node.name}_{number}") not in taken:
+                name = other
+        seen.add(name)
+        found.append(node if name == node.name else replace(node, name=name))
+    return found

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.errors import InputError
+from cnnkit.errors import CnnkitError, InputError
 from cnnkit.graph import identity
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import LOGITS, build, match, with_raw_pixels
 from cnnkit.graph.convnet_match import Convnet, image_size
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.learning import with_tensors
+from cnnkit.graph.learning import learnt, with_tensors
 from cnnkit.graph.normalisation import Normalisation, take_off
 from cnnkit.graph.pixels import RAW, PixelInput
 from cnnkit.graph.shapes import infer_types
+from cnnkit.system.display import summary
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,19 @@ class Weights:
     graph: Graph
     metadata: Mapping[str, Any] = field(default_factory=dict)
     pixels: PixelInput = RAW
+
+    def __repr__(self) -> str:
+        return summary(self, self.shapes, str(self.metadata.get("dataset") or ""))
+
+    @property
+    def shapes(self) -> str:
+        """Images, classes and parameters in a few words, for people."""
+        try:
+            ends = f"{'x'.join(map(str, self.size))} -> {self.classes} classes"
+        except (CnnkitError, KeyError, IndexError):  # no classifier of images
+            ends = f"{', '.join(map(str, self.graph.inputs.values()))} -> {self.graph.outputs}"
+        numbers = sum(self.graph.tensors[name].size for name in learnt(self.graph))
+        return f"{ends}, {numbers:,} parameters"
 
     @classmethod
     def of(

@@ -12,6 +12,7 @@ from cnnkit.reproduce.criteria import Claim, Verdict
 from cnnkit.reproduce.model_selection import ModelSelection
 from cnnkit.reproduce.plan import ReproduceConfig
 from cnnkit.reproduce.trained_run import TrainedRun
+from cnnkit.system.display import page, summary
 
 REPORTS = ("report.html", "report.md", "report.json")
 
@@ -36,6 +37,12 @@ class Findings:
     selection: ModelSelection
     machine: dict[str, Any]
     seconds: dict[str, float | None]
+
+    def __repr__(self) -> str:
+        return summary(self, repr(str(self.config.folder)), self.summary)
+
+    def _repr_html_(self) -> str:
+        return page(str(self.config.folder), (), self.verdicts.items())
 
     @property
     def reports(self) -> list[Path]:

@@ -25,9 +25,11 @@ from cnnkit.graph.graph import Graph
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
+from cnnkit.runtimes.describe import describe_model
 from cnnkit.runtimes.native import Engine, open_engine, prepare
 from cnnkit.runtimes.pixels import feeder
 from cnnkit.runtimes.prediction import Prediction
+from cnnkit.system.display import summary
 
 if TYPE_CHECKING:
     from cnnkit.runtimes.model import Model
@@ -63,6 +65,13 @@ class Classifier:
 
     def __reduce__(self) -> tuple[type[Classifier], tuple[Any, ...]]:  # the engine is built anew
         return type(self), tuple(getattr(self, item.name) for item in fields(self) if item.init)
+
+    def __repr__(self) -> str:
+        threads = f"threads={self.threads}" if self.threads > 1 else ""
+        return summary(self, repr(str(self.path)), self.weights.shapes, threads)
+
+    def _repr_html_(self) -> str:
+        return describe_model(self.path, "cnnkit", self.weights)
 
     @property
     def architecture(self) -> Architecture:

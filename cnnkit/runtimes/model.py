@@ -16,7 +16,9 @@ from cnnkit.formats.contract import check_metadata
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.layout import LAST, NHWC
 from cnnkit.graph.weights import Weights
+from cnnkit.runtimes.describe import describe_model
 from cnnkit.runtimes.prediction import Prediction
+from cnnkit.system.display import summary
 
 Run = Callable[[NDArray[np.uint8]], Prediction]
 
@@ -44,6 +46,12 @@ class Model:
     declared: dict[str, str]
     run: Run
     notes: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return summary(self, repr(str(self.path)), self.weights.shapes, self.runtime)
+
+    def _repr_html_(self) -> str:
+        return describe_model(self.path, self.runtime, self.weights)
 
     @property
     def architecture(self) -> Architecture:

@@ -13,12 +13,14 @@ from typing import Any
 from rich.table import Table
 
 from cnnkit.sweep.axes import Setting, format_value, to_options, value_parsers
+from cnnkit.system.display import inline_svg, page, summary
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.jobs.pool import Outcome
 
 WATCHING = ("val_split", "patience", "monitor")  # settings that need validation images
 MEASURES = ("validation_accuracy", "validation_loss", "test_accuracy", "train_loss")
 PICTURES = ("sweep.png", "sweep.svg")
+SPREAD = 0.2  # of the validation accuracies of a setting's runs
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,22 @@ class SweepResult:
     base: TrainConfig
     rows: list[Row]
 
+    def __repr__(self) -> str:
+        best = f"best {to_options(self.best.setting)}" if self.best else "all diverged"
+        return summary(self, repr(str(self.folder)), f"{len(self.rows)} settings", best)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                *map(format_value, row.setting.values()),
+                *(_percent(row, f"{split}_accuracy") for split in ("validation", "test")),
+            )
+            for row in self.ranked
+        ]
+        drawn = [self.folder / name for name in PICTURES if name.endswith(".svg")]
+        head = (*self.axes, "validation", "test")
+        return page(str(self.folder), head, rows, inline_svg(*drawn))
+
     @property
     def ranked(self) -> list[Row]:
         """The rows by falling mean validation accuracy; those with a diverged run come last.
@@ -101,14 +119,14 @@ class SweepResult:
 
     @property
     def command(self) -> str | None:
-        """The command that trains the best setting on all images for the default epochs."""
+        """The command that trains the best setting on all images, for the epochs of the sweep."""
         if self.best is None:
             return None
         default = TrainConfig()
         fixed = {
             name: getattr(self.base, name)
             for name in value_parsers()
-            if name not in (*self.axes, "epochs", *WATCHING)
+            if name not in (*self.axes, *WATCHING)
             and getattr(self.base, name) != getattr(default, name)
         }
         data = [] if self.base.data is None else [f"--data {shlex.quote(str(self.base.data))}"]
@@ -156,7 +174,7 @@ class SweepResult:
         for name in (*self.axes, "validation", "test", "loss", "runs"):
             table.add_column(name, justify="right", no_wrap=True)
         for row in self.ranked:
-            runs = f"{len(row.outcomes)}"
+            runs = f"{len(row.outcomes)}{_spread(row)}"
             if row.diverged:
                 runs = f"{row.diverged} of {runs} diverged"
             table.add_row(
@@ -167,6 +185,14 @@ class SweepResult:
                 style="bold" if row is self.best else "",
             )
         return table
+
+
+def _spread(row: Row) -> str:
+    """Return the range of a setting's runs if a mean would hide that one learnt nothing."""
+    values = row.values("validation_accuracy")
+    if not values or max(values) - min(values) < SPREAD:
+        return ""
+    return f" from {min(values):.0%} to {max(values):.0%}"
 
 
 def _percent(row: Row, measure: str) -> str:

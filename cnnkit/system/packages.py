@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 # What each extra of pyproject.toml is for.
 UNLOCKS = {
+    "native": "training in the native engine, export to C and ONNX, plots; no PyTorch",
     "train": "training, export, verification against PyTorch, TorchScript, plots",
     "ray": "cnnkit sweep on several machines",
     "tensorboard": "cnnkit train --tensorboard",
     "timm": "cnnkit train --network timm:NAME",
     "peers": "OpenVINO, ncnn and JAX in cnnkit bench",
     "test": "the test suite",
+    "docs": "the documentation site",
     "dev": "linting, type-checking and formatting cnnkit's own code",
 }
 REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[(?P<extras>[^]]*)])?(?P<bound>[^;]*)")

@@ -32,10 +32,19 @@ def line(*parts: str | tuple[str, str]) -> Text:
 
 
 class _Console(Console):
+    verbose = False
+
     def render_str(self, text: str, **options: Any) -> Text:  # every string passes here
         return super().render_str(visible(text), **options)
 
 
-def open_console(stderr: bool = False, quiet: bool = False) -> Console:
+def open_console(stderr: bool = False, quiet: bool = False, verbose: bool = False) -> Console:
     """Return a console that prints strings as they are, each as one line."""
-    return _Console(stderr=stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
+    console = _Console(stderr=stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
+    console.verbose = verbose
+    return console
+
+
+def is_verbose(console: Console) -> bool:
+    """Return whether a console was opened for details, too."""
+    return isinstance(console, _Console) and console.verbose

@@ -55,7 +55,8 @@ def train_epoch(
             total += loss
             running += loss
             if steps % LOG_STEPS == 0:
-                progress.log(f"[{epoch}, {steps:5d}] loss: {running / LOG_STEPS:.4f}")
+                line = f"[{epoch}, {steps:5d}] loss: {running / LOG_STEPS:.4f}"
+                progress.log(line, detail=True)
                 running = 0.0
         correct += newly_correct
         seen = min(steps * batch_size, len(order))

@@ -13,9 +13,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from cnnkit.errors import StorageError
+from cnnkit.system.terminal import is_verbose
 
 LOG_FILE = "train.log"
 REFRESH_SECONDS = 0.1
+BAR = 8  # columns; with it, all figures stand in 80
+# Of an epoch's record what its line says, in order.
+COLUMNS = {
+    "train_loss": "loss",
+    "train_accuracy": "train",
+    "validation_loss": "val loss",
+    "validation_accuracy": "val",
+    "validation_balanced_accuracy": "balanced",
+    "test_accuracy": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,7 @@ class TrainingProgress:
         self.on_progress = on_progress
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            BarColumn(),
+            BarColumn(BAR),
             TaskProgressColumn(),
             TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.2%}"),
             TextColumn("{task.fields[speed]:,.0f} images/s"),
@@ -92,13 +103,14 @@ class TrainingProgress:
     ) -> None:
         self.bar.stop()
 
-    def log(self, line: str) -> None:
-        """Show a line and append it to the log file.
+    def log(self, line: str, detail: bool = False) -> None:
+        """Show a line and append it to the log file; show a detail only to who wants it.
 
         Raises:
             StorageError: the log file cannot be written.
         """
-        self.console.print(line, markup=False, soft_wrap=True)
+        if not detail or is_verbose(self.console):
+            self.console.print(line, markup=False, soft_wrap=True)
         try:
             with self.log_file.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
@@ -124,19 +136,15 @@ class TrainingProgress:
 
     def end_epoch(self, record: dict[str, Any]) -> None:
         """Log the metrics of a complete epoch."""
-        parts = [f"epoch {record['epoch']}/{self.epochs}: loss {record['train_loss']:.4f}"]
-        for key, name in (
-            ("train_accuracy", "training accuracy"),
-            ("validation_loss", "validation loss"),
-            ("validation_accuracy", "validation accuracy"),
-            ("validation_balanced_accuracy", "balanced"),
-            ("test_accuracy", "test accuracy"),
-        ):
+        width = len(str(self.epochs))
+        parts = [f"epoch {record['epoch']:{width}}/{self.epochs}"]
+        for key, name in COLUMNS.items():
             value = record.get(key)
             if value is not None:
                 parts.append(f"{name} {value:.4f}" if "loss" in key else f"{name} {value:.2%}")
-        parts.append(f"{record['images_per_second']:,.0f} images/s")
-        self.log(", ".join(parts))
+        if record.get("validation_loss") is None:  # else there is no room for it in 80 columns
+            parts.append(f"{record['images_per_second']:,.0f} images/s")
+        self.log("  ".join(parts))
         if self.on_progress:
             loss, accuracy = record["train_loss"], record["test_accuracy"]
             self.on_progress(ProgressUpdate(record["epoch"], loss, accuracy, complete=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from cnnkit.runs.folder import (
 )
 from cnnkit.runs.state import RunState, read_state, write_state
 from cnnkit.runs.training_state import State, parameters
+from cnnkit.system.display import inline_svg, page, summary
 from cnnkit.train.config import TrainConfig
 from cnnkit.train.engines.base import (
     EngineSettings,
@@ -42,6 +44,12 @@ from cnnkit.train.loop import run_epochs
 from cnnkit.train.losses import class_weights
 from cnnkit.train.progress import OnProgress
 from cnnkit.train.tensorboard import require_tensorboard
+
+# In Jupyter: columns, and the number of last epochs that are shown.
+SHOWN = ("epoch", "train_loss", "validation_loss", "validation_accuracy", "test_accuracy")
+LAST = 5
+
+FAR_ENOUGH = 1.0  # learning rate times steps; MNIST's default is 11, where 30 epochs suffice
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,21 @@ class TrainResult:
     kept_epoch: int
     test_accuracy: float
     per_class: tuple[ClassScore, ...] = field(default=(), kw_only=True)
+
+    def __repr__(self) -> str:
+        kept = f"epoch {self.kept_epoch} of {len(self.history)}"
+        return summary(
+            self, repr(str(self.folder)), f"test accuracy {self.test_accuracy:.2%}", kept
+        )
+
+    def _repr_html_(self) -> str:
+        columns = [
+            key for key in SHOWN if any(epoch.get(key) is not None for epoch in self.history)
+        ]
+        rows = [[_shown(key, epoch.get(key)) for key in columns] for epoch in self.history[-LAST:]]
+        title = f"{self.folder}: test accuracy {self.test_accuracy:.2%} (epoch {self.kept_epoch})"
+        drawn = [path for path in self.pictures if path.name == "loss.svg"]
+        return page(title, [key.replace("_", " ") for key in columns], rows, inline_svg(*drawn))
 
     @property
     def weights(self) -> Path:
@@ -143,7 +166,9 @@ def train(
     make_engine = open_engine(config.engine)
     start = initial_state(graph, config.weights, console)
     # For its error: a split that leaves a side without images must not leave a run folder either.
-    validation_split(data, config.val_split, config.seed)
+    chosen_images, _ = validation_split(data, config.val_split, config.seed)
+    if remark_on_rate := slow_learning(config, len(chosen_images)):
+        console.print(remark_on_rate, soft_wrap=True)
     engine = make_engine(_engine_settings(config, graph, data, start))
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
@@ -229,6 +254,29 @@ def _resume(
     engine = make_engine(_engine_settings(config, state.graph, data, state.engine))
     run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
+
+
+def _shown(key: str, value: float | None) -> str:
+    if value is None or key == "epoch":
+        return "" if value is None else str(value)
+    return f"{value:.2%}" if "accuracy" in key else f"{value:.4f}"
+
+
+def slow_learning(config: TrainConfig, images: int) -> str:
+    """Return a hint if the defaults, made for 60,000 images, hardly train on so few; else nothing.
+
+    Adam moves a weight by about the learning rate in a step (Kingma and Ba 2015, section 2.1).
+    """
+    usual = TrainConfig()
+    if (config.learning_rate, config.epochs) != (usual.learning_rate, usual.epochs):
+        return ""
+    steps = math.ceil(images / config.batch_size) * config.epochs
+    if steps * config.learning_rate >= FAR_ENOUGH:
+        return ""
+    return (
+        f"hint: {steps:,} steps at the default learning rate of {config.learning_rate:g} may train "
+        "too little: try --lr 1e-3, and more --epochs"
+    )
 
 
 def load_data(config: TrainConfig, quiet: bool = False) -> Dataset:

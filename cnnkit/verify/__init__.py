@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from cnnkit.lazy import attach
 
 if TYPE_CHECKING:
-    from cnnkit.verify.against import Comparison as Comparison
-    from cnnkit.verify.against import against as against
+    from cnnkit.verify.pair import Comparison as Comparison
+    from cnnkit.verify.pair import against as against
     from cnnkit.verify.report import Report as Report
     from cnnkit.verify.run import verify as verify
 
@@ -17,9 +17,9 @@ __all__ = ["Comparison", "Report", "against", "verify"]
 __getattr__, __dir__ = attach(
     __name__,
     {
-        "Comparison": ".against",
+        "Comparison": ".pair",
         "Report": ".report",
-        "against": ".against",
+        "against": ".pair",
         "verify": ".run",
     },
 )

@@ -33,6 +33,7 @@ from cnnkit.formats.registry import FORMATS, TABLE
 from cnnkit.graph.carried import carried_nodes
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.isolated import Outputs, Plan, images_of
+from cnnkit.system.display import page, summary
 from cnnkit.verify.checks import (
     accuracy_checks,
     agreement_checks,
@@ -86,6 +87,17 @@ class Report:
     unchecked: tuple[str, ...]
     notes: dict[str, Any]
     explanation: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return summary(self, repr(str(self.path)), self._verdict, f"{len(self.checks)} checks")
+
+    def _repr_html_(self) -> str:
+        rows = [("✓" if c.passed else "✗", c.claim, c.found) for c in self.checks]
+        return page(f"{self.path}: {self._verdict}", (), rows)
+
+    @property
+    def _verdict(self) -> str:
+        return "verified" if self.passed else "NOT verified"
 
     @property
     def passed(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import pydoc
 import re
 import subprocess
@@ -74,6 +75,13 @@ def test_a_package_lists_its_public_names(name: str) -> None:
         _ = package.nothing
 
 
+@pytest.mark.parametrize("name", [name for name in PACKAGES if name != "cnnkit"])
+def test_no_public_name_is_also_a_module_which_would_take_its_place(name: str) -> None:
+    package = importlib.import_module(name)
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert modules & set(package.__all__) == set()
+
+
 @pytest.mark.parametrize("name", PACKAGES)
 def test_help_shows_the_public_names_of_a_package(name: str) -> None:
     package = importlib.import_module(name)
@@ -93,13 +101,21 @@ print(pydoc.plain(pydoc.render_doc(cnnkit)), dir(cnnkit.nn))
 """
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert "load_dataset(" in done.stdout
-    assert "fuse(" not in done.stdout
+    assert " fuse(" not in done.stdout
     assert done.stdout.endswith("[]\n")
 
 
 def test_the_public_names_of_cnnkit_are_these() -> None:
-    assert dir(cnnkit) == ["__version__", "fuse", "load", "load_dataset", "ort_custom_ops"]
+    functions = ["fuse", "load", "load_dataset", "ort_custom_ops"]
+    packages = ["data", "evaluation", "export", "nn", "ops", "runtimes", "train", "verify"]
+    assert dir(cnnkit) == ["__version__", *sorted(functions + packages)]
     assert cnnkit.__version__.count(".") == 2
+
+
+def test_importing_cnnkit_is_enough_for_its_public_packages() -> None:
+    code = "import cnnkit; print(cnnkit.export.export.__name__, cnnkit.train.TrainConfig().epochs)"
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert done.stdout == "export 30\n"
 
 
 @pytest.mark.parametrize("name", LOADED)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import math
+import re
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +21,16 @@ from rich.console import Console
 from support.bench_fakes import PLAN, FakeClock, failing, peer, results, work
 
 from cnnkit.bench.case import PEER_TOLERANCE, run_case
+from cnnkit.bench.measure.breakdown import part_time
+from cnnkit.bench.measure.statistics import Comparison
 from cnnkit.bench.peers.registry import SUBJECT, Peer
 from cnnkit.bench.report.plots import draw_bars, draw_roofline
 from cnnkit.bench.report.regressions import change_table, changes_since, read_baseline, slower_cases
 from cnnkit.bench.report.results import CaseResult, Results
 from cnnkit.bench.report.tables import COLUMNS, csv_text, tables
 from cnnkit.errors import InputError, MissingError, StorageError
+
+SAME: Comparison = "no difference"
 
 
 def run(clock: FakeClock, **peers: Peer) -> CaseResult:
@@ -143,6 +150,85 @@ def test_tables_name_every_peer_and_fit_eighty_columns(measured: Results) -> Non
     assert "…" not in text.getvalue().replace(" … ", "")  # nothing cut off
     unwrapped = " ".join(text.getvalue().split())
     assert unwrapped.count("pip install no-such-package") == 1, "once, not in every case"
+
+
+def printed(case: CaseResult, width: int = 80) -> list[str]:
+    text = io.StringIO()
+    Console(file=text, width=width).print(tables(results((case,))))
+    return text.getvalue().splitlines()
+
+
+def test_the_longest_names_and_numbers_stay_whole_in_eighty_columns() -> None:
+    clock = FakeClock(noise=0.3)
+    peers = {
+        SUBJECT: peer(clock, 30e6),
+        "torchscript-optimised": peer(clock, 1.7e9),
+        "onnxruntime": peer(clock, 3e6),
+    }
+    case = run_case("kernel", work(), peers, 1, PLAN, clock)
+    lines = printed(case)
+    assert not any("…" in line for line in lines)
+    for row in case.rows:
+        (line,) = [line for line in lines if line.startswith(row.peer + " ") and "%" in line]
+        assert line.rstrip().endswith(row.conclusion)
+        assert f"{row.p95 * 1e6:.0f}" in line if row.p95 else True
+
+
+def test_a_verdict_names_who_is_faster() -> None:
+    clock = FakeClock()
+    case = run(clock, cnnkit=peer(clock, 1e3), slow=peer(clock, 57e3), quick=peer(clock, 250.0))
+    found = {name: row.conclusion for name, row in rows(case).items()}
+    assert re.fullmatch(r"cnnkit 5[67]\.\dx faster", found["slow"])
+    assert re.fullmatch(r"cnnkit [34]\.\d\dx slower", found["quick"])
+    assert found[SUBJECT] == ""
+
+
+def test_noise_that_hides_a_difference_is_said() -> None:
+    clock = FakeClock()
+    case = run(clock, cnnkit=peer(clock, 1000.0), other=peer(clock, 1300.0))
+    assert not any("told from noise" in line for line in printed(case))
+    noisy = replace(case, noise=0.5, rows=(case.rows[0], replace(case.rows[1], verdict=SAME)))
+    text = " ".join(printed(noisy))
+    assert "differences below 50.0% cannot be told from noise, and hides those to other" in text
+
+
+def test_a_part_whose_time_is_noise_gets_no_share_of_the_peak() -> None:
+    rounds = np.array([-1.0, 2.0] * 10 + [0.5]) * 1e-6
+    assert not part_time("linear", rounds, 1e-10, 3920.0).certain
+    steady = part_time("block", np.full(21, 2e-6) + rounds * 1e-3, 2e-6, 3920.0)
+    assert steady.certain
+    clock = FakeClock()
+    parts = (part_time("linear", rounds, 1e-10, 3920.0), steady)
+    case = replace(run(clock, cnnkit=peer(clock, 1000.0)), parts=parts)
+    (line,) = [line for line in printed(case) if line.startswith("linear")]
+    assert line.split() == ["linear", "in", "noise", "-", "3,920", "-"]
+
+
+def test_warnings_and_log_lines_of_peers_stay_out_of_the_terminal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = FakeClock()
+
+    def noisy(work: Any, threads: int) -> Any:
+        warnings.warn("a peer's warning", UserWarning, stacklevel=1)
+        logging.getLogger("torch.of.others").warning("No runtime is found")
+        return peer(clock, 1000.0).factory(work, threads)
+
+    case = run(clock, cnnkit=peer(clock, 1000.0), noisy=Peer(noisy, ("numpy",), "fake"))
+    assert rows(case)["noisy"].status == "timed"
+    assert caplog.messages == []
+    logging.getLogger("torch.of.others").warning("afterwards they are heard")
+    assert caplog.messages == ["afterwards they are heard"]
+
+
+def test_the_picture_says_what_the_table_says(tmp_path: Path) -> None:
+    clock = FakeClock(noise=0.5)
+    case = run(clock, cnnkit=peer(clock, 1e3), same=peer(clock, 1e3), slow=peer(clock, 9e3))
+    draw_bars(results((case,)), tmp_path / "bench.svg")
+    drawn = (tmp_path / "bench.svg").read_text()
+    for row in case.rows[1:]:
+        assert row.conclusion in drawn
+    assert "no difference" in drawn
 
 
 def test_csv_has_a_line_for_every_case_and_peer(measured: Results) -> None:

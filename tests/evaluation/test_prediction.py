@@ -81,8 +81,8 @@ def test_one_bad_picture_does_not_keep_the_others_from_being_answered(
         True,
         True,
     ]
-    assert "class 0 60.0%" in lines[0]
-    assert "class 1 60.0%" in lines[1]
+    assert "class 0 60.00%" in lines[0]
+    assert "class 1 60.00%" in lines[1]
 
 
 def test_every_bad_picture_is_named(fake: str, cli: Callable[..., Any], tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto
 from PIL import Image
+from support.small_onnx import node, save
 from torch import Tensor, nn
 
 import cnnkit
@@ -95,3 +97,26 @@ def test_the_suffix_names_the_format(name: str, form: str) -> None:
     assert format_of(Path(name)) == form
     with pytest.raises(InputError, match="has no suffix of a format"):
         format_of(Path("a.txt"))
+
+
+def test_a_normalised_stack_of_another_tool_becomes_c_with_cnnkits_names(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    nodes = [
+        node("Conv", ["image", "w"], ["c"], kernel_shape=[3, 3]),
+        node("Relu", ["c"], ["r"]),
+        node("MaxPool", ["r"], ["p"], kernel_shape=[2, 2], strides=[2, 2]),
+        node("Flatten", ["p"], ["f"]),
+        node("Gemm", ["f", "a"], ["scores"], transB=1),
+    ]
+    tensors = {
+        "w": random.normal(0, 0.3, (3, 2, 3, 3)).astype(np.float32),
+        "a": random.normal(0, 0.1, (4, 27)).astype(np.float32),
+    }
+    image = {"image": (TensorProto.FLOAT, ["N", 2, 8, 8])}
+    save(tmp_path / "other.onnx", nodes, image, ["scores"], tensors)
+    said = {"scale": 1 / 255, "mean": [0.1, 0.2], "std": [0.5, 0.25]}
+    path = tmp_path / "net.c"
+    assert export(str(tmp_path / "other.onnx"), path, preprocessing=said).passed
+    images = random.integers(0, 256, (3, 2, 8, 8), np.uint8)
+    other = cnnkit.load(tmp_path / "other.onnx", scale=1 / 255, mean=[0.1, 0.2], std=[0.5, 0.25])
+    np.testing.assert_allclose(cnnkit.load(path)(images)[0], other(images)[0], atol=1e-5)

@@ -18,6 +18,7 @@ from support.graph_cases import CASES, Case, Net
 import cnnkit.graph
 from cnnkit.errors import InputError
 from cnnkit.graph import Graph, Node, TensorType, evaluate, infer_types
+from cnnkit.graph.graph import distinctly_named
 from cnnkit.graph.identity import canonical, from_json, sha256
 from cnnkit.graph.operators.table import OPERATORS
 
@@ -301,3 +302,11 @@ def test_graphs_need_numpy_alone() -> None:
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "set()"
+
+
+def test_a_name_that_nodes_share_goes_to_the_first() -> None:
+    names = ["2", "2", "2_2", "", "", "2"]
+    nodes = [Node("Relu", ("x",), (f"y{index}",), name=name) for index, name in enumerate(names)]
+    found = distinctly_named(nodes)
+    assert [node.name for node in found] == ["2", "2_3", "2_2", "", "", "2_4"]
+    assert [node.outputs for node in found] == [node.outputs for node in nodes]

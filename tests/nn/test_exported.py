@@ -169,3 +169,10 @@ def test_what_no_graph_holds_is_refused(forward: Any, reason: str) -> None:
     with pytest.raises(InputError) as caught:
         graph_of(Of(forward), SIZE)
     assert reason in "\n".join(caught.value.lines)
+
+
+def test_the_parts_of_one_module_have_names_of_their_own() -> None:
+    module = nn.Sequential(nn.Conv2d(2, 3, 3), nn.SiLU(), nn.SiLU(), nn.Flatten(), nn.Linear(72, 2))
+    names = [node.name for node in graph_of(module.eval(), SIZE).nodes]
+    assert len(set(names)) == len(names), names
+    assert {"1", "1_2"} <= set(names), "SiLU is a sigmoid and a product"

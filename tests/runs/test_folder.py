@@ -130,10 +130,35 @@ def test_the_command_prints_accuracy_paths_and_the_next_step(
     assert str(folder / "loss.png") in result.stdout
     assert f"cnnkit export --format onnx {folder}" in result.stdout
     # Not a terminal: plain lines, and no control characters.
-    assert "[1,   750] loss: " in result.stderr
-    assert "epoch 1/1: loss " in result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("epoch 1/1  loss ")
     assert "\x1b" not in result.stderr
-    assert (folder / "train.log").read_text() == result.stderr
+    log = (folder / "train.log").read_text()
+    assert log.startswith("[1,   750] loss: ")
+    assert log.endswith(result.stderr)
+
+
+def test_the_steps_within_epochs_are_for_who_wants_them(
+    cli: Cli, small_data: Path, tmp_path: Path
+) -> None:
+    words = ("--data", small_data, "--epochs", 1, "--batch-size", 1, "-o", tmp_path / "run")
+    result = cli("train", *words, "--verbose")
+    assert result.exit_code == 0
+    assert "[1,   750] loss: " in result.stderr
+    assert (tmp_path / "run" / "train.log").read_text() == result.stderr
+
+
+def test_the_line_of_an_epoch_fits_eighty_columns(tmp_path: Path) -> None:
+    text = io.StringIO()
+    record = {"epoch": 30, "train_loss": 0.0561, "train_accuracy": 0.982, "test_accuracy": 0.97}
+    watched = {"validation_loss": 0.0712, "validation_accuracy": 0.978}
+    for extra in ({}, watched):
+        with TrainingProgress(Console(file=text), tmp_path / "a.log", 30, 60000, 29) as progress:
+            progress.end_epoch({**record, **extra, "images_per_second": 195_338.4})
+    first, second = text.getvalue().splitlines()
+    assert first == "epoch 30/30  loss 0.0561  train 98.20%  test 97.00%  195,338 images/s"
+    assert "val loss 0.0712  val 97.80%" in second
+    assert max(len(first), len(second)) <= 80
 
 
 def test_json_is_one_document_and_quiet_is_silent(
@@ -164,7 +189,7 @@ def test_help_shows_the_defaults_of_the_config(cli: Cli, monkeypatch: pytest.Mon
 
 def test_a_terminal_shows_a_bar_with_loss_accuracy_and_speed(tmp_path: Path) -> None:
     screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=120)
+    console = Console(file=screen, force_terminal=True, width=80)
     with TrainingProgress(console, tmp_path / "train.log", 30, 60000, 2) as progress:
         progress.step(3, 6000, 0.25, 0.925, 10000.0)
         progress.drawn = 0.0

@@ -16,6 +16,7 @@ SLOW_FILES = (
     "tests/train/test_distributed.py",  # each training is three processes that import PyTorch
     "tests/train/test_resume.py",  # trainings that are killed, each in a process of its own
     "tests/cli/test_readme.py",  # README's commands as they stand
+    "tests/cli/test_docs.py",  # and those of the documentation's pages
     "tests/hosts/test_embedding.py",  # builds and checks host apps
     "tests/export/test_reference.py",  # the default training with its 30 epochs
     "tests/formats/test_pt2.py",  # torch.export in processes of their own
@@ -31,6 +32,7 @@ SLOW_TESTS = (
     "tests/bench/test_case.py::test_pictures_are_pictures",
     "tests/plots/test_plots.py::test_the_loss_plot_is_a_png_and_an_svg",
     "tests/plots/test_plots.py::test_the_same_numbers_give_the_same_bytes",
+    "tests/runs/test_overview.py::test_runs_are_drawn_in_one_picture",
     "tests/sweep/test_sweep.py::test_a_sweep_trains_ranks_writes_and_continues",
     "tests/sweep/test_sweep.py::test_the_plot_works_for_any_number_of_settings",
     "tests/train/test_schedules.py::test_decay_and_schedule_from_the_command_line_change_the_weights",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import statistics
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from support.pictures import noise, save
 
 from cnnkit.errors import InputError
@@ -153,7 +155,7 @@ def test_a_sweep_trains_ranks_writes_and_continues(cli: Cli, home: Path, small_d
     names = [f"learning_rate={lr},seed={seed}" for lr in ("0.0001", "0.003") for seed in (0, 1)]
     tables = ["runs.csv", "settings.csv", "sweep.json", "sweep.png", "sweep.svg"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(names + tables)
-    assert "cnnkit train --lr 0.003 --data" in result.stdout
+    assert "cnnkit train --epochs 1 --lr 0.003 --data" in result.stdout
     assert "[4/4] learning_rate=" in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -185,7 +187,7 @@ def test_a_sweep_trains_ranks_writes_and_continues(cli: Cli, home: Path, small_d
     assert "4 of 4 runs are done already" in again.stderr
     document = json.loads(again.stdout)
     assert (document["schema_version"], document["command"]) == (1, "sweep")
-    assert document["train_command"].startswith("cnnkit train --lr 0.003")
+    assert document["train_command"].startswith("cnnkit train --epochs 1 --lr 0.003")
     assert len(document["settings"]) == 2
     more = cli("sweep", "--lr", "1e-4,3e-3,0.01", *command[3:], small_data, "--seeds", 2)
     assert more.exit_code == 0
@@ -253,9 +255,18 @@ def test_the_command_keeps_fixed_settings_but_those_of_the_search() -> None:
     )  # fmt: skip
     result = replace(make_result((0.1, [outcome(0.8, 0.9)])), base=base)
     assert result.command == (
-        "cnnkit train --batch-size 64 --engine torch --augment 'my own.toml' --lr 0.1 "
+        "cnnkit train --epochs 3 --batch-size 64 --engine torch --augment 'my own.toml' --lr 0.1 "
         "--data 'my data'"
     )
+
+
+def test_a_mean_over_a_run_that_learnt_nothing_says_so() -> None:
+    stuck = [outcome(0.1135, 0.1135), outcome(0.96, 0.96, seed=1)]
+    text = io.StringIO()
+    result = make_result((0.1, stuck), (0.2, [outcome(0.95, 0.95), outcome(0.96, 0.96, seed=1)]))
+    Console(file=text, width=80).print(result.table())
+    (marked,) = [line for line in text.getvalue().splitlines() if "from" in line]
+    assert "2 from 11% to 96%" in marked
 
 
 @pytest.mark.parametrize(("settings", "times"), [(1, 1), (3, 2), (45, 1)])

@@ -107,7 +107,7 @@ def test_two_processes_train_like_one_stop_at_a_signal_and_resume(
     code, out, err = finish(*words, "--epochs", 2, "--output", run, "--json")
     assert code == 0, err
     assert json.loads(out)["run"] == str(run)
-    assert err.count("epoch 2/2: loss") == 1
+    assert err.count("epoch 2/2  loss") == 1
     assert json.loads((run / "config.json").read_text())["engine"] == "torch"
     alone = TrainConfig(
         data=small_data, epochs=2, batch_size=BATCH, learning_rate=1e-3, val_split=0.1,

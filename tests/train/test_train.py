@@ -20,7 +20,7 @@ from cnnkit.formats.checkpoint import read_weights
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.weights import Weights
 from cnnkit.nn.network import network_from
-from cnnkit.train.trainer import TrainConfig, train
+from cnnkit.train.trainer import TrainConfig, slow_learning, train
 
 Cli = Callable[..., Any]
 
@@ -50,6 +50,13 @@ def test_the_running_loss_is_logged_every_750_steps(trained_run: Path) -> None:
     losses = [float(line.rpartition(" ")[2]) for line in steps]
     assert losses == sorted(losses, reverse=True)
     assert math.isclose(np.mean(losses), read_metrics(trained_run)[0]["train_loss"], abs_tol=1e-4)
+
+
+def test_few_pictures_at_the_default_rate_get_a_hint() -> None:
+    assert "--lr 1e-3" in slow_learning(TrainConfig(), 1437)
+    assert slow_learning(TrainConfig(), 60_000) == ""
+    assert slow_learning(TrainConfig(learning_rate=1e-3), 1437) == ""
+    assert slow_learning(TrainConfig(epochs=1), 60_000) == "", "a trial of one epoch is no mistake"
 
 
 def test_weights_carry_what_an_export_needs_and_no_path(trained: Weights, mnist: Dataset) -> None:

@@ -17,6 +17,7 @@ from cnnkit.bench.measure.native_flop import (
     inference_flop,
     training_flop,
 )
+from cnnkit.bench.measure.statistics import median_interval
 from cnnkit.bench.measure.timing import PartTime, TimingPlan, time_interleaved
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.bench.workloads.graph import GraphWorkload
@@ -31,6 +32,7 @@ SHORTEST = 1e-10  # seconds; noise must not make a part's time zero or negative
 RUNS = 101  # of a whole network whose steps are timed
 # The share of a convolution's products that an algorithm makes.
 EXECUTED = {"winograd-4x4": 36 / 144, "winograd-4x2": 24 / 72}
+MOST_SPREAD = 0.5  # of a part's interval, as a share of its time
 PLAN = TimingPlan(rounds=21, seconds=0.1)
 
 
@@ -84,11 +86,18 @@ def _differences(
 ) -> tuple[PartTime, ...]:
     """Return each part's time: by how much a call that ends with it is longer than the last."""
     samples = time_interleaved(calls, PLAN)
-    ends = [0.0, *(float(np.median(samples[name])) / images for name in calls)]
+    ends = [np.zeros(PLAN.rounds), *(samples[name] / images for name in calls)]
     return tuple(
-        PartTime(name, max(end - start, SHORTEST), flop[name])
+        part_time(name, end - start, float(np.median(end) - np.median(start)), flop[name])
         for name, (start, end) in zip(calls, pairwise(ends), strict=True)
     )
+
+
+def part_time(name: str, differences: NDArray[np.float64], seconds: float, flop: float) -> PartTime:
+    """Return a part whose time is a difference, measured in every round."""
+    interval = median_interval(differences)
+    certain = interval.low > 0.0 and interval.high - interval.low <= MOST_SPREAD * seconds
+    return PartTime(name, max(seconds, SHORTEST), flop, certain)
 
 
 def graph_parts(work: GraphWorkload) -> tuple[PartTime, ...]:

@@ -54,11 +54,15 @@ class TimingPlan:
 
 
 class PartTime(NamedTuple):
-    """One part of cnnkit's work on a case: seconds and executed FLOP of an image."""
+    """One part of cnnkit's work on a case: seconds and executed FLOP of an image.
+
+    `certain` is False where the noise is as large as the time, which then means nothing.
+    """
 
     name: str
     seconds: float
     executed_flop: float
+    certain: bool = True
 
 
 def time_calls(call: Call, calls: int, clock: Clock) -> int:

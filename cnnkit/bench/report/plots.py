@@ -84,7 +84,7 @@ def draw_bars(results: Results, path: Path) -> None:
         for axes in panels[len(cases) :]:
             axes.set_axis_off()
         figure.supxlabel(
-            "µs per image (less is better): median with 95 % interval, multiple of cnnkit's, "
+            "µs per image (less is better): median with 95 % interval, who is faster, "
             "(error against float64)",
             fontsize=9,
         )
@@ -106,14 +106,14 @@ def _draw_case(axes: Any, case: CaseResult) -> None:
             xerr=[[median - low], [high - median]], capsize=2,
         )  # fmt: skip
         time = f"{median:,.0f}" if median >= 100 else f"{median:.3g}"
-        factor = f"  {row.ratio.median:.2f}x" if row.ratio else ""
+        words = f"  {row.conclusion}" if row.conclusion else ""
         axes.annotate(
-            f"{time}{factor}  ({row.error:.0e})", (high, y), (5, 0),
+            f"{time}{words}  ({row.error:.0e})", (high, y), (5, 0),
             textcoords="offset points", va="center", fontsize=8,
         )  # fmt: skip
     axes.set_yticks(range(len(rows)), [row.peer for row in rows])
     right = max((row.seconds.high for row in rows if row.seconds), default=1e-6)
-    axes.set_xlim(0, right * 1.35e6)  # room for the words behind the longest bar
+    axes.set_xlim(0, right * 1.6e6)  # room for the words behind the longest bar
     axes.set_title(case.key, loc="left", fontsize=10, fontweight="bold")
 
 

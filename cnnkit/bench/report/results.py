@@ -6,6 +6,7 @@ also read the documents of earlier versions.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -48,6 +49,17 @@ class Row:
     ratio: Interval | None = None
     verdict: Comparison | None = None
 
+    @property
+    def conclusion(self) -> str:
+        """Who is faster than whom, in words; empty if nothing was compared."""
+        if self.verdict is None or self.ratio is None:
+            return ""
+        if self.verdict == "no difference":
+            return self.verdict
+        factor = self.ratio.median if self.verdict == "faster" else 1.0 / self.ratio.median
+        digits = max(0, 2 - math.floor(math.log10(factor)))
+        return f"{SUBJECT} {factor:.{digits}f}x {self.verdict}"
+
 
 @dataclass(frozen=True)
 class CaseResult:
@@ -80,6 +92,12 @@ class CaseResult:
     noise: float | None
     rows: tuple[Row, ...]
     parts: tuple[PartTime, ...] = ()
+
+    @property
+    def hidden(self) -> list[str]:
+        """The peers whose times differ, but by less than the noise."""
+        rows = (row for row in self.rows if row.verdict == "no difference" and row.ratio)
+        return [row.peer for row in rows if row.ratio and not row.ratio.low <= 1 <= row.ratio.high]
 
     @property
     def suite(self) -> str:

@@ -15,50 +15,63 @@ from cnnkit.bench.peers.registry import SUBJECT
 from cnnkit.bench.report.results import CaseResult, Results, Row
 
 STYLES = {"faster": "green", "slower": "red", "no difference": "yellow"}
+NOISY = 0.1  # a noise floor above it is worth a warning
 
 
 def tables(results: Results) -> Group:
     """Return a table for each case, then the limits and how each peer was run."""
     parts: list[RenderableType] = []
     for case in results.cases:
-        parts += [_heading(case), _table(results, case), *_parts(results, case)]
+        parts += [_heading(results, case), _table(results, case), *_noise(case)]
+        parts += _parts(results, case)
         parts += [Text(f"{row.peer}: {row.status}: {row.reason}") for row in _untimed(case)]
         parts.append(Text())
     return Group(*parts, *_notes(results))
 
 
-def _heading(case: CaseResult) -> Text:
+def _heading(results: Results, case: CaseResult) -> Text:
     shapes = ("x".join(map(str, s[1:])) for s in (case.input_shape, case.output_shape))
     arrow = " → ".join(shape or "loss" for shape in shapes)
     noise = "unknown" if case.noise is None else f"{case.noise:.1%}"
-    executed = f" ({case.executed_flop * 1e-6:.3g} executed)" if case.executed_flop else ""
+    executed, share = "", results.executed_share(case)
+    if case.executed_flop:
+        at = f" at {share:.0%} of peak" if share is not None else ""
+        executed = f" ({case.executed_flop * 1e-6:.3g} executed{at})"
     text = Text(case.key, style="bold")
-    text.append(
-        f"  {arrow}, {case.flop * 1e-6:.3g} MFLOP an image{executed}, noise floor {noise}\n"
-        f"{case.data}",
-        style="not bold",
-    )
+    text.append(f"  {arrow}, noise floor {noise}\n", style="not bold")
+    text.append(f"{case.flop * 1e-6:.3g} MFLOP an image{executed}\n{case.data}", style="not bold")
     return text
+
+
+def _noise(case: CaseResult) -> Iterator[Text]:
+    """Yield a warning where the noise hides what was to be seen."""
+    noise, hidden = case.noise or 0.0, case.hidden
+    if noise <= NOISY and not hidden:
+        return
+    lost = f", and hides those to {', '.join(hidden)}" if hidden else ""
+    yield Text(
+        f"! differences below {noise:.1%} cannot be told from noise{lost}: measure again on an "
+        "idle machine, or with more --seconds",
+        style="yellow",
+    )
 
 
 def _table(results: Results, case: CaseResult) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("peer", no_wrap=True)
-    for title in ("µs/image", "95 % interval", "P95", "error", "of peak", "executed"):
+    for title in ("µs/image", "±", "P95", "error", "of peak"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("cnnkit is", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for row in case.rows:
         if row.status == "missing":  # in the notes, once for all cases
             continue
-        speed, executed = case.gflops(row), results.executed_share(case)
-        ours = row.peer == SUBJECT
+        speed = case.gflops(row)
         table.add_row(
             row.peer,
             *_times(row),
             "" if row.error is None else f"{row.error:.1e}",
             "" if speed is None else f"{speed / results.limits.fma_gflops:.0%}",
-            f"{executed:.0%}" if ours and executed is not None else "",
-            _comparison(row),
+            Text(row.conclusion, style=STYLES.get(row.verdict or "", "")),
         )
     return table
 
@@ -69,36 +82,34 @@ def _parts(results: Results, case: CaseResult) -> Iterator[Table]:
         return
     total = sum(part.seconds for part in case.parts)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("cnnkit's parts", no_wrap=True)
+    table.add_column("cnnkit's parts", overflow="fold")
     for title in ("µs/image", "of time", "FLOP executed", "of peak"):
         table.add_column(title, justify="right", no_wrap=True)
     for part in case.parts:
-        table.add_row(
-            part.name,
+        figures = (
             f"{part.seconds * 1e6:.3f}",
             f"{part.seconds / total:.0%}",
             f"{part.executed_flop:,.0f}",
             f"{results.share(part):.0%}",
         )
+        if not part.certain:
+            figures = ("in noise", "-", figures[2], "-")
+        table.add_row(part.name, *figures)
     yield table
 
 
 def _times(row: Row) -> tuple[str, str, str]:
-    """Return the median in µs, its interval, and P95, with enough digits for the lower end."""
+    """Return the median in µs, half its interval, and P95, with enough digits for the median."""
     if row.seconds is None or row.p95 is None:
         return row.status, "", ""
     median, low, high = row.seconds.scaled(1e6)
     digits = max(0, 2 - math.floor(math.log10(low)))
-    interval = f"{low:.{digits}f} … {high:.{digits}f}"
-    return f"{median:.{digits}f}", interval, f"{row.p95 * 1e6:.{digits}f}"
-
-
-def _comparison(row: Row) -> Text:
-    if row.verdict is None or row.ratio is None:
-        return Text()
-    factor = row.ratio.median if row.verdict == "faster" else 1.0 / row.ratio.median
-    words = row.verdict if row.verdict == "no difference" else f"{factor:.2f}x {row.verdict}"
-    return Text(words, style=STYLES[row.verdict])
+    half = max(high - median, median - low) / median
+    return (
+        f"{median:.{digits}f}",
+        f"{half:.0%}" if half >= 0.1 else f"{half:.1%}",
+        f"{row.p95 * 1e6:.{digits}f}",
+    )
 
 
 def _untimed(case: CaseResult) -> list[Row]:
@@ -113,10 +124,11 @@ def _notes(results: Results) -> Iterator[Text]:
     yield Text(f"{about['cpu']}; {about['isa']}; threads {about['threads']}; pinned cores {cores}")
     yield Text(f"Measured: FMA peak {results.limits.fma_gflops:.4g} GFLOP/s; reading GB/s: {rates}")
     yield Text(
-        f"Medians of {results.plan['rounds']} interleaved rounds; P95: their 95th percentile. "
-        "Error: largest deviation from float64, as a share of the largest output. Of peak: nominal "
-        "FLOP (direct convolution); executed: those of cnnkit's algorithm, including its "
-        "transforms' additions and AMX's bfloat16 products, which no FMA unit computes."
+        f"Medians of {results.plan['rounds']} interleaved rounds; ±: their 95 % interval; P95: "
+        "their 95th percentile. Error: largest deviation from float64, as a share of the largest "
+        "output. Of peak: nominal FLOP (direct convolution); executed: those of cnnkit's "
+        "algorithm, including its transforms' additions and AMX's bfloat16 products, which no FMA "
+        "unit computes. In noise: the part's time is too short to be told from noise."
     )
     ran = {
         f"{row.peer} {row.version}: {results.settings[f'{case.suite}/{row.peer}']}": None

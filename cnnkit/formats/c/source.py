@@ -33,7 +33,7 @@ from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
 from cnnkit.formats.quantisation import digest, golden, quantised, record
 from cnnkit.graph.architecture import Architecture
-from cnnkit.graph.convnet import with_contract
+from cnnkit.graph.convnet import build, with_contract
 from cnnkit.graph.normalisation import normalise
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.program import prepare
@@ -79,7 +79,7 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
         VerdictError: it needs more memory than the options allow.
     """
     held = as_held(weights)
-    if held is weights:  # of the family; known before its parameters are made text
+    if weights.plain.is_family:  # known before its parameters are made text
         _check_stack(stack_bytes(weights.plain.architecture), f"{options.stem}.c")
     metadata = describe(weights, options)
     if held is not weights:
@@ -142,12 +142,20 @@ def body_of(weights: Weights) -> Body:
 
 
 def as_held(weights: Weights) -> Weights:
-    """Return a network as a C file holds it: one of the family as it is, another one prepared."""
+    """Return a network as a C file holds it: one of the family as it is, another one prepared.
+
+    A file of the family tells no names. Where another tool's names are part of a network's
+    identity, because it normalises pixels, the file holds the network with cnnkit's own.
+    """
     try:
-        assert weights.plain.convnet
+        architecture, tensors = weights.plain.convnet
     except InputError:
         return replace(weights, graph=prepare(with_contract(weights.graph, "uint8")))
-    return weights
+    if weights.normalisation is None:
+        return weights
+    own = normalise(build(architecture, tensors), *weights.normalisation.numbers)
+    held = replace(weights, graph=own)
+    return weights if held.sha256 == weights.sha256 else held
 
 
 def _body(metadata: Mapping[str, Any], weights: Weights, source: object) -> Body:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cnnkit.formats.onnx.protobuf import Attribute
 from cnnkit.formats.onnx.tensors import Unread
-from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.graph import Graph, Node, distinctly_named
 from cnnkit.graph.shapes import infer_node
 from cnnkit.graph.types import FREE, TensorType
 
@@ -165,7 +165,7 @@ class Draft:
         """Return the graph, without constants that no node takes."""
         used = {name for node in self.nodes for name in node.inputs} | set(outputs)
         tensors = {name: array for name, array in self.tensors.items() if name in used}
-        return Graph(self.graph_inputs, tuple(self.nodes), outputs, tensors)
+        return Graph(self.graph_inputs, tuple(distinctly_named(self.nodes)), outputs, tensors)
 
 
 def as_integers(values: Iterable[int]) -> NDArray[np.int64]:

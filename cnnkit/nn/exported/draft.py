@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.graph import Graph, Node, distinctly_named
 from cnnkit.graph.shapes import infer_node
 from cnnkit.graph.types import Shape, TensorType
 
@@ -101,7 +101,7 @@ class Draft:
         """Return the graph, without constants that no node takes."""
         used = {name for node in self.nodes for name in node.inputs} | set(outputs)
         tensors = {name: array for name, array in self.tensors.items() if name in used}
-        return Graph(self.inputs, tuple(self.nodes), tuple(outputs), tensors)
+        return Graph(self.inputs, tuple(distinctly_named(self.nodes)), tuple(outputs), tensors)
 
 
 def pairs(value: Any, rank: int = 2) -> tuple[int, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from cnnkit.system.display import page, summary
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -64,6 +66,15 @@ class Report:
     def left(self) -> tuple[Candidate, ...]:
         """The candidates that were left unchanged."""
         return tuple(c for c in self.candidates if not c.fused)
+
+    def __repr__(self) -> str:
+        return summary(self, f"{len(self.fused)} of {len(self.candidates)} max-pools fused")
+
+    def _repr_html_(self) -> str:
+        title = f"{len(self.fused)} of {len(self.candidates)} max-pools fused"
+        rows = [(c.place, c.operations, c.verdict) for c in self.candidates]
+        rows += [(u.place, "", f"not traced: {u.reason}") for u in self.untraced]
+        return page(title, ("place", "operations", "verdict"), rows)
 
     def __str__(self) -> str:
         rows = [(c.place, c.operations, c.verdict) for c in self.candidates]

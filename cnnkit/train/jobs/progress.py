@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from cnnkit.train.progress import BAR
+
 
 class JobsProgress:
     """Show jobs: `with JobsProgress(console, epochs, unfinished) as progress: progress.show(...)`.
@@ -30,7 +32,7 @@ class JobsProgress:
         self.last_epoch: dict[str, Mapping[str, Any]] = {}  # the update after it, by name
         self.bar = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            BarColumn(BAR),
             TextColumn("{task.fields[status]}", markup=False),
             TimeRemainingColumn(),
             console=console,

@@ -1,5 +1,4 @@
-#if defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__AVX512F__) && \
-    defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#if defined(CNNKIT_AMX)  // which the build defines for dispatch.cpp as well
 #include <immintrin.h>
 
 #include "kernels.h"

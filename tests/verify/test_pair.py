@@ -29,7 +29,7 @@ from cnnkit.graph.normalisation import normalise
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.models.said import Said
-from cnnkit.verify.against import against, compare_sides
+from cnnkit.verify.pair import against, compare_sides
 from cnnkit.verify.report import HARDLY
 from cnnkit.verify.sides import open_side
 

@@ -16,6 +16,7 @@ from cnnkit.errors import InputError
 from cnnkit.formats.base import Check
 from cnnkit.graph.carried import carried_nodes
 from cnnkit.models.said import Said
+from cnnkit.system.display import page, summary
 from cnnkit.verify.checks import agreement_checks
 from cnnkit.verify.comparison import Agreement, compare_logits
 from cnnkit.verify.explanation import explain_sides
@@ -54,6 +55,23 @@ class Comparison:
     checks: tuple[Check, ...]
     explanation: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return summary(
+            self,
+            repr(self.model),
+            f"against {self.against!r}",
+            self._verdict,
+            f"{len(self.checks)} checks",
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [("✓" if c.passed else "✗", c.claim, c.found) for c in self.checks]
+        return page(f"{self.model} and {self.against}: {self._verdict}", (), rows)
+
+    @property
+    def _verdict(self) -> str:
+        return "the same" if self.passed else "NOT the same"
 
     @property
     def passed(self) -> bool:
