@@ -18,6 +18,7 @@ from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.sizes import RULES as SIZES
 from cnnkit.formats.onnx.sizes import read_sizes, takes_sizes
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.operators.quantised import MICROSOFT
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import FREE, LARGEST, TensorType, count
 
@@ -75,7 +76,7 @@ def to_graph(path: Path, file: OnnxFile) -> Graph:
 def _refuse_unknown(path: Path, nodes: Sequence[FileNode]) -> None:
     """Raise InputError if there are several nodes whose operators cnnkit does not know."""
     known = OPERATORS.keys() | RULES.keys() | SIZES.keys()
-    unknown = [node for node in nodes if node.operator not in known]
+    unknown = [node for node in nodes if operator_of(node) not in known]
     if len(unknown) > 1:
         raise InputError(
             path,
@@ -83,6 +84,14 @@ def _refuse_unknown(path: Path, nodes: Sequence[FileNode]) -> None:
             f"change the model, or {REMEDY}",
             [f"{_title(node)}: cnnkit does not know this operator" for node in unknown],
         )
+
+
+def operator_of(node: FileNode) -> str:
+    """Return the name in the table: ONNX Runtime's own operators stand there without domain."""
+    domain, _, name = node.operator.rpartition(".")
+    row = OPERATORS.get(name)
+    known = domain == MICROSOFT and row is not None and row.domain == MICROSOFT
+    return name if known else node.operator
 
 
 def _in_order(file: OnnxFile) -> list[FileNode]:
@@ -123,8 +132,8 @@ def _read(draft: Draft, node: FileNode, wanted: set[str]) -> None:
     while inputs and not inputs[-1]:
         inputs.pop()
     try:
-        draft.begin(node.operator, node.name, inputs, outputs, node.attributes)
-        rule = read_sizes if takes_sizes(draft) else RULES.get(node.operator, read_plain)
+        draft.begin(operator_of(node), node.name, inputs, outputs, node.attributes)
+        rule = read_sizes if takes_sizes(draft) else RULES.get(draft.operator, read_plain)
         rule(draft)
     except NodeRefusedError as error:
         raise InputError(_title(node), str(error), "change the model") from error
