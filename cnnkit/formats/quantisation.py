@@ -40,10 +40,10 @@ def quantised(weights: Weights, options: Options) -> Quantised:
     """
     train = options.dataset.train
     images = train.images[: CALIBRATION + MOST]
-    if images.shape[1:] != weights.size or not len(images):
+    if images.shape[1:] != weights.size:
         raise InputError(
             options.dataset.name,
-            f"has {len(images)} training images of {list(images.shape[1:])}; "
+            f"has training images of {list(images.shape[1:])}; "
             f"the network takes {list(weights.size)}",
             "choose the data that the network was trained for",
         )

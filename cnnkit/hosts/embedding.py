@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, StorageError
 from cnnkit.export.pipeline import export
-from cnnkit.formats.base import Check
+from cnnkit.formats.base import Check, Format
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import TABLE, find_format
+from cnnkit.graph.quantised import run_integers
 from cnnkit.graph.weights import Weights
 from cnnkit.hosts.apps import host_folder
 from cnnkit.runs.folder import check_free
@@ -81,7 +83,7 @@ def embed(
             shutil.copy(file, check)
         images = dataset.test.images[:CHECK_IMAGES]
         np.save(check / "images.npy", images)
-        np.save(check / "labels.npy", reference_logits(weights, images)[0].argmax(axis=1))
+        np.save(check / "labels.npy", _labels(form, artefact, weights, images))
         (check / "names.txt").write_text("".join(f"{name}\n" for name in weights.names), "utf-8")
         if folder.is_dir():
             folder.rmdir()  # it is empty
@@ -93,3 +95,12 @@ def embed(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return report
+
+
+def _labels(
+    form: Format, artefact: Path, weights: Weights, images: NDArray[np.uint8]
+) -> NDArray[np.int64]:
+    """Return what the host app has to predict: of a quantised file, what its integers do."""
+    if form.quantised:
+        return run_integers(form.read_weights(artefact).graph, images).argmax(axis=1)
+    return reference_logits(weights, images)[0].argmax(axis=1)

@@ -1,6 +1,7 @@
 """Any classifier without an engine of its own: `interpret(graph)(images)`, right and slow.
 
-It is the float64 reference, whose results are rounded.
+It is the float64 reference, whose results are rounded. A quantised network's integers give the
+logits that ONNX Runtime gives, to the bit.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import INPUT, OUTPUTS, with_contract
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.quantised import to_integers
 from cnnkit.graph.reference import evaluate
 
 TYPES = ("float32", "float32", "int64")  # of OUTPUTS
@@ -26,6 +28,10 @@ def interpret(graph: Graph) -> Callable[..., Found]:
     """Return an engine for a graph with the contract's names; its calls are those of the others."""
     taken = graph.inputs[INPUT]
     channels, height, width = taken.shape[1:]
+    integers = any(node.operator == "QuantizeLinear" for node in graph.nodes)
+    if integers:
+        graph = to_integers(graph)
+    dtype = "float32" if integers else "float64"
 
     def run(images: NDArray[Any], threads: int = 1, out: Any = None) -> Found:
         found = graph
@@ -44,7 +50,13 @@ def interpret(graph: Graph) -> Callable[..., Found]:
             reason = f"is {images.dtype}, not {found.inputs[INPUT].dtype}"
             raise InputError("images", reason, "pass what the network takes")
         parts = [
-            evaluate(found, {INPUT: images[start : start + BATCH]}, OUTPUTS, reproducible=False)
+            evaluate(
+                found,
+                {INPUT: images[start : start + BATCH]},
+                OUTPUTS,
+                reproducible=False,
+                dtype=dtype,
+            )
             for start in range(0, max(1, len(images)), BATCH)
         ]
         made = [

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cnnkit.errors import InputError
-from cnnkit.graph import passes
+from cnnkit.graph import passes, quantised
 from cnnkit.graph.convnet_match import OPERATORS
 from cnnkit.graph.graph import Graph
 from cnnkit.runtimes.convnet import open_convnet, open_normalised, open_published
@@ -65,6 +65,8 @@ def open_engine(graph: Graph, source: object = "the network") -> Engine:
 def prepare(graph: Graph) -> Graph:
     """Return what the passes make of a graph; they leave one of the family alone anyway."""
     known = graph.tensors.keys()
+    if any(n.operator == "DequantizeLinear" for n in graph.nodes):
+        return quantised.to_integers(graph)
     if all(n.operator in OPERATORS and not known >= set(n.inputs) for n in graph.nodes):
         return graph
     return passes.simplify(graph)

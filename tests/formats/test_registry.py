@@ -42,8 +42,8 @@ def test_a_row_recognises_and_reads_what_it_writes(
     files = row.write(trained, Options(few, stem=path.stem))
     assert next(iter(files)) == row.suffix
     for suffix, content in files.items():
-        name = path.name if suffix == row.suffix else f"{path.stem}{suffix}"
-        (tmp_path / name).write_bytes(content)
+        file = path.name if suffix == row.suffix else f"{path.stem}{suffix}"
+        (tmp_path / file).write_bytes(content)
     assert detect(path) == ("onnx" if name.startswith("onnx") else name)
     assert row.read_metadata(path) == read_contract(path)
     assert read_contract(path)["cnnkit.weights_sha256"] == trained.sha256

@@ -150,13 +150,15 @@ def test_the_command_line_says_how_to_check(
     assert json.loads(again.stdout)["folder"] == str(tmp_path / "other")
 
 
-@pytest.mark.parametrize("host", ["cortex-m", "wasm"])
-def test_a_network_beyond_the_family_runs_in_c_hosts(host: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("form", "host"), [("c", "cortex-m"), ("c", "wasm"), ("c-int8", "cortex-m")]
+)
+def test_a_network_beyond_the_family_runs_in_c_hosts(form: str, host: str, tmp_path: Path) -> None:
     net = Builder((3, 8, 6))
     x = separable(net, net.unit(net.pixels, "stem", 8, 3, stride=2), "separable", 12)
     weights = Weights(net.classifier(net.add("GlobalAveragePool", "average", [x]), 3), {})
     images = np.random.default_rng(2).integers(0, 256, (20, 3, 8, 6), np.uint8)
     split = Split(images, np.arange(20) % 3)
     data = Dataset("fruit", split, split, ("a", "b", "c"), {}, "")
-    embed(weights, "c", host, tmp_path / "app", data)
+    embed(weights, form, host, tmp_path / "app", data)
     passes_its_check(tmp_path / "app", 20)

@@ -16,6 +16,7 @@ from cnnkit.formats.onnx.draft import Draft, NodeRefusedError, as_integers
 from cnnkit.formats.onnx.protobuf import Attribute
 from cnnkit.formats.onnx.sizes import read_reshape, read_shape
 from cnnkit.formats.onnx.tensors import TYPES, Unread, type_name
+from cnnkit.graph.operators.quantised import MICROSOFT
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.operators.windows import Window, fixed
 from cnnkit.graph.types import FREE, LARGEST, count
@@ -29,7 +30,7 @@ SOFTMAX_ALONG_AXIS = 13  # before it, over all axes from `axis` on
 def read_plain(draft: Draft, **attributes: Any) -> None:
     """Add the node as it stands, with attributes that a rule has found."""
     row = OPERATORS.get(draft.operator)
-    if row is None or row.domain:  # operators of ours have no place in files
+    if row is None or row.domain not in ("", MICROSOFT):  # ours have no place in files
         raise NodeRefusedError("cnnkit does not know this operator")
     for name, raw in draft.attributes.items():
         default = row.defaults.get(name)
@@ -60,10 +61,10 @@ def read_arithmetic(draft: Draft) -> None:
 
 def read_window(draft: Draft) -> None:
     """Fill in sizes by the number of axes, and compute padding that is automatic."""
-    x, weighted = draft.type_of(0), draft.operator == "Conv"
+    x, weight_at = draft.type_of(0), {"Conv": 1, "QLinearConv": 3}.get(draft.operator)
     kernel = draft.integers("kernel_shape")
-    if kernel is None and weighted:
-        kernel = [int(size) for size in fixed(draft.type_of(1).shape[2:])]
+    if kernel is None and weight_at is not None:
+        kernel = [int(size) for size in fixed(draft.type_of(weight_at).shape[2:])]
     rank = len(x.shape) - 2
     if not kernel or len(kernel) != rank:
         raise NodeRefusedError(f"its kernel_shape is {kernel}, and its input {x}")
@@ -289,9 +290,10 @@ def read_flatten(draft: Draft) -> None:
     read_plain(draft, axis=axis + rank if -rank <= axis < 0 else axis)
 
 
+WINDOWS = ("Conv", "MaxPool", "AveragePool", "QLinearConv", "QLinearAveragePool")
 RULES: dict[str, Callable[[Draft], None]] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Gemm"), read_arithmetic),
-    **dict.fromkeys(("Conv", "MaxPool", "AveragePool"), read_window),
+    **dict.fromkeys(WINDOWS, read_window),
     **dict.fromkeys(("Squeeze", "Unsqueeze", "ReduceMean"), read_axes),
     **dict.fromkeys(("Softmax", "LogSoftmax"), read_softmax),
     "BatchNormalization": read_batch_norm,

@@ -18,6 +18,7 @@ from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.sizes import RULES as SIZES
 from cnnkit.formats.onnx.sizes import read_sizes, takes_sizes
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.operators.quantised import MICROSOFT
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import FREE, LARGEST, TensorType, count
 
@@ -88,7 +89,7 @@ def _refusal(draft: Draft, node: FileNode, wanted: set[str], lost: set[str]) -> 
     """
     follows = not lost.isdisjoint(node.inputs)
     try:
-        if follows and node.operator not in KNOWN:
+        if follows and operator_of(node) not in KNOWN:
             raise InputError(_title(node), UNKNOWN, "change the model")
         if not follows:
             _read(draft, node, wanted)
@@ -113,6 +114,14 @@ def _all_of(path: Path, refused: Sequence[InputError]) -> InputError:
     has = "has the " if error.subject.startswith("node ") else ""
     remedy = f"{error.remedy}, {CARRY}, or {REMEDY}"
     return OperatorsError(path, f"{has}{error.subject}: {error.reason}", remedy)
+
+
+def operator_of(node: FileNode) -> str:
+    """Return the name in the table: ONNX Runtime's own operators stand there without domain."""
+    domain, _, name = node.operator.rpartition(".")
+    row = OPERATORS.get(name)
+    known = domain == MICROSOFT and row is not None and row.domain == MICROSOFT
+    return name if known else node.operator
 
 
 def _in_order(file: OnnxFile) -> list[FileNode]:
@@ -153,8 +162,8 @@ def _read(draft: Draft, node: FileNode, wanted: set[str]) -> None:
     while inputs and not inputs[-1]:
         inputs.pop()
     try:
-        draft.begin(node.operator, node.name, inputs, outputs, node.attributes)
-        rule = read_sizes if takes_sizes(draft) else RULES.get(node.operator, read_plain)
+        draft.begin(operator_of(node), node.name, inputs, outputs, node.attributes)
+        rule = read_sizes if takes_sizes(draft) else RULES.get(draft.operator, read_plain)
         rule(draft)
     except NodeRefusedError as error:
         raise InputError(_title(node), str(error), "change the model") from error

@@ -18,7 +18,8 @@ LARGEST_FOLDED = 2**24  # elements; what is larger stays a node
 def fold_constants(graph: Graph) -> Graph:
     """Compute what depends on constants alone, in float64, and round it to its type at the end.
 
-    What is an output of the graph stays a node's.
+    What is an output of the graph stays a node's, and integers stay behind DequantizeLinear, by
+    which operators of integers are known.
     """
     types = infer_types(graph)
     known: dict[str, Array] = {}
@@ -28,6 +29,7 @@ def fold_constants(graph: Graph) -> Graph:
         largest = max(count(types[name].shape) for name in (*names, *node.outputs))
         if (
             largest > LARGEST_FOLDED
+            or node.operator == "DequantizeLinear"
             or not all(name in known or name in graph.tensors for name in names)
             or set(node.outputs) & set(graph.outputs)
         ):

@@ -158,7 +158,7 @@ def _factor(lowered: Lowered, node: Node, channels: int, of_y: int | None) -> Ar
 
 
 def lower_conv(lowered: Lowered, node: Node) -> None:
-    """Lower QLinearConv; a window beyond the image, or of several pixels, gets room to lie in."""
+    """Lower QLinearConv, with room for what windows see."""
     x, window = lowered.images(node), Window.of(node.attributes)
     weight, bias, zero = _weights(lowered, node, 8)
     group, channels = node.attributes["group"], len(bias)
@@ -176,20 +176,29 @@ def lower_conv(lowered: Lowered, node: Node) -> None:
     fields |= {"groups": group, "zero": zero, "zero_y": _zero(lowered, node, 7)}
     depthwise = group == x.shape[0] == channels > 1
     area, per_group = math.prod(window.kernel), x.shape[0] // group
-    plain = window.kernel == window.strides == (1, 1) and not any(window.pads)
-    order = (2, 3, 0, 1) if depthwise else (0, 2, 3, 1)
-    bytes_needed = area * x.shape[0] if depthwise else 2 * area * per_group
     room: Place = None
-    if any(window.pads) if depthwise else not plain:
-        room = lowered.new((bytes_needed,), None).place
+    if depthwise:
+        packed = weight.transpose(2, 3, 0, 1).ravel()
+        if any(window.pads):
+            room = lowered.new((area * channels,), None).place
+    else:
+        packed = _in_fours(weight.transpose(0, 2, 3, 1).reshape(channels, -1))
+        # Two windows of 16 bits, and one of bytes before it is widened.
+        size = -(-area * per_group // ALIGNED) * ALIGNED
+        room = lowered.new((5 * size + ALIGNED,), None).place
     constants = (
-        lowered.constant("weight", weight.transpose(order).ravel()),
+        lowered.constant("weight", packed),
         lowered.constant("bias", bias),
         lowered.constant("factor", _factor(lowered, node, channels, 6)),
     )
     macc = y.size * area * per_group
     lowered.call("depthwise" if depthwise else "conv", fields, (*constants, x.place, room), y, macc)
     lowered.name(node.outputs[0], y)
+
+
+def _in_fours(rows: Array) -> Array:
+    """Return rows with zeros behind each, so that they have a multiple of four bytes."""
+    return np.pad(rows, [(0, 0), (0, -rows.shape[1] % ALIGNED)]).ravel()
 
 
 def lower_gemm(lowered: Lowered, node: Node) -> None:

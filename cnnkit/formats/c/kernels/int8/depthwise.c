@@ -2,11 +2,11 @@
  */
 INLINE void depthwise_pixel(const struct conv* c, const int8_t* weight, const int32_t* bias,
                             const float* factor, const uint8_t* x, int row, int tap, uint8_t* y) {
-    enum { AT_ONCE = 16 };
     const int channels = c->in_c;
-    int k = 0;
 #ifdef PAIRS_AT_ONCE
-    for (; k + 4 <= channels; k += 4) {
+    enum { AT_ONCE = 4 };
+    const int whole = channels / AT_ONCE * AT_ONCE;
+    for (int k = 0; k < whole; k += AT_ONCE) {
         const int8_t* w = weight + k;
         int32_t s0 = bias[k], s1 = bias[k + 1], s2 = bias[k + 2], s3 = bias[k + 3];
         for (int r = 0; r < c->kernel_h; ++r) {
@@ -25,7 +25,9 @@ INLINE void depthwise_pixel(const struct conv* c, const int8_t* weight, const in
         y[k + 3] = requantised(s3, factor[k + 3], c->zero_y);
     }
 #else
-    for (; k + AT_ONCE <= channels; k += AT_ONCE) {
+    enum { AT_ONCE = 16 };
+    const int whole = channels / AT_ONCE * AT_ONCE;
+    for (int k = 0; k < whole; k += AT_ONCE) {
         const int8_t* w = weight + k;
         int32_t sums[AT_ONCE];
         for (int i = 0; i < AT_ONCE; ++i) sums[i] = bias[k + i];
@@ -38,7 +40,7 @@ INLINE void depthwise_pixel(const struct conv* c, const int8_t* weight, const in
         for (int i = 0; i < AT_ONCE; ++i) y[k + i] = requantised(sums[i], factor[k + i], c->zero_y);
     }
 #endif
-    for (; k < channels; ++k) {
+    for (int k = whole; k < channels; ++k) {
         const int8_t* w = weight + k;
         int32_t sum = bias[k];
         for (int r = 0; r < c->kernel_h; ++r) {
