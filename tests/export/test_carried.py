@@ -171,7 +171,7 @@ def test_random_damage_of_a_carried_file_is_refused(tmp_path: Path) -> None:
     export(source, path, data=IMAGES, preprocessing="unit")
     content, die = path.read_bytes(), random.Random(1)
     opened = 0
-    for trial in range(200):
+    for trial in range(60):
         damaged = flip_bit(content, die.randrange(8 * len(content)))
         path.write_bytes(damaged if trial % 5 else content[: die.randrange(len(content))])
         try:
@@ -180,7 +180,7 @@ def test_random_damage_of_a_carried_file_is_refused(tmp_path: Path) -> None:
             continue
         opened += 1
         assert bare(path.read_bytes()) == bare(content)
-    assert opened < 100  # in the metadata that nobody reads
+    assert opened < 30  # in the metadata that nobody reads
 
 
 @pytest.mark.parametrize(
@@ -202,19 +202,9 @@ def test_what_cannot_be_carried_has_one_clear_error(
     assert not (tmp_path / "net.onnx").exists()
 
 
-@pytest.mark.parametrize(
-    "chance",
-    [
-        lambda x: nn.functional.dropout(x, 0.5, training=True),
-        lambda x: torch.erf(x) - x.mean(0, keepdim=True),
-    ],
-    ids=["dropout", "batch"],
-)
-def test_a_module_that_computes_by_chance_or_batch_is_not_kept(
-    chance: Callable[[Tensor], Tensor], tmp_path: Path
-) -> None:
+def test_a_module_that_computes_from_a_batch_is_not_kept(tmp_path: Path) -> None:
     module = Unknown()
-    module.conv.register_forward_hook(lambda layer, given, result: chance(result))
+    module.conv.register_forward_hook(lambda layer, given, y: torch.erf(y) - y.mean(0))
     with pytest.raises(VerdictError, match="compute by chance"):
         export(module, tmp_path / "net.onnx", data=IMAGES, preprocessing="unit")
     assert not (tmp_path / "net.onnx").exists()
