@@ -25,6 +25,12 @@ from cnnkit.verify.reference import Reference, vectors_of
 from cnnkit.verify.report import Report
 from cnnkit.verify.run import check_fit, verify
 
+# Of a model that goes into the file as it is.
+CHANCE = (
+    "look in the model for layers that compute by chance (dropout), or from the other images of a "
+    "batch: no file of it can be proven"
+)
+
 
 def export(
     weights: Weights,
@@ -100,7 +106,8 @@ def export(
             raise VerdictError(path, f"was not kept: it {error.reason}", error.remedy) from error
         report = replace(report, notes={**report.notes, **_layers(main, form)})
         if not report.passed:
-            raise VerdictError(path, f"was not kept: {_reason(report)}", _remedy(report, form))
+            remedy = CHANCE if reference is not None else _remedy(report, form)
+            raise VerdictError(path, f"was not kept: {_reason(report)}", remedy)
         notes = dict(report.notes)
         if form.compare_speed:
             notes["speed"] = form.compare_speed(weights, options, named[path.name])

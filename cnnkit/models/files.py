@@ -47,8 +47,8 @@ def read_pt2_file(path: Path, said: Said) -> Network:
         said.refuse(path, OURS)
         raise InputError(
             path,
-            "is a file of the format pt2 that cnnkit wrote, from which no other is made",
-            "give the weights, the run or the model that it was made from",
+            "is a file of the format pt2 that cnnkit wrote, which this command does not take",
+            f"make an ONNX file of it by `cnnkit export {path} --format onnx`, or give the weights",
         )
     said.refuse(path, IS_FILE, "preprocess", "names")
     program = load_program(path)

@@ -122,7 +122,11 @@ def written(model: Opened, error: OperatorsError) -> Any:
                 module, (example,), dynamo=True, dynamic_shapes=free, verbose=False
             )
     except ImportError as missing:
-        raise MissingError.package("onnxscript", "PyTorch's ONNX exporter") from missing
+        raise MissingError(
+            "onnxscript",
+            "is not installed, and PyTorch's ONNX exporter needs it",
+            "install it with `python -m pip install onnxscript`",
+        ) from missing
     except Exception as failed:  # whatever the exporter raises
         first = next(iter(str(failed).strip().splitlines()), type(failed).__name__)
         reason = f"{error.reason}; and PyTorch does not write it as ONNX ({first:.200})"

@@ -60,8 +60,8 @@ def read_model(model: Any = None, said: Said | None = None) -> Network:
     if form not in READERS:
         raise InputError(
             path,
-            f"is a file of the format {form}, from which no other is made",
-            "give the weights, the run or the ONNX file that it was made from",
+            f"is a file of the format {form}, which this command does not take",
+            f"make an ONNX file of it by `cnnkit export {path} --format onnx`, or give the weights",
         )
     return READERS[form](path, said)
 

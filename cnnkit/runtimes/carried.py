@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cnnkit.data.drawn import drawn_images
 from cnnkit.errors import InputError, MissingError, OperatorsError
 from cnnkit.formats.onnx.carrying import Original, original, wrapped
+from cnnkit.formats.onnx.reader import UNKNOWN
 from cnnkit.graph.carried import carry
 from cnnkit.graph.classifier import SAY
 from cnnkit.graph.preprocessing import Preprocessing
@@ -103,7 +104,8 @@ def _network(
             f"gives {list(shape)} for {batch} images, not one score per class [N, K]",
             "export the model with its logits [N, K] as its only output",
         )
-    nodes = "; ".join(error.details) or error.reason.removeprefix("has the ")
+    named = error.details or (error.reason.removeprefix("has the "),)
+    nodes = "; ".join(line.removesuffix(f": {UNKNOWN}") for line in named)
     content = wrapped(own, record, shape)
     metadata: dict[str, Any] = {}
     metadata["preprocessing"] = (record or _as_is(own)).to_json(scaled_inside=True)

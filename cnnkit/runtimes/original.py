@@ -87,7 +87,8 @@ def main(folder: Path) -> None:
             ]
             np.save(folder / name, np.concatenate(parts).astype(np.float64))
     except Exception as error:  # a runtime may raise anything
-        about["failure"] = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        text = str(error).replace(f"Load model from {folder / MODEL} failed:", "")
+        about["failure"] = next(iter(text.strip().splitlines()), type(error).__name__)
     (folder / ABOUT).write_text(json.dumps(about))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ import onnxruntime
 import pytest
 import torch
 from onnx import helper, numpy_helper
+from support.corruptions import flip_bit
 from support.in_process import in_process
 from torch import Tensor, nn
 
 import cnnkit
 from cnnkit.data.drawn import drawn_images
-from cnnkit.errors import InputError, OperatorsError, VerdictError
+from cnnkit.errors import CnnkitError, InputError, OperatorsError, VerdictError
 from cnnkit.export import export
+from cnnkit.formats.onnx.carrying import bare
 from cnnkit.models.said import Said
 from cnnkit.runtimes.loader import load
 from cnnkit.verify.against import against
@@ -46,10 +49,10 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def odd_file(path: Path, *, domain: str = "", images: int | str = 1, heads: int = 1) -> Path:
     """Write Conv, an If, Round, Gemm and softmax under the contract's own names."""
-    random = np.random.default_rng(0)
+    drawn = np.random.default_rng(0)
     weights = {
-        "w": random.normal(size=(4, 3, 3, 3)),
-        "logits": random.normal(size=(4, 5)),
+        "w": drawn.normal(size=(4, 3, 3, 3)),
+        "logits": drawn.normal(size=(4, 5)),
         "yes": np.array(True),
     }
     kind = onnx.TensorProto.FLOAT
@@ -163,6 +166,23 @@ def test_a_carried_file_that_was_changed_is_seen(tmp_path: Path) -> None:
         load(path)
 
 
+def test_random_damage_of_a_carried_file_is_refused(tmp_path: Path) -> None:
+    source, path = odd_file(tmp_path / "odd.onnx"), tmp_path / "net.onnx"
+    export(source, path, data=IMAGES, preprocessing="unit")
+    content, die = path.read_bytes(), random.Random(1)
+    opened = 0
+    for trial in range(60):
+        damaged = flip_bit(content, die.randrange(8 * len(content)))
+        path.write_bytes(damaged if trial % 5 else content[: die.randrange(len(content))])
+        try:
+            load(path)
+        except CnnkitError:
+            continue
+        opened += 1
+        assert bare(path.read_bytes()) == bare(content)
+    assert opened < 30  # in the metadata that nobody reads
+
+
 @pytest.mark.parametrize(
     ("build", "more", "reason"),
     [
@@ -179,6 +199,14 @@ def test_what_cannot_be_carried_has_one_clear_error(
     source = odd_file(tmp_path / "odd.onnx", **build)
     with pytest.raises(InputError, match=reason):
         export(source, tmp_path / "net.onnx", data=IMAGES, **{"preprocessing": "unit", **more})
+    assert not (tmp_path / "net.onnx").exists()
+
+
+def test_a_module_that_computes_from_a_batch_is_not_kept(tmp_path: Path) -> None:
+    module = Unknown()
+    module.conv.register_forward_hook(lambda layer, given, y: torch.erf(y) - y.mean(0))
+    with pytest.raises(VerdictError, match="compute by chance"):
+        export(module, tmp_path / "net.onnx", data=IMAGES, preprocessing="unit")
     assert not (tmp_path / "net.onnx").exists()
 
 

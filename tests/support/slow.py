@@ -21,6 +21,7 @@ SLOW_FILES = (
     "tests/export/test_reference.py",  # the default training with its 30 epochs
     "tests/formats/test_pt2.py",  # torch.export in processes of their own
     "tests/train/test_ray.py",  # starts a cluster
+    "tests/export/test_from_artefacts.py",  # TorchScript and torch.export in processes of their own
     "tests/formats/test_torchscript.py",  # TorchScript in processes of their own
     "tests/ops/test_properties.py",  # 700 random shapes for each instruction set
     "tests/bench/test_models.py",  # runs the models of torchvision

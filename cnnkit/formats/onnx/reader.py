@@ -26,6 +26,7 @@ OLDEST, NEWEST = 6, 28  # opsets
 NEWEST_IR = 14
 REMEDY = "run it in ONNX Runtime (onnxruntime.InferenceSession)"
 CARRY = "export it with `--format onnx`, which ONNX Runtime alone has to know"
+CHANGE = "change the model"
 UNKNOWN = "cnnkit does not know this operator"
 KNOWN = OPERATORS.keys() | RULES.keys() | SIZES.keys()
 
@@ -90,7 +91,7 @@ def _refusal(draft: Draft, node: FileNode, wanted: set[str], lost: set[str]) -> 
     follows = not lost.isdisjoint(node.inputs)
     try:
         if follows and operator_of(node) not in KNOWN:
-            raise InputError(_title(node), UNKNOWN, "change the model")
+            raise InputError(_title(node), UNKNOWN, CHANGE)
         if not follows:
             _read(draft, node, wanted)
             return None
@@ -107,12 +108,13 @@ def _all_of(path: Path, refused: Sequence[InputError]) -> InputError:
         return OperatorsError(
             path,
             f"has {len(refused)} nodes that cnnkit does not know",
-            f"change the model, {CARRY}, or {REMEDY}",
+            f"{CHANGE}, {CARRY}, or {REMEDY}",
             [f"{error.subject}: {error.reason}" for error in refused],
         )
     (error,) = refused
     has = "has the " if error.subject.startswith("node ") else ""
-    remedy = f"{error.remedy}, {CARRY}, or {REMEDY}"
+    known = error.remedy == CHANGE  # or it is broken, for ONNX Runtime as well
+    remedy = f"{CHANGE}, {CARRY}, or {REMEDY}" if known else f"{error.remedy}, or {REMEDY}"
     return OperatorsError(path, f"{has}{error.subject}: {error.reason}", remedy)
 
 
@@ -166,7 +168,7 @@ def _read(draft: Draft, node: FileNode, wanted: set[str]) -> None:
         rule = read_sizes if takes_sizes(draft) else RULES.get(draft.operator, read_plain)
         rule(draft)
     except NodeRefusedError as error:
-        raise InputError(_title(node), str(error), "change the model") from error
+        raise InputError(_title(node), str(error), CHANGE) from error
 
 
 def _title(node: FileNode) -> str:
