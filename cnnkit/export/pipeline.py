@@ -12,7 +12,7 @@ from pathlib import Path
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.export.model_card import card
 from cnnkit.formats.base import Check, Format
-from cnnkit.formats.options import Options
+from cnnkit.formats.options import Options, check_drop
 from cnnkit.formats.registry import find_format
 from cnnkit.graph.weights import Weights
 from cnnkit.system.files import replacing_together
@@ -58,6 +58,7 @@ def export(
             f"means nothing to the format {name}",
             "leave it out",
         )
+    check_drop(options.max_accuracy_drop)
     if options.input not in form.inputs:
         raise InputError(
             f"--input {options.input}",
