@@ -139,7 +139,8 @@ def scale_alike(one: Preprocessing, other: Preprocessing) -> bool:
             np.stack(np.broadcast_arrays(record.scale / std, -np.array(record.mean) / std))
         )
     shapes = np.broadcast_shapes(*(line.shape for line in lines))
-    return bool(np.allclose(*(np.broadcast_to(line, shapes) for line in lines), 1e-5, 1e-7))
+    first, second = (np.broadcast_to(line, shapes) for line in lines)
+    return bool(np.allclose(first, second, 1e-5, 1e-7))
 
 
 def _as_is(graph: Graph) -> Preprocessing:
