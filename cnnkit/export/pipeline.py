@@ -15,7 +15,7 @@ from cnnkit.export.model_card import card
 from cnnkit.formats.base import Check, Format
 from cnnkit.formats.contract import quantisation
 from cnnkit.formats.detect import read_contract
-from cnnkit.formats.options import Options
+from cnnkit.formats.options import Options, check_drop
 from cnnkit.formats.registry import find_format
 from cnnkit.graph.carried import refuse_carried
 from cnnkit.graph.quantised.layers import weakest
@@ -72,6 +72,7 @@ def export(
             f"means nothing to the format {name}",
             "leave it out",
         )
+    check_drop(options.max_accuracy_drop)
     if options.input not in form.inputs:
         raise InputError(
             f"--input {options.input}",

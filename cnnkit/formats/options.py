@@ -36,7 +36,7 @@ class Options:
         stem: the name of the artefact's files without suffix, where one file names another.
 
     Raises:
-        InputError: there is no such input, or no such share.
+        InputError: there is no such input.
     """
 
     dataset: Dataset
@@ -55,7 +55,6 @@ class Options:
             raise InputError(
                 f"--input {self.input}", "is unknown", f"use one of {', '.join(INPUTS)}"
             )
-        check_drop(self.max_accuracy_drop)
 
     @property
     def changed(self) -> set[str]:
@@ -89,7 +88,7 @@ UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
 def check_drop(share: float) -> None:
     """Raise InputError unless this is a share by which accuracy may fall."""
     if not 0 <= share <= 1:
-        raise InputError(f"--max-drop {share}", "is no share", "use a number from 0 to 1")
+        raise InputError(f"--max-drop {share}", "is not from 0 to 1", "give a share, such as 0.01")
 
 
 CHOICES = {

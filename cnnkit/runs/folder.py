@@ -152,7 +152,17 @@ def check_free(folder: Path) -> None:
             remedy = f"continue it with `{resume_command(folder)}`, or {remedy}"
         raise InputError(folder, "already holds a run", remedy)
     remove_leftovers(folder)
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    try:
+        empty = not any(folder.iterdir())
+    except FileNotFoundError:  # perhaps since a moment: another training may have given it up
+        return
+    except NotADirectoryError:
+        empty = False
+    except OSError as error:
+        raise StorageError(
+            folder, f"cannot be read ({error.strerror or error})", "choose another --output"
+        ) from error
+    if not empty:
         raise InputError(folder, "is not an empty folder", "choose another --output")
 
 

@@ -145,6 +145,17 @@ def test_thin_strokes_come_out_as_strong_as_mnist_s(tmp_path: Path) -> None:
     assert (image[6:24] > 150).any(axis=1).all()
 
 
+def test_strokes_of_one_pixel_are_found_in_a_photo(tmp_path: Path) -> None:
+    ink = np.zeros((240, 240))
+    ink[60, 90:150] = 1
+    for row in range(60, 180):  # a seven
+        ink[row, 150 - (row - 60) // 3] = 1
+    reference = prepared(tmp_path, levels(255 - 255 * ink), "reference.png")
+    photo = photograph(ink, np.random.default_rng(0), noise=4)
+    assert distance(prepared(tmp_path, photo, "photo.png"), reference) < 40
+    assert distance(prepared(tmp_path, 255 - photo, "negative.png"), reference) < 40
+
+
 def as_rgba(ink: NDArray[np.uint8], colour: int) -> Image.Image:
     plane = Image.new("L", (ink.shape[1], ink.shape[0]), colour)
     return Image.merge("RGBA", (plane, plane, plane, Image.fromarray(ink)))

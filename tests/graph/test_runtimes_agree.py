@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
-from support.graph_cases import CASES, Case
+from support.graph_cases import CASES, Case, Net
 from support.graph_to_onnx import to_onnx
 
 from cnnkit.formats.onnx.reader import read_graph
@@ -38,6 +38,16 @@ def test_onnx_reference_agrees(case: Case) -> None:
     found = ReferenceEvaluator(to_onnx(case.graph)).run(None, feeds)
     for name, array in zip(case.graph.outputs, found, strict=True):
         np.testing.assert_allclose(array, expected[name], rtol=0, atol=case.tolerance)
+
+
+def test_a_cast_to_float16_rounds() -> None:
+    net = Net(2, 3, 4)
+    graph = net.graph(net("Cast", net("Cast", "x", to="float16"), to="float32"))
+    x = np.random.default_rng(0).normal(0, 4e4, (3, 2, 3, 4)).astype(np.float32)
+    (found,) = evaluate(graph, {"x": x}).values()
+    session = onnxruntime.InferenceSession(to_onnx(graph).SerializeToString())
+    np.testing.assert_array_equal(found, session.run(None, {"x": x})[0])
+    assert np.isinf(found).any()
 
 
 @cases

@@ -116,7 +116,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = Options(Dataset("fruit", split, split, NAMES, {}, ""), stem="mnist")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(description, "preprocessing", lambda weights: RECORD)
-        for form in ("c", "onnx"):
+        for form in ("c", "onnx", *(["torchscript"] if SLOW else [])):
             for suffix, content in FORMATS[form].write(network(), options).items():
                 (folder / f"mnist{suffix}").write_bytes(content)
     for name, picture in pictures().items():
@@ -141,23 +141,62 @@ def build(host: str, folder: Path, to: Path, modules: Path) -> list[str]:
         return [sys.executable, str(to / "classify.py"), str(folder / "mnist.onnx")]
     warnings = "-O1 -Wall -Wextra -Wpedantic -Werror"
     flags = [f"CFLAGS={warnings}", f"CXXFLAGS={warnings}"] if host != "c/wasm" else []
-    subprocess.run(["make", "-s", f"MODEL={folder}", *flags], cwd=to, check=True, timeout=300)
+    variables = libraries(host, to)
+    if variables:
+        warnings = warnings.replace(" -Wpedantic", "")  # their headers are others'
+        flags = [f"CFLAGS={warnings}", f"CXXFLAGS={warnings}"]
+    subprocess.run(
+        ["make", "-s", f"MODEL={folder}", *flags],
+        cwd=to,
+        check=True,
+        timeout=900,
+        env={**os.environ, **variables},
+    )
     if host == "onnx/cpp-opencv":
         return [str(to / "classify"), str(folder / "mnist.onnx")]
     if host == "c/wasm":
         return ["node", str(to / "classify.mjs"), str(to / "mnist.wasm")]
+    if host == "onnx/cpp-onnxruntime":
+        library = f"ORT_LIBRARY={variables['ORT_LIBRARY']}"
+        return ["env", library, str(to / "classify"), str(folder / "mnist.onnx")]
+    if host == "torchscript/cpp":
+        return [str(to / "classify"), str(folder / "mnist.pt")]
     return [str(to / "classify")]
 
 
+def libraries(host: str, folder: Path) -> dict[str, str]:
+    """Return the variables by which a Makefile finds a runtime, as the host's check.sh does."""
+    if host == "torchscript/cpp":
+        import torch
+
+        return {"TORCH": str(Path(torch.__file__).parent)}
+    if host != "onnx/cpp-onnxruntime":
+        return {}
+    import onnxruntime
+
+    script = (EXPORT / host / "check.sh").read_text()
+    package = re.search(r"npm pack --silent (\S+)", script)
+    assert package is not None
+    command = f"npm pack --silent {package[1]} && tar xzf ./*.tgz package/prebuilt"
+    subprocess.run(command, shell=True, cwd=folder, check=True, timeout=300)
+    capi = Path(onnxruntime.__file__).parent / "capi"
+    return {
+        "ORT_INCLUDE": str(folder / "package" / "prebuilt" / "include" / "onnxruntime"),
+        "ORT_LIBRARY": str(next(capi.glob("libonnxruntime.so.*"))),
+    }
+
+
 NETPBM = ["c/c", "c/cpp", "c/wasm", "onnx/node"]  # and others read PNG
+# These share their reading of pictures with c/cpp, and take minutes to compile.
+SLOW = ["onnx/cpp-onnxruntime", "torchscript/cpp"] if "CNNKIT_PHOTOS" in os.environ else []
 
 
-@pytest.mark.parametrize("host", [*NETPBM, "onnx/cpp-opencv", "onnx/python"])
+@pytest.mark.parametrize("host", [*NETPBM, "onnx/cpp-opencv", "onnx/python", *SLOW])
 def test_a_host_answers_for_a_picture_of_any_size_as_python_does(
     host: str, folder: Path, shares: dict[str, NDArray[np.float64]], modules: Path, tmp_path: Path
 ) -> None:
     command = build(host, folder, tmp_path / "app", modules)
-    suffix = "" if host in NETPBM else ".png"
+    suffix = "" if host in (*NETPBM, *SLOW) else ".png"
     files = {name + suffix * (name in pictures()): share for name, share in shares.items()}
     done = subprocess.run(
         [*command, *files],

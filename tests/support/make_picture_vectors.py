@@ -35,6 +35,14 @@ def drawn(stroke: list[tuple[float, float]], height: int, width: int, pen: int) 
     return np.asarray(picture.resize((width, height), Image.Resampling.BOX))
 
 
+def single(stroke: list[tuple[float, float]], height: int, width: int) -> Grey:
+    """White strokes of one pixel on black, uint8 [H, W]."""
+    picture = Image.new("L", (width, height))
+    points = [(round(x * width), round(y * height)) for x, y in stroke]
+    ImageDraw.Draw(picture).line(points, fill=255)
+    return np.asarray(picture)
+
+
 def photographed(ink: Grey, noise: float, seed: int) -> Grey:
     """Dark ink on paper that is lit from one side, with noise and a speck."""
     y, x = np.mgrid[: ink.shape[0], : ink.shape[1]] / max(ink.shape)
@@ -76,6 +84,7 @@ def pictures() -> dict[str, Grey]:
         "a stroke in a photograph": photographed(drawn(ONE, 64, 64, 5), 4, 1),
         "pale": 225 - four // 6,
         "photograph": photographed(four, 4, 0),
+        "lines of one pixel in a photograph": photographed(single(SEVEN, 72, 60), 3, 2),
         "thin strokes": drawn(SEVEN, 90, 70, 1),
         "larger than the working size": drawn(SEVEN, 290, 24, 3),
         "tiny": drawn(FOUR, 9, 7, 1),

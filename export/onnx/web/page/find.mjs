@@ -102,11 +102,13 @@ function sharpness(calm, darker, digit, mask) {
   const on = (_, i) => digit.values[i];
   if (quantile(change.filter(on), 0.97) < SHARP * quantile(darker.filter(on), 0.98)) return 0;
   const inner = lowest(plane(mask.height, mask.width, Float64Array.from(mask.values)), 1).values;
+  // Of a line of one pixel the mean of nine has a third.
+  const share = digit.values.some((of, i) => of && inner[i] > 0) ? CHANGE : CHANGE / 3;
   let [outline, sharp] = [0, 0];
   digit.values.forEach((of, i) => {
     if (!of || inner[i] > 0) return;
     outline += 1;
-    sharp += change[i] >= CHANGE * darker[i] ? 1 : 0;
+    sharp += change[i] >= share * darker[i] ? 1 : 0;
   });
   return outline ? sharp / outline : 1;
 }
