@@ -89,7 +89,8 @@ def show_contents(
     from cnnkit.models.said import parse_image_size
 
     try:
-        contents = examine_model(model, parse_image_size(size) if size else None)
+        with working(stderr(json), "reading the model"):
+            contents = examine_model(model, parse_image_size(size) if size else None)
     except InputError as error:
         if plot is not None or is_module(model):
             raise
