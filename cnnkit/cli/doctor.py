@@ -98,7 +98,8 @@ def show_contents(model: str, plot: Path | None, json: bool, said: Said) -> Cont
     from cnnkit.models.said import OPTIONS
 
     try:
-        contents = examine_model(model, said)
+        with working(stderr(json), "reading the model"):
+            contents = examine_model(model, said)
     except InputError as error:
         if plot is not None or is_module(model) or error.subject in OPTIONS.values():
             raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnkit.cli.output import working
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -35,7 +37,8 @@ def read(
     sides = parse_image_size(size) if size else None
     if sides is None and model is not None and is_spec(model):
         sides = size_in(dataset, data, messages.quiet)
-    network = read_for(form, model, Said(parameters, preprocess, names, sides))
+    with working(messages, "reading the model"):
+        network = read_for(form, model, Said(parameters, preprocess, names, sides))
     for note in network.notes:
         messages.print(f"{network.source}: {note}", soft_wrap=True)
     return network, proof_data(network, dataset, data, messages.quiet)

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cnnkit.cli.output import stderr, working
 from cnnkit.errors import CnnkitError
 
 if TYPE_CHECKING:
@@ -35,13 +36,16 @@ def compare(
     from cnnkit.evaluation.proof import proof_data
     from cnnkit.verify.pair import compare_sides, open_sides
 
-    side, reference = open_sides(model, other, said)
-    theirs = _data(reference, side, dataset, data, quiet)
-    if _same_pictures(side.record, reference.record):
-        return compare_sides(side, reference, theirs, theirs, allow_near_ties)
-    mine = proof_data(side.network, dataset, data, quiet)
-    fitted = _fitted_otherwise(side, reference, dataset, data)
-    return compare_sides(side, reference, mine, theirs, allow_near_ties, fitted)
+    messages = stderr(quiet)
+    with working(messages, f"reading {model} and {other}"):
+        side, reference = open_sides(model, other, said)
+    mine = theirs = _data(reference, side, dataset, data, quiet)
+    fitted: dict[str, NDArray[np.uint8]] | None = None
+    if not _same_pictures(side.record, reference.record):
+        mine = proof_data(side.network, dataset, data, quiet)
+        fitted = _fitted_otherwise(side, reference, dataset, data)
+    with working(messages, f"comparing {model} with {other}"):
+        return compare_sides(side, reference, mine, theirs, allow_near_ties, fitted)
 
 
 def _data(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnkit.cli.options import JsonOption, NamesOption, PreprocessOption, file_argument
-from cnnkit.cli.output import emit_json, fail, stderr, stdout
+from cnnkit.cli.output import emit_json, fail, stderr, stdout, working
 
 if TYPE_CHECKING:
     from cnnkit.evaluation.prediction import PicturePrediction
@@ -37,9 +37,10 @@ def predict(
     from cnnkit.evaluation.prediction import predict, preparation
     from cnnkit.runtimes.loader import load
 
-    opened = load(model, preprocess=preprocess, names=names)
-    record = preparation(opened)
-    predictions, failed = predict(opened, images, top)
+    with working(stderr(json), f"classifying {len(images):,} pictures"):
+        opened = load(model, preprocess=preprocess, names=names)
+        record = preparation(opened)
+        predictions, failed = predict(opened, images, top)
     if not record.recipe and record.resize.mode == "none":
         stderr().print(resizing(record), soft_wrap=True)
     if json:

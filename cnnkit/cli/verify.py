@@ -139,11 +139,10 @@ def compare_models(
 
     parameters, preprocess, names, size = said
     stated = Said(parameters, preprocess, names, parse_image_size(size) if size else None)
-    with working(stderr(quiet or json), f"comparing with {other}"):
-        found = [
-            compare(model, other, stated, dataset, data, allow_near_ties, quiet or json)
-            for model in models
-        ]
+    found = [
+        compare(model, other, stated, dataset, data, allow_near_ties, quiet or json)
+        for model in models
+    ]
     passed = all(comparison.passed for comparison in found)
     if json:
         comparisons = [comparison.to_json() for comparison in found]
