@@ -59,8 +59,6 @@ def of_other_strides(call: Call) -> Call:
     return call[0].mT.contiguous().mT, call[1].mT, call[2]
 
 
-
-
 CHANGES = [through_numpy, through_data, in_the_bias, without_a_bias, negated, of_other_strides]
 
 
