@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, type_check_only
 
 import numpy as np
@@ -72,6 +72,33 @@ class ConvReluPool(metaclass=_Pybind11Type):
     def algorithm(self) -> str: ...
     @property
     def isa(self) -> str: ...
+
+class TensorCall(metaclass=_Pybind11Type):
+    def __init__(self, operation: ConvReluPool, weight: Any, bias: Any) -> None: ...
+    def __call__(self, x: Any, weight: Any, bias: Any) -> Any: ...
+
+def plain_call(
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    pool_kernel: Any,
+    pool_stride: Any,
+    pool_padding: Any,
+    precision: Any,
+    threads: Any,
+    /,
+) -> Any: ...
+def use_tensors(
+    tensor: type,
+    parameter: type,
+    api: Any,
+    special: list[Callable[[], object]],
+    forward_ad: object,
+    grad_enabled: Callable[[], bool],
+    threads: Callable[[], int],
+) -> None: ...
 
 class Conv2d(metaclass=_Pybind11Type):
     def __init__(

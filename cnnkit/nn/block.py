@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, is_grad_enabled, is_inference_mode_enabled
 
+from cnnkit import _core
 from cnnkit.nn.norm import Norm, fold, normed
-from cnnkit.ops import torch_autograd
+from cnnkit.ops import torch_autograd, torch_plain
 from cnnkit.ops.tensors import readable
 from cnnkit.ops.torch_autograd import indices_fit, is_plain, needs_gradient
 from cnnkit.ops.torch_weights import Kernel, pack_now
@@ -67,6 +68,10 @@ class Block:
         by_version: whether PyTorch's version counters tell that a tensor has changed, which costs
             nothing, but misses what is written through `weight.data` until `forget()`. Otherwise
             the values are compared with a copy.
+
+    Attributes:
+        quick: answers plain calls of x, weight and bias with what was packed last, and None to
+            others; None where the block has a batch-norm, or something has to be told of each call.
     """
 
     def __init__(self, precision: str = "default", by_version: bool = False) -> None:
@@ -76,9 +81,10 @@ class Block:
     def forget(self) -> None:
         """Pack the weights again in the next call."""
         self._packed: Packed | None = None
+        self.quick: _core.TensorCall | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_packed": None}  # packed weights cannot be copied
+        return {**self.__dict__, "_packed": None, "quick": None}  # packed weights cannot be copied
 
     def __call__(
         self,
@@ -119,12 +125,20 @@ class Block:
             if not is_plain(*tensors):
                 return None
             packed = self._packed = self._pack(weight, bias, norm, sizes)
+            self.quick = self._quick(packed, weight, bias, norm)
         if _observers:
             self._tell(x, weight, bias, norm, sizes)
         kernel, x = packed.kernel, readable(x, "x")
         if size is not None:
             return torch_autograd.run_known(kernel, x, size)
         return torch_autograd.run(kernel, x, weight.shape[0], return_indices=False)[0]
+
+    def _quick(
+        self, packed: Packed, weight: Tensor, bias: Tensor | None, norm: Norm | None
+    ) -> _core.TensorCall | None:
+        if norm is not None or packed.states is None or torch_plain.API is None:
+            return None
+        return _core.TensorCall(packed.kernel, weight, bias)
 
     def _recorded(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes
@@ -183,6 +197,11 @@ def observe_calls() -> Iterator[list[Call]]:
         yield calls
     finally:
         _observers.remove(calls)
+
+
+def is_observed() -> bool:
+    """Tell whether somebody collects calls."""
+    return bool(_observers)
 
 
 def states(*tensors: Tensor | None) -> States:

@@ -12,12 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnkit.errors import InputError
-from cnnkit.nn.block import Block, Sizes, ceil_adds_window
+from cnnkit.nn.block import Block, Sizes, ceil_adds_window, is_observed
 from cnnkit.ops.reference import Size
 from cnnkit.ops.torch_autograd import needs_gradient
 from cnnkit.ops.torch_op import three_operations
 
 PRECISIONS = ("default", "fast")
+# The attributes that a call depends on, besides its parameters.
+CALL = {*Sizes._fields, "training", "precision", "ceil_mode"}
+is_compiling = torch.compiler.is_compiling
 
 
 class ConvReLUPool2d(nn.Module):
@@ -129,6 +132,13 @@ class ConvReLUPool2d(nn.Module):
 
     @torch.jit.unused
     def _forward(self, x: Tensor) -> Tensor:
+        if not (is_compiling() or self.ceil_mode or is_observed()):
+            quick = self._block.quick
+            if quick is not None:
+                own = self._parameters  # past PyTorch's search for attributes
+                y: Tensor | None = quick(x, own.get("weight"), own.get("bias"))
+                if y is not None:
+                    return y
         if torch.onnx.is_in_onnx_export():
             return self._unfused(x)
         if isinstance(x, torch.fx.Proxy):  # its shape is unknown while a graph is traced
@@ -157,6 +167,12 @@ class ConvReLUPool2d(nn.Module):
     def _unfused(self, x: Tensor) -> Tensor:
         lists = (list(size) for size in self._sizes)
         return three_operations(x, self.weight, self.bias, *lists, ceil_mode=self.ceil_mode)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Change an attribute; what a call computes is looked up again in the next one."""
+        if name in CALL and "_block" in self.__dict__:
+            self._block.forget()
+        super().__setattr__(name, value)
 
     def train(self, mode: bool = True) -> ConvReLUPool2d:
         """Switch between training and eval mode; the weights are packed again afterwards."""

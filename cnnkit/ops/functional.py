@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from cnnkit import _core
 from cnnkit.ops.fused import ConvReLUPool
 from cnnkit.ops.reference import Size
 
@@ -53,6 +54,20 @@ def conv_relu_pool(
     Raises:
         InputError: an argument is invalid.
     """
+    y = _plain_call(
+        x,
+        weight,
+        bias,
+        stride,
+        padding,
+        pool_kernel,
+        pool_kernel if pool_stride is None else pool_stride,
+        pool_padding,
+        precision,
+        threads,
+    )
+    if y is not None:
+        return y
     if needs_dispatcher(x, weight, bias):
         from cnnkit.ops.torch_op import differentiable
 
@@ -69,6 +84,17 @@ def conv_relu_pool(
         precision=precision,
     )
     return cast("ArrayT", operator(x, threads=threads))
+
+
+def _plain_call(x: Any, *arguments: Any) -> Any:
+    """Return the answer to a call as nearly all are; None to others, and to compilers."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        if torch.compiler.is_compiling():
+            return None
+        if type(x) is torch.Tensor and "cnnkit.ops.torch_plain" not in sys.modules:
+            import cnnkit.ops.torch_plain  # noqa: F401
+    return _core.plain_call(x, *arguments)
 
 
 def needs_dispatcher(*values: object) -> bool:

@@ -92,6 +92,8 @@ class ConvReLUPool(Packed, _core.ConvReluPool):
         if isinstance(count, int) and count > MOST_THREADS:
             raise InputError("threads", f"is {count}", f"give at most {MOST_THREADS}")
         if is_tensor(x) and x.ndim == 4 and out is None:
+            import cnnkit.ops.torch_plain  # noqa: F401, with which the next call comes not here
+
             return self.run_tensor(x, count)
         return self.run(as_array(x, "x"), count, out)
 

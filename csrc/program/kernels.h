@@ -29,9 +29,13 @@ struct ProgramAlgorithm {
     // Null, and no prepared_floats, where there are none.
     bool (*prepare)(const void* fields, const float* weight, const float* bias, float* prepared);
     long (*workspace_floats)(const void* fields);
-    // False: it declines the values of x, and has written nothing.
-    bool (*run)(const void* fields, const float* prepared, const float* x, const float* residual,
-                float* y, float* workspace);
+    // Into how many parts its work can be cut: rows of the output, mostly.
+    long (*parts)(const void* fields);
+    // Whether it computes these values of x; null, where it computes any.
+    bool (*accepts)(const void* fields, const float* x);
+    // Computes the parts from `first` to `end`, with the same bits however the work is cut.
+    void (*run)(const void* fields, const float* prepared, const float* x, const float* residual,
+                float* y, float* workspace, long first, long end);
 };
 
 struct ProgramKernelTable {

@@ -7,6 +7,7 @@
 
 #include "runtime/buffer.h"
 #include "runtime/softmax.h"
+#include "runtime/thread_pool.h"
 
 namespace cnnkit {
 
@@ -36,7 +37,20 @@ struct Chosen {
     const ProgramKernel* kernel;
     const ProgramAlgorithm* algorithm = nullptr;
     Buffer prepared = {};
+    double work = 0;  // multiply-adds, or what takes as long
 };
+
+// As the C format's `conv` begins.
+struct ConvSizes {
+    int in_h, in_w, in_c, out_h, out_w, out_c, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w,
+        dilation_h, dilation_w, groups;
+    explicit ConvSizes(const ProgramStep& step) {
+        std::memcpy(this, step.fields.data(), sizeof *this);
+    }
+};
+
+// From so much work on, a step is worth another thread, and an image is.
+constexpr double kWorthStep = 100e3, kWorthImage = 1e6;
 
 class Session : public ProgramSession {
   public:
@@ -55,6 +69,7 @@ class Session : public ProgramSession {
             need(found != end && fits(*found, step), "step " + std::to_string(kernels_.size()));
             kernels_.push_back({found});
             choose(table, step, kernels_.back());
+            work_ += kernels_.back().work = work_of(step);
         }
         need(!kernels_.empty() && kernels_[0].kernel == table.kernels, "the first step");
         const ProgramStep& pixels =
@@ -73,7 +88,7 @@ class Session : public ProgramSession {
         float* arena = memory();
         for (size_t s = 0; s < kernels_.size(); ++s) {
             const auto start = std::chrono::steady_clock::now();
-            run(s, s + 1, reinterpret_cast<const float*>(raw), arena);
+            run(s, s + 1, reinterpret_cast<const float*>(raw), arena, 1);
             const auto took = std::chrono::steady_clock::now() - start;
             nanoseconds[s] = std::chrono::duration_cast<std::chrono::nanoseconds>(took).count();
         }
@@ -138,16 +153,41 @@ class Session : public ProgramSession {
         return kernel.fits(step.fields.data(), floats);
     }
 
+    // Convolutions by their multiply-adds, other steps by what they write.
+    double work_of(const ProgramStep& step) const {
+        const double floats = static_cast<double>(program_.sizes[step.output]);
+        if (step.kernel != "conv" && step.kernel != "depthwise") return 8 * floats;
+        const ConvSizes c(step);
+        return floats * c.kernel_h * c.kernel_w * c.in_c / c.groups;
+    }
+
+    int64_t fewest() const override {
+        return std::clamp<int64_t>(static_cast<int64_t>(kWorthImage / (work_ + 1)), 1, 8);
+    }
+    int64_t wide(int64_t n, int threads) const override {
+        return work_ >= kWorthImage && n < 4l * threads ? n % threads : 0;
+    }
+
     void infer_here(const uint8_t* raw, int64_t n, const NetOutputs& out) const override {
+        infer_wide(raw, n, out, 1);
+    }
+    void infer_here(const float* scaled, int64_t n, const NetOutputs& out) const override {
+        infer_wide(scaled, n, out, 1);
+    }
+
+    void infer_wide(const uint8_t* raw, int64_t n, const NetOutputs& out,
+                    int threads) const override {
         for (int64_t i = 0; i < n; ++i) {
             float* arena = memory();
-            run(0, kernels_.size(), reinterpret_cast<const float*>(raw + i * pixels_), arena);
+            const auto* image = reinterpret_cast<const float*>(raw + i * pixels_);
+            run(0, kernels_.size(), image, arena, threads);
             finish(arena, i, out);
         }
     }
 
     // The first step's work on pixels that are scaled to [0, 1] already.
-    void infer_here(const float* scaled, int64_t n, const NetOutputs& out) const override {
+    void infer_wide(const float* scaled, int64_t n, const NetOutputs& out,
+                    int threads) const override {
         const ProgramStep& step = program_.steps[0];
         int sizes[2];  // channels, area
         std::memcpy(sizes, step.fields.data(), sizeof sizes);
@@ -162,7 +202,7 @@ class Session : public ProgramSession {
                 for (long p = 0; p < sizes[1]; ++p)
                     y[p * sizes[0] + c] = *image++ * whole + shift[c];
             }
-            run(1, kernels_.size(), nullptr, arena);
+            run(1, kernels_.size(), nullptr, arena, threads);
             finish(arena, i, out);
         }
     }
@@ -173,28 +213,64 @@ class Session : public ProgramSession {
     }
     static long rounded(long floats) { return (floats + 15) / 16 * 16; }
 
-    void run(size_t first, size_t end, const float* raw, float* arena) const {
-        float* workspace = arena + rounded(program_.arena);
+    void run(size_t first, size_t end, const float* raw, float* arena, int threads) const {
         for (size_t s = first; s < end; ++s) {
-            const ProgramStep& step = program_.steps[s];
-            const float* in[kMostProgramInputs] = {};
-            for (size_t i = 0; i < step.inputs.size(); ++i) {
-                const long place = step.inputs[i];
-                if (place >= 0) in[i] = arena + program_.offsets[place];
-                if (place < -1) in[i] = program_.constants[-2 - place].data();
-            }
-            if (s == 0) in[2] = raw;
-            float* y = arena + program_.offsets[step.output];
-            const Chosen& chosen = kernels_[s];
-            const auto prepared = static_cast<const float*>(chosen.prepared.get());
-            const void* fields = step.fields.data();
-            const bool weights = chosen.algorithm && chosen.algorithm->prepare;
-            const float *x = in[weights ? 2 : 0], *residual = weights ? in[3] : nullptr;
-            if (chosen.algorithm &&
-                chosen.algorithm->run(fields, prepared, x, residual, y, workspace))
+            const Call call = call_of(s, raw, arena);
+            const ProgramAlgorithm* algorithm = call.chosen->algorithm;
+            if (!algorithm || (algorithm->accepts && !algorithm->accepts(call.fields, call.x))) {
+                call.chosen->kernel->run(call.fields, call.in, call.y);
                 continue;
-            chosen.kernel->run(fields, in, y);
+            }
+            share(algorithm->parts(call.fields), call.chosen->work, threads,
+                  [&](long from, long to) { run_parts(call, from, to); });
         }
+    }
+
+    // A step's arguments; x and residual are those of its algorithm.
+    struct Call {
+        const Chosen* chosen;
+        const void* fields;
+        const float* in[kMostProgramInputs];
+        const float *x, *residual;
+        float* y;
+    };
+    Call call_of(size_t s, const float* raw, float* arena) const {
+        const ProgramStep& step = program_.steps[s];
+        Call call = {&kernels_[s], step.fields.data(), {}, nullptr, nullptr, nullptr};
+        for (size_t i = 0; i < step.inputs.size(); ++i) {
+            const long place = step.inputs[i];
+            if (place >= 0) call.in[i] = arena + program_.offsets[place];
+            if (place < -1) call.in[i] = program_.constants[-2 - place].data();
+        }
+        if (s == 0) call.in[2] = raw;
+        const bool weights = call.chosen->algorithm && call.chosen->algorithm->prepare;
+        call.x = call.in[weights ? 2 : 0], call.residual = weights ? call.in[3] : nullptr;
+        call.y = arena + program_.offsets[step.output];
+        return call;
+    }
+
+    void run_parts(const Call& call, long first, long end) const {
+        const auto prepared = static_cast<const float*>(call.chosen->prepared.get());
+        float* workspace = memory() + rounded(program_.arena);
+        call.chosen->algorithm->run(call.fields, prepared, call.x, call.residual, call.y, workspace,
+                                    first, end);
+    }
+
+    // Calls run(first, end) for ranges of parts, on several threads if the work is worth them.
+    template <typename Run>
+    static void share(long parts, double work, int threads, const Run& run) {
+        if (threads == 1 || work < kWorthStep || parts < threads) return run(0, parts);
+        struct Shares {
+            const Run& run;
+            long parts, count;
+        } shares = {run, parts, threads};
+        parallel_for(
+            threads, threads,
+            [](void* context, long i) {
+                const Shares& s = *static_cast<Shares*>(context);
+                s.run(i * s.parts / s.count, (i + 1) * s.parts / s.count);
+            },
+            &shares);
     }
 
     void finish(float* arena, int64_t at, const NetOutputs& out) const {
@@ -215,6 +291,7 @@ class Session : public ProgramSession {
     const long pixels_, classes_;
     std::vector<Chosen> kernels_;
     long workspace_ = 0;  // floats
+    double work_ = 0;     // of an image
 };
 
 }  // namespace

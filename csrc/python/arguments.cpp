@@ -100,16 +100,17 @@ Floats output(const py::handle& value, const std::array<long, 4>& sizes) {
     return array;
 }
 
-QuickArray::QuickArray(PyObject* value) {
+QuickArray::QuickArray(PyObject* value, int wanted) {
     using namespace py::detail;
     static const npy_api& numpy = npy_api::get();
     static const PyObject* float32 = py::dtype::of<float>().release().ptr();  // there is only one
     if (Py_TYPE(value) != numpy.PyArray_Type_) return;
     const PyArray_Proxy& array = *array_proxy(value);
     constexpr int kUsual = npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_ALIGNED_;
-    if (array.nd != 4 || array.descr != float32 || (array.flags & kUsual) != kUsual) return;
+    if (wanted >= 0 && array.nd != wanted) return;
+    if (array.descr != float32 || (array.flags & kUsual) != kUsual) return;
     data = reinterpret_cast<float*>(array.data);
-    sizes = array.dimensions;
+    rank = array.nd, sizes = array.dimensions;
     writeable = array.flags & npy_api::NPY_ARRAY_WRITEABLE_;
 }
 

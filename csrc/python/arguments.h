@@ -76,14 +76,15 @@ Floats bias_floats(const pybind11::handle& value, long channels_out);
 // The array to write: `value`, which must be contiguous, or a new one where it is None.
 Floats output(const pybind11::handle& value, const std::array<long, 4>& sizes);
 
-// What nearly every call gives: an array of exactly NumPy's type, float32, contiguous, of 4
-// dimensions. Anything else is for `floats` and `output` to judge, which takes as long as a small
-// kernel.
+// What nearly every call gives: an array of exactly NumPy's type, float32, contiguous, of `rank`
+// dimensions, or of any where that is -1. Anything else is for `floats` and `output` to judge,
+// which takes as long as a small kernel.
 struct QuickArray {
-    explicit QuickArray(PyObject* value);
+    explicit QuickArray(PyObject* value, int rank = 4);
     explicit operator bool() const { return data; }
 
     float* data = nullptr;  // null where it is something else
+    int rank = 0;
     const ssize_t* sizes = nullptr;
     bool writeable = false;
 };

@@ -51,6 +51,8 @@ class ConvOp {
     const char* algorithm() const { return packed_.best_kernel().name; }
     const KernelTable& kernels() const { return kernels_; }
     const ConvShape& shape() const { return shape_; }
+    const std::vector<float>& weight() const { return weight_; }
+    const std::vector<float>& bias() const { return bias_; }  // empty where there is none
 
   private:
     const KernelTable& kernels_;

@@ -27,6 +27,17 @@ class InferenceSession {
     virtual void infer_here(const uint8_t* raw, int64_t n, const NetOutputs& out) const = 0;
     virtual void infer_here(const float* scaled, int64_t n, const NetOutputs& out) const = 0;
 
+    // How many of the last images are better done one by one, each by all threads.
+    virtual int64_t wide(int64_t /*n*/, int /*threads*/) const { return 0; }
+    virtual void infer_wide(const uint8_t* raw, int64_t n, const NetOutputs& out, int) const {
+        infer_here(raw, n, out);
+    }
+    virtual void infer_wide(const float* scaled, int64_t n, const NetOutputs& out, int) const {
+        infer_here(scaled, n, out);
+    }
+    // Images that are worth another thread.
+    virtual int64_t fewest() const { return 8; }
+
     template <typename Pixel>
     void infer_parts(const Pixel* images, int64_t n, const NetOutputs& out, int threads) const;
 

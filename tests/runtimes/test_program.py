@@ -107,9 +107,9 @@ def test_small_networks_give_the_references_logits(case: Any) -> None:
     np.testing.assert_array_equal(found[2], expected.argmax(1))
 
 
-def drawn(name: str) -> Graph:
+def drawn(name: str, size: tuple[int, int, int] = (3, 24, 24)) -> Graph:
     """Return a network of ours with parameters that leave no layer idle."""
-    graph = build_network(name, (3, 24, 24), 7)
+    graph = build_network(name, size, 7)
     random = np.random.default_rng(4)
     tensors = {
         key: array + random.uniform(0, 0.1, array.shape).astype(np.float32)
@@ -143,6 +143,19 @@ def test_threads_and_batches_change_no_bit() -> None:
         for found in pool.map(lambda count: network(x[:count], 2), range(1, 33)):
             for values, one in zip(whole, found, strict=True):
                 assert values[: len(one)].tobytes() == one.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("vgg-mini", (3, 24, 24)), ("mobilenet-v1-025", (1, 70, 53))]
+)
+def test_threads_that_share_an_image_change_no_bit(name: str, size: tuple[int, int, int]) -> None:
+    network = open_program(drawn(name, size), "net")
+    x = np.random.default_rng(5).integers(0, 256, (5, *size), dtype=np.uint8)
+    for images in (x, (x / 255).astype(np.float32)):
+        alone = network(images)
+        for count, threads in ((1, 2), (1, 5), (3, 2), (5, 3)):
+            for values, some in zip(alone, network(images[:count], threads), strict=True):
+                assert values[:count].tobytes() == some.tobytes()
 
 
 def test_earlier_results_are_overwritten_and_bytes_are_floats() -> None:

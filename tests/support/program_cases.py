@@ -332,7 +332,8 @@ def fast_convolutions() -> Iterator[Case]:
         return net("Concat", y, net("Add", net.conv(y, 40, 40, 3, pads=(1, 1, 1, 1)), x), axis=1)
 
     yield one("3x3 with a residual", (2, 10, 11), residual)
-    for kernel, stride, wide in product((3, 5), (1, 2), range(1, 16)):
+    widths = (*range(1, 16), *range(31, 42), 300)
+    for kernel, stride, wide in product((3, 5), (1, 2), widths):
         for pad in ((kernel // 2,) * 4, (0, 0, 0, 0), (1, 0, 0, 1), (0, kernel // 2, 1, 0)):
             if wide + pad[1] + pad[3] < kernel:
                 continue

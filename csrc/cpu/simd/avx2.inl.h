@@ -102,6 +102,12 @@ inline void store_bytes(unsigned char* to, Vec v, long count) {
     }
 }
 
+// kLanes bytes as floats.
+inline Vec load_bytes(const unsigned char* from) {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+}
+
 // even = a0 a2 .. b0 b2 .., odd = a1 a3 .. b1 b3 ..
 inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
     const __m256d e = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));

@@ -74,6 +74,12 @@ inline void store_bytes(unsigned char* to, Vec v, long count) {
     _mm512_mask_cvtepi32_storeu_epi8(to, mask_lanes(0, count), _mm512_cvtps_epi32(v));
 }
 
+// kLanes bytes as floats.
+inline Vec load_bytes(const unsigned char* from) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes));
+}
+
 // even = a0 a2 .. b0 b2 .., odd = a1 a3 .. b1 b3 ..
 inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
     const __m512i e = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);

@@ -54,6 +54,12 @@ inline void store_bytes(unsigned char* to, Vec v, long count) {
     for (long i = 0; i < count; ++i) to[i] = static_cast<unsigned char>(v[i]);
 }
 
+// kLanes bytes as floats.
+inline Vec load_bytes(const unsigned char* from) {
+    return Vec{static_cast<float>(from[0]), static_cast<float>(from[1]),
+               static_cast<float>(from[2]), static_cast<float>(from[3])};
+}
+
 // even = a0 a2 b0 b2, odd = a1 a3 b1 b3
 inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
     even = vuzp1q_f32(a, b), odd = vuzp2q_f32(a, b);

@@ -80,8 +80,22 @@ inline void copy_rows(const Conv& c, const float* x, long top, long rows, long r
     }
 }
 
-inline bool run(const void* fields, const float* prepared, const float* x, const float* residual,
-                float* y, float* workspace) {
+// What `parts` count: rows of the output; pixels, if it has one row; blocks of channels, if it has
+// one pixel.
+enum class Cut { kRows, kPixels, kBlocks };
+inline Cut cut(const Conv& c) {
+    if (c.out_h > 1) return Cut::kRows;
+    return c.out_w > 1 ? Cut::kPixels : Cut::kBlocks;
+}
+inline long parts(const void* fields) {
+    const Conv& c = conv_of(fields);
+    const Cut by = cut(c);
+    if (by == Cut::kBlocks) return (c.out_c + kBlock - 1) / kBlock;
+    return by == Cut::kRows ? c.out_h : c.out_w;
+}
+
+inline void run(const void* fields, const float* prepared, const float* x, const float* residual,
+                float* y, float* workspace, long first, long end) {
     const Conv& c = conv_of(fields);
     const Plan p = plan(c);
     const long in = c.in_c, out = c.out_c, taps = static_cast<long>(c.kernel_h) * c.kernel_w;
@@ -91,34 +105,39 @@ inline bool run(const void* fields, const float* prepared, const float* x, const
     r.x_row = c.dilation_h * p.row, r.x_tap = c.dilation_w * in, r.x_pixel = c.stride_w * in;
     if (r.taps == 1 && r.x_row == r.span) r.span *= r.rows, r.rows = 1;  // one run of floats
     r.y_pixel = out, r.limits = limits_of(c);
-    for (long top = 0; top < c.out_h; top += p.strip) {
-        const long rows = min(p.strip, c.out_h - top);
+    const Cut by = cut(c);
+    const long row0 = by == Cut::kRows ? first : 0, row1 = by == Cut::kRows ? end : 1;
+    const long pixel0 = by == Cut::kPixels ? first : 0;
+    const long pixel1 = by == Cut::kPixels ? end : c.out_w;
+    const long block0 = by == Cut::kBlocks ? first * kBlock : 0;
+    const long block1 = by == Cut::kBlocks ? min(end * kBlock, out) : out;
+    for (long top = row0; top < row1; top += p.strip) {
+        const long rows = min(p.strip, row1 - top);
         const float* from = x + top * c.stride_h * p.row;
         if (p.padded) {
             const long count = (rows - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
             copy_rows(c, x, top * c.stride_h - c.pad_h, count, p.row, workspace);
             from = workspace;
         }
-        for (long left = 0; left < c.out_w; left += p.columns) {
-            const long pixels = min(p.columns, c.out_w - left);
-            r.w = prepared + round_up(out, kLanes);
-            for (long o = 0; o < out; o += kBlock) {
+        for (long left = pixel0; left < pixel1; left += p.columns) {
+            const long pixels = min(p.columns, pixel1 - left);
+            r.w = prepared + round_up(out, kLanes) + block0 * in * taps;
+            for (long o = block0; o < block1; o += kBlock) {
                 r.bias = prepared + o, r.channels = min(kBlock, out - o);
                 for (long row = 0; row < rows; ++row) {
                     const long at = ((top + row) * c.out_w + left) * out + o;
                     r.x = from + row * c.stride_h * p.row + left * r.x_pixel;
                     r.y = y + at, r.residual = residual ? residual + at : nullptr;
-                    run_pixels(r, pixels);
+                    run_pixels(r, pixels, c.out_w == 1);
                 }
                 r.w += block_width(out, o) * in * taps;
             }
         }
     }
-    return true;
 }
 
-constexpr ProgramAlgorithm kConv = {"dense", "conv",           fits, prepared_floats,
-                                    prepare, workspace_floats, run};
+constexpr ProgramAlgorithm kConv = {
+    "dense", "conv", fits, prepared_floats, prepare, workspace_floats, parts, nullptr, run};
 
 }  // namespace dense
 }  // namespace fast

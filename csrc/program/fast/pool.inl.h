@@ -14,33 +14,37 @@ inline bool fits(const void* fields) {
 
 inline long no_floats(const void*) { return 0; }
 
-inline bool run(const void* fields, const float*, const float* x, const float*, float* y, float*) {
+inline long parts(const void* fields) { return pool_of(fields).out_h; }
+
+inline void run(const void* fields, const float*, const float* x, const float*, float* y, float*,
+                long begin, long end) {
     const Pool& p = pool_of(fields);
     const long channels = p.channels, row = p.in_w * channels;
     const Vec lowest = set1(-__builtin_inff());
-    for (long oy = 0; oy < p.out_h; ++oy) {
+    y += begin * p.out_w * channels;
+    for (long oy = begin; oy < end; ++oy) {
         const long top = oy * p.stride_h - p.pad_h;
         const long first = max(0, top), last = min(p.in_h, top + p.kernel_h);
         for (long ox = 0; ox < p.out_w; ++ox, y += channels) {
             const long left = ox * p.stride_w - p.pad_w;
-            const long start = max(0, left), end = min(p.in_w, left + p.kernel_w);
+            const long start = max(0, left), stop = min(p.in_w, left + p.kernel_w);
             for (long at = 0; at < channels; at += kLanes) {
                 const bool whole = at + kLanes <= channels;
                 const Mask lanes = mask_lanes(0, channels - at);
                 Vec most = lowest;
                 for (long r = first; r < last; ++r) {
                     const float* from = x + r * row + start * channels + at;
-                    for (long t = start; t < end; ++t, from += channels)
+                    for (long t = start; t < stop; ++t, from += channels)
                         most = max_nan(whole ? load(from) : load_mask(from, lanes), most);
                 }
                 store_first(y + at, most, channels - at);
             }
         }
     }
-    return true;
 }
 
-constexpr ProgramAlgorithm kMax = {"max-pool", "pool", fits, no_floats, nullptr, no_floats, run};
+constexpr ProgramAlgorithm kMax = {"max-pool", "pool", fits,    no_floats, nullptr,
+                                   no_floats,  parts,  nullptr, run};
 
 }  // namespace pool
 }  // namespace fast

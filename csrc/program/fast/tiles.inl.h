@@ -173,10 +173,11 @@ inline Shares share(long pixels, int vecs) {
     return {pixels / count, pixels % count, count - pixels % count};
 }
 
-// `pixels` of a row by a block of r.channels, in tiles of nearly the same size.
-inline void run_pixels(Run r, long pixels) {
+// `pixels` of a row by a block of r.channels, in tiles of nearly the same size; `alone` where the
+// whole row is one pixel, whose sums have another order.
+inline void run_pixels(Run r, long pixels, bool alone) {
     const int vecs = static_cast<int>((r.channels + kLanes - 1) / kLanes);
-    if (pixels == 1) {
+    if (alone) {
         if (vecs == 1) return single<1>(r);
         if (vecs == 2) return single<2>(r);
     }

@@ -217,17 +217,28 @@ inline bool in_range(const float* x, long floats) {
     return below(most, kLimit);
 }
 
-template <typename F>
-bool run(const void* fields, const float* prepared, const float* x, const float* residual, float* y,
-         float* workspace) {
+inline bool accepts(const void* fields, const float* x) {
     const Conv& c = conv_of(fields);
-    if (!in_range(x, static_cast<long>(c.in_h) * c.in_w * c.in_c)) return false;
+    return in_range(x, static_cast<long>(c.in_h) * c.in_w * c.in_c);
+}
+
+// Rows of tiles.
+template <typename F>
+long parts(const void* fields) {
+    return (conv_of(fields).out_h + F::kTileH - 1) / F::kTileH;
+}
+
+template <typename F>
+void run(const void* fields, const float* prepared, const float* x, const float* residual, float* y,
+         float* workspace, long first, long end) {
+    const Conv& c = conv_of(fields);
     const Plan<F> p(c);
+    const long last = end * p.tiles_w;
     const long v_plane = p.v_plane(c), m_plane = p.m_plane(), in = c.in_c, out = c.out_c;
     float *v = workspace, *m = v + F::kPlanes * v_plane, *patch = m + F::kPlanes * m_plane;
     const float* u = prepared + p.width;
-    for (long start = 0; start < p.tiles; start += p.group) {
-        const long count = min(p.group, p.tiles - start);
+    for (long start = first * p.tiles_w; start < last; start += p.group) {
+        const long count = min(p.group, last - start);
         for (long t = 0; t < count; ++t) {
             const long tile = start + t, top = tile / p.tiles_w * F::kTileH - c.pad_h;
             const long left = tile % p.tiles_w * F::kTileW - c.pad_w;
@@ -263,12 +274,12 @@ bool run(const void* fields, const float* prepared, const float* x, const float*
             }
         }
     }
-    return true;
 }
 
 template <typename F>
 constexpr ProgramAlgorithm algorithm(const char* name) {
-    return {name, "conv", fits<F>, prepared_floats<F>, prepare<F>, workspace_floats<F>, run<F>};
+    return {name,     "conv",  fits<F>, prepared_floats<F>, prepare<F>, workspace_floats<F>,
+            parts<F>, accepts, run<F>};
 }
 constexpr ProgramAlgorithm k4x4 = algorithm<winograd::Form<4, 4, 3>>("winograd-4x4");
 constexpr ProgramAlgorithm k4x2 = algorithm<winograd::Form<4, 2, 3>>("winograd-4x2");
