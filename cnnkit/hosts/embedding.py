@@ -102,5 +102,8 @@ def _labels(
 ) -> NDArray[np.int64]:
     """Return what the host app has to predict: of a quantised file, what its integers do."""
     if form.quantised:
-        return run_integers(form.read_weights(artefact).graph, images).argmax(axis=1)
-    return reference_logits(weights, images)[0].argmax(axis=1)
+        logits = run_integers(form.read_weights(artefact).graph, images)
+    else:
+        logits = reference_logits(weights, images)[0]
+    labels: NDArray[np.int64] = logits.argmax(axis=1)
+    return labels

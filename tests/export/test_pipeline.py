@@ -171,7 +171,7 @@ def test_an_unknown_format_exits_with_2_and_lists_the_known(
 ) -> None:
     result = cli("export", weights_file, "--format", "tflite")
     assert result.exit_code == 2
-    assert "Choose one of c, onnx, onnx-fused, onnx-int8, pt2, torchscript" in result.stderr
+    assert "Choose one of c, c-int8, onnx, onnx-fused, onnx-int8, pt2, torchscript" in result.stderr
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

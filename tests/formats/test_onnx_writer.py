@@ -179,7 +179,7 @@ def test_an_unknown_format_lists_the_known_ones(
     trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
     with pytest.raises(
-        InputError, match="Choose one of c, onnx, onnx-fused, onnx-int8, pt2, torchscript"
+        InputError, match="Choose one of c, c-int8, onnx, onnx-fused, onnx-int8, pt2, torchscript"
     ):
         export(trained, "tflite", tmp_path / "a", Options(few))
     assert {"c", "onnx", "pt2", "torchscript"} <= set(FORMATS)

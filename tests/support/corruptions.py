@@ -218,9 +218,9 @@ DAMAGES: dict[str, dict[str, Damage]] = {
         ),
     },
     "c-int8": {
-        "a flipped weight": edit_source(rb"(weight2\[576\] = \{\s*)-?\d+", rb"\g<1>77"),
-        "another factor": edit_source(rb"(factor2\[16\] = \{\s*0x1\.\w+)p", rb"\g<1>p-0"),
-        "another bias": edit_source(rb"(bias2\[16\] = \{\s*)-?\d+", rb"\g<1>77777"),
+        "a flipped weight": edit_source(rb"(int8_t weight\d+\[\d+\] = \{\s*)-?\d+", rb"\g<1>77"),
+        "another factor": edit_source(rb"(float factor\d+\[\d+\] = \{\s*)0x1", rb"\g<1>-0x1"),
+        "another bias": edit_source(rb"(int32_t bias\d+\[\d+\] = \{\s*)-?\d+", rb"\g<1>77777"),
         "another constant": edit_source(rb"12582912\.0f", b"12582911.0f"),
         "another graph": edit_source(rb'"relu0.scale":\[', rb'"relu0.scale":[0.'),
         "a call of another function": edit_source(rb"expf\(x\)", b"abort()"),

@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,10 @@ from numpy.typing import NDArray
 from cnnkit.data.dataset import Split
 from cnnkit.data.load import load_dataset
 from cnnkit.errors import CnnkitError
+from cnnkit.formats import quantised_checks
 from cnnkit.formats.checkpoint import read_weights
-from cnnkit.formats.onnx import quantise_checks
-from cnnkit.graph.convnet import INPUT
-from cnnkit.graph.graph import Graph
+from cnnkit.graph.quantised.form import Plan
+from cnnkit.graph.quantised.statistics import Values
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.isolated import plan_batches, run_batches
 from cnnkit.runtimes.loader import load, open_model
@@ -34,21 +35,19 @@ from support.corruptions import flip_bit
 
 
 def remember_ranges() -> None:
-    """Compute the ranges that a file in 8 bits is held against once: no damage changes them.
+    """Compute the values that a file in 8 bits is held against once: no damage changes them.
 
-    They follow from the weights, the images and the input's type.
+    Only what the file says of layers that stay in float does.
     """
-    compute, known = quantise_checks._ranges, {}
+    compute, known = quantised_checks.collect, dict[tuple[Any, ...], dict[str, Values]]()
 
-    def ranges(
-        graph: Graph, images: NDArray[np.uint8], names: set[str]
-    ) -> dict[str, tuple[float, float]]:
-        key = (graph.inputs[INPUT].dtype, frozenset(names))
+    def collect(plan: Plan, images: NDArray[np.generic]) -> dict[str, Values]:
+        key = (images.dtype, tuple(plan.values))
         if key not in known:
-            known[key] = compute(graph, images, names)
+            known[key] = compute(plan, images)
         return known[key]
 
-    quantise_checks._ranges = ranges
+    quantised_checks.collect = collect
 
 
 def main(artefact: Path, weights: Weights, count: int, seed: int) -> Counter[str]:
