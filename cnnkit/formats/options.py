@@ -88,7 +88,7 @@ UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
 def check_drop(share: float) -> None:
     """Raise InputError unless this is a share by which accuracy may fall."""
     if not 0 <= share <= 1:
-        raise InputError(f"--max-drop {share}", "is not from 0 to 1", "give a share, such as 0.01")
+        raise InputError(f"--max-drop {share}", "is not a share", "use a number from 0 to 1")
 
 
 CHOICES = {

@@ -165,6 +165,9 @@ export run --format bmp
 export run --format onnx-int8 --max-drop 2
     use a number from 0 to 1
     export run --format onnx-int8 --max-drop 1 -o v.onnx
+export run --format onnx --max-drop 2
+    leave it out
+    export run --format onnx -o v.onnx
 export run --format c --opset 17
     leave it out
     export run --format c -o net.c

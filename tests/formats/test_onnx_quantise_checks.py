@@ -276,7 +276,7 @@ def test_the_bound_on_accuracy_is_the_verifiers_own(
     whole = verify([artefacts["onnx-int8"]], trained, few, max_accuracy_drop=0.25)[0]
     assert whole.passed
     assert "its accuracy is at most 25.00% below the reference's" in {c.claim for c in whole.checks}
-    with pytest.raises(InputError, match="--max-drop 2: is not from 0 to 1"):
+    with pytest.raises(InputError, match="--max-drop 2: is not a share"):
         verify([path], trained, few, max_accuracy_drop=2)
 
 

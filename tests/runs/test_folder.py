@@ -17,9 +17,11 @@ import pytest
 import torch
 from rich.console import Console
 
+from cnnkit.errors import InputError
 from cnnkit.formats.checkpoint import read_weights
+from cnnkit.runs import folder as folders
 from cnnkit.runs.find import find_weights
-from cnnkit.runs.folder import PICTURES, claim_folder
+from cnnkit.runs.folder import PICTURES, check_free, claim_folder
 from cnnkit.runs.state import RECORD, read_state
 from cnnkit.system.signals import StopSignals
 from cnnkit.train.progress import TrainingProgress
@@ -218,3 +220,19 @@ def test_training_leaves_the_global_random_states_unchanged(
     train(TrainConfig(data=small_data, epochs=1, output=tmp_path / "run"), pictures=False)
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert np.array_equal(np.random.get_state()[1], numpy_state)  # type: ignore[index]
+
+
+def test_a_folder_that_another_training_gives_up_meanwhile_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    monkeypatch.setattr(folders, "remove_leftovers", lambda folder: folder.rmdir())
+    check_free(folder)
+    monkeypatch.undo()
+    for free in (folder, tmp_path):
+        check_free(free)
+    folder.write_text("a file")
+    for taken in (folder, tmp_path):
+        with pytest.raises(InputError, match="is not an empty folder"):
+            check_free(taken)
