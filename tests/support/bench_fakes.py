@@ -68,4 +68,5 @@ def results(cases: tuple[CaseResult, ...]) -> Results:
     environment = {"cpu": "fake", "isa": "scalar", "threads": 1, "pinned_cores": [0]}
     limits = Limits(100.0, {"L1": 400.0, "memory": 20.0})
     settings = {f"{case.suite}/{row.peer}": "fake" for case in cases for row in case.rows}
-    return Results(environment, {"rounds": 21}, limits, settings, cases)
+    plan = {"rounds": 21, "seconds": 0.001, "seed": 0}
+    return Results(environment, plan, limits, settings, cases)
