@@ -94,7 +94,7 @@ def use_tensors(
     tensor: type,
     parameter: type,
     api: Any,
-    special: list[Callable[[], object]],
+    special: Sequence[Callable[[], object]],
     forward_ad: object,
     grad_enabled: Callable[[], bool],
     threads: Callable[[], int],

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, is_grad_enabled, is_inference_mode_enabled
 
-from cnnkit import _core
 from cnnkit.nn.norm import Norm, fold, normed
-from cnnkit.ops import torch_autograd, torch_plain
+from cnnkit.ops import torch_autograd
 from cnnkit.ops.tensors import readable
 from cnnkit.ops.torch_autograd import indices_fit, is_plain, needs_gradient
+from cnnkit.ops.torch_plain import API, TensorCall
 from cnnkit.ops.torch_weights import Kernel, pack_now
 
 Pair = tuple[int, int]
@@ -81,7 +81,7 @@ class Block:
     def forget(self) -> None:
         """Pack the weights again in the next call."""
         self._packed: Packed | None = None
-        self.quick: _core.TensorCall | None = None
+        self.quick: TensorCall | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_packed": None, "quick": None}  # packed weights cannot be copied
@@ -135,10 +135,10 @@ class Block:
 
     def _quick(
         self, packed: Packed, weight: Tensor, bias: Tensor | None, norm: Norm | None
-    ) -> _core.TensorCall | None:
-        if norm is not None or packed.states is None or torch_plain.API is None:
+    ) -> TensorCall | None:
+        if norm is not None or packed.states is None or API is None:
             return None
-        return _core.TensorCall(packed.kernel, weight, bias)
+        return TensorCall(packed.kernel, weight, bias)
 
     def _recorded(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, norm: Norm | None, sizes: Sizes

@@ -67,7 +67,7 @@ def conv_relu_pool(
         threads,
     )
     if y is not None:
-        return y
+        return cast("ArrayT", y)
     if needs_dispatcher(x, weight, bias):
         from cnnkit.ops.torch_op import differentiable
 

@@ -10,6 +10,7 @@ from torch.autograd import forward_ad
 
 from cnnkit import _core
 
+TensorCall = _core.TensorCall
 # PyTorch's table of C functions for DLPack, which it has from 2.10 on.
 API = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
 if API is not None:
@@ -20,6 +21,11 @@ if API is not None:
         torch._C._is_any_autocast_enabled,
     ]
     _core.use_tensors(
-        *(torch.Tensor, torch.nn.Parameter, API, special, forward_ad),
-        *(torch.is_grad_enabled, torch.get_num_threads),
+        torch.Tensor,
+        torch.nn.Parameter,
+        API,
+        special,
+        forward_ad,
+        torch.is_grad_enabled,
+        torch.get_num_threads,
     )

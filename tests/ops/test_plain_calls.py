@@ -12,8 +12,7 @@ from torch import Tensor
 
 from cnnkit import _core
 from cnnkit.errors import InputError
-from cnnkit.ops import ConvReLUPool, conv_relu_pool
-from cnnkit.ops import torch_plain as torch_plain
+from cnnkit.ops import ConvReLUPool, conv_relu_pool, torch_plain
 
 Call = tuple[Tensor, Tensor, Tensor | None]
 
@@ -66,13 +65,10 @@ def test_a_plain_call_sees_every_change_of_its_weights(
     call: Call, change: Callable[[Call], Call]
 ) -> None:
     for now in (call, call, change(call), call):
-        for arguments in (now, tuple(None if t is None else t.numpy() for t in of_memory(now))):
-            y: Any = conv_relu_pool(*arguments, padding=1)
-            torch.testing.assert_close(torch.as_tensor(y), expected(*now))
-
-
-def of_memory(call: Call) -> tuple[Tensor | None, ...]:
-    return tuple(None if t is None else t.resolve_neg() for t in call)
+        arrays: list[Any] = [None if t is None else t.resolve_neg().numpy() for t in now]
+        torch.testing.assert_close(conv_relu_pool(*now, padding=1), expected(*now))
+        y = conv_relu_pool(arrays[0], arrays[1], arrays[2], padding=1)
+        torch.testing.assert_close(torch.as_tensor(y), expected(*now))
 
 
 def test_sizes_that_only_look_equal_are_refused_in_every_call(call: Call) -> None:
