@@ -232,6 +232,13 @@ def test_torchvision_says_size_preprocessing_and_names(tmp_path: Path) -> None:
     assert "its weights are drawn" in network.notes[0]
 
 
+def test_nodes_of_one_layer_have_names_of_their_own() -> None:
+    layer = Of(lambda self, x: self.net(torch.cat(x.relu().chunk(3, 1), 1).tanh()))
+    graph = read_model(nn.Sequential(layer), Said(preprocess="unit", size=SIZE)).weights.graph
+    names = [node.name for node in graph.nodes]
+    assert len(set(names)) == len(names)
+
+
 def test_a_size_has_three_numbers() -> None:
     assert parse_image_size("3x32x24") == (3, 32, 24)
     with pytest.raises(InputError, match="is not CxHxW"):
