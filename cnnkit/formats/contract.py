@@ -122,7 +122,7 @@ def decode(path: Path, texts: Mapping[str, str], kind: str) -> dict[str, Any]:
         well_formed = (
             isinstance(values["cnnkit.weights_sha256"], str)
             and all(isinstance(name, str) for name in values["names"])
-            and (not quantised or isinstance(quantised["max_accuracy_drop"], float))
+            and (not quantised or isinstance(quantised["max_accuracy_drop"], int | float))
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(path, f"has damaged metadata ({error!r})", "export it again") from error

@@ -156,8 +156,8 @@ def check_free(folder: Path) -> None:
         empty = not any(folder.iterdir())
     except FileNotFoundError:  # perhaps since a moment: another training may have given it up
         return
-    except NotADirectoryError:
-        empty = False
+    except NotADirectoryError:  # it is a file, or it would lie in one, which is told later
+        empty = not folder.exists()
     except OSError as error:
         raise StorageError(
             folder, f"cannot be read ({error.strerror or error})", "choose another --output"

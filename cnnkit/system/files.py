@@ -12,6 +12,7 @@ from pathlib import Path
 from cnnkit.errors import StorageError
 from cnnkit.system.locks import remove_stale, temporary
 
+PART = 1 << 20  # bytes read at once where a file may be too large
 JOURNAL = ".moving"  # names the files that are complete, with a zero byte between two
 
 
@@ -160,7 +161,13 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            return file.read(most)
+            if most < 0:
+                return file.read()
+            # `read` sets aside all that it is asked for, however short the file is.
+            parts = [file.read(PART)]
+            while parts[-1] and sum(map(len, parts)) < most:
+                parts.append(file.read(PART))
+            return b"".join(parts)[:most]
     except OSError as error:
         raise StorageError(
             path,

@@ -160,7 +160,7 @@ export run --data data -o out
     name a file in it, such as out/net.onnx
     export run -o out/net.onnx
 export run --format bmp
-    choose one of c, onnx
+    choose one of c, c-int8, onnx
     export run --format c -o net.c
 export run --format onnx-int8 --max-drop 2
     use a number from 0 to 1

@@ -107,6 +107,7 @@ def test_the_linker_cannot_share_an_isa_files_code_with_the_baseline(
     # Without optimisation nothing that would be shared is hidden by inlining.
     flags = ["-std=c++17", "-O0", "-w", f"-I{ROOT / 'csrc'}", *isa_flags()[isa]]
     flags.append(f"-I{ROOT / 'cnnkit/formats/c/kernels'}")
+    flags.append("-DCNNKIT_AMX")  # as where the compiler has what amx.cpp needs
     subprocess.run([compiler, *flags, "-c", ROOT / "csrc" / name, "-o", compiled], check=True)
     listed = subprocess.run(
         ["nm", "-C", "--defined-only", "--extern-only", compiled],

@@ -308,7 +308,7 @@ def test_digits_photographed_from_paper_are_recognised_like_the_originals(
 ) -> None:
     model = cnnkit.load(weights_file)
     generator = np.random.default_rng(2)
-    originals, labels = mnist.test.images[:100], mnist.test.labels[:100]
+    originals, labels = mnist.test.images[:60], mnist.test.labels[:60]
     pictures = []
     for n, image in enumerate(originals):
         side = int(generator.integers(90, 260))

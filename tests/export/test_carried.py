@@ -12,7 +12,6 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from cnnkit.verify.against import against
 from onnx import helper, numpy_helper
 from support.corruptions import flip_bit
 from support.in_process import in_process
@@ -25,6 +24,7 @@ from cnnkit.export import export
 from cnnkit.formats.onnx.carrying import bare
 from cnnkit.models.said import Said
 from cnnkit.runtimes.loader import load
+from cnnkit.verify.pair import against
 
 SIZE = (3, 8, 6)
 IMAGES = drawn_images(SIZE, 20, seed=3)

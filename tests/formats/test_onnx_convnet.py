@@ -300,7 +300,7 @@ REFUSED: dict[str, tuple[dict[int, list[Spec]], str]] = {
     "quantised": (
         {2: [("DequantizeLinear", ["w8", "scale"], ["w"], {}),
              ("Conv", ["pixels", "w", "b0"], ["c0"], {})]},
-        "DequantizeLinear the w.*not know this operator",
+        "Conv the c0.*input 1 is no constant",
     ),
     "softmax twice": (
         {9: [STACK[9], ("Softmax", ["y"], ["p"], {}), ("Softmax", ["p"], ["z"], {})]},
@@ -333,7 +333,7 @@ REFUSED: dict[str, tuple[dict[int, list[Spec]], str]] = {
 BEYOND = (
     "stride", "dilation", "groups", "oblong", "lopsided", "average", "overlap", "padded pool",
     "ceil", "reciprocal", "integer division", "half precision", "no convolution", "branch",
-    "two layers", "softmax twice", "softmax, then its logarithm again", "end",
+    "two layers", "softmax twice", "softmax, then its logarithm again", "end", "quantised",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from cnnkit.errors import InputError, VerdictError
 from cnnkit.export.pipeline import export
 from cnnkit.formats.detect import read_contract
 from cnnkit.formats.onnx.quantize import write_onnx_int8
-from cnnkit.formats.options import Options
+from cnnkit.formats.options import Options, check_drop
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.loader import open_model
 from cnnkit.verify.run import verify
@@ -111,9 +111,9 @@ def test_more_may_be_allowed_and_the_file_says_so(artefacts: dict[str, Path]) ->
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, float("nan")])
-def test_a_bound_that_is_no_share_is_refused(few: Dataset, share: float) -> None:
+def test_a_bound_that_is_no_share_is_refused(share: float) -> None:
     with pytest.raises(InputError, match="--max-drop"):
-        Options(few, max_accuracy_drop=share)
+        check_drop(share)
 
 
 def test_an_opset_without_a_scale_per_channel_is_refused(trained: Weights, few: Dataset) -> None:

@@ -35,9 +35,11 @@ def test_every_format_answers_alike(path: Path, trained: Weights, mnist: Dataset
     assert [array.shape for array in answer] == [(100, 10), (100, 10), (100,)]
     np.testing.assert_array_equal(answer.label, answer.logits.argmax(axis=1))
     np.testing.assert_allclose(answer.probabilities.sum(axis=1), 1, atol=1e-6)
-    assert model.weights_sha256 == trained.sha256
+    if "int8" not in path.name:
+        assert model.weights_sha256 == trained.sha256
+        assert model.architecture == trained.architecture
+    assert model.metadata["cnnkit.weights_sha256"] == trained.sha256
     assert model.names == list("0123456789")
-    assert model.architecture == trained.architecture
     assert model.metadata["cnnkit.dataset"] == "mnist"
     assert model.runtime
 
@@ -74,7 +76,7 @@ def test_a_file_is_known_by_its_content_not_its_name(
 ) -> None:
     for name, source in artefacts.items():
         (tmp_path / "model.bin").write_bytes(source.read_bytes())
-        if name == "c":  # known, and so its header is missed
+        if name in ("c", "c-int8"):  # known, and so its header is missed
             with pytest.raises(InputError, match=r"model\.h"):
                 load(tmp_path / "model.bin")
         else:

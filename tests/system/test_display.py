@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cnnkit.nn.fusion_report import Candidate
-from cnnkit.nn.fusion_report import Report as FusionReport
 
 import cnnkit
 from cnnkit.data.dataset import Dataset, Split
@@ -18,6 +16,8 @@ from cnnkit.formats.base import Check
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.weights import Weights
 from cnnkit.metrics import ClassScore
+from cnnkit.nn.fusion.report import Candidate
+from cnnkit.nn.fusion.report import Report as FusionReport
 from cnnkit.runtimes.classifier import Classifier
 from cnnkit.runtimes.loader import load
 from cnnkit.system.display import inline_svg, page

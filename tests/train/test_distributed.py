@@ -196,7 +196,7 @@ def test_torchrun_is_the_module_that_these_tests_run() -> None:
     [script] = entry_points(group="console_scripts", name="torchrun")
     assert script.value == f"{TORCHRUN[-1]}:main"
     command = "`torchrun --nproc-per-node 2 -m cnnkit train --engine torch`"
-    assert command in (ROOT / "README.md").read_text()
+    assert command in (ROOT / "docs" / "training.md").read_text()
 
 
 def test_without_torchrun_nothing_is_distributed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,14 +68,6 @@ def test_its_onnx_file_is_proven_and_has_its_identity(
     assert load(path).weights.sha256 == weights.sha256
 
 
-def test_a_format_for_the_family_names_the_node_and_the_way_out(
-    run: TrainResult, tmp_path: Path
-) -> None:
-    with pytest.raises(InputError, match=r"stem.norm, which the format onnx-int8.*--format onnx`"):
-        export(read_weights(run.weights), "onnx-int8", tmp_path / "net", Options(data()))
-    assert not list(tmp_path.iterdir())
-
-
 def test_other_weights_are_a_start_and_the_last_layer_may_differ(
     run: TrainResult, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from cnnkit.export.pipeline import export
 from cnnkit.formats.checkpoint import read_weights, write_weights
 from cnnkit.formats.description import preprocessing
 from cnnkit.formats.options import Options
+from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.normalisation import take_off
 from cnnkit.graph.reference import evaluate as reference
@@ -110,12 +111,16 @@ def test_c_normalises_raw_pixels_and_is_proven(tmp_path: Path) -> None:
         cnnkit.load(path)
 
 
-def test_a_format_of_the_family_names_the_step_in_the_way(tmp_path: Path) -> None:
-    network = CONFIG.graph(CONFIG.normalised(data()))
-    weights = Weights(network, {"names": ["a", "b", "c"]})
-    with pytest.raises(InputError, match=r"Sub pixels_centred.*it normalises pixels"):
-        export(weights, "onnx-int8", tmp_path / "net", Options(data()))
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize("form", ["onnx-int8", "c-int8"])
+def test_a_quantised_network_normalises_raw_pixels(
+    run: TrainResult, tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / f"net{FORMATS[form].suffix}"
+    assert export(
+        read_weights(run.weights), form, path, Options(data(), max_accuracy_drop=1)
+    ).passed
+    stated = load(path).metadata["cnnkit.preprocessing"]
+    assert tuple(stated["mean"]) == preprocessing(read_weights(run.weights)).mean
 
 
 def test_the_native_engine_normalises_as_pytorch(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_runs_have_the_bits_of_local_ones_and_resume(tmp_path: Path, small_data:
     done = sweep(tmp_path, small_data, "--lr", "1e-3,1e30", "--seeds", 2, "--epochs", 2)
     out, err = done.communicate(timeout=120)
     assert done.returncode == 0, err
-    assert "cnnkit train --lr 0.001" in out
+    assert "cnnkit train --epochs 2 --lr 0.001" in out
     assert len(err.splitlines()) == 4  # nothing of Ray's own
     for seed in (0, 1):
         folder = home / f"learning_rate=0.001,seed={seed}"

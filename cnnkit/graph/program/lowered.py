@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from cnnkit.errors import InputError
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.program.steps import Number, Place, Step, Value
 from cnnkit.graph.shapes import infer_types
@@ -13,6 +14,8 @@ from cnnkit.graph.types import FREE, Array
 
 CHANNELS_LAST = (1, 2, 0)  # of [C, H, W]
 MOST_AXES = 5  # of an image that is copied
+
+REMEDY = "export this network with `--format onnx`"
 
 
 class Lowered:
@@ -59,7 +62,13 @@ class Lowered:
         return name
 
     def parameter(self, name: str) -> Array:
-        """Return a parameter, or what is to be packed instead of it."""
+        """Return a parameter, or what is to be packed instead of it.
+
+        Raises:
+            InputError: it is computed.
+        """
+        if name not in self.graph.tensors:
+            raise InputError(self.title, f"its parameter {name} is no constant", REMEDY)
         return self.stored.get(name, self.graph.tensors[name])
 
     def call(

@@ -14,7 +14,7 @@ from cnnkit.graph.passes.fusion import fuse_convolutions
 from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.passes.rewriting import drop_unused
 from cnnkit.graph.program import layers, movement, numbers
-from cnnkit.graph.program.lowered import CHANNELS_LAST, Lowered
+from cnnkit.graph.program.lowered import CHANNELS_LAST, REMEDY, Lowered
 from cnnkit.graph.program.memory import Lifetime, arrange
 from cnnkit.graph.program.steps import Program, Value
 from cnnkit.graph.types import Array
@@ -25,7 +25,6 @@ ROWS: Mapping[str, Callable[[Lowered, Node], None]] = {
     **numbers.ROWS,
 }
 FLOATS = ("float32", "float64")  # float64 only where it stands for a constant's exact value
-REMEDY = "export this network with `--format onnx`"
 
 
 def lower(

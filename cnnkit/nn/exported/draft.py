@@ -86,10 +86,7 @@ class Draft:
     ) -> str:
         if not set(inputs) <= {"", *self.types}:
             raise NotReadError("it computes with the number of images")
-        name = self.layer or outputs[0]
-        if any(node.name == name for node in self.nodes):  # which ONNX Runtime refuses
-            name = f"{name}.{outputs[0]}"
-        node = Node(operator, tuple(inputs), tuple(outputs), attributes, name)
+        node = Node(operator, tuple(inputs), tuple(outputs), attributes, self.layer or outputs[0])
         self.types.update(infer_node(node, self.types, self.tensors))
         self.nodes.append(node)
         return outputs[0]
