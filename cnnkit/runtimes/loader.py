@@ -10,8 +10,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from cnnkit.formats.contract import check_held
+from cnnkit.formats.contract import check_held, quantisation
 from cnnkit.formats.detect import detect
+from cnnkit.formats.onnx.weights import read_weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runtimes.c import load_c
 from cnnkit.runtimes.foreign import is_foreign, load_foreign, refuse_for_ours
@@ -52,11 +53,15 @@ def load(
         MissingError: its runtime is not installed, or its operators were not built.
     """
     path = Path(path)
-    if detect(path) == "onnx" and is_foreign(path):
+    form = detect(path)
+    if form == "onnx" and is_foreign(path):
         return load_foreign(path, threads, preprocess, names)
     refuse_for_ours(path, preprocess, names)
     model = open_model(path, threads)
     check_held(path, model.metadata, model.digest)
+    if form == "onnx" and not quantisation(model.metadata):
+        # A graph may use other tensors than those of the parameters' names, or compute more.
+        check_held(path, model.metadata, read_weights(path).sha256)
     return model
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 import cnnkit
 from cnnkit.data.dataset import Dataset
@@ -168,3 +170,17 @@ def test_a_verb_without_pytorch_works_or_says_what_to_install(
     assert said in done.stdout + done.stderr
     assert exit_code == 0 or "cnnkit[train]" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parameter_that_the_graph_does_not_use_hides_no_other(
+    artefacts: dict[str, Path], tmp_path: Path
+) -> None:
+    model, path = onnx.load(artefacts["onnx"]), tmp_path / "net.onnx"
+    (weight,) = (t for t in model.graph.initializer if t.name == "linear.weight")
+    used = numpy_helper.from_array(-numpy_helper.to_array(weight), "used")
+    model.graph.initializer.append(used)
+    for node in model.graph.node:
+        node.input[:] = ["used" if name == "linear.weight" else name for name in node.input]
+    onnx.save(model, path)
+    with pytest.raises(InputError, match="holds other weights than its metadata says"):
+        load(path)
