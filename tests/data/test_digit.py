@@ -18,7 +18,7 @@ from cnnkit.errors import InputError
 from cnnkit.runtimes.classifier import Classifier
 
 Grey = NDArray[np.float64]
-COUNT = 40
+COUNT = 34
 
 
 def on_page(ink: NDArray[np.uint8], generator: np.random.Generator) -> Grey:

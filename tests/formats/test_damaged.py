@@ -18,11 +18,11 @@ def test_random_damage_is_refused_or_found_or_harmless(
     artefacts: dict[str, Path], weights_file: Path, name: str
 ) -> None:
     # In a process of its own: a runtime that crashes would take the test run with it.
-    command = [sys.executable, FUZZ, artefacts[name], weights_file, "300", "1"]
+    command = [sys.executable, FUZZ, artefacts[name], weights_file, "200", "1"]
     environment = {**os.environ, "PYTHONPATH": str(FUZZ.parents[1])}  # for support.corruptions
     done = subprocess.run(command, text=True, capture_output=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)
-    assert sum(found.values()) == 300
+    assert sum(found.values()) == 200
     assert found.get("silent", 0) == 0, found
-    assert found["refused"] >= 60  # every truncation, at least
+    assert found["refused"] >= 40  # every truncation, at least

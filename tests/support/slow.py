@@ -56,6 +56,21 @@ SLOW_TESTS = (
     "tests/nn/test_fused_models.py::test_a_slice_and_another_last_layer_work",
     "tests/nn/test_fused_models.py::test_onnx_gets_the_standard_operators",
     "tests/ops/test_torch_op.py::test_gradients_of_any_shape_are_those_of_float64",
+    "tests/nn/test_suspicious_models.py::test_it_answers_as_before",
+    "tests/nn/test_graph_module.py::test_the_onnx_packages_own_node_tests_pass",
+    "tests/nn/test_fused_models.py::test_models_of_torchvision_are_equal_in_both_modes",
+    "tests/train/test_normalising.py::test_onnx_takes_raw_or_scaled_pixels_and_is_proven",
+    "tests/train/test_networks.py::test_its_onnx_file_is_proven_and_has_its_identity",
+    # Networks of the zoo, and mistakes that are tried one after the other.
+    "tests/bench/test_graphs.py::test_every_peer_computes_the_same_logits",
+    "tests/runtimes/test_program.py::test_every_operator_gives_the_references_values",
+    "tests/runtimes/test_program.py::test_fast_convolutions_give_the_references_values",
+    "tests/runtimes/test_program.py::test_random_graphs_give_the_references_values",
+    "tests/verify/test_culprits.py::test_a_fault_of_another_kind_has_no_culprit",
+    # Trainings that are interrupted, repeated or compete.
+    "tests/train/test_augmentation.py::test_an_interrupted_augmented_run_resumes_to_the_same_bits",
+    "tests/train/test_config_file.py::test_a_runs_own_file_repeats_it",
+    "tests/train/test_sole_training.py::test_one_of_two_trainings_gets_a_new_folder",
     # A file of others, changed in many ways.
     "tests/formats/test_onnx_convnet.py::test_weights_in_a_second_file_are_needed_and_stay_in_the_folder",
     "tests/formats/test_onnx_same_graph.py::test_a_flipped_bit_is_refused_or_changes_nothing_that_runs",
