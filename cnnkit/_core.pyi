@@ -136,7 +136,12 @@ class Network(Inference):
     @property
     def engine(self) -> str: ...
 
-class ProgramNetwork(Inference):
+class SteppedNetwork(Inference):
+    @property
+    def algorithms(self) -> list[str]: ...
+    def time_steps(self, image: Any, repeats: int) -> NDArray[np.int64]: ...
+
+class ProgramNetwork(SteppedNetwork):
     def __init__(
         self,
         size: tuple[int, int, int],
@@ -149,9 +154,22 @@ class ProgramNetwork(Inference):
         result: int,
         isa: str | None = None,
     ) -> None: ...
+
+class ByteNetwork(SteppedNetwork):
+    def __init__(
+        self,
+        size: tuple[int, int, int],
+        classes: int,
+        steps: list[tuple[str, bytes, list[int], int]],
+        constants: list[bytes],
+        sizes: list[int],
+        offsets: list[int],
+        arena: int,
+        result: int,
+        isa: str | None = None,
+    ) -> None: ...
     @property
-    def algorithms(self) -> list[str]: ...
-    def time_steps(self, image: Any, repeats: int) -> NDArray[np.int64]: ...
+    def instructions(self) -> str: ...
 
 class NetworkTrainer(metaclass=_Pybind11Type):
     def __init__(

@@ -31,12 +31,20 @@ def _open_program(graph: Graph, source: object) -> Engine:
     return open_program(graph, source)
 
 
+def _open_integers(graph: Graph, source: object) -> Engine:
+    """Open the engine for quantised graphs, likewise."""
+    from cnnkit.runtimes.integers import open_integers
+
+    return open_integers(graph, source)
+
+
 # Best first. Each opens a graph, or declines it with an InputError about the source of the graph,
 # which is given to it; where all decline, the last one's is raised.
 ENGINES: dict[str, Callable[[Graph, object], Engine]] = {
     "mnist": open_published,
     "convnet": open_convnet,
     "normalised": open_normalised,
+    "integers": _open_integers,
     "program": _open_program,
 }
 
