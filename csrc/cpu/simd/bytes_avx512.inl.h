@@ -75,6 +75,28 @@ inline Bytes as_bytes(const Sums (&sum)[4], const float* factor, int zero) {
     return _mm512_packus_epi16(_mm512_adds_epi16(low, to_zero), _mm512_adds_epi16(high, to_zero));
 }
 
+inline Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
+    const Bytes none = no_bytes();
+    const Bytes wide_a[2] = {_mm512_unpacklo_epi8(a, none), _mm512_unpackhi_epi8(a, none)};
+    const Bytes wide_b[2] = {_mm512_unpacklo_epi8(b, none), _mm512_unpackhi_epi8(b, none)};
+    Bytes words[2];
+    for (int half = 0; half < 2; ++half) {
+        const Bytes x[2] = {_mm512_unpacklo_epi16(wide_a[half], none),
+                            _mm512_unpackhi_epi16(wide_a[half], none)};
+        const Bytes z[2] = {_mm512_unpacklo_epi16(wide_b[half], none),
+                            _mm512_unpackhi_epi16(wide_b[half], none)};
+        Sums whole[2];
+        for (int i = 0; i < 2; ++i) {
+            const __m512 first = _mm512_add_ps(
+                _mm512_mul_ps(_mm512_cvtepi32_ps(x[i]), _mm512_set1_ps(left)), _mm512_set1_ps(rest));
+            whole[i] = _mm512_cvtps_epi32(_mm512_add_ps(
+                first, _mm512_mul_ps(_mm512_cvtepi32_ps(z[i]), _mm512_set1_ps(right))));
+        }
+        words[half] = _mm512_packs_epi32(whole[0], whole[1]);
+    }
+    return _mm512_packus_epi16(words[0], words[1]);
+}
+
 constexpr int kVecs = 2;
 constexpr int channel_of(int, int v, int lane) { return kSums * v + lane; }
 inline void store_vector(uint8_t* to, Sums sum, const float* factor, int zero) {

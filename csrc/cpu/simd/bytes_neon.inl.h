@@ -66,6 +66,24 @@ inline Bytes as_bytes(const Sums (&sum)[4], const float* factor, int zero) {
     return vqmovun_high_s16(vqmovun_s16(low), as_words(sum[2], sum[3], factor + 8, zero));
 }
 
+inline int32x4_t sum_of(uint32x4_t a, uint32x4_t b, float left, float right, float rest) {
+    const float32x4_t first =
+        vaddq_f32(vmulq_f32(vcvtq_f32_u32(a), vdupq_n_f32(left)), vdupq_n_f32(rest));
+    return vcvtnq_s32_f32(vaddq_f32(first, vmulq_f32(vcvtq_f32_u32(b), vdupq_n_f32(right))));
+}
+inline int16x8_t sum_of(uint16x8_t a, uint16x8_t b, float left, float right, float rest) {
+    const int32x4_t low = sum_of(vmovl_u16(vget_low_u16(a)), vmovl_u16(vget_low_u16(b)), left,
+                                 right, rest);
+    return vqmovn_high_s32(vqmovn_s32(low),
+                           sum_of(vmovl_high_u16(a), vmovl_high_u16(b), left, right, rest));
+}
+inline Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
+    const int16x8_t low = sum_of(vmovl_u8(vget_low_u8(a)), vmovl_u8(vget_low_u8(b)), left, right,
+                                 rest);
+    return vqmovun_high_s16(vqmovun_s16(low),
+                            sum_of(vmovl_high_u8(a), vmovl_high_u8(b), left, right, rest));
+}
+
 constexpr int kVecs = 4;
 constexpr int channel_of(int, int v, int lane) { return kSums * v + lane; }
 template <int vecs>

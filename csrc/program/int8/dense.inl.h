@@ -7,6 +7,15 @@ namespace dense {
 constexpr long kMostWorkspace = 1l << 26, kMostRuns = 1024;
 constexpr long kStrip = 16384;  // bytes of a strip of input, that the nearest cache keeps it
 
+// The same convolution; one that looks at single pixels takes an image as one row.
+inline Conv flat(const void* fields) {
+    Conv c = as<Conv>(fields);
+    const bool single = c.kernel_h == 1 && c.kernel_w == 1 && c.stride_h == 1 && c.stride_w == 1 &&
+                        c.pad_h == 0 && c.pad_w == 0 && c.in_h == c.out_h && c.in_w == c.out_w;
+    if (single) c.in_w *= c.in_h, c.out_w = c.in_w, c.in_h = c.out_h = 1;
+    return c;
+}
+
 struct Plan {
     bool padded;
     long row;      // bytes of an input row, with its padding
@@ -42,14 +51,14 @@ inline long group_bytes(const Conv& c, const Plan& p) {
     return bytes;
 }
 inline long prepared_bytes(const void* fields) {
-    const Conv& c = as<Conv>(fields);
+    const Conv c = flat(fields);
     return c.groups * group_bytes(c, plan(c)) + kByteSlack;
 }
 
 // Of each group and block of output channels bias, factor and weights.
 template <typename Dot>
 bool prepare(const void* fields, const void* const* in, void* prepared) {
-    const Conv& c = as<Conv>(fields);
+    const Conv c = flat(fields);
     const Plan p = plan(c);
     const Parameters from(in);
     const long out = c.out_c / c.groups, count = p.runs * p.bytes, row = (count + 3) / 4 * 4;
@@ -88,19 +97,19 @@ bool prepare(const void* fields, const void* const* in, void* prepared) {
 }
 
 inline long workspace_bytes(const void* fields) {
-    const Conv& c = as<Conv>(fields);
+    const Conv c = flat(fields);
     const Plan p = plan(c);
     if (!p.padded) return 0;
     return ((p.strip - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1) * p.row + kByteSlack;
 }
 
 inline bool fits(const void* fields) {
-    return plan(as<Conv>(fields)).runs <= kMostRuns && workspace_bytes(fields) <= kMostWorkspace;
+    return plan(flat(fields)).runs <= kMostRuns && workspace_bytes(fields) <= kMostWorkspace;
 }
 
 // What `parts` count: rows of the output; pixels, if it has one row.
 inline long parts(const void* fields) {
-    const Conv& c = as<Conv>(fields);
+    const Conv c = flat(fields);
     return c.out_h > 1 ? c.out_h : c.out_w;
 }
 
@@ -154,7 +163,7 @@ void run_rows(const Conv& c, const void* prepared, const uint8_t* x, uint8_t* y,
 template <typename Dot>
 void run(const void* fields, const void* prepared, const void* const* in, void* y,
          uint8_t* workspace, long first, long end) {
-    run_rows<Dot>(as<Conv>(fields), prepared, of<uint8_t>(in[3]), static_cast<uint8_t*>(y), nullptr,
+    run_rows<Dot>(flat(fields), prepared, of<uint8_t>(in[3]), static_cast<uint8_t*>(y), nullptr,
                   workspace, first, end);
 }
 

@@ -8,6 +8,30 @@ inline long none(const void*) { return 0; }
 inline long one(const void*) { return 1; }
 inline bool always(const void*) { return true; }
 
+// Raw pixels of a few channels beside one another.
+constexpr int kMostChannels = 4;
+inline bool pixels_fit(const void* fields) {
+    return as<struct written::pixels>(fields).channels <= kMostChannels;
+}
+template <int channels>
+void beside(const struct written::pixels& p, const uint8_t* table, const uint8_t* raw, uint8_t* y) {
+    const long area = p.area;
+    for (int c = 0; table && c < channels; ++c) {
+        const uint8_t* values = table + c * p.step;
+        for (long i = 0; i < area; ++i) y[i * channels + c] = values[raw[c * area + i]];
+    }
+    if (table) return;
+    for (long i = 0; i < area; ++i) {
+        for (int c = 0; c < channels; ++c) y[i * channels + c] = raw[c * area + i];
+    }
+}
+inline void pixels_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*,
+                       long, long) {
+    constexpr decltype(&beside<1>) kBeside[] = {beside<1>, beside<2>, beside<3>, beside<4>};
+    const auto& p = as<struct written::pixels>(fields);
+    kBeside[p.channels - 1](p, of<uint8_t>(in[0]), of<uint8_t>(in[1]), static_cast<uint8_t*>(y));
+}
+
 // The largest of each window, channels in vectors.
 inline bool pool_fits(const void* fields) { return as<struct written::pool>(fields).average == 0; }
 inline long pool_parts(const void* fields) { return as<struct written::pool>(fields).out_h; }
@@ -70,6 +94,26 @@ inline void average_run(const void* fields, const void*, const void* const* in, 
     }
 }
 
+// Sums of two values, whose place may be that of one of them.
+inline bool add_fits(const void* fields) {
+    const auto& a = as<struct written::add>(fields);
+    const auto size = [](float value) { return value < 0.0f ? -value : value; };
+    return 255.0 * size(a.left) + 255.0 * size(a.right) + size(a.rest) < kMostScaled;
+}
+inline void add_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*, long,
+                    long) {
+    const auto& a = as<struct written::add>(fields);
+    const auto *x = of<uint8_t>(in[0]), *z = of<uint8_t>(in[1]);
+    auto* to = static_cast<uint8_t*>(y);
+    long i = 0;
+    for (; i + kBytes <= a.count; i += kBytes)
+        store(to + i, sum_of(load(x + i), load(z + i), a.left, a.right, a.rest));
+    if (i == a.count) return;
+    uint8_t all[kBytes];
+    store(all, sum_of(load(x + i), load(z + i), a.left, a.right, a.rest));
+    __builtin_memcpy(to + i, all, a.count - i);
+}
+
 // A function of each byte.
 inline bool table_fits(const void* fields) { return as<struct written::table>(fields).step == 0; }
 inline void table_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*,
@@ -80,10 +124,13 @@ inline void table_run(const void* fields, const void*, const void* const* in, vo
     for (long i = 0; i < count; ++i) static_cast<uint8_t*>(y)[i] = values[x[i]];
 }
 
+constexpr ByteAlgorithm kPixels = {"int8-pixels", "pixels", pixels_fit, nullptr, nullptr,
+                                   none,          one,      pixels_run};
 constexpr ByteAlgorithm kPool = {"int8-max-pool", "pool", pool_fits,  nullptr, nullptr,
                                  none,            pool_parts, pool_run};
 constexpr ByteAlgorithm kAverage = {"int8-average", "average", always, nullptr, nullptr,
                                     none,           one,       average_run};
+constexpr ByteAlgorithm kAdd = {"int8-add", "add", add_fits, nullptr, nullptr, none, one, add_run};
 constexpr ByteAlgorithm kTable = {"int8-table", "table", table_fits, nullptr, nullptr,
                                   none,         one,     table_run};
 

@@ -162,7 +162,7 @@ constexpr ByteKernel kRows[] = {
     {"add", sizeof(struct add), 2,
      [](const void* f, const long* bytes) {
          const long count = as<struct add>(f).count;
-         return count <= bytes[0] && count <= bytes[1] && count <= bytes[2];
+         return count >= 0 && count <= bytes[0] && count <= bytes[1] && count <= bytes[2];
      },
      [](const void* f, const void* const* in, void* y) {
          add(&as<struct add>(f), of<uint8_t>(in[0]), of<uint8_t>(in[1]), bytes(y));
@@ -193,7 +193,7 @@ constexpr ByteKernel kRows[] = {
     {"numbers", sizeof(struct numbers), 1,
      [](const void* f, const long* bytes) {
          const auto& n = as<struct numbers>(f);
-         return n.count <= bytes[0] && static_cast<long>(sizeof(float)) * n.count <= bytes[1];
+         return n.count >= 0 && n.count <= bytes[0] && static_cast<long>(sizeof(float)) * n.count <= bytes[1];
      },
      [](const void* f, const void* const* in, void* y) {
          numbers(&as<struct numbers>(f), of<uint8_t>(in[0]), static_cast<float*>(y));

@@ -14,8 +14,10 @@ constexpr ByteAlgorithm kAlgorithms[] = {
     fast::dense::matrix_as<WideQuads, struct written::gemm>("int8-gemm-wide", "gemm"),
     fast::dense::matrix_as<Quads, struct written::scores>("int8-scores", "scores"),
     fast::dense::matrix_as<WideQuads, struct written::scores>("int8-scores-wide", "scores"),
+    fast::elements::kPixels,
     fast::elements::kPool,
     fast::elements::kAverage,
+    fast::elements::kAdd,
     fast::elements::kTable,
 };
 constexpr int kAlgorithmCount = sizeof(kAlgorithms) / sizeof(kAlgorithms[0]);

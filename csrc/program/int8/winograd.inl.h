@@ -150,14 +150,25 @@ inline void input_1d(const Bytes (&d)[kRows], Bytes (&to)[kRows]) {
     to[5] = sub_words(sub_words(d[5], d[3]), left_words<2>(sub_words(d[3], d[1])));
 }
 
+// The next of several arrays. Opaque, because GCC otherwise computes all their addresses before the
+// loop, for which there are no registers.
+template <typename T>
+inline T* next(T* p, long step) {
+    p += step;
+    asm("" : "+r"(p));
+    return p;
+}
+
 inline void transform_input(const uint8_t* x, long row, long channels, uint8_t* v, long plane) {
     for (long at = 0; at < channels; at += kWords) {
         Bytes columns[kRows][kRows];
+        const uint8_t* first = x + at;
 #pragma GCC unroll 6
-        for (int j = 0; j < kRows; ++j) {
+        for (int j = 0; j < kRows; ++j, first = next(first, channels)) {
             Bytes d[kRows];
+            const uint8_t* from = first;
 #pragma GCC unroll 6
-            for (int i = 0; i < kRows; ++i) d[i] = load_words(x + i * row + j * channels + at);
+            for (int i = 0; i < kRows; ++i, from = next(from, row)) d[i] = load_words(from);
             input_1d(d, columns[j]);
         }
         uint8_t* to = v + 2 * at;
@@ -168,7 +179,7 @@ inline void transform_input(const uint8_t* x, long row, long channels, uint8_t* 
             for (int j = 0; j < kRows; ++j) d[j] = columns[j][i];
             input_1d(d, t);
 #pragma GCC unroll 6
-            for (int j = 0; j < kRows; ++j, to += plane) store(to, t[j]);
+            for (int j = 0; j < kRows; ++j, to = next(to, plane)) store(to, t[j]);
         }
     }
 }
@@ -197,7 +208,7 @@ void transform_output(const int32_t* m, long plane, const int32_t* bias, const f
         for (int i = 0; i < kRows; ++i) {
             Sums d[kRows];
 #pragma GCC unroll 6
-            for (int j = 0; j < kRows; ++j, from += plane) d[j] = load_sums(from);
+            for (int j = 0; j < kRows; ++j, from = next(from, plane)) d[j] = load_sums(from);
             output_1d(d, half[i]);
         }
         const Sums first = load_sums(bias + v * kSums);
