@@ -20,6 +20,7 @@ from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.passes.rewriting import drop_unused, unused_name
 from cnnkit.graph.program.steps import Place, Program
 from cnnkit.graph.quantised.lowering import ALIGNED, lower_integers
+from cnnkit.graph.quantised.unsigned import as_unsigned
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import TensorType
@@ -38,7 +39,7 @@ def open_integers(graph: Graph, source: object) -> IntegerEngine:
     """
     if all(node.operator != "QuantizeLinear" for node in graph.nodes):
         raise InputError(source, "is not quantised", REMEDY)
-    return IntegerEngine(with_logits(graph, source), source)
+    return IntegerEngine(graph, source)
 
 
 class IntegerEngine:
@@ -49,12 +50,14 @@ class IntegerEngine:
     """
 
     def __init__(self, graph: Graph, source: object) -> None:
-        self.graph, self.source = graph, source
+        self.graph, self.signed = as_unsigned(graph)
+        self.source = source
         self.size = image_size(graph, source)
-        self.first = _first_integers(graph, source)
-        takes_bytes = graph.inputs[INPUT].dtype == "uint8"
-        self.network = self._of_raw() if takes_bytes else self._of_integers
-        self.takes_bytes = takes_bytes
+        self.first = _first_integers(self.graph, source)
+        self.takes_bytes = graph.inputs[INPUT].dtype == "uint8"
+        self.network = (
+            make_network(self.steps, self.size) if self.takes_bytes else self._of_integers
+        )
 
     def __call__(self, images: Images, threads: int = 1, out: Any = None) -> tuple[Any, Any, Any]:
         """Return logits, probabilities and labels."""
@@ -63,16 +66,21 @@ class IntegerEngine:
         return self._of_integers(self._quantised(images), threads, out)
 
     @property
+    def name(self) -> str:
+        """What it computes with: "int8", and the instructions for it."""
+        return f"int8 ({self.network.instructions})"
+
+    @property
     def steps(self) -> Program:
         """The steps that the kernels compute."""
-        return lower_integers(self.graph if self.takes_bytes else self._rest(), self.source)
+        return self._lowered(self.graph if self.takes_bytes else self._rest())
 
-    def _of_raw(self) -> _core.ByteNetwork:
-        return make_network(lower_integers(self.graph, self.source), self.size)
+    def _lowered(self, graph: Graph) -> Program:
+        return lower_integers(with_logits(graph, self.source), self.source, None, self.signed)
 
     @cached_property
     def _of_integers(self) -> _core.ByteNetwork:
-        return make_network(lower_integers(self._rest(), self.source), self.size)
+        return make_network(self._lowered(self._rest()), self.size)
 
     def _quantised(self, images: Images) -> Images:
         """Return the integers that the graph makes of images, uint8 [N, C, H, W]."""

@@ -267,18 +267,19 @@ void add_byte_sum(ByteChain& chain) {
         if (chain.buffers[step.call.output].count() == s.count() && one_in(2)) z = step.call.output;
     const float left = uniform(0.1f, 2.0f), right = uniform(0.1f, 2.0f);
     const float rest = uniform(-200, 200);
+    const long zero = one_in(2) ? 128 : 0;  // what stands for 0 of int8
     const auto sums = [=](const std::vector<const Bytes*>& in) {
         Bytes y;
         for (long i = 0; i < s.count(); ++i) {
-            const float a = static_cast<float>((*in[0])[i]) * left;
-            const float b = static_cast<float>((*in[1])[i]) * right, first = a + rest;
-            y.push_back(byte_of_float(first + b, 0));
+            const float a = static_cast<float>((*in[0])[i] - zero) * left;
+            const float b = static_cast<float>((*in[1])[i] - zero) * right, first = a + rest;
+            y.push_back(byte_of_float(first + b, zero));
         }
         return y;
     };
     Fields fields = Fields().of({s.count()});
     fields.of_floats({left, right, rest});
-    chain.steps.push_back({{"add", fields.bytes, {x, z}, chain.add_buffer(s)}, sums});
+    chain.steps.push_back({{zero ? "signed_add" : "add", fields.bytes, {x, z}, chain.add_buffer(s)}, sums});
 }
 
 void add_byte_table(ByteChain& chain) {

@@ -121,11 +121,13 @@ inline Bytes as_bytes(const Sums (&sum)[4], const float* factor, int zero) {
     return _mm256_packus_epi16(_mm256_adds_epi16(low, to_zero), _mm256_adds_epi16(high, to_zero));
 }
 
-// (a * left + rest) + b * right, rounded at every step, as bytes.
-inline Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
+// (a * left + rest) + b * right, rounded at every step, as bytes, of which `shift` stands for 0.
+template <int shift>
+Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
     const Bytes none = no_bytes();
     const Bytes wide_a[2] = {_mm256_unpacklo_epi8(a, none), _mm256_unpackhi_epi8(a, none)};
     const Bytes wide_b[2] = {_mm256_unpacklo_epi8(b, none), _mm256_unpackhi_epi8(b, none)};
+    const Sums middle = set1(shift);
     Bytes words[2];
     for (int half = 0; half < 2; ++half) {
         const Bytes x[2] = {_mm256_unpacklo_epi16(wide_a[half], none),
@@ -135,11 +137,11 @@ inline Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
         Sums whole[2];
         for (int i = 0; i < 2; ++i) {
             const __m256 first = _mm256_add_ps(
-                _mm256_mul_ps(_mm256_cvtepi32_ps(x[i]), _mm256_set1_ps(left)), _mm256_set1_ps(rest));
+                _mm256_mul_ps(_mm256_cvtepi32_ps(sub(x[i], middle)), _mm256_set1_ps(left)), _mm256_set1_ps(rest));
             whole[i] = _mm256_cvtps_epi32(_mm256_add_ps(
-                first, _mm256_mul_ps(_mm256_cvtepi32_ps(z[i]), _mm256_set1_ps(right))));
+                first, _mm256_mul_ps(_mm256_cvtepi32_ps(sub(z[i], middle)), _mm256_set1_ps(right))));
         }
-        words[half] = _mm256_packs_epi32(whole[0], whole[1]);
+        words[half] = _mm256_adds_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_set1_epi16(shift));
     }
     return _mm256_packus_epi16(words[0], words[1]);
 }

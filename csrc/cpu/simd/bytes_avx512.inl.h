@@ -75,10 +75,12 @@ inline Bytes as_bytes(const Sums (&sum)[4], const float* factor, int zero) {
     return _mm512_packus_epi16(_mm512_adds_epi16(low, to_zero), _mm512_adds_epi16(high, to_zero));
 }
 
-inline Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
+template <int shift>
+Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
     const Bytes none = no_bytes();
     const Bytes wide_a[2] = {_mm512_unpacklo_epi8(a, none), _mm512_unpackhi_epi8(a, none)};
     const Bytes wide_b[2] = {_mm512_unpacklo_epi8(b, none), _mm512_unpackhi_epi8(b, none)};
+    const Sums middle = set1(shift);
     Bytes words[2];
     for (int half = 0; half < 2; ++half) {
         const Bytes x[2] = {_mm512_unpacklo_epi16(wide_a[half], none),
@@ -88,11 +90,11 @@ inline Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
         Sums whole[2];
         for (int i = 0; i < 2; ++i) {
             const __m512 first = _mm512_add_ps(
-                _mm512_mul_ps(_mm512_cvtepi32_ps(x[i]), _mm512_set1_ps(left)), _mm512_set1_ps(rest));
+                _mm512_mul_ps(_mm512_cvtepi32_ps(sub(x[i], middle)), _mm512_set1_ps(left)), _mm512_set1_ps(rest));
             whole[i] = _mm512_cvtps_epi32(_mm512_add_ps(
-                first, _mm512_mul_ps(_mm512_cvtepi32_ps(z[i]), _mm512_set1_ps(right))));
+                first, _mm512_mul_ps(_mm512_cvtepi32_ps(sub(z[i], middle)), _mm512_set1_ps(right))));
         }
-        words[half] = _mm512_packs_epi32(whole[0], whole[1]);
+        words[half] = _mm512_adds_epi16(_mm512_packs_epi32(whole[0], whole[1]), _mm512_set1_epi16(shift));
     }
     return _mm512_packus_epi16(words[0], words[1]);
 }

@@ -66,22 +66,28 @@ inline Bytes as_bytes(const Sums (&sum)[4], const float* factor, int zero) {
     return vqmovun_high_s16(vqmovun_s16(low), as_words(sum[2], sum[3], factor + 8, zero));
 }
 
-inline int32x4_t sum_of(uint32x4_t a, uint32x4_t b, float left, float right, float rest) {
-    const float32x4_t first =
-        vaddq_f32(vmulq_f32(vcvtq_f32_u32(a), vdupq_n_f32(left)), vdupq_n_f32(rest));
-    return vcvtnq_s32_f32(vaddq_f32(first, vmulq_f32(vcvtq_f32_u32(b), vdupq_n_f32(right))));
+template <int shift>
+int32x4_t sum_of(uint32x4_t a, uint32x4_t b, float left, float right, float rest) {
+    const int32x4_t middle = vdupq_n_s32(shift);
+    const float32x4_t x = vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_u32(a), middle));
+    const float32x4_t z = vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_u32(b), middle));
+    const float32x4_t first = vaddq_f32(vmulq_f32(x, vdupq_n_f32(left)), vdupq_n_f32(rest));
+    return vcvtnq_s32_f32(vaddq_f32(first, vmulq_f32(z, vdupq_n_f32(right))));
 }
-inline int16x8_t sum_of(uint16x8_t a, uint16x8_t b, float left, float right, float rest) {
-    const int32x4_t low = sum_of(vmovl_u16(vget_low_u16(a)), vmovl_u16(vget_low_u16(b)), left,
-                                 right, rest);
-    return vqmovn_high_s32(vqmovn_s32(low),
-                           sum_of(vmovl_high_u16(a), vmovl_high_u16(b), left, right, rest));
+template <int shift>
+int16x8_t sum_of(uint16x8_t a, uint16x8_t b, float left, float right, float rest) {
+    const int32x4_t low = sum_of<shift>(vmovl_u16(vget_low_u16(a)), vmovl_u16(vget_low_u16(b)),
+                                        left, right, rest);
+    const int32x4_t high = sum_of<shift>(vmovl_high_u16(a), vmovl_high_u16(b), left, right, rest);
+    return vqaddq_s16(vqmovn_high_s32(vqmovn_s32(low), high), vdupq_n_s16(shift));
 }
-inline Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
-    const int16x8_t low = sum_of(vmovl_u8(vget_low_u8(a)), vmovl_u8(vget_low_u8(b)), left, right,
-                                 rest);
-    return vqmovun_high_s16(vqmovun_s16(low),
-                            sum_of(vmovl_high_u8(a), vmovl_high_u8(b), left, right, rest));
+template <int shift>
+Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
+    const int16x8_t low = sum_of<shift>(vmovl_u8(vget_low_u8(a)), vmovl_u8(vget_low_u8(b)), left,
+                                        right, rest);
+    const int16x8_t high =
+        sum_of<shift>(vmovl_high_u8(a), vmovl_high_u8(b), left, right, rest);
+    return vqmovun_high_s16(vqmovun_s16(low), high);
 }
 
 constexpr int kVecs = 4;

@@ -55,13 +55,13 @@ inline long prepared_bytes(const void* fields) {
     return c.groups * group_bytes(c, plan(c)) + kByteSlack;
 }
 
-// Of each group and block of output channels bias, factor and weights.
+// Of each group and block of output channels bias, factor and weights, which are `row` bytes of
+// each channel.
 template <typename Dot>
-bool prepare(const void* fields, const void* const* in, void* prepared) {
-    const Conv c = flat(fields);
+bool prepare_rows(const Conv& c, long row, const void* const* in, void* prepared) {
     const Plan p = plan(c);
     const Parameters from(in);
-    const long out = c.out_c / c.groups, count = p.runs * p.bytes, row = (count + 3) / 4 * 4;
+    const long out = c.out_c / c.groups, count = p.runs * p.bytes;
     char* to = static_cast<char*>(prepared);
     for (long first = 0; first < c.out_c;) {
         const long channels = out - first % out;
@@ -94,6 +94,13 @@ bool prepare(const void* fields, const void* const* in, void* prepared) {
         first += min(channels, width);
     }
     return true;
+}
+
+template <typename Dot>
+bool prepare(const void* fields, const void* const* in, void* prepared) {
+    const Conv c = flat(fields);
+    const long count = static_cast<long>(c.kernel_h) * c.kernel_w * (c.in_c / c.groups);
+    return prepare_rows<Dot>(c, round_up(count, 4), in, prepared);
 }
 
 inline long workspace_bytes(const void* fields) {
@@ -176,11 +183,7 @@ inline Conv conv_of(const struct written::gemm& g) {
 }
 inline Conv conv_of(const struct written::scores& s) { return conv_of(s.features, s.outputs, 0); }
 
-// The weights' rows lie without gaps, which `prepare` expects up to a multiple of four.
-template <typename Matrix>
-bool matrix_fits(const void* fields) {
-    return as<Matrix>(fields).features % 4 == 0;
-}
+inline bool always(const void*) { return true; }
 template <typename Matrix>
 long matrix_prepared(const void* fields) {
     const Conv c = conv_of(as<Matrix>(fields));
@@ -189,7 +192,7 @@ long matrix_prepared(const void* fields) {
 template <typename Dot, typename Matrix>
 bool matrix_prepare(const void* fields, const void* const* in, void* prepared) {
     const Conv c = conv_of(as<Matrix>(fields));
-    return prepare<Dot>(&c, in, prepared);
+    return prepare_rows<Dot>(c, c.in_c, in, prepared);
 }
 inline long none(const void*) { return 0; }
 inline long one(const void*) { return 1; }
@@ -212,7 +215,7 @@ template <typename Dot, typename Matrix>
 constexpr ByteAlgorithm matrix_as(const char* name, const char* kernel) {
     return {name,
             kernel,
-            matrix_fits<Matrix>,
+            always,
             matrix_prepared<Matrix>,
             matrix_prepare<Dot, Matrix>,
             none,

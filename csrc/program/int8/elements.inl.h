@@ -100,17 +100,18 @@ inline bool add_fits(const void* fields) {
     const auto size = [](float value) { return value < 0.0f ? -value : value; };
     return 255.0 * size(a.left) + 255.0 * size(a.right) + size(a.rest) < kMostScaled;
 }
-inline void add_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*, long,
+template <int shift>
+void add_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*, long,
                     long) {
     const auto& a = as<struct written::add>(fields);
     const auto *x = of<uint8_t>(in[0]), *z = of<uint8_t>(in[1]);
     auto* to = static_cast<uint8_t*>(y);
     long i = 0;
     for (; i + kBytes <= a.count; i += kBytes)
-        store(to + i, sum_of(load(x + i), load(z + i), a.left, a.right, a.rest));
+        store(to + i, sum_of<shift>(load(x + i), load(z + i), a.left, a.right, a.rest));
     if (i == a.count) return;
     uint8_t all[kBytes];
-    store(all, sum_of(load(x + i), load(z + i), a.left, a.right, a.rest));
+    store(all, sum_of<shift>(load(x + i), load(z + i), a.left, a.right, a.rest));
     __builtin_memcpy(to + i, all, a.count - i);
 }
 
@@ -130,7 +131,9 @@ constexpr ByteAlgorithm kPool = {"int8-max-pool", "pool", pool_fits,  nullptr, n
                                  none,            pool_parts, pool_run};
 constexpr ByteAlgorithm kAverage = {"int8-average", "average", always, nullptr, nullptr,
                                     none,           one,       average_run};
-constexpr ByteAlgorithm kAdd = {"int8-add", "add", add_fits, nullptr, nullptr, none, one, add_run};
+constexpr ByteAlgorithm kAdd = {"int8-add", "add", add_fits, nullptr, nullptr, none, one, add_run<0>};
+constexpr ByteAlgorithm kSignedAdd = {"int8-signed-add", "signed_add", add_fits, nullptr, nullptr,
+                                      none, one, add_run<128>};
 constexpr ByteAlgorithm kTable = {"int8-table", "table", table_fits, nullptr, nullptr,
                                   none,         one,     table_run};
 

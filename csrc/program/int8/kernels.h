@@ -19,7 +19,7 @@ struct ByteKernel {
 };
 
 // The first one takes raw pixels as its second argument.
-constexpr int kByteKernelCount = 11, kMostByteInputs = 5;
+constexpr int kByteKernelCount = 12, kMostByteInputs = 5;
 
 // Bytes that may be read behind each argument, whose values do not matter.
 constexpr long kByteSlack = 64;

@@ -107,6 +107,20 @@ inline bool pool_fits(const struct pool& p, const long* bytes) {
            product(p.out_h, p.out_w, p.channels) <= bytes[1];
 }
 
+inline bool add_fits(const void* f, const long* bytes) {
+    const long count = as<struct add>(f).count;
+    return count >= 0 && count <= bytes[0] && count <= bytes[1] && count <= bytes[2];
+}
+
+// As `add`, of bytes that are 128 more than those of int8 that the factors are for.
+inline void signed_add(const struct add& a, const uint8_t* x, const uint8_t* z, uint8_t* y) {
+    for (int i = 0; i < a.count; ++i) {
+        const float first = static_cast<float>(x[i] - 128) * a.left + a.rest;
+        const float sum = first + static_cast<float>(z[i] - 128) * a.right;
+        y[i] = static_cast<uint8_t>(nearest(limited(sum, -128.0f, 127.0f)) + 128);
+    }
+}
+
 constexpr ByteKernel kRows[] = {
     {"pixels", sizeof(struct pixels), 2,
      [](const void* f, const long* bytes) {
@@ -159,13 +173,13 @@ constexpr ByteKernel kRows[] = {
          scores(&as<struct scores>(f), of<int8_t>(in[0]), of<int32_t>(in[1]), of<float>(in[2]),
                 of<uint8_t>(in[3]), static_cast<float*>(y));
      }},
-    {"add", sizeof(struct add), 2,
-     [](const void* f, const long* bytes) {
-         const long count = as<struct add>(f).count;
-         return count >= 0 && count <= bytes[0] && count <= bytes[1] && count <= bytes[2];
-     },
+    {"add", sizeof(struct add), 2, add_fits,
      [](const void* f, const void* const* in, void* y) {
          add(&as<struct add>(f), of<uint8_t>(in[0]), of<uint8_t>(in[1]), bytes(y));
+     }},
+    {"signed_add", sizeof(struct add), 2, add_fits,
+     [](const void* f, const void* const* in, void* y) {
+         signed_add(as<struct add>(f), of<uint8_t>(in[0]), of<uint8_t>(in[1]), bytes(y));
      }},
     {"average", sizeof(struct average), 1,
      [](const void* f, const long* bytes) {

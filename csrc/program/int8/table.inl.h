@@ -18,6 +18,7 @@ constexpr ByteAlgorithm kAlgorithms[] = {
     fast::elements::kPool,
     fast::elements::kAverage,
     fast::elements::kAdd,
+    fast::elements::kSignedAdd,
     fast::elements::kTable,
 };
 constexpr int kAlgorithmCount = sizeof(kAlgorithms) / sizeof(kAlgorithms[0]);
