@@ -56,7 +56,7 @@ class IntegerEngine:
         self.first = _first_integers(self.graph, source)
         self.takes_bytes = graph.inputs[INPUT].dtype == "uint8"
         self.network = (
-            make_network(self.steps, self.size) if self.takes_bytes else self._of_integers
+            make_network(self.program, self.size) if self.takes_bytes else self._of_integers
         )
 
     def __call__(self, images: Images, threads: int = 1, out: Any = None) -> tuple[Any, Any, Any]:
@@ -71,7 +71,7 @@ class IntegerEngine:
         return f"int8 ({self.network.instructions})"
 
     @property
-    def steps(self) -> Program:
+    def program(self) -> Program:
         """The steps that the kernels compute."""
         return self._lowered(self.graph if self.takes_bytes else self._rest())
 
