@@ -99,7 +99,7 @@ inline bool prepare(const void* fields, const void* const* in, void* prepared) {
                 int planes[kRows][kRows];
                 weights_2d(w + i, c.in_c, planes);
                 for (long k = 0; k < kPlanes; ++k) {
-                    const long block = k * pairs * p.width + pairs * first;
+                    const long block = kPlanes * pairs * first + k * pairs * width;
                     u[2 * (block + i / 2 * width + at) + i % 2] =
                         static_cast<int16_t>(planes[k / kRows][k % kRows]);
                 }
@@ -295,9 +295,10 @@ inline void run(const void* fields, const void* prepared, const void* const* in,
         }
         const long pairs = p.pairs(c);
         for (long o = 0; o < c.out_c; o += kBlock) {
-            const bool two = vecs_of(c.out_c - o) > 1;
+            const int vecs = vecs_of(c.out_c - o);
+            const bool two = vecs > 1;
             for (long k = 0; k < kPlanes; ++k) {
-                const uint8_t* w = u + 4 * (k * pairs * p.width + pairs * o);
+                const uint8_t* w = u + 4 * pairs * (kPlanes * o + k * vecs * kSums);
                 (two ? multiply<2> : multiply<1>)(v + k * v_plane, w, m + k * m_plane + o, p, pairs,
                                                   count);
             }
