@@ -190,9 +190,7 @@ class ProgramNetwork : public Stepped {
             const Floats values = array<Floats>(constant, "constant", {-1}, "float32 [N]");
             program.constants.emplace_back(values.data(), values.data() + values.size());
         }
-        open([&] {
-            return make_program_session(kernels(isa), architecture_, std::move(program));
-        });
+        open([&] { return make_program_session(kernels(isa), architecture_, std::move(program)); });
     }
 };
 
@@ -203,8 +201,8 @@ class ByteNetwork : public Stepped {
                 const std::vector<py::bytes>& constants, std::vector<long> sizes,
                 std::vector<long> offsets, long arena, long result, const py::object& isa)
         : Stepped({size[0], size[1], size[2], {}, classes}), table_(byte_kernels(kernels(isa))) {
-        ByteProgram program = {read(steps), {}, std::move(sizes), std::move(offsets), arena,
-                               result};
+        ByteProgram program = {read(steps),        {},    std::move(sizes),
+                               std::move(offsets), arena, result};
         for (const std::string bytes : constants)
             program.constants.emplace_back(bytes.begin(), bytes.end());
         only_bytes_ = true;

@@ -10,13 +10,13 @@ constexpr int kMostTaps = 7;
 constexpr long kMostWorkspace = 1l << 26, kStrip = 24576, kMostPhases = 128;
 
 struct Plan {
-    long quads;     // of rows of the kernel
-    long outputs;   // rows of results that share them
-    long columns;   // of each phase of the stride
-    long row;       // bytes of a row of the strip
-    long strip;     // rows of results of a strip, a multiple of `outputs`
-    long phases;    // vectors of a row until the channels begin anew
-    long step;      // bytes of what is prepared for a vector
+    long quads;    // of rows of the kernel
+    long outputs;  // rows of results that share them
+    long columns;  // of each phase of the stride
+    long row;      // bytes of a row of the strip
+    long strip;    // rows of results of a strip, a multiple of `outputs`
+    long phases;   // vectors of a row until the channels begin anew
+    long step;     // bytes of what is prepared for a vector
 };
 
 inline long common(long a, long b) { return b == 0 ? a : common(b, a % b); }
@@ -203,8 +203,8 @@ void run(const void* fields, const void* prepared, const void* const* in, void* 
 
 template <typename Dot>
 constexpr ByteAlgorithm algorithm(const char* name) {
-    return {name,  "depthwise", fits, prepared_bytes, prepare<Dot>, workspace_bytes,
-            parts, run<Dot>};
+    return {name,         "depthwise",     fits,  prepared_bytes,
+            prepare<Dot>, workspace_bytes, parts, run<Dot>};
 }
 
 }  // namespace depthwise
