@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import LABELLED, Split
 from cnnkit.errors import InputError
-from cnnkit.formats.golden_vectors import choose, exact_logits, vectors
+from cnnkit.formats.description import describe
+from cnnkit.formats.golden import Golden
+from cnnkit.formats.golden_vectors import choose, near_logits, vectors
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import with_contract
@@ -92,16 +95,21 @@ def digest(tensors: Mapping[str, NDArray[Any]]) -> str:
     return state.hexdigest()
 
 
-def golden(weights: Weights, integers: Graph, options: Options) -> dict[str, Any]:
-    """Return metadata of golden vectors: of images to which it gives the network's own label.
+def described(weights: Weights, found: Quantised, options: Options) -> dict[str, Any]:
+    """Return the metadata of a file of these integers, but for what it says of its quantisation."""
+    return describe(weights, replace(options, golden=_golden(weights, found.integers, options)))
+
+
+def _golden(weights: Weights, integers: Graph, options: Options) -> Golden:
+    """Return golden vectors of images to which the integers give the network's own label.
 
     Their tolerance is twice the largest error seen.
     """
     test = options.dataset.test
     images, truth = test.images[:GOLDEN_FROM], test.labels[:GOLDEN_FROM]
-    expected = exact_logits(weights, images)
+    expected = near_logits(weights, images)
     logits = run_integers(integers, feed(options.input, images))
     same = logits.argmax(axis=1) == expected.argmax(axis=1)
     chosen = choose(Split(images[same], truth[same]) if same.any() else Split(images, truth))
     tolerance = float(f"{2 * float(np.abs(logits - expected).max()):.1e}")
-    return {**vectors(weights, chosen).to_json(), "cnnkit.golden.tolerance": tolerance}
+    return vectors(weights, chosen, tolerance)

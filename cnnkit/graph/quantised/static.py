@@ -89,8 +89,9 @@ def quantise(
     others = images[calibration:] if len(images) >= calibration + FEWEST else images
     count = min(MOST, max(FEWEST, MOST_WORK // max(1, multiply_adds(found.graph))))
     chosen = others[:count]
-    truth = None if labels is None else labels[len(images) - len(others) :][:count]
-    return max(tried, key=lambda each: _score(each, chosen, truth))
+    exact = in_parts(found.graph, chosen, "float64")
+    truth = exact.argmax(axis=1) if labels is None else labels[len(images) - len(others) :][:count]
+    return max(tried, key=lambda each: _score(each, chosen, exact, truth))
 
 
 def by_method(found: Plan, statistics: Mapping[str, Values], method: str) -> Quantised:
@@ -102,12 +103,10 @@ def by_method(found: Plan, statistics: Mapping[str, Values], method: str) -> Qua
 
 
 def _score(
-    quantised: Quantised, images: NDArray[np.generic], labels: NDArray[np.int64] | None
+    quantised: Quantised, images: NDArray[np.generic], exact: Array, truth: NDArray[np.int64]
 ) -> tuple[float, float]:
     """Return the accuracy of the integers, and how close their logits are to the network's."""
-    exact = in_parts(quantised.plan.graph, images, "float64")
     logits = in_parts(quantised.integers, images)
-    truth = exact.argmax(axis=1) if labels is None else labels
     right = float((logits.argmax(axis=1) == truth).mean())
     return right, -float(np.square(logits - exact).mean())
 
