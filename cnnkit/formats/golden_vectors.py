@@ -42,9 +42,7 @@ def chosen(test: Split) -> NDArray[np.int64]:
     return np.resize(np.concatenate([first, others])[:COUNT], COUNT)
 
 
-def vectors(
-    weights: Weights, images: NDArray[np.uint8], tolerance: float | None = None
-) -> Golden:
+def vectors(weights: Weights, images: NDArray[np.uint8], tolerance: float | None = None) -> Golden:
     """Return the golden vectors of these weights for these images, uint8 [16, C, H, W].
 
     Args:
