@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,19 +23,88 @@ from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.quantised import Quantised, plan, prepared, quantise, run_integers
+from cnnkit.graph.quantised import (
+    Plan,
+    Quantised,
+    plan,
+    prepared,
+    quantise,
+    run_integers,
+    with_quantisation,
+)
 from cnnkit.graph.quantised.layers import layer_noise
-from cnnkit.graph.quantised.static import MOST
+from cnnkit.graph.quantised.ranges import whole
+from cnnkit.graph.quantised.scales import Scale, choose_scales
+from cnnkit.graph.quantised.static import BEST, MOST
+from cnnkit.graph.quantised.statistics import collect
 from cnnkit.graph.weights import Weights
 
 CALIBRATION = 500  # training images; ranges were seen to stay the same from there on
 NOISE_OF = 32  # training images that layers' signal-to-noise ratios are of
 GOLDEN_FROM = 200  # test images among which the golden ones are chosen
+TRAINED = "quantisation"  # the key of a weights file that has the scales
+METHOD = "trained"  # what a file then says of its ranges
 SCHEME = "QDQ; activations uint8; weights int8 in 7 bits, per output channel"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """By what a network was rounded while it was trained.
+
+    Attributes:
+        method: how the ranges were found before.
+        scales: of its values, by name.
+    """
+
+    method: str
+    scales: Mapping[str, Scale]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a weights file says of it."""
+        rows = {name: [float(scale), zero] for name, (scale, zero) in self.scales.items()}
+        return {"ranges": self.method, "scales": rows}
+
+    @classmethod
+    def from_json(cls, values: Any, source: object) -> Trained:
+        """Return what `to_json` wrote.
+
+        Raises:
+            InputError: it is none.
+        """
+        try:
+            rows = {
+                str(name): Scale(np.float32(scale), int(zero))
+                for name, (scale, zero) in values["scales"].items()
+            }
+            good = all(0 < s < np.inf and 0 <= zero <= 255 for s, zero in rows.values())
+            if good and isinstance(values["ranges"], str):
+                return cls(values["ranges"], rows)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            pass
+        raise InputError(source, "has damaged scales", "use an undamaged copy, or train it again")
+
+    @classmethod
+    def of(cls, weights: Weights) -> Trained | None:
+        """Return what a network's metadata say; None if it was not trained so."""
+        stated = weights.metadata.get(TRAINED)
+        return None if stated is None else cls.from_json(stated, "the network")
+
+    def all_scales(self, found: Plan, images: NDArray[Any]) -> dict[str, Scale]:
+        """Return the scale of each value of a plan, of other pixels than in training by images."""
+        if found.values.keys() <= self.scales.keys():
+            return {name: self.scales[name] for name in found.values}
+        ranges = {name: whole(values) for name, values in collect(found, images).items()}
+        return {**choose_scales(found, ranges), **self._known(found)}
+
+    def _known(self, found: Plan) -> dict[str, Scale]:
+        classes = {first: self.scales[n] for n, first in found.values.items() if n in self.scales}
+        return {name: classes[first] for name, first in found.values.items() if first in classes}
 
 
 def quantised(weights: Weights, options: Options) -> Quantised:
     """Return a network quantised by the training images of the options' data.
+
+    One that was trained in 8 bits keeps its scales, unless the options name a method.
 
     Raises:
         InputError: the images do not fit it, an option has no such value, or nothing of it can be
@@ -50,10 +119,16 @@ def quantised(weights: Weights, options: Options) -> Quantised:
             f"the network takes {list(weights.size)}",
             "choose the data that the network was trained for",
         )
+    graph, shown = with_contract(weights.graph, options.input), feed(options.input, images)
+    trained = Trained.of(weights)
+    if trained is not None and options.ranges == BEST:
+        found = plan(prepared(graph), options.keep_float)
+        scales = trained.all_scales(found, shown[:CALIBRATION])
+        return Quantised(found, METHOD, scales, with_quantisation(found, scales))
     labels = train.labels[: len(images)] if options.dataset.kind == LABELLED else None
     return quantise(
-        with_contract(weights.graph, options.input),
-        feed(options.input, images),
+        graph,
+        shown,
         labels,
         calibration=CALIBRATION,
         method=options.ranges,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.formats.base import Check
 from cnnkit.formats.contract import input_type, quantisation
-from cnnkit.formats.quantisation import CALIBRATION, feed
+from cnnkit.formats.quantisation import CALIBRATION, METHOD, Trained, feed
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.quantised.form import Plan, plan, prepared
@@ -81,12 +81,17 @@ def expected_of(
     """
     stated = quantisation(metadata)
     method, kept = stated.get("ranges"), stated.get("keep_float")
-    if method not in METHODS or not isinstance(kept, list):
+    trained = Trained.of(weights) if method == METHOD else None
+    if (method not in METHODS and trained is None) or not isinstance(kept, list):
         raise InputError("its metadata", "do not say how it was quantised", "export it again")
     input = input_type(metadata)
     found = plan(prepared(with_contract(weights.graph, input)), list(map(str, kept)))
     scales = _scales(found, tensors)
     images = feed(input, dataset.train.images[:CALIBRATION])
+    if trained is not None:
+        graph = with_quantisation(found, scales)
+        ranges = _check_trained(scales, trained.all_scales(found, images))
+        return Expected(graph, ranges, _loose(graph, True))
     statistics = collect(found, images)
     is_same = dict(dataset.sha256) == metadata.get("cnnkit.dataset_sha256")
     means = {name: values.means for name, values in statistics.items()} if is_same else {}
@@ -132,6 +137,12 @@ def _check_ranges(
         furthest = max(furthest, ratio)
     text = f"{count} images, {method}, scales off by {furthest - 1:.1e} at most"
     return Check(SAME_RANGES, not wrong, wrong or text)
+
+
+def _check_trained(scales: Mapping[str, Scale], right: Mapping[str, Scale]) -> Check:
+    wrong = next((name for name in scales if scales[name] != right[name]), "")
+    text = f"{wrong} has another scale" if wrong else f"{len(scales)} values, as in training"
+    return Check(SAME_RANGES, not wrong, text)
 
 
 def _loose(graph: Graph, is_same: bool) -> dict[str, NDArray[np.float64]]:
