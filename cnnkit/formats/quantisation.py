@@ -23,6 +23,7 @@ from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.layout import LAST, NHWC
 from cnnkit.graph.quantised import (
     Plan,
     Quantised,
@@ -143,7 +144,9 @@ def check_quantisable(weights: Weights) -> None:
 
 
 def feed(input: str, images: NDArray[np.uint8]) -> NDArray[Any]:
-    """Return raw pixels as a file of this input takes them."""
+    """Return raw pixels [N, C, H, W] as a file of this input takes them."""
+    if input == NHWC:
+        return np.ascontiguousarray(images.transpose(LAST))
     return images if input == "uint8" else images * np.float32(PIXEL_SCALE)
 
 
@@ -151,10 +154,12 @@ def record(found: Quantised, options: Options) -> dict[str, Any]:
     """Return what a file says of its quantisation, but for the digest of its tensors."""
     train = options.dataset.train.images
     noise = layer_noise(found, feed(options.input, train[:NOISE_OF]))
+    equalised = {name: list(row) for name, row in found.equalised.items()}
     return {
         "scheme": SCHEME,
         "calibration_images": min(CALIBRATION, len(train)),
         "ranges": found.method,
+        **({"equalised": equalised} if equalised else {}),
         "keep_float": list(options.keep_float),
         "max_accuracy_drop": options.max_accuracy_drop,
         "layers": [list(row) for row in noise],

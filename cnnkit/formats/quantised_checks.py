@@ -21,6 +21,7 @@ from cnnkit.formats.contract import input_type, quantisation
 from cnnkit.formats.quantisation import CALIBRATION, METHOD, Trained, feed
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.quantised.equalising import MOST, equalised
 from cnnkit.graph.quantised.form import Plan, plan, prepared
 from cnnkit.graph.quantised.ranges import METHODS
 from cnnkit.graph.quantised.rewriting import with_quantisation
@@ -86,6 +87,8 @@ def expected_of(
         raise InputError("its metadata", "do not say how it was quantised", "export it again")
     input = input_type(metadata)
     found = plan(prepared(with_contract(weights.graph, input)), list(map(str, kept)))
+    if "equalised" in stated:
+        found = plan(equalised(found, _exponents(stated["equalised"])), list(map(str, kept)))
     scales = _scales(found, tensors)
     images = feed(input, dataset.train.images[:CALIBRATION])
     if trained is not None:
@@ -99,6 +102,17 @@ def expected_of(
     most = RANGES if is_same else OTHER_RANGES
     ranges = _check_ranges(found, scales, statistics, str(method), most, len(images))
     return Expected(graph, ranges, _loose(graph, is_same))
+
+
+def _exponents(stated: Any) -> dict[str, list[int]]:
+    """Return powers of two, whichever they are: the network computes the same with all."""
+    good = isinstance(stated, dict) and all(
+        isinstance(row, list) and all(type(power) is int and 0 <= power <= MOST for power in row)
+        for row in stated.values()
+    )
+    if not good:
+        raise InputError("its metadata", "do not say how it was equalised", "export it again")
+    return dict(stated)
 
 
 def _scales(found: Plan, tensors: Mapping[str, NDArray[Any]]) -> dict[str, Scale]:

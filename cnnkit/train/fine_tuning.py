@@ -14,11 +14,8 @@ from typing import Any
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
 from cnnkit.formats.options import Options
-from cnnkit.formats.quantisation import Trained, quantised
-from cnnkit.graph.convnet import with_contract
+from cnnkit.formats.quantisation import TRAINED, Trained, quantised
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.quantised import prepared
-from cnnkit.graph.weights import Weights
 from cnnkit.runs.state import read_state
 from cnnkit.train.config import TrainConfig, option_name
 
@@ -100,12 +97,11 @@ def start(config: TrainConfig, data: Dataset) -> Start:
     if not state.kept_epoch:
         raise InputError(config.qat, "has no complete epoch", f"finish it before {OPTION}")
     weights = state.weights()
-    # Of the published network and its variations as it is; it has no batch normalisation.
-    if not weights.is_family:
-        weights = replace(weights, graph=prepared(with_contract(weights.graph, "uint8")))
-    plain = Weights(weights.graph, {**weights.metadata})
+    plain = replace(weights, metadata={k: v for k, v in weights.metadata.items() if k != TRAINED})
     found = quantised(plain, Options(data))
-    return Start(plain.graph, Trained(found.method, found.scales))
+    # The published network and its variations stay what they are, without anything to fold.
+    graph = plain.graph if plain.is_family else found.plan.graph
+    return Start(graph, Trained(found.method, found.scales))
 
 
 def _config(run: Path) -> TrainConfig:
