@@ -275,9 +275,11 @@ class Session : public ProgramSession {
 
     void finish(float* arena, int64_t at, const NetOutputs& out) const {
         thread_local std::vector<float> both;
-        both.resize(2 * classes_);
         const float* logits = arena + program_.offsets[program_.result];
-        softmax(logits, classes_, both.data(), both.data() + classes_);
+        if (out.log_probabilities || out.probabilities) {
+            both.resize(2 * classes_);
+            softmax(logits, classes_, both.data(), both.data() + classes_);
+        }
         const auto write = [&](float* where, const float* values) {
             if (where) std::copy_n(values, classes_, where + at * classes_);
         };

@@ -21,7 +21,8 @@ from cnnkit.graph.networks import NETWORKS, build_network
 from cnnkit.graph.program import Program, lower, prepare
 from cnnkit.graph.reference import evaluate
 from cnnkit.ops import available_isas
-from cnnkit.runtimes.program import make_network, of_bytes, open_program, with_logits
+from cnnkit.ops.program import make_network
+from cnnkit.runtimes.program import of_bytes, open_program, with_logits
 
 ISAS = sorted(set(available_isas()) - {"amx"})  # whose tables are AVX-512's
 

@@ -13,8 +13,11 @@ from cnnkit.nn.fused.conv import stop_waiting, wait
 from cnnkit.nn.fused.patterns import Chain, examine, find_chain, has_hooks, kind, title
 from cnnkit.nn.fused.places import Names, Place
 from cnnkit.nn.fusion.comparison import difference
-from cnnkit.nn.fusion.report import Candidate, Report, Untraced
+from cnnkit.nn.fusion.parts import find_parts
+from cnnkit.nn.fusion.report import Candidate, Handed, Report, Untraced
 from cnnkit.nn.fusion.tracing import Trace, trace
+from cnnkit.nn.native.conv import mark, unmark
+from cnnkit.nn.native.part import Part
 from cnnkit.nn.pools import LeftError, called_pool
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
@@ -71,16 +74,21 @@ def fuse(
     search = _Search(precision)
     search.visit(copied(model), "")  # tracing runs the model's code, so on a copy of its own
     fused = copied(model)
+    parts, rows = find_parts(fused)
     for name, place in search.places.items():
         conv = fused.get_submodule(name)
         assert isinstance(conv, nn.Conv2d)
         wait(conv, place, precision)
+    for part in parts:
+        root = fused.get_submodule(part.name)
+        mark(root.get_submodule(".".join(part.conv)), Part(part.conv))
     candidates = tuple(search.candidates)
-    if example_inputs is not None and search.places:
+    if example_inputs is not None and (search.places or parts):
         reason = difference(model, fused, example_inputs)
         if reason:
             fused, candidates = copied(model), tuple(c.leave(reason) for c in candidates)
-    return Fusion(fused, Report(candidates, tuple(search.untraced)))
+            rows = [Handed(row.place, row.layers, row.reason or reason) for row in rows]
+    return Fusion(fused, Report(candidates, tuple(search.untraced), tuple(rows)))
 
 
 def copied(model: nn.Module) -> nn.Module:
@@ -95,6 +103,7 @@ def copied(model: nn.Module) -> nn.Module:
         remedy = "fuse it before its first forward pass, and after torch.nn.utils.prune.remove"
         raise InputError("model", f"cannot be copied: {error}", remedy) from error
     stop_waiting(model)
+    unmark(model)
     return model
 
 
