@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
+import operator
+from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -175,17 +177,16 @@ class Expressions:
         Raises:
             NotShownError: it is none of those that are followed.
         """
-        rule = getattr(self, f"kind_of_{type(node).__name__}", None)
+        rule = KINDS.get(type(node))
         if rule is None:
             raise NotShownError(f"line {node.lineno} has an expression that is not followed")
-        found: str = rule(node)
-        return found
+        return rule(self, node)
 
-    def kind_of_Constant(self, node: ast.Constant) -> str:
+    def of_constant(self, node: ast.Constant) -> str:
         """Follow a number or a text."""
         return STATIC
 
-    def kind_of_Name(self, node: ast.Name) -> str:
+    def of_name(self, node: ast.Name) -> str:
         """Follow a variable, or a global constant."""
         if node.id in self.variables:
             return self.variables[node.id]
@@ -194,7 +195,7 @@ class Expressions:
             raise NotShownError(f"line {node.lineno} reads {node.id}, which may change")
         return STATIC
 
-    def kind_of_Attribute(self, node: ast.Attribute) -> str:
+    def of_attribute(self, node: ast.Attribute) -> str:
         """Follow what a module holds, or what a tensor tells."""
         value = self.held(node)
         if value is not UNKNOWN:
@@ -215,53 +216,53 @@ class Expressions:
                 return STATIC
         raise NotShownError(f"line {node.lineno} reads {node.attr}, which is not followed")
 
-    def kind_of_Subscript(self, node: ast.Subscript) -> str:
+    def of_subscript(self, node: ast.Subscript) -> str:
         """Follow a part of a tensor, a size, or a module of a container."""
         self.kind(node.slice)
         kind = self.kind(node.value)
         return OTHER if kind == LIST else kind
 
-    def kind_of_Slice(self, node: ast.Slice) -> str:
+    def of_slice(self, node: ast.Slice) -> str:
         """Follow the limits of a slice."""
         return self._all([part for part in (node.lower, node.upper, node.step) if part])
 
-    def kind_of_Tuple(self, node: ast.Tuple) -> str:
+    def of_tuple(self, node: ast.Tuple) -> str:
         """Follow several values."""
         return self._all(node.elts)
 
-    def kind_of_List(self, node: ast.List) -> str:
+    def of_list(self, node: ast.List) -> str:
         """Follow a list."""
         self._all(node.elts)
         return LIST
 
-    def kind_of_UnaryOp(self, node: ast.UnaryOp) -> str:
+    def of_unary_op(self, node: ast.UnaryOp) -> str:
         """Follow -x."""
         if isinstance(node.op, ast.Not):
             self.test(node.operand)
             return STATIC
         return self.kind(node.operand)
 
-    def kind_of_BinOp(self, node: ast.BinOp) -> str:
+    def of_bin_op(self, node: ast.BinOp) -> str:
         """Follow x + y."""
         return self._all([node.left, node.right])
 
-    def kind_of_BoolOp(self, node: ast.BoolOp) -> str:
+    def of_bool_op(self, node: ast.BoolOp) -> str:
         """Follow conditions."""
         self.test(node)
         return STATIC
 
-    def kind_of_Compare(self, node: ast.Compare) -> str:
+    def of_compare(self, node: ast.Compare) -> str:
         """Follow a comparison, whose result decides nothing unless it is of what is known."""
         return self._kind_of_condition(node)
 
-    def kind_of_IfExp(self, node: ast.IfExp) -> str:
+    def of_if_exp(self, node: ast.IfExp) -> str:
         """Follow `a if condition else b`."""
         found = self.test(node.test)
         if found is not None:
             return self.kind(node.body if found else node.orelse)
         return joined(self.kind(node.body), self.kind(node.orelse))
 
-    def kind_of_JoinedStr(self, node: ast.JoinedStr) -> str:
+    def of_joined_str(self, node: ast.JoinedStr) -> str:
         """Follow a text with values of what is known."""
         for part in node.values:
             if isinstance(part, ast.FormattedValue) and self.kind(part.value) != STATIC:
@@ -274,7 +275,7 @@ class Expressions:
             kind = joined(kind, found)
         return kind
 
-    def kind_of_Call(self, node: ast.Call) -> str:
+    def of_call(self, node: ast.Call) -> str:
         """Follow a call of a module, a method or a function."""
         arguments = [*node.args, *(k.value for k in node.keywords if k.arg)]
         if len(arguments) < len(node.args) + len(node.keywords):
@@ -339,10 +340,12 @@ class Expressions:
             NotShownError: how often it loops may depend on values.
         """
         if isinstance(node, ast.Call):
-            function, walked = node.func, node.func
-            if isinstance(walked, ast.Attribute) and walked.attr in known.WALKS:
-                if isinstance(self.held(walked.value), nn.Module) and not node.args:
-                    return (STATIC, MODULE) if walked.attr in known.NAMED else (MODULE,)
+            function = node.func
+            walks = isinstance(function, ast.Attribute) and function.attr in known.WALKS
+            if isinstance(function, ast.Attribute) and walks and not node.args:
+                if not isinstance(self.held(function.value), known.CONTAINERS):
+                    raise NotShownError(f"line {node.lineno} loops over what is no container")
+                return (STATIC, MODULE) if function.attr in known.NAMED else (MODULE,)
             if self.named(function) is enumerate and len(node.args) == 1:
                 return (STATIC, *self.items(node.args[0]))
             if self.named(function) is reversed and len(node.args) == 1:
@@ -358,6 +361,25 @@ class Expressions:
         raise NotShownError(f"line {node.lineno} loops over what may depend on values")
 
 
+# What follows each kind of expression.
+KINDS: dict[type[ast.expr], Callable[[Expressions, Any], str]] = {
+    ast.Constant: Expressions.of_constant,
+    ast.Name: Expressions.of_name,
+    ast.Attribute: Expressions.of_attribute,
+    ast.Subscript: Expressions.of_subscript,
+    ast.Slice: Expressions.of_slice,
+    ast.Tuple: Expressions.of_tuple,
+    ast.List: Expressions.of_list,
+    ast.UnaryOp: Expressions.of_unary_op,
+    ast.BinOp: Expressions.of_bin_op,
+    ast.BoolOp: Expressions.of_bool_op,
+    ast.Compare: Expressions.of_compare,
+    ast.IfExp: Expressions.of_if_exp,
+    ast.JoinedStr: Expressions.of_joined_str,
+    ast.Call: Expressions.of_call,
+}
+
+
 def _is_in(function: Any, functions: frozenset[Any]) -> bool:
     try:
         return function in functions
@@ -365,19 +387,17 @@ def _is_in(function: Any, functions: frozenset[Any]) -> bool:
         return False
 
 
+COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Gt: operator.gt,
+    ast.Lt: operator.lt,
+    ast.GtE: operator.ge,
+    ast.LtE: operator.le,
+}
+
+
 def _compare(op: ast.cmpop, left: Any, right: Any) -> Any:
-    operators: dict[type[ast.cmpop], Any] = {
-        ast.Eq: left.__eq__,
-        ast.NotEq: left.__ne__,
-    }
-    if type(op) in operators and type(left) is type(right):
-        return operators[type(op)](right)
-    if type(op) in (ast.Gt, ast.Lt, ast.GtE, ast.LtE) and not isinstance(left, str):
-        if not isinstance(right, str):
-            return {
-                ast.Gt: left > right,
-                ast.Lt: left < right,
-                ast.GtE: left >= right,
-                ast.LtE: left <= right,
-            }[type(op)]
-    return UNKNOWN
+    rule = COMPARISONS.get(type(op))
+    texts = [isinstance(value, str) for value in (left, right)]
+    return UNKNOWN if rule is None or texts[0] != texts[1] else rule(left, right)

@@ -116,7 +116,7 @@ class Part:
         ready = self.ready.get(size)
         if ready is None:
             return self._count(module, x, size)
-        if not self._is_current(x) or not x.is_contiguous() and len(ready.shape) > 1:
+        if not self._is_current(x) or (not x.is_contiguous() and len(ready.shape) > 1):
             return None
         if slower(ready.network, x.shape[0]):
             return None
@@ -184,7 +184,9 @@ class Part:
             network = network_of(program, size)
             self.digest, self.suspected = facts.digest(), False
             reason = slower(network, x.shape[0])
-        except (CnnkitError, NotShownError, RuntimeError, TypeError, ValueError) as error:
+        except CnnkitError as error:
+            reason = "; ".join(error.details) or error.reason
+        except (NotShownError, RuntimeError, TypeError, ValueError) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         if reason:
             self._refuse(module, size, reason)

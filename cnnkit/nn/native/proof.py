@@ -8,6 +8,7 @@ functions of PyTorch's, and no condition in them depends on a value or on the nu
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -111,46 +112,46 @@ class Statements:
     def follow(self, body: list[ast.stmt]) -> bool:
         """Go through statements; tell whether the last of them leaves the method."""
         for statement in body:
-            rule = getattr(self, f"follow_{type(statement).__name__}", None)
+            rule = RULES.get(type(statement))
             if rule is None:
                 raise NotShownError(f"line {statement.lineno} does more than compute")
-            if rule(statement):
+            if rule(self, statement):
                 return True
         return False
 
-    def follow_Expr(self, node: ast.Expr) -> None:
+    def follow_expr(self, node: ast.Expr) -> None:
         """Follow a call whose result is not used, or a docstring."""
         self.expressions.kind(node.value)
 
-    def follow_Pass(self, node: ast.Pass) -> None:
+    def follow_pass(self, node: ast.Pass) -> None:
         """Follow what does nothing."""
 
-    def follow_Assert(self, node: ast.Assert) -> None:
+    def follow_assert(self, node: ast.Assert) -> None:
         """Follow a check of what does not depend on values."""
         self.expressions.test(node.test)
 
-    def follow_Return(self, node: ast.Return) -> bool:
+    def follow_return(self, node: ast.Return) -> bool:
         """Follow the end of the method."""
         kind = STATIC if node.value is None else self.expressions.kind(node.value)
         self.returned = joined(self.returned, kind)
         return True
 
-    def follow_Raise(self, node: ast.Raise) -> bool:
+    def follow_raise(self, node: ast.Raise) -> bool:
         """Follow an error, at which no call that was tried has ended."""
         return True
 
-    def follow_Assign(self, node: ast.Assign) -> None:
+    def follow_assign(self, node: ast.Assign) -> None:
         """Follow an assignment to variables."""
         kind = self.expressions.kind(node.value)
         for target in node.targets:
             self.expressions.assign(target, kind)
 
-    def follow_AnnAssign(self, node: ast.AnnAssign) -> None:
+    def follow_ann_assign(self, node: ast.AnnAssign) -> None:
         """Follow an assignment with a type."""
         if node.value is not None:
             self.expressions.assign(node.target, self.expressions.kind(node.value))
 
-    def follow_AugAssign(self, node: ast.AugAssign) -> None:
+    def follow_aug_assign(self, node: ast.AugAssign) -> None:
         """Follow `x += y`, which may change x in place: the graph tells whose memory that is."""
         if not isinstance(node.target, ast.Name):
             raise NotShownError(f"line {node.lineno} changes something else than a variable")
@@ -159,7 +160,7 @@ class Statements:
         )
         self.expressions.assign(node.target, kind)
 
-    def follow_If(self, node: ast.If) -> bool:
+    def follow_if(self, node: ast.If) -> bool:
         """Follow both ways of a condition, or the one that is taken, where that is known."""
         known = self.expressions.test(node.test)
         if known is not None:
@@ -176,7 +177,7 @@ class Statements:
             self.expressions.join(one)
         return False
 
-    def follow_For(self, node: ast.For) -> None:
+    def follow_for(self, node: ast.For) -> None:
         """Follow a loop over modules, or as many times as is known beforehand."""
         kinds = self.expressions.items(node.iter)
         for _ in range(2):  # a variable may have another kind from the second time on
@@ -186,8 +187,23 @@ class Statements:
             self.expressions.join(before)
         self.follow(node.orelse)
 
-    def follow_Continue(self, node: ast.Continue) -> bool:
+    def follow_continue(self, node: ast.Continue) -> bool:
         """Follow the end of a round of a loop."""
         return True
 
-    follow_Break = follow_Continue
+
+# What follows each kind of statement.
+RULES: dict[type[ast.stmt], Callable[[Statements, Any], bool | None]] = {
+    ast.Expr: Statements.follow_expr,
+    ast.Pass: Statements.follow_pass,
+    ast.Assert: Statements.follow_assert,
+    ast.Return: Statements.follow_return,
+    ast.Raise: Statements.follow_raise,
+    ast.Assign: Statements.follow_assign,
+    ast.AnnAssign: Statements.follow_ann_assign,
+    ast.AugAssign: Statements.follow_aug_assign,
+    ast.If: Statements.follow_if,
+    ast.For: Statements.follow_for,
+    ast.Continue: Statements.follow_continue,
+    ast.Break: Statements.follow_continue,
+}
