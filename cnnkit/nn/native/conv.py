@@ -37,7 +37,7 @@ class Parts:
     def suspect(self) -> None:
         """Look at the tensors before the next call, as they may have been changed unseen."""
         for part in self.parts:
-            part.suspected = True
+            part.programs.suspected = True
 
 
 class PartConv2d(nn.Conv2d):
