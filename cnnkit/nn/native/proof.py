@@ -18,9 +18,11 @@ from cnnkit.nn.fused.direct import is_direct
 from cnnkit.nn.fused.patterns import has_hooks
 from cnnkit.nn.fused.rewriting import has_plain_attributes, is_straight
 from cnnkit.nn.fused.sources import source_of
-from cnnkit.nn.native.expressions import ITSELF, OTHER, STATIC, Expressions, joined
+from cnnkit.nn.native.expressions import Expressions
 from cnnkit.nn.native.facts import Facts, NotShownError
+from cnnkit.nn.native.kinds import OTHER, STATIC, joined
 from cnnkit.nn.native.known import CONTAINERS, IDLE, LAYERS
+from cnnkit.nn.native.names import ITSELF
 
 OWN = "cnnkit_part"  # of the subclasses of nn.Conv2d that `cnnkit.fuse` makes
 
@@ -156,7 +158,8 @@ class Statements:
         if not isinstance(node.target, ast.Name):
             raise NotShownError(f"line {node.lineno} changes something else than a variable")
         kind = joined(
-            self.expressions.kind(node.value), self.expressions.variables.get(node.target.id, "")
+            self.expressions.kind(node.value),
+            self.expressions.names.variables.get(node.target.id, ""),
         )
         self.expressions.assign(node.target, kind)
 
@@ -165,14 +168,14 @@ class Statements:
         known = self.expressions.test(node.test)
         if known is not None:
             return self.follow(node.body if known else node.orelse)
-        before = dict(self.expressions.variables)
+        before = dict(self.expressions.names.variables)
         left = self.follow(node.body)
-        one, self.expressions.variables = self.expressions.variables, before
+        one, self.expressions.names.variables = self.expressions.names.variables, before
         other_left = self.follow(node.orelse)
         if left:
             return other_left
         if other_left:
-            self.expressions.variables = one
+            self.expressions.names.variables = one
         else:
             self.expressions.join(one)
         return False
@@ -181,7 +184,7 @@ class Statements:
         """Follow a loop over modules, or as many times as is known beforehand."""
         kinds = self.expressions.items(node.iter)
         for _ in range(2):  # a variable may have another kind from the second time on
-            before = dict(self.expressions.variables)
+            before = dict(self.expressions.names.variables)
             self.expressions.assign_all(node.target, kinds)
             self.follow(node.body)
             self.expressions.join(before)
