@@ -351,6 +351,17 @@ def test_outputs_that_differ_are_never_used(monkeypatch: pytest.MonkeyPatch) -> 
     assert part.programs.refused == {(3, 8, 8): "the program's outputs differ"}
 
 
+def test_what_pytorch_computes_faster_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def net() -> nn.Module:
+        return nn.Sequential(*[nn.Conv2d(3, 3, 3, padding=1), nn.Tanh()] * 3)
+
+    model, fused = made(net)
+    for _ in range(4):
+        check(monkeypatch, model, fused, 0)
+    part = fused._compiled_call_impl.outer.__self__
+    assert part.programs.refused == {(3, 8, 8): "PyTorch computes Tanh faster"}
+
+
 FLAG = [True]
 
 

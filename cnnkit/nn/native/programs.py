@@ -22,7 +22,7 @@ from cnnkit.errors import CnnkitError
 from cnnkit.nn import block
 from cnnkit.nn.native.facts import Facts, NotShownError
 from cnnkit.nn.native.reading import Reading, network_of, read
-from cnnkit.nn.native.worth import slower
+from cnnkit.nn.native.worth import Reasons, slower
 from cnnkit.ops.tensors import readable
 
 CALLS = 2  # with images of a size that PyTorch computes, after the first call of all
@@ -70,11 +70,13 @@ class Ready(NamedTuple):
     Attributes:
         network: the program.
         shape: of the result of one image.
+        slower: why PyTorch is faster.
         compared: whether its outputs for one image (True) and for several have been compared.
     """
 
     network: _core.ProgramNetwork
     shape: tuple[int, ...]
+    slower: Reasons
     compared: set[bool]
 
     def run(self, x: Tensor) -> Tensor:
@@ -114,7 +116,7 @@ class Programs:
             return self._count(owner, x, size)
         if not self._is_current(owner, x) or (not x.is_contiguous() and len(ready.shape) > 1):
             return None
-        if slower(ready.network, x.shape[0]):
+        if ready.slower.of(x.shape[0]):
             return None
         if one not in ready.compared:
             return self._compare(owner, x, size, ready)
@@ -184,7 +186,8 @@ class Programs:
             program = self.readings[size].program(owner.module())
             network = network_of(program, size)
             self.digest, self.suspected = facts.digest(), False
-            reason = slower(network, x.shape[0])
+            reasons = slower(program, network.algorithms)
+            reason = reasons.one and reasons.several
         except CnnkitError as error:
             reason = "; ".join(error.details) or error.reason
         except (NotShownError, RuntimeError, TypeError, ValueError) as error:
@@ -192,7 +195,7 @@ class Programs:
         if reason:
             self._refuse(owner, size, reason)
             return None
-        return self._compare(owner, x, size, Ready(network, (), set()))
+        return self._compare(owner, x, size, Ready(network, (), reasons, set()))
 
     def _refuse(self, owner: Owner, size: tuple[int, ...], reason: str) -> None:
         self.refused[size] = reason
