@@ -160,6 +160,7 @@ SEEN: dict[str, Callable[[Any], Any]] = {
     "autocast": lambda fused: torch.autocast("cpu", torch.bfloat16),
     "a mode": lambda fused: Watch(),
     "gradients": lambda fused: torch.enable_grad(),
+    "a profiler": lambda fused: torch.profiler.profile(),
 }
 
 
@@ -261,6 +262,9 @@ def test_a_patched_function_or_class_is_called(
     with monkeypatch.context() as patch:
         patch.setattr(nn.ReLU, "forward", lambda self, x: -x)
         check(monkeypatch, model, fused, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(F, "conv2d", lambda x, w, *options: torch.conv2d(x, w * 2, *options))
+        check(monkeypatch, model, fused, 0)
 
 
 @pytest.mark.parametrize("make", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
@@ -353,7 +357,9 @@ def test_outputs_that_differ_are_never_used(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_what_pytorch_computes_faster_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def net() -> nn.Module:
-        return nn.Sequential(*[nn.Conv2d(3, 3, 3, padding=1), nn.Tanh()] * 3)
+        return nn.Sequential(
+            *[f() for _ in range(3) for f in (lambda: nn.Conv2d(3, 3, 1), nn.Tanh)]
+        )
 
     model, fused = made(net)
     for _ in range(4):

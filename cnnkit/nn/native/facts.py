@@ -68,7 +68,7 @@ class Facts:
         self.states = states_of(self.tensors)
 
     def are_dense(self) -> bool:
-        """Tell whether the tensors are float32 of PyTorch's own, and their memory can be read."""
+        """Tell whether the tensors are float32 of PyTorch's own, in memory of this process."""
         return bool(self.states) and all(
             is_own_float(t) and is_dense(t) and not t.is_neg() for t in self.tensors
         )

@@ -6,10 +6,12 @@ autocast or transforms, with the same modules, options and weights.
 
 from __future__ import annotations
 
+import sys
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from cnnkit.nn import block
@@ -19,6 +21,8 @@ from cnnkit.nn.native.facts import Facts
 from cnnkit.nn.native.programs import Programs, is_inside
 from cnnkit.nn.native.proof import prove
 from cnnkit.ops.torch_autograd import is_plain
+
+profiler_is_enabled: Callable[[], bool] = torch.autograd._profiler_enabled  # type: ignore[attr-defined]
 
 
 class Part:
@@ -62,6 +66,8 @@ class Part:
         if not is_own_call or module.training or not isinstance(x, Tensor) or x.ndim != 4:
             return None
         if not is_plain(x) or is_observed() or block.is_observed() or x.shape[0] < 1:
+            return None
+        if sys.gettrace() is not None or profiler_is_enabled():
             return None
         return self.programs.answer(Owned(module), x)
 

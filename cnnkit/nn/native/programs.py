@@ -180,7 +180,7 @@ class Programs:
             if owner.is_in_training():
                 return None
             if not facts.are_dense():
-                raise NotShownError("its tensors are not dense float32 of PyTorch's own")
+                raise NotShownError("its tensors are not dense float32 in memory of this process")
             if size not in self.readings:
                 self.readings[size] = read(owner.module(), size)
             program = self.readings[size].program(owner.module())

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+import torch.nn.functional as F
 from torch import nn
 
 from cnnkit.nn.fused.direct import is_direct
@@ -57,6 +58,7 @@ def _examine(module: nn.Module, facts: Facts) -> None:
     facts.add(kind, "forward", kind.forward)
     facts.add(kind, "__call__", kind.__call__)
     if kind in LAYERS or OWN in vars(kind) or (kind.__module__, kind.__name__) in IDLE:
+        _note_functions(kind, facts)
         return
     container = next((c for c in CONTAINERS if isinstance(module, c)), None)
     if container is not None and any(
@@ -69,6 +71,15 @@ def _examine(module: nn.Module, facts: Facts) -> None:
     if kind.__module__.startswith("torch.nn.modules"):
         raise NotShownError("no kernel computes it")
     Method(kind.forward, module, facts).prove([OTHER])
+
+
+def _note_functions(kind: type[nn.Module], facts: Facts) -> None:
+    """Take note of the functions of PyTorch's that a layer calls: somebody may replace them."""
+    for method in ("forward", "_conv_forward"):
+        code = getattr(getattr(kind, method, None), "__code__", None)
+        for name in code.co_names if code else ():
+            if callable(function := vars(F).get(name)):
+                facts.add(vars(F), name, function)
 
 
 class Method:
