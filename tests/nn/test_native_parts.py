@@ -119,6 +119,17 @@ def test_the_whole_model_runs_as_one_program(monkeypatch: pytest.MonkeyPatch) ->
     assert "native as a whole" in str(cnnkit.fuse(model).report)
 
 
+def test_example_inputs_tell_what_becomes_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = Net().eval()
+    fused, report = cnnkit.fuse(model, example_inputs=(X,))
+    assert [(part.place, part.reason) for part in report.parts] == [("model", "")]
+    check(monkeypatch, model, fused, 1)
+    slow = nn.Sequential(*[f() for _ in range(3) for f in (lambda: nn.Conv2d(3, 3, 1), nn.Tanh)])
+    (part,) = cnnkit.fuse(slow.eval(), example_inputs=(X,)).report.parts
+    assert part.verdict == "not whole: PyTorch computes Tanh faster"
+
+
 def test_images_of_other_sizes_get_programs_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     model, fused = made(lambda: Net().features)
     for size in (6, 8):

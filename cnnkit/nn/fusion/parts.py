@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 
 from cnnkit.nn.fused.places import Names
 from cnnkit.nn.fusion.report import Handed
+from cnnkit.nn.fusion.tracing import same_random_numbers
 from cnnkit.nn.native.facts import NotShownError
 from cnnkit.nn.native.known import CONTAINERS
+from cnnkit.nn.native.part import Part
 from cnnkit.nn.native.proof import prove
 
 FEWEST = 3  # convolutions of a part
+ENOUGH = 4  # calls until there is a program
 
 
 class Found(NamedTuple):
@@ -49,6 +53,20 @@ def _visit(
             shown = True
     for child_name, child in module.named_children():
         _visit(child, f"{name}.{child_name}" if name else child_name, found, rows, shown)
+
+
+def tried(part: Part, row: Handed, model: nn.Module, inputs: tuple[Any, ...]) -> Handed:
+    """Return what the report says of a whole model after a few calls of it."""
+    with same_random_numbers(), torch.no_grad():
+        for _ in range(ENOUGH):
+            try:
+                model(*inputs)
+            except Exception as error:  # the model's own code runs here
+                return Handed(row.place, row.layers, f"it raises {type(error).__name__}")
+    reasons = list(part.programs.refused.values())
+    if not reasons and not part.programs.ready:
+        reasons = ["it does not take images alone, float32 [N, C, H, W]"]
+    return Handed(row.place, row.layers, reasons[0] if reasons else "")
 
 
 def _convolutions(module: nn.Module) -> list[str]:
