@@ -47,9 +47,10 @@ def fuse(
     Elsewhere, blocks do. They are Conv2d → (BatchNorm2d) → ReLU → MaxPool2d and Conv2d →
     (BatchNorm2d) → MaxPool2d → ReLU, as modules, functions or methods, in place or not. The copy
     has the same modules, parameters, names and code as the model; only the type of convolutions
-    with which parts and blocks begin is a subclass of `nn.Conv2d`. An `nn.Sequential`, and a forward method whose source shows that nobody
-    else sees the values in between, calls each block as one operation. Where forward cannot show
-    that, the output of the convolution waits, and the last operation of the block computes it.
+    with which parts and blocks begin is a subclass of `nn.Conv2d`. An `nn.Sequential`, and a
+    forward method whose source shows that nobody else sees the values in between, calls each block
+    as one operation. Where forward cannot show that, the output of the convolution waits, and the
+    last operation of the block computes it.
     Elsewhere (called directly, with hooks on the block, under autocast, while the model is
     compiled, exported or scripted), and wherever something else looks at an intermediate value,
     PyTorch computes it.
