@@ -1,5 +1,4 @@
-// Functions of each element: the sigmoid, whose power of e the C format's kernel computes one by
-// one. After common.inl.h.
+// Functions of each element that the C format's kernel computes one by one. After common.inl.h.
 
 namespace fast {
 namespace function {
@@ -13,7 +12,10 @@ inline const Function& function_of(const void* fields) {
     return *static_cast<const Function*>(fields);
 }
 
-inline bool fits(const void* fields) { return function_of(fields).kind == 0; }
+template <int kind>
+bool fits(const void* fields) {
+    return function_of(fields).kind == kind;
+}
 inline long no_floats(const void*) { return 0; }
 inline long parts(const void* fields) {
     return (function_of(fields).count + kAtOnce - 1) / kAtOnce;
@@ -42,19 +44,40 @@ inline Vec sigmoid(Vec x) {
     return div(select_greater(zero(), x, e, one), add(one, e));
 }
 
-inline void run(const void* fields, const float*, const float* x, const float*, float* y, float*,
-                long first, long end) {
-    const long last = min(end * kAtOnce, function_of(fields).count);
+inline Vec hard_sigmoid(Vec x, float alpha, float beta) {
+    return limited(fma(set1(alpha), x, set1(beta)), {2, zero(), set1(1.0f)});
+}
+
+// By the kinds of the C format.
+template <int kind>
+inline Vec value(const Function& f, Vec x) {
+    if (kind == 0) return sigmoid(x);
+    if (kind == 2) return hard_sigmoid(x, f.alpha, f.beta);
+    if (kind == 3) return mul(x, hard_sigmoid(x, 1.0f / 6.0f, 0.5f));
+    return select_greater(zero(), x, mul(set1(f.alpha), x), x);  // leaky ReLU
+}
+
+template <int kind>
+void run(const void* fields, const float*, const float* x, const float*, float* y, float*,
+         long first, long end) {
+    const Function& f = function_of(fields);
+    const long last = min(end * kAtOnce, f.count);
     long i = first * kAtOnce;
-    for (; i + kLanes <= last; i += kLanes) store(y + i, sigmoid(load(x + i)));
+    for (; i + kLanes <= last; i += kLanes) store(y + i, value<kind>(f, load(x + i)));
     if (i < last) {
         const Mask lanes = mask_lanes(0, last - i);
-        store_first(y + i, sigmoid(load_mask(x + i, lanes)), last - i);
+        store_first(y + i, value<kind>(f, load_mask(x + i, lanes)), last - i);
     }
 }
 
-constexpr ProgramAlgorithm kSigmoid = {"sigmoid", "function", fits,    no_floats, nullptr,
-                                       no_floats, parts,      nullptr, run};
+template <int kind>
+constexpr ProgramAlgorithm algorithm(const char* name) {
+    return {name, "function", fits<kind>, no_floats, nullptr, no_floats, parts, nullptr, run<kind>};
+}
+constexpr ProgramAlgorithm kSigmoid = algorithm<0>("sigmoid");
+constexpr ProgramAlgorithm kHardSigmoid = algorithm<2>("hard-sigmoid");
+constexpr ProgramAlgorithm kHardSwish = algorithm<3>("hard-swish");
+constexpr ProgramAlgorithm kLeaky = algorithm<4>("leaky-relu");
 
 }  // namespace function
 }  // namespace fast
