@@ -158,6 +158,18 @@ class ProgramNetwork : public Inference {
 
     std::vector<std::string> algorithms() const { return program_->algorithms(); }
 
+    // Floats of an image's result.
+    long values() const { return architecture_.classes; }
+
+    // Floats [N, C, H, W] at one address to the result [N, values] at another, which are the
+    // caller's to check.
+    void run_at(uintptr_t images, long count, uintptr_t result, const py::object& threads) const {
+        const NetOutputs out = {reinterpret_cast<float*>(result), nullptr, nullptr, nullptr};
+        const int shared = thread_count(threads);
+        const py::gil_scoped_release released;
+        session_->infer(reinterpret_cast<const float*>(images), count, out, shared);
+    }
+
     // Nanoseconds int64 [repeats, steps] on one image.
     Longs time_steps(const py::object& image, const py::object& repeats) const {
         const Images in(image, architecture_);
@@ -198,6 +210,9 @@ void bind_network(py::module_& m) {
              py::arg("sizes"), py::arg("offsets"), py::arg("arena"), py::arg("result"),
              py::arg("isa") = py::none())
         .def_property_readonly("algorithms", &ProgramNetwork::algorithms)
+        .def_property_readonly("values", &ProgramNetwork::values)
+        .def("run_at", &ProgramNetwork::run_at, py::arg("images"), py::arg("count"),
+             py::arg("result"), py::arg("threads"))
         .def("time_steps", &ProgramNetwork::time_steps, py::arg("image"), py::arg("repeats"));
 }
 
