@@ -24,7 +24,8 @@ from cnnkit.graph.quantised.unsigned import as_unsigned
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import TensorType
-from cnnkit.runtimes.program import pack_fields, with_logits
+from cnnkit.ops.program import pack_fields
+from cnnkit.runtimes.program import with_logits
 
 FLOAT = 4  # bytes
 Images = NDArray[Any]

@@ -192,6 +192,18 @@ class ProgramNetwork : public Stepped {
         }
         open([&] { return make_program_session(kernels(isa), architecture_, std::move(program)); });
     }
+
+    // Floats of an image's result.
+    long values() const { return architecture_.classes; }
+
+    // Floats [N, C, H, W] at one address to the result [N, values] at another, which are the
+    // caller's to check.
+    void run_at(uintptr_t images, long count, uintptr_t result, const py::object& threads) const {
+        const NetOutputs out = {reinterpret_cast<float*>(result), nullptr, nullptr, nullptr};
+        const int shared = thread_count(threads);
+        const py::gil_scoped_release released;
+        session_->infer(reinterpret_cast<const float*>(images), count, out, shared);
+    }
 };
 
 // Of integers: sizes, offsets and constants are bytes.
@@ -243,7 +255,10 @@ void bind_network(py::module_& m) {
     py::class_<Stepped, Inference>(m, "SteppedNetwork", "What lowered graphs share.")
         .def_property_readonly("algorithms", &Stepped::algorithms)
         .def("time_steps", &Stepped::time_steps, py::arg("image"), py::arg("repeats"));
-    bind_stepped<ProgramNetwork, py::list>(m, "ProgramNetwork", "A lowered graph.");
+    bind_stepped<ProgramNetwork, py::list>(m, "ProgramNetwork", "A lowered graph.")
+        .def_property_readonly("values", &ProgramNetwork::values)
+        .def("run_at", &ProgramNetwork::run_at, py::arg("images"), py::arg("count"),
+             py::arg("result"), py::arg("threads"));
     bind_stepped<ByteNetwork, std::vector<py::bytes>>(m, "ByteNetwork", "A lowered integer graph.")
         .def_property_readonly("instructions", &ByteNetwork::instructions);
 }

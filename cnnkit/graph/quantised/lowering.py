@@ -20,13 +20,12 @@ from cnnkit.graph.operators.windows import Window
 from cnnkit.graph.passes.rewriting import drop_unused
 from cnnkit.graph.program import movement
 from cnnkit.graph.program.lowered import CHANNELS_LAST, Lowered
-from cnnkit.graph.program.memory import Lifetime, arrange
 from cnnkit.graph.program.steps import Number, Place, Program, Value
+from cnnkit.graph.quantised.room import ALIGNED, arranged, block_of, conv_room, depthwise_room
 from cnnkit.graph.quantised.tables import Tables
 from cnnkit.graph.types import Array
 
 REMEDY = "export this network with `--format onnx-int8`, or in float with `--format c`"
-ALIGNED = 4  # bytes, by which buffers begin
 FLOAT32_DIGITS = 24  # of its mantissa, in bits
 
 
@@ -88,17 +87,7 @@ def _lower(lowered: Lowered, tables: Tables, node: Node, size: tuple[int, int, i
 
 
 def _program(lowered: Lowered) -> Program:
-    last = len(lowered.steps)
-    spans = [[last, -1] for _ in lowered.sizes]
-    for index, step in enumerate(lowered.steps):
-        for buffer in step.buffers:
-            spans[buffer] = [min(spans[buffer][0], index), max(spans[buffer][1], index)]
-    rounded = [-(-size // ALIGNED) * ALIGNED for size in lowered.sizes]
-    lifetimes = [
-        Lifetime(size, *span) if span[0] <= span[1] else Lifetime(0, 0, 0)
-        for size, span in zip(rounded, spans, strict=True)
-    ]
-    offsets, arena = arrange(lifetimes)
+    offsets, arena = arranged(lowered)
     result = lowered.values[LOGITS].place
     assert isinstance(result, int)
     return Program(
@@ -184,25 +173,22 @@ def lower_conv(lowered: Lowered, node: Node) -> None:
         ("dilation", window.dilations),
     ):
         fields |= {f"{name}_{axis}": value for axis, value in zip("hw", pair, strict=True)}
-    fields |= {"groups": group, "zero": zero, "zero_y": _zero(lowered, node, 7)}
+    fields |= {"groups": group, "zero": zero, "zero_y": _zero(lowered, node, 7), "block": 0}
     depthwise = group == x.shape[0] == channels > 1
-    area, per_group = math.prod(window.kernel), x.shape[0] // group
-    room: Place = None
     if depthwise:
         packed = weight.transpose(2, 3, 0, 1).ravel()
-        if any(window.pads):
-            room = lowered.new((area * channels,), None).place
+        size = depthwise_room(window, channels, y.shape[1:])
     else:
         packed = _in_fours(weight.transpose(0, 2, 3, 1).reshape(channels, -1))
-        # Two windows of 16 bits, and one of bytes before it is widened.
-        size = -(-area * per_group // ALIGNED) * ALIGNED
-        room = lowered.new((5 * size + ALIGNED,), None).place
+        fields["block"] = block_of(fields)
+        size = conv_room(fields)
+    room: Place = lowered.new((size,), None).place if size else None
     constants = (
         lowered.constant("weight", packed),
         lowered.constant("bias", bias),
         lowered.constant("factor", _factor(lowered, node, channels, 6)),
     )
-    macc = y.size * area * per_group
+    macc = y.size * weight[0].size
     lowered.call("depthwise" if depthwise else "conv", fields, (*constants, x.place, room), y, macc)
     lowered.name(node.outputs[0], y)
 
