@@ -34,7 +34,6 @@ COORDINATES = (
     "half_pixel_symmetric",
     "align_corners",
     "asymmetric",
-    "tf_half_pixel_for_nn",
 )
 KEEP_IMAGES = "export the model with the images as the first axis"
 
@@ -118,8 +117,6 @@ def _coordinates(attributes: Attributes, row: Axis, dtype: type) -> Array:
     match attributes["coordinate_transformation_mode"]:
         case "asymmetric":
             return x / scale
-        case "tf_half_pixel_for_nn":
-            return (x + half) / scale
         case "align_corners":
             return x * np.asarray(row.before - 1, dtype) / np.asarray(max(row.after - 1, 1), dtype)
         case "pytorch_half_pixel" if row.after == 1:
