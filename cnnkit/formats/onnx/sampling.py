@@ -44,7 +44,11 @@ def read_resize(draft: Draft) -> None:
     if not kept:
         draft.add("Identity", draft.inputs[:1], draft.outputs, {})
         return
-    if sizes is not None:
+    place = 3 if sizes is not None else 2
+    whole = len(kept) == len(axes) and draft.opset >= RESIZE_INPUTS
+    if whole and draft.inputs[place] in draft.tensors:  # as it stands in a file of ours
+        names = ["", *[""] * (place - 2), draft.inputs[place]]
+    elif sizes is not None:
         chosen = as_integers([int(sizes[index]) for index in kept])
         names = ["", "", draft.add_tensor("sizes", chosen)]
     else:
