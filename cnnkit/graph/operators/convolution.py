@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cnnkit.graph.operators import blas
 from cnnkit.graph.operators.base import (
     Arrays,
     Attributes,
@@ -56,8 +57,11 @@ def evaluate_conv(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> lis
     space, kernel = "hwd"[: len(window.kernel)], "ijk"[: len(window.kernel)]
     subscripts = f"nc{space}{kernel},oc{kernel}->no{space}"
     group = attributes["group"]
-    parts = zip(np.split(x, group, 1), np.split(weight, group), strict=True)
-    y = np.concatenate([einsum(subscripts, *part) for part in parts], axis=1)
+    if einsum is blas.einsum:
+        y = blas.convolved(x, weight, group)
+    else:
+        parts = zip(np.split(x, group, 1), np.split(weight, group), strict=True)
+        y = np.concatenate([einsum(subscripts, *part) for part in parts], axis=1)
     if len(inputs) > 2 and inputs[2] is not None:
         y = y + per_channel(at(inputs, 2), y.ndim)
     return [y]
