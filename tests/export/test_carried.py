@@ -210,6 +210,23 @@ def test_a_module_that_computes_from_a_batch_is_not_kept(tmp_path: Path) -> None
     assert not (tmp_path / "net.onnx").exists()
 
 
+def test_a_little_chance_in_a_model_is_not_taken_for_rounding(tmp_path: Path) -> None:
+    source = odd_file(tmp_path / "odd.onnx")
+    model, node = onnx.load(source), helper.make_node
+    model.graph.node[5].output[0] = "sure"
+    for at, made in enumerate(
+        (
+            node("RandomUniformLike", ["sure"], ["noise"], high=1e-4),
+            node("Add", ["sure", "noise"], ["scores"]),
+        )
+    ):
+        model.graph.node.insert(6 + at, made)
+    onnx.save(model, source)
+    with pytest.raises(OperatorsError, match="by chance"):
+        export(source, tmp_path / "net.onnx", data=IMAGES, preprocessing="unit")
+    assert not (tmp_path / "net.onnx").exists()
+
+
 def test_a_carried_model_that_computes_otherwise_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
