@@ -31,7 +31,7 @@ from cnnkit.formats.contract import HELD, check_held, check_metadata
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
-from cnnkit.formats.quantisation import described, digest, quantised, record
+from cnnkit.formats.quantisation import described, digest, integers_of
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import build, with_contract
 from cnnkit.graph.normalisation import normalise
@@ -89,7 +89,7 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
 
 
 def write_c_int8(weights: Weights, options: Options) -> dict[str, bytes]:
-    """Return a C99 source of a quantised network and its header.
+    """Return a C99 source of a quantised network and its header; of one in 8 bits as it is.
 
     Its logits are, to the bit, those that ONNX Runtime gives for the format onnx-int8.
 
@@ -103,10 +103,10 @@ def write_c_int8(weights: Weights, options: Options) -> dict[str, bytes]:
             "leaves a layer in float, and this format has none",
             "leave it out, or use the format onnx-int8",
         )
-    found = quantised(weights, options)
-    held = Weights(found.integers, weights.metadata)
-    about = record(found, options) | {"tensors_sha256": digest(held.graph.tensors)}
-    metadata = {**described(weights, found, options), contract.QUANTISATION: about}
+    integers, stated = integers_of(weights, options)
+    held = Weights(integers, weights.metadata)
+    about = stated | {"tensors_sha256": digest(held.graph.tensors)}
+    metadata = {**described(weights, integers, options), contract.QUANTISATION: about}
     metadata = json.loads(json.dumps(metadata))  # as a reader will see them
     _check_budget(_body(metadata, held, f"{options.stem}.c"), metadata, options)
     files = _write(metadata, held, options.stem)

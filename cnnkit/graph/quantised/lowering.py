@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph.convnet import INPUT, LOGITS
 from cnnkit.graph.convnet_match import image_size
 from cnnkit.graph.graph import Graph, Node
-from cnnkit.graph.operators.quantised import add_factors, scale32
+from cnnkit.graph.operators.quantised import add_factors, evaluate_qconcat, scale32
 from cnnkit.graph.operators.windows import Window
 from cnnkit.graph.passes.rewriting import drop_unused
 from cnnkit.graph.program import movement
@@ -272,6 +273,29 @@ def lower_pool(lowered: Lowered, node: Node) -> None:
     lowered.name(node.outputs[0], y)
 
 
+def lower_joined(lowered: Lowered, node: Node) -> None:
+    """Lower QLinearConcat: each part by a table to the result's scale, then in its place."""
+    every = np.arange(256, dtype=np.uint8).reshape(1, -1)
+    names = []
+    for index in range(2, len(node.inputs), 3):
+        for zero in (1, index + 2):
+            _zero(lowered, node, zero)
+        scales = [lowered.graph.tensors[node.inputs[i]] for i in (0, 1, index + 1, index + 2)]
+        (table,) = evaluate_qconcat({"axis": 1}, [*scales[:2], every, *scales[2:]], np.einsum)
+        name = node.inputs[index]
+        if not np.array_equal(table, every):
+            x, name = lowered.values[name], f"{node.outputs[0]}.part{index}"
+            lowered.types[name] = lowered.types[node.inputs[index]]
+            lowered.takers[name] = 1
+            y = lowered.new(x.shape, x.order)
+            fields: dict[str, Number] = {"count": x.size, "channels": 1, "step": 0}
+            place = lowered.constant("table", np.ascontiguousarray(table).ravel())
+            lowered.call("table", fields, (place, x.place), y)
+            lowered.name(name, Value(x.shape, x.order, y.place, x.images))
+        names.append(name)
+    movement.lower_concat(lowered, replace(node, operator="Concat", domain="", inputs=tuple(names)))
+
+
 def lower_numbers(lowered: Lowered, node: Node) -> None:
     """Lower the DequantizeLinear that gives the logits."""
     if node.outputs[0] != LOGITS:
@@ -294,6 +318,7 @@ ROWS: Mapping[str, Callable[[Lowered, Node], None]] = {
     "QLinearAdd": lower_add,
     "QLinearGlobalAveragePool": lower_global,
     "QLinearAveragePool": lower_pool,
+    "QLinearConcat": lower_joined,
     "MaxPool": lower_pool,
     "DequantizeLinear": lower_numbers,
 }
