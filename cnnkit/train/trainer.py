@@ -180,7 +180,8 @@ def train(
     engine = make_engine(_engine_settings(config, graph, data, start, trained))
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
-    state = RunState.new(config.to_json(), data, graph, dict(start), trained and trained.to_json())
+    stated = None if trained is None else trained.to_json()
+    state = RunState.new(config.to_json(), data, graph, dict(start), stated)
     with sole_training(folder):
         check_free(folder)  # again: another training may have been quicker
         try:

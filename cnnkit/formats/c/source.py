@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,13 @@ def read_c(path: Path) -> Source:
         StorageError: one of the files cannot be read.
         InputError: they are not what this version of cnnkit writes for what they hold.
     """
-    files = {".c": read_bytes(path), ".h": _read_header(path)}
+    found = _parsed(path, read_bytes(path), _read_header(path))
+    return replace(found, files=dict(found.files), metadata=dict(found.metadata))
+
+
+@lru_cache(maxsize=1)  # detection, checks and runtimes all read it
+def _parsed(path: Path, source: bytes, header: bytes) -> Source:
+    files = {".c": source, ".h": header}
     stated = [STATED_EXPORT.search(content) for content in files.values()]
     if all(stated) and len({found[1] for found in stated if found}) > 1:
         raise InputError(
