@@ -6,6 +6,8 @@ constexpr ProgramAlgorithm kAlgorithms[] = {
     fast::dense::kConv,           fast::depthwise::k3x3,
     fast::depthwise::k3x3Stride2, fast::depthwise::k5x5,
     fast::depthwise::k5x5Stride2, fast::pool::kMax,
-    fast::pixels::kBytes,
+    fast::pixels::kBytes,         fast::depthwise::kNorm,
+    fast::function::kSigmoid,     fast::function::kHardSigmoid,
+    fast::function::kHardSwish,   fast::function::kLeaky,
 };
 constexpr int kAlgorithmCount = sizeof(kAlgorithms) / sizeof(kAlgorithms[0]);

@@ -19,6 +19,7 @@ namespace {
 #include "program/fast/depthwise.inl.h"
 #include "program/fast/pixels.inl.h"
 #include "program/fast/pool.inl.h"
+#include "program/fast/function.inl.h"
 #include "program/fast/table.inl.h"
 }  // namespace
 

@@ -1,0 +1,1 @@
+"""Whole parts of models in one program of the native engine."""
