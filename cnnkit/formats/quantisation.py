@@ -40,6 +40,7 @@ from cnnkit.graph.quantised.ranges import whole
 from cnnkit.graph.quantised.scales import Scale, choose_scales
 from cnnkit.graph.quantised.static import BEST, MOST
 from cnnkit.graph.quantised.statistics import collect
+from cnnkit.graph.quantised.unsigned import as_unsigned
 from cnnkit.graph.weights import Weights
 from cnnkit.metrics import LOGIT_TOLERANCE
 
@@ -150,7 +151,9 @@ def own_integers(weights: Weights) -> Graph | None:
     """
     if not any(node.operator in ROUNDED for node in weights.graph.nodes):
         return None
-    return around_zero(to_integers(with_contract(weights.graph, "uint8")))
+    integers = to_integers(with_contract(weights.graph, "uint8"))
+    unsigned, factors = as_unsigned(integers)
+    return around_zero(integers if factors else unsigned)  # additions of int8 round otherwise
 
 
 def integers_of(weights: Weights, options: Options) -> tuple[Graph, dict[str, Any]]:

@@ -12,7 +12,7 @@ import onnxruntime
 import onnxruntime.quantization
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from support.quantised import images_of, mixed_network
+from support.quantised import SIZE, images_of, mixed_network
 
 import cnnkit
 from cnnkit.data.dataset import Dataset, Split
@@ -23,7 +23,10 @@ from cnnkit.formats.onnx.model import to_model
 from cnnkit.formats.onnx.reader import read_graph
 from cnnkit.formats.onnx.session import open_session
 from cnnkit.formats.options import Options
+from cnnkit.graph.builder import Builder
 from cnnkit.graph.convnet import INPUT, LOGITS
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.networks import separable
 from cnnkit.graph.program import prepare
 from cnnkit.graph.quantised import quantise, run_integers, to_integers
 from cnnkit.graph.quantised.form import COMPUTED, MOVED
@@ -117,7 +120,7 @@ def test_cnnkit_runs_quantised_files_to_the_bit(tmp_path: Path) -> None:
 
 def test_files_that_others_quantised_become_c_to_the_bit(tmp_path: Path) -> None:
     source, path = tmp_path / "float.onnx", tmp_path / "theirs.onnx"
-    source.write_bytes(to_model(prepare(mixed_network()), 17).SerializeToString())
+    source.write_bytes(to_model(prepare(joined_network()), 17).SerializeToString())
     kinds = onnxruntime.quantization.QuantType
     onnxruntime.quantization.quantize_static(
         source,
@@ -143,6 +146,17 @@ def test_files_that_others_quantised_become_c_to_the_bit(tmp_path: Path) -> None
     assert all(check.passed for check in checks)
     odd = replace(weights, graph=replace(weights.graph, tensors=changed(weights.graph.tensors)))
     assert not all(c.passed for c in check_integers(found.path, found.metadata, odd, data))
+
+
+def joined_network() -> Graph:
+    """Return a network with a residual, two parts of other scales, and pools."""
+    net = Builder(SIZE)
+    x = net.unit(net.pixels, "stem", 6, 3, stride=2)
+    x = net.relu(net.add("Add", "sum", [net.conv(x, "inner", 6, 3), x]))
+    x = separable(net, x, "separable", 10)
+    x = net.add("Concat", "joined", [x, net.conv(x, "other", 4, 1)], axis=1)
+    y = net.add("GlobalAveragePool", "mean", [net.max_pool(x, "pool")])
+    return net.classifier(y, 5)
 
 
 class Pictures(onnxruntime.quantization.CalibrationDataReader):  # type: ignore[misc]
