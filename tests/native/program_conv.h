@@ -100,6 +100,10 @@ void add_conv(Chain& chain, long x, bool depthwise) {
         c.stride_h = c.stride_w = depthwise ? draw(1, 2) : 1;
         c.pad_h = draw(0, 2), c.pad_w = draw(0, c.kernel_w / 2);
         c.dilation_h = c.dilation_w = 1;
+        if (depthwise && one_in(4)) {  // a batch normalisation
+            c.kernel_h = c.kernel_w = c.stride_h = c.stride_w = 1;
+            c.pad_h = c.pad_w = 0;
+        }
     }
     const auto size = [=](long in, long pad, long kernel, long dilation, long stride) {
         const long room = in + pad + (plain ? pad : draw(0, 4)) - (kernel - 1) * dilation - 1;
