@@ -12,9 +12,9 @@ from cnnkit.formats.options import INPUTS
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
-    from cnnkit.formats.detect import Start
     from cnnkit.formats.onnx.protobuf import OnnxFile
     from cnnkit.formats.options import Options
+    from cnnkit.formats.start import Start
     from cnnkit.graph.graph import Graph
     from cnnkit.graph.weights import Weights
 
