@@ -7,6 +7,7 @@ import gc
 import pickle
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -310,6 +311,28 @@ def test_a_part_runs_where_the_whole_cannot(monkeypatch: pytest.MonkeyPatch) -> 
         net.head.register_forward_hook(lambda m, given, y: y * 2)
     for runs in (0, 0, 0, 1, 1):
         check(monkeypatch, model, fused, runs)
+
+
+def test_threads_get_one_program_and_right_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its block is called directly from the second call on, while a program is made.
+    def net() -> nn.Module:
+        layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2)]
+        return nn.Sequential(*layers, nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1))
+
+    model, fused = made(net)
+    with torch.no_grad():
+        expected = model(X)
+
+    def call() -> list[Tensor]:
+        with torch.no_grad():
+            return [fused(X) for _ in range(6)]
+
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(call) for _ in range(4)]
+    for y in (y for future in futures for y in future.result()):
+        torch.testing.assert_close(y, expected, rtol=1e-5, atol=1e-6)
+    assert fused(X).requires_grad
+    check(monkeypatch, model, fused, 1)
 
 
 def test_a_failing_call_raises_what_pytorch_raises(pair: tuple[Any, Any]) -> None:

@@ -16,6 +16,7 @@ from cnnkit.ops.torch_autograd import is_own_float
 from cnnkit.ops.torch_plain import API
 
 ATOMS = (int, float, str, bool, type(None), torch.dtype, torch.device, torch.Size, Tensor)
+CALL = "_compiled_call_impl"  # by which PyTorch calls a module; ours come and go
 Record = tuple[tuple[Any, ...], bytes]
 
 
@@ -52,6 +53,7 @@ class Facts:
             self.known.append((weakref.ref(module), type(module), records))
 
     def _record(self, values: dict[Any, Any]) -> Record:
+        values = {key: value for key, value in values.items() if key != CALL}
         self.held += [value for value in values.values() if is_atom(value)]
         return tuple(values), array("Q", map(id, values.values())).tobytes()
 
@@ -61,7 +63,7 @@ class Facts:
             found = holder.get(name) if isinstance(holder, dict) else getattr(holder, name, None)
             if found is not value:
                 return False
-        return _core.is_unchanged(self.known, may_differ)
+        return _core.is_unchanged(self.known, is_ours)
 
     def note_tensors(self) -> None:
         """Take it that the tensors are as they should be."""
@@ -98,13 +100,6 @@ def is_atom(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(map(is_atom, value))
     return isinstance(value, ATOMS)
-
-
-def may_differ(key: Any, value: Any) -> bool:
-    """Tell whether a module may be called by another function than before: by one of ours."""
-    if key != "_compiled_call_impl":
-        return False
-    return value is None or is_ours(value)
 
 
 def is_ours(function: Callable[..., Any]) -> bool:

@@ -32,6 +32,7 @@ TOLERANCE = 1e-4  # of the largest value
 
 log = logging.getLogger(__name__)
 _thread = threading.local()
+_making = threading.Lock()  # torch.export is for one thread at a time
 
 
 class Owner(Protocol):
@@ -106,7 +107,6 @@ class Programs:
         self.calls: dict[tuple[int, ...], int] = {}
         self.waits = 0  # images that PyTorch still computes
         self.misses = 0  # images since the facts have not held
-        self.lock = threading.Lock()
 
     def answer(self, owner: Owner, x: Tensor) -> Any:
         """Return a part's output for a plain x [N, C, H, W]; None if PyTorch has to compute it."""
@@ -160,12 +160,12 @@ class Programs:
         if self.calls[size] < CALLS or self.waits > 0:
             with outermost():
                 return owner.call(x)
-        if not self.lock.acquire(blocking=False):
+        if not _making.acquire(blocking=False):
             return None
         try:
             return self._make(owner, x, size)
         finally:
-            self.lock.release()
+            _making.release()
 
     def _make(self, owner: Owner, x: Tensor, size: tuple[int, ...]) -> Any:
         """Call the module, and make a program of it."""
