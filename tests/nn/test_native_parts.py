@@ -20,9 +20,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import cnnkit
 from cnnkit.nn.fusion.compiler import compile_graph
+from cnnkit.nn.native import programs
 from cnnkit.nn.native.facts import NotShownError
 from cnnkit.nn.native.programs import Programs, Ready
 from cnnkit.nn.native.proof import prove
+from cnnkit.nn.native.reading import Reading, read
 
 X = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -89,10 +91,23 @@ def warm(fused: nn.Module, x: Tensor = X) -> None:
             fused(x)
 
 
+READ: dict[Any, Reading] = {}
+
+
 @pytest.fixture
-def pair() -> tuple[Any, Any]:
+def pair(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """Return a model and the fused one with its program; `Net` is exported once for all of them."""
+
+    def read_once(part: nn.Module, size: tuple[int, ...]) -> Reading:
+        key = type(part), size
+        if key not in READ:
+            READ[key] = read(part, size)
+        return READ[key]
+
     model, fused = made()
-    warm(fused)
+    with monkeypatch.context() as patch:
+        patch.setattr(programs, "read", read_once)
+        warm(fused)
     return model, fused
 
 
