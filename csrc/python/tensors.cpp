@@ -115,15 +115,18 @@ uint64_t digest_of(const py::tuple& tensors) {
         for (int axis = 0; axis < t.ndim; ++axis) floats *= t.shape[axis];
         const auto* from = static_cast<const char*>(t.data) + t.byte_offset;
         const py::gil_scoped_release released;
-        for (int64_t i = 0; i + kLanes <= floats; i += kLanes) {
-            uint32_t words[kLanes];
-            std::memcpy(words, from + i * sizeof(float), sizeof words);
+        const int64_t bytes = floats * static_cast<int64_t>(sizeof(float));
+        constexpr int64_t kStep = sizeof lanes;
+        int64_t at = 0;
+        for (; at + kStep <= bytes; at += kStep) {
+            uint64_t words[kLanes];
+            std::memcpy(words, from + at, kStep);
             for (int lane = 0; lane < kLanes; ++lane)
                 lanes[lane] = (lanes[lane] ^ words[lane]) * kPrime;
         }
-        for (int64_t i = floats / kLanes * kLanes; i < floats; ++i) {
+        for (; at < bytes; at += static_cast<int64_t>(sizeof(float))) {
             uint32_t word;
-            std::memcpy(&word, from + i * sizeof(float), sizeof word);
+            std::memcpy(&word, from + at, sizeof word);
             lanes[0] = (lanes[0] ^ word) * kPrime;
         }
     }

@@ -93,7 +93,7 @@ void add_conv(Chain& chain, long x, bool depthwise) {
         c.groups = c.in.c;
     else if (one_in(3))
         for (c.groups = draw(1, 6); c.in.c % c.groups;) --c.groups;
-    const bool plain = one_in(3);  // what has algorithms of its own
+    const bool plain = one_in(depthwise ? 2 : 3);  // what has algorithms of its own
     if (plain) {
         c.groups = depthwise ? c.in.c : 1;
         c.kernel_h = c.kernel_w = depthwise && one_in(2) ? 5 : 3;

@@ -390,6 +390,12 @@ def test_torch_compile_hands_over_the_graph(monkeypatch: pytest.MonkeyPatch) -> 
         model.head.weight.mul_(2)
     check(monkeypatch, model, compiled, 0)
     assert compiled(X).requires_grad
+    many = X.repeat(200, 1, 1, 1)
+    for _ in range(3):  # Dynamo compiles a graph for them
+        check(monkeypatch, model, compiled, None, many)
+    check(monkeypatch, model, compiled, 1, many)
+    model.features[0].weight.data.mul_(2)
+    check(monkeypatch, model, compiled, 0, many)
 
 
 def test_outputs_that_differ_are_never_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,12 +17,12 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from cnnkit import _core
 from cnnkit.errors import CnnkitError
 from cnnkit.nn import block
 from cnnkit.nn.native.facts import Facts, NotShownError
 from cnnkit.nn.native.reading import Reading, network_of, read
 from cnnkit.nn.native.worth import Reasons, slower
+from cnnkit.ops.program import ProgramNetwork
 from cnnkit.ops.tensors import readable
 
 CALLS = 2  # with images of a size that PyTorch computes, after the first call of all
@@ -75,7 +75,7 @@ class Ready(NamedTuple):
         compared: whether its outputs for one image (True) and for several have been compared.
     """
 
-    network: _core.ProgramNetwork
+    network: ProgramNetwork
     shape: tuple[int, ...]
     slower: Reasons
     compared: set[bool]
