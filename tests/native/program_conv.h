@@ -112,7 +112,7 @@ void add_conv(Chain& chain, long x, bool depthwise) {
     c.out.h = size(c.in.h, c.pad_h, c.kernel_h, c.dilation_h, c.stride_h);
     c.out.w = size(c.in.w, c.pad_w, c.kernel_w, c.dilation_w, c.stride_w);
     c.out.c = depthwise ? c.in.c : c.groups * draw(1, c.groups > 1 ? 6 : 40);
-    if (plain && !depthwise) c.out.c = 8 * draw(2, 5);
+    if (plain && !depthwise) c.out.c = c.in.c == 1 ? draw(1, 12) : 8 * draw(2, 5);
     if (c.out.h < 1 || c.out.w < 1 || c.out.count() > 4000) return;
     const float most = 1.0f / std::sqrt(static_cast<float>(c.in_each() * c.kernel_h * c.kernel_w));
     const Floats w = drawn(c.out.c * c.in_each() * c.kernel_h * c.kernel_w, -most, most);
