@@ -90,7 +90,7 @@ def export(
 
     The network is a run of `cnnkit train`, or any classifier of images. The file is loaded by its
     own runtime in a fresh process and must predict the network's class for every test image of
-    --data; for every picture, if they have no labels; without data, for drawn images. Otherwise
+    --data; for every picture, if they have no labels; without data, for random images. Otherwise
     nothing is kept and the exit code is 1.
     """
     from cnnkit.cli.models import read

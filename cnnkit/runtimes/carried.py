@@ -97,7 +97,7 @@ def _network(
         raise OperatorsError(source, reason, "correct the model", error.details) from failed
     shape = first.shape
     if not np.isfinite(first).all():
-        raise InputError(source, "gives NaN or infinity for drawn images", "train it again")
+        raise InputError(source, "gives NaN or infinity for random images", "train it again")
     if len(shape) < 2 or set(shape[2:]) - {1} or shape[0] != batch or shape[1] < 2:
         raise InputError(
             source,

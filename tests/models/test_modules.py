@@ -196,7 +196,7 @@ def test_a_module_that_no_graph_holds_has_one_clear_error(name: str) -> None:
 
 
 def test_a_module_that_computes_otherwise_each_time_is_seen() -> None:
-    with pytest.raises(VerdictError, match="was not read right: 4 drawn images in float64"):
+    with pytest.raises(VerdictError, match="was not read right: 4 random images in float64"):
         read_model(hooked(), Said(preprocess="unit", size=SIZE))
 
 
