@@ -21,7 +21,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout, working
+from cnnkit.cli.output import emit_json, on_all, stderr, stdout, working
 
 
 def embed(
@@ -57,7 +57,7 @@ def embed(
     messages = stderr(quiet or json)
     network, test = read(model, parameters, preprocess, names, size, dataset, data, messages)
     messages.print(
-        f"{network.source} → {output}: verifying on all {test.kind} first", soft_wrap=True
+        f"{network.source} → {output}: verifying on {on_all(test.kind)} first", soft_wrap=True
     )
     weights = with_names(network.weights, test)
     with working(messages, f"{format}: writing and verifying"):

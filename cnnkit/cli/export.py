@@ -21,7 +21,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout, working
+from cnnkit.cli.output import emit_json, on_all, stderr, stdout, working
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.formats.registry import FORMATS
 
@@ -113,7 +113,8 @@ def export(
     stated = dataset_name(weights)
     target = output or Path(f"{stated if stated in (*DATASETS, OWN) else 'net'}{form.suffix}")
     messages.print(
-        f"{network.source} → {target}: writing, then verifying on all {test.kind}", soft_wrap=True
+        f"{network.source} → {target}: writing, then verifying on {on_all(test.kind)}",
+        soft_wrap=True,
     )
     kept = tuple(keep_float or ())
     options = Options(test, input, opset, max_drop, *sizes, ranges, kept)

@@ -6,8 +6,11 @@ operator for is refused, all nodes of it at once.
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any, cast
 
 import numpy as np
@@ -47,7 +50,7 @@ def graph_of(module: nn.Module, example_shape: tuple[int, ...], subject: object 
     example = torch.zeros((2, *example_shape))  # one image would fix their number
     training = {part: part.training for part in module.modules()}
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), unlogged():
             warnings.simplefilter("ignore")
             program = export(module.eval(), (example,), dynamic_shapes=({0: Dim("N")},))
     except Exception as error:  # whatever the person's code and PyTorch's tracer raise
@@ -62,6 +65,18 @@ def graph_of(module: nn.Module, example_shape: tuple[int, ...], subject: object 
         for part, was in training.items():
             part.training = was
     return graph_of_program(program, subject)
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep PyTorch's tracer from logging and printing what it raises as well."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def graph_of_program(program: ExportedProgram, subject: object = "the program") -> Graph:
