@@ -197,7 +197,7 @@ def test_a_fall_of_accuracy_names_the_layers_that_add_most_noise(
     weights: Weights, pictures: Dataset, tmp_path: Path
 ) -> None:
     black = Split(np.zeros_like(pictures.train.images), pictures.train.labels)
-    spoilt = replace(pictures, train=black, kind="drawn images")
+    spoilt = replace(pictures, train=black, kind="random images")
     options = Options(spoilt, ranges="min-max", max_accuracy_drop=0.0)
     with pytest.raises(VerdictError, match=r"the layers that add most noise are .*--max-drop"):
         export(weights, "c-int8", tmp_path / "net.int8.c", options)
