@@ -165,7 +165,7 @@ void add_byte_conv(ByteChain& chain, bool depthwise) {
     const long room = chain.add_buffer({1, 1, depthwise ? area * c.out_c : 5 * row + 4});
     const auto fields = Fields().of({c.in_h, c.in_w, c.in_c, c.out_h, c.out_w, c.out_c, c.kernel_h,
                                      c.kernel_w, c.stride_h, c.stride_w, c.pad_h, c.pad_w,
-                                     c.dilation_h, c.dilation_w, c.groups, c.zero, c.zero_y});
+                                     c.dilation_h, c.dilation_w, c.groups, c.zero, c.zero_y, 0});
     chain.steps.push_back({{depthwise ? "depthwise" : "conv",
                             fields.bytes,
                             {w, bias, factor, x, room},

@@ -176,7 +176,7 @@ void run(const void* fields, const void* prepared, const void* const* in, void* 
 
 // Matrices are convolutions of one pixel.
 inline Conv conv_of(int features, int outputs, int zero_y) {
-    return {1, 1, features, 1, 1, outputs, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0, zero_y};
+    return {1, 1, features, 1, 1, outputs, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0, zero_y, 0};
 }
 inline Conv conv_of(const struct written::gemm& g) {
     return conv_of(g.features, g.outputs, g.zero_y);
