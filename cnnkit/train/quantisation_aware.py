@@ -16,7 +16,7 @@ from cnnkit.errors import InputError
 from cnnkit.formats.options import Options
 from cnnkit.formats.quantisation import TRAINED, Trained, quantised
 from cnnkit.graph.graph import Graph
-from cnnkit.runs.state import read_state
+from cnnkit.runs.state import STATE_FILE, read_state
 from cnnkit.train.config import TrainConfig, option_name
 
 OPTION = "--qat"
@@ -105,4 +105,6 @@ def start(config: TrainConfig, data: Dataset) -> Start:
 
 
 def _config(run: Path) -> TrainConfig:
+    if not (run / STATE_FILE).is_file():
+        raise InputError(run, "holds no run", f"give the folder of a run, {OPTION} RUN")
     return TrainConfig.from_json(read_state(run).config)

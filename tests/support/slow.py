@@ -50,6 +50,8 @@ SLOW_TESTS = (
     "tests/data/test_digit.py::test_a_digit_is_found_wherever_it_is",
     "tests/data/test_digit.py::test_a_picture_of_8x8_pixels_is_enlarged_smoothly",
     "tests/data/test_photo.py::test_digits_photographed_from_paper_are_recognised_like_the_originals",
+    # ResNet-8 is trained and fine-tuned.
+    "tests/train/test_quantisation_aware.py",
     # torch.export, TorchScript and gradients of float64.
     "tests/formats/test_pytorch_graphs.py",
     "tests/export/test_channels_last.py",
