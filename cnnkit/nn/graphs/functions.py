@@ -131,8 +131,9 @@ def layer_norm(attributes: Attributes, inputs: Inputs, training: bool) -> list[A
     else:
         y = F.layer_norm(x, sizes, eps=epsilon) * scale
         y = y if shift is None else y + shift
-    mean, variance = x.mean(axes, keepdim=True), x.var(axes, correction=0, keepdim=True)
-    return [y, mean, torch.rsqrt(variance + epsilon)]
+    mean = x.mean(axes, keepdim=True)
+    variance = ((x - mean) * (x - mean)).mean(axes, keepdim=True)
+    return [y, mean, (variance + epsilon).sqrt().reciprocal()]
 
 
 FUNCTIONS: dict[str, Function] = {
