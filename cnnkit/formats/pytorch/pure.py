@@ -19,9 +19,9 @@ OPERATORS = frozenset(
     max_pool1d max_pool2d max_pool3d maximum mean minimum mish mul narrow ne neg numpy_T
     ones_like pad permute pixel_shuffle pixel_unshuffle pow reciprocal reflection_pad1d
     reflection_pad2d relu repeat replication_pad1d replication_pad2d replication_pad3d
-    reshape round rsub select sigmoid sign size slice softmax split split_with_sizes sqrt
-    squeeze sub sum sym_size t tanh tensor_split to transpose unsqueeze upsample_bicubic2d
-    upsample_bilinear2d upsample_nearest2d view where zeros_like
+    reshape round rsub select selu sigmoid sign size slice softmax split split_with_sizes
+    sqrt squeeze sub sum sym_size t tanh tensor_split to transpose unsqueeze
+    upsample_bicubic2d upsample_bilinear2d upsample_nearest2d view where zeros_like
     """.split()  # noqa: SIM905 (a page of quotation marks would be harder to read)
 )
 PRIMITIVES = frozenset({"dtype", "NumToTensor", "RaiseException"})

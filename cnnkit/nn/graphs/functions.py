@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cnnkit.graph.operators.functions import SELU
 from cnnkit.nn.graphs.windows import Attributes, Function, Inputs, optional, tensor
 
 
@@ -44,6 +45,8 @@ def celu(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
 def selu(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
     """Return gamma · x from 0 up, and gamma · alpha · (e^x - 1) below."""
     x = tensor(inputs, 0)
+    if {**attributes} == SELU:  # by itself, since traces keep other factors as constants
+        return [F.selu(x)]
     below = attributes["alpha"] * torch.expm1(x.clamp(max=0.0))
     return [attributes["gamma"] * torch.where(x > 0, x, below)]
 
