@@ -11,15 +11,17 @@ import ast
 # Of PyTorch's operators, those that nodes of a graph become.
 OPERATORS = frozenset(
     """
-    _assert_tensor_metadata _convolution abs add alias amax argmax avg_pool1d avg_pool2d
-    avg_pool3d batch_norm cat clamp clone constant_pad_nd contiguous conv1d conv2d
-    conv3d detach div dropout elu eq expand flatten flip hardswish hardtanh index_select
-    leaky_relu linear log_softmax lt matmul max_pool1d max_pool2d max_pool3d maximum
-    mean minimum mul narrow ne numpy_T ones_like pad permute pow reciprocal
-    reflection_pad1d reflection_pad2d relu replication_pad1d replication_pad2d
-    replication_pad3d reshape rsub select sigmoid size slice softmax split
-    split_with_sizes sqrt squeeze sub sym_size t tanh tensor_split to transpose
-    unsqueeze view where zeros_like
+    _assert_tensor_metadata _convolution abs add alias amax amin argmax argmin avg_pool1d
+    avg_pool2d avg_pool3d batch_norm cat ceil clamp clone constant_pad_nd contiguous
+    conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d detach div
+    dropout elu eq erf exp expand expm1 flatten flip floor gelu group_norm gt hardswish
+    hardtanh index_select layer_norm leaky_relu linear log log_softmax logaddexp lt matmul
+    max_pool1d max_pool2d max_pool3d maximum mean minimum mish mul narrow ne neg numpy_T
+    ones_like pad permute pixel_shuffle pixel_unshuffle pow reciprocal reflection_pad1d
+    reflection_pad2d relu repeat replication_pad1d replication_pad2d replication_pad3d
+    reshape round rsub select selu sigmoid sign size slice softmax split split_with_sizes
+    sqrt squeeze sub sum sym_size t tanh tensor_split to transpose unsqueeze
+    upsample_bicubic2d upsample_bilinear2d upsample_nearest2d view where zeros_like
     """.split()  # noqa: SIM905 (a page of quotation marks would be harder to read)
 )
 PRIMITIVES = frozenset({"dtype", "NumToTensor", "RaiseException"})

@@ -135,7 +135,7 @@ def _is_quantised(graph: Graph, types: Mapping[str, TensorType], node: Node) -> 
     data = node.inputs[:1] if node.operator in (*LAYERS, "Reshape", "Slice", "Split") else None
     data = node.inputs[:1] if node.operator in ("Squeeze", "Unsqueeze") else data
     for name in data or node.inputs:
-        if name in graph.tensors or types[name].dtype != "float32":
+        if not name or name in graph.tensors or types[name].dtype != "float32":
             return False
     if node.operator in LAYERS:
         constant = all(name in graph.tensors for name in node.inputs[1:])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,22 +16,21 @@ SMALL = 15.0  # from where on softplus is x, but for e^-15
 
 def _make(draft: Draft, operator: str, *inputs: Any, **attributes: Any) -> str:
     """Add a node before the last one of a rule; numbers become constants."""
-    dtype = next(draft.types[name].dtype for name in inputs if isinstance(name, str))
-    named = [
-        value if isinstance(value, str) else draft.tensor("number", value, dtype)
-        for value in inputs
-    ]
-    return draft.add_as(draft.free(f"{draft.name}.part"), operator, named, **attributes)
+    output = draft.free(f"{draft.name}.part")
+    return draft.add_as(output, operator, _named(draft, inputs), **attributes)
 
 
 def _last(draft: Draft, operator: str, *inputs: Any, **attributes: Any) -> str:
     """Add the last node of a rule; numbers become constants."""
-    dtype = next(draft.types[name].dtype for name in inputs if isinstance(name, str))
-    named = [
-        value if isinstance(value, str) else draft.tensor("number", value, dtype)
+    return draft.add(operator, _named(draft, inputs), **attributes)
+
+
+def _named(draft: Draft, inputs: Sequence[Any]) -> list[str]:
+    """Return names, of numbers too: scalars of float64, which is exact in the reference."""
+    return [
+        value if isinstance(value, str) else draft.tensor("number", value, "float64")
         for value in inputs
     ]
-    return draft.add(operator, named, **attributes)
 
 
 def plain(operator: str) -> Rule:

@@ -104,17 +104,19 @@ def _adaptive(draft: Draft, given: Given, whole: str, operator: str) -> str:
 
 
 def _averaged(draft: Draft, x: str, before: tuple[int, ...], after: tuple[int, ...]) -> str:
-    """Read means of windows of several sizes, as products by constant matrices of both axes."""
-    rows, columns = (_means(*sizes) for sizes in zip(before, after, strict=True))
-    wide = draft.free(f"{draft.name}.wide")
+    """Read means of windows of several sizes, as products by matrices of both axes."""
+    rows, columns = (_windows(*sizes) for sizes in zip(before, after, strict=True))
+    wide, sums = (draft.free(f"{draft.name}.{part}") for part in ("wide", "sums"))
     draft.add_as(wide, "MatMul", [x, draft.tensor("columns", columns.T)])
-    return draft.add("MatMul", [draft.tensor("rows", rows), wide])
+    draft.add_as(sums, "MatMul", [draft.tensor("rows", rows), wide])
+    counts = rows.sum(1)[:, None] * columns.sum(1)
+    return draft.add("Div", [sums, draft.tensor("counts", counts)])
 
 
-def _means(size: int, wanted: int) -> NDArray[np.float32]:
+def _windows(size: int, wanted: int) -> NDArray[np.float32]:
     """Return the matrix [wanted, size] of an axis's windows, as PyTorch places them."""
     found = np.zeros((wanted, size), np.float32)
     for index in range(wanted):
         first, end = index * size // wanted, -(-(index + 1) * size // wanted)
-        found[index, first:end] = 1 / (end - first)
+        found[index, first:end] = 1
     return found

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cnnkit.graph.operators.functions import SELU
 from cnnkit.nn.graphs.windows import Attributes, Function, Inputs, optional, tensor
 
 
@@ -44,6 +45,8 @@ def celu(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
 def selu(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
     """Return gamma · x from 0 up, and gamma · alpha · (e^x - 1) below."""
     x = tensor(inputs, 0)
+    if {**attributes} == SELU:  # by itself, since traces keep other factors as constants
+        return [F.selu(x)]
     below = attributes["alpha"] * torch.expm1(x.clamp(max=0.0))
     return [attributes["gamma"] * torch.where(x > 0, x, below)]
 
@@ -131,8 +134,9 @@ def layer_norm(attributes: Attributes, inputs: Inputs, training: bool) -> list[A
     else:
         y = F.layer_norm(x, sizes, eps=epsilon) * scale
         y = y if shift is None else y + shift
-    mean, variance = x.mean(axes, keepdim=True), x.var(axes, correction=0, keepdim=True)
-    return [y, mean, torch.rsqrt(variance + epsilon)]
+    mean = x.mean(axes, keepdim=True)
+    variance = ((x - mean) * (x - mean)).mean(axes, keepdim=True)
+    return [y, mean, (variance + epsilon).sqrt().reciprocal()]
 
 
 FUNCTIONS: dict[str, Function] = {

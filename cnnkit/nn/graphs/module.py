@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.learning import learnt, statistics
 from cnnkit.graph.shapes import infer_types
-from cnnkit.nn.graphs.operators import OPERATORS
+from cnnkit.nn.graphs.operators import OPERATORS, STATED
 
 
 def state_key(name: str) -> str:
@@ -65,9 +66,15 @@ class GraphModule(nn.Module):
                 known[name] = self.made(name, value)
         return [known[name] for name in names]
 
-    def taken(self, node: Node, known: Mapping[str, Tensor]) -> list[Tensor | None]:
-        """Return a node's inputs."""
-        return [known[name] if name else None for name in node.inputs]
+    def taken(self, node: Node, known: Mapping[str, Tensor]) -> list[Any]:
+        """Return a node's inputs; those that say shapes, axes and places as arrays."""
+        stated = STATED.get(node.operator, ())
+        return [
+            self.graph.tensors[name]
+            if index in stated and name in self.graph.tensors
+            else (known[name] if name else None)
+            for index, name in enumerate(node.inputs)
+        ]
 
     def made(self, name: str, value: Tensor) -> Tensor:
         """Return what later nodes see of a value."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from cnnkit.graph.operators.convolution import transposed_sizes
 from cnnkit.graph.operators.resizing import Axis, resized, taps
 from cnnkit.graph.operators.windows import Window
+from cnnkit.graph.types import FREE, Size
 from cnnkit.nn.graphs.windows import Attributes, Function, Inputs, optional, tensor
 
 TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
@@ -43,13 +45,13 @@ def transposed(attributes: Attributes, inputs: Inputs, training: bool) -> list[A
 def resize(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
     """Return x with other sizes: by PyTorch's own function, where that computes the same."""
     y = tensor(inputs, 0)
-    constants = [None if value is None else value.cpu().numpy() for value in inputs]
-    shape = (*(int(size) for size in y.shape),)
+    constants = [None, *inputs[1:]]
+    shape: tuple[Size, ...] = (FREE, *(int(size) for size in y.shape[1:]))
     rows = resized(attributes, shape, constants)
     mode = _torch_mode(attributes, rows, y)
     if mode:
         sizes = {row.axis: row.after for row in rows}
-        after = [sizes.get(axis, shape[axis]) for axis in range(2, y.ndim)]
+        after = [sizes.get(axis, int(shape[axis])) for axis in range(2, y.ndim)]
         corners = attributes["coordinate_transformation_mode"] == "align_corners"
         return [F.interpolate(y, after, mode=mode, align_corners=corners or None)]
     for row in rows:
@@ -84,12 +86,28 @@ def _torch_mode(attributes: Attributes, rows: list[Axis], x: Tensor) -> str:
 
 def gather(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
     """Return the parts of an axis that indices name; negative ones count from the end."""
-    x, indices = tensor(inputs, 0), tensor(inputs, 1)
+    x, indices = tensor(inputs, 0), inputs[1]
     axis = attributes["axis"] % x.ndim
     size = int(x.shape[axis])
-    named = torch.tensor([int(i) % size for i in indices.reshape(-1).tolist()], device=x.device)
-    y = x.index_select(axis, named.to(torch.int64))
-    return [y.reshape(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])]
+    places = [int(i) % size for i in indices.reshape(-1).tolist()]
+    parts = [x.narrow(axis, first, length) for first, length in _runs(places)]
+    y = torch.cat(parts, axis) if parts else x.narrow(axis, 0, 0)
+    if indices.ndim == 1:
+        return [y]
+    sizes = [-1 if i == 0 else int(s) for i, s in enumerate(x.shape)]  # images may be any number
+    return [y.reshape(*sizes[:axis], *indices.shape, *sizes[axis + 1 :])]
+
+
+def _runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """Return places as runs of neighbours: where each begins, and how long it is."""
+    found: list[tuple[int, int]] = []
+    for place in places:
+        first, length = found[-1] if found else (0, 0)
+        if found and place == first + length:
+            found[-1] = (first, length + 1)
+        else:
+            found.append((place, 1))
+    return found
 
 
 def expand(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:

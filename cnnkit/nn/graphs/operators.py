@@ -182,8 +182,7 @@ def local_response(attributes: Attributes, inputs: Inputs, training: bool) -> li
 def take_slices(attributes: Attributes, inputs: Inputs, training: bool) -> list[Any]:
     """Return a part of each axis; PyTorch's own slices cannot go backwards."""
     x = tensor(inputs, 0)
-    constants = [None if value is None else value.cpu().numpy() for value in inputs]
-    for axis, part in slices(constants, x.ndim).items():
+    for axis, part in slices([None, *inputs[1:]], x.ndim).items():
         places = range(*part.indices(int(x.shape[axis])))
         if places.step > 0:
             x = x.narrow(axis, places.start, max(0, places.stop - places.start))
@@ -213,6 +212,15 @@ def with_alpha(function: Callable[[Tensor, float], Tensor]) -> Function:
     return run
 
 
+# Inputs that say shapes, axes and places: arrays, whose numbers no export takes for unknown ones.
+STATED: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("Reshape", "Squeeze", "Unsqueeze", "Split", "Gather", "Expand", "Tile"), (1,)),
+    **dict.fromkeys([name for name in FUNCTIONS if name.startswith("Reduce")], (1,)),
+    "ReduceMean": (1,),
+    "Pad": (1,),
+    "Slice": (1, 2, 3, 4),
+    "Resize": (1, 2, 3),
+}
 OPERATORS: dict[str, Function] = {
     **FUNCTIONS,
     **MOVING,

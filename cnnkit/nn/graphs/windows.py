@@ -15,7 +15,7 @@ from cnnkit.graph.operators.windows import Window, output_sizes
 from cnnkit.graph.types import TensorType
 
 Attributes = Mapping[str, Any]
-Inputs = Sequence[Tensor | None]
+Inputs = Sequence[Any]  # tensors, arrays that are stated, or None
 Function = Callable[[Attributes, Inputs, bool], list[Any]]
 
 MOMENTUM = 0.1  # of running means and variances, PyTorch's default
@@ -26,8 +26,7 @@ AVERAGE_POOLS = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)
 
 def tensor(inputs: Inputs, index: int) -> Tensor:
     """Return an input that the graph has checked to be there."""
-    found = inputs[index]
-    assert found is not None
+    found: Tensor = inputs[index]
     return found
 
 
