@@ -146,7 +146,12 @@ class Network(Inference):
     @property
     def engine(self) -> str: ...
 
-class ProgramNetwork(Inference):
+class SteppedNetwork(Inference):
+    @property
+    def algorithms(self) -> list[str]: ...
+    def time_steps(self, image: Any, repeats: int) -> NDArray[np.int64]: ...
+
+class ProgramNetwork(SteppedNetwork):
     def __init__(
         self,
         size: tuple[int, int, int],
@@ -160,11 +165,24 @@ class ProgramNetwork(Inference):
         isa: str | None = None,
     ) -> None: ...
     @property
-    def algorithms(self) -> list[str]: ...
-    @property
     def values(self) -> int: ...
     def run_at(self, images: int, count: int, result: int, threads: Any) -> None: ...
-    def time_steps(self, image: Any, repeats: int) -> NDArray[np.int64]: ...
+
+class ByteNetwork(SteppedNetwork):
+    def __init__(
+        self,
+        size: tuple[int, int, int],
+        classes: int,
+        steps: list[tuple[str, bytes, list[int], int]],
+        constants: list[bytes],
+        sizes: list[int],
+        offsets: list[int],
+        arena: int,
+        result: int,
+        isa: str | None = None,
+    ) -> None: ...
+    @property
+    def instructions(self) -> str: ...
 
 class NetworkTrainer(metaclass=_Pybind11Type):
     def __init__(

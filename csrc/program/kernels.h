@@ -17,7 +17,7 @@ struct ProgramKernel {
 };
 
 // The first one takes raw pixels, uint8, as its third argument.
-constexpr int kProgramKernelCount = 13, kMostProgramInputs = 4;
+constexpr int kProgramKernelCount = 19, kMostProgramInputs = 4;
 
 // An algorithm for the steps of a kernel; those of `conv` and `depthwise` that have constant
 // weights, which others have none of.

@@ -5,9 +5,9 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "program/share.h"
 #include "runtime/buffer.h"
 #include "runtime/softmax.h"
-#include "runtime/thread_pool.h"
 
 namespace cnnkit {
 
@@ -58,9 +58,6 @@ struct Tail {
     long floats = 0;
 };
 constexpr long kTogether = 16, kMostOutput = 1 << 14, kMostTail = 1 << 18;
-
-// From so much work on, a step is worth another thread, and an image is.
-constexpr double kWorthStep = 100e3, kWorthImage = 1e6;
 
 class Session : public ProgramSession {
   public:
@@ -352,23 +349,6 @@ class Session : public ProgramSession {
         float* workspace = memory() + rounded(program_.arena);
         call.chosen->algorithm->run(call.fields, prepared, call.x, call.residual, call.y, workspace,
                                     first, end);
-    }
-
-    // Calls run(first, end) for ranges of parts, on several threads if the work is worth them.
-    template <typename Run>
-    static void share(long parts, double work, int threads, const Run& run) {
-        if (threads == 1 || work < kWorthStep || parts < threads) return run(0, parts);
-        struct Shares {
-            const Run& run;
-            long parts, count;
-        } shares = {run, parts, threads};
-        parallel_for(
-            threads, threads,
-            [](void* context, long i) {
-                const Shares& s = *static_cast<Shares*>(context);
-                s.run(i * s.parts / s.count, (i + 1) * s.parts / s.count);
-            },
-            &shares);
     }
 
     void finish(const float* logits, int64_t at, const NetOutputs& out) const {

@@ -31,7 +31,7 @@ from cnnkit.formats.contract import HELD, check_held, check_metadata
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
-from cnnkit.formats.quantisation import digest, golden, quantised, record
+from cnnkit.formats.quantisation import described, digest, quantised, record
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import build, with_contract
 from cnnkit.graph.normalisation import normalise
@@ -103,10 +103,10 @@ def write_c_int8(weights: Weights, options: Options) -> dict[str, bytes]:
             "leaves a layer in float, and this format has none",
             "leave it out, or use the format onnx-int8",
         )
-    metadata, found = describe(weights, options), quantised(weights, options)
+    found = quantised(weights, options)
     held = Weights(found.integers, weights.metadata)
     about = record(found, options) | {"tensors_sha256": digest(held.graph.tensors)}
-    metadata = {**metadata, contract.QUANTISATION: about, **golden(weights, held.graph, options)}
+    metadata = {**described(weights, found, options), contract.QUANTISATION: about}
     metadata = json.loads(json.dumps(metadata))  # as a reader will see them
     _check_budget(_body(metadata, held, f"{options.stem}.c"), metadata, options)
     files = _write(metadata, held, options.stem)

@@ -203,7 +203,6 @@ ONNX_INT8 = replace(
     write=_write_int8,
     check=_check_quantisable,
     choices=frozenset({"--input", "--opset", "--max-drop", "--ranges", "--keep-float"}),
-    inputs=INPUTS[:2],
     quantised=True,
     check_weights=holds_what_it_held,
     check_content=_check_quantised,

@@ -14,7 +14,7 @@ from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.passes.fusion import fuse_convolutions
 from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.passes.rewriting import drop_unused
-from cnnkit.graph.program import layers, movement, numbers
+from cnnkit.graph.program import functions, layers, movement, numbers, spreading
 from cnnkit.graph.program.lowered import CHANNELS_LAST, REMEDY, Lowered
 from cnnkit.graph.program.memory import Lifetime, arrange
 from cnnkit.graph.program.steps import Program, Value
@@ -24,6 +24,8 @@ ROWS: Mapping[str, Callable[[Lowered, Node], None]] = {
     **layers.ROWS,
     **movement.ROWS,
     **numbers.ROWS,
+    **functions.ROWS,
+    **spreading.ROWS,
 }
 FLOATS = ("float32", "float64")  # float64 only where it stands for a constant's exact value
 
