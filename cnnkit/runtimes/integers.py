@@ -107,7 +107,9 @@ class IntegerEngine:
     def _rest(self) -> Graph:
         """Return the graph behind its first integers, which are its raw pixels."""
         graph, types = self.graph, infer_types(self.graph)
-        cast, one, zero = (unused_name(f"{INPUT}.{part}", types) for part in ("cast", "one", "zero"))
+        cast, one, zero = (
+            unused_name(f"{INPUT}.{part}", types) for part in ("cast", "one", "zero")
+        )
         nodes = (
             Node("Cast", (INPUT,), (cast,), {"to": "float32"}, "cast"),
             Node("QuantizeLinear", (cast, one, zero), self.first.outputs, {}, self.first.name),

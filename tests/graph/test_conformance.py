@@ -18,6 +18,7 @@ from support.onnx_conformance import Case, check, file_cases, node_cases
 
 from cnnkit.errors import InputError
 from cnnkit.formats.onnx.reader import NEWEST, read_graph
+from cnnkit.graph.operators import carried, quantised
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.reference import evaluate
 
@@ -108,6 +109,12 @@ def test_a_classic_network_gives_its_published_output(name: str) -> None:
     expected = CLASSIC / f"light_{name}_output_0.pb"
     tensor = numpy_helper.to_array(onnx.TensorProto.FromString(expected.read_bytes()))
     np.testing.assert_allclose(found, tensor, rtol=1e-3, atol=1e-7)
+
+
+def test_the_documentation_lists_every_operator() -> None:
+    text = (Path(__file__).parents[2] / "docs/operators.md").read_text()
+    integers, whole = quantised.OPERATORS.keys(), carried.OPERATORS.keys()
+    assert OPERATORS.keys() - integers - whole - {"FusedConv"} <= set(re.findall(r"\w+", text))
 
 
 def test_the_newest_opset_is_that_of_the_onnx_package() -> None:

@@ -58,12 +58,16 @@ def in_float32(work: IntegerWorkload) -> GraphWorkload:
     tensors: dict[str, Array] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
-        border = replace(node, operator="Identity", inputs=node.inputs[:1], attributes={}, domain="")
+        border = replace(
+            node, operator="Identity", inputs=node.inputs[:1], attributes={}, domain=""
+        )
         if node.operator == "DequantizeLinear" and node.inputs[0] in graph.tensors:
             tensors[node.outputs[0]] = _numbers(graph, node)
         elif node.operator == "QuantizeLinear":
             maker = made.get(node.inputs[0])
-            layer = maker is not None and maker.operator in RECTIFIED and _begins_at_zero(graph, node)
+            layer = (
+                maker is not None and maker.operator in RECTIFIED and _begins_at_zero(graph, node)
+            )
             nodes.append(replace(border, operator="Relu" if layer else "Identity"))
         else:
             nodes.append(border if node.operator == "DequantizeLinear" else node)

@@ -25,6 +25,13 @@ def read_resize(draft: Draft) -> None:
     for name, usual in (("antialias", 0), ("keep_aspect_ratio_policy", "stretch")):
         if draft.attributes.pop(name, usual) != usual:
             raise NodeRefusedError(f"its {name} has no kernel")
+    if draft.attributes.get("coordinate_transformation_mode") == "tf_half_pixel_for_nn":
+        if draft.text("nearest_mode", "round_prefer_floor") != "floor":
+            raise NodeRefusedError("its tf_half_pixel_for_nn rounds, as only Keras does not")
+        draft.attributes |= {  # the same places
+            "coordinate_transformation_mode": "half_pixel",
+            "nearest_mode": "round_prefer_ceil",
+        }
     draft.attributes.pop("extrapolation_value", None)  # of tf_crop_and_resize, which is refused
     shape = draft.type_of(0).shape
     axes = draft.integers("axes") or list(range(len(shape)))
@@ -37,7 +44,11 @@ def read_resize(draft: Draft) -> None:
     if not kept:
         draft.add("Identity", draft.inputs[:1], draft.outputs, {})
         return
-    if sizes is not None:
+    place = 3 if sizes is not None else 2
+    whole = len(kept) == len(axes) and draft.opset >= RESIZE_INPUTS
+    if whole and draft.inputs[place] in draft.tensors:  # as it stands in a file of ours
+        names = ["", *[""] * (place - 2), draft.inputs[place]]
+    elif sizes is not None:
         chosen = as_integers([int(sizes[index]) for index in kept])
         names = ["", "", draft.add_tensor("sizes", chosen)]
     else:

@@ -62,13 +62,16 @@ def softplus(x: Array) -> Array:
 def selu(x: Array, attributes: Attributes) -> Array:
     """Return gamma · x from 0 up, and gamma · alpha · (e^x - 1) below."""
     below = attributes["alpha"] * np.expm1(np.minimum(x, 0.0))
-    return attributes["gamma"] * np.where(x > 0, x, below)
+    found: Array = attributes["gamma"] * np.where(x > 0, x, below)
+    return found
 
 
 def celu(x: Array, attributes: Attributes) -> Array:
     """Return x from 0 up, and alpha · (e^(x / alpha) - 1) below."""
     alpha = attributes["alpha"]
-    return np.maximum(x, 0.0) + np.minimum(alpha * np.expm1(np.minimum(x, 0.0) / alpha), 0.0)
+    below = np.minimum(alpha * np.expm1(np.minimum(x, 0.0) / alpha), 0.0)
+    found: Array = np.maximum(x, 0.0) + below
+    return found
 
 
 def gelu(x: Array, attributes: Attributes) -> Array:

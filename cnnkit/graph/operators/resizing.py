@@ -5,7 +5,7 @@ It is a sum along one axis after another: `taps(...)` says which elements each n
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from cnnkit.graph.operators.base import (
     Einsum,
     Operator,
     Types,
+    Value,
     at,
     axis_of,
     constant,
@@ -34,7 +35,6 @@ COORDINATES = (
     "half_pixel_symmetric",
     "align_corners",
     "asymmetric",
-    "tf_half_pixel_for_nn",
 )
 KEEP_IMAGES = "export the model with the images as the first axis"
 
@@ -111,32 +111,28 @@ def taps(attributes: Attributes, row: Axis) -> tuple[Array, Array]:
     return np.clip(places, 0, row.before - 1), weights
 
 
-def _coordinates(attributes: Attributes, row: Axis, dtype: type) -> Array:
+def _coordinates(attributes: Attributes, row: Axis, dtype: Any) -> Array:
     """Return where each new element lies in x; nearest ones of ties, in float32, as runtimes do."""
-    scale, x = np.asarray(row.scale, dtype), np.arange(row.after).astype(dtype)
-    half = np.asarray(0.5, dtype)
-    match attributes["coordinate_transformation_mode"]:
-        case "asymmetric":
-            return x / scale
-        case "tf_half_pixel_for_nn":
-            return (x + half) / scale
-        case "align_corners":
-            return x * np.asarray(row.before - 1, dtype) / np.asarray(max(row.after - 1, 1), dtype)
-        case "pytorch_half_pixel" if row.after == 1:
-            return np.zeros(1, dtype)
-        case "half_pixel_symmetric":
-            share = np.asarray(row.after, dtype) / (scale * np.asarray(row.before, dtype))
-            return np.asarray(row.before / 2, dtype) * (1 - share) + (x + half) / scale - half
-        case _:
-            return (x + half) / scale - half
+    x: Array = np.arange(row.after).astype(dtype)
+    scale, half = dtype(row.scale), dtype(0.5)
+    mode = attributes["coordinate_transformation_mode"]
+    found: Array = (x + half) / scale - half
+    if mode == "asymmetric":
+        found = x / scale
+    elif mode == "align_corners":
+        found = x * dtype(row.before - 1) / dtype(max(row.after - 1, 1))
+    elif mode == "pytorch_half_pixel" and row.after == 1:
+        found = x
+    elif mode == "half_pixel_symmetric":
+        share = dtype(row.after) / (scale * dtype(row.before))
+        found = found + dtype(row.before / 2) * (1 - share)
+    return found
 
 
 def _nearest(x: Array, mode: str) -> Array:
-    if mode == "floor":
-        return np.floor(x)
-    if mode == "ceil":
-        return np.ceil(x)
-    return np.ceil(x - 0.5) if mode == "round_prefer_floor" else np.floor(x + 0.5)
+    down: Array = np.floor(x if mode == "floor" else x + 0.5)
+    up: Array = np.ceil(x if mode == "ceil" else x - 0.5)
+    return down if mode in ("floor", "round_prefer_ceil") else up
 
 
 def _cubic(distance: Array, a: float) -> Array:
@@ -158,7 +154,7 @@ def evaluate_resize(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> l
     return [y]
 
 
-RESIZE = {
+RESIZE: dict[str, Value | type] = {
     "axes": tuple,
     "mode": "nearest",
     "coordinate_transformation_mode": "half_pixel",

@@ -21,8 +21,10 @@ from cnnkit.graph.program.steps import Number, Value
 from cnnkit.graph.types import Array
 
 # The kinds of the kernel, in their order.
-ELEMENTARY = ("Exp", "Log", "Sqrt", "Abs", "Neg", "Sign", "Reciprocal", "Floor", "Ceil", "Round")
-ELEMENTARY += ("Erf", "Softplus", "Softsign", "Mish", "Gelu", "tanh", "Swish", "ThresholdedRelu")
+ELEMENTARY = (
+    *("Exp", "Log", "Sqrt", "Abs", "Neg", "Sign", "Reciprocal", "Floor", "Ceil", "Round"),
+    *("Erf", "Softplus", "Softsign", "Mish", "Gelu", "tanh", "Swish", "ThresholdedRelu"),
+)
 POWER, SQUARE_ROOT, ABSOLUTE = len(ELEMENTARY), ELEMENTARY.index("Sqrt"), ELEMENTARY.index("Abs")
 ELU = 5  # of the kernel `function`
 REDUCTIONS = {"ReduceSum": 0, "ReduceMax": 1, "ReduceMin": 2}
