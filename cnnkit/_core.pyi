@@ -11,9 +11,13 @@ def measure_bandwidth(seconds: float, bytes: int) -> float: ...
 def augment(
     images: Any, order: Any, table: Any, border: str, threads: int = 1
 ) -> NDArray[np.uint8]: ...
+def resample(picture: object, across: ResampleAxis, down: ResampleAxis) -> NDArray[np.uint8]: ...
 
 @type_check_only
 class _Pybind11Type(type): ...
+
+class ResampleAxis(metaclass=_Pybind11Type):
+    def __init__(self, first: Any, taps: Any, size: int) -> None: ...
 
 class ConvReluPool(metaclass=_Pybind11Type):
     def __init__(
@@ -103,6 +107,12 @@ def use_tensors(
     grad_enabled: Callable[[], bool],
     threads: Callable[[], int],
 ) -> None: ...
+def tensor_states(tensors: tuple[Any, ...]) -> bytes: ...
+def tensor_digest(tensors: tuple[Any, ...]) -> int: ...
+def is_unchanged(
+    known: list[tuple[Any, type, list[tuple[tuple[Any, ...], bytes]]]],
+    is_known: Callable[[Any], bool],
+) -> bool: ...
 
 class Conv2d(metaclass=_Pybind11Type):
     def __init__(
@@ -140,7 +150,12 @@ class Network(Inference):
     @property
     def engine(self) -> str: ...
 
-class ProgramNetwork(Inference):
+class SteppedNetwork(Inference):
+    @property
+    def algorithms(self) -> list[str]: ...
+    def time_steps(self, image: Any, repeats: int) -> NDArray[np.int64]: ...
+
+class ProgramNetwork(SteppedNetwork):
     def __init__(
         self,
         size: tuple[int, int, int],
@@ -154,8 +169,24 @@ class ProgramNetwork(Inference):
         isa: str | None = None,
     ) -> None: ...
     @property
-    def algorithms(self) -> list[str]: ...
-    def time_steps(self, image: Any, repeats: int) -> NDArray[np.int64]: ...
+    def values(self) -> int: ...
+    def run_at(self, images: int, count: int, result: int, threads: Any) -> None: ...
+
+class ByteNetwork(SteppedNetwork):
+    def __init__(
+        self,
+        size: tuple[int, int, int],
+        classes: int,
+        steps: list[tuple[str, bytes, list[int], int]],
+        constants: list[bytes],
+        sizes: list[int],
+        offsets: list[int],
+        arena: int,
+        result: int,
+        isa: str | None = None,
+    ) -> None: ...
+    @property
+    def instructions(self) -> str: ...
 
 class NetworkTrainer(metaclass=_Pybind11Type):
     def __init__(

@@ -13,6 +13,7 @@
 #include "python/memory_sample.h"
 #include "python/network.h"
 #include "python/plain_call.h"
+#include "python/resample.h"
 #include "python/tensors.h"
 #include "python/trainer.h"
 #include "roofline/roofline.h"
@@ -77,4 +78,5 @@ PYBIND11_MODULE(core_of_main_interpreter, m) {
     bind_network(m);
     bind_trainer(m);
     bind_augment(m);
+    bind_resample(m);
 }

@@ -9,6 +9,7 @@
 
 #include "cpu/dispatch.h"
 #include "python/arguments.h"
+#include "python/c_call.h"
 #include "python/conv_relu_pool.h"
 #include "python/memory_sample.h"
 #include "python/tensors.h"
@@ -178,7 +179,7 @@ PyObject* plain_call(PyObject*, PyObject* const* given, Py_ssize_t count) {
         PyErr_SetString(PyExc_TypeError, "plain_call takes 10 arguments");
         return nullptr;
     }
-    try {
+    return c_call([&]() -> PyObject* {
         PyObject *x = given[0], *threads = given[kCount - 1];
         const Parameter weight(given[1]), bias(given[2]);
         std::optional<long> most;
@@ -201,14 +202,7 @@ PyObject* plain_call(PyObject*, PyObject* const* given, Py_ssize_t count) {
         PyObject* y = from ? on_tensor(*op, x, from, most) : on_array(*op, x, most, Py_None);
         if (y || PyErr_Occurred()) return y;
         Py_RETURN_NONE;
-    } catch (py::error_already_set& error) {
-        error.restore();
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
+    });
 }
 
 PyObject* call_tensor(PyObject* self, PyObject* given, PyObject*) {
@@ -216,19 +210,12 @@ PyObject* call_tensor(PyObject* self, PyObject* given, PyObject*) {
         PyErr_SetString(PyExc_TypeError, "give x, weight and bias");
         return nullptr;
     }
-    try {
+    return c_call([&]() -> PyObject* {
         const auto& call = py::cast<const TensorCall&>(py::handle(self));
         PyObject* const y = call(PyTuple_GET_ITEM(given, 0), PyTuple_GET_ITEM(given, 1),
                                  PyTuple_GET_ITEM(given, 2));
         return y || PyErr_Occurred() ? y : Py_NewRef(Py_None);
-    } catch (py::error_already_set& error) {
-        error.restore();
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
+    });
 }
 
 PyMethodDef kPlainCall = {

@@ -20,7 +20,7 @@ from PIL import Image
 from rich.console import Console
 from support.bench_fakes import PLAN, FakeClock, failing, peer, results, work
 
-from cnnkit.bench.case import PEER_TOLERANCE, run_case
+from cnnkit.bench.case import run_case
 from cnnkit.bench.measure.breakdown import part_time
 from cnnkit.bench.measure.statistics import Comparison
 from cnnkit.bench.peers.registry import SUBJECT, Peer
@@ -28,6 +28,7 @@ from cnnkit.bench.report.plots import draw_bars, draw_roofline
 from cnnkit.bench.report.regressions import change_table, changes_since, read_baseline, slower_cases
 from cnnkit.bench.report.results import CaseResult, Results
 from cnnkit.bench.report.tables import COLUMNS, csv_text, tables
+from cnnkit.bench.workloads.base import PEER_TOLERANCE
 from cnnkit.errors import InputError, MissingError, StorageError
 
 SAME: Comparison = "no difference"

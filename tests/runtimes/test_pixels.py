@@ -165,8 +165,8 @@ def test_own_files_take_floats_from_0_to_1_only(
 
 
 def test_a_refused_file_runs_in_onnx_runtime_as_the_error_says(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.onnx", "float32", [("Abs", [], {})])
-    with pytest.raises(InputError, match="node Abs") as refusal:
+    path = write(tmp_path / "a.onnx", "float32", [("Sin", [], {})])
+    with pytest.raises(InputError, match="node Sin") as refusal:
         cnnkit.load(path)
     assert "onnxruntime.InferenceSession" in REMEDY
     assert REMEDY in str(refusal.value)

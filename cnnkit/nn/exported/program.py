@@ -47,12 +47,28 @@ def graph_of(module: nn.Module, example_shape: tuple[int, ...], subject: object 
             graphs do not have; all of their nodes are named.
     """
     subject = subject or type(module).__name__
-    example = torch.zeros((2, *example_shape))  # one image would fix their number
     training = {part: part.training for part in module.modules()}
+    try:
+        program = export_images(module.eval(), example_shape, subject)
+    finally:
+        for part, was in training.items():
+            part.training = was
+    return graph_of_program(program, subject)
+
+
+def export_images(
+    module: nn.Module, example_shape: tuple[int, ...], subject: object
+) -> ExportedProgram:
+    """Return the program of a module, in the mode in which it is, for any number of images.
+
+    Raises:
+        InputError: PyTorch cannot export it so.
+    """
+    example = torch.zeros((2, *example_shape))  # one image would fix their number
     try:
         with warnings.catch_warnings(), unlogged():
             warnings.simplefilter("ignore")
-            program = export(module.eval(), (example,), dynamic_shapes=({0: Dim("N")},))
+            return export(module, (example,), dynamic_shapes=({0: Dim("N")},))
     except Exception as error:  # whatever the person's code and PyTorch's tracer raise
         shown = "x".join(map(str, example_shape))
         raise InputError(
@@ -61,10 +77,6 @@ def graph_of(module: nn.Module, example_shape: tuple[int, ...], subject: object 
             "use images of another size, or make its forward take one tensor [N, C, H, W], with no "
             "control flow that depends on values or on N",
         ) from error
-    finally:
-        for part, was in training.items():
-            part.training = was
-    return graph_of_program(program, subject)
 
 
 @contextmanager
