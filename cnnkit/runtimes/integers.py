@@ -19,7 +19,8 @@ from cnnkit.graph.convnet_match import REMEDY, image_size
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.passes.rewriting import drop_unused, unused_name
 from cnnkit.graph.program.steps import Place, Program
-from cnnkit.graph.quantised.lowering import ALIGNED, lower_integers
+from cnnkit.graph.quantised.lowering import lower_integers
+from cnnkit.graph.quantised.room import ALIGNED
 from cnnkit.graph.quantised.unsigned import as_unsigned
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.shapes import infer_types
