@@ -108,7 +108,9 @@ class ConvReLUPool(Packed, _core.ConvReluPool):
 
         (weight, bias, *sizes), options = self._given
         # Otherwise than from_numpy, from_dlpack does not warn that these become constants.
-        weight, bias = (v if v is None else torch.from_dlpack(v) for v in (weight, bias))
+        # PyTorch's types do not export this function.
+        read: Any = torch.from_dlpack  # type: ignore[attr-defined]
+        weight, bias = (value if value is None else read(value) for value in (weight, bias))
         return differentiable(x, weight, bias, sizes, options["precision"])
 
     def run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
