@@ -29,8 +29,11 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "program": {"", "runtime"},
     "program/fast": {"", "cpu/simd", "conv/winograd"},
     "program/targets": {"", "cpu/simd", "conv/winograd", "program", "program/fast"},
-    "engines": {"", "runtime", "mnist"},
-    "python": {"", "cpu", "roofline", "runtime", "mnist", "program", "engines"},
+    "training": {"", "runtime", "program"},
+    "training/kernels": {"", "cpu/simd"},
+    "training/targets": {"", "cpu/simd", "training", "training/kernels"},
+    "engines": {"", "runtime", "mnist", "training"},
+    "python": {"", "cpu", "roofline", "runtime", "mnist", "program", "training", "engines"},
     "onnxruntime": {"", "cpu", "runtime"},
 }
 C_KERNELS = CSRC.parent / "cnnkit/formats/c/kernels"  # which csrc/program/ compiles
