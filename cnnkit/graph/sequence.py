@@ -99,8 +99,6 @@ class Walk:
             self.need(node, node.operator in READERS, "it is no layer of a sequence")
             self.need(node, node.inputs[0] == self.value, "its weights are computed")
             READERS[node.operator](self, node)
-            if node.operator == "BatchNormalization" and len(self.shape) == 1:
-                self.need(node, math.prod(pixels) == 1, "it normalises what was flattened")
             self.value = node.outputs[0]
             if len(self.shape) == 3 or node.operator == "Gemm":
                 pixels = self.shape[1:]
@@ -172,6 +170,7 @@ def _gemm(walk: Walk, node: Node) -> None:
 
 
 def _norm(walk: Walk, node: Node) -> None:
+    walk.need(node, len(walk.shape) == 3, "it normalises features, not channels of images")
     walk.learn(node, range(1, 3), walk.parameters)
     walk.learn(node, range(3, 5), walk.statistics)
     walk.layers.append(Layer("norm", (), (float(node.attributes["epsilon"]), MOMENTUM)))

@@ -15,6 +15,7 @@ from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.inference import InferenceWorkload
+from cnnkit.bench.workloads.layers import LayersWorkload
 from cnnkit.bench.workloads.models import BlockWorkload, ModelWorkload
 from cnnkit.bench.workloads.training import TrainingWorkload
 from cnnkit.errors import InputError, MissingError
@@ -218,6 +219,7 @@ PEERS_OF: dict[type[Workload], dict[str, Peer]] = {
     InferenceWorkload: INFERENCE_PEERS,
     GraphWorkload: GRAPH_PEERS,
     TrainingWorkload: TRAINING_PEERS,
+    LayersWorkload: TRAINING_PEERS,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from cnnkit.graph.learning import for_inference, with_tensors
 from cnnkit.graph.sequence import Sequence, read_sequence
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, State, parameters
 from cnnkit.runtimes.native import open_engine
+from cnnkit.system.cpu import usable_cores
 from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels, choose_engine
 
 MIN_STEPS, MAX_STEPS = 8, 750  # per call into the extension
@@ -26,9 +28,10 @@ FAST, SLOW = 0.02, 0.1
 
 
 class NativeEngine:
-    """A network, Adam and the training images in cnnkit's extension, on one core.
+    """A network, Adam and the training images in cnnkit's extension.
 
-    The result does not depend on how the steps are grouped into calls, not even in the last bit.
+    The published network trains on one core, others on all that may be used. The result depends
+    neither on their number nor on how the steps are grouped into calls, not even in the last bit.
 
     Args:
         settings: network, training images, initial state and hyperparameters.
@@ -44,6 +47,7 @@ class NativeEngine:
         choose_engine("native", settings.device, settings.graph)
         self.settings, self.isa = settings, isa
         self.learning_rate, self.weight_decay = settings.learning_rate, settings.weight_decay
+        self.threads = usable_threads()
         self.steps_per_call = MIN_STEPS
         self.architecture: Architecture | None = None
         try:
@@ -127,6 +131,7 @@ class NativeEngine:
                 self.learning_rate,
                 self.weight_decay,
                 None if pixels is None else pixels(part),
+                self.threads,
             )
             seconds = time.perf_counter() - began
             if seconds < FAST:
@@ -150,6 +155,13 @@ class NativeEngine:
         shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
         log_p = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
         return np.asarray(log_p, np.float32)
+
+
+def usable_threads() -> int:
+    """Return the number of usable cores, or OMP_NUM_THREADS where it is a smaller number."""
+    stated = os.environ.get("OMP_NUM_THREADS", "")
+    cores = len(usable_cores())
+    return min(cores, int(stated)) if stated.isdecimal() and int(stated) else cores
 
 
 def _loss_weights(settings: EngineSettings, classes: int) -> NDArray[np.float32] | None:
