@@ -141,7 +141,9 @@ class Walk:
         self.need(node, set(window.dilations) == {1}, "it is dilated")
         before, out = window.pads[:2], self.types[node.outputs[0]].shape[2:]
         rows, columns = (int(size) for size in out)
-        axes = zip(self.shape[1:], window.kernel, window.strides, before, (rows, columns))
+        axes = zip(
+            self.shape[1:], window.kernel, window.strides, before, (rows, columns), strict=True
+        )
         inside = all(
             pad < side and (count - 1) * step - pad < size for size, side, step, pad, count in axes
         )

@@ -20,12 +20,14 @@ inline void update(const AdamStep& a, const float* gradient, long count, float* 
     };
     long i = 0;
     for (; i + kLanes <= count; i += kLanes) {
-        run(i, [](const float* from) { return load(from); },
+        run(
+            i, [](const float* from) { return load(from); },
             [](float* to, Vec v) { store(to, v); });
     }
     const Mask rest = mask_lanes(0, count - i);
     if (i < count) {
-        run(i, [&](const float* from) { return load_mask(from, rest); },
+        run(
+            i, [&](const float* from) { return load_mask(from, rest); },
             [&](float* to, Vec v) { store_mask(to, rest, v); });
     }
 }

@@ -191,11 +191,8 @@ class LayerTrainer : public Training {
                  const std::pair<std::vector<float>, std::vector<float>>& normalisation,
                  uint64_t seed, const py::object& isa)
         : Training(given, size, classes) {
-        Sequence sequence = {{size[0], size[1], size[2]},
-                             classes,
-                             normalisation.first,
-                             normalisation.second,
-                             {}};
+        Sequence sequence = {
+            {size[0], size[1], size[2]}, classes, normalisation.first, normalisation.second, {}};
         bool good = classes <= 256;  // labels are bytes
         for (const auto* values : {&sequence.mean, &sequence.deviation})
             good = good && (values->empty() || static_cast<long>(values->size()) == size[0]);
@@ -235,8 +232,8 @@ class LayerTrainer : public Training {
 void bind_trainer(py::module_& m) {
     py::class_<Training>(m, "Training", "Trains a network with Adam.")
         .def("train", &Training::train, py::arg("order"), py::arg("batch_size"),
-             py::arg("learning_rate"), py::arg("weight_decay") = 0.0, py::arg("pixels") = py::none(),
-             py::arg("threads") = 1)
+             py::arg("learning_rate"), py::arg("weight_decay") = 0.0,
+             py::arg("pixels") = py::none(), py::arg("threads") = 1)
         .def("gradients", &Training::gradients, py::arg("order"))
         .def("state", &Training::state);
     using Given = const py::object&;
@@ -256,21 +253,22 @@ void bind_trainer(py::module_& m) {
         .def("run_parts", &NetworkTrainer::run_parts, py::arg("order"), py::arg("parts"),
              py::arg("learning"));
     py::class_<LayerTrainer, Training>(m, "LayerTrainer", "A list of layers'.")
-        .def(py::init([](Given images, Given labels, Given values, Given mean, Given square,
-                         Given steps, Given statistics, const std::vector<LayerTrainer::Row>& layers,
-                         const std::array<long, 3>& size, long classes,
-                         const std::pair<std::vector<float>, std::vector<float>>& normalisation,
-                         uint64_t seed, Given isa, Given class_weights, Given label_smoothing) {
-                 return std::make_unique<LayerTrainer>(
-                     Examples{images, labels, class_weights, label_smoothing},
-                     State{values, mean, square, steps}, statistics, layers, size, classes,
-                     normalisation, seed, isa);
-             }),
-             py::arg("images"), py::arg("labels"), py::arg("parameters"), py::arg("mean"),
-             py::arg("square"), py::arg("steps"), py::arg("statistics"), py::arg("layers"),
-             py::arg("size"), py::arg("classes"), py::arg("normalisation"), py::arg("seed"),
-             py::arg("isa") = py::none(), py::arg("class_weights") = py::none(),
-             py::arg("label_smoothing") = 0.0)
+        .def(
+            py::init([](Given images, Given labels, Given values, Given mean, Given square,
+                        Given steps, Given statistics, const std::vector<LayerTrainer::Row>& layers,
+                        const std::array<long, 3>& size, long classes,
+                        const std::pair<std::vector<float>, std::vector<float>>& normalisation,
+                        uint64_t seed, Given isa, Given class_weights, Given label_smoothing) {
+                return std::make_unique<LayerTrainer>(
+                    Examples{images, labels, class_weights, label_smoothing},
+                    State{values, mean, square, steps}, statistics, layers, size, classes,
+                    normalisation, seed, isa);
+            }),
+            py::arg("images"), py::arg("labels"), py::arg("parameters"), py::arg("mean"),
+            py::arg("square"), py::arg("steps"), py::arg("statistics"), py::arg("layers"),
+            py::arg("size"), py::arg("classes"), py::arg("normalisation"), py::arg("seed"),
+            py::arg("isa") = py::none(), py::arg("class_weights") = py::none(),
+            py::arg("label_smoothing") = 0.0)
         .def("statistics", &LayerTrainer::statistics);
 }
 

@@ -1,5 +1,6 @@
 // Weights as the layers compute with them: blocks of 16 output channels, [block][input][16], the
-// inputs of a kernel as [row][column][channel]; then the bias. What fills up the last block is zero.
+// inputs of a kernel as [row][column][channel]; then the bias. What fills up the last block is
+// zero.
 #pragma once
 
 #include <cstring>

@@ -137,8 +137,13 @@ class PooledConvolution : public Convolution {
                       const PoolShape& pool)
         : Convolution(setting, in, out, c, {pool.pixel, c.out.height, c.out.width}, false) {
         const long reach = c.kernel.w * in.channels;
-        shape_ = {pool,       c.stride, padded_.row, in.channels,
-                  c.kernel.h, reach,    rounded(reach, setting.vectors.lanes)};
+        shape_ = {pool,
+                  c.stride,
+                  padded_.row,
+                  in.channels,
+                  c.kernel.h,
+                  reach,
+                  rounded(reach, setting.vectors.lanes)};
         kernel_ = c.kernel.h * shape_.filled;
         weight_.resize(setting.first ? 0 : c.channels * kernel_);
         kept_bytes = out.floats() + kSlack;
@@ -247,7 +252,8 @@ class DenseConvolution : public Convolution {
         begin_forward(pass);
         const long back = back_ ? back_->workspace_floats() : padded_.floats();
         const long even = wide_ == c_.channels ? 0 : out.pixels() * wide_;
-        make_room(pass.groups, std::max({forward_.workspace_floats(), padded_.floats() + even, back}),
+        make_room(pass.groups,
+                  std::max({forward_.workspace_floats(), padded_.floats() + even, back}),
                   blocks_.own());
         if (first_) return;
         turn(pass.parameters);
@@ -290,8 +296,8 @@ class DenseConvolution : public Convolution {
                     const float* from =
                         weight + blocks_.block(o / kBlock) + (tap * in.channels + i) * kBlock;
                     const long block = (i * taps + (taps - 1 - tap) * width) * c_.channels;
-                    const long place = back_ ? block + o * width
-                                             : (tap * c_.channels + o) * in_wide_ + i;
+                    const long place =
+                        back_ ? block + o * width : (tap * c_.channels + o) * in_wide_ + i;
                     vectors_.transpose(from, kBlock, rows, std::min(kBlock, c_.channels - o),
                                        &turned_[place], back_ ? width : in_wide_);
                 }
@@ -360,9 +366,12 @@ std::unique_ptr<Layer> make_convolution(const Setting& setting, const Size& in,
     if (spec.pool.empty()) return std::make_unique<DenseConvolution>(setting, in, c);
     const std::vector<long>& p = spec.pool;
     const Size out = {c.channels, p[6], p[7]};
-    const PoolShape pool = {{c.out.height, c.out.width}, {out.height, out.width},
-                            {p[0], p[1]},                {p[2], p[3]},
-                            {p[4], p[5]},                c.channels,
+    const PoolShape pool = {{c.out.height, c.out.width},
+                            {out.height, out.width},
+                            {p[0], p[1]},
+                            {p[2], p[3]},
+                            {p[4], p[5]},
+                            c.channels,
                             rounded(c.channels, setting.vectors.lanes)};
     return std::make_unique<PooledConvolution>(setting, in, out, c, pool);
 }

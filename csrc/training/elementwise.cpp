@@ -67,8 +67,7 @@ std::unique_ptr<Layer> make_relu(const Setting& setting, const Size& in, const L
     return std::make_unique<Relu>(setting, in);
 }
 
-std::unique_ptr<Layer> make_dropout(const Setting& setting, const Size& in,
-                                    const LayerSpec& spec) {
+std::unique_ptr<Layer> make_dropout(const Setting& setting, const Size& in, const LayerSpec& spec) {
     return std::make_unique<Dropout>(setting, in, spec);
 }
 

@@ -29,7 +29,8 @@ struct LayerSpec {
     std::vector<long> pool = {};  // a max-pool's sizes; ReLU comes before or after it
 };
 
-// An array for each image of a batch, or for each group of them where nobody needs an image's later.
+// An array for each image of a batch, or for each group of them where nobody needs an image's
+// later.
 template <typename T>
 struct PerImage {
     T* base = nullptr;
@@ -44,9 +45,9 @@ struct PerImage {
 // share: their number depends on nothing but that of the images.
 struct Pass {
     long images, groups;
-    long before;     // images of the batch in earlier parts
+    long before;  // images of the batch in earlier parts
     int threads;
-    uint64_t draws;  // determines what is dropped, with an image's place in the batch
+    uint64_t draws;                // determines what is dropped, with an image's place in the batch
     PerImage<float> x, y, dy, dx;  // no dx: nobody wants it
     PerImage<unsigned char> kept;
     const float* parameters;  // in the layer's own order, and likewise

@@ -8,8 +8,8 @@
 namespace cnnkit {
 namespace {
 
-constexpr long kSpan = 256;   // inputs whose products are added up at once
-constexpr long kPanel = 64;   // inputs whose gradients are computed together
+constexpr long kSpan = 256;  // inputs whose products are added up at once
+constexpr long kPanel = 64;  // inputs whose gradients are computed together
 constexpr long kShares = 8;
 constexpr long kWorth = 1l << 17;  // products that are worth another thread
 
@@ -90,7 +90,8 @@ class Linear : public Layer {
         vectors_.multiply(m);
     }
 
-    // Some inputs of all images as neighbours: their rows may lie so that a cache keeps few of them.
+    // Some inputs of all images as neighbours: their rows may lie so that a cache keeps few of
+    // them.
     void weight_gradient(const Pass& pass, long first, long count, float* panel) const {
         for (long n = 0; n < pass.images; ++n)
             std::copy_n(pass.x.at(n, 0) + first, count, panel + n * kPanel);

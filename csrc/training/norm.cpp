@@ -79,8 +79,8 @@ class Norm : public Layer {
         }
         if (!pass.dx.base) return;
         each(pass, [&](long n) {
-            vectors_.normalise_backward(pass.x.at(n, 0), mean_.data(), pass.dy.at(n, 0), scale, even,
-                                        slope, in.pixels(), channels, pass.dx.at(n, 0));
+            vectors_.normalise_backward(pass.x.at(n, 0), mean_.data(), pass.dy.at(n, 0), scale,
+                                        even, slope, in.pixels(), channels, pass.dx.at(n, 0));
         });
     }
 

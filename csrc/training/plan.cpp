@@ -21,13 +21,16 @@ struct LayerKind {
 // average_pool: likewise, whether padding counts, how much after h w does
 // dropout: its number among the network's; the share that is dropped
 constexpr LayerKind kKinds[] = {
-    {"conv", 10, 0, make_convolution},     {"linear", 2, 0, make_linear},
-    {"norm", 0, 2, make_norm},             {"max_pool", 8, 0, make_max_pool},
-    {"average_pool", 11, 0, make_average_pool}, {"relu", 0, 0, make_relu},
+    {"conv", 10, 0, make_convolution},
+    {"linear", 2, 0, make_linear},
+    {"norm", 0, 2, make_norm},
+    {"max_pool", 8, 0, make_max_pool},
+    {"average_pool", 11, 0, make_average_pool},
+    {"relu", 0, 0, make_relu},
     {"dropout", 1, 1, make_dropout},
 };
 
-constexpr long kMost = 1l << 24;     // of any size
+constexpr long kMost = 1l << 24;        // of any size
 constexpr long kMostFloats = 1l << 28;  // of an image
 
 // Whether each window of `count`, from `before` on, has a pixel of the image.
@@ -73,8 +76,9 @@ std::vector<LayerSpec> fused(std::vector<LayerSpec> specs) {
     for (LayerSpec& spec : specs) {
         LayerSpec* last = result.empty() ? nullptr : &result.back();
         const bool conv = last && last->kind == "conv", pooled = conv && !last->pool.empty();
-        const bool takes_relu = conv || (last && (last->kind == "norm" || last->kind == "linear" ||
-                                                  last->kind == "max_pool"));
+        const bool takes_relu =
+            conv ||
+            (last && (last->kind == "norm" || last->kind == "linear" || last->kind == "max_pool"));
         if (spec.kind == "relu" && takes_relu) {
             last->relu = true;
         } else if (spec.kind == "max_pool" && spec.sizes.size() == 8 && conv && !pooled &&

@@ -8,8 +8,8 @@ namespace {
 
 PoolShape pool_shape(const Size& in, const LayerSpec& spec) {
     const auto& s = spec.sizes;
-    return {{in.height, in.width}, {s[6], s[7]}, {s[0], s[1]}, {s[2], s[3]}, {s[4], s[5]},
-            in.channels,           in.channels};
+    return {{in.height, in.width}, {s[6], s[7]}, {s[0], s[1]}, {s[2], s[3]},
+            {s[4], s[5]},          in.channels,  in.channels};
 }
 
 class MaxPool : public Layer {

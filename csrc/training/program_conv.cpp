@@ -16,11 +16,24 @@ ProgramConv::ProgramConv(const KernelTable& kernels, const Size& in, const Size&
         if (value > std::numeric_limits<int>::max()) throw std::invalid_argument("conv");
         return static_cast<int>(value);
     };
-    fields_ = {small(in.height),    small(in.width),  small(in.channels), small(out.height),
-               small(out.width),    small(out.channels), small(kernel.h), small(kernel.w),
-               small(stride.h),     small(stride.w),  small(before.h),    small(before.w),
-               1,                   1,                1,                  relu ? 1 : 0,
-               relu ? 0.0f : -HUGE_VALF, HUGE_VALF};
+    fields_ = {small(in.height),
+               small(in.width),
+               small(in.channels),
+               small(out.height),
+               small(out.width),
+               small(out.channels),
+               small(kernel.h),
+               small(kernel.w),
+               small(stride.h),
+               small(stride.w),
+               small(before.h),
+               small(before.w),
+               1,
+               1,
+               1,
+               relu ? 1 : 0,
+               relu ? 0.0f : -HUGE_VALF,
+               HUGE_VALF};
     const long last = out.channels % kBlock;
     narrow_ = last > 0 && last <= kBlock / 2;
     const ProgramKernelTable& table = program_kernels(kernels);

@@ -13,10 +13,10 @@ namespace cnnkit {
 namespace {
 #include "weighted_loss.inl.h"
 
-constexpr long kPart = 64;        // images that go through the layers together
-constexpr long kMostGroups = 8;   // of them, with sums of their own
-constexpr long kUpdate = 1 << 14; // parameters that are worth another thread
-constexpr long kSlack = 16;       // floats behind an array, which vectors may read
+constexpr long kPart = 64;         // images that go through the layers together
+constexpr long kMostGroups = 8;    // of them, with sums of their own
+constexpr long kUpdate = 1 << 14;  // parameters that are worth another thread
+constexpr long kSlack = 16;        // floats behind an array, which vectors may read
 
 // Layers whose images go on one by one, or a single one that takes all at once.
 struct Span {
@@ -129,10 +129,19 @@ class LayersTrainer : public SequenceTrainer {
         passes_.resize(layers_.size());
         const uint64_t draws = mixed(mixed(seed_) + static_cast<uint64_t>(steps_));
         for (size_t i = 0; i < layers_.size(); ++i) {
-            passes_[i] = {images,        groups,        before,        threads,
-                          draws,         values_[i],    values_[i + 1], slopes_[i + 1],
-                          slopes_[i],    kept_[i],      &parameters_[own_[i]],
-                          &gradient_[own_[i]], before > 0};
+            passes_[i] = {images,
+                          groups,
+                          before,
+                          threads,
+                          draws,
+                          values_[i],
+                          values_[i + 1],
+                          slopes_[i + 1],
+                          slopes_[i],
+                          kept_[i],
+                          &parameters_[own_[i]],
+                          &gradient_[own_[i]],
+                          before > 0};
             layers_[i]->begin(passes_[i]);
         }
     }
@@ -174,9 +183,8 @@ class LayersTrainer : public SequenceTrainer {
                 pixels(raw, start.x.at(n, group));
             }
         });
-        for (const Span& span : spans_) run(span, [&](size_t i, const Turn& turn) {
-            layers_[i]->forward(passes_[i], turn);
-        });
+        for (const Span& span : spans_)
+            run(span, [&](size_t i, const Turn& turn) { layers_[i]->forward(passes_[i], turn); });
     }
 
     void backward() {

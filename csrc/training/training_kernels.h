@@ -29,8 +29,8 @@ struct PoolShape {
 // Kernel rows are runs of floats in images padded with zeros, filled up to whole vectors.
 struct MaximaShape {
     PoolShape pool;
-    Pair stride;      // of the convolution
-    long row, pixel;  // floats of the padded input
+    Pair stride;                      // of the convolution
+    long row, pixel;                  // floats of the padded input
     long kernel_rows, reach, filled;  // floats of a kernel row, and up to whole vectors
 };
 

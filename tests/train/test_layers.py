@@ -221,7 +221,9 @@ def test_dropped_values_follow_from_seed_step_layer_and_image() -> None:
     masks = np.stack([kept(7, 0, image, 40, 0.25) for image in range(9)])
     assert 0.65 < masks.mean() < 0.85
     hidden = F.relu(F.linear(images, weight, bias)) * torch.from_numpy(masks / 0.75)
-    wanted = F.cross_entropy(F.linear(hidden, last, last_bias), torch.from_numpy(given.split.labels))
+    wanted = F.cross_entropy(
+        F.linear(hidden, last, last_bias), torch.from_numpy(given.split.labels)
+    )
     torch.autograd.backward(wanted)
     assert loss == pytest.approx(wanted.item(), rel=1e-6)
     for array, exact in zip(found.values(), (weight, bias, last, last_bias), strict=True):
@@ -267,7 +269,11 @@ def test_normalised_features_are_for_pytorch() -> None:
     ],
 )
 def test_layers_that_cannot_be_are_refused(layers: list[Any]) -> None:
-    images, labels, none = np.zeros((2, 1, 6, 6), np.uint8), np.zeros(2, np.uint8), np.zeros(0, "f4")
+    images, labels, none = (
+        np.zeros((2, 1, 6, 6), np.uint8),
+        np.zeros(2, np.uint8),
+        np.zeros(0, "f4"),
+    )
     state = (none, none, none, 0, none)
     with pytest.raises(InputError, match=r"^layers: "):
         _core.LayerTrainer(images, labels, *state, layers, (1, 6, 6), 10, ((), ()), 0)

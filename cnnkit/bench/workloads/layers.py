@@ -91,9 +91,7 @@ def make_module(work: LayersWorkload) -> nn.Module:
             continue
         weight, bias = itertools.islice(tensors, 2)
         inputs = weight.shape[1]
-        module = (
-            nn.Linear(inputs, len(weight)) if flat else convolution(layer, inputs)
-        )
+        module = nn.Linear(inputs, len(weight)) if flat else convolution(layer, inputs)
         with torch.no_grad():
             for parameter, values in zip(module.parameters(), (weight, bias), strict=True):
                 parameter.copy_(torch.from_numpy(values))

@@ -6,7 +6,6 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import match
 from cnnkit.graph.learning import for_inference, with_tensors
 from cnnkit.graph.sequence import Sequence, read_sequence
-from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, State, parameters
+from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, parameters
 from cnnkit.runtimes.native import open_engine
 from cnnkit.system.cpu import usable_cores
 from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels, choose_engine
@@ -25,6 +24,7 @@ from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels, choose_en
 MIN_STEPS, MAX_STEPS = 8, 750  # per call into the extension
 # Seconds that a call should take: short enough for a live progress bar and a prompt Ctrl-C.
 FAST, SLOW = 0.02, 0.1
+Vector = NDArray[np.float32]
 
 
 class NativeEngine:
@@ -61,8 +61,9 @@ class NativeEngine:
         self.shapes: dict[str, tuple[int, ...]] = architecture.parameter_shapes()
         self.statistics: tuple[str, ...] = ()
         loss = _loss_weights(self.settings, architecture.classes), self.settings.label_smoothing
+        values, mean, square, steps = self._vectors()
         self.trainer: _core.Training = _core.NetworkTrainer(
-            *self._examples(), *self._vectors(), self.isa, architecture.sizes, *loss
+            *self._examples(), values, mean, square, steps, self.isa, architecture.sizes, *loss
         )
 
     def _open_layers(self, sequence: Sequence) -> None:
@@ -70,9 +71,13 @@ class NativeEngine:
         self.shapes = {name: state[PARAMETERS + name].shape for name in sequence.parameters}
         self.statistics = sequence.statistics
         running = [state[PARAMETERS + name] for name in self.statistics]
+        values, mean, square, steps = self._vectors()
         self.trainer = _core.LayerTrainer(
             *self._examples(),
-            *self._vectors(),
+            values,
+            mean,
+            square,
+            steps,
             np.concatenate([np.zeros(0, np.float32), *running]),
             [*map(tuple, sequence.layers)],
             sequence.size,
@@ -88,14 +93,14 @@ class NativeEngine:
         split = self.settings.split
         return np.ascontiguousarray(split.images), split.labels.astype(np.uint8)
 
-    def _vectors(self) -> tuple[Any, ...]:
+    def _vectors(self) -> tuple[Vector, Vector, Vector, int]:
         """Return parameters, both of Adam's moments and the number of steps."""
-        state: State = self.settings.state
-        vectors = (
-            np.concatenate([state[prefix + name].ravel() for name in self.shapes])
-            for prefix in (PARAMETERS, MEAN, SQUARE)
-        )
-        return (*vectors, int(state[STEP][0]))
+        state = self.settings.state
+
+        def vector(prefix: str) -> Vector:
+            return np.concatenate([state[prefix + name].ravel() for name in self.shapes])
+
+        return vector(PARAMETERS), vector(MEAN), vector(SQUARE), int(state[STEP][0])
 
     def state(self) -> dict[str, NDArray[np.float32]]:
         """Return copies of the parameters, Adam's moments and the number of steps."""

@@ -8,7 +8,8 @@ struct Window {
 };
 inline Window window_at(const PoolShape& s, long row, long column) {
     const long top = row * s.stride.h - s.padding.h, left = column * s.stride.w - s.padding.w;
-    return {top,           left, max(0, -top), min(s.kernel.h, s.input.h - top),
+    return {top,           left,
+            max(0, -top),  min(s.kernel.h, s.input.h - top),
             max(0, -left), min(s.kernel.w, s.input.w - left)};
 }
 
@@ -16,7 +17,7 @@ inline Window window_at(const PoolShape& s, long row, long column) {
 inline void largest(const PoolShape& s, const Window& w, const float* x, bool relu, long count,
                     float* y, unsigned char* indices) {
     const Mask inside = mask_lanes(0, count);
-    const float *row = x + (w.top + w.first_row) * s.input.w * s.pixel + w.left * s.pixel;
+    const float* row = x + (w.top + w.first_row) * s.input.w * s.pixel + w.left * s.pixel;
     Vec best = set1(-__builtin_inff()), index = zero();
     for (long i = w.first_row; i < w.end_row; ++i, row += s.input.w * s.pixel) {
         for (long j = w.first_column; j < w.end_column; ++j) {

@@ -53,7 +53,8 @@ inline void add_weights(const MaximaShape& s, const Places& p, const Part& part,
                 for (int i = 0; i < rows; ++i) {
 #pragma GCC unroll 16
                     for (int v = 0; v < vecs; ++v)
-                        sum[copy][i][v] = fma(g, load(at + i * s.row + v * kLanes), sum[copy][i][v]);
+                        sum[copy][i][v] =
+                            fma(g, load(at + i * s.row + v * kLanes), sum[copy][i][v]);
                 }
                 dy += channels, indices += channels, from += p.column;
             }
@@ -119,10 +120,10 @@ constexpr PartKernels part_kernels() {
     else
         return {};
 }
-#define CNNKIT_PARTS(rows)                                                           \
-    {part_kernels<rows, 1>(),  part_kernels<rows, 2>(),  part_kernels<rows, 3>(),    \
-     part_kernels<rows, 4>(),  part_kernels<rows, 5>(),  part_kernels<rows, 6>(),    \
-     part_kernels<rows, 7>(),  part_kernels<rows, 8>(),  part_kernels<rows, 9>(),    \
+#define CNNKIT_PARTS(rows)                                                        \
+    {part_kernels<rows, 1>(),  part_kernels<rows, 2>(),  part_kernels<rows, 3>(), \
+     part_kernels<rows, 4>(),  part_kernels<rows, 5>(),  part_kernels<rows, 6>(), \
+     part_kernels<rows, 7>(),  part_kernels<rows, 8>(),  part_kernels<rows, 9>(), \
      part_kernels<rows, 10>(), part_kernels<rows, 11>(), part_kernels<rows, 12>()}
 constexpr int kMostPartRows = 5, kMostPartVecs = 12;
 constexpr PartKernels kParts[kMostPartRows][kMostPartVecs] = {

@@ -46,10 +46,10 @@ constexpr Tile tile_of() {
     if constexpr (vecs <= kVecs && rows <= most_rows(vecs)) return tile<rows, vecs, joined>;
     return nullptr;
 }
-#define CNNKIT_ROWS(vecs, joined)                                                                 \
-    {tile_of<1, vecs, joined>(),  tile_of<2, vecs, joined>(),  tile_of<3, vecs, joined>(),        \
-     tile_of<4, vecs, joined>(),  tile_of<5, vecs, joined>(),  tile_of<6, vecs, joined>(),        \
-     tile_of<7, vecs, joined>(),  tile_of<8, vecs, joined>(),  tile_of<9, vecs, joined>(),        \
+#define CNNKIT_ROWS(vecs, joined)                                                          \
+    {tile_of<1, vecs, joined>(),  tile_of<2, vecs, joined>(),  tile_of<3, vecs, joined>(), \
+     tile_of<4, vecs, joined>(),  tile_of<5, vecs, joined>(),  tile_of<6, vecs, joined>(), \
+     tile_of<7, vecs, joined>(),  tile_of<8, vecs, joined>(),  tile_of<9, vecs, joined>(), \
      tile_of<10, vecs, joined>(), tile_of<11, vecs, joined>(), tile_of<12, vecs, joined>()}
 #define CNNKIT_VECS(joined) \
     {CNNKIT_ROWS(1, joined), CNNKIT_ROWS(2, joined), CNNKIT_ROWS(3, joined), CNNKIT_ROWS(4, joined)}
