@@ -244,7 +244,7 @@ bool check(const KernelTable& kernels, const Case& c, const Layout& layout, cons
     std::vector<float> gradient(layout.count), losses(3), trained(layout.count), mean(zero),
         square(zero);
     const auto trainer = kConvnetEngine.make_trainer(kernels, c.architecture, c.parameters.data(),
-                                              zero.data(), zero.data(), 0);
+                                                     zero.data(), zero.data(), 0);
     int64_t correct, steps;
     const NetLoss weighted = c.loss();
     const float loss = trainer->gradients(c.batches(kImages, weighted), gradient.data(), &correct);
