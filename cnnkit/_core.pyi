@@ -188,7 +188,23 @@ class ByteNetwork(SteppedNetwork):
     @property
     def instructions(self) -> str: ...
 
-class NetworkTrainer(metaclass=_Pybind11Type):
+class Training(metaclass=_Pybind11Type):
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...  # only what derives from it has one
+    def train(
+        self,
+        order: Any,
+        batch_size: int,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        pixels: Any = None,
+        threads: int = 1,
+    ) -> tuple[NDArray[np.float32], int]: ...
+    def gradients(self, order: Any) -> tuple[float, NDArray[np.float32], int]: ...
+    def state(
+        self,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], int]: ...
+
+class NetworkTrainer(Training):
     def __init__(
         self,
         images: Any,
@@ -202,16 +218,25 @@ class NetworkTrainer(metaclass=_Pybind11Type):
         class_weights: Any = None,
         label_smoothing: float = 0.0,
     ) -> None: ...
-    def train(
-        self,
-        order: Any,
-        batch_size: int,
-        learning_rate: float,
-        weight_decay: float = 0.0,
-        pixels: Any = None,
-    ) -> tuple[NDArray[np.float32], int]: ...
-    def gradients(self, order: Any) -> tuple[float, NDArray[np.float32], int]: ...
     def run_parts(self, order: Any, parts: int, learning: bool) -> None: ...
-    def state(
+
+class LayerTrainer(Training):
+    def __init__(
         self,
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], int]: ...
+        images: Any,
+        labels: Any,
+        parameters: Any,
+        mean: Any,
+        square: Any,
+        steps: int,
+        statistics: Any,
+        layers: Any,
+        size: tuple[int, int, int],
+        classes: int,
+        normalisation: tuple[Any, Any],
+        seed: int,
+        isa: str | None = None,
+        class_weights: Any = None,
+        label_smoothing: float = 0.0,
+    ) -> None: ...
+    def statistics(self) -> NDArray[np.float32]: ...

@@ -13,12 +13,14 @@ from cnnkit.bench.subject import BenchData, Model, initial_weights
 from cnnkit.bench.workloads.base import ConvBlock, Float32, Pair, Workload
 from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.integers import network_work
+from cnnkit.bench.workloads.layers import LayersWorkload
 from cnnkit.bench.workloads.models import fuse_suite
 from cnnkit.bench.workloads.network import blocks_of, head_of
 from cnnkit.bench.workloads.training import STEPS, TrainingWorkload
-from cnnkit.bench.workloads.zoo import zoo_suite
+from cnnkit.bench.workloads.zoo import ZOO, zoo_suite
 from cnnkit.errors import InputError, MissingError
 from cnnkit.graph.architecture import Architecture, Block
+from cnnkit.graph.builder import Builder
 from cnnkit.ops.cases import CONV64, LARGE_CASES, REFERENCE_BLOCKS, Case
 from cnnkit.ops.reference import conv_relu_pool_ref
 
@@ -27,6 +29,7 @@ Key = tuple[tuple[int, ...], tuple[int, ...]]  # shapes of an image [C, H, W] an
 NET_TOLERANCE = 1e-6  # of log-probabilities or logits, as a share of the largest
 TRAIN_TOLERANCE = 1e-6  # of the losses
 # A stack of three blocks for pictures in colour, as people train them.
+LAYERS = ("lenet5", "mnist-example")  # of the zoo, which train layer by layer
 PICTURES, STACK = (3, 32, 32), (Block(16), Block(32), Block(64))
 
 
@@ -112,7 +115,22 @@ def train_suite(data: BenchData, batch: int | None) -> list[Workload]:
                 labels=np.resize(data.labels, STEPS * size),
             )
         )
+    for name in LAYERS:
+        works += [layers_work(name, size) for size in ((16, 64) if batch is None else (batch,))]
     return works
+
+
+def layers_work(name: str, batch: int) -> LayersWorkload:
+    """Return steps of a network of the zoo on random images."""
+    build, size, classes = ZOO[name]
+    graph = build(Builder(size), classes)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (STEPS * batch, *size), np.uint8)
+    labels = random.integers(0, classes, len(images))
+    about = f"{STEPS} steps from initial weights, random images"
+    return LayersWorkload(
+        name, images, (), None, TRAIN_TOLERANCE, about, labels=labels, graph=graph
+    )
 
 
 def network_suite(model: Model, batch: int | None) -> list[Workload]:

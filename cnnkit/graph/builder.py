@@ -99,6 +99,11 @@ class Builder:
         square = {"kernel_shape": (side, side), "strides": (step, step)}
         return self.add("MaxPool", name, [x], **square, **pads)
 
+    def dropout(self, x: str, name: str, share: float) -> str:
+        """Drop a share of the values in training."""
+        self.tensors[f"{name}.ratio"] = np.array(share, np.float32)
+        return self.add("Dropout", name, [x, f"{name}.ratio"])
+
     def dense(self, x: str, name: str, features: int) -> str:
         """Multiply what is flattened by a matrix, and add a bias."""
         if len(self.shapes[x]) > 1:

@@ -2,4 +2,11 @@
 
 from __future__ import annotations
 
-WELL_KNOWN = ("lenet5", "resnet8", "ds-cnn", "mobilenet-v1-025", "vgg-mini")
+WELL_KNOWN = (
+    "lenet5",
+    "mnist-example",
+    "resnet8",
+    "ds-cnn",
+    "mobilenet-v1-025",
+    "vgg-mini",
+)

@@ -21,6 +21,14 @@ def lenet5(net: Builder, classes: int) -> Graph:
     return net.classifier(x, classes)
 
 
+def mnist_example(net: Builder, classes: int) -> Graph:
+    """PyTorch's example for MNIST: two convolutions, two linear layers, dropout before each."""
+    x = net.relu(net.conv(net.pixels, "conv1", 32, 3, padded=False))
+    x = net.max_pool(net.relu(net.conv(x, "conv2", 64, 3, padded=False)), "pool")
+    x = net.relu(net.dense(net.dropout(x, "dropout1", 0.25), "dense", 128))
+    return net.classifier(net.dropout(x, "dropout2", 0.5), classes)
+
+
 def resnet8(net: Builder, classes: int) -> Graph:
     """MLPerf Tiny's ResNet-8 (He et al. 2016): three residual blocks of 16, 32, 64 channels."""
     x = net.unit(net.pixels, "stem", 16, 3)
@@ -70,6 +78,7 @@ def separable(net: Builder, x: str, name: str, channels: int, stride: int = 1) -
 
 BUILDERS: tuple[Callable[[Builder, int], Graph], ...] = (
     lenet5,
+    mnist_example,
     resnet8,
     ds_cnn,
     mobilenet_v1_025,

@@ -1,7 +1,7 @@
 #include "engines/engines.h"
 
 #include "mnist/engine.h"
-#include "runtime/convnet.h"
+#include "training/convnet_engine.h"
 
 namespace cnnkit {
 namespace {

@@ -74,8 +74,6 @@ class ConvnetSession : public InferenceSession {
     long largest_ = 0;  // floats of a block's output
 };
 
-bool fits(const KernelTable&, const Architecture&) { return true; }
-
 }  // namespace
 
 std::unique_ptr<InferenceSession> make_convnet_session(const KernelTable& kernels,
@@ -83,7 +81,5 @@ std::unique_ptr<InferenceSession> make_convnet_session(const KernelTable& kernel
                                                        const float* parameters) {
     return std::make_unique<ConvnetSession>(kernels, architecture, parameters);
 }
-
-extern const Engine kConvnetEngine = {"convnet", fits, make_convnet_session, make_convnet_trainer};
 
 }  // namespace cnnkit

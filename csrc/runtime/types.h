@@ -41,6 +41,7 @@ struct NetBatches {
     int64_t count;
     int64_t batch_size;  // the last batch may be smaller; its loss is the mean over what it has
     const NetLoss* loss = nullptr;  // null: the mean negative log-likelihood
+    int threads = 1;                // that may be used; no bit of a result depends on them
 };
 
 enum NetStatus : int32_t { kNetDone = 0, kNetStopped = 1, kNetNotFinite = 2 };

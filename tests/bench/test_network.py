@@ -20,9 +20,11 @@ from cnnkit.bench.peers.onnx_graph import OPSET, onnx_model
 from cnnkit.bench.peers.registry import INFERENCE_PEERS, TRAINING_PEERS
 from cnnkit.bench.subject import BenchData, Model, initial_weights
 from cnnkit.bench.suites import (
+    LAYERS,
     NET_TOLERANCE,
     TRAIN_TOLERANCE,
     infer_suite,
+    layers_work,
     make_suites,
     train_suite,
 )
@@ -55,7 +57,7 @@ def inference(data: BenchData) -> InferenceWorkload:
 
 @pytest.fixture(scope="module")
 def training(data: BenchData) -> TrainingWorkload:
-    work, _ = train_suite(data, None)
+    work = train_suite(data, None)[0]
     assert isinstance(work, TrainingWorkload)
     return work
 
@@ -116,7 +118,7 @@ def test_a_peer_takes_the_steps_of_float64_and_starts_again_each_time(
 
 @pytest.mark.parametrize("name", ["cnnkit", "torch", "torch-loop"])
 def test_a_stack_for_colours_is_trained_as_in_float64(name: str, data: BenchData) -> None:
-    _, work = train_suite(data, 2)
+    work = train_suite(data, 2)[1]
     assert work.x.shape == (2 * STEPS, 3, 32, 32)
     assert len(work.blocks) == 3
     verified = verify_peer(name, TRAINING_PEERS[name], work, threads=1)
@@ -131,6 +133,18 @@ def test_training_starts_from_the_initial_weights(
     assert training.batch == 16
     assert training.images == 16 * STEPS
     assert train_suite(data, 4)[0].batch == 4
+
+
+@pytest.mark.parametrize("name", ["cnnkit", "torch"])
+@pytest.mark.parametrize("network", LAYERS)
+def test_networks_of_several_linear_layers_take_the_steps_of_float64(
+    network: str, name: str
+) -> None:
+    work = layers_work(network, 2)
+    verified = verify_peer(name, TRAINING_PEERS[name], work, threads=1)
+    assert verified.row.status == "timed", verified.row.reason
+    assert work.flop > 0
+    assert time_parts(work) == ()
 
 
 def test_another_network_is_timed_too_without_parts(data: BenchData) -> None:

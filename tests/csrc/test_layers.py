@@ -31,8 +31,14 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "program/targets": {"", "cpu/simd", "conv/winograd", "program", "program/fast"},
     "program/int8": {"", "runtime", "program"},
     "program/int8/targets": {"", "cpu", "cpu/simd", "program/int8"},
-    "engines": {"", "runtime", "mnist"},
-    "python": {"", "cpu", "roofline", "runtime", "mnist", "program", "program/int8", "engines"},
+    "training": {"", "runtime", "program"},
+    "training/kernels": {"", "cpu/simd"},
+    "training/targets": {"", "cpu/simd", "training", "training/kernels"},
+    "engines": {"", "runtime", "mnist", "training"},
+    "python": {
+        *{"", "cpu", "roofline", "runtime", "mnist", "program", "program/int8"},
+        *{"training", "engines"},
+    },
     "onnxruntime": {"", "cpu", "runtime"},
 }
 C_KERNELS = CSRC.parent / "cnnkit/formats/c/kernels"  # which csrc/program/ compiles

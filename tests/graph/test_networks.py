@@ -17,6 +17,7 @@ from cnnkit.graph.shapes import infer_types
 # before a normalisation (where published), and millions of multiply-accumulates of an image.
 KNOWN = {
     "lenet5": ((1, 28, 28), 10, 61_706, 0.42),
+    "mnist-example": ((1, 28, 28), 10, 1_199_882, 11.99),
     "resnet8": ((3, 32, 32), 10, 78_666, 12.5),
     "ds-cnn": ((1, 49, 10), 12, 24_908, 2.66),
     "mobilenet-v1-025": ((3, 96, 96), 2, 221_794, 7.49),
@@ -26,7 +27,7 @@ KNOWN = {
 
 def parameters(graph: Graph) -> int:
     """Count as MLPerf Tiny's networks do, whose normalised convolutions have a bias as well."""
-    sizes = {name: t.size for name, t in graph.tensors.items() if name != "pixel_scale"}
+    sizes = {name: t.size for name, t in graph.tensors.items() if t.ndim}
     return sum(sizes.values()) + sum(n for name, n in sizes.items() if name.endswith("running_var"))
 
 
@@ -66,7 +67,7 @@ def test_the_seed_determines_the_parameters() -> None:
 
 
 def test_an_unknown_name_and_images_that_are_too_small_are_refused() -> None:
-    with pytest.raises(InputError, match="Use one of lenet5, resnet8"):
+    with pytest.raises(InputError, match="Use one of lenet5, mnist-example, resnet8"):
         build_network("resnet50", (3, 32, 32), 10)
     with pytest.raises(InputError, match="vgg-mini: does not fit images of 4x4"):
         build_network("vgg-mini", (3, 4, 4), 10)

@@ -12,6 +12,7 @@
 
 #include "cpu/dispatch.h"
 #include "runtime/convnet.h"
+#include "training/convnet_engine.h"
 
 namespace {
 
@@ -242,8 +243,8 @@ bool check(const KernelTable& kernels, const Case& c, const Layout& layout, cons
     const std::vector<float> zero(layout.count);
     std::vector<float> gradient(layout.count), losses(3), trained(layout.count), mean(zero),
         square(zero);
-    const auto trainer = make_convnet_trainer(kernels, c.architecture, c.parameters.data(),
-                                              zero.data(), zero.data(), 0);
+    const auto trainer = kConvnetEngine.make_trainer(kernels, c.architecture, c.parameters.data(),
+                                                     zero.data(), zero.data(), 0);
     int64_t correct, steps;
     const NetLoss weighted = c.loss();
     const float loss = trainer->gradients(c.batches(kImages, weighted), gradient.data(), &correct);

@@ -90,7 +90,7 @@ def test_other_weights_are_a_start_and_the_last_layer_may_differ(
     [
         ({"network": "resnet50"}, "--network: is resnet50. Make it one of paper, lenet5"),
         ({"network": "lenet5", "kernel": 5}, "--kernel: describes blocks, which --network lenet5"),
-        ({"engine": "native"}, "--engine native: trains Conv-ReLU-MaxPool networks"),
+        ({"engine": "native"}, "--engine native: trains sequences of layers, and this one"),
     ],
 )
 def test_settings_that_contradict_the_network_are_refused(

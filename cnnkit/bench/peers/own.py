@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cnnkit import _core
 from cnnkit.bench.measure.breakdown import new_trainer
 from cnnkit.bench.measure.flop import executed_flop
 from cnnkit.bench.measure.native_flop import inference_flop, training_flop
@@ -14,6 +17,7 @@ from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Float32, Workload
 from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.integers import IntegerWorkload, in_float32
+from cnnkit.bench.workloads.layers import LayersWorkload
 from cnnkit.bench.workloads.network import weights_of
 from cnnkit.bench.workloads.training import LEARNING_RATE, TrainingWorkload
 from cnnkit.ops.fused import ConvReLUPool
@@ -82,14 +86,29 @@ def in_float32_network(work: Workload, threads: int) -> PreparedCall:
 
 def training(work: Workload, threads: int) -> PreparedCall:
     """Train in the native engine, from the workload's weights in every call."""
-    del threads  # it trains on one
     assert isinstance(work, TrainingWorkload)
     order, labels = np.arange(len(work.x)), work.labels.astype(np.uint8)
+    if isinstance(work, LayersWorkload):
+        layers = layer_trainer(work, labels)
+        flop = None
+    else:
+        layers = partial(new_trainer, work, labels)
+        flop = sum(training_flop(work).values()) * len(work.x) or None
 
     def run() -> Any:
-        return new_trainer(work, labels).train(order, work.batch, LEARNING_RATE)[0]
+        return layers().train(order, work.batch, LEARNING_RATE, 0.0, None, threads)[0]
 
-    return PreparedCall(run, flop=sum(training_flop(work).values()) * len(work.x) or None)
+    return PreparedCall(run, flop=flop)
+
+
+def layer_trainer(work: LayersWorkload, labels: NDArray[np.uint8]) -> Callable[[], _core.Training]:
+    """Return what opens the engine for a list of layers before its first step."""
+    sequence = work.sequence
+    start = np.concatenate([work.graph.tensors[name].ravel() for name in sequence.parameters])
+    zeros, layers = np.zeros_like(start), [*map(tuple, sequence.layers)]
+    shape = layers, sequence.size, sequence.classes, (sequence.mean, sequence.std)
+    none = np.zeros(0, np.float32)
+    return partial(_core.LayerTrainer, work.x, labels, start, zeros, zeros, 0, none, *shape, 0)
 
 
 def log_probabilities(y: Float32, weight: Float32, bias: Float32) -> Float32:

@@ -16,6 +16,7 @@ from cnnkit.bench.workloads.base import Workload
 from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.integers import IntegerWorkload
+from cnnkit.bench.workloads.layers import LayersWorkload
 from cnnkit.bench.workloads.models import BlockWorkload, ModelWorkload
 from cnnkit.bench.workloads.training import TrainingWorkload
 from cnnkit.errors import InputError, MissingError
@@ -236,6 +237,7 @@ PEERS_OF: dict[type[Workload], dict[str, Peer]] = {
     GraphWorkload: GRAPH_PEERS,
     IntegerWorkload: INTEGER_PEERS,
     TrainingWorkload: TRAINING_PEERS,
+    LayersWorkload: TRAINING_PEERS,
 }
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.peers.torch_inference import WorkloadModule, check_compiler
 from cnnkit.bench.workloads.base import Workload
+from cnnkit.bench.workloads.layers import LayersWorkload, make_module
 from cnnkit.bench.workloads.training import LEARNING_RATE, STEPS, TrainingWorkload
 
 Batches = Callable[[], Iterator[tuple[Tensor, Tensor]]]
@@ -31,7 +32,7 @@ def _loop(
     Args:
         work: the workload.
         threads: PyTorch's.
-        network: a WorkloadModule, in any memory format.
+        network: the workload's, in any memory format.
         batches: yields (images, labels) of each step.
         fused: whether to use PyTorch's fused Adam instead of its default.
         step: returns the loss of (images, labels); uncompiled by default.
@@ -61,6 +62,11 @@ def _loop(
     return PreparedCall(run, lambda losses: np.array([float(loss) for loss in losses]))
 
 
+def network_of(work: TrainingWorkload) -> nn.Module:
+    """Return the network of a workload, with its first weights."""
+    return make_module(work) if isinstance(work, LayersWorkload) else WorkloadModule(work)
+
+
 def _in_memory(
     work: TrainingWorkload,
     layout: torch.memory_format = torch.contiguous_format,
@@ -76,14 +82,14 @@ def _in_memory(
 def eager(work: Workload, threads: int) -> PreparedCall:
     """Train modules as they are, with PyTorch's default Adam."""
     assert isinstance(work, TrainingWorkload)
-    return _loop(work, threads, WorkloadModule(work), _in_memory(work))
+    return _loop(work, threads, network_of(work), _in_memory(work))
 
 
 def channels_last(work: Workload, threads: int) -> PreparedCall:
     """Train in channels-last memory format with the fused Adam, eager PyTorch's fastest way."""
     assert isinstance(work, TrainingWorkload)
     layout = torch.channels_last
-    network = WorkloadModule(work).to(memory_format=layout)
+    network = network_of(work).to(memory_format=layout)
     return _loop(work, threads, network, _in_memory(work, layout), fused=True)
 
 
@@ -96,7 +102,7 @@ def compiled(work: Workload, threads: int) -> PreparedCall:
     assert isinstance(work, TrainingWorkload)
     check_compiler()
     torch.compiler.reset()
-    network, loss_of = WorkloadModule(work), nn.NLLLoss()
+    network, loss_of = network_of(work), nn.NLLLoss()
 
     def step(images: Tensor, labels: Tensor) -> Tensor:
         loss: Tensor = loss_of(network(images), labels)
@@ -131,4 +137,4 @@ def script_loop(work: Workload, threads: int) -> PreparedCall:
     assert isinstance(work, TrainingWorkload)
     loader = torch.utils.data.DataLoader(ImageDataset(work), batch_size=work.batch)
     assert len(loader) == STEPS
-    return _loop(work, threads, WorkloadModule(work), lambda: iter(loader), each=Tensor.item)
+    return _loop(work, threads, network_of(work), lambda: iter(loader), each=Tensor.item)

@@ -12,6 +12,7 @@ from cnnkit.bench.workloads.graph import graph_work
 from cnnkit.graph.builder import Builder
 from cnnkit.graph.convnet import LOGITS
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.learning import for_inference
 from cnnkit.graph.networks import NETWORKS, Size
 
 BATCHES = (1, 16)
@@ -22,10 +23,8 @@ GAIN = math.sqrt(6.0)
 
 
 def mnist_example(net: Builder, classes: int) -> Graph:
-    """Build the network of PyTorch's MNIST example."""
-    x = net.relu(net.conv(net.pixels, "conv1", 32, 3, padded=False))
-    x = net.max_pool(net.relu(net.conv(x, "conv2", 64, 3, padded=False)), "pool")
-    return net.classifier(net.relu(net.dense(x, "dense", 128)), classes)
+    """Build the network of PyTorch's MNIST example without what it drops in training."""
+    return for_inference(NETWORKS["mnist-example"](net, classes))
 
 
 def squeezenet(net: Builder, classes: int) -> Graph:

@@ -19,6 +19,7 @@ from cnnkit.errors import InputError, MissingError
 from cnnkit.graph.convnet import match
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.quantised.scales import Scale
+from cnnkit.graph.sequence import read_sequence
 from cnnkit.runs.training_state import State
 
 # Limits of the native engine, which keeps a label, and a pixel's index in its window, in a byte.
@@ -89,13 +90,22 @@ class Engine(Protocol):
 def native_limit(graph: Graph) -> str:
     """Return why the native engine cannot train a network; empty if it can."""
     try:
-        architecture = match(graph, problem="is no part of those").architecture
-    except InputError as error:
-        return f"trains Conv-ReLU-MaxPool networks, and this one {error.reason}"
+        architecture = match(graph).architecture
+    except InputError:
+        return _limit_of_layers(graph)
     if architecture.classes > MAX_CLASSES:
         return f"supports at most {MAX_CLASSES} classes, not {architecture.classes}"
     pool = max(block.pool for block in architecture.blocks)
     return f"supports pool sizes of at most {MAX_POOL}, not {pool}" if pool > MAX_POOL else ""
+
+
+def _limit_of_layers(graph: Graph) -> str:
+    """Return it of a network that is no stack of convolution, ReLU and max-pool."""
+    try:
+        classes = read_sequence(graph).classes
+    except InputError as error:
+        return f"trains sequences of layers, and this one {error.reason}"
+    return f"supports at most {MAX_CLASSES} classes, not {classes}" if classes > MAX_CLASSES else ""
 
 
 def choose_engine(name: str, device: str, graph: Graph) -> str:

@@ -32,6 +32,7 @@ inline Vec load_mask(const float* from, Mask m) { return m ? *from : 0.0f; }
 inline void store_mask(float* to, Mask m, Vec v) {
     if (m) *to = v;
 }
+inline void store_first(float* to, Vec v, long) { *to = v; }
 inline void store_bytes(unsigned char* to, Vec v, long) { *to = static_cast<unsigned char>(v); }
 
 inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) { even = a, odd = b; }

@@ -1,0 +1,68 @@
+// Max-pools with the place of each maximum, and what goes back to it.
+
+namespace training {
+
+// Of a window, what lies in the image: rows and columns first <= i < end.
+struct Window {
+    long top, left, first_row, end_row, first_column, end_column;
+};
+inline Window window_at(const PoolShape& s, long row, long column) {
+    const long top = row * s.stride.h - s.padding.h, left = column * s.stride.w - s.padding.w;
+    return {top,           left,
+            max(0, -top),  min(s.kernel.h, s.input.h - top),
+            max(0, -left), min(s.kernel.w, s.input.w - left)};
+}
+
+// A vector of channels of a pooled pixel.
+inline void largest(const PoolShape& s, const Window& w, const float* x, bool relu, long count,
+                    float* y, unsigned char* indices) {
+    const Mask inside = mask_lanes(0, count);
+    const float* row = x + (w.top + w.first_row) * s.input.w * s.pixel + w.left * s.pixel;
+    Vec best = set1(-__builtin_inff()), index = zero();
+    for (long i = w.first_row; i < w.end_row; ++i, row += s.input.w * s.pixel) {
+        for (long j = w.first_column; j < w.end_column; ++j) {
+            const float* from = row + j * s.pixel;
+            const Vec v = count >= kLanes ? load(from) : load_mask(from, inside);
+            index = select_greater(v, best, set1(static_cast<float>(i * s.kernel.w + j)), index);
+            best = max_nan(v, best);
+        }
+    }
+    if (relu) {
+        index = select_greater(best, zero(), index, set1(static_cast<float>(kNoIndex)));
+        best = max_nan(best, zero());
+    }
+    store_first(y, best, count);
+    store_bytes(indices, index, count);
+}
+
+inline void max_pool(const PoolShape& s, const float* x, float* y, unsigned char* indices,
+                     bool relu) {
+    for (long row = 0; row < s.output.h; ++row) {
+        for (long column = 0; column < s.output.w; ++column) {
+            const Window w = window_at(s, row, column);
+            for (long c = 0; c < s.channels; c += kLanes)
+                largest(s, w, x + c, relu, s.channels - c, y + c, indices + c);
+            y += s.channels, indices += s.channels;
+        }
+    }
+}
+
+inline void max_pool_backward(const PoolShape& s, const float* dy, const unsigned char* indices,
+                              float* dx) {
+    const long floats = s.input.h * s.input.w * s.pixel;
+    for (long i = 0; i < floats; ++i) dx[i] = 0.0f;
+    for (long row = 0; row < s.output.h; ++row) {
+        for (long column = 0; column < s.output.w; ++column) {
+            const long top = row * s.stride.h - s.padding.h;
+            const long left = column * s.stride.w - s.padding.w;
+            for (long c = 0; c < s.channels; ++c, ++dy, ++indices) {
+                const long tap = *indices;
+                if (tap == kNoIndex) continue;
+                const long i = top + tap / s.kernel.w, j = left + tap % s.kernel.w;
+                dx[(i * s.input.w + j) * s.pixel + c] += *dy;
+            }
+        }
+    }
+}
+
+}  // namespace training

@@ -1,0 +1,20 @@
+#if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+
+#include "kernels.h"
+#include "training/training_kernels.h"
+
+namespace cnnkit {
+namespace {
+#include "integers.inl.h"
+#include "cpu/simd/avx2.inl.h"
+#include "training/kernels/multiply.inl.h"
+#include "training/kernels/max_pool.inl.h"
+#include "training/kernels/maxima.inl.h"
+#include "training/kernels/pixels.inl.h"
+#include "training/kernels/table.inl.h"
+}  // namespace
+
+extern const TrainingKernels kAvx2Training = kTraining;
+}  // namespace cnnkit
+#endif

@@ -1,0 +1,20 @@
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#include <immintrin.h>
+
+#include "kernels.h"
+#include "training/training_kernels.h"
+
+namespace cnnkit {
+namespace {
+#include "integers.inl.h"
+#include "cpu/simd/avx512.inl.h"
+#include "training/kernels/multiply.inl.h"
+#include "training/kernels/max_pool.inl.h"
+#include "training/kernels/maxima.inl.h"
+#include "training/kernels/pixels.inl.h"
+#include "training/kernels/table.inl.h"
+}  // namespace
+
+extern const TrainingKernels kAvx512Training = kTraining;
+}  // namespace cnnkit
+#endif

@@ -1,0 +1,16 @@
+#include "kernels.h"
+#include "training/training_kernels.h"
+
+namespace cnnkit {
+namespace {
+#include "integers.inl.h"
+#include "cpu/simd/scalar.inl.h"
+#include "training/kernels/multiply.inl.h"
+#include "training/kernels/max_pool.inl.h"
+#include "training/kernels/maxima.inl.h"
+#include "training/kernels/pixels.inl.h"
+#include "training/kernels/table.inl.h"
+}  // namespace
+
+extern const TrainingKernels kScalarTraining = kTraining;
+}  // namespace cnnkit

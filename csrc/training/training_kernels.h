@@ -1,0 +1,84 @@
+// What training computes on vectors, as a table for each instruction set. Images lie as [H][W][C].
+#pragma once
+
+#include "kernels.h"
+
+namespace cnnkit {
+
+// c[rows][columns] = the sum over runs and their steps of a times b, or that added to c. Whole
+// vectors of columns: b and c are read and written up to a multiple of TrainingKernels::lanes.
+struct MatrixProduct {
+    const float* a;
+    long a_row, a_run, a_step;  // floats from one to the next
+    const float* b;
+    long b_run, b_step;
+    float* c;
+    long c_row;
+    long rows, columns, runs, span;  // a run has `span` steps
+    bool add;
+};
+
+// A max-pool of channels [H][W][C] whose window is cut at the borders.
+struct PoolShape {
+    Pair input, output, kernel, stride, padding;
+    long channels;
+    long pixel;  // floats of an input pixel, which may be more than its channels
+};
+
+// The convolution before a max-pool: what a pooled pixel's maximum passes to weights and inputs.
+// Kernel rows are runs of floats in images padded with zeros, filled up to whole vectors.
+struct MaximaShape {
+    PoolShape pool;
+    Pair stride;                      // of the convolution
+    long row, pixel;                  // floats of the padded input
+    long kernel_rows, reach, filled;  // floats of a kernel row, and up to whole vectors
+};
+
+struct TrainingKernels {
+    long lanes;
+    void (*multiply)(const MatrixProduct& product);
+    // to[columns][rows] of from[rows][columns]
+    void (*transpose)(const float* from, long from_row, long rows, long columns, float* to,
+                      long to_row);
+    // y [H][W][C] and max-pool indices as ConvKernel::run has them; with `relu`, what is not above
+    // zero becomes zero and has none.
+    void (*max_pool)(const PoolShape& shape, const float* x, float* y, unsigned char* indices,
+                     bool relu);
+    // dx [H][W][C] of dy; y's maxima, where `indices` has them.
+    void (*max_pool_backward)(const PoolShape& shape, const float* dy, const unsigned char* indices,
+                              float* dx);
+    // Adds to sums [Cout][kernel row][filled] of one image, or to dx, padded as x is. dy is zero
+    // where indices are kNoIndex. `memory` is for Cout ints per tap of the pool window.
+    void (*maxima_weights)(const MaximaShape& shape, const float* x, const float* dy,
+                           const unsigned char* indices, float* sums);
+    void (*maxima_input)(const MaximaShape& shape, const float* weight, const float* dy,
+                         const unsigned char* indices, float* dx, int* memory);
+    // sums[c] += the sum over pixels of x[pixel][c]
+    void (*add_pixels)(const float* x, long pixels, long channels, float* sums);
+    // sums[c] += the squares of x[pixel][c] - mean[c]
+    void (*add_squares)(const float* x, const float* mean, long pixels, long channels, float* sums);
+    // sums[c] += dy[pixel][c] * (x[pixel][c] - mean[c])
+    void (*add_products)(const float* x, const float* mean, const float* dy, long pixels,
+                         long channels, float* sums);
+    // y = scale[c] * (x - mean[c]) + shift[c]
+    void (*normalise)(const float* x, const float* mean, const float* scale, const float* shift,
+                      long pixels, long channels, float* y);
+    // dx = scale[c] * (dy - even[c] - (x - mean[c]) * slope[c])
+    void (*normalise_backward)(const float* x, const float* mean, const float* dy,
+                               const float* scale, const float* even, const float* slope,
+                               long pixels, long channels, float* dx);
+    // y = max(x, 0), in which NaN stays; and dy becomes zero where y is not above zero
+    void (*relu)(const float* x, long count, float* y);
+    void (*relu_backward)(const float* y, long count, float* dy);
+    // dy becomes zero where there is no index
+    void (*without_index)(const unsigned char* indices, long count, float* dy);
+    // y = scale * x, or zero where the random bits of a place, which the keys determine, are below
+    // `threshold` (of 2^24).
+    void (*drop)(const float* x, long count, unsigned key, unsigned more, unsigned threshold,
+                 float scale, float* y);
+};
+
+// The table for an instruction set.
+const TrainingKernels& training_kernels(const KernelTable& kernels);
+
+}  // namespace cnnkit
