@@ -341,7 +341,7 @@ def configured(options: dict[str, Any]) -> TrainConfig:
     """Return the config of these options, of a run's fine-tuning with that run's others."""
     if options.get("qat") is None:
         return TrainConfig(**options)
-    from cnnkit.train.fine_tuning import fine_tuning
+    from cnnkit.train.quantisation_aware import fine_tuning
 
     changes = {name: value for name, value in options.items() if name != "qat"}
     return fine_tuning(options["qat"], **changes)
@@ -377,4 +377,5 @@ def show(result: TrainResult) -> None:
     console.print(f"weights   {result.weights}", soft_wrap=True)
     drawn = "  ".join(str(path) for path in result.pictures if path.suffix == ".png")
     console.print(f"pictures  {drawn}", soft_wrap=True)
-    console.print(f"next      cnnkit export --format onnx {folder}", soft_wrap=True)
+    form = "onnx" if result.config.qat is None else "onnx-int8"
+    console.print(f"next      cnnkit export --format {form} {folder}", soft_wrap=True)

@@ -20,7 +20,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, prose, stderr, stdout, working
+from cnnkit.cli.output import emit_json, on_all, prose, stderr, stdout, working
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.system.terminal import line
@@ -108,7 +108,7 @@ def verify_files(
         test = proof_data(open_side(files[0]).network, None, data, quiet or json)
     else:
         test = load_dataset_of(files, dataset, data, quiet or json, weights)
-    with working(stderr(quiet or json), f"verifying {len(files)} on all {test.kind}"):
+    with working(stderr(quiet or json), f"verifying {len(files)} on {on_all(test.kind)}"):
         reports = verify(files, network, test, allow_near_ties, max_drop)
     if json:
         passed = all(report.passed for report in reports)

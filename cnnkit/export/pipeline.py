@@ -144,7 +144,7 @@ def _layers(path: Path, form: Format) -> dict[str, Any]:
 def ranges_text(stated: dict[str, Any]) -> str:
     """Return how ranges were found, and of how many values channels were equalised."""
     count = len(stated.get("equalised", {}))
-    return stated["ranges"] + (f", {count} values equalised" if count else "")
+    return str(stated["ranges"]) + (f", {count} values equalised" if count else "")
 
 
 def _remedy(report: Report, form: Format) -> str:

@@ -68,7 +68,9 @@ def _refuse_others(start: Start) -> None:
             start.path,
             "is a pickle (torch.save), which can run any code when it is loaded, "
             "so cnnkit never does",
-            REMEDY,
+            "name the function or class that makes the module, with its parameters: "
+            f"package.module:Class --weights {start.path} (torch.save(module.state_dict(), …)); or "
+            + REMEDY,
         )
     for at, magic, kind, remedy in OTHERS:
         if head[at:].startswith(magic):

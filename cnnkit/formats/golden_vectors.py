@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import VerdictError
 from cnnkit.formats.golden import COUNT, Golden
 from cnnkit.graph.convnet import INPUT, LOGITS, with_contract
+from cnnkit.graph.kept import Kept, key_of
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.rounding import error_limit
 from cnnkit.graph.weights import Weights
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 
 REPRODUCIBLE = 200_000_000  # multiply-adds; above, BLAS has to do, which may round otherwise
+
+KEPT = Kept[NDArray[np.float64]](1)
 
 
 def choose(test: Split) -> NDArray[np.uint8]:
@@ -87,8 +90,11 @@ def _is_small(weights: Weights) -> bool:
 def exact_logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return logits [N, K] of uint8 [N, C, H, W] in float64, the same bits on every processor."""
     graph = with_contract(weights.graph, "uint8")
-    small = _is_small(weights)
-    return evaluate(graph, {INPUT: images}, [LOGITS], reproducible=small)[LOGITS]
+
+    def compute() -> NDArray[np.float64]:
+        return evaluate(graph, {INPUT: images}, [LOGITS], reproducible=_is_small(weights))[LOGITS]
+
+    return KEPT.of(key_of(graph, images), compute).copy()
 
 
 def near_logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:

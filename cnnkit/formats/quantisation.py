@@ -31,19 +31,25 @@ from cnnkit.graph.quantised import (
     prepared,
     quantise,
     run_integers,
+    to_integers,
     with_quantisation,
 )
+from cnnkit.graph.quantised.integers import around_zero
 from cnnkit.graph.quantised.layers import layer_noise
 from cnnkit.graph.quantised.ranges import whole
 from cnnkit.graph.quantised.scales import Scale, choose_scales
 from cnnkit.graph.quantised.static import BEST, MOST
 from cnnkit.graph.quantised.statistics import collect
+from cnnkit.graph.quantised.unsigned import as_unsigned
 from cnnkit.graph.weights import Weights
+from cnnkit.metrics import LOGIT_TOLERANCE
 
 CALIBRATION = 500  # training images; ranges were seen to stay the same from there on
 NOISE_OF = 32  # training images that layers' signal-to-noise ratios are of
 GOLDEN_FROM = 200  # test images among which the golden ones are chosen
 TRAINED = "quantisation"  # the key of a weights file that has the scales
+OWN = "the model's own"  # what a file says of integers that were not quantised here
+ROUNDED = ("QuantizeLinear", "QLinearConv", "QGemm")  # what networks in 8 bits have
 METHOD = "trained"  # what a file then says of its ranges
 SCHEME = "QDQ; activations uint8; weights int8 in 7 bits, per output channel"
 
@@ -137,9 +143,36 @@ def quantised(weights: Weights, options: Options) -> Quantised:
     )
 
 
+def own_integers(weights: Weights) -> Graph | None:
+    """Return what a network computes that somebody has quantised; None of one in float.
+
+    Raises:
+        InputError: it has not the contract's input and outputs.
+    """
+    if not any(node.operator in ROUNDED for node in weights.graph.nodes):
+        return None
+    integers = to_integers(with_contract(weights.graph, "uint8"))
+    unsigned, factors = as_unsigned(integers)
+    return around_zero(integers if factors else unsigned)  # additions of int8 round otherwise
+
+
+def integers_of(weights: Weights, options: Options) -> tuple[Graph, dict[str, Any]]:
+    """Return a network in 8 bits, its own if it has them, and what a file says of them.
+
+    Raises:
+        InputError: as `quantised`.
+    """
+    own = own_integers(weights)
+    if own is None:
+        found = quantised(weights, options)
+        return found.integers, record(found, options)
+    stated = {"scheme": OWN, "ranges": OWN, "keep_float": [], "layers": []}
+    return own, {**stated, "max_accuracy_drop": options.max_accuracy_drop}
+
+
 def check_quantisable(weights: Weights) -> None:
     """Raise InputError if nothing of a network can be quantised."""
-    if not plan(prepared(weights.graph)).nodes:
+    if own_integers(weights) is None and not plan(prepared(weights.graph)).nodes:
         raise InputError("the network", "has no layer that can be quantised", "use another format")
 
 
@@ -175,15 +208,15 @@ def digest(tensors: Mapping[str, NDArray[Any]]) -> str:
     return state.hexdigest()
 
 
-def described(weights: Weights, found: Quantised, options: Options) -> dict[str, Any]:
+def described(weights: Weights, integers: Graph, options: Options) -> dict[str, Any]:
     """Return the metadata of a file of these integers, but for what it says of its quantisation."""
-    return describe(weights, replace(options, golden=_golden(weights, found.integers, options)))
+    return describe(weights, replace(options, golden=_golden(weights, integers, options)))
 
 
 def _golden(weights: Weights, integers: Graph, options: Options) -> Golden:
     """Return golden vectors of images to which the integers give the network's own label.
 
-    Their tolerance is twice the largest error seen.
+    Their tolerance is twice the largest error seen, or what float32 may be off.
     """
     test = options.dataset.test
     images, truth = test.images[:GOLDEN_FROM], test.labels[:GOLDEN_FROM]
@@ -191,5 +224,6 @@ def _golden(weights: Weights, integers: Graph, options: Options) -> Golden:
     logits = run_integers(integers, feed(options.input, images))
     same = logits.argmax(axis=1) == expected.argmax(axis=1)
     chosen = choose(Split(images[same], truth[same]) if same.any() else Split(images, truth))
-    tolerance = float(f"{2 * float(np.abs(logits - expected).max()):.1e}")
+    error, largest = (float(np.abs(a).max()) for a in (logits - expected, expected))
+    tolerance = float(f"{max(2 * error, LOGIT_TOLERANCE * largest):.1e}")
     return vectors(weights, chosen, tolerance)

@@ -11,6 +11,8 @@ from cnnkit import _core
 from cnnkit.graph.program import Program
 from cnnkit.graph.program.steps import Number, Place
 
+ProgramNetwork = _core.ProgramNetwork
+
 
 def make_network(
     program: Program, size: tuple[int, int, int], isa: str | None = None

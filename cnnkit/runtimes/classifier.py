@@ -27,7 +27,7 @@ from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runtimes.describe import describe_model
 from cnnkit.runtimes.native import FLOAT, Engine, engine_name, open_engine, prepare
-from cnnkit.runtimes.pixels import feeder
+from cnnkit.runtimes.pixels import as_images, feeder
 from cnnkit.runtimes.prediction import Prediction
 from cnnkit.system.display import summary
 
@@ -107,7 +107,7 @@ class Classifier:
         Raises:
             InputError: another type, range or shape, of images or of `out`.
         """
-        pixels = self._feed(np.ascontiguousarray(images))
+        pixels = self._feed(as_images(images))
         return Prediction(*self._engine(pixels, self.threads, out))
 
 

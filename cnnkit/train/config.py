@@ -105,7 +105,7 @@ class TrainConfig:
             number of classes all but the last layer's are taken.
         tensorboard: whether each epoch's record is also written for TensorBoard.
         qat: a run whose network is trained on as its 8-bit form computes;
-            `cnnkit.train.fine_tuning` has the config for that.
+            `cnnkit.train.quantisation_aware` has the config for that.
     """
 
     dataset: str = "mnist"

@@ -40,12 +40,12 @@ from cnnkit.train.engines.base import (
     require_packages,
 )
 from cnnkit.train.engines.select import open_engine
-from cnnkit.train.fine_tuning import Start, check_same
-from cnnkit.train.fine_tuning import start as start_tuning
 from cnnkit.train.initial import initial_state
 from cnnkit.train.loop import run_epochs
 from cnnkit.train.losses import class_weights
 from cnnkit.train.progress import OnProgress
+from cnnkit.train.quantisation_aware import Start, check_same
+from cnnkit.train.quantisation_aware import start as start_tuning
 from cnnkit.train.tensorboard import require_tensorboard
 
 # In Jupyter: columns, and the number of last epochs that are shown.
@@ -180,7 +180,8 @@ def train(
     engine = make_engine(_engine_settings(config, graph, data, start, trained))
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
-    state = RunState.new(config.to_json(), data, graph, dict(start), trained and trained.to_json())
+    stated = None if trained is None else trained.to_json()
+    state = RunState.new(config.to_json(), data, graph, dict(start), stated)
     with sole_training(folder):
         check_free(folder)  # again: another training may have been quicker
         try:

@@ -134,7 +134,8 @@ def golden_checks(
         for name in ("logits", "probabilities")
     )
     if quantised:
-        tolerance = GOLDEN_ROOM * agreement.logit_error if agreement else 0.0
+        error = max(agreement.logit_error, agreement.logit_limit) if agreement else 0.0
+        tolerance = GOLDEN_ROOM * error
     else:
         tolerance = expected.tolerance * _room(weights)
     checks = [

@@ -11,6 +11,7 @@
 #include "python/arguments.h"
 #include "python/c_call.h"
 #include "python/conv_relu_pool.h"
+#include "python/memory_sample.h"
 #include "python/tensors.h"
 
 namespace py = pybind11;
@@ -66,21 +67,29 @@ class TensorCall {
   public:
     TensorCall(const py::object& operation, const py::object& weight, const py::object& bias)
         : op_(conv_op(operation)), weight_(weight), bias_(bias) {
-        versions_[0] = tensor_version(weight.ptr());
-        at_[0] = QuickTensor(weight.ptr()).data;
-        if (bias.is_none()) return;
-        versions_[1] = tensor_version(bias.ptr());
-        at_[1] = QuickTensor(bias.ptr()).data;
+        keep(weight, 0);
+        if (!bias.is_none()) keep(bias, 1);
     }
 
     PyObject* operator()(PyObject* x, PyObject* weight, PyObject* bias) const {
         if (!is(weight, weight_, 0) || !is(bias, bias_, 1)) return nullptr;
+        if (!sample_.is_unchanged()) return nullptr;
         const QuickTensor from(x);
         if (!from || !torch_is_plain() || needs_gradient(x, weight, bias)) return nullptr;
         return on_tensor(*op_, x, from, {});
     }
 
   private:
+    void keep(const py::object& tensor, int index) {
+        const QuickTensor known(tensor.ptr());
+        versions_[index] = tensor_version(tensor.ptr());
+        at_[index] = known.data;
+        std::size_t count = known ? 1 : 0;
+        for (int axis = 0; axis < known.rank; ++axis)
+            count *= static_cast<std::size_t>(known.sizes[axis]);
+        if (known) sample_.add(known.data, count);
+    }
+
     bool is(PyObject* given, const py::object& known, int index) const {
         if (given != known.ptr()) return false;
         if (given == Py_None) return true;
@@ -92,6 +101,7 @@ class TensorCall {
     const py::object weight_, bias_;
     float* at_[2] = {};
     long versions_[2] = {};
+    MemorySample sample_;
 };
 
 // A weight or bias that is read where it lies.

@@ -115,15 +115,18 @@ uint64_t digest_of(const py::tuple& tensors) {
         for (int axis = 0; axis < t.ndim; ++axis) floats *= t.shape[axis];
         const auto* from = static_cast<const char*>(t.data) + t.byte_offset;
         const py::gil_scoped_release released;
-        for (int64_t i = 0; i + kLanes <= floats; i += kLanes) {
-            uint32_t words[kLanes];
-            std::memcpy(words, from + i * sizeof(float), sizeof words);
+        const int64_t bytes = floats * static_cast<int64_t>(sizeof(float));
+        constexpr int64_t kStep = sizeof lanes;
+        int64_t at = 0;
+        for (; at + kStep <= bytes; at += kStep) {
+            uint64_t words[kLanes];
+            std::memcpy(words, from + at, kStep);
             for (int lane = 0; lane < kLanes; ++lane)
                 lanes[lane] = (lanes[lane] ^ words[lane]) * kPrime;
         }
-        for (int64_t i = floats / kLanes * kLanes; i < floats; ++i) {
+        for (; at < bytes; at += static_cast<int64_t>(sizeof(float))) {
             uint32_t word;
-            std::memcpy(&word, from + i * sizeof(float), sizeof word);
+            std::memcpy(&word, from + at, sizeof word);
             lanes[0] = (lanes[0] ^ word) * kPrime;
         }
     }
@@ -132,31 +135,35 @@ uint64_t digest_of(const py::tuple& tensors) {
     return all;
 }
 
-// Whether a dictionary has these keys, in this order, and what lies at these addresses; what does
-// not, `may_differ(key, value)` judges.
-bool is_same(PyObject* dict, const py::tuple& record, PyObject* may_differ,
+// Whether a dictionary has these keys, in this order, and what lies at these addresses. By what a
+// module is called is no part of that: `is_known` tells whether it may be so.
+bool is_same(PyObject* dict, const py::tuple& record, PyObject* is_known,
              std::vector<PyObject*>& inner) {
+    static PyObject* const kCall = name("_compiled_call_impl");
     PyObject* const keys = PyTuple_GetItem(record.ptr(), 0);
     const std::string addresses = py::bytes(record[1]);
-    if (!keys || PyDict_Size(dict) != PyTuple_Size(keys)) return false;
+    const Py_ssize_t count = keys ? PyTuple_Size(keys) : -1;
+    if (static_cast<Py_ssize_t>(addresses.size() / sizeof(uintptr_t)) != count) return false;
     PyObject *key, *value;
-    Py_ssize_t at = 0;
-    for (size_t i = 0; PyDict_Next(dict, &at, &key, &value); ++i) {
-        uintptr_t address = 0;
-        if (addresses.size() < (i + 1) * sizeof address) return false;
-        std::memcpy(&address, addresses.data() + i * sizeof address, sizeof address);
-        if (key != PyTuple_GetItem(keys, static_cast<Py_ssize_t>(i))) return false;
-        if (reinterpret_cast<uintptr_t>(value) != address &&
-            !is_true(PyObject_CallFunctionObjArgs(may_differ, key, value, nullptr), false))
-            return false;
+    Py_ssize_t at = 0, i = 0;
+    while (PyDict_Next(dict, &at, &key, &value)) {
+        if (key == kCall) {
+            if (value != Py_None && !is_true(PyObject_CallOneArg(is_known, value), false))
+                return false;
+            continue;
+        }
+        uintptr_t address;
+        if (i >= count || key != PyTuple_GetItem(keys, i)) return false;
+        std::memcpy(&address, addresses.data() + i++ * sizeof address, sizeof address);
+        if (reinterpret_cast<uintptr_t>(value) != address) return false;
         if (PyDict_Check(value)) inner.push_back(value);
     }
-    return true;
+    return i == count;
 }
 
 // Whether objects still hold the same. `known` has a tuple for each: a weak reference, its type,
 // and records of its __dict__ and of the dictionaries in that, in their order: keys and addresses.
-bool is_unchanged(const py::list& known, const py::object& may_differ) {
+bool is_unchanged(const py::list& known, const py::object& is_known) {
     std::vector<PyObject*> inner;
     for (const py::handle& item : known) {
         const auto three = py::reinterpret_borrow<py::tuple>(item);
@@ -167,12 +174,11 @@ bool is_unchanged(const py::list& known, const py::object& may_differ) {
             py::reinterpret_steal<py::object>(PyObject_GenericGetDict(object.ptr(), nullptr));
         if (!dict || records.empty()) return false;
         inner.clear();
-        if (!is_same(dict.ptr(), py::tuple(records[0]), may_differ.ptr(), inner)) return false;
+        if (!is_same(dict.ptr(), py::tuple(records[0]), is_known.ptr(), inner)) return false;
         if (inner.size() + 1 != records.size()) return false;
         std::vector<PyObject*> deeper;
         for (size_t i = 0; i < inner.size(); ++i) {
-            if (!is_same(inner[i], py::tuple(records[i + 1]), may_differ.ptr(), deeper))
-                return false;
+            if (!is_same(inner[i], py::tuple(records[i + 1]), is_known.ptr(), deeper)) return false;
         }
     }
     return true;
@@ -261,7 +267,7 @@ void bind_tensors(py::module_& m) {
           "Addresses and versions of tensors; empty if one of them has none.");
     m.def("tensor_digest", &digest_of, py::arg("tensors"),
           "A number that tells the elements of dense tensors from others.");
-    m.def("is_unchanged", &is_unchanged, py::arg("known"), py::arg("may_differ"),
+    m.def("is_unchanged", &is_unchanged, py::arg("known"), py::arg("is_known"),
           "Whether objects hold the same as in `known`: a weak reference and records of each.");
 }
 

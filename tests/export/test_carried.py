@@ -241,3 +241,14 @@ def test_a_carried_model_that_computes_otherwise_is_not_kept(
     monkeypatch.setattr(carrying, "_prepared", swapped)
     with pytest.raises(VerdictError, match="logits differ by rounding only"):
         export(source, tmp_path / "net.onnx", data=IMAGES, preprocessing="unit")
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_a_module_that_ends_in_probabilities_is_told_so(name: str, tmp_path: Path) -> None:
+    class Ends(Unknown):
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = getattr(torch, name)(super().forward(x), 1)
+            return y
+
+    with pytest.raises(InputError, match=f"ends in {name}.*Leave {name} out of its forward"):
+        export(Ends(), tmp_path / "net.onnx", preprocessing="unit", size=SIZE)

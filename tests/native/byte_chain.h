@@ -98,14 +98,14 @@ void add_byte_pixels(ByteChain& chain) {
         }
         return y;
     };
-    chain.steps.push_back({{"pixels", Fields().of({s.c, s.h * s.w, step}).bytes, {table, -1},
-                            chain.add_buffer(s)},
-                           right});
+    chain.steps.push_back(
+        {{"pixels", Fields().of({s.c, s.h * s.w, step}).bytes, {table, -1}, chain.add_buffer(s)},
+         right});
 }
 
 struct ByteConv {
-    long in_h, in_w, in_c, out_h, out_w, out_c, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w,
-        dilation_h, dilation_w, groups, zero, zero_y;
+    long in_h, in_w, in_c, out_h, out_w, out_c, kernel_h, kernel_w, stride_h, stride_w, pad_h,
+        pad_w, dilation_h, dilation_w, groups, zero, zero_y;
 };
 
 Bytes right_conv(const ByteConv& c, bool depthwise, const std::vector<const Bytes*>& in) {
@@ -156,8 +156,8 @@ void add_byte_conv(ByteChain& chain, bool depthwise) {
     c.out_h = wide / c.stride_h + 1, c.out_w = long_ / c.stride_w + 1;
     const long area = c.kernel_h * c.kernel_w, inputs = s.c / c.groups, count = area * inputs;
     const long row = (count + 3) / 4 * 4;
-    const auto weights = depthwise ? random_weights(area * s.c, 1, 1)
-                                   : random_weights(row * c.out_c, count, row);
+    const auto weights =
+        depthwise ? random_weights(area * s.c, 1, 1) : random_weights(row * c.out_c, count, row);
     const long w = chain.add_constant(weights);
     const long bias = chain.add_constant(random_biases(c.out_c, count));
     const long factor = chain.add_constant(random_factors(c.out_c, count));
@@ -166,12 +166,13 @@ void add_byte_conv(ByteChain& chain, bool depthwise) {
     const auto fields = Fields().of({c.in_h, c.in_w, c.in_c, c.out_h, c.out_w, c.out_c, c.kernel_h,
                                      c.kernel_w, c.stride_h, c.stride_w, c.pad_h, c.pad_w,
                                      c.dilation_h, c.dilation_w, c.groups, c.zero, c.zero_y});
-    chain.steps.push_back(
-        {{depthwise ? "depthwise" : "conv", fields.bytes, {w, bias, factor, x, room},
-          chain.add_buffer({c.out_h, c.out_w, c.out_c})},
-         [c, depthwise](const std::vector<const Bytes*>& in) {
-             return right_conv(c, depthwise, in);
-         }});
+    chain.steps.push_back({{depthwise ? "depthwise" : "conv",
+                            fields.bytes,
+                            {w, bias, factor, x, room},
+                            chain.add_buffer({c.out_h, c.out_w, c.out_c})},
+                           [c, depthwise](const std::vector<const Bytes*>& in) {
+                               return right_conv(c, depthwise, in);
+                           }});
 }
 
 void add_byte_matrix(ByteChain& chain, bool last) {
@@ -211,7 +212,8 @@ void add_byte_pool(ByteChain& chain) {
     const float scale_y = static_cast<float>(draw(1, 255)) / 4096.0f;
     const long reach = (kernel - 1) * dilation + 1;
     if (s.h + 2 * pad < reach || s.w + 2 * pad < reach) return;
-    const Size to = {(s.h + 2 * pad - reach) / stride + 1, (s.w + 2 * pad - reach) / stride + 1, s.c};
+    const Size to = {(s.h + 2 * pad - reach) / stride + 1, (s.w + 2 * pad - reach) / stride + 1,
+                     s.c};
     const auto right = [=](const std::vector<const Bytes*>& in) {
         Bytes y;
         for (long i = 0; i < to.count(); ++i) {
@@ -232,8 +234,8 @@ void add_byte_pool(ByteChain& chain) {
         }
         return y;
     };
-    Fields fields = Fields().of({s.h, s.w, s.c, to.h, to.w, kernel, kernel, stride, stride, pad, pad,
-                                 pad, pad, dilation, dilation, average, zero, zero_y});
+    Fields fields = Fields().of({s.h, s.w, s.c, to.h, to.w, kernel, kernel, stride, stride, pad,
+                                 pad, pad, pad, dilation, dilation, average, zero, zero_y});
     fields.of_floats({scale, scale_y});
     const long x = chain.last();
     chain.steps.push_back({{"pool", fields.bytes, {x}, chain.add_buffer(to)}, right});
@@ -279,7 +281,8 @@ void add_byte_sum(ByteChain& chain) {
     };
     Fields fields = Fields().of({s.count()});
     fields.of_floats({left, right, rest});
-    chain.steps.push_back({{zero ? "signed_add" : "add", fields.bytes, {x, z}, chain.add_buffer(s)}, sums});
+    chain.steps.push_back(
+        {{zero ? "signed_add" : "add", fields.bytes, {x, z}, chain.add_buffer(s)}, sums});
 }
 
 void add_byte_table(ByteChain& chain) {
@@ -293,9 +296,9 @@ void add_byte_table(ByteChain& chain) {
         return y;
     };
     const long table = chain.add_constant(values);
-    chain.steps.push_back({{"table", Fields().of({s.count(), s.c, step}).bytes, {table, x},
-                            chain.add_buffer(s)},
-                           right});
+    chain.steps.push_back(
+        {{"table", Fields().of({s.count(), s.c, step}).bytes, {table, x}, chain.add_buffer(s)},
+         right});
 }
 
 // [H][W][C] as [C][H][W].

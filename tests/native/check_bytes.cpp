@@ -122,8 +122,8 @@ bool check_whole(const ByteKernelTable& table, const ByteChain& chain, const Byt
     Bytes images;
     for (int i = 0; i < kImages; ++i) images.insert(images.end(), raw.begin(), raw.end());
     Floats logits(kImages * right.size() / sizeof(float));
-    whole(table, chain)->infer(images.data(), kImages, {logits.data(), nullptr, nullptr, nullptr},
-                               2);
+    whole(table, chain)
+        ->infer(images.data(), kImages, {logits.data(), nullptr, nullptr, nullptr}, 2);
     for (int i = 0; i < kImages; ++i) {
         const float* found = logits.data() + i * right.size() / sizeof(float);
         if (std::memcmp(found, right.data(), right.size()) == 0) continue;
@@ -201,7 +201,8 @@ int main(int count, char** words) {
         std::printf("%s ", table->name);
     }
     std::printf(
-        "- %d programs, %zu of %zu kernels and algorithms, %d wrong; damaged programs: %ld refused, "
+        "- %d programs, %zu of %zu kernels and algorithms, %d wrong; damaged programs: %ld "
+        "refused, "
         "%ld run\n",
         cases, seen.size(), known.size(), wrong, counts[0], counts[1]);
     return wrong || cases < 1 || seen.size() < known.size() ? EXIT_FAILURE : EXIT_SUCCESS;

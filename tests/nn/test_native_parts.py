@@ -7,6 +7,7 @@ import gc
 import pickle
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,9 +20,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import cnnkit
 from cnnkit.nn.fusion.compiler import compile_graph
+from cnnkit.nn.native import programs
 from cnnkit.nn.native.facts import NotShownError
 from cnnkit.nn.native.programs import Programs, Ready
 from cnnkit.nn.native.proof import prove
+from cnnkit.nn.native.reading import Reading, read
 
 X = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -88,10 +91,23 @@ def warm(fused: nn.Module, x: Tensor = X) -> None:
             fused(x)
 
 
+READ: dict[Any, Reading] = {}
+
+
 @pytest.fixture
-def pair() -> tuple[Any, Any]:
+def pair(monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """Return a model and the fused one with its program; `Net` is exported once for all of them."""
+
+    def read_once(part: nn.Module, size: tuple[int, ...]) -> Reading:
+        key = type(part), size
+        if key not in READ:
+            READ[key] = read(part, size)
+        return READ[key]
+
     model, fused = made()
-    warm(fused)
+    with monkeypatch.context() as patch:
+        patch.setattr(programs, "read", read_once)
+        warm(fused)
     return model, fused
 
 
@@ -312,6 +328,28 @@ def test_a_part_runs_where_the_whole_cannot(monkeypatch: pytest.MonkeyPatch) -> 
         check(monkeypatch, model, fused, runs)
 
 
+def test_threads_get_one_program_and_right_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its block is called directly from the second call on, while a program is made.
+    def net() -> nn.Module:
+        layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2)]
+        return nn.Sequential(*layers, nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1))
+
+    model, fused = made(net)
+    with torch.no_grad():
+        expected = model(X)
+
+    def call() -> list[Tensor]:
+        with torch.no_grad():
+            return [fused(X) for _ in range(6)]
+
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(call) for _ in range(4)]
+    for y in (y for future in futures for y in future.result()):
+        torch.testing.assert_close(y, expected, rtol=1e-5, atol=1e-6)
+    assert fused(X).requires_grad
+    check(monkeypatch, model, fused, 1)
+
+
 def test_a_failing_call_raises_what_pytorch_raises(pair: tuple[Any, Any]) -> None:
     for bad in (torch.rand(2, 4, 8, 8), torch.rand(2, 3, 8, 8).double()):
         errors = []
@@ -352,6 +390,12 @@ def test_torch_compile_hands_over_the_graph(monkeypatch: pytest.MonkeyPatch) -> 
         model.head.weight.mul_(2)
     check(monkeypatch, model, compiled, 0)
     assert compiled(X).requires_grad
+    many = X.repeat(200, 1, 1, 1)
+    for _ in range(3):  # Dynamo compiles a graph for them
+        check(monkeypatch, model, compiled, None, many)
+    check(monkeypatch, model, compiled, 1, many)
+    model.features[0].weight.data.mul_(2)
+    check(monkeypatch, model, compiled, 0, many)
 
 
 def test_outputs_that_differ_are_never_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,7 @@ def test_fast_convolutions_give_the_references_values(isa: str) -> None:
         seen |= set(make_network(lowered(graph), image_size(graph), isa).algorithms)
     assert not wrong
     assert seen >= {"winograd-4x4", "winograd-4x2", "dense", "depthwise-3x3", "depthwise-5x5/2"}
+    assert "columns" in seen
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -353,6 +353,12 @@ def fast_convolutions() -> Iterator[Case]:
             return net("GlobalAveragePool", net("Relu", y))
 
         yield one(f"strips of {c} channels", (1, h, w), strips)
+    for wide, k, kernel in product((8, 9, 16, 17, 28), (1, 5, 6, 7, 12), (3, 5)):
+
+        def columns(net: Net, k: int = k, kernel: int = kernel) -> str:
+            return net("Relu", net.conv("x", 1, k, kernel, pads=(kernel // 2,) * 4))
+
+        yield one(f"{kernel}x{kernel} 1 to {k}, {wide} wide", (1, 5, wide), columns)
     for features in (127, 128, 129, 700):
 
         def linear(net: Net, f: int = features) -> str:

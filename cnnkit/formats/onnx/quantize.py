@@ -40,7 +40,7 @@ def write_onnx_int8(weights: Weights, options: Options) -> dict[str, bytes]:
             f"choose one from {LOWEST_OPSET} on",
         )
     found = quantised(weights, options)
-    values = described(weights, found, options)
+    values = described(weights, found.integers, options)
     tensors = {name: as_written(array) for name, array in found.graph.tensors.items()}
     values[contract.QUANTISATION] = record(found, options) | {"tensors_sha256": digest(tensors)}
     content = serialise(found.graph, dict(sorted(values.items())), options)

@@ -88,7 +88,8 @@ def links(plan: Plan) -> list[Link]:
             first = made.get(first.inputs[0])
         if alone and first is not None and _is_layer(plan, users, first):
             found.append(Link(second.inputs[0], first, second))
-    return found if any(link.is_depthwise for link in found) else []
+    has_depthwise = any(node.attributes.get("group", 1) > 1 for node in graph.nodes)
+    return found if has_depthwise else []
 
 
 def _is_layer(plan: Plan, users: Mapping[str, list[Node]], node: Node) -> bool:

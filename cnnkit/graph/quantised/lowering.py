@@ -294,12 +294,13 @@ def _sums_exactly(scale: float, count: int) -> bool:
     """Tell whether float32 holds all sums of so many multiples of a scale, up to 255 of it."""
     mantissa, _ = math.frexp(scale)
     digits = int(mantissa * 2**FLOAT32_DIGITS)
-    return digits // (digits & -digits) * 255 * count < 2**FLOAT32_DIGITS
+    odd = digits // (digits & -digits)
+    return bool(odd * 255 * count < 2**FLOAT32_DIGITS)
 
 
 def lower_concat(lowered: Lowered, node: Node) -> None:
     """Lower QLinearConcat: each part by a table of its bytes in y's scale, then to its place."""
-    names = []
+    names: list[str] = []
     tensors = lowered.graph.tensors
     for index in range(2, len(node.inputs), 3):
         name, scale, zero = node.inputs[index : index + 3]

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.graph.convnet import INPUT
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.kept import Kept, key_of
 from cnnkit.graph.quantised.form import LAYERS, Plan
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.types import Array
 
 PART = 50  # images at once, which bounds the memory of the activations
 SAMPLES = 1 << 13  # of a value in a part
+KEPT = Kept["dict[str, Values]"](2)  # of a network, and of the equalised one
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ def collect(plan: Plan, images: NDArray[np.generic]) -> dict[str, Values]:
     """
     if not len(images):
         raise InputError("the training images", "are none", "choose data that has some")
+    key = "".join([key_of(plan.graph, images), *plan.values])
+    return dict(KEPT.of(key, lambda: _collected(plan, images)))
+
+
+def _collected(plan: Plan, images: NDArray[np.generic]) -> dict[str, Values]:
     graph, names = plan.graph, [*plan.values]
     parts = np.array_split(images, -(-len(images) // PART))
     found: dict[str, list[Values]] = {name: [] for name in names}

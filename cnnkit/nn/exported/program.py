@@ -6,8 +6,11 @@ operator for is refused, all nodes of it at once.
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any, cast
 
 import numpy as np
@@ -63,7 +66,7 @@ def export_images(
     """
     example = torch.zeros((2, *example_shape))  # one image would fix their number
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), unlogged():
             warnings.simplefilter("ignore")
             return export(module, (example,), dynamic_shapes=({0: Dim("N")},))
     except Exception as error:  # whatever the person's code and PyTorch's tracer raise
@@ -74,6 +77,18 @@ def export_images(
             "use images of another size, or make its forward take one tensor [N, C, H, W], with no "
             "control flow that depends on values or on N",
         ) from error
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep PyTorch's tracer from logging and printing what it raises as well."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def graph_of_program(program: ExportedProgram, subject: object = "the program") -> Graph:

@@ -10,13 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnkit import _core
 from cnnkit.nn.fused.direct import DIRECT
 from cnnkit.ops.torch_autograd import is_own_float
-from cnnkit.ops.torch_plain import API
+from cnnkit.ops.torch_states import Record, digest_of, is_unchanged, states_of
 
 ATOMS = (int, float, str, bool, type(None), torch.dtype, torch.device, torch.Size, Tensor)
-Record = tuple[tuple[Any, ...], bytes]
+CALL = "_compiled_call_impl"  # by which PyTorch calls a module; ours come and go
 
 
 class NotShownError(Exception):
@@ -52,6 +51,7 @@ class Facts:
             self.known.append((weakref.ref(module), type(module), records))
 
     def _record(self, values: dict[Any, Any]) -> Record:
+        values = {key: value for key, value in values.items() if key != CALL}
         self.held += [value for value in values.values() if is_atom(value)]
         return tuple(values), array("Q", map(id, values.values())).tobytes()
 
@@ -61,7 +61,7 @@ class Facts:
             found = holder.get(name) if isinstance(holder, dict) else getattr(holder, name, None)
             if found is not value:
                 return False
-        return _core.is_unchanged(self.known, may_differ)
+        return is_unchanged(self.known, is_ours)
 
     def note_tensors(self) -> None:
         """Take it that the tensors are as they should be."""
@@ -75,16 +75,11 @@ class Facts:
 
     def digest(self) -> int:
         """Return a number that tells the elements of tensors that `are_dense` from others."""
-        return _core.tensor_digest(self.tensors)
+        return digest_of(self.tensors)
 
     def same_tensors(self) -> bool:
         """Tell whether nothing has been written to the tensors, as far as PyTorch counts that."""
         return bool(self.states) and states_of(self.tensors) == self.states
-
-
-def states_of(tensors: tuple[Tensor, ...]) -> bytes:
-    """Return what tells tensors from themselves changed; empty if that cannot be told."""
-    return _core.tensor_states(tensors) if API is not None else b""
 
 
 def is_dense(tensor: Tensor) -> bool:
@@ -98,13 +93,6 @@ def is_atom(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(map(is_atom, value))
     return isinstance(value, ATOMS)
-
-
-def may_differ(key: Any, value: Any) -> bool:
-    """Tell whether a module may be called by another function than before: by one of ours."""
-    if key != "_compiled_call_impl":
-        return False
-    return value is None or is_ours(value)
 
 
 def is_ours(function: Callable[..., Any]) -> bool:

@@ -17,12 +17,12 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from cnnkit import _core
 from cnnkit.errors import CnnkitError
 from cnnkit.nn import block
 from cnnkit.nn.native.facts import Facts, NotShownError
 from cnnkit.nn.native.reading import Reading, network_of, read
 from cnnkit.nn.native.worth import Reasons, slower
+from cnnkit.ops.program import ProgramNetwork
 from cnnkit.ops.tensors import readable
 
 CALLS = 2  # with images of a size that PyTorch computes, after the first call of all
@@ -32,6 +32,7 @@ TOLERANCE = 1e-4  # of the largest value
 
 log = logging.getLogger(__name__)
 _thread = threading.local()
+_making = threading.Lock()  # torch.export is for one thread at a time
 
 
 class Owner(Protocol):
@@ -74,7 +75,7 @@ class Ready(NamedTuple):
         compared: whether its outputs for one image (True) and for several have been compared.
     """
 
-    network: _core.ProgramNetwork
+    network: ProgramNetwork
     shape: tuple[int, ...]
     slower: Reasons
     compared: set[bool]
@@ -106,7 +107,6 @@ class Programs:
         self.calls: dict[tuple[int, ...], int] = {}
         self.waits = 0  # images that PyTorch still computes
         self.misses = 0  # images since the facts have not held
-        self.lock = threading.Lock()
 
     def answer(self, owner: Owner, x: Tensor) -> Any:
         """Return a part's output for a plain x [N, C, H, W]; None if PyTorch has to compute it."""
@@ -160,12 +160,12 @@ class Programs:
         if self.calls[size] < CALLS or self.waits > 0:
             with outermost():
                 return owner.call(x)
-        if not self.lock.acquire(blocking=False):
+        if not _making.acquire(blocking=False):
             return None
         try:
             return self._make(owner, x, size)
         finally:
-            self.lock.release()
+            _making.release()
 
     def _make(self, owner: Owner, x: Tensor, size: tuple[int, ...]) -> Any:
         """Call the module, and make a program of it."""

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from cnnkit import _core
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.program import Program, lower_floats, prepare
 from cnnkit.graph.types import Array, TensorType
 from cnnkit.nn.exported.program import export_images, graph_of_program
 from cnnkit.nn.fused.conv import stop_waiting
 from cnnkit.nn.native.facts import NotShownError
-from cnnkit.ops.program import make_network
+from cnnkit.ops.program import ProgramNetwork, make_network
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def read(part: nn.Module, size: tuple[int, ...]) -> Reading:
     return Reading(graph.inputs, graph.nodes, graph.outputs, constants, names)
 
 
-def network_of(program: Program, size: tuple[int, ...]) -> _core.ProgramNetwork:
+def network_of(program: Program, size: tuple[int, ...]) -> ProgramNetwork:
     """Return a program that is ready to run."""
     channels, height, width = size
     return make_network(program, (channels, height, width))

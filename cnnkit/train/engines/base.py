@@ -89,7 +89,7 @@ class Engine(Protocol):
 def native_limit(graph: Graph) -> str:
     """Return why the native engine cannot train a network; empty if it can."""
     try:
-        architecture = match(graph, problem="has no kernels in it").architecture
+        architecture = match(graph, problem="is no part of those").architecture
     except InputError as error:
         return f"trains Conv-ReLU-MaxPool networks, and this one {error.reason}"
     if architecture.classes > MAX_CLASSES:

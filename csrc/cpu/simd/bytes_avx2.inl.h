@@ -137,11 +137,14 @@ Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
         Sums whole[2];
         for (int i = 0; i < 2; ++i) {
             const __m256 first = _mm256_add_ps(
-                _mm256_mul_ps(_mm256_cvtepi32_ps(sub(x[i], middle)), _mm256_set1_ps(left)), _mm256_set1_ps(rest));
+                _mm256_mul_ps(_mm256_cvtepi32_ps(sub(x[i], middle)), _mm256_set1_ps(left)),
+                _mm256_set1_ps(rest));
             whole[i] = _mm256_cvtps_epi32(_mm256_add_ps(
-                first, _mm256_mul_ps(_mm256_cvtepi32_ps(sub(z[i], middle)), _mm256_set1_ps(right))));
+                first,
+                _mm256_mul_ps(_mm256_cvtepi32_ps(sub(z[i], middle)), _mm256_set1_ps(right))));
         }
-        words[half] = _mm256_adds_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_set1_epi16(shift));
+        words[half] =
+            _mm256_adds_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_set1_epi16(shift));
     }
     return _mm256_packus_epi16(words[0], words[1]);
 }
@@ -160,9 +163,9 @@ inline void store_block(uint8_t* to, const Sums (&sum)[1], const float* factor, 
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(all, all));
 }
 inline void store_block(uint8_t* to, const Sums (&sum)[2], const float* factor, int zero) {
-    const __m256i words = _mm256_adds_epi16(
-        _mm256_packs_epi32(scaled(sum[0], factor), scaled(sum[1], factor + 8)),
-        _mm256_set1_epi16(static_cast<short>(zero)));
+    const __m256i words =
+        _mm256_adds_epi16(_mm256_packs_epi32(scaled(sum[0], factor), scaled(sum[1], factor + 8)),
+                          _mm256_set1_epi16(static_cast<short>(zero)));
     const __m128i all =
         _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), all);

@@ -76,17 +76,16 @@ int32x4_t sum_of(uint32x4_t a, uint32x4_t b, float left, float right, float rest
 }
 template <int shift>
 int16x8_t sum_of(uint16x8_t a, uint16x8_t b, float left, float right, float rest) {
-    const int32x4_t low = sum_of<shift>(vmovl_u16(vget_low_u16(a)), vmovl_u16(vget_low_u16(b)),
-                                        left, right, rest);
+    const int32x4_t low =
+        sum_of<shift>(vmovl_u16(vget_low_u16(a)), vmovl_u16(vget_low_u16(b)), left, right, rest);
     const int32x4_t high = sum_of<shift>(vmovl_high_u16(a), vmovl_high_u16(b), left, right, rest);
     return vqaddq_s16(vqmovn_high_s32(vqmovn_s32(low), high), vdupq_n_s16(shift));
 }
 template <int shift>
 Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
-    const int16x8_t low = sum_of<shift>(vmovl_u8(vget_low_u8(a)), vmovl_u8(vget_low_u8(b)), left,
-                                        right, rest);
-    const int16x8_t high =
-        sum_of<shift>(vmovl_high_u8(a), vmovl_high_u8(b), left, right, rest);
+    const int16x8_t low =
+        sum_of<shift>(vmovl_u8(vget_low_u8(a)), vmovl_u8(vget_low_u8(b)), left, right, rest);
+    const int16x8_t high = sum_of<shift>(vmovl_high_u8(a), vmovl_high_u8(b), left, right, rest);
     return vqmovun_high_s16(vqmovun_s16(low), high);
 }
 
@@ -97,8 +96,7 @@ void store_block(uint8_t* to, const Sums (&sum)[vecs], const float* factor, int 
     for (int v = 0; v < vecs; v += 2) {
         const bool two = v + 1 < vecs;
         const int second = two ? v + 1 : v;
-        const int16x8_t words =
-            as_words(sum[v], sum[second], factor + kSums * v, zero);
+        const int16x8_t words = as_words(sum[v], sum[second], factor + kSums * v, zero);
         const uint8x8_t bytes = vqmovun_s16(words);
         if (two) {
             vst1_u8(to + kSums * v, bytes);

@@ -25,15 +25,16 @@ inline bool sums_fit(double size, int32_t bias, float factor) {
     return most < kMostScaled && factor >= 0.0f && most * static_cast<double>(factor) < kMostScaled;
 }
 
-// A few bytes; the usual numbers of them without a call.
-inline void copy_pixel(uint8_t* to, const uint8_t* from, long bytes) {
-    if (bytes == 8) {
-        __builtin_memcpy(to, from, 8);
-    } else if (bytes == 16) {
-        __builtin_memcpy(to, from, 16);
-    } else {
-        __builtin_memcpy(to, from, bytes);
-    }
+// Pixels of so many bytes, `step` bytes apart, side by side.
+template <long bytes>
+void copy_as(uint8_t* to, const uint8_t* from, long step, long count) {
+    for (long i = 0; i < count; ++i, to += bytes, from += step) __builtin_memcpy(to, from, bytes);
+}
+inline void copy_pixels(uint8_t* to, const uint8_t* from, long bytes, long step, long count) {
+    if (bytes == 8) return copy_as<8>(to, from, step, count);
+    if (bytes == 16) return copy_as<16>(to, from, step, count);
+    if (bytes == 32) return copy_as<32>(to, from, step, count);
+    for (long i = 0; i < count; ++i, to += bytes, from += step) __builtin_memcpy(to, from, bytes);
 }
 
 // Rows of an image between `zero`, from `top` on: columns from -before on, `row` bytes of each.

@@ -208,8 +208,7 @@ void matrix_run(const void* fields, const void* prepared, const void* const* in,
 
 template <typename Dot>
 constexpr ByteAlgorithm conv_as(const char* name) {
-    return {name,          "conv", fits,    prepared_bytes, prepare<Dot>, workspace_bytes, parts,
-            run<Dot>};
+    return {name, "conv", fits, prepared_bytes, prepare<Dot>, workspace_bytes, parts, run<Dot>};
 }
 template <typename Dot, typename Matrix>
 constexpr ByteAlgorithm matrix_as(const char* name, const char* kernel) {

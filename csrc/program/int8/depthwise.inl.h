@@ -10,13 +10,13 @@ constexpr int kMostTaps = 7;
 constexpr long kMostWorkspace = 1l << 26, kStrip = 24576, kMostPhases = 128;
 
 struct Plan {
-    long quads;     // of rows of the kernel
-    long outputs;   // rows of results that share them
-    long columns;   // of each phase of the stride
-    long row;       // bytes of a row of the strip
-    long strip;     // rows of results of a strip, a multiple of `outputs`
-    long phases;    // vectors of a row until the channels begin anew
-    long step;      // bytes of what is prepared for a vector
+    long quads;    // of rows of the kernel
+    long outputs;  // rows of results that share them
+    long columns;  // of each phase of the stride
+    long row;      // bytes of a row of the strip
+    long strip;    // rows of results of a strip, a multiple of `outputs`
+    long phases;   // vectors of a row until the channels begin anew
+    long step;     // bytes of what is prepared for a vector
 };
 
 inline long common(long a, long b) { return b == 0 ? a : common(b, a % b); }
@@ -104,22 +104,23 @@ inline void copy_strip(const Conv& c, const Plan& p, const uint8_t* x, long top,
         }
         const uint8_t* from = x + in * c.in_w * channels;
         uint8_t* at = to;
-        for (long phase = 0; phase < c.stride_w; ++phase) {
-            for (long i = 0; i < p.columns; ++i, at += channels) {
-                const long column = i * c.stride_w + phase - c.pad_w;
-                if (column < 0 || column >= c.in_w) {
-                    __builtin_memset(at, c.zero, channels);
-                } else {
-                    copy_pixel(at, from + column * channels, channels);
-                }
-            }
+        for (long phase = 0; phase < c.stride_w; ++phase, at += p.columns * channels) {
+            // From the first column in the image to the last one.
+            const long before = max(0, (c.pad_w - phase + c.stride_w - 1) / c.stride_w);
+            const long start = min(before, p.columns), left = start * c.stride_w + phase - c.pad_w;
+            const long inside = max(0, (c.in_w - left + c.stride_w - 1) / c.stride_w);
+            const long end = min(p.columns, start + inside);
+            __builtin_memset(at, c.zero, start * channels);
+            copy_pixels(at + start * channels, from + left * channels, channels,
+                        c.stride_w * channels, end - start);
+            __builtin_memset(at + end * channels, c.zero, (p.columns - end) * channels);
         }
         __builtin_memset(at, c.zero, to + p.row - at);
     }
 }
 
-// A vector of a row of results, or of two rows.
-template <typename Dot, int outputs>
+// A vector of a row of results, or of two rows; `three` columns of a quad, or any.
+template <typename Dot, int outputs, bool three>
 inline void sums_of(const Plan& p, int columns, const long* taps, const uint8_t* const* rows,
                     long at, const char* constants, Sums (&sum)[outputs][4]) {
     for (int k = 0; k < 4; ++k) {
@@ -127,8 +128,9 @@ inline void sums_of(const Plan& p, int columns, const long* taps, const uint8_t*
         for (int output = 0; output < outputs; ++output) sum[output][k] = bias;
     }
     const char* w = constants + 8 * kBytes;
-    for (int column = 0; column < columns; ++column) {
-        for (long quad = 0; quad < p.quads; ++quad) {
+#pragma GCC unroll 3
+    for (int column = 0; column < (three ? 3 : columns); ++column) {
+        for (long quad = 0; quad < (three ? 1 : p.quads); ++quad) {
             const uint8_t* const four_rows[4] = {rows[4 * quad], rows[4 * quad + 1],
                                                  rows[4 * quad + 2], rows[4 * quad + 3]};
             Bytes x[4];
@@ -143,7 +145,7 @@ inline void sums_of(const Plan& p, int columns, const long* taps, const uint8_t*
     }
 }
 
-template <typename Dot, int outputs>
+template <typename Dot, int outputs, bool three>
 void run_rows(const Conv& c, const Plan& p, const char* prepared, const uint8_t* strip, uint8_t* y,
               long count) {
     const long bytes = static_cast<long>(c.out_w) * c.out_c;
@@ -159,7 +161,7 @@ void run_rows(const Conv& c, const Plan& p, const char* prepared, const uint8_t*
     for (long at = 0; at < bytes; at += kBytes) {
         const char* constants = prepared + phase * p.step;
         Sums sum[outputs][4];
-        sums_of<Dot>(p, c.kernel_w, taps, rows, at, constants, sum);
+        sums_of<Dot, outputs, three>(p, c.kernel_w, taps, rows, at, constants, sum);
         const auto* factor = reinterpret_cast<const float*>(constants) + kBytes;
         for (int output = 0; output < outputs && output < count; ++output) {
             const Bytes made = as_bytes(sum[output], factor, c.zero_y);
@@ -184,6 +186,10 @@ void run(const void* fields, const void* prepared, const void* const* in, void* 
     const Conv& c = as<Conv>(fields);
     const Plan p = plan(c);
     const auto* constants = static_cast<const char*>(prepared);
+    const bool three = c.kernel_w == 3 && p.quads == 1;
+    const auto rows_of = p.outputs == 2
+                             ? (three ? run_rows<Dot, 2, true> : run_rows<Dot, 2, false>)
+                             : (three ? run_rows<Dot, 1, true> : run_rows<Dot, 1, false>);
     for (long top = first; top < end; top += p.strip) {
         const long count = min(p.strip, end - top);
         copy_strip(c, p, of<uint8_t>(in[3]), top * c.stride_h - c.pad_h, in_rows(c, count),
@@ -192,19 +198,15 @@ void run(const void* fields, const void* prepared, const void* const* in, void* 
             const uint8_t* from = workspace + row * c.stride_h * p.row;
             uint8_t* to = static_cast<uint8_t*>(y) + (top + row) * c.out_w * c.out_c;
             const long left = min(p.outputs, count - row);
-            if (p.outputs == 2) {
-                run_rows<Dot, 2>(c, p, constants, from, to, left);
-            } else {
-                run_rows<Dot, 1>(c, p, constants, from, to, left);
-            }
+            rows_of(c, p, constants, from, to, left);
         }
     }
 }
 
 template <typename Dot>
 constexpr ByteAlgorithm algorithm(const char* name) {
-    return {name,  "depthwise", fits, prepared_bytes, prepare<Dot>, workspace_bytes,
-            parts, run<Dot>};
+    return {name,         "depthwise",     fits,  prepared_bytes,
+            prepare<Dot>, workspace_bytes, parts, run<Dot>};
 }
 
 }  // namespace depthwise

@@ -49,10 +49,10 @@ inline void pool_run(const void* fields, const void*, const void* const* in, voi
         for (int ox = 0; ox < p.out_w; ++ox, to += p.channels) {
             const int left = ox * p.stride_w - p.pad_w;
             const auto columns = written::inside(left, p.in_w, p.kernel_w, p.dilation_w);
-            const uint8_t* first = x + ((top + static_cast<long>(rows.first) * p.dilation_h) *
-                                            p.in_w +
-                                        left + static_cast<long>(columns.first) * p.dilation_w) *
-                                           p.channels;
+            const uint8_t* first =
+                x + ((top + static_cast<long>(rows.first) * p.dilation_h) * p.in_w + left +
+                     static_cast<long>(columns.first) * p.dilation_w) *
+                        p.channels;
             for (long c = 0; c < p.channels; c += kBytes) {
                 Bytes most = no_bytes();
                 for (int r = 0; r < rows.count; ++r) {
@@ -89,8 +89,7 @@ inline void average_run(const void* fields, const void*, const void* const* in, 
             }
         }
         for (int k = 0; k < count; ++k)
-            static_cast<uint8_t*>(y)[first + k] =
-                written::requantised(sums[k], a.factor, a.zero_y);
+            static_cast<uint8_t*>(y)[first + k] = written::requantised(sums[k], a.factor, a.zero_y);
     }
 }
 
@@ -102,7 +101,7 @@ inline bool add_fits(const void* fields) {
 }
 template <int shift>
 void add_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*, long,
-                    long) {
+             long) {
     const auto& a = as<struct written::add>(fields);
     const auto *x = of<uint8_t>(in[0]), *z = of<uint8_t>(in[1]);
     auto* to = static_cast<uint8_t*>(y);
@@ -125,17 +124,18 @@ inline void table_run(const void* fields, const void*, const void* const* in, vo
     for (long i = 0; i < count; ++i) static_cast<uint8_t*>(y)[i] = values[x[i]];
 }
 
-constexpr ByteAlgorithm kPixels = {"int8-pixels", "pixels", pixels_fit, nullptr, nullptr,
-                                   none,          one,      pixels_run};
-constexpr ByteAlgorithm kPool = {"int8-max-pool", "pool", pool_fits,  nullptr, nullptr,
-                                 none,            pool_parts, pool_run};
-constexpr ByteAlgorithm kAverage = {"int8-average", "average", always, nullptr, nullptr,
-                                    none,           one,       average_run};
-constexpr ByteAlgorithm kAdd = {"int8-add", "add", add_fits, nullptr, nullptr, none, one, add_run<0>};
-constexpr ByteAlgorithm kSignedAdd = {"int8-signed-add", "signed_add", add_fits, nullptr, nullptr,
-                                      none, one, add_run<128>};
-constexpr ByteAlgorithm kTable = {"int8-table", "table", table_fits, nullptr, nullptr,
-                                  none,         one,     table_run};
+constexpr ByteAlgorithm kPixels = {"int8-pixels", "pixels", pixels_fit, nullptr,
+                                   nullptr,       none,     one,        pixels_run};
+constexpr ByteAlgorithm kPool = {"int8-max-pool", "pool", pool_fits,  nullptr,
+                                 nullptr,         none,   pool_parts, pool_run};
+constexpr ByteAlgorithm kAverage = {"int8-average", "average", always, nullptr,
+                                    nullptr,        none,      one,    average_run};
+constexpr ByteAlgorithm kAdd = {"int8-add", "add", add_fits, nullptr,
+                                nullptr,    none,  one,      add_run<0>};
+constexpr ByteAlgorithm kSignedAdd = {"int8-signed-add", "signed_add", add_fits, nullptr,
+                                      nullptr,           none,         one,      add_run<128>};
+constexpr ByteAlgorithm kTable = {"int8-table", "table", table_fits, nullptr,
+                                  nullptr,      none,    one,        table_run};
 
 }  // namespace elements
 }  // namespace fast

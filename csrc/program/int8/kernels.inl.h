@@ -207,7 +207,8 @@ constexpr ByteKernel kRows[] = {
     {"numbers", sizeof(struct numbers), 1,
      [](const void* f, const long* bytes) {
          const auto& n = as<struct numbers>(f);
-         return n.count >= 0 && n.count <= bytes[0] && static_cast<long>(sizeof(float)) * n.count <= bytes[1];
+         return n.count >= 0 && n.count <= bytes[0] &&
+                static_cast<long>(sizeof(float)) * n.count <= bytes[1];
      },
      [](const void* f, const void* const* in, void* y) {
          numbers(&as<struct numbers>(f), of<uint8_t>(in[0]), static_cast<float*>(y));

@@ -13,9 +13,9 @@ constexpr int most_pixels(int vecs) {
 // four bytes; the weights lie in that order, [runs][span][vectors of the block].
 struct Run {
     const uint8_t *x, *w;
-    const int32_t* bias;   // of the block's lanes
+    const int32_t* bias;  // of the block's lanes
     const float* factor;  // likewise
-    const long* offsets;   // of each run, from a pixel's x
+    const long* offsets;  // of each run, from a pixel's x
     long runs, span, x_pixel;
     uint8_t* y;
     float* scores;  // instead of y, if it is not null
@@ -90,10 +90,10 @@ constexpr Tiles tiles_of() {
     if constexpr (vecs <= kVecs && pixels <= most_pixels(vecs)) return tiles<Dot, pixels, vecs>;
     return nullptr;
 }
-#define CNNKIT_ROW(vecs)                                                                     \
-    {tiles_of<Dot, 1, vecs>(),  tiles_of<Dot, 2, vecs>(),  tiles_of<Dot, 3, vecs>(),         \
-     tiles_of<Dot, 4, vecs>(),  tiles_of<Dot, 5, vecs>(),  tiles_of<Dot, 6, vecs>(),         \
-     tiles_of<Dot, 7, vecs>(),  tiles_of<Dot, 8, vecs>(),  tiles_of<Dot, 9, vecs>(),         \
+#define CNNKIT_ROW(vecs)                                                             \
+    {tiles_of<Dot, 1, vecs>(),  tiles_of<Dot, 2, vecs>(),  tiles_of<Dot, 3, vecs>(), \
+     tiles_of<Dot, 4, vecs>(),  tiles_of<Dot, 5, vecs>(),  tiles_of<Dot, 6, vecs>(), \
+     tiles_of<Dot, 7, vecs>(),  tiles_of<Dot, 8, vecs>(),  tiles_of<Dot, 9, vecs>(), \
      tiles_of<Dot, 10, vecs>(), tiles_of<Dot, 11, vecs>(), tiles_of<Dot, 12, vecs>()}
 template <typename Dot>
 constexpr Tiles kTiles[4][12] = {CNNKIT_ROW(1), CNNKIT_ROW(2), CNNKIT_ROW(3), CNNKIT_ROW(4)};

@@ -266,8 +266,8 @@ void multiply(const uint8_t* v, const uint8_t* u, int32_t* m, const Plan& p, lon
     const Shares shares = share(count, vecs);
     const long done = shares.larger * (shares.size + 1);
     if (done) kProducts<vecs>[shares.size](v, 2 * p.inputs, u, pairs, m, p.width, shares.larger);
-    kProducts<vecs>[shares.size - 1](v + done * 2 * p.inputs, 2 * p.inputs, u, pairs,
-                                m + done * p.width, p.width, shares.count);
+    kProducts<vecs>[shares.size - 1](v + done* 2 * p.inputs, 2 * p.inputs, u, pairs,
+                                     m + done* p.width, p.width, shares.count);
 }
 
 inline long parts(const void* fields) { return (as<Conv>(fields).out_h + kTile - 1) / kTile; }
@@ -309,16 +309,17 @@ inline void run(const void* fields, const void* prepared, const void* const* in,
             uint8_t* to = static_cast<uint8_t*>(y) + (oy * c.out_w + ox) * c.out_c;
             for (long o = 0; o < c.out_c; o += kBlock) {
                 const bool two = vecs_of(c.out_c - o) > 1;
-                (two ? transform_output<2> : transform_output<1>)(
-                    m + t * p.width + o, m_plane, bias + o, factor + o, c, to + o,
-                    min(kTile, c.out_h - oy), min(kTile, c.out_w - ox), min(kBlock, c.out_c - o));
+                (two ? transform_output<2>
+                     : transform_output<1>)(m + t * p.width + o, m_plane, bias + o, factor + o, c,
+                                            to + o, min(kTile, c.out_h - oy),
+                                            min(kTile, c.out_w - ox), min(kBlock, c.out_c - o));
             }
         }
     }
 }
 
-constexpr ByteAlgorithm kConv = {"int8-winograd-4x4", "conv",          fits,  prepared_bytes,
-                                 prepare,             workspace_bytes, parts, run};
+constexpr ByteAlgorithm kConv = {"int8-winograd-4x4", "conv", fits, prepared_bytes, prepare,
+                                 workspace_bytes,     parts,  run};
 
 }  // namespace by_winograd
 }  // namespace fast

@@ -22,6 +22,6 @@ namespace {
 }  // namespace
 
 extern const ByteKernelTable kAvx2Bytes = {"avx2", rows::kRows, kAlgorithms, kAlgorithmCount,
-                                        has_avx2};
+                                           has_avx2};
 }  // namespace cnnkit
 #endif

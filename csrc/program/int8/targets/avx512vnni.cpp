@@ -21,7 +21,7 @@ namespace {
 #include "program/int8/table.inl.h"
 }  // namespace
 
-extern const ByteKernelTable kAvx512VnniBytes = {"avx512-vnni", rows::kRows, kAlgorithms, kAlgorithmCount,
-                                        has_avx512_vnni};
+extern const ByteKernelTable kAvx512VnniBytes = {"avx512-vnni", rows::kRows, kAlgorithms,
+                                                 kAlgorithmCount, has_avx512_vnni};
 }  // namespace cnnkit
 #endif

@@ -23,6 +23,6 @@ namespace {
 }  // namespace
 
 extern const ByteKernelTable kAvxVnniBytes = {"avx-vnni", rows::kRows, kAlgorithms, kAlgorithmCount,
-                                        has_avx_vnni};
+                                              has_avx_vnni};
 }  // namespace cnnkit
 #endif

@@ -21,6 +21,6 @@ namespace {
 }  // namespace
 
 extern const ByteKernelTable kNeonBytes = {"neon", rows::kRows, kAlgorithms, kAlgorithmCount,
-                                        has_neon};
+                                           has_neon};
 }  // namespace cnnkit
 #endif

@@ -21,6 +21,6 @@ namespace {
 }  // namespace
 
 extern const ByteKernelTable kNeonDotBytes = {"neon-dot", rows::kRows, kAlgorithms, kAlgorithmCount,
-                                        has_neon_dot};
+                                              has_neon_dot};
 }  // namespace cnnkit
 #endif
