@@ -132,7 +132,9 @@ def check_kernels(session: nox.Session, options: list[str], run: list[str], *wor
         session.run(f"{build}/check_net", external=True)
     session.run(*run, f"{build}/check_family", "40", external=True)
     session.run(*run, f"{build}/check_program", "1000", external=True)
+    session.run(*run, f"{build}/check_bytes", "1000", external=True)
     session.run(*run, f"{build}/check_augment", "300", external=True)
+    session.run(*run, f"{build}/check_resample", "300", external=True)
 
 
 @nox.session

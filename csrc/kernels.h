@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace cnnkit {
 
@@ -111,6 +112,20 @@ struct LinearKernels {
                             float* dweight);
 };
 
+// Along one axis, output i is the sum of taps[i][k] times the pixel first[i] + k, for each of
+// `most` taps, in 1/2^22 and rounded.
+struct ResampleAxis {
+    long count, most;
+    const int32_t *first, *taps;
+};
+
+// Resampling of 8-bit pixels; see ops/resample.inl.h.
+struct ResampleKernels {
+    void (*along_row)(const uint8_t* pixels, int bytes, const ResampleAxis& axis, uint8_t* out);
+    void (*along_columns)(const uint8_t* rows, long samples, const ResampleAxis& axis, long at,
+                          int32_t* sums, uint8_t* out);
+};
+
 // The kernels of one instruction set. Those of convolutions stand best first, and the last ones fit
 // everything; the gradients are those of plain convolutions (conv/plain.inl.h).
 struct KernelTable {
@@ -124,6 +139,7 @@ struct KernelTable {
     void (*adam)(const AdamStep&, const float* gradient, long count, float* parameter, float* mean,
                  float* square);
     Roofline roofline;
+    ResampleKernels resample;
 };
 
 // Kernels that an instruction set has before those of the one it builds on.

@@ -26,10 +26,6 @@ from cnnkit.bench.report.results import CaseResult, Row
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.errors import MissingError
 
-# Above float32's error by any algorithm (Winograd's F(6x6) was seen to err by 3e-6), below that of
-# weights in float16 (2e-5 and more) or bfloat16 (2e-4): a peer with a larger error computes
-# something else.
-PEER_TOLERANCE = 1e-5
 CONTROL = "cnnkit again"
 
 
@@ -56,7 +52,7 @@ def verify_peer(name: str, peer: Peer, work: Workload, threads: int) -> Verified
         message = next(iter(str(failure).strip().splitlines()), "")
         return VerifiedPeer(Row(name, "failed", f"{type(failure).__name__}: {message}"))
     row = Row(name, "timed", version=version, error=error, prepare_seconds=seconds)
-    tolerance = work.tolerance if name == SUBJECT else PEER_TOLERANCE
+    tolerance = work.tolerance if name == SUBJECT else work.peer_tolerance
     if not error <= tolerance:
         reason = (
             f"its output is off by {error:.1e} of the largest value; {tolerance:.0e} is allowed"

@@ -11,8 +11,8 @@ import numpy as np
 
 from cnnkit.bench.subject import BenchData, Model, initial_weights
 from cnnkit.bench.workloads.base import ConvBlock, Float32, Pair, Workload
-from cnnkit.bench.workloads.graph import graph_work
 from cnnkit.bench.workloads.inference import InferenceWorkload
+from cnnkit.bench.workloads.integers import network_work
 from cnnkit.bench.workloads.layers import LayersWorkload
 from cnnkit.bench.workloads.models import fuse_suite
 from cnnkit.bench.workloads.network import blocks_of, head_of
@@ -141,7 +141,7 @@ def network_suite(model: Model, batch: int | None) -> list[Workload]:
     for count in (1, 16) if batch is None else (batch,):
         images = np.random.default_rng(0).integers(0, 256, (count, *size), np.uint8)
         name = Path(network.source).name
-        works.append(graph_work(name, network.weights.graph, images, "random images"))
+        works.append(network_work(name, network.weights.graph, images, "random images"))
     return works
 
 

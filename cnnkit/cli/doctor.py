@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from cnnkit.models.said import Said
 
 
+OF_A_MODEL = ("--fix", "--output", "--size", "--weights", "--preprocess", "--names", "--plot")
+
+
 def doctor(
     model: Annotated[
         str | None,
@@ -69,8 +72,10 @@ def doctor(
     lowers opset and IR version; the new file is kept only if its outputs equal the original's.
     """
     if model is None:
-        if fix:
-            raise InputError("--fix", "needs a model", "name an ONNX file")
+        options = (fix, output, size, parameters, preprocess, names, plot)
+        for option, given in zip(OF_A_MODEL, options, strict=True):
+            if given:
+                raise InputError(option, "needs a model", "name one: cnnkit doctor MODEL")
         show_machine(json)
         return
     from cnnkit.doctor.contents import is_module
@@ -85,6 +90,8 @@ def doctor(
             emit_json("doctor", {"model": model, "contents": contents.to_json(), "hosts": []})
         return
     file, sides = Path(model), parse_size(size) if size else None
+    if output is not None and not fix:
+        raise InputError("--output", "is for the file that --fix writes", "add --fix")
     if fix:
         fix_model(file, opset, output, sides, json)
     else:

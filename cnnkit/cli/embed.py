@@ -21,7 +21,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout, working
+from cnnkit.cli.output import emit_json, on_all, stderr, stdout, working
 
 
 def embed(
@@ -52,12 +52,12 @@ def embed(
     """
     from cnnkit.cli.models import read
     from cnnkit.evaluation.proof import with_names
-    from cnnkit.hosts.embedding import CHECK_FOLDER, embed
+    from cnnkit.hosts.embedding import CHECK_FOLDER, STEM, embed
 
     messages = stderr(quiet or json)
     network, test = read(model, parameters, preprocess, names, size, dataset, data, messages)
     messages.print(
-        f"{network.source} → {output}: verifying on all {test.kind} first", soft_wrap=True
+        f"{network.source} → {output}: verifying on {on_all(test.kind)} first", soft_wrap=True
     )
     weights = with_names(network.weights, test)
     with working(messages, f"{format}: writing and verifying"):
@@ -66,7 +66,10 @@ def embed(
         emit_json("embed", {"folder": str(output), "host": host, **report.to_json()})
         return
     console = stdout()
-    console.print(f"{output} holds the host app {format}/{host} with your network", soft_wrap=True)
+    console.print(
+        f"{output} holds the host app {format}/{host} with your network, there called {STEM}",
+        soft_wrap=True,
+    )
     console.print(f"read   {output / 'README.md'}", soft_wrap=True)
     check = shlex.join(
         [f"PYTHON={sys.executable}", *map(str, (output / "check.sh", output / CHECK_FOLDER))]

@@ -21,7 +21,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout, working
+from cnnkit.cli.output import emit_json, on_all, stderr, stdout, working
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.formats.registry import FORMATS
 
@@ -90,7 +90,7 @@ def export(
 
     The network is a run of `cnnkit train`, or any classifier of images. The file is loaded by its
     own runtime in a fresh process and must predict the network's class for every test image of
-    --data; for every picture, if they have no labels; without data, for drawn images. Otherwise
+    --data; for every picture, if they have no labels; without data, for random images. Otherwise
     nothing is kept and the exit code is 1.
     """
     from cnnkit.cli.models import read
@@ -113,7 +113,8 @@ def export(
     stated = dataset_name(weights)
     target = output or Path(f"{stated if stated in (*DATASETS, OWN) else 'net'}{form.suffix}")
     messages.print(
-        f"{network.source} → {target}: writing, then verifying on all {test.kind}", soft_wrap=True
+        f"{network.source} → {target}: writing, then verifying on {on_all(test.kind)}",
+        soft_wrap=True,
     )
     kept = tuple(keep_float or ())
     options = Options(test, input, opset, max_drop, *sizes, ranges, kept)

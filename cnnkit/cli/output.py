@@ -32,6 +32,11 @@ def prose(console: Console, text: str | Text) -> None:
     console.print(text, soft_wrap=not console.is_terminal)
 
 
+def on_all(kind: str) -> str:
+    """Return on what a file is verified: all of what a person has, or random images."""
+    return kind if kind == "random images" else f"all {kind}"
+
+
 @contextmanager
 def working(console: Console, text: str) -> Iterator[None]:
     """Show on a terminal that something is going on, and for how long; the line then vanishes."""

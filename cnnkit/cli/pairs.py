@@ -32,7 +32,7 @@ def compare(
     allow_near_ties: bool,
     quiet: bool,
 ) -> Comparison:
-    """Compare a model with another one on the data that options name, or on drawn images."""
+    """Compare a model with another one on the data that options name, or on random images."""
     from cnnkit.evaluation.proof import proof_data
     from cnnkit.verify.pair import compare_sides, open_sides
 
@@ -51,7 +51,7 @@ def compare(
 def _data(
     reference: Side, side: Side, dataset: str | None, data: Path | None, quiet: bool
 ) -> Dataset:
-    """Return named data, else that of the reference or of the other model, else drawn images."""
+    """Return named data, else that of the reference or of the other model, else random images."""
     from cnnkit.evaluation.dataset import tells_data
     from cnnkit.evaluation.proof import drawn, proof_data
 

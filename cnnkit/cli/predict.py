@@ -37,7 +37,8 @@ def predict(
     from cnnkit.evaluation.prediction import predict, preparation
     from cnnkit.runtimes.loader import load
 
-    with working(stderr(json), f"classifying {len(images):,} pictures"):
+    count = "a picture" if len(images) == 1 else f"{len(images):,} pictures"
+    with working(stderr(json), f"classifying {count}"):
         opened = load(model, preprocess=preprocess, names=names)
         record = preparation(opened)
         predictions, failed = predict(opened, images, top)

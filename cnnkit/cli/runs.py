@@ -17,6 +17,7 @@ from cnnkit.errors import InputError
 if TYPE_CHECKING:
     from cnnkit.runs.overview import RunSummary
 
+LOSS = "train_loss"
 STYLES = {"finished": "green", "diverged": "red", "interrupted": "yellow", "training": "cyan"}
 FOLDERS = "Run folders, such as runs/train/mnist-1."
 Folders = Annotated[list[Path], file_argument(metavar="RUN…", help=FOLDERS)]
@@ -83,8 +84,9 @@ def compare(runs: Folders, json: JsonOption = False) -> None:
     for run in found:
         settings.add_column(Text(run.folder.name), justify="right", overflow="fold")
     for name, values in differing.items():
-        settings.add_row(name, *(Text(str(value)) for value in values))
-    stdout().print(settings if differing else "all settings are the same")
+        settings.add_row(name, *(Text("-" if v is None else str(v)) for v in values))
+    if len(found) > 1:
+        stdout().print(settings if differing else "all settings are the same")
 
 
 @app.command()
@@ -105,7 +107,7 @@ def plot(
     from cnnkit.plots import plot_runs
 
     histories = {str(read_run(folder).folder): read_history(folder) for folder in runs}
-    empty = [name for name, history in histories.items() if not history]
+    empty = [name for name, rows in histories.items() if all(row.get(LOSS) is None for row in rows)]
     if empty:
         raise InputError(", ".join(empty), "has no complete epoch", "leave it out")
     plot_runs(histories, output)
@@ -124,7 +126,7 @@ def remove(
     """Remove runs with their weights, metrics and pictures; asks before it does."""
     from cnnkit.runs.overview import read_run, remove_run
 
-    found = [read_run(folder) for folder in runs]
+    found = [read_run(folder) for folder in dict.fromkeys(runs)]
     if not yes and not confirmed(", ".join(str(run.folder) for run in found)):
         raise typer.Exit()
     for run in found:

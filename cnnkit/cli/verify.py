@@ -20,7 +20,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, prose, stderr, stdout, working
+from cnnkit.cli.output import emit_json, on_all, prose, stderr, stdout, working
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.system.terminal import line
@@ -108,7 +108,7 @@ def verify_files(
         test = proof_data(open_side(files[0]).network, None, data, quiet or json)
     else:
         test = load_dataset_of(files, dataset, data, quiet or json, weights)
-    with working(stderr(quiet or json), f"verifying {len(files)} on all {test.kind}"):
+    with working(stderr(quiet or json), f"verifying {len(files)} on {on_all(test.kind)}"):
         reports = verify(files, network, test, allow_near_ties, max_drop)
     if json:
         passed = all(report.passed for report in reports)
@@ -181,6 +181,8 @@ def show_checks(checks: Sequence[Check], explanation: Sequence[str], console: Co
 
 def show(report: Report, console: Console) -> None:
     """Print a report: one line per check, then the accuracies and every disagreement."""
+    from cnnkit.formats.registry import TABLE
+
     verdict = ("verified", "green") if report.passed else ("NOT verified", "red")
     console.print(line(f"{report.path}: ", verdict), soft_wrap=True)
     console.print(f"  {report.runtime} against {report.reference}", soft_wrap=True)
@@ -193,25 +195,33 @@ def show(report: Report, console: Console) -> None:
         figures = ", ".join(f"{name} {time}" for name, time in times.items())
         console.print(f"  µs per image, {batch}: {figures}", soft_wrap=True)
     if report.agreement:
-        show_agreement(report.agreement, report.batches, report.data, console)
+        rounded = TABLE[report.format].quantised
+        show_agreement(report.agreement, report.batches, report.data, console, rounded)
 
 
 def show_agreement(
-    agreement: Agreement, batches: tuple[int, ...], data: str, console: Console
+    agreement: Agreement,
+    batches: tuple[int, ...],
+    data: str,
+    console: Console,
+    rounded: bool = False,
 ) -> None:
     """Print accuracies, where labels are known, batch sizes and every disagreement."""
     from cnnkit.verify.comparison import agreement_text
 
     prose(console, f"  {agreement_text(agreement, batches, data)}")
-    show_disagreements(agreement, data, console)
+    show_disagreements(agreement, data, console, rounded)
 
 
-def show_disagreements(agreement: Agreement, data: str, console: Console) -> None:
-    """Print the images with another label."""
+def show_disagreements(
+    agreement: Agreement, data: str, console: Console, rounded: bool = False
+) -> None:
+    """Print the images with another label; `rounded` if the file has 8 bits."""
     from cnnkit.data.dataset import LABELLED
 
     for case in agreement.disagreements[:20]:
-        kind = "near tie" if case.near_tie else "real"
+        wide = "8 bits can move it" if rounded else "real"
+        kind = "near tie" if case.near_tie else wide
         truth = f"true class {case.truth}; " if data == LABELLED else ""
         console.print(
             f"  image {case.image}: {case.answer} instead of {case.reference} "

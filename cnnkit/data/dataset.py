@@ -19,7 +19,7 @@ from cnnkit.system.files import read_bytes, sha256
 if TYPE_CHECKING:
     from cnnkit.graph.preprocessing import Preprocessing
 
-LABELLED, UNLABELLED, DRAWN = "test images", "unlabelled pictures", "drawn images"
+LABELLED, UNLABELLED, DRAWN = "test images", "unlabelled pictures", "random images"
 MOST_COLOURS = 4  # red, green, blue and transparency
 
 

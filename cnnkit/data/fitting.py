@@ -15,6 +15,7 @@ from PIL import Image
 
 from cnnkit.errors import InputError
 from cnnkit.graph.preprocessing import Preprocessing, Resize
+from cnnkit.ops import resample as ops
 
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -44,20 +45,20 @@ def fit_picture(picture: Image.Image, record: Preprocessing) -> NDArray[np.uint8
         InputError: the picture's size is wrong and the record says that there is no resampling, or
             nothing is defined for such a record.
     """
-    channels, height, width = record.size
+    _, height, width = record.size
     mode = COLOUR_MODES.get(record.colour)
     if record.recipe or mode is None:
         raise _undefined(f"a network for {record.colours}")
     fit = FITS.get(record.resize.mode)
     if fit is None:
         raise _undefined(f"resize mode {record.resize.mode!r}")
-    fitted = fit(to_colour(picture, mode), (width, height), record.resize)
-    pixels = np.asarray(fitted, np.uint8).reshape(height, width, channels)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return fit(to_colour(picture, mode), (width, height), record.resize)
 
 
 def to_colour(picture: Image.Image, mode: str) -> Image.Image:
     """Return a picture without transparency in mode "L" or "RGB"."""
+    if picture.mode == mode and "transparency" not in picture.info:
+        return picture
     if picture.mode[0] in "IF":
         picture = _to_8_bits(picture)
     if "A" in picture.getbands() or "a" in picture.mode or "transparency" in picture.info:
@@ -79,33 +80,38 @@ def _to_8_bits(picture: Image.Image) -> Image.Image:
     return Image.fromarray(levels.astype(np.uint8))
 
 
-def _keep(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
+def _keep(picture: Image.Image, size: Size, resize: Resize) -> NDArray[np.uint8]:
     if picture.size != size:
         found, wanted = (f"{width}x{height}" for width, height in (picture.size, size))
         raise InputError("picture", f"is {found} pixels, not {wanted}", f"make it {wanted}")
-    return picture
+    return _planes(picture)
 
 
-def _stretch(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
+def _stretch(picture: Image.Image, size: Size, resize: Resize) -> NDArray[np.uint8]:
     return resample(picture, size, _filter(resize), (0, 0, *picture.size))
 
 
-def _crop(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
+def _crop(picture: Image.Image, size: Size, resize: Resize) -> NDArray[np.uint8]:
     return resample(picture, size, _filter(resize), centred(picture.size, size))
 
 
-def _pad(picture: Image.Image, size: Size, resize: Resize) -> Image.Image:
+def _pad(picture: Image.Image, size: Size, resize: Resize) -> NDArray[np.uint8]:
     inner = contained(picture.size, size)
     fitted = resample(picture, inner, _filter(resize), (0, 0, *picture.size))
     if inner == size:
         return fitted
-    fill = (resize.fill,) * len(picture.getbands())
-    result = Image.new(picture.mode, size, fill if len(fill) > 1 else resize.fill)
-    result.paste(fitted, (round((size[0] - inner[0]) / 2), round((size[1] - inner[1]) / 2)))
+    left, top = (round((most - side) / 2) for most, side in zip(size, inner, strict=True))
+    result = np.full((len(fitted), size[1], size[0]), resize.fill, np.uint8)
+    result[:, top : top + inner[1], left : left + inner[0]] = fitted
     return result
 
 
-FITS: dict[str, Callable[[Image.Image, Size, Resize], Image.Image]] = {
+def _planes(picture: Image.Image) -> NDArray[np.uint8]:
+    pixels = np.asarray(picture, np.uint8).reshape(picture.height, picture.width, -1)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+FITS: dict[str, Callable[[Image.Image, Size, Resize], NDArray[np.uint8]]] = {
     "none": _keep,
     "stretch": _stretch,
     "pad": _pad,
@@ -135,19 +141,21 @@ def centred(old: Size, size: Size) -> Box:
     return left, top, left + width, top + height
 
 
-def resample(picture: Image.Image, size: Size, how: Image.Resampling, box: Box) -> Image.Image:
-    """Return a part of a picture in another size, as `picture.resize` of Pillow 13 does."""
-
-    def along_rows(old: Image.Image) -> Image.Image:
-        return old.resize((size[0], old.height), how, (box[0], 0, box[2], old.height))
-
-    def along_columns(old: Image.Image) -> Image.Image:
-        return old.resize((old.width, size[1]), how, (0, box[1], old.width, box[3]))
-
+def resample(
+    picture: Image.Image, size: Size, how: Image.Resampling, box: Box
+) -> NDArray[np.uint8]:
+    """Return a part of a picture in another size, uint8 [C, H, W], as Pillow 13 resizes it."""
     less_wide, less_high = picture.width - size[0], picture.height - size[1]
     if less_high > max(0, 2 * less_wide):
-        return along_rows(along_columns(picture))
-    return picture.resize(size, how, box)  # every version takes the rows first here
+        made = picture.resize((picture.width, size[1]), how, (0, box[1], picture.width, box[3]))
+        return _planes(made.resize(size, how, (box[0], 0, box[2], size[1])))
+    if how is Image.Resampling.BILINEAR and less_wide and less_high:  # nearly every picture
+        across = ops.bilinear(picture.width, size[0], box[0], box[2])
+        down = ops.bilinear(picture.height, size[1], box[1], box[3])
+        planes = ops.resample(picture, across, down)
+        if planes is not None:
+            return planes
+    return _planes(picture.resize(size, how, box))  # every version takes the rows first here
 
 
 def _filter(resize: Resize) -> Image.Resampling:

@@ -34,13 +34,18 @@ def read_file(path: Path | str) -> bytes:
     """
     # A pipe would be waited for as soon as it is opened, before one could see what it is.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    with open(descriptor, "rb", buffering=0) as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise InputError(path, "is not a regular file", "remove it, or replace it by a copy")
         if status.st_size > LARGEST_FILE:
             raise _too_long(path)
-        return file.read()
+        content = os.read(descriptor, status.st_size + 1)
+        while len(content) < status.st_size and (more := os.read(descriptor, status.st_size)):
+            content += more
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def read_named(path: Path) -> bytes:
@@ -68,25 +73,37 @@ def open_picture(path: Path | str, content: bytes) -> Iterator[Image.Image]:
         InputError: it is not a picture of a known format, is too large, or is damaged.
     """
     try:
-        with warnings.catch_warnings():
-            # Pillow warns about unusual metadata and about pictures that are large but allowed.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-                if picture.width * picture.height > LARGEST_PICTURE:
-                    raise _too_large(path, f"{picture.width}x{picture.height}")
-                yield picture
-    except InputError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise _too_large(path, "too many") from error
-    except UnidentifiedImageError as error:
-        raise InputError(
+        with quiet(), opened(path, content) as picture:
+            yield picture
+    except Exception as error:
+        raise fault(path, error) from error
+
+
+def quiet() -> warnings.catch_warnings[None]:
+    """Return a context without Pillow's warnings, of odd metadata and of large pictures."""
+    return warnings.catch_warnings(action="ignore")
+
+
+def opened(path: Path | str, content: bytes) -> Image.Image:
+    """Return a picture whose pixels are not decoded yet; `fault` says what its errors mean."""
+    picture = Image.open(io.BytesIO(content), formats=FORMATS)
+    if picture.width * picture.height > LARGEST_PICTURE:
+        raise _too_large(path, f"{picture.width}x{picture.height}")
+    return picture
+
+
+def fault(path: Path | str, error: Exception) -> InputError:
+    """Return what is wrong with a picture, by what was raised when it was read."""
+    if isinstance(error, InputError):
+        return error
+    if isinstance(error, Image.DecompressionBombError):
+        return _too_large(path, "too many")
+    if isinstance(error, UnidentifiedImageError):
+        return InputError(
             path, "is not a picture", f"save it as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-        ) from error
-    except Exception as error:  # damaged files make Pillow's readers raise any exception
-        raise InputError(
-            path, f"is a damaged picture ({error})", "save it again, as PNG or JPEG"
-        ) from error
+        )
+    # Damaged files make Pillow's readers raise any exception.
+    return InputError(path, f"is a damaged picture ({error})", "save it again, as PNG or JPEG")
 
 
 def _too_long(path: Path | str) -> InputError:

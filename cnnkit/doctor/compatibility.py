@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.doctor.foreign import check_foreign
+from cnnkit.doctor.foreign import check_foreign, is_quantised
 from cnnkit.doctor.result import Compatibility
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats import contract
@@ -21,6 +21,7 @@ from cnnkit.formats.detect import detect
 from cnnkit.formats.golden import Golden
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.registry import TABLE
+from cnnkit.runtimes.classifier import load
 from cnnkit.runtimes.isolated import run_isolated
 from cnnkit.runtimes.model import feeder
 from cnnkit.runtimes.third_party import READS as THIRD_PARTY_READS
@@ -51,6 +52,8 @@ def check_compatibility(path: Path, size: tuple[int, int] | None = None) -> list
             if golden
             else check_foreign(path, file, size)
         )
+        if is_quantised(file):
+            tested += _own_engine(path)
     else:
         tested = [_own_runtime(path, form.read_metadata(path))]
     inferred = (
@@ -58,6 +61,15 @@ def check_compatibility(path: Path, size: tuple[int, int] | None = None) -> list
         for runtime, loads, reason in form.support(path)
     )
     return [*tested, *inferred]
+
+
+def _own_engine(path: Path) -> list[Compatibility]:
+    """Say what `cnnkit.load` computes a quantised file with; nothing, if it is no classifier."""
+    try:
+        engine = load(path).engine
+    except InputError:
+        return []
+    return [Compatibility("cnnkit.load", True, "inferred", f"it computes with {engine}")]
 
 
 def _golden_runs(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnkit.errors import InputError
+from cnnkit.formats.c.integers import integer_body
 from cnnkit.formats.c.source import as_held, body_of
 from cnnkit.formats.detect import detect
 from cnnkit.formats.pytorch.foreign import is_foreign
@@ -19,11 +20,15 @@ from cnnkit.graph.convnet import with_contract, with_raw_pixels
 from cnnkit.graph.costs import Cost, costs
 from cnnkit.graph.program import Program, lower
 from cnnkit.graph.program.steps import FLOAT
+from cnnkit.graph.quantised import to_integers
+from cnnkit.graph.quantised.lowering import lower_integers
 from cnnkit.graph.weights import Weights
 from cnnkit.models.read import READERS, is_spec, read_model
 from cnnkit.models.said import OURS, Said
 from cnnkit.runs.find import find_weights
 from cnnkit.runtimes.foreign import is_foreign as is_foreign_onnx
+
+MOST_REASONS = 4  # why a format does not hold a network
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,8 @@ def _examine(weights: Weights) -> Contents:
     nodes = costs(weights.graph)
     weights = replace(weights, graph=with_raw_pixels(weights.graph))
     formats = {name: _holds(name, weights) for name in FORMATS}
+    if any(node.operator == "QuantizeLinear" for node in weights.graph.nodes):
+        return _of_integers(nodes, weights, formats)
     try:
         body, held = body_of(weights), as_held(weights)
     except InputError:
@@ -169,8 +176,20 @@ def _examine(weights: Weights) -> Contents:
     if held is weights:  # of the family, whose blocks are in no arena
         return Contents(nodes, (), body.ram_bytes, body.constant_bytes, formats)
     program = lower(held.graph)
-    layers = [_layer(program, index) for index in range(len(program.steps))]
+    layers = _layers(program, FLOAT)
     return Contents(nodes, layers, body.ram_bytes, body.constant_bytes, formats, program)
+
+
+def _of_integers(
+    nodes: Sequence[Cost], weights: Weights, formats: dict[str, tuple[bool, str]]
+) -> Contents:
+    """Return what a quantised network needs as C of integers."""
+    integers = to_integers(weights.graph)
+    try:
+        body, program = integer_body(integers, "the network"), lower_integers(integers)
+    except InputError:
+        return Contents(nodes, (), 0, 0, formats)
+    return Contents(nodes, _layers(program, 1), body.ram_bytes, body.constant_bytes, formats)
 
 
 def _holds(name: str, weights: Weights) -> tuple[bool, str]:
@@ -178,19 +197,23 @@ def _holds(name: str, weights: Weights) -> tuple[bool, str]:
         with_contract(weights.graph, "uint8")
         FORMATS[name].check(weights)
     except InputError as error:
-        return False, "; ".join((f"{error.subject}: {error.reason}", *error.details))
+        reasons = [f"{error.subject}: {error.reason}", *error.details]
+        more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
+        return False, "; ".join([*reasons[:MOST_REASONS], *more])
     return True, ""
 
 
-def _layer(program: Program, index: int) -> Layer:
-    step = program.steps[index]
-    weights = sum(program.constants[name].size for name in step.inputs if isinstance(name, str))
-    return Layer(
-        step.node,
-        step.kernel,
-        step.shape,
-        step.macc,
-        FLOAT * weights,
-        FLOAT * program.sizes[step.output],
-        FLOAT * sum(program.sizes[buffer] for buffer in program.live(index)),
-    )
+def _layers(program: Program, unit: int) -> list[Layer]:
+    """Return the layers of a program whose sizes are in `unit` bytes."""
+    return [
+        Layer(
+            step.node,
+            step.kernel,
+            step.shape,
+            step.macc,
+            sum(program.constants[name].nbytes for name in step.inputs if isinstance(name, str)),
+            unit * program.sizes[step.output],
+            unit * sum(program.sizes[buffer] for buffer in program.live(index)),
+        )
+        for index, step in enumerate(program.steps)
+    ]

@@ -27,9 +27,9 @@ from cnnkit.models.network import Network
 
 TABLES = (".csv", ".jsonl", ".npz", ".bin")  # which may say what pictures show
 MOST_PICTURES = 10_000
-MOST_WORK = 20_000_000_000  # multiply-adds on drawn images, which bounds their number
+MOST_WORK = 20_000_000_000  # multiply-adds on random images, which bounds their number
 UNKNOWN_WORK = MOST_WORK // 32  # of a network that cnnkit cannot look into
-FEWEST, MOST = 16, 256  # drawn images
+FEWEST, MOST = 16, 256  # random images
 
 
 def proof_data(
@@ -37,7 +37,7 @@ def proof_data(
 ) -> Dataset:
     """Return the data on which files of a network are proven.
 
-    A network that training left tells its data itself; what was proven on drawn images is again.
+    A network that training left tells its data itself; what was proven on random images is again.
 
     Args:
         network: as `cnnkit.models.read.read_model` returns it.
@@ -127,7 +127,7 @@ def _unlabelled(weights: Weights, folder: Path) -> Dataset:
 
 
 def drawn(weights: Weights) -> Dataset:
-    """Return drawn images for a network; of a large one fewer."""
+    """Return random images for a network; of a large one fewer."""
     work = UNKNOWN_WORK if carried_nodes(weights.graph) else multiply_adds(weights.graph)
     count = MOST_WORK // max(1, work)
     images = drawn_images(weights.size, min(MOST, max(FEWEST, count)))

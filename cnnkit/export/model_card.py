@@ -215,7 +215,7 @@ def _measured(report: Report, agreement: Agreement, options: Options) -> str:
     interval = ""
     if count < FEW:
         low, high = share_interval(round(agreement.accuracy * count), count)
-        interval = f" (with 95 % confidence between {low:.1%} and {high:.1%}, of so few)"
+        interval = f" (95 % confidence interval: {low:.1%} to {high:.1%})"
     return (
         f"{agreement.accuracy:.2%}{interval} of the {count:,} test images of {name}, which were "
         "not used for training."
@@ -257,15 +257,17 @@ def _use(weights: Weights, options: Options) -> str:
         like = f"{_colours(weights)}, framed and lit in the same way"
         how = f"`cnnkit predict` and the host apps do ({_resize(record)})"
     else:
-        like, how = f"{_colours(weights)}, framed and lit in the same way", "that data set's were"
+        like, how = f"{_colours(weights)}, framed and lit in the same way", "in training"
+    known = options.dataset.kind == LABELLED
+    data = f"of {_plain(options.dataset.name)}" if known else "that the network was trained on"
     return (
-        f"Pictures like those of {_plain(options.dataset.name)}: "
+        f"Pictures like those {data}: "
         f"{height} rows of {width} pixels, {like}. "
         "Other pictures get one of the same labels, with a meaningless probability. "
         f"Prepare them as {how}, and measure the accuracy on your own pictures before you rely on "
         "it.\n\n"
-        "The file contains 16 golden vectors, test images with expected outputs: run them when "
-        "your program starts."
+        f"The file contains 16 golden vectors, {'test ' * known}images with expected outputs: run "
+        "them when your program starts."
     )
 
 

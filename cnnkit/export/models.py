@@ -59,7 +59,7 @@ def export(
         format: a key of `cnnkit.export.FORMATS`; None takes it from the suffix of `path`.
         data: a folder or name as `--data` takes it, a `cnnkit.data.Dataset`, or pictures without
             labels, uint8 [N, C, H, W]. None takes the data that a run was trained on; for other
-            models, drawn images.
+            models, random images.
         preprocessing: what is done to raw pixels before the model gets them: "unit", "imagenet",
             "none", a JSON file, a record or its values. None if the model or its makers say it.
         names: of the classes, or a text file with one per line.

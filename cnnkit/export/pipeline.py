@@ -138,7 +138,13 @@ def _layers(path: Path, form: Format) -> dict[str, Any]:
         return {}
     names = ("layer", "operator", "snr_db", "own_db")
     table = [dict(zip(names, row, strict=True)) for row in rows]
-    return {"layers": table, "weakest": weakest(rows), "ranges": stated["ranges"]}
+    return {"layers": table, "weakest": weakest(rows), "ranges": ranges_text(stated)}
+
+
+def ranges_text(stated: dict[str, Any]) -> str:
+    """Return how ranges were found, and of how many values channels were equalised."""
+    count = len(stated.get("equalised", {}))
+    return str(stated["ranges"]) + (f", {count} values equalised" if count else "")
 
 
 def _remedy(report: Report, form: Format) -> str:

@@ -15,8 +15,8 @@ from cnnkit.formats.options import INPUTS
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
-    from cnnkit.formats.detect import Start
     from cnnkit.formats.options import Options
+    from cnnkit.formats.start import Start
     from cnnkit.graph.weights import Weights
 
 Support = tuple[str, bool | None, str]  # a runtime, whether it reads a file, and why

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cnnkit.errors import InputError
 from cnnkit.formats.onnx.format import ONNX
 from cnnkit.formats.registry import TABLE
+from cnnkit.formats.start import Start
 from cnnkit.formats.weights import WEIGHTS
-from cnnkit.system.files import finish_move, read_bytes
+from cnnkit.system.files import finish_move
 
 if TYPE_CHECKING:
     from cnnkit.graph.weights import Weights
@@ -32,28 +31,6 @@ OTHERS = (
     (4, b"ORTM", "in ONNX Runtime's own format (.ort)", "use the .onnx file that it was made from"),
 )
 REMEDY = "use a file from `cnnkit train` or `cnnkit export`"
-
-
-class Start:
-    """How a file begins, which tells its format.
-
-    Raises:
-        StorageError: it cannot be read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.head = path, read_bytes(path, 16)
-
-    @cached_property
-    def parts(self) -> frozenset[str]:
-        """The names in a zip archive, without its root folder; none in a damaged one."""
-        import zipfile  # which loads threads and three compressors
-
-        try:
-            with zipfile.ZipFile(io.BytesIO(read_bytes(self.path))) as archive:
-                return frozenset(name.partition("/")[2] for name in archive.namelist())
-        except (zipfile.BadZipFile, NotImplementedError, ValueError):
-            return frozenset()
 
 
 def detect(path: Path) -> str:
@@ -91,7 +68,9 @@ def _refuse_others(start: Start) -> None:
             start.path,
             "is a pickle (torch.save), which can run any code when it is loaded, "
             "so cnnkit never does",
-            REMEDY,
+            "name the function or class that makes the module, with its parameters: "
+            f"package.module:Class --weights {start.path} (torch.save(module.state_dict(), …)); or "
+            + REMEDY,
         )
     for at, magic, kind, remedy in OTHERS:
         if head[at:].startswith(magic):

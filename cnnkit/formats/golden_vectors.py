@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import VerdictError
 from cnnkit.formats.golden import COUNT, Golden
 from cnnkit.graph.convnet import INPUT, LOGITS, with_contract
+from cnnkit.graph.kept import Kept, key_of
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.rounding import error_limit
 from cnnkit.graph.weights import Weights
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 
 REPRODUCIBLE = 200_000_000  # multiply-adds; above, BLAS has to do, which may round otherwise
+
+KEPT = Kept[NDArray[np.float64]](1)
 
 
 def choose(test: Split) -> NDArray[np.uint8]:
@@ -42,8 +45,13 @@ def chosen(test: Split) -> NDArray[np.int64]:
     return np.resize(np.concatenate([first, others])[:COUNT], COUNT)
 
 
-def vectors(weights: Weights, images: NDArray[np.uint8]) -> Golden:
+def vectors(weights: Weights, images: NDArray[np.uint8], tolerance: float | None = None) -> Golden:
     """Return the golden vectors of these weights for these images, uint8 [16, C, H, W].
+
+    Args:
+        weights: the network.
+        images: what the vectors are of.
+        tolerance: how far a runtime's logits may be off; None is what rounding explains.
 
     Raises:
         VerdictError: float32 has no such logits, although the weights are finite.
@@ -62,7 +70,7 @@ def vectors(weights: Weights, images: NDArray[np.uint8]) -> Golden:
         logits.argmax(axis=1),
         logits.astype(np.float32),
         probabilities.astype(np.float32),
-        _tolerance(weights, images, logits),
+        _tolerance(weights, images, logits) if tolerance is None else tolerance,
     )
 
 
@@ -82,5 +90,14 @@ def _is_small(weights: Weights) -> bool:
 def exact_logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return logits [N, K] of uint8 [N, C, H, W] in float64, the same bits on every processor."""
     graph = with_contract(weights.graph, "uint8")
-    small = _is_small(weights)
-    return evaluate(graph, {INPUT: images}, [LOGITS], reproducible=small)[LOGITS]
+
+    def compute() -> NDArray[np.float64]:
+        return evaluate(graph, {INPUT: images}, [LOGITS], reproducible=_is_small(weights))[LOGITS]
+
+    return KEPT.of(key_of(graph, images), compute).copy()
+
+
+def near_logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the same, but for rounding in float64 that differs from processor to processor."""
+    graph = with_contract(weights.graph, "uint8")
+    return evaluate(graph, {INPUT: images}, [LOGITS], reproducible=False)[LOGITS]

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.formats.base import Check
 from cnnkit.formats.contract import input_type, quantisation
-from cnnkit.formats.quantisation import CALIBRATION, feed
+from cnnkit.formats.quantisation import CALIBRATION, METHOD, Trained, feed
 from cnnkit.graph.convnet import with_contract
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.quantised.equalising import MOST, equalised
 from cnnkit.graph.quantised.form import Plan, plan, prepared
 from cnnkit.graph.quantised.ranges import METHODS
 from cnnkit.graph.quantised.rewriting import with_quantisation
@@ -81,12 +82,19 @@ def expected_of(
     """
     stated = quantisation(metadata)
     method, kept = stated.get("ranges"), stated.get("keep_float")
-    if method not in METHODS or not isinstance(kept, list):
+    trained = Trained.of(weights) if method == METHOD else None
+    if (method not in METHODS and trained is None) or not isinstance(kept, list):
         raise InputError("its metadata", "do not say how it was quantised", "export it again")
     input = input_type(metadata)
     found = plan(prepared(with_contract(weights.graph, input)), list(map(str, kept)))
+    if "equalised" in stated:
+        found = plan(equalised(found, _exponents(stated["equalised"])), list(map(str, kept)))
     scales = _scales(found, tensors)
     images = feed(input, dataset.train.images[:CALIBRATION])
+    if trained is not None:
+        graph = with_quantisation(found, scales)
+        ranges = _check_trained(scales, trained.all_scales(found, images))
+        return Expected(graph, ranges, _loose(graph, True))
     statistics = collect(found, images)
     is_same = dict(dataset.sha256) == metadata.get("cnnkit.dataset_sha256")
     means = {name: values.means for name, values in statistics.items()} if is_same else {}
@@ -94,6 +102,17 @@ def expected_of(
     most = RANGES if is_same else OTHER_RANGES
     ranges = _check_ranges(found, scales, statistics, str(method), most, len(images))
     return Expected(graph, ranges, _loose(graph, is_same))
+
+
+def _exponents(stated: Any) -> dict[str, list[int]]:
+    """Return powers of two, whichever they are: the network computes the same with all."""
+    good = isinstance(stated, dict) and all(
+        isinstance(row, list) and all(type(power) is int and 0 <= power <= MOST for power in row)
+        for row in stated.values()
+    )
+    if not good:
+        raise InputError("its metadata", "do not say how it was equalised", "export it again")
+    return dict(stated)
 
 
 def _scales(found: Plan, tensors: Mapping[str, NDArray[Any]]) -> dict[str, Scale]:
@@ -132,6 +151,12 @@ def _check_ranges(
         furthest = max(furthest, ratio)
     text = f"{count} images, {method}, scales off by {furthest - 1:.1e} at most"
     return Check(SAME_RANGES, not wrong, wrong or text)
+
+
+def _check_trained(scales: Mapping[str, Scale], right: Mapping[str, Scale]) -> Check:
+    wrong = next((name for name in scales if scales[name] != right[name]), "")
+    text = f"{wrong} has another scale" if wrong else f"{len(scales)} values, as in training"
+    return Check(SAME_RANGES, not wrong, text)
 
 
 def _loose(graph: Graph, is_same: bool) -> dict[str, NDArray[np.float64]]:

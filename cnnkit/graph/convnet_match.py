@@ -113,6 +113,11 @@ class Match:
             self.source, f"has the node {node.title}, which {self.problem}: {reason}", self.remedy
         )
 
+    def _missing(self, operator: str) -> InputError:
+        node = self._next()
+        there = "" if node is None else " there"
+        return self._refused(node, f"a {operator} should be{there}")
+
     def _need(self, node: Node, good: bool, reason: str) -> None:
         if not good:
             raise self._refused(node, reason)
@@ -165,7 +170,7 @@ class Match:
         )
         relu, pool = self._step("Relu"), self._step("MaxPool")
         if relu is None and self._step("Relu") is None:
-            raise self._refused(self._next(), "a Relu should be")
+            raise self._missing("Relu")
         if pool is None:
             return Block(channels, height, pads[0], 1)
         kernel = pool.attributes["kernel_shape"]
@@ -189,7 +194,7 @@ class Match:
     def _flatten(self, features: int) -> None:
         node = self._step("Flatten", "Reshape")
         if node is None:
-            raise self._refused(self._next(), "a Flatten should be")
+            raise self._missing("Flatten")
         if node.operator == "Flatten":
             self._need(node, node.attributes["axis"] == 1, "its axis is not 1")
             return
@@ -200,7 +205,7 @@ class Match:
     def _linear(self, features: int) -> Parameters:
         node = self._step("Gemm", "MatMul")
         if node is None:
-            raise self._refused(self._next(), "a Gemm should be")
+            raise self._missing("Gemm")
         given = {"alpha": 1.0, "beta": 1.0, "transA": 0, "transB": 0, **node.attributes}
         plain = given["alpha"] == given["beta"] == 1.0 and given["transA"] == 0
         self._need(node, plain, "it is scaled or transposed")

@@ -14,6 +14,10 @@ LEARNT = {
     "Conv": (1, 2),
     "FusedConv": (1, 2),
     "BatchNormalization": (1, 2),
+    "ConvTranspose": (1, 2),
+    "InstanceNormalization": (1, 2),
+    "GroupNormalization": (1, 2),
+    "LayerNormalization": (1, 2),
     "Gemm": (1, 2),
     "MatMul": (0, 1),
 }

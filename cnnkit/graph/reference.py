@@ -13,6 +13,7 @@ import numpy as np
 
 from cnnkit.errors import InputError
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.operators import blas
 from cnnkit.graph.operators.base import Einsum
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.shapes import infer_types
@@ -46,7 +47,7 @@ def evaluate(
     known = {name: _rounded(widen(array), dtype) for name, array in graph.tensors.items()}
     values = {name: _rounded(widen(array), dtype) for name, array in inputs.items()}
     last = {name: i for i, node in enumerate(graph.nodes) for name in node.inputs}
-    einsum: Einsum = partial(np.einsum, optimize=False) if reproducible else _blas_einsum
+    einsum: Einsum = partial(np.einsum, optimize=False) if reproducible else blas.einsum
     for i, node in enumerate(graph.nodes):
         arrays = [_value(known, values, name) if name else None for name in node.inputs]
         with np.errstate(all="ignore"):  # infinities and NaN are results like any other
@@ -57,14 +58,6 @@ def evaluate(
             if last.get(name, i) == i and name not in names:
                 del values[name]
     return {name: _value(known, values, name) for name in names}
-
-
-def _blas_einsum(subscripts: str, a: Array, b: Array) -> Array:
-    """Return np.einsum's result by BLAS; the second operand first, whose copy is cheaper."""
-    inputs, _, output = subscripts.partition("->")
-    first, _, second = inputs.partition(",")
-    product: Array = np.einsum(f"{second},{first}->{output}", b, a, optimize=True)
-    return product
 
 
 def _rounded(array: Array, dtype: str) -> Array:

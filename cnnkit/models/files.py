@@ -26,6 +26,11 @@ from cnnkit.models.said import OURS, Said
 IS_FILE = "is for a module; {model} holds its own"
 # What an artefact says of its network under the same keys as a weights file.
 KNOWN = ("dataset", "dataset_sha256", "preprocessing", "test_accuracy", "training")
+# Why a file of 8-bit integers is no model, and what is one.
+ROUNDED = (
+    "holds rounded parameters, from which no other file is made",
+    "give the weights or the run that it was made from",
+)
 
 
 def read_onnx_file(path: Path, said: Said) -> Network:
@@ -84,11 +89,7 @@ def _freed(frozen: int | None) -> tuple[str, ...]:
 def _of_artefact(path: Path) -> Weights:
     stated = read_contract(path)
     if contract.quantisation(stated):
-        raise InputError(
-            path,
-            "holds rounded parameters, from which no other file is made",
-            "give the weights or the run that it was made from",
-        )
+        raise InputError(path, *ROUNDED)
     return as_stored(TABLE["onnx"].read_weights(path), stated)
 
 

@@ -252,7 +252,7 @@ def _notes(said: Said, about: Stated | None, record: Preprocessing, drawn: bool)
 
 
 def compare(module: nn.Module, graph: Graph, size: Size) -> Check:
-    """Compare a module with its graph on drawn images, in float64 where the module runs so."""
+    """Compare a module with its graph on random images, in float64 where the module runs so."""
     count = IMAGES if multiply_adds(graph) < LARGE else 2
     images = drawn_images(size, count).astype(np.float32) / 255
     (name,) = graph.inputs
@@ -265,7 +265,7 @@ def compare(module: nn.Module, graph: Graph, size: Size) -> Check:
         except (RuntimeError, ValueError, TypeError):  # it has float32 in its own code
             found, kind, most = module.eval()(torch.from_numpy(images)), "float32", LOGIT_TOLERANCE
     error = _error(_tensors(found), expected)
-    on = f"{count} drawn images in {kind}"
+    on = f"{count} random images in {kind}"
     return Check(SAME, error <= most, f"{on}: off by {error:.1e} of the largest output")
 
 

@@ -15,7 +15,7 @@ from cnnkit.errors import InputError
 from cnnkit.formats.detect import detect
 from cnnkit.formats.registry import TABLE
 from cnnkit.graph.weights import Weights
-from cnnkit.models.files import read_onnx_file, read_pt2_file
+from cnnkit.models.files import ROUNDED, read_onnx_file, read_pt2_file
 from cnnkit.models.network import Network
 from cnnkit.models.said import OURS, Said
 from cnnkit.runs.find import find_weights
@@ -57,6 +57,8 @@ def read_model(model: Any = None, said: Said | None = None) -> Network:
         return read_module(model, said)
     path = find_weights(None if model is None else Path(model))
     form = detect(path)
+    if form == "c-int8":
+        raise InputError(path, *ROUNDED)
     if form not in READERS:
         raise InputError(
             path,

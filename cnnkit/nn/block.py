@@ -16,7 +16,7 @@ from cnnkit.nn.norm import Norm, fold, normed
 from cnnkit.ops import torch_autograd
 from cnnkit.ops.tensors import readable
 from cnnkit.ops.torch_autograd import indices_fit, is_plain, needs_gradient
-from cnnkit.ops.torch_plain import API, TensorCall
+from cnnkit.ops.torch_plain import API, MemorySample, TensorCall
 from cnnkit.ops.torch_weights import Kernel, pack_now
 
 Pair = tuple[int, int]
@@ -43,6 +43,8 @@ class Packed(NamedTuple):
         eps: that of the batch-norm.
         tensors: the tensors, or copies of them if they are compared by value.
         states: their states; None: compare by value.
+        sample: what their memory held, because nobody counts what is written through
+            `weight.data`.
     """
 
     kernel: Kernel
@@ -50,14 +52,16 @@ class Packed(NamedTuple):
     eps: float | None
     tensors: Tensors
     states: States | None
+    sample: MemorySample | None = None
 
     def is_of(self, tensors: Tensors, sizes: Sizes, eps: float | None, seen: States | None) -> bool:
         """Tell whether these would be packed into the same; `seen` are their states, if known."""
         if sizes != self.sizes or eps != self.eps or len(tensors) != len(self.tensors):
             return False
-        if self.states is None:
+        if self.states is None or self.sample is None:
             return equal(self.tensors, tensors)
-        return (seen or states(*tensors)) == self.states
+        # Of the same states, they have the same addresses.
+        return (seen or states(*tensors)) == self.states and self.sample.is_unchanged()
 
 
 class Block:
@@ -65,9 +69,8 @@ class Block:
 
     Args:
         precision: "default" or "fast"; see `cnnkit.ops.conv_relu_pool`.
-        by_version: whether PyTorch's version counters tell that a tensor has changed, which costs
-            nothing, but misses what is written through `weight.data` until `forget()`. Otherwise
-            the values are compared with a copy.
+        by_version: whether PyTorch's version counters and a sample of the memory tell that a tensor
+            has changed, which costs next to nothing. Otherwise all values are compared with a copy.
 
     Attributes:
         quick: answers plain calls of x, weight and bias with what was packed last, and None to
@@ -165,12 +168,13 @@ class Block:
         folded = fold(weight, bias, norm)[:2] if norm else (weight, bias)
         kernel = pack_now(*folded, sizes, self.precision)
         tensors = (weight, bias, *(norm[:4] if norm else ()))
+        given = [t for t in tensors if t is not None]
         # Tensors created in inference mode have no version counter; others would keep their graph.
-        by_version = self.by_version and not any(
-            t is not None and (t.is_inference() or not t.is_leaf) for t in tensors
-        )
-        if by_version:
-            return Packed(kernel, sizes, norm and norm.eps, tensors, states(*tensors))
+        if self.by_version and all(
+            not t.is_inference() and t.is_leaf and lies_in_one_piece(t) for t in given
+        ):
+            sample = MemorySample([(t.data_ptr(), t.numel()) for t in given])
+            return Packed(kernel, sizes, norm and norm.eps, tensors, states(*tensors), sample)
         copies = tuple(None if t is None else t.detach().clone() for t in tensors)
         return Packed(kernel, sizes, norm and norm.eps, copies, None)
 
@@ -224,6 +228,15 @@ def modes() -> tuple[bool, bool]:
 def version(tensor: Tensor) -> int:
     """Return how often a tensor was changed; in inference mode, nobody counts."""
     return -1 if tensor.is_inference() else tensor._version
+
+
+def lies_in_one_piece(tensor: Tensor) -> bool:
+    """Tell whether a tensor has memory, which from its address on holds its elements alone."""
+    if tensor.data_ptr() % 4 or tensor._is_zerotensor():
+        return False
+    return tensor.is_contiguous() or (
+        tensor.ndim == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+    )
 
 
 def equal(ours: Tensors, theirs: Tensors) -> bool:

@@ -28,9 +28,10 @@ class ConvReLUPool2d(nn.Module):
 
     Parameters have the names, shapes and initialisation of `nn.Conv2d`: a state dict of one loads
     into the other. In eval mode without gradients, the weights are packed once, and again when they
-    change. (A write through `weight.data` takes effect after the next `train()` or `eval()`,
-    because PyTorch does not record it.) Tensors that are not float32 on the CPU are computed by
-    PyTorch's conv2d, relu and max_pool2d.
+    change. (PyTorch does not record writes through `weight.data`: of more than 4,096 elements, 64
+    pieces of 64 are compared in each call, and a write to others than these takes effect after the
+    next `train()` or `eval()`.) Tensors that are not float32 on the CPU are computed by PyTorch's
+    conv2d, relu and max_pool2d.
 
     Args:
         in_channels: C of the input.

@@ -73,7 +73,7 @@ def _person(spec: str, name: str, channels: Count, classes: Count) -> Callable[[
             found = getattr(found, part)
     except AttributeError as error:
         raise InputError(spec, f"is not there: {path} has no {name}", "correct its name") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script may end itself
         raise InputError(
             spec,
             f"cannot be imported ({type(error).__name__}: {error})",

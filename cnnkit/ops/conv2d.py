@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cnnkit import _core
+from cnnkit.errors import InputError
 from cnnkit.ops.fused import as_array, owned
 from cnnkit.ops.packed import Packed
 from cnnkit.ops.reference import Activation, Size
@@ -107,8 +108,23 @@ class Conv2d(Packed, _core.Conv2d):
         Raises:
             InputError: an argument is invalid.
         """
+        if is_tensor(x):
+            _refuse_transforms()
         added = None if residual is None else as_array(residual, "residual")
         y = self.run(as_array(x, "x"), added, threads, out)
         if out is None and is_tensor(x):
             return cast("ArrayT", sys.modules["torch"].from_numpy(y))
         return cast("ArrayT", y)
+
+
+def _refuse_transforms() -> None:
+    """Raise InputError where PyTorch would record a tensor as a constant, or has no values."""
+    from cnnkit.ops.torch_autograd import is_recorded
+
+    if is_recorded():
+        raise InputError(
+            "x",
+            "is traced or transformed, and PyTorch does not see what Conv2d computes",
+            "call the operator outside of torch.jit.trace, torch.export and torch.func, or use "
+            "torch.nn.functional.conv2d there",
+        )

@@ -93,9 +93,23 @@ class ConvReLUPool(Packed, _core.ConvReluPool):
             raise InputError("threads", f"is {count}", f"give at most {MOST_THREADS}")
         if is_tensor(x) and x.ndim == 4 and out is None:
             import cnnkit.ops.torch_plain  # noqa: F401, with which the next call comes not here
+            from cnnkit.ops.torch_autograd import is_recorded
 
+            if is_recorded():
+                return self._recorded(x)
             return self.run_tensor(x, count)
         return self.run(as_array(x, "x"), count, out)
+
+    def _recorded(self, x: torch.Tensor) -> torch.Tensor:
+        """Run where PyTorch transforms or traces what is computed: through its dispatcher."""
+        import torch
+
+        from cnnkit.ops.torch_op import differentiable
+
+        (weight, bias, *sizes), options = self._given
+        # Otherwise than from_numpy, from_dlpack does not warn that these become constants.
+        weight, bias = (v if v is None else torch.from_dlpack(v) for v in (weight, bias))
+        return differentiable(x, weight, bias, sizes, options["precision"])
 
     def run_tensor(self, x: torch.Tensor, threads: int) -> torch.Tensor:
         """Run on a tensor [N, C_in, H, W]; see `conv_relu_pool`."""

@@ -45,11 +45,18 @@ def is_transformed() -> bool:
     """Tell whether a transform, a mode, autocast or a compiler changes what operations do."""
     return bool(
         _is_compiling()
-        or forward_ad._current_level >= 0
+        or is_recorded()
+        or (_is_any_autocast_enabled() and torch.is_autocast_enabled("cpu"))
+    )
+
+
+def is_recorded() -> bool:
+    """Tell whether PyTorch has to see an operation: what it computes is traced or transformed."""
+    return bool(
+        forward_ad._current_level >= 0
         or _are_functorch_transforms_active()
         or _len_torch_dispatch_stack()
         or _is_tracing()
-        or (_is_any_autocast_enabled() and torch.is_autocast_enabled("cpu"))
     )
 
 

@@ -10,7 +10,7 @@ from torch.autograd import forward_ad
 
 from cnnkit import _core
 
-TensorCall = _core.TensorCall
+TensorCall, MemorySample = _core.TensorCall, _core.MemorySample
 # PyTorch's table of C functions for DLPack, which it has from 2.10 on.
 API = getattr(torch.Tensor, "__dlpack_c_exchange_api__", None)
 if API is not None:

@@ -20,6 +20,7 @@ from cnnkit.runs.state import STATE_FILE
 from cnnkit.system.locks import held
 
 METRICS_FILE = "metrics.jsonl"
+PLOTTED = ("epoch", "train_loss", "test_accuracy")  # of an epoch's record
 # What a training writes into its folder; `remove_run` touches nothing else.
 OURS = {
     *(STATE_FILE, WEIGHTS_FILE, LAST_FILE, CONFIG_FILE, MANIFEST_FILE, SPLIT_FILE, METRICS_FILE),
@@ -49,7 +50,8 @@ class RunSummary:
     @property
     def dataset(self) -> str:
         """The name of the data."""
-        return str((self.manifest.get("dataset") or {}).get("name", "unknown"))
+        known = self.manifest.get("dataset")
+        return str(known.get("name", "unknown")) if isinstance(known, dict) else "unknown"
 
     @property
     def epochs(self) -> str:
@@ -59,7 +61,7 @@ class RunSummary:
     @property
     def accuracy(self) -> float | None:
         """The kept network's accuracy on the test images; None before the first epoch."""
-        return self.manifest.get("test_accuracy")
+        return as_number(self.manifest.get("test_accuracy"))
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -74,6 +76,11 @@ class RunSummary:
             "training_seconds": self.manifest.get("training_seconds"),
             "config": self.config,
         }
+
+
+def as_number(value: Any) -> float | None:
+    """Return a number as it is; None for what is none."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def find_runs(root: Path = RUNS) -> list[RunSummary]:
@@ -104,7 +111,7 @@ def read_run(folder: Path) -> RunSummary:
 def _read(folder: Path, name: str) -> dict[str, Any]:
     try:
         values = json.loads((folder / name).read_text("utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(
             folder, f"holds no run: {name} is missing", "give a run folder; `cnnkit runs` lists all"
         ) from error
@@ -127,7 +134,11 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     """
     try:
         lines = (folder / METRICS_FILE).read_text("utf-8").splitlines()
-        return [dict(json.loads(line)) for line in lines]
+        records = [dict(json.loads(line)) for line in lines]
+        for name, value in ((name, record.get(name)) for record in records for name in PLOTTED):
+            if value is not None and as_number(value) is None:
+                raise ValueError(f"{name} is {value!r}")
+        return records
     except FileNotFoundError:
         return []
     except (ValueError, TypeError) as error:

@@ -61,6 +61,7 @@ class RunState:
         history: one record per complete epoch, with the keys RECORD and some of EXTRA_RECORD.
         sessions: software, hardware and time of the start and of each resumption.
         mistakes: the test images that the kept parameters get wrong with the highest probability.
+        quantisation: by which scales a fine-tuned network was trained; None of any other.
     """
 
     config: dict[str, Any]
@@ -73,6 +74,7 @@ class RunState:
     history: list[dict[str, Any]]
     sessions: list[dict[str, Any]]
     mistakes: list[Mistake] = field(default_factory=list)
+    quantisation: dict[str, Any] | None = None
 
     @classmethod
     def new(
@@ -81,6 +83,7 @@ class RunState:
         data: Dataset,
         graph: Graph,
         engine: dict[str, NDArray[np.float32]],
+        quantisation: dict[str, Any] | None = None,
     ) -> RunState:
         """Return the state before the first step."""
         return cls(
@@ -93,6 +96,7 @@ class RunState:
             confusion=np.zeros((len(data.names), len(data.names)), np.int64),
             history=[],
             sessions=[],
+            quantisation=quantisation,
         )
 
     @property
@@ -145,6 +149,8 @@ class RunState:
         }
         if "preprocessing" in self.dataset:
             metadata["preprocessing"] = self.dataset["preprocessing"]
+        if self.quantisation is not None:
+            metadata["quantisation"] = self.quantisation
         return Weights(for_inference(with_tensors(self.graph, tensors)), metadata)
 
 
@@ -197,6 +203,8 @@ def write_state(folder: Path, state: RunState) -> None:
         "sessions": state.sessions,
         "mistakes": state.mistakes,
     }
+    if state.quantisation is not None:
+        header["quantisation"] = state.quantisation
     write_tensors(folder / STATE_FILE, tensors, header)
 
 
@@ -246,6 +254,7 @@ def _state(path: Path, tensors: dict[str, NDArray[Any]], header: dict[str, Any])
         history=[_record({**rate, **record}) for record in header["history"]],
         sessions=header["sessions"],
         mistakes=[(int(i), int(k), float(p)) for i, k, p in header.get("mistakes", [])],
+        quantisation=header.get("quantisation"),
     )
 
 

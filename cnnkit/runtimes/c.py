@@ -27,7 +27,7 @@ from cnnkit.runtimes.prediction import Prediction
 from cnnkit.system.subprocesses import exchange_folder
 
 COMPILERS = ("cc", "gcc", "clang")
-OPTIONS = ("-std=c99", "-O2", "-shared", "-fPIC")
+OPTIONS = ("-std=c99", "-O3", "-shared", "-fPIC")
 BATCH = Template("""\
 #include "$stem.h"
 

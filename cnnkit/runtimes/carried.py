@@ -97,13 +97,15 @@ def _network(
         raise OperatorsError(source, reason, "correct the model", error.details) from failed
     shape = first.shape
     if not np.isfinite(first).all():
-        raise InputError(source, "gives NaN or infinity for drawn images", "train it again")
+        raise InputError(source, "gives NaN or infinity for random images", "train it again")
     if len(shape) < 2 or set(shape[2:]) - {1} or shape[0] != batch or shape[1] < 2:
         raise InputError(
             source,
             f"gives {list(shape)} for {batch} images, not one score per class [N, K]",
             "export the model with its logits [N, K] as its only output",
         )
+    if run:
+        _refuse_probabilities(source, first, run(drawn)[1])
     named = error.details or (error.reason.removeprefix("has the "),)
     nodes = "; ".join(line.removesuffix(f": {UNKNOWN}") for line in named)
     content = wrapped(own, record, shape)
@@ -118,6 +120,22 @@ def _network(
         notes.append(f"its batch was frozen at {own.frozen}; the file is to take any number")
     compute = in_pytorch if run else in_onnx_runtime
     return Network(weights, source, (), tuple(notes), compute=compute)
+
+
+def _refuse_probabilities(source: str, logits: NDArray[Any], outputs: NDArray[np.float64]) -> None:
+    """Raise InputError for a module that returns what its logits become, not these."""
+    flat = _flat(logits).astype(np.float64)
+    if np.allclose(outputs, flat, rtol=1e-3, atol=1e-5):
+        return
+    logs = flat - flat.max(axis=1, keepdims=True)
+    logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
+    for name, values in (("softmax", np.exp(logs)), ("log_softmax", logs)):
+        if np.allclose(outputs, values, rtol=1e-3, atol=1e-5):
+            raise InputError(
+                source,
+                f"ends in {name}, behind nodes that cnnkit does not know",
+                f"leave {name} out of its forward: the file gives logits and probabilities",
+            )
 
 
 def _flat(logits: NDArray[Any]) -> NDArray[Any]:

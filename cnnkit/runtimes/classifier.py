@@ -26,8 +26,8 @@ from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runtimes.describe import describe_model
-from cnnkit.runtimes.native import Engine, open_engine, prepare
-from cnnkit.runtimes.pixels import feeder
+from cnnkit.runtimes.native import FLOAT, Engine, engine_name, open_engine, prepare
+from cnnkit.runtimes.pixels import as_images, feeder
 from cnnkit.runtimes.prediction import Prediction
 from cnnkit.system.display import summary
 
@@ -68,10 +68,17 @@ class Classifier:
 
     def __repr__(self) -> str:
         threads = f"threads={self.threads}" if self.threads > 1 else ""
-        return summary(self, repr(str(self.path)), self.weights.shapes, threads)
+        engine = "" if self.engine == FLOAT else self.engine
+        return summary(self, repr(str(self.path)), self.weights.shapes, threads, engine)
 
     def _repr_html_(self) -> str:
-        return describe_model(self.path, "cnnkit", self.weights)
+        runtime = "cnnkit" if self.engine == FLOAT else f"cnnkit, {self.engine}"
+        return describe_model(self.path, runtime, self.weights)
+
+    @property
+    def engine(self) -> str:
+        """What computes: "float32"; "int8" and the instructions; or the slow "reference"."""
+        return engine_name(self._engine)
 
     @property
     def architecture(self) -> Architecture:
@@ -100,7 +107,7 @@ class Classifier:
         Raises:
             InputError: another type, range or shape, of images or of `out`.
         """
-        pixels = self._feed(np.ascontiguousarray(images))
+        pixels = self._feed(as_images(images))
         return Prediction(*self._engine(pixels, self.threads, out))
 
 

@@ -17,6 +17,7 @@ from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.layout import LAST, NHWC
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.describe import describe_model
+from cnnkit.runtimes.pixels import as_images
 from cnnkit.runtimes.prediction import Prediction
 from cnnkit.system.display import summary
 
@@ -84,14 +85,14 @@ class Model:
         Raises:
             InputError: `images` has another type or shape.
         """
-        shape, images = self.weights.size, np.asarray(images)
+        shape, images = self.weights.size, as_images(images)
         if images.dtype != np.uint8 or images.shape[1:] != shape:
             raise InputError(
                 "images",
                 f"is {images.dtype}{list(images.shape)}, not uint8[N, {str(list(shape))[1:]}",
                 "pass raw pixels from 0 to 255, as the dataset has them",
             )
-        return self.run(np.ascontiguousarray(images))
+        return self.run(images)
 
 
 def feeder(metadata: Mapping[str, Any]) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cnnkit.errors import InputError
@@ -15,6 +16,10 @@ from cnnkit.runtimes.prediction import Prediction
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+FLOAT = "float32"  # what most engines compute with
+SLOW = "reference in NumPy, slow"
 
 
 class Engine(Protocol):
@@ -31,12 +36,20 @@ def _open_program(graph: Graph, source: object) -> Engine:
     return open_program(graph, source)
 
 
+def _open_integers(graph: Graph, source: object) -> Engine:
+    """Open the engine for quantised graphs, likewise."""
+    from cnnkit.runtimes.integers import open_integers
+
+    return open_integers(graph, source)
+
+
 # Best first. Each opens a graph, or declines it with an InputError about the source of the graph,
 # which is given to it; where all decline, the last one's is raised.
 ENGINES: dict[str, Callable[[Graph, object], Engine]] = {
     "mnist": open_published,
     "convnet": open_convnet,
     "normalised": open_normalised,
+    "integers": _open_integers,
     "program": _open_program,
 }
 
@@ -60,6 +73,14 @@ def open_engine(graph: Graph, source: object = "the network") -> Engine:
             declined = error
     assert declined  # the table has rows
     raise declined
+
+
+def engine_name(engine: object) -> str:
+    """Return what an engine computes with, for people."""
+    name: str = getattr(engine, "name", "")
+    if name:
+        return name
+    return SLOW if isinstance(engine, FunctionType) else FLOAT
 
 
 def prepare(graph: Graph) -> Graph:

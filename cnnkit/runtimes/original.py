@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 MODEL, PLAN, ABOUT = "model.onnx", "plan.json", "about.json"
+CHANCE = "the same images give other outputs when they are run again: it computes by chance"
 FEEDS, PLAIN, OPTIMISED = "feeds.npy", "plain.npy", "optimised.npy"
 
 
@@ -85,6 +86,9 @@ def main(folder: Path) -> None:
                 session.run(None, {input: feeds[at : at + batch]})[0]
                 for at in range(0, len(feeds), batch)
             ]
+            again = session.run(None, {input: feeds[:batch]})[0]
+            if not np.array_equal(again, parts[0], equal_nan=True):
+                raise ValueError(CHANCE)
             np.save(folder / name, np.concatenate(parts).astype(np.float64))
     except Exception as error:  # a runtime may raise anything
         text = str(error).replace(f"Load model from {folder / MODEL} failed:", "")

@@ -18,6 +18,24 @@ SCALED = "pass raw pixels as uint8, or float32 pixels divided by 255"
 Images = NDArray[Any]
 
 
+def as_images(images: Any) -> Images:
+    """Return images as a contiguous array.
+
+    Raises:
+        InputError: they have no values of NumPy's types, or PyTorch does not hand them out.
+    """
+    try:
+        return np.ascontiguousarray(images)
+    except (TypeError, ValueError, RuntimeError) as error:  # of NumPy, and of PyTorch's tensors
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise InputError(
+            "images",
+            f"are no array ({reason})",
+            "pass NumPy arrays of uint8; of a tensor images.detach().cpu().numpy(), of half "
+            "precision after .float()",
+        ) from error
+
+
 def feeder(
     pixels: PixelInput, raw: Preprocessing | None = None, inside: str = "float32"
 ) -> Callable[[Images], Images]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -17,9 +15,9 @@ from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.heads import find_logits
 from cnnkit.graph.passes.rewriting import unused_name
 from cnnkit.graph.program import Program, lower, prepare
-from cnnkit.graph.program.steps import Number, Place
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import TensorType
+from cnnkit.ops.program import make_network
 from cnnkit.runtimes.convnet import PROBLEM
 
 
@@ -39,42 +37,6 @@ def lower_network(graph: Graph, source: object) -> Program:
         return lower(graph, source)
     except InputError as error:
         raise InputError(error.subject, error.reason, REMEDY, error.details) from error
-
-
-def make_network(
-    program: Program, size: tuple[int, int, int], isa: str | None = None
-) -> _core.ProgramNetwork:
-    """Return a program that is ready to run.
-
-    Args:
-        program: what `lower` made.
-        size: C, H, W of an image.
-        isa: an instruction set; None is the best one.
-    """
-    numbers = {name: -2 - index for index, name in enumerate(program.constants)}
-
-    def place(value: Place) -> int:
-        return -1 if value is None else value if isinstance(value, int) else numbers[value]
-
-    steps = [
-        (step.kernel, pack_fields(step.numbers.values()), [*map(place, step.inputs)], step.output)
-        for step in program.steps
-    ]
-    constants = [np.ascontiguousarray(a, np.float32).ravel() for a in program.constants.values()]
-    classes = program.sizes[program.result]
-    sizes, offsets = list(program.sizes), list(program.offsets)
-    return _core.ProgramNetwork(
-        size, classes, steps, constants, sizes, offsets, program.arena, program.result, isa
-    )
-
-
-def pack_fields(fields: Iterable[Number]) -> bytes:
-    """Return the bytes of a kernel's structure: ints and floats of four bytes each."""
-    values: list[int | float] = []
-    for field in fields:
-        values += field if isinstance(field, tuple) else [field]
-    kinds = "".join("i" if isinstance(value, int) else "f" for value in values)
-    return struct.pack(f"={kinds}", *values)
 
 
 def with_logits(graph: Graph, source: object) -> Graph:

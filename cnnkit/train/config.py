@@ -51,6 +51,7 @@ LEGACY = {
     "tensorboard": False,
     "network": "paper",
     "normalize": "none",
+    "qat": None,
 }
 PAPER = "paper"
 OWN = "torchvision:NAME, timm:NAME or package.module:factory"
@@ -103,6 +104,8 @@ class TrainConfig:
         weights: a run or a weights file with the initial parameters; None draws them. With another
             number of classes all but the last layer's are taken.
         tensorboard: whether each epoch's record is also written for TensorBoard.
+        qat: a run whose network is trained on as its 8-bit form computes;
+            `cnnkit.train.quantisation_aware` has the config for that.
     """
 
     dataset: str = "mnist"
@@ -136,6 +139,7 @@ class TrainConfig:
     monitor: str = "loss"
     weights: Path | None = None
     tensorboard: bool = False
+    qat: Path | None = None
 
     def check(self) -> None:
         """Raise InputError for an invalid value."""
@@ -175,6 +179,10 @@ class TrainConfig:
                 shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
                 raise InputError(option_name(field), f"is {shown}", f"make it {allowed}")
         self._check_blocks()
+        if self.qat is not None and self.engine == "native":
+            raise InputError(
+                "--qat", "trains with PyTorch", "leave --engine out, or use --engine torch"
+            )
         self.pictures().check()
         read_policy(self.augment)
         check_option(self.normalize)
@@ -297,7 +305,7 @@ class TrainConfig:
                 f"has the keys {sorted(values)}, not {sorted(known)}",
                 "use the version of cnnkit that wrote it, or train again",
             )
-        keys = ("data", "manifest", "output", "weights")
+        keys = ("data", "manifest", "output", "weights", "qat")
         paths = {key: Path(values[key]) for key in keys if values[key] is not None}
         return cls(**{**values, **paths, "channels": tuple(values["channels"])})
 

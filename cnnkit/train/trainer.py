@@ -14,6 +14,7 @@ from cnnkit.data.load import load_dataset
 from cnnkit.data.own.check.run import remark
 from cnnkit.data.sampling import validation_split
 from cnnkit.errors import InputError, StorageError
+from cnnkit.formats.quantisation import Trained
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import with_tensors
 from cnnkit.metrics import ClassScore, balanced_accuracy
@@ -43,6 +44,8 @@ from cnnkit.train.initial import initial_state
 from cnnkit.train.loop import run_epochs
 from cnnkit.train.losses import class_weights
 from cnnkit.train.progress import OnProgress
+from cnnkit.train.quantisation_aware import Start, check_same
+from cnnkit.train.quantisation_aware import start as start_tuning
 from cnnkit.train.tensorboard import require_tensorboard
 
 # In Jupyter: columns, and the number of last epochs that are shown.
@@ -144,6 +147,9 @@ def train(
         TrainingInterruptedError: SIGINT or SIGTERM was received.
     """
     config.check()
+    if config.qat is not None:
+        config = replace(config, engine="torch")
+        check_same(config)
     config = config.resolved()
     console = console or Console(quiet=True)
     if config.output is not None:
@@ -158,7 +164,8 @@ def train(
     config.check_watched(data)
     config = config.prepared(data)
     data = config.normalised(data)
-    graph = config.graph(data)
+    tuned = _tuned(config, data, console)
+    graph = config.graph(data) if tuned is None else tuned.graph
     chosen = choose_engine(config.engine, config.device, graph)
     if (config.engine, chosen) == ("auto", "torch") and (limit := native_limit(graph)):
         console.print(f"engine: torch, since the native one {limit}", soft_wrap=True)
@@ -169,10 +176,12 @@ def train(
     chosen_images, _ = validation_split(data, config.val_split, config.seed)
     if remark_on_rate := slow_learning(config, len(chosen_images)):
         console.print(remark_on_rate, soft_wrap=True)
-    engine = make_engine(_engine_settings(config, graph, data, start))
+    trained = None if tuned is None else tuned.trained
+    engine = make_engine(_engine_settings(config, graph, data, start, trained))
     folder = claim_folder(config.output, RUNS / "train", data.name)
     config = replace(config, output=folder)
-    state = RunState.new(config.to_json(), data, graph, dict(start))
+    stated = None if trained is None else trained.to_json()
+    state = RunState.new(config.to_json(), data, graph, dict(start), stated)
     with sole_training(folder):
         check_free(folder)  # again: another training may have been quicker
         try:
@@ -251,7 +260,8 @@ def _resume(
         require_tensorboard()
     data = data or load_data(config, console.quiet)
     check_same_data(folder, state, data)
-    engine = make_engine(_engine_settings(config, state.graph, data, state.engine))
+    trained = None if state.quantisation is None else Trained.from_json(state.quantisation, folder)
+    engine = make_engine(_engine_settings(config, state.graph, data, state.engine, trained))
     run_epochs(folder, state, data, engine, console, on_progress, pictures)
     return _result(folder, config, state)
 
@@ -284,8 +294,18 @@ def load_data(config: TrainConfig, quiet: bool = False) -> Dataset:
     return load_dataset(config.dataset, config.data, quiet, config.pictures())
 
 
+def _tuned(config: TrainConfig, data: Dataset, console: Console) -> Start | None:
+    """Return where a fine-tuning starts; None for any other training."""
+    if config.qat is None:
+        return None
+    check_same_data(config.qat, read_state(config.qat), data)
+    found = start_tuning(config, data)
+    console.print(f"8 bits: {len(found.trained.scales)} values, ranges by {found.trained.method}")
+    return found
+
+
 def _engine_settings(
-    config: TrainConfig, graph: Graph, data: Dataset, state: State
+    config: TrainConfig, graph: Graph, data: Dataset, state: State, trained: Trained | None
 ) -> EngineSettings:
     chosen, _ = validation_split(data, config.val_split, config.seed)
     labels = data.train.labels[chosen]
@@ -299,6 +319,7 @@ def _engine_settings(
         class_weights=class_weights(config.class_weights, data.names, labels),
         label_smoothing=config.label_smoothing,
         seed=config.seed,
+        scales=None if trained is None else trained.scales,
     )
 
 

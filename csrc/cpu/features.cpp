@@ -7,6 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 namespace cnnkit {
 namespace {
@@ -16,9 +19,9 @@ struct Registers {
     unsigned a, b, c, d;
 };
 
-Registers cpuid(unsigned leaf) {
+Registers cpuid(unsigned leaf, unsigned part = 0) {
     Registers r = {};
-    __get_cpuid_count(leaf, 0, &r.a, &r.b, &r.c, &r.d);
+    __get_cpuid_count(leaf, part, &r.a, &r.b, &r.c, &r.d);
     return r;
 }
 
@@ -70,15 +73,30 @@ bool has_amx() {
     return has_avx512() && has(d, 22) && has(d, 24) && system_gives_tiles();
 }
 
+bool has_avx_vnni() { return has_avx2() && has(cpuid(7, 1).a, 4); }
+
+bool has_avx512_vnni() { return has_avx512() && has(cpuid(7).c, 11); }
+
 bool has_neon() { return false; }
+bool has_neon_dot() { return false; }
 #else
 bool has_avx2() { return false; }
 bool has_avx512() { return false; }
 bool has_amx() { return false; }
+bool has_avx_vnni() { return false; }
+bool has_avx512_vnni() { return false; }
 #if defined(__aarch64__)
 bool has_neon() { return true; }  // part of the AArch64 baseline
+#if defined(__linux__)
+bool has_neon_dot() { return getauxval(AT_HWCAP) >> 20 & 1; }  // HWCAP_ASIMDDP
+#elif defined(__APPLE__)
+bool has_neon_dot() { return true; }  // of every processor that Apple has sold in a computer
+#else
+bool has_neon_dot() { return false; }
+#endif
 #else
 bool has_neon() { return false; }
+bool has_neon_dot() { return false; }
 #endif
 #endif
 

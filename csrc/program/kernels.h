@@ -17,7 +17,7 @@ struct ProgramKernel {
 };
 
 // The first one takes raw pixels, uint8, as its third argument.
-constexpr int kProgramKernelCount = 13, kMostProgramInputs = 4;
+constexpr int kProgramKernelCount = 19, kMostProgramInputs = 4;
 
 // An algorithm for the steps of a kernel; those of `conv` and `depthwise` that have constant
 // weights, which others have none of.
@@ -36,6 +36,10 @@ struct ProgramAlgorithm {
     // Computes the parts from `first` to `end`, with the same bits however the work is cut.
     void (*run)(const void* fields, const float* prepared, const float* x, const float* residual,
                 float* y, float* workspace, long first, long end);
+    // As `run`, for images of one pixel each that lie one behind the other, with the same bits;
+    // null, where their weights are not read less often.
+    void (*run_images)(const void* fields, const float* prepared, const float* x, float* y,
+                       long images, long first, long end) = nullptr;
 };
 
 struct ProgramKernelTable {

@@ -19,6 +19,14 @@ inline float power_of_e(float x) { return __builtin_expf(x); }
 #include "mean.c"
 #include "softmax.c"
 #include "matmul.c"
+#include "root.c"
+#include "sums.c"
+#include "elementary.c"
+#include "extreme.c"
+#include "chosen.c"
+#include "resample.c"
+#include "reduce.c"
+#include "standardise.c"
 }  // namespace written
 #undef restrict
 
@@ -188,6 +196,59 @@ constexpr ProgramKernel kRows[] = {
      },
      [](const void* f, const float* const* in, float* y) {
          matmul(&as<struct matmul>(f), in[0], in[1], y);
+     }},
+    {"elementary", sizeof(struct elementary), 1,
+     [](const void* f, const long* floats) {
+         const long count = as<struct elementary>(f).count;
+         return count <= floats[0] && count <= floats[1];
+     },
+     [](const void* f, const float* const* in, float* y) {
+         elementary(&as<struct elementary>(f), in[0], y);
+     }},
+    {"extreme", sizeof(struct extreme), 2,
+     [](const void* f, const long* floats) {
+         const auto& e = as<struct extreme>(f);
+         return steps_fit(e.size, e.x, 0, floats[0]) && steps_fit(e.size, e.z, 0, floats[1]) &&
+                product(e.size[0], e.size[1], e.size[2], e.size[3]) <= floats[2];
+     },
+     [](const void* f, const float* const* in, float* y) {
+         extreme(&as<struct extreme>(f), in[0], in[1], y);
+     }},
+    {"chosen", sizeof(struct chosen), 3,
+     [](const void* f, const long* floats) {
+         const auto& c = as<struct chosen>(f);
+         return steps_fit(c.size, c.condition, 0, floats[0]) &&
+                steps_fit(c.size, c.x, 0, floats[1]) && steps_fit(c.size, c.z, 0, floats[2]) &&
+                product(c.size[0], c.size[1], c.size[2], c.size[3]) <= floats[3];
+     },
+     [](const void* f, const float* const* in, float* y) {
+         chosen(&as<struct chosen>(f), in[0], in[1], in[2], y);
+     }},
+    {"resample", sizeof(struct resample), 3,
+     [](const void* f, const long* floats) {
+         const auto& r = as<struct resample>(f);
+         return product(r.out, r.taps) <= floats[0] && product(r.out, r.taps) <= floats[1] &&
+                product(r.outer, r.in, r.inner) <= floats[2] &&
+                product(r.outer, r.out, r.inner) <= floats[3];
+     },
+     [](const void* f, const float* const* in, float* y) {
+         resample(&as<struct resample>(f), in[0], in[1], in[2], y);
+     }},
+    {"reduce", sizeof(struct reduce), 1,
+     [](const void* f, const long* floats) {
+         const auto& r = as<struct reduce>(f);
+         return product(r.rows, r.count) <= floats[0] && r.rows <= floats[1];
+     },
+     [](const void* f, const float* const* in, float* y) {
+         reduce(&as<struct reduce>(f), in[0], y);
+     }},
+    {"standardise", sizeof(struct standardise), 1,
+     [](const void* f, const long* floats) {
+         const auto& s = as<struct standardise>(f);
+         return product(s.rows, s.count) <= floats[0] && product(s.rows, s.count) <= floats[1];
+     },
+     [](const void* f, const float* const* in, float* y) {
+         standardise(&as<struct standardise>(f), in[0], y);
      }},
 };
 static_assert(sizeof(kRows) / sizeof(kRows[0]) == kProgramKernelCount, "the count is wrong");

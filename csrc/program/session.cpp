@@ -5,9 +5,9 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "program/share.h"
 #include "runtime/buffer.h"
 #include "runtime/softmax.h"
-#include "runtime/thread_pool.h"
 
 namespace cnnkit {
 
@@ -49,8 +49,15 @@ struct ConvSizes {
     }
 };
 
-// From so much work on, a step is worth another thread, and an image is.
-constexpr double kWorthStep = 100e3, kWorthImage = 1e6;
+// Steps at the end of a program that are computed for several images at once: from a matrix product
+// on, whose weights are larger than anything else that is read.
+struct Tail {
+    size_t first = 0;           // 0: there is none
+    std::vector<long> offsets;  // of each buffer, for one image; -1: they do not need it
+    std::vector<long> carried;  // buffers that earlier steps have written
+    long floats = 0;
+};
+constexpr long kTogether = 16, kMostOutput = 1 << 14, kMostTail = 1 << 18;
 
 class Session : public ProgramSession {
   public:
@@ -75,6 +82,7 @@ class Session : public ProgramSession {
         const ProgramStep& pixels =
             program_.steps[0];  // whose constants are read elsewhere as well
         need(pixels.inputs[0] < -1 && pixels.inputs[1] < -1, "the first step");
+        find_tail();
     }
 
     std::vector<std::string> algorithms() const override {
@@ -177,12 +185,10 @@ class Session : public ProgramSession {
 
     void infer_wide(const uint8_t* raw, int64_t n, const NetOutputs& out,
                     int threads) const override {
-        for (int64_t i = 0; i < n; ++i) {
-            float* arena = memory();
+        infer_all(n, out, threads, [&](int64_t i, float* arena, size_t end) {
             const auto* image = reinterpret_cast<const float*>(raw + i * pixels_);
-            run(0, kernels_.size(), image, arena, threads);
-            finish(arena, i, out);
-        }
+            run(0, end, image, arena, threads);
+        });
     }
 
     // The first step's work on pixels that are scaled to [0, 1] already.
@@ -193,8 +199,7 @@ class Session : public ProgramSession {
         std::memcpy(sizes, step.fields.data(), sizeof sizes);
         const float* scale = program_.constants[-2 - step.inputs[0]].data();
         const float* shift = program_.constants[-2 - step.inputs[1]].data();
-        for (int64_t i = 0; i < n; ++i) {
-            float* arena = memory();
+        infer_all(n, out, threads, [&](int64_t i, float* arena, size_t end) {
             float* y = arena + program_.offsets[step.output];
             const float* image = scaled + i * pixels_;
             for (long c = 0; c < sizes[0]; ++c) {
@@ -202,28 +207,108 @@ class Session : public ProgramSession {
                 for (long p = 0; p < sizes[1]; ++p)
                     y[p * sizes[0] + c] = *image++ * whole + shift[c];
             }
-            run(1, kernels_.size(), nullptr, arena, threads);
-            finish(arena, i, out);
+            run(1, end, nullptr, arena, threads);
+        });
+    }
+
+    // Calls begin(i, arena, end) for each image, which computes the steps before `end`, and
+    // computes the rest.
+    template <typename Begin>
+    void infer_all(int64_t n, const NetOutputs& out, int threads, const Begin& begin) const {
+        if (n == 1 || !tail_.first) {
+            for (int64_t i = 0; i < n; ++i) {
+                float* arena = memory();
+                begin(i, arena, kernels_.size());
+                finish(arena + program_.offsets[program_.result], i, out);
+            }
+            return;
+        }
+        for (int64_t at = 0; at < n; at += kTogether) {
+            const long count = static_cast<long>(std::min<int64_t>(n - at, kTogether));
+            float* const arena = memory(kTogether * tail_.floats);
+            float* const tail = arena + rounded(program_.arena) + workspace_;
+            for (long i = 0; i < count; ++i) {
+                begin(at + i, arena, tail_.first);
+                for (const long buffer : tail_.carried)
+                    std::copy_n(arena + program_.offsets[buffer], program_.sizes[buffer],
+                                in_tail(tail, count, buffer, i));
+            }
+            run_tail(tail, count, threads);
+            for (long i = 0; i < count; ++i)
+                finish(in_tail(tail, count, program_.result, i), at + i, out);
         }
     }
 
-    float* memory() const {
+    // Where the tail has a buffer of an image: behind the same one of the image before.
+    float* in_tail(float* tail, long count, long buffer, long image) const {
+        return tail + tail_.offsets[buffer] * count + program_.sizes[buffer] * image;
+    }
+
+    void run_tail(float* tail, long count, int threads) const {
+        for (size_t s = tail_.first; s < kernels_.size(); ++s) {
+            const auto call_at = [&](long i) {
+                return call_of(s, nullptr, [&](long b) { return in_tail(tail, count, b, i); });
+            };
+            if (!is_product(s)) {
+                for (long i = 0; i < count; ++i) run_one(call_at(i), threads);
+                continue;
+            }
+            const Call call = call_at(0);
+            const ProgramAlgorithm& product = *call.chosen->algorithm;
+            const auto prepared = static_cast<const float*>(call.chosen->prepared.get());
+            share(product.parts(call.fields), count * call.chosen->work, threads,
+                  [&](long from, long to) {
+                      product.run_images(call.fields, prepared, call.x, call.y, count, from, to);
+                  });
+        }
+    }
+
+    // Whether a step multiplies vectors by a matrix, which can be read once for several.
+    bool is_product(size_t s) const {
+        const ProgramStep& step = program_.steps[s];
+        if (step.kernel != "conv" || !kernels_[s].algorithm || step.inputs[2] < 0 ||
+            step.inputs[3] != -1)
+            return false;
+        const ConvSizes c(step);
+        const bool one = c.in_h * c.in_w == 1 && c.out_h * c.out_w == 1;
+        return one && c.kernel_h * c.kernel_w == 1 && kernels_[s].algorithm->run_images &&
+               program_.sizes[step.inputs[2]] == c.in_c && program_.sizes[step.output] == c.out_c;
+    }
+
+    void find_tail() {
+        size_t first = 0;
+        for (size_t s = kernels_.size() - 1; s > 0; --s) {
+            const ProgramStep& step = program_.steps[s];
+            if (program_.sizes[step.output] > kMostOutput) break;
+            if ((step.kernel == "conv" || step.kernel == "depthwise") && !is_product(s)) break;
+            if (is_product(s)) first = s;
+        }
+        if (!first) return;
+        tail_.offsets.assign(program_.sizes.size(), -1);
+        std::vector<bool> written(program_.sizes.size());
+        for (size_t s = 0; s < first; ++s) written[program_.steps[s].output] = true;
+        const auto use = [&](long buffer) {
+            if (buffer < 0 || tail_.offsets[buffer] >= 0) return;
+            tail_.offsets[buffer] = tail_.floats;
+            tail_.floats += rounded(program_.sizes[buffer]);
+            if (written[buffer]) tail_.carried.push_back(buffer);
+        };
+        for (size_t s = first; s < kernels_.size(); ++s) {
+            for (const long place : program_.steps[s].inputs) use(place);
+            use(program_.steps[s].output);
+        }
+        if (tail_.floats <= kMostTail) tail_.first = first;
+    }
+
+    float* memory(long more = 0) const {
         return static_cast<float*>(
-            thread_workspace(sizeof(float) * (rounded(program_.arena) + workspace_)));
+            thread_workspace(sizeof(float) * (rounded(program_.arena) + workspace_ + more)));
     }
     static long rounded(long floats) { return (floats + 15) / 16 * 16; }
 
     void run(size_t first, size_t end, const float* raw, float* arena, int threads) const {
-        for (size_t s = first; s < end; ++s) {
-            const Call call = call_of(s, raw, arena);
-            const ProgramAlgorithm* algorithm = call.chosen->algorithm;
-            if (!algorithm || (algorithm->accepts && !algorithm->accepts(call.fields, call.x))) {
-                call.chosen->kernel->run(call.fields, call.in, call.y);
-                continue;
-            }
-            share(algorithm->parts(call.fields), call.chosen->work, threads,
-                  [&](long from, long to) { run_parts(call, from, to); });
-        }
+        for (size_t s = first; s < end; ++s)
+            run_one(call_of(s, raw, [&](long b) { return arena + program_.offsets[b]; }), threads);
     }
 
     // A step's arguments; x and residual are those of its algorithm.
@@ -234,19 +319,29 @@ class Session : public ProgramSession {
         const float *x, *residual;
         float* y;
     };
-    Call call_of(size_t s, const float* raw, float* arena) const {
+    // `where` tells the place of a buffer.
+    template <typename Where>
+    Call call_of(size_t s, const float* raw, const Where& where) const {
         const ProgramStep& step = program_.steps[s];
         Call call = {&kernels_[s], step.fields.data(), {}, nullptr, nullptr, nullptr};
         for (size_t i = 0; i < step.inputs.size(); ++i) {
             const long place = step.inputs[i];
-            if (place >= 0) call.in[i] = arena + program_.offsets[place];
+            if (place >= 0) call.in[i] = where(place);
             if (place < -1) call.in[i] = program_.constants[-2 - place].data();
         }
         if (s == 0) call.in[2] = raw;
         const bool weights = call.chosen->algorithm && call.chosen->algorithm->prepare;
         call.x = call.in[weights ? 2 : 0], call.residual = weights ? call.in[3] : nullptr;
-        call.y = arena + program_.offsets[step.output];
+        call.y = where(step.output);
         return call;
+    }
+
+    void run_one(const Call& call, int threads) const {
+        const ProgramAlgorithm* algorithm = call.chosen->algorithm;
+        if (!algorithm || (algorithm->accepts && !algorithm->accepts(call.fields, call.x)))
+            return call.chosen->kernel->run(call.fields, call.in, call.y);
+        share(algorithm->parts(call.fields), call.chosen->work, threads,
+              [&](long from, long to) { run_parts(call, from, to); });
     }
 
     void run_parts(const Call& call, long first, long end) const {
@@ -256,28 +351,12 @@ class Session : public ProgramSession {
                                     first, end);
     }
 
-    // Calls run(first, end) for ranges of parts, on several threads if the work is worth them.
-    template <typename Run>
-    static void share(long parts, double work, int threads, const Run& run) {
-        if (threads == 1 || work < kWorthStep || parts < threads) return run(0, parts);
-        struct Shares {
-            const Run& run;
-            long parts, count;
-        } shares = {run, parts, threads};
-        parallel_for(
-            threads, threads,
-            [](void* context, long i) {
-                const Shares& s = *static_cast<Shares*>(context);
-                s.run(i * s.parts / s.count, (i + 1) * s.parts / s.count);
-            },
-            &shares);
-    }
-
-    void finish(float* arena, int64_t at, const NetOutputs& out) const {
+    void finish(const float* logits, int64_t at, const NetOutputs& out) const {
         thread_local std::vector<float> both;
-        both.resize(2 * classes_);
-        const float* logits = arena + program_.offsets[program_.result];
-        softmax(logits, classes_, both.data(), both.data() + classes_);
+        if (out.log_probabilities || out.probabilities) {
+            both.resize(2 * classes_);
+            softmax(logits, classes_, both.data(), both.data() + classes_);
+        }
         const auto write = [&](float* where, const float* values) {
             if (where) std::copy_n(values, classes_, where + at * classes_);
         };
@@ -290,6 +369,7 @@ class Session : public ProgramSession {
     const Program program_;
     const long pixels_, classes_;
     std::vector<Chosen> kernels_;
+    Tail tail_;
     long workspace_ = 0;  // floats
     double work_ = 0;     // of an image
 };

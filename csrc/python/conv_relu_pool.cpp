@@ -10,6 +10,7 @@
 
 #include "cpu/dispatch.h"
 #include "python/arguments.h"
+#include "python/c_call.h"
 #include "python/plain_call.h"
 
 namespace py = pybind11;
@@ -110,7 +111,7 @@ class ConvReluPool {
 PyObject* call(PyObject* self, PyObject* positional, PyObject* named) {
     static PyObject* const kThreads = PyUnicode_InternFromString("threads");
     static PyObject* const kOut = PyUnicode_InternFromString("out");
-    try {
+    return c_call([&]() -> PyObject* {
         PyObject *threads = Py_None, *out = Py_None;
         Py_ssize_t known = 0;
         if (named) {
@@ -131,14 +132,7 @@ PyObject* call(PyObject* self, PyObject* positional, PyObject* named) {
                               **(named ? py::handle(named).cast<py::kwargs>() : py::kwargs())))
             .release()
             .ptr();
-    } catch (py::error_already_set& error) {
-        error.restore();
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
+    });
 }
 
 }  // namespace

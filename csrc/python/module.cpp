@@ -10,8 +10,10 @@
 #include "python/augment.h"
 #include "python/conv2d.h"
 #include "python/conv_relu_pool.h"
+#include "python/memory_sample.h"
 #include "python/network.h"
 #include "python/plain_call.h"
+#include "python/resample.h"
 #include "python/tensors.h"
 #include "python/trainer.h"
 #include "roofline/roofline.h"
@@ -70,9 +72,11 @@ PYBIND11_MODULE(core_of_main_interpreter, m) {
 
     bind_conv_relu_pool(m);
     bind_tensors(m);
+    bind_memory_sample(m);
     bind_plain_call(m);
     bind_conv2d(m);
     bind_network(m);
     bind_trainer(m);
     bind_augment(m);
+    bind_resample(m);
 }

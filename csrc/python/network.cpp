@@ -14,6 +14,7 @@
 
 #include "cpu/dispatch.h"
 #include "engines/engines.h"
+#include "program/int8/session.h"
 #include "program/session.h"
 #include "python/architecture.h"
 
@@ -97,6 +98,7 @@ class Inference {
 
   private:
     void run(const Images& images, const NetOutputs& out, int threads) const {
+        if (!images.bytes && only_bytes_) refuse("images", "is float32", "give raw pixels, uint8");
         const void* data = images.array.data();
         const py::gil_scoped_release released;
         if (images.bytes) {
@@ -109,6 +111,7 @@ class Inference {
   protected:
     const Architecture architecture_;
     std::unique_ptr<InferenceSession> session_;
+    bool only_bytes_ = false;
 };
 
 class Network : public Inference {
@@ -128,33 +131,13 @@ class Network : public Inference {
     const Engine* engine_;
 };
 
-// A lowered graph. `steps` are tuples of a kernel's name, the bytes of its structure, the numbers
-// of its inputs as in ProgramStep, and that of its output.
-class ProgramNetwork : public Inference {
+// A lowered graph, whose steps can be looked at.
+class Stepped : public Inference {
   public:
+    // A kernel's name, the bytes of its structure, the numbers of its inputs as in ProgramStep, and
+    // that of its output.
     using Step = std::tuple<std::string, py::bytes, std::vector<long>, long>;
-
-    ProgramNetwork(const std::array<long, 3>& size, long classes, const std::vector<Step>& steps,
-                   const py::list& constants, std::vector<long> sizes, std::vector<long> offsets,
-                   long arena, long result, const py::object& isa)
-        : Inference({size[0], size[1], size[2], {}, classes}) {
-        Program program = {{}, {}, std::move(sizes), std::move(offsets), arena, result};
-        for (const auto& [kernel, fields, inputs, output] : steps) {
-            const std::string bytes = fields;
-            program.steps.push_back({kernel, {bytes.begin(), bytes.end()}, inputs, output});
-        }
-        for (const py::handle& constant : constants) {
-            const Floats values = array<Floats>(constant, "constant", {-1}, "float32 [N]");
-            program.constants.emplace_back(values.data(), values.data() + values.size());
-        }
-        try {
-            auto session = make_program_session(kernels(isa), architecture_, std::move(program));
-            program_ = session.get();
-            session_ = std::move(session);
-        } catch (const std::invalid_argument& error) {
-            refuse(error.what(), "leaves its buffers", "give what cnnkit.graph.program makes");
-        }
-    }
+    using Inference::Inference;
 
     std::vector<std::string> algorithms() const { return program_->algorithms(); }
 
@@ -172,9 +155,88 @@ class ProgramNetwork : public Inference {
         return times;
     }
 
+  protected:
+    static std::vector<ProgramStep> read(const std::vector<Step>& steps) {
+        std::vector<ProgramStep> found;
+        for (const auto& [kernel, fields, inputs, output] : steps) {
+            const std::string bytes = fields;
+            found.push_back({kernel, {bytes.begin(), bytes.end()}, inputs, output});
+        }
+        return found;
+    }
+    template <typename Make>
+    void open(const Make& make) {
+        try {
+            auto session = make();
+            program_ = session.get();
+            session_ = std::move(session);
+        } catch (const std::invalid_argument& error) {
+            refuse(error.what(), "leaves its buffers", "give what cnnkit.graph.program makes");
+        }
+    }
+
   private:
     const ProgramSession* program_;
 };
+
+class ProgramNetwork : public Stepped {
+  public:
+    ProgramNetwork(const std::array<long, 3>& size, long classes, const std::vector<Step>& steps,
+                   const py::list& constants, std::vector<long> sizes, std::vector<long> offsets,
+                   long arena, long result, const py::object& isa)
+        : Stepped({size[0], size[1], size[2], {}, classes}) {
+        Program program = {read(steps), {}, std::move(sizes), std::move(offsets), arena, result};
+        for (const py::handle& constant : constants) {
+            const Floats values = array<Floats>(constant, "constant", {-1}, "float32 [N]");
+            program.constants.emplace_back(values.data(), values.data() + values.size());
+        }
+        open([&] { return make_program_session(kernels(isa), architecture_, std::move(program)); });
+    }
+
+    // Floats of an image's result.
+    long values() const { return architecture_.classes; }
+
+    // Floats [N, C, H, W] at one address to the result [N, values] at another, which are the
+    // caller's to check.
+    void run_at(uintptr_t images, long count, uintptr_t result, const py::object& threads) const {
+        const NetOutputs out = {reinterpret_cast<float*>(result), nullptr, nullptr, nullptr};
+        const int shared = thread_count(threads);
+        const py::gil_scoped_release released;
+        session_->infer(reinterpret_cast<const float*>(images), count, out, shared);
+    }
+};
+
+// Of integers: sizes, offsets and constants are bytes.
+class ByteNetwork : public Stepped {
+  public:
+    ByteNetwork(const std::array<long, 3>& size, long classes, const std::vector<Step>& steps,
+                const std::vector<py::bytes>& constants, std::vector<long> sizes,
+                std::vector<long> offsets, long arena, long result, const py::object& isa)
+        : Stepped({size[0], size[1], size[2], {}, classes}), table_(byte_kernels(kernels(isa))) {
+        ByteProgram program = {read(steps),        {},    std::move(sizes),
+                               std::move(offsets), arena, result};
+        for (const std::string bytes : constants)
+            program.constants.emplace_back(bytes.begin(), bytes.end());
+        only_bytes_ = true;
+        open([&] { return make_byte_session(table_, architecture_, std::move(program)); });
+    }
+
+    std::string instructions() const { return table_.name; }
+
+  private:
+    const ByteKernelTable& table_;
+};
+
+template <typename Network, typename Constants>
+py::class_<Network, Stepped> bind_stepped(py::module_& m, const char* name, const char* text) {
+    return py::class_<Network, Stepped>(m, name, text)
+        .def(py::init<const std::array<long, 3>&, long, const std::vector<Stepped::Step>&,
+                      const Constants&, std::vector<long>, std::vector<long>, long, long,
+                      const py::object&>(),
+             py::arg("size"), py::arg("classes"), py::arg("steps"), py::arg("constants"),
+             py::arg("sizes"), py::arg("offsets"), py::arg("arena"), py::arg("result"),
+             py::arg("isa") = py::none());
+}
 
 }  // namespace
 
@@ -190,15 +252,15 @@ void bind_network(py::module_& m) {
              py::arg("parameters"), py::arg("isa") = py::none(),
              py::arg("architecture") = py::none())
         .def_property_readonly("engine", &Network::engine);
-    py::class_<ProgramNetwork, Inference>(m, "ProgramNetwork", "A lowered graph.")
-        .def(py::init<const std::array<long, 3>&, long, const std::vector<ProgramNetwork::Step>&,
-                      const py::list&, std::vector<long>, std::vector<long>, long, long,
-                      const py::object&>(),
-             py::arg("size"), py::arg("classes"), py::arg("steps"), py::arg("constants"),
-             py::arg("sizes"), py::arg("offsets"), py::arg("arena"), py::arg("result"),
-             py::arg("isa") = py::none())
-        .def_property_readonly("algorithms", &ProgramNetwork::algorithms)
-        .def("time_steps", &ProgramNetwork::time_steps, py::arg("image"), py::arg("repeats"));
+    py::class_<Stepped, Inference>(m, "SteppedNetwork", "What lowered graphs share.")
+        .def_property_readonly("algorithms", &Stepped::algorithms)
+        .def("time_steps", &Stepped::time_steps, py::arg("image"), py::arg("repeats"));
+    bind_stepped<ProgramNetwork, py::list>(m, "ProgramNetwork", "A lowered graph.")
+        .def_property_readonly("values", &ProgramNetwork::values)
+        .def("run_at", &ProgramNetwork::run_at, py::arg("images"), py::arg("count"),
+             py::arg("result"), py::arg("threads"));
+    bind_stepped<ByteNetwork, std::vector<py::bytes>>(m, "ByteNetwork", "A lowered integer graph.")
+        .def_property_readonly("instructions", &ByteNetwork::instructions);
 }
 
 }  // namespace cnnkit

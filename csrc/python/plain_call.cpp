@@ -9,7 +9,9 @@
 
 #include "cpu/dispatch.h"
 #include "python/arguments.h"
+#include "python/c_call.h"
 #include "python/conv_relu_pool.h"
+#include "python/memory_sample.h"
 #include "python/tensors.h"
 
 namespace py = pybind11;
@@ -65,21 +67,29 @@ class TensorCall {
   public:
     TensorCall(const py::object& operation, const py::object& weight, const py::object& bias)
         : op_(conv_op(operation)), weight_(weight), bias_(bias) {
-        versions_[0] = tensor_version(weight.ptr());
-        at_[0] = QuickTensor(weight.ptr()).data;
-        if (bias.is_none()) return;
-        versions_[1] = tensor_version(bias.ptr());
-        at_[1] = QuickTensor(bias.ptr()).data;
+        keep(weight, 0);
+        if (!bias.is_none()) keep(bias, 1);
     }
 
     PyObject* operator()(PyObject* x, PyObject* weight, PyObject* bias) const {
         if (!is(weight, weight_, 0) || !is(bias, bias_, 1)) return nullptr;
+        if (!sample_.is_unchanged()) return nullptr;
         const QuickTensor from(x);
         if (!from || !torch_is_plain() || needs_gradient(x, weight, bias)) return nullptr;
         return on_tensor(*op_, x, from, {});
     }
 
   private:
+    void keep(const py::object& tensor, int index) {
+        const QuickTensor known(tensor.ptr());
+        versions_[index] = tensor_version(tensor.ptr());
+        at_[index] = known.data;
+        std::size_t count = known ? 1 : 0;
+        for (int axis = 0; axis < known.rank; ++axis)
+            count *= static_cast<std::size_t>(known.sizes[axis]);
+        if (known) sample_.add(known.data, count);
+    }
+
     bool is(PyObject* given, const py::object& known, int index) const {
         if (given != known.ptr()) return false;
         if (given == Py_None) return true;
@@ -91,6 +101,7 @@ class TensorCall {
     const py::object weight_, bias_;
     float* at_[2] = {};
     long versions_[2] = {};
+    MemorySample sample_;
 };
 
 // A weight or bias that is read where it lies.
@@ -168,7 +179,7 @@ PyObject* plain_call(PyObject*, PyObject* const* given, Py_ssize_t count) {
         PyErr_SetString(PyExc_TypeError, "plain_call takes 10 arguments");
         return nullptr;
     }
-    try {
+    return c_call([&]() -> PyObject* {
         PyObject *x = given[0], *threads = given[kCount - 1];
         const Parameter weight(given[1]), bias(given[2]);
         std::optional<long> most;
@@ -191,14 +202,7 @@ PyObject* plain_call(PyObject*, PyObject* const* given, Py_ssize_t count) {
         PyObject* y = from ? on_tensor(*op, x, from, most) : on_array(*op, x, most, Py_None);
         if (y || PyErr_Occurred()) return y;
         Py_RETURN_NONE;
-    } catch (py::error_already_set& error) {
-        error.restore();
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
+    });
 }
 
 PyObject* call_tensor(PyObject* self, PyObject* given, PyObject*) {
@@ -206,19 +210,12 @@ PyObject* call_tensor(PyObject* self, PyObject* given, PyObject*) {
         PyErr_SetString(PyExc_TypeError, "give x, weight and bias");
         return nullptr;
     }
-    try {
+    return c_call([&]() -> PyObject* {
         const auto& call = py::cast<const TensorCall&>(py::handle(self));
         PyObject* const y = call(PyTuple_GET_ITEM(given, 0), PyTuple_GET_ITEM(given, 1),
                                  PyTuple_GET_ITEM(given, 2));
         return y || PyErr_Occurred() ? y : Py_NewRef(Py_None);
-    } catch (py::error_already_set& error) {
-        error.restore();
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
+    });
 }
 
 PyMethodDef kPlainCall = {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <climits>
+#include <cstring>
+#include <string>
 #include <vector>
 
 namespace py = pybind11;
@@ -71,6 +73,115 @@ bool is_freed(PyObject* tensor, uintptr_t address) {
     if (address >> 40) return false;  // as nearly every address of memory is
     const long offset = number_of(PyObject_CallMethodNoArgs(tensor, kOffset), -1);
     return offset < 0 || address == sizeof(float) * offset;
+}
+
+// Where a tensor of PyTorch's lies, and how often it was changed; {0, -1} where nobody can tell.
+struct State {
+    uint64_t address = 0;
+    int64_t version = -1;
+    explicit State(PyObject* tensor) {
+        DLTensor t;
+        if (Py_TYPE(tensor) != torch.tensor && Py_TYPE(tensor) != torch.parameter) return;
+        if (!torch.api || torch.api->view(tensor, &t) != 0) {
+            PyErr_Clear();
+            return;
+        }
+        version = tensor_version(tensor);
+        if (version >= 0) address = reinterpret_cast<uintptr_t>(t.data) + t.byte_offset;
+    }
+};
+
+// The states of tensors, as bytes that can be compared; empty where one cannot be told.
+py::bytes states_of(const py::tuple& tensors) {
+    std::vector<State> states;
+    states.reserve(tensors.size());
+    for (const py::handle& tensor : tensors) {
+        states.emplace_back(tensor.ptr());
+        if (!states.back().address) return {};
+    }
+    return {reinterpret_cast<const char*>(states.data()), sizeof(State) * states.size()};
+}
+
+// A number that another one nearly surely replaces where a float of the tensors changes. They are
+// dense, so that their elements fill their memory.
+uint64_t digest_of(const py::tuple& tensors) {
+    constexpr uint64_t kPrime = 0x100000001b3;
+    constexpr int kLanes = 8;
+    uint64_t lanes[kLanes] = {};
+    for (const py::handle& tensor : tensors) {
+        DLTensor t;
+        if (!torch.api || torch.api->view(tensor.ptr(), &t) != 0) throw py::error_already_set();
+        int64_t floats = 1;
+        for (int axis = 0; axis < t.ndim; ++axis) floats *= t.shape[axis];
+        const auto* from = static_cast<const char*>(t.data) + t.byte_offset;
+        const py::gil_scoped_release released;
+        const int64_t bytes = floats * static_cast<int64_t>(sizeof(float));
+        constexpr int64_t kStep = sizeof lanes;
+        int64_t at = 0;
+        for (; at + kStep <= bytes; at += kStep) {
+            uint64_t words[kLanes];
+            std::memcpy(words, from + at, kStep);
+            for (int lane = 0; lane < kLanes; ++lane)
+                lanes[lane] = (lanes[lane] ^ words[lane]) * kPrime;
+        }
+        for (; at < bytes; at += static_cast<int64_t>(sizeof(float))) {
+            uint32_t word;
+            std::memcpy(&word, from + at, sizeof word);
+            lanes[0] = (lanes[0] ^ word) * kPrime;
+        }
+    }
+    uint64_t all = 0;
+    for (const uint64_t lane : lanes) all = (all ^ lane) * kPrime + (all >> 29);
+    return all;
+}
+
+// Whether a dictionary has these keys, in this order, and what lies at these addresses. By what a
+// module is called is no part of that: `is_known` tells whether it may be so.
+bool is_same(PyObject* dict, const py::tuple& record, PyObject* is_known,
+             std::vector<PyObject*>& inner) {
+    static PyObject* const kCall = name("_compiled_call_impl");
+    PyObject* const keys = PyTuple_GetItem(record.ptr(), 0);
+    const std::string addresses = py::bytes(record[1]);
+    const Py_ssize_t count = keys ? PyTuple_Size(keys) : -1;
+    if (static_cast<Py_ssize_t>(addresses.size() / sizeof(uintptr_t)) != count) return false;
+    PyObject *key, *value;
+    Py_ssize_t at = 0, i = 0;
+    while (PyDict_Next(dict, &at, &key, &value)) {
+        if (key == kCall) {
+            if (value != Py_None && !is_true(PyObject_CallOneArg(is_known, value), false))
+                return false;
+            continue;
+        }
+        uintptr_t address;
+        if (i >= count || key != PyTuple_GetItem(keys, i)) return false;
+        std::memcpy(&address, addresses.data() + i++ * sizeof address, sizeof address);
+        if (reinterpret_cast<uintptr_t>(value) != address) return false;
+        if (PyDict_Check(value)) inner.push_back(value);
+    }
+    return i == count;
+}
+
+// Whether objects still hold the same. `known` has a tuple for each: a weak reference, its type,
+// and records of its __dict__ and of the dictionaries in that, in their order: keys and addresses.
+bool is_unchanged(const py::list& known, const py::object& is_known) {
+    std::vector<PyObject*> inner;
+    for (const py::handle& item : known) {
+        const auto three = py::reinterpret_borrow<py::tuple>(item);
+        const auto records = py::reinterpret_borrow<py::list>(three[2]);
+        const auto object = py::reinterpret_steal<py::object>(PyObject_CallNoArgs(three[0].ptr()));
+        if (!object || py::type::handle_of(object).ptr() != three[1].ptr()) return false;
+        const auto dict =
+            py::reinterpret_steal<py::object>(PyObject_GenericGetDict(object.ptr(), nullptr));
+        if (!dict || records.empty()) return false;
+        inner.clear();
+        if (!is_same(dict.ptr(), py::tuple(records[0]), is_known.ptr(), inner)) return false;
+        if (inner.size() + 1 != records.size()) return false;
+        std::vector<PyObject*> deeper;
+        for (size_t i = 0; i < inner.size(); ++i) {
+            if (!is_same(inner[i], py::tuple(records[i + 1]), is_known.ptr(), deeper)) return false;
+        }
+    }
+    return true;
 }
 
 }  // namespace
@@ -152,6 +263,12 @@ void bind_tensors(py::module_& m) {
         py::arg("tensor"), py::arg("parameter"), py::arg("api"), py::arg("special"),
         py::arg("forward_ad"), py::arg("grad_enabled"), py::arg("threads"),
         "What `plain_call` and others need of PyTorch to read its tensors.");
+    m.def("tensor_states", &states_of, py::arg("tensors"),
+          "Addresses and versions of tensors; empty if one of them has none.");
+    m.def("tensor_digest", &digest_of, py::arg("tensors"),
+          "A number that tells the elements of dense tensors from others.");
+    m.def("is_unchanged", &is_unchanged, py::arg("known"), py::arg("is_known"),
+          "Whether objects hold the same as in `known`: a weak reference and records of each.");
 }
 
 }  // namespace cnnkit

@@ -18,15 +18,15 @@ from cnnkit.ops.reference import conv_relu_pool_ref
 PLAN = TimingPlan(rounds=8, seconds=0.01)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["nchw", "channels-last"])
-def works(request: pytest.FixtureRequest) -> list[Workload]:
+@pytest.fixture(scope="module")
+def works() -> list[Workload]:
     torch.manual_seed(0)
     model = nn.Sequential(
         *(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(3, 2, 1)),
         *(nn.Conv2d(8, 6, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
         *(nn.Flatten(), nn.Linear(6 * 4 * 4, 10)),
     )
-    return model_works("small", model.eval(), (2, 3, 18, 18), request.param)
+    return model_works("small", model.eval(), (2, 3, 18, 18))
 
 
 def test_a_model_gives_itself_and_each_of_its_fused_blocks(works: list[Workload]) -> None:

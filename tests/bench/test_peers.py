@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cnnkit.bench.case import PEER_TOLERANCE, verify_peer
+from cnnkit.bench.case import verify_peer
 from cnnkit.bench.peers.registry import (
     INFERENCE_PEERS,
     MODEL_PEERS,
@@ -20,7 +20,7 @@ from cnnkit.bench.peers.registry import (
 )
 from cnnkit.bench.subject import BenchData
 from cnnkit.bench.suites import SUITES, make_suites, real_blocks
-from cnnkit.bench.workloads.base import ConvBlock, Head, Workload
+from cnnkit.bench.workloads.base import PEER_TOLERANCE, ConvBlock, Head, Workload
 from cnnkit.errors import InputError
 from cnnkit.graph.weights import Weights
 

@@ -193,8 +193,17 @@ embed run --host python -o notes
     choose another
     embed run --host python -o app2
 doctor --fix
-    name an ONNX file
+    name one: cnnkit doctor MODEL
     doctor foreign.onnx --fix
+doctor --plot memory.png
+    name one: cnnkit doctor MODEL
+    doctor foreign.onnx
+doctor foreign.onnx -o fixed.onnx
+    add --fix
+    doctor foreign.onnx -o fixed.onnx --fix
+runs compare run/weights.safetensors
+    give a run folder
+    runs compare run
 doctor foreign.onnx --size 8
     write height and width, as in 224x320
     doctor foreign.onnx --size 28x28

@@ -29,11 +29,16 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "program": {"", "runtime"},
     "program/fast": {"", "cpu/simd", "conv/winograd"},
     "program/targets": {"", "cpu/simd", "conv/winograd", "program", "program/fast"},
+    "program/int8": {"", "runtime", "program"},
+    "program/int8/targets": {"", "cpu", "cpu/simd", "program/int8"},
     "training": {"", "runtime", "program"},
     "training/kernels": {"", "cpu/simd"},
     "training/targets": {"", "cpu/simd", "training", "training/kernels"},
     "engines": {"", "runtime", "mnist", "training"},
-    "python": {"", "cpu", "roofline", "runtime", "mnist", "program", "training", "engines"},
+    "python": {
+        *("", "cpu", "roofline", "runtime", "mnist", "program", "program/int8", "training"),
+        "engines",
+    },
     "onnxruntime": {"", "cpu", "runtime"},
 }
 C_KERNELS = CSRC.parent / "cnnkit/formats/c/kernels"  # which csrc/program/ compiles
@@ -52,7 +57,7 @@ def sources() -> list[str]:
 def includes(name: str) -> list[str]:
     found = INCLUDE.findall((CSRC / name).read_text())
     kernels = [other for other in found if other.endswith(".c")]
-    assert not kernels or name == "program/kernels.inl.h"
+    assert not kernels or name in ("program/kernels.inl.h", "program/int8/kernels.inl.h")
     assert all((C_KERNELS / other).is_file() for other in kernels)
     return [other for other in found if other not in kernels]
 

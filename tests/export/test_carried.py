@@ -38,7 +38,7 @@ class Unknown(nn.Module):
         self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 5)
 
     def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.head(torch.erf(torch.cumsum(self.conv(x), 1)).mean((2, 3)))
+        scores: Tensor = self.head(torch.sin(torch.cumsum(self.conv(x), 1)).mean((2, 3)))
         return scores
 
 
@@ -48,7 +48,7 @@ def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def odd_file(path: Path, *, domain: str = "", images: int | str = 1, heads: int = 1) -> Path:
-    """Write Conv, an If, Round, Gemm and softmax under the contract's own names."""
+    """Write Conv, an If, Cos, Gemm and softmax under the contract's own names."""
     drawn = np.random.default_rng(0)
     weights = {
         "w": drawn.normal(size=(4, 3, 3, 3)),
@@ -69,7 +69,7 @@ def odd_file(path: Path, *, domain: str = "", images: int | str = 1, heads: int 
     nodes = [
         node("Conv", ["image", "w"], ["conv"]),
         node("If", ["yes"], ["chosen"], name="branch", **branches),
-        node("Round", ["chosen"], ["round"], name="odd", domain=domain),
+        node("Cos", ["chosen"], ["round"], name="odd", domain=domain),
         node("GlobalAveragePool", ["round"], ["mean"]),
         node("Flatten", ["mean"], ["flat"]),
         node("Gemm", ["flat", "logits"], ["scores"]),
@@ -111,7 +111,7 @@ def test_a_module_goes_out_as_onnx_and_c_names_all_nodes_in_its_way(
     assert "cumsum" in (tmp_path / "net.onnx.md").read_text()
     with pytest.raises(OperatorsError, match=r"has 2 nodes .*--format onnx") as caught:
         export(module, tmp_path / "net.c", data=IMAGES, preprocessing="imagenet")
-    assert [line.split()[0] for line in caught.value.details] == ["cumsum", "erf"]
+    assert [line.split()[0] for line in caught.value.details] == ["cumsum", "sin"]
 
 
 def test_a_file_is_carried_with_its_subgraphs_and_any_number_of_images(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_file_is_carried_with_its_subgraphs_and_any_number_of_images(tmp_path:
         export(source, tmp_path / "net.pt2", preprocessing="unit")
     assert [line.split(":")[0] for line in caught.value.details] == [
         "node If branch",
-        "node Round odd",
+        "node Cos odd",
     ]
 
 
@@ -142,7 +142,7 @@ def test_commands_say_what_they_can_of_such_a_file(cli: Callable[..., Any], tmp_
     assert "--against MODEL" in verified.stderr
     timed = cli("bench", path)
     assert (timed.exit_code, "node If branch" in timed.stderr) == (2, True)
-    with pytest.raises(InputError, match=r"node Round odd.*runtime='onnxruntime'"):
+    with pytest.raises(InputError, match=r"node Cos odd.*runtime='onnxruntime'"):
         cnnkit.load(path)
     assert cnnkit.load(path, runtime="onnxruntime")(IMAGES).label.shape == (20,)
     found = against(path, source, said=Said(preprocess="unit"))
@@ -204,9 +204,26 @@ def test_what_cannot_be_carried_has_one_clear_error(
 
 def test_a_module_that_computes_from_a_batch_is_not_kept(tmp_path: Path) -> None:
     module = Unknown()
-    module.conv.register_forward_hook(lambda layer, given, y: torch.erf(y) - y.mean(0))
+    module.conv.register_forward_hook(lambda layer, given, y: torch.sin(y) - y.mean(0))
     with pytest.raises(VerdictError, match="compute by chance"):
         export(module, tmp_path / "net.onnx", data=IMAGES, preprocessing="unit")
+    assert not (tmp_path / "net.onnx").exists()
+
+
+def test_a_little_chance_in_a_model_is_not_taken_for_rounding(tmp_path: Path) -> None:
+    source = odd_file(tmp_path / "odd.onnx")
+    model, node = onnx.load(source), helper.make_node
+    model.graph.node[5].output[0] = "sure"
+    for at, made in enumerate(
+        (
+            node("RandomUniformLike", ["sure"], ["noise"], high=1e-4),
+            node("Add", ["sure", "noise"], ["scores"]),
+        )
+    ):
+        model.graph.node.insert(6 + at, made)
+    onnx.save(model, source)
+    with pytest.raises(OperatorsError, match="by chance"):
+        export(source, tmp_path / "net.onnx", data=IMAGES, preprocessing="unit")
     assert not (tmp_path / "net.onnx").exists()
 
 
@@ -218,9 +235,20 @@ def test_a_carried_model_that_computes_otherwise_is_not_kept(
 
     def swapped(*arguments: Any) -> list[Any]:
         nodes = prepared(*arguments)
-        return [*nodes[:-1], helper.make_node("Sqrt", nodes[-1].input, nodes[-1].output)]
+        return [*nodes[:-1], helper.make_node("Sin", nodes[-1].input, nodes[-1].output)]
 
     prepared = carrying._prepared
     monkeypatch.setattr(carrying, "_prepared", swapped)
     with pytest.raises(VerdictError, match="logits differ by rounding only"):
         export(source, tmp_path / "net.onnx", data=IMAGES, preprocessing="unit")
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_a_module_that_ends_in_probabilities_is_told_so(name: str, tmp_path: Path) -> None:
+    class Ends(Unknown):
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = getattr(torch, name)(super().forward(x), 1)
+            return y
+
+    with pytest.raises(InputError, match=f"ends in {name}.*Leave {name} out of its forward"):
+        export(Ends(), tmp_path / "net.onnx", preprocessing="unit", size=SIZE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ import cnnkit
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError
 from cnnkit.export.pipeline import export
-from cnnkit.formats.detect import detect
+from cnnkit.formats.detect import detect, read_contract
+from cnnkit.formats.onnx.quantise_checks import check_quantised
+from cnnkit.formats.onnx.quantize import write_onnx_int8
+from cnnkit.formats.onnx.session import open_session
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import TABLE
 from cnnkit.graph.architecture import Architecture, Block
@@ -64,6 +68,19 @@ def test_onnx_runtime_takes_pictures_as_they_are_decoded(tmp_path: Path) -> None
     np.testing.assert_allclose(cnnkit.load(path)(images).logits, logits, atol=1e-5)
 
 
+def test_8_bits_take_channels_last_too(tmp_path: Path) -> None:
+    path, images = tmp_path / "net.int8.onnx", data().test.images
+    options = Options(data(), input="uint8-nhwc", ranges="mse")
+    path.write_bytes(write_onnx_int8(LARGER, options)[".int8.onnx"])
+    checks = check_quantised(path, read_contract(path), LARGER, data())
+    assert all(check.passed for check in checks)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    decoded = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+    (logits,) = session.run(["logits"], {"image": decoded})
+    plain = open_session(write_onnx_int8(LARGER, replace(options, input="uint8"))[".int8.onnx"])
+    np.testing.assert_array_equal(plain.run(["logits"], {"image": images})[0], logits)
+
+
 @pytest.mark.parametrize("normalised", [False, True])
 def test_networks_beyond_the_family_take_channels_last_too(
     tmp_path: Path, normalised: bool
@@ -84,7 +101,7 @@ def test_networks_beyond_the_family_take_channels_last_too(
     [
         ("c", "--input: means nothing to the format c"),
         ("onnx-fused", "--input uint8-nhwc: is not for the format onnx-fused"),
-        ("onnx-int8", "--input uint8-nhwc: is not for the format onnx-int8. Use one of uint8, f"),
+        ("c-int8", "--input: means nothing to the format c-int8"),
     ],
 )
 def test_other_formats_refuse_it(tmp_path: Path, format: str, reason: str) -> None:

@@ -62,8 +62,8 @@ def test_what_was_proven_on_drawn_images_is_proven_on_them_again(
     cli: Callable[..., Any], tmp_path: Path
 ) -> None:
     first, second = tmp_path / "first.onnx", tmp_path / "second.onnx"
-    assert export(Net(), first, preprocessing="unit", size=SIZE).data == "drawn images"
-    assert export(first, second).data == "drawn images"
+    assert export(Net(), first, preprocessing="unit", size=SIZE).data == "random images"
+    assert export(first, second).data == "random images"
     done = cli("verify", second, "--against", first)
     assert done.exit_code == 0, done.stderr
     done = cli("verify", second)

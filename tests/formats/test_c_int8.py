@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.checkout import ROOT
 from support.corruptions import DAMAGES
 from support.quantised import images_of, mixed_network
 
@@ -36,7 +38,20 @@ COMPILERS = {
         *("gcc", "-std=c99", "-O1", "-fsanitize=undefined,address", "-fno-sanitize-recover"),
     ],
 }
-BOARD = ["arm-none-eabi-gcc", "-std=c99", "-O2", "-mthumb", "-c", "net.c", "-o", "net.o"]
+M4 = ["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+FIRMWARE = """\
+#include "net.h"
+#include "semihosting.h"
+int main(void) {
+    const int wrong = cnnkit_net_self_test();
+    print(wrong ? "wrong\\n" : "right\\n");
+    return wrong;
+}
+"""
+LINK = ["-nostartfiles", "--specs=nano.specs", "-T", "board.ld", "-DCNNKIT_NET_OWN_EXPF",
+        "-Wl,--defsym=stack_bytes=16384,--defsym=flash_bytes=4194304,--defsym=ram_bytes=4194304",
+        "-o", "net.elf"]  # fmt: skip
+BOARD = ["arm-none-eabi-gcc", "-std=c99", "-mthumb", "-O2", "-c", "net.c", "-o", "net.o"]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +112,7 @@ def test_it_compiles_without_a_warning_and_tests_itself(
 @pytest.mark.parametrize(
     "processor",
     [
-        ["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"],
+        M4,
         ["-mcpu=cortex-m0"],
         ["-mcpu=cortex-m55", "-mfloat-abi=hard"],
     ],
@@ -108,6 +123,30 @@ def test_it_compiles_for_microcontrollers(folder: Path, processor: list[str]) ->
         [*BOARD, *processor, *STRICT], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("level", ["-O2", "-Os"])
+def test_it_has_the_same_logits_on_an_emulated_cortex_m4(
+    folder: Path, tmp_path: Path, level: str
+) -> None:
+    """The processor multiplies in pairs, and -Os leaves that out."""
+    if not shutil.which("qemu-system-arm"):
+        pytest.skip("qemu-system-arm is not installed")
+    board = ROOT / "export" / "c" / "cortex-m"
+    for name in ("board.ld", "semihosting.h", "startup.c"):
+        shutil.copy(board / name, tmp_path)
+    for name in ("net.c", "net.h"):
+        shutil.copy(folder / name, tmp_path)
+    (tmp_path / "main.c").write_text(FIRMWARE)
+    command = [*BOARD[:3], level, *M4, *LINK, *STRICT[-1:], "main.c", "startup.c", "net.c"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    emulator = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-kernel", "net.elf"]
+    semihosting = ["-semihosting-config", "enable=on,target=native"]
+    ran = subprocess.run(
+        [*emulator, *semihosting], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout + ran.stderr == "right\n"
 
 
 def test_one_bit_of_a_weight_fails_the_self_test(folder: Path, tmp_path: Path) -> None:
@@ -158,7 +197,7 @@ def test_a_fall_of_accuracy_names_the_layers_that_add_most_noise(
     weights: Weights, pictures: Dataset, tmp_path: Path
 ) -> None:
     black = Split(np.zeros_like(pictures.train.images), pictures.train.labels)
-    spoilt = replace(pictures, train=black, kind="drawn images")
+    spoilt = replace(pictures, train=black, kind="random images")
     options = Options(spoilt, ranges="min-max", max_accuracy_drop=0.0)
     with pytest.raises(VerdictError, match=r"the layers that add most noise are .*--max-drop"):
         export(weights, "c-int8", tmp_path / "net.int8.c", options)

@@ -32,6 +32,19 @@ def network() -> Weights:
     x = separable(net, x, "separable", 20)
     x = net.add("Concat", "joined", [x, net.relu(net.conv(x, "grouped", 4, 1, group=2))], axis=1)
     x = net.relu(net.norm(net.max_pool(x, "pool"), "alone"))
+    net.tensors |= {
+        "twice": np.array([2, 2], np.float32),
+        "kernel": np.full((24, 2, 2, 2), 0.1, np.float32),
+        "mask": np.arange(24).reshape(24, 1, 1) % 3 > 0,
+        "ones": np.ones(24, np.float32),
+        "axes": np.array([2, 3]),
+    }
+    y = net.add("Resize", "resize", [x, "", "twice"], axes=(2, 3), mode="linear")
+    z = net.add("ConvTranspose", "up", [x, "kernel"], kernel_shape=(2, 2), strides=(2, 2), group=12)
+    x = net.add("Max", "larger", [y, net.add("Gelu", "gelu", [z])])
+    x = net.add("GroupNormalization", "groups", [x, "ones", "ones"], num_groups=3)
+    x = net.add("Where", "some", ["mask", x, net.add("Exp", "exp", [x])])
+    x = net.add("Mul", "gate", [x, net.add("ReduceL2", "norm", [x, "axes"])])
     return Weights(net.classifier(net.relu(net.dense(x, "dense", 7)), 5), {})
 
 
@@ -207,10 +220,9 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 
 def test_all_nodes_in_the_way_are_named_at_once(pictures: Dataset) -> None:
     net = Builder(SIZE)
-    x = net.conv(net.pixels, "conv", 4, 3)
-    net.tensors |= {"two": np.array([0, 0, 2, 2, 0, 0, 2, 2])}
-    x = net.add("Pad", "mirrored", [x, "two"], mode="reflect")
-    x = net.add("Pad", "repeated", [net.relu(x), "two"], mode="edge")
-    with pytest.raises(InputError, match="mirrored") as refused:
+    x = net.add("Sigmoid", "sigmoid", [net.conv(net.pixels, "conv", 4, 3)])
+    x = net.add("Pow", "by itself", [x, x])
+    x = net.add("Celu", "repeated", [net.relu(x)], alpha=-1.0)
+    with pytest.raises(InputError, match="by itself") as refused:
         write_c(Weights(net.classifier(x, 5), {}), Options(pictures, stem="net"))
     assert any("repeated" in line for line in refused.value.details)

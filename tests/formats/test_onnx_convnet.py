@@ -257,7 +257,7 @@ REFUSED: dict[str, tuple[dict[int, list[Spec]], str]] = {
     "same": (
         {5: [("Conv", ["p0", "w0"], ["c1"], {"auto_pad": "SAME_UPPER"})]}, "Conv the c1.*takes 3",
     ),
-    "erf": ({3: [("Erf", ["c0"], ["r0"], {})]}, "Erf the r0.*not know this operator"),
+    "sin": ({3: [("Sin", ["c0"], ["r0"], {})]}, "Sin the r0.*not know this operator"),
     "average": (
         {4: [("AveragePool", ["r0"], ["p0"], {"kernel_shape": [2, 2], "strides": [2, 2]})]},
         "AveragePool the p0.* a Flatten should be",

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
+import onnxruntime.quantization
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from support.quantised import images_of, mixed_network
+from support.quantised import SIZE, images_of, mixed_network
 
 import cnnkit
+from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError
+from cnnkit.formats.c.integer_checks import check_integers
+from cnnkit.formats.c.source import read_c, write_c_int8
 from cnnkit.formats.onnx.model import to_model
 from cnnkit.formats.onnx.reader import read_graph
 from cnnkit.formats.onnx.session import open_session
+from cnnkit.formats.options import Options
+from cnnkit.graph.builder import Builder
 from cnnkit.graph.convnet import INPUT, LOGITS
+from cnnkit.graph.graph import Graph
+from cnnkit.graph.networks import separable
+from cnnkit.graph.program import prepare
 from cnnkit.graph.quantised import quantise, run_integers, to_integers
+from cnnkit.graph.quantised.form import COMPUTED, MOVED
 from cnnkit.graph.reference import evaluate
+from cnnkit.models.read import read_model
+from cnnkit.models.said import Said
+from cnnkit.runtimes.c import build
 
 Model = onnx.ModelProto
 X = np.random.default_rng(0).uniform(-1, 1, (6, 2, 5, 5)).astype(np.float32)
@@ -101,6 +116,65 @@ def test_cnnkit_runs_quantised_files_to_the_bit(tmp_path: Path) -> None:
     path.write_bytes(content)
     (logits,) = open_session(content).run([LOGITS], {INPUT: images})
     np.testing.assert_array_equal(cnnkit.load(path)(images).logits, logits)
+
+
+def test_files_that_others_quantised_become_c_to_the_bit(tmp_path: Path) -> None:
+    source, path = tmp_path / "float.onnx", tmp_path / "theirs.onnx"
+    source.write_bytes(to_model(prepare(joined_network()), 17).SerializeToString())
+    kinds = onnxruntime.quantization.QuantType
+    onnxruntime.quantization.quantize_static(
+        source,
+        path,
+        Pictures(),
+        quant_format=onnxruntime.quantization.QuantFormat.QOperator,
+        activation_type=kinds.QUInt8,
+        weight_type=kinds.QUInt8,
+        reduce_range=True,
+        op_types_to_quantize=[*COMPUTED, *MOVED, "Relu"],
+    )
+    images = images_of(24)
+    split = Split(images, np.zeros(24, np.int64))
+    data = Dataset("drawn", split, split, tuple("abcde"), {}, "drawn images")
+    weights = read_model(path, Said()).weights
+    files = write_c_int8(weights, Options(data))
+    for suffix, content in files.items():
+        (tmp_path / f"net{suffix[-2:]}").write_bytes(content)
+    (logits,) = open_session(path.read_bytes()).run([LOGITS], {INPUT: images})
+    found = read_c(tmp_path / "net.c")
+    np.testing.assert_array_equal(build(found)(images).logits, logits)
+    checks = check_integers(found.path, found.metadata, weights, data)
+    assert all(check.passed for check in checks)
+    odd = replace(weights, graph=replace(weights.graph, tensors=changed(weights.graph.tensors)))
+    assert not all(c.passed for c in check_integers(found.path, found.metadata, odd, data))
+
+
+def joined_network() -> Graph:
+    """Return a network with a residual, two parts of other scales, and pools."""
+    net = Builder(SIZE)
+    x = net.unit(net.pixels, "stem", 6, 3, stride=2)
+    x = net.relu(net.add("Add", "sum", [net.conv(x, "inner", 6, 3), x]))
+    x = separable(net, x, "separable", 10)
+    x = net.add("Concat", "joined", [x, net.conv(x, "other", 4, 1)], axis=1)
+    y = net.add("GlobalAveragePool", "mean", [net.max_pool(x, "pool")])
+    return net.classifier(y, 5)
+
+
+class Pictures(onnxruntime.quantization.CalibrationDataReader):  # type: ignore[misc]
+    """What ONNX Runtime's quantiser calibrates with."""
+
+    def __init__(self) -> None:
+        self.rest = [{INPUT: images_of(16)}]
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return self.rest.pop() if self.rest else None
+
+
+def changed(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return tensors with one weight that is another."""
+    name = next(n for n, array in tensors.items() if array.dtype.itemsize == 1 and array.ndim == 4)
+    other = tensors[name].copy()
+    other.flat[0] ^= 1
+    return {**tensors, name: other}
 
 
 def test_operators_of_onnx_runtime_are_read(tmp_path: Path) -> None:

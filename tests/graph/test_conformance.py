@@ -18,17 +18,29 @@ from support.onnx_conformance import Case, check, file_cases, node_cases
 
 from cnnkit.errors import InputError
 from cnnkit.formats.onnx.reader import NEWEST, read_graph
+from cnnkit.graph.operators import carried, quantised
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.reference import evaluate
 
 # Constants are no nodes of graphs, and FusedConv is no operator of files.
-KNOWN = {*OPERATORS, "Constant", "ConstantOfShape"} - {"FusedConv"}
+KNOWN = {*OPERATORS, "Constant", "ConstantOfShape", "Shape", "Upsample"} - {"FusedConv"}
 
 EXCEPTIONS = (  # a pattern of names, what the refusal says, and why it is one
     (r"test_cast_.*(BFLOAT16|FLOAT8|FLOAT4|INT4|INT2).*", "NumPy has", "NumPy lacks the type"),
     (r"test_identity_(opt|sequence)", "is no tensor", "values are tensors"),
     (r"test_(training_dropout|batchnorm_\w+_training_mode).*", "training mode", "inference only"),
     (r"test_maxpool_with_argmax_2d_.*", "2 outputs", "indices of maxima serve training only"),
+    (r"test_celu_bfloat16", "NumPy has", "NumPy lacks the type"),
+    (r"test_reduce_\w+_empty_set.*", "is free", "an image without elements"),
+    (r"test_reduce_(max|min)_bool_inputs", "bool", "reductions are of numbers"),
+    (r"test_resize_.*(tf_crop_and_resize).*", "have no kernel", "images are resized as a whole"),
+    (r"test_resize_.*antialias", "antialias", "no network of the field has it"),
+    (r"test_resize_.*_not_(larger|smaller)", "aspect_ratio", "sizes are stated"),
+    (
+        r"test_resize_downsample_.*_align_corners",
+        "no whole size",
+        "ONNX Runtime takes other corners",
+    ),
     (r"test_split_zero_size_splits_opset\d+", "leave images out", "the batch has no images"),
     (r"test_reshape_allowzero_reordered", "fixed number of images", "the batch has no images"),
     (
@@ -97,6 +109,12 @@ def test_a_classic_network_gives_its_published_output(name: str) -> None:
     expected = CLASSIC / f"light_{name}_output_0.pb"
     tensor = numpy_helper.to_array(onnx.TensorProto.FromString(expected.read_bytes()))
     np.testing.assert_allclose(found, tensor, rtol=1e-3, atol=1e-7)
+
+
+def test_the_documentation_lists_every_operator() -> None:
+    text = (Path(__file__).parents[2] / "docs/operators.md").read_text()
+    integers, whole = quantised.OPERATORS.keys(), carried.OPERATORS.keys()
+    assert OPERATORS.keys() - integers - whole - {"FusedConv"} <= set(re.findall(r"\w+", text))
 
 
 def test_the_newest_opset_is_that_of_the_onnx_package() -> None:

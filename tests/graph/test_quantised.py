@@ -79,7 +79,7 @@ def test_a_layer_that_loses_much_is_named_by_its_noise() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_ranges_hold_0_and_no_more_than_all_numbers(method: str) -> None:
     samples = np.random.default_rng(0).normal(1.0, 1.0, 20_000)
-    values = Values(float(samples.min()), float(samples.max()), samples, np.zeros(1))
+    values = Values(float(samples.min()), float(samples.max()), samples, np.zeros(1), np.zeros(1))
     low, high = METHODS[method](values)
     assert values.low <= low < 0 < high <= values.high
 
@@ -87,7 +87,7 @@ def test_ranges_hold_0_and_no_more_than_all_numbers(method: str) -> None:
 @pytest.mark.parametrize("method", ["percentile", "mse", "entropy"])
 def test_one_outlier_does_not_set_the_range(method: str) -> None:
     samples = np.append(np.random.default_rng(0).uniform(0, 1, 50_000), 40.0)
-    low, high = METHODS[method](Values(0.0, 40.0, samples, np.zeros(1)))
+    low, high = METHODS[method](Values(0.0, 40.0, samples, np.zeros(1), np.zeros(1)))
     assert low == 0
     assert high < 20
 

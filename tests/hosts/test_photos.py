@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from support.photos import write_photos
+from support.photos import ORIENTATION, write_photos
 
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.data.fitting import fit_picture
@@ -38,6 +38,14 @@ RECORD = Preprocessing(
     orientation="exif",
 )
 TYPES = {"L": b"GRAYSCALE", "LA": b"GRAYSCALE_ALPHA", "RGB": b"RGB", "RGBA": b"RGB_ALPHA"}
+
+# Pictures that are also written as PNG with an EXIF orientation, and how their pixels lie then.
+TURNED = {
+    "2.ppm": (6, Image.Transpose.ROTATE_90),
+    "3.pam": (5, Image.Transpose.TRANSPOSE),
+    "4.pgm": (2, Image.Transpose.FLIP_LEFT_RIGHT),
+    "6.ppm": (8, Image.Transpose.ROTATE_270),
+}
 
 
 def network() -> Weights:
@@ -122,6 +130,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, picture in pictures().items():
         (folder / name).write_bytes(netpbm(picture))
         picture.save(folder / f"{name}.png")
+    exif = Image.Exif()
+    for name, (number, lies) in TURNED.items():
+        exif[ORIENTATION] = number
+        pictures()[name].transpose(lies).save(folder / f"turned-{name}.png", exif=exif)
     return folder
 
 
@@ -198,6 +210,7 @@ def test_a_host_answers_for_a_picture_of_any_size_as_python_does(
     command = build(host, folder, tmp_path / "app", modules)
     suffix = "" if host in (*NETPBM, *SLOW) else ".png"
     files = {name + suffix * (name in pictures()): share for name, share in shares.items()}
+    files |= {f"turned-{name}.png": shares[name] for name in TURNED}
     done = subprocess.run(
         [*command, *files],
         cwd=folder,

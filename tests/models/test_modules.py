@@ -182,7 +182,7 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], str]] = {
         "several classes at once",
     ),
     "operators": (
-        lambda: Of(lambda self, x: self.net(torch.erf(x)).erf()),
+        lambda: Of(lambda self, x: self.net(torch.sin(x)).sin()),
         "has 2 nodes that cnnkit's graph has no operator for",
     ),
 }
@@ -195,8 +195,30 @@ def test_a_module_that_no_graph_holds_has_one_clear_error(name: str) -> None:
         read_model(make(), Said(preprocess="unit", size=SIZE))
 
 
+def test_what_the_tracer_would_print_is_in_the_error_alone(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    class Odd(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return 2 * x if x.mean() > 0.5 else x
+
+    for module in (nn.Linear(7, 2), Odd()):
+        with pytest.raises(InputError, match="cannot be exported for images of"):
+            read_model(module, Said(preprocess="unit", size=SIZE))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_script_that_ends_the_process_is_no_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ends_itself.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"cannot be imported \(SystemExit: 3\)"):
+        read_model("ends_itself:Net", Said(size=SIZE))
+
+
 def test_a_module_that_computes_otherwise_each_time_is_seen() -> None:
-    with pytest.raises(VerdictError, match="was not read right: 4 drawn images in float64"):
+    with pytest.raises(VerdictError, match="was not read right: 4 random images in float64"):
         read_model(hooked(), Said(preprocess="unit", size=SIZE))
 
 

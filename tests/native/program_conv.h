@@ -93,13 +93,17 @@ void add_conv(Chain& chain, long x, bool depthwise) {
         c.groups = c.in.c;
     else if (one_in(3))
         for (c.groups = draw(1, 6); c.in.c % c.groups;) --c.groups;
-    const bool plain = one_in(3);  // what has algorithms of its own
+    const bool plain = one_in(depthwise ? 2 : 3);  // what has algorithms of its own
     if (plain) {
         c.groups = depthwise ? c.in.c : 1;
         c.kernel_h = c.kernel_w = depthwise && one_in(2) ? 5 : 3;
         c.stride_h = c.stride_w = depthwise ? draw(1, 2) : 1;
         c.pad_h = draw(0, 2), c.pad_w = draw(0, c.kernel_w / 2);
         c.dilation_h = c.dilation_w = 1;
+        if (depthwise && one_in(4)) {  // a batch normalisation
+            c.kernel_h = c.kernel_w = c.stride_h = c.stride_w = 1;
+            c.pad_h = c.pad_w = 0;
+        }
     }
     const auto size = [=](long in, long pad, long kernel, long dilation, long stride) {
         const long room = in + pad + (plain ? pad : draw(0, 4)) - (kernel - 1) * dilation - 1;
@@ -108,7 +112,7 @@ void add_conv(Chain& chain, long x, bool depthwise) {
     c.out.h = size(c.in.h, c.pad_h, c.kernel_h, c.dilation_h, c.stride_h);
     c.out.w = size(c.in.w, c.pad_w, c.kernel_w, c.dilation_w, c.stride_w);
     c.out.c = depthwise ? c.in.c : c.groups * draw(1, c.groups > 1 ? 6 : 40);
-    if (plain && !depthwise) c.out.c = 8 * draw(2, 5);
+    if (plain && !depthwise) c.out.c = c.in.c == 1 ? draw(1, 12) : 8 * draw(2, 5);
     if (c.out.h < 1 || c.out.w < 1 || c.out.count() > 4000) return;
     const float most = 1.0f / std::sqrt(static_cast<float>(c.in_each() * c.kernel_h * c.kernel_w));
     const Floats w = drawn(c.out.c * c.in_each() * c.kernel_h * c.kernel_w, -most, most);

@@ -3,6 +3,7 @@
 
 #include "program_conv.h"
 #include "program_elements.h"
+#include "program_functions.h"
 #include "program_rows.h"
 
 namespace {
@@ -14,7 +15,7 @@ Chain random_chain() {
     for (long left = draw(3, 12); left > 0; --left) {
         const long last = static_cast<long>(chain.buffers.size()) - 1;
         const long x = one_in(4) ? draw(0, last) : last;
-        switch (draw(0, 10)) {
+        switch (draw(0, 13)) {
             case 0:
             case 1:
                 add_conv(chain, x, false);
@@ -39,6 +40,15 @@ Chain random_chain() {
                 break;
             case 8:
                 one_in(2) ? add_lrn(chain, x) : add_matmul(chain, x);
+                break;
+            case 9:
+                add_elementary(chain, x);
+                break;
+            case 10:
+                add_extreme(chain, x);
+                break;
+            case 11:
+                one_in(2) ? add_resample(chain, x) : add_summary(chain, x);
                 break;
             default:
                 add_rows(chain, x, one_in(2));

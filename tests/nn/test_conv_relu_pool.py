@@ -90,6 +90,14 @@ def write_through_data_in_training(module: Any) -> None:
     module.eval()
 
 
+def write_through_data(module: Any) -> None:
+    module.weight.data[1, 2] *= -1
+
+
+def write_the_bias_through_numpy(module: Any) -> None:
+    module.bias.detach().numpy()[3] += 2
+
+
 def another_stride(module: Any) -> None:
     module.stride = (2, 2)
 
@@ -104,6 +112,8 @@ def another_stride(module: Any) -> None:
         load_others,
         round_to_half,
         write_through_data_in_training,
+        write_through_data,
+        write_the_bias_through_numpy,
         another_stride,
     ],
 )

@@ -128,7 +128,16 @@ def weight_seen_otherwise(model: Any) -> None:
     model.conv.weight = nn.Parameter(model.conv.weight.data.transpose(2, 3))
 
 
+def weight_written_through_data(model: Any) -> None:
+    model.conv.weight.data.mul_(-1)
+
+
+def statistics_written_through_numpy(model: Any) -> None:
+    model.norm.running_mean.numpy()[1] += 1
+
+
 CHANGES = [
+    *(weight_written_through_data, statistics_written_through_numpy),
     *(other_relu, other_convolution, own_forward, own_pool, pool_changed_in_place, other_mode),
     *(half_a_model, weight_seen_otherwise),
 ]

@@ -81,6 +81,70 @@ FORWARDS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "slopes": lambda net, x: F.prelu(x - 0.5, torch.tensor([0.25, -0.5])),
     "parts": lambda net, x: torch.cat([*x.chunk(2, 1), *reversed(x.split([5, 1, 2], 2))][3:], 2),
     "slices": lambda net, x: x[:, 1:, ::3, -4:] + x.narrow(3, 2, 4)[:, :1, :3],
+    "elementary": lambda net, x: (
+        x.exp()
+        + (x + 1).log()
+        + x.sqrt()
+        + (x - 0.5).abs()
+        - x.erf()
+        + (-x).sign()
+        + (9 * x).floor()
+        + (x + 1).pow(1.5)
+        + x**2
+        + (x + 1).rsqrt()
+        + (1 - x)
+        + 2 / (x + 1)
+        + torch.log1p(x)
+    ),
+    "gates": lambda net, x: (
+        F.gelu(x - 0.5)
+        + F.gelu(x - 0.5, approximate="tanh")
+        + F.mish(x - 0.5)
+        + F.softplus(x, 2)
+        + F.selu(x - 0.5)
+        + F.celu(x - 0.5, 0.7)
+        + F.logsigmoid(x)
+        + F.threshold(x, 0.5, 0)
+        + F.softsign(x)
+        + F.glu(x, 1)
+    ),
+    "extremes": lambda net, x: (
+        torch.maximum(x, 1 - x).amax(3)
+        + x.max(3)[0]
+        - torch.min(x, dim=3)[0]
+        + torch.min(x, x).sum(3)
+    ),
+    "spread of values": lambda net, x: (
+        x.var((2, 3)) + x.std((2, 3), correction=0) + F.normalize(x, dim=1).norm(1, dim=(2, 3))
+    ),
+    "normalised": lambda net, x: (
+        F.instance_norm(x) + F.group_norm(x, 1) + F.layer_norm(x, (6,), torch.arange(6.0))
+    ),
+    "sizes": lambda net, x: F.interpolate(
+        F.interpolate(F.interpolate(x, scale_factor=2), (7, 9), mode="bilinear"),
+        scale_factor=(1.5, 2),
+        mode="bicubic",
+        align_corners=True,
+    ),
+    "scales": lambda net, x: (
+        F.interpolate(x, scale_factor=0.6) + F.interpolate(x, scale_factor=0.6, mode="bilinear")
+    ),
+    "transposed": lambda net, x: F.conv_transpose2d(
+        x, torch.arange(24.0).reshape(2, 2, 3, 2) / 9, torch.ones(4), 2, 1, 1, 2
+    ),
+    "pixel shuffle": lambda net, x: F.pixel_shuffle(
+        F.channel_shuffle(F.pixel_unshuffle(x, 2), 4), 2
+    ),
+    "places": lambda net, x: (
+        x[:, 1].unsqueeze(1)
+        + x[:, [1, 0]].flip(2, 3)
+        + x.roll((1, -2), (2, 3))
+        + torch.stack([x, x], 1)[:, 1]
+        + x.mean((2, 3), True).expand_as(x)
+        + x[:, :1].repeat(1, 2, 1, 1)
+    ),
+    "attention": lambda net, x: F.scaled_dot_product_attention(x, x + 1, x),
+    "uneven means": lambda net, x: F.adaptive_avg_pool2d(x, (3, 5)),
     "largest": lambda net, x: x.flatten(1).argmax(1),
 }
 
@@ -143,14 +207,18 @@ def test_a_saved_program_of_core_operators_is_read_as_well() -> None:
 
 def test_all_nodes_in_the_way_are_named_at_once() -> None:
     def forward(net: Any, x: Tensor) -> Tensor:
-        y: Tensor = net.last(torch.erf(net.odd(x)))
-        return y + F.adaptive_avg_pool2d(x, (3, 5))[:, :, :1, :1]
+        y: Tensor = net.last(torch.erfinv(net.odd(x)))
+        return y + F.adaptive_max_pool2d(x, (3, 5))[:, :, :1, :1]
 
-    module = Of(forward, odd=nn.GLU(1), last=nn.Conv2d(1, 2, 1))
+    module = Of(forward, odd=nn.Softshrink(), last=nn.Conv2d(2, 2, 1))
     with pytest.raises(InputError, match="Of: has 3 nodes that cnnkit's graph") as caught:
         graph_of(module, SIZE)
     named = [line.split(":")[0] for line in caught.value.details]
-    assert named[:3] == ["glu odd", "erf erf", "adaptive_avg_pool2d adaptive_avg_pool2d"]
+    assert named[:3] == [
+        "softshrink odd",
+        "erfinv erfinv",
+        "adaptive_max_pool2d adaptive_max_pool2d",
+    ]
     assert "it pools 8x6 to 3x5" in caught.value.details[2]
 
 

@@ -9,10 +9,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from cnnkit import _core
 from cnnkit.errors import InputError
-from cnnkit.ops import ConvReLUPool, conv_relu_pool, torch_plain
+from cnnkit.ops import Conv2d, ConvReLUPool, conv_relu_pool, torch_plain
 
 Call = tuple[Tensor, Tensor, Tensor | None]
 
@@ -127,3 +129,36 @@ def test_a_prepared_operation_takes_tensors_of_any_kind(call: Call) -> None:
         torch.testing.assert_close(operation(given), expected(given, weight, bias))
     with pytest.raises(InputError, match="requires a gradient"):
         operation(x.clone().requires_grad_())
+
+
+def dual(call: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    with forward_ad.dual_level():
+        tangent = forward_ad.unpack_dual(call(forward_ad.make_dual(x, x))).tangent
+    assert tangent is not None
+    return tangent
+
+
+# Each returns what came of the call for another input than the one that was traced.
+RECORDED: dict[str, Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]] = {
+    "traced": lambda call, x: torch.jit.trace(lambda image: call(image), x)(2 * x),
+    "graph": lambda call, x: make_fx(call)(x)(2 * x),
+    "vmap": lambda call, x: torch.vmap(lambda image: call(image[None])[0])(x),
+    "dual": dual,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*batching rule:UserWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+@pytest.mark.parametrize("how", RECORDED)
+def test_prepacked_weights_are_right_where_pytorch_records(call: Call, how: str) -> None:
+    x, weight, bias = call
+    operator = ConvReLUPool(weight, bias, padding=1)
+    found = RECORDED[how](operator, x)
+    torch.testing.assert_close(found, RECORDED[how](lambda x: expected(x, weight, bias), x))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+@pytest.mark.parametrize("how", RECORDED)
+def test_conv2d_refuses_calls_that_pytorch_records(call: Call, how: str) -> None:
+    with pytest.raises(InputError, match="is traced or transformed"):
+        RECORDED[how](Conv2d(call[1], padding=1), call[0])

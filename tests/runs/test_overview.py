@@ -79,6 +79,33 @@ def test_a_comparison_names_the_settings_that_differ(cli: Cli, two: list[Path]) 
     assert "all settings are the same" in cli("runs", "compare", two[0], two[0]).stdout
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [{"test_accuracy": "high"}, {"dataset": "mnist"}, {"written": "[/x]"}, {"kept_epoch": None}],
+)
+def test_values_of_other_types_are_shown_or_left_out(
+    cli: Cli, two: list[Path], damage: dict[str, Any]
+) -> None:
+    file = two[0] / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **damage}))
+    for command in (("runs",), ("runs", "compare", *two), ("runs", "--json")):
+        done = cli(*command)
+        assert done.exit_code == 0, done.stderr
+
+
+def test_a_history_without_losses_is_not_drawn(cli: Cli, two: list[Path]) -> None:
+    for records, reason in (('{"epoch": 1}', "no complete epoch"), ('{"epoch": "a"}', "damaged")):
+        (two[0] / "metrics.jsonl").write_text(records)
+        done = cli("runs", "plot", two[0])
+        assert done.exit_code == 2
+        assert reason in done.stderr
+
+
+def test_a_run_named_twice_is_removed_once(cli: Cli, two: list[Path]) -> None:
+    done = cli("runs", "remove", two[0], two[0], "--yes")
+    assert (done.exit_code, done.stdout) == (0, f"removed {two[0]}\n")
+
+
 def test_runs_are_drawn_in_one_picture(cli: Cli, two: list[Path]) -> None:
     done = cli("runs", "plot", *two, "-o", "both.png")
     assert done.exit_code == 0, done.stderr

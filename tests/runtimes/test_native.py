@@ -42,7 +42,7 @@ def normalised() -> Graph:
 
 
 def test_the_best_engine_stands_first() -> None:
-    assert list(ENGINES) == ["mnist", "convnet", "normalised", "program"]
+    assert list(ENGINES) == ["mnist", "convnet", "normalised", "integers", "program"]
     published = "mnist" if isa() in VECTOR_ISAS else "convnet"
     assert name_of(open_engine(convnet(Architecture()))) == published
     assert name_of(open_engine(convnet(STACK))) == "convnet"

@@ -165,8 +165,8 @@ def test_own_files_take_floats_from_0_to_1_only(
 
 
 def test_a_refused_file_runs_in_onnx_runtime_as_the_error_says(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.onnx", "float32", [("Abs", [], {})])
-    with pytest.raises(InputError, match="node Abs") as refusal:
+    path = write(tmp_path / "a.onnx", "float32", [("Sin", [], {})])
+    with pytest.raises(InputError, match="node Sin") as refusal:
         cnnkit.load(path)
     assert "onnxruntime.InferenceSession" in REMEDY
     assert REMEDY in str(refusal.value)
@@ -178,3 +178,14 @@ def test_a_stack_of_others_runs_in_the_own_engine_only(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"another tool's file.*Load it without runtime="):
         cnnkit.load(path, runtime="onnxruntime")
     check(path, RAW)
+
+
+def test_tensors_that_numpy_cannot_read_are_refused_plainly(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    model = cnnkit.load(write(tmp_path / "net.onnx", "float32", []))
+    pixels = torch.rand(2, 3, 8, 8)
+    for images in (pixels.bfloat16(), pixels.to("meta"), pixels.clone().requires_grad_()):
+        with pytest.raises(InputError, match="are no array"):
+            model(images)
+    remedied = pixels.requires_grad_().detach().cpu().float().numpy()
+    np.testing.assert_array_equal(model(remedied).logits, model(pixels.detach()).logits)

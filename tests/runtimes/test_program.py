@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from cnnkit.formats.onnx.model import to_model
 from cnnkit.graph.convnet_match import image_size
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.networks import NETWORKS, build_network
-from cnnkit.graph.program import Program, lower, prepare
+from cnnkit.graph.program import Program, lower, lower_floats, prepare
 from cnnkit.graph.reference import evaluate
 from cnnkit.ops import available_isas
-from cnnkit.runtimes.program import make_network, of_bytes, open_program, with_logits
+from cnnkit.ops.program import make_network
+from cnnkit.runtimes.program import of_bytes, open_program, with_logits
 
 ISAS = sorted(set(available_isas()) - {"amx"})  # whose tables are AVX-512's
 
@@ -62,6 +64,38 @@ def test_fast_convolutions_give_the_references_values(isa: str) -> None:
         seen |= set(make_network(lowered(graph), image_size(graph), isa).algorithms)
     assert not wrong
     assert seen >= {"winograd-4x4", "winograd-4x2", "dense", "depthwise-3x3", "depthwise-5x5/2"}
+    assert "columns" in seen
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_functions_are_right_at_their_ends_and_for_any_count(isa: str) -> None:
+    values = np.array([0, -0.0, 1e-8, 0.3, -2, 17, -17, 88, -88, -100, -110, 1e30, -1e30, np.inf])
+    wanted = {
+        "Sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+        "HardSwish": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+        "HardSigmoid": lambda x: np.clip(x * 0.2 + 0.5, 0, 1),
+        "LeakyRelu": lambda x: np.where(x < 0, x * np.float32(0.01), x),
+    }
+    for count, (name, function) in itertools.product((1, 7, 14), wanted.items()):
+        x = np.tile(values, 2)[5 : 5 + count].astype(np.float32)
+        net = Net(1, 1, count)
+        graph = net.graph(net("Flatten", net(name, net("Mul", "x", net.tensor(np.float32(1))))))
+        network = make_network(lower_floats(prepare(graph)), (1, 1, count), isa)
+        given, y = x.reshape(1, 1, 1, count), np.empty((1, count), np.float32)
+        network.run_at(given.ctypes.data, 1, y.ctypes.data, 1)
+        with np.errstate(all="ignore"):
+            expected = function(x.astype(np.float64)).astype(np.float32)
+        np.testing.assert_allclose(y[0], expected, rtol=3e-7, atol=1e-44, err_msg=name)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_several_images_give_the_bits_that_each_gives_alone(isa: str) -> None:
+    graph = drawn("lenet5", (1, 28, 28))
+    network = make_network(lowered(graph), image_size(graph), isa)
+    images = np.random.default_rng(1).integers(0, 256, (37, 1, 28, 28), np.uint8)
+    alone = np.concatenate([network(image)[0] for image in images])
+    for threads in (1, 3):
+        assert np.array_equal(network(images, threads)[0], alone)
 
 
 @pytest.mark.parametrize("factor", [1e20, np.inf, np.nan])
@@ -188,9 +222,8 @@ def test_a_file_of_another_tool_runs_with_its_own_outputs(tmp_path: Path) -> Non
 
 def test_all_nodes_without_kernels_are_named_at_once() -> None:
     net = Net(3, 6, 6)
-    pads = net.tensor([0, 0, 1, 1, 0, 0, 1, 1], "int64")
-    y = net("Pad", net("Pad", "x", pads, mode="reflect"), pads, mode="edge")
-    with pytest.raises(InputError, match=r"^net, (.|\n)*reflect(.|\n)*edge") as raised:
+    y = net("Celu", net("Pow", "x", "x"), alpha=-1.0)
+    with pytest.raises(InputError, match=r"^net, (.|\n)*exponent(.|\n)*negative") as raised:
         open_program(net.graph(net("Flatten", y)), "net")
     assert "ONNX Runtime" in str(raised.value)
 

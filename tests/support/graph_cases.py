@@ -161,6 +161,21 @@ def moved_axes() -> Graph:
     return net.graph(net("Clip", y, net.tensor(-0.5), net.tensor(0.5)))
 
 
+def decoder() -> Graph:
+    net = Net(4, 6, 5, seed=9)
+    y = net("GroupNormalization", net.conv("x", 4, 6, 3), *[net.drawn(6)] * 2, num_groups=2)
+    y = net("Resize", net("Gelu", y), "", net.tensor([2, 1.5]), axes=(2, 3), mode="linear")
+    more = {"kernel_shape": (2, 3), "strides": (2, 2), "pads": (0, 1, 1, 0)}
+    y = net("ConvTranspose", y, net.drawn(6, 4, 2, 3), net.drawn(4), **more)
+    y = net("InstanceNormalization", y, *[net.drawn(4)] * 2)
+    y = net("DepthToSpace", net("Max", y, net("Neg", y)), blocksize=2, mode="CRD")
+    y = net("Gather", y, net.tensor([3, 0, -1], "int64"), axis=3)
+    y = net("Where", net.tensor([True, False, True], "bool"), y, net("Exp", y))
+    y = net("ReduceL2", y, net.tensor([-1], "int64"), keepdims=0)
+    y = net("Pow", net("Flatten", net("Softplus", y)), net.tensor(1.5))
+    return net.graph(net("LayerNormalization", y, net.drawn(30), net.drawn(30)))
+
+
 def late_relu() -> Graph:
     """The published network with a node behind its logits that has no place in the family."""
     graph = convnet(Architecture())
@@ -197,4 +212,5 @@ CASES = (
     Case("padded pools", padded_pools()),
     Case("normalised NHWC pixels", normalised_pixels()),
     Case("moved axes", moved_axes()),
+    Case("a decoder with norms of its own", decoder()),
 )

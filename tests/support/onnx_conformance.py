@@ -29,11 +29,22 @@ MODULES = (
     *("softmax", "squeeze", "sub", "sum", "transpose", "unsqueeze"),
     *("elu", "globalmaxpool", "hardsigmoid", "hardswish", "leakyrelu", "lrn", "prelu", "sigmoid"),
     *("slice", "split", "tanh"),  # of tier 2
+    *("abs", "argmin", "ceil", "celu", "convtranspose", "depthtospace", "erf", "exp", "expand"),
+    *("floor", "gather", "gelu", "groupnormalization", "instance_normalization"),
+    *("layernormalization", "log", "max", "min", "mish", "neg", "pow", "reciprocal", "reducel1"),
+    *("reducel2", "reducemax", "reducemin", "reducesum", "reducesumsquare", "resize", "round"),
+    *("selu", "sign", "softplus", "softsign", "spacetodepth", "sqrt", "swish", "thresholdedrelu"),
+    *("tile", "upsample", "where"),
 )
 KINDS = ("pytorch-converted", "pytorch-operator", "simple")
 CONSTANT_INPUTS = {  # by operator: those that tier 1 takes as constants only
     "Reshape": (1,), "Squeeze": (1,), "Unsqueeze": (1,), "ReduceMean": (1,), "Pad": (1, 2, 3),
     "Dropout": (1, 2), "ConstantOfShape": (0,), "Slice": (1, 2, 3, 4), "Split": (1,),
+    "Expand": (1,), "Gather": (1,), "GroupNormalization": (1, 2), "Tile": (1,), "Upsample": (1,),
+    "Resize": (1, 2, 3),
+    **dict.fromkeys(
+        [f"Reduce{kind}" for kind in ("Sum", "Max", "Min", "L1", "L2", "SumSquare")], (1,)
+    ),
 }  # fmt: skip
 
 

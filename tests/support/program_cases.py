@@ -353,6 +353,12 @@ def fast_convolutions() -> Iterator[Case]:
             return net("GlobalAveragePool", net("Relu", y))
 
         yield one(f"strips of {c} channels", (1, h, w), strips)
+    for wide, k, kernel in product((8, 9, 16, 17, 28), (1, 5, 6, 7, 12), (3, 5)):
+
+        def columns(net: Net, k: int = k, kernel: int = kernel) -> str:
+            return net("Relu", net.conv("x", 1, k, kernel, pads=(kernel // 2,) * 4))
+
+        yield one(f"{kernel}x{kernel} 1 to {k}, {wide} wide", (1, 5, wide), columns)
     for features in (127, 128, 129, 700):
 
         def linear(net: Net, f: int = features) -> str:
@@ -361,9 +367,148 @@ def fast_convolutions() -> Iterator[Case]:
         yield one(f"a linear layer of {features}", (1, 1, 1), linear)
 
 
+ELEMENTARY = (  # and what of: x is from 0 to 1
+    *(("Exp", 40, -20), ("Log", 30, 0.001), ("Sqrt", 1e4, 0), ("Abs", 2, -1), ("Neg", 1, 0)),
+    *(("Sign", 2, -1), ("Reciprocal", 3, 0.1), ("Floor", 20, -10), ("Ceil", 20, -10)),
+    *(("Round", 20, -10), ("Erf", 10, -5), ("Softplus", 60, -30), ("Softsign", 20, -10)),
+    *(("Mish", 60, -30), ("Gelu", 12, -6), ("Swish", 20, -10), ("ThresholdedRelu", 4, -1)),
+    *(("Selu", 6, -3), ("Celu", 6, -3)),
+)
+
+
+def elementary() -> Iterator[Case]:
+    for operator, scale, shift in ELEMENTARY:
+
+        def function(net: Net, o: str = operator, a: float = scale, b: float = shift) -> str:
+            y = net("Add", net("Mul", "x", net.tensor(a)), net.tensor(b))
+            y = net(o, y)
+            return net("Div", y, net.tensor(np.exp(20))) if o == "Exp" else y
+
+        yield one(operator, (3, 9, 11), function)
+
+    def approximate(net: Net) -> str:
+        y = net("Sub", net("Mul", "x", net.tensor(9)), net.tensor(5))
+        return net("Celu", net("Swish", net("Gelu", y, approximate="tanh"), alpha=1.7), alpha=0.5)
+
+    yield one("GELU by tanh", (3, 9, 11), approximate)
+    for exponent in (-2.0, -0.5, 0.0, 0.5, 1.7, 3.0, 7.0):
+
+        def power(net: Net, e: float = exponent) -> str:
+            return net("Pow", net("Add", "x", net.tensor(0.3)), net.tensor([e]))
+
+        yield one(f"power {exponent}", (3, 4, 5), power)
+    for operator, shape in product(("Max", "Min"), ((), (3, 1, 1), (1, 1, 4, 5))):
+
+        def extreme(net: Net, o: str = operator, s: Any = shape) -> str:
+            y = net.conv("x", 3, 3, 1)
+            return net("Add", net(o, net.drawn(*s), y, net("Neg", "x")), y)
+
+        yield one(f"{operator} {shape}", (3, 4, 5), extreme)
+
+    def where(net: Net) -> str:
+        y = net.conv("x", 3, 3, 1)
+        y = net("Where", net.tensor(np.arange(20).reshape(4, 5) % 3 == 0, "bool"), y, "x")
+        return net("Where", net.tensor([True, False, True, True, False], "bool"), y, net.drawn(1))
+
+    yield one("Where", (3, 4, 5), where)
+
+
+def summaries() -> Iterator[Case]:
+    kinds = ("Sum", "Max", "Min", "L1", "L2", "SumSquare")
+    for kind, axes, keep in product(kinds, ([1], [2, 3], [-1], [1, 2, 3]), (0, 1)):
+
+        def reduced(net: Net, o: str = f"Reduce{kind}", a: Any = axes, k: int = keep) -> str:
+            y = net.conv("x", 3, 7, 1)
+            y = net("Add", y, net(o, y, net.tensor(a, "int64"))) if k else y
+            return net(o, y, net.tensor(a, "int64"), keepdims=k)
+
+        yield one(f"Reduce{kind} {axes} {keep}", (3, 9, 10), reduced)
+
+    def instances(net: Net) -> str:
+        y = net.conv("x", 3, 6, 3)
+        return net.conv(net("InstanceNormalization", y, net.drawn(6), net.drawn(6)), 6, 4, 1)
+
+    def layers(net: Net) -> str:
+        y = net("Transpose", net.conv("x", 3, 6, 1), perm=(0, 2, 3, 1))
+        y = net("LayerNormalization", y, net.drawn(6), net.drawn(6))
+        y = net("Transpose", y, perm=(0, 3, 1, 2))
+        return net("LayerNormalization", y, net.drawn(6, 9, 11), axis=1)
+
+    yield one("InstanceNormalization", (3, 9, 11), instances)
+    yield one("LayerNormalization", (3, 9, 11), layers)
+    for groups in (1, 2, 6):
+
+        def grouped(net: Net, g: int = groups) -> str:
+            y = net("Relu", net.conv("x", 3, 6, 3))
+            return net("GroupNormalization", y, net.drawn(6), net.drawn(6), num_groups=g)
+
+        yield one(f"GroupNormalization {groups}", (3, 9, 11), grouped)
+
+
+def resampling() -> Iterator[Case]:
+    modes = ("nearest", "linear", "cubic")
+    corners = ("half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric")
+    for mode, corner, sizes in product(modes, corners, ((9, 4), (4, 10), (2, 1))):
+
+        def resize(net: Net, m: str = mode, c: str = corner, s: Any = sizes) -> str:
+            y, named = net.conv("x", 3, 4, 1), net.tensor(s, "int64")
+            more = {"axes": (2, 3), "mode": m, "coordinate_transformation_mode": c}
+            return net("Resize", y, "", "", named, nearest_mode="floor", **more)
+
+        yield one(f"Resize {mode} {corner} {sizes}", (3, 4, 5), resize)
+    for mode in ("reflect", "edge", "wrap"):
+        for pads in ((0, 0, 1, 2, 0, 0, 3, 0), (0, 1, -1, 0, 0, 1, 2, 4)):
+
+            def frame(net: Net, p: Any = pads, m: str = mode) -> str:
+                return net("Pad", net.conv("x", 3, 4, 1), net.tensor(p, "int64"), mode=m)
+
+            yield one(f"pad {mode} {pads}", (3, 4, 5), frame)
+    for axis, indices in product((1, 2, 3, -1), ([1, 0, -1, 1], [[0, 1], [2, 2]], 1)):
+
+        def gather(net: Net, a: int = axis, i: Any = indices) -> str:
+            return net("Gather", net.conv("x", 3, 4, 1), net.tensor(i, "int64"), axis=a)
+
+        yield one(f"Gather {axis} {indices}", (3, 4, 5), gather)
+
+    def backwards(net: Net) -> str:
+        parts = ([-1, 3], [-(2**63), 0], [2, 3], [-1, -2])
+        return net("Slice", net.conv("x", 3, 4, 1), *(net.tensor(p, "int64") for p in parts))
+
+    def repeated(net: Net) -> str:
+        y = net("Expand", net("GlobalAveragePool", "x"), net.tensor([1, 3, 2, 5], "int64"))
+        return net("Tile", y, net.tensor([1, 2, 1, 3], "int64"))
+
+    yield one("a slice backwards", (3, 4, 5), backwards)
+    yield one("Expand and Tile", (3, 4, 5), repeated)
+    for mode, block in product(("DCR", "CRD"), (2, 3)):
+
+        def shuffled(net: Net, m: str = mode, b: int = block) -> str:
+            y = net("DepthToSpace", net.conv("x", 3, 2 * b * b, 1), blocksize=b, mode=m)
+            return net("SpaceToDepth", net.conv(y, 2, 5, 1), blocksize=b, mode=m)
+
+        yield one(f"blocks {mode} {block}", (3, 4, 5), shuffled)
+    windows: tuple[dict[str, Any], ...] = (
+        {"kernel_shape": (2, 2), "strides": (2, 2)},
+        {"kernel_shape": (3, 4), "strides": (2, 1), "pads": (1, 0, 1, 2)},
+        {"kernel_shape": (3, 3), "strides": (2, 3), "pads": (1, 1, 1, 1), "output_padding": (1, 2)},
+        {"kernel_shape": (2, 3), "dilations": (2, 1), "pads": (2, 3, 1, 2)},
+        {"kernel_shape": (1, 1), "strides": (3, 2), "pads": (1, 3, 0, 1)},
+    )
+    for window, (group, out) in product(windows, ((1, 3), (2, 2), (4, 1))):
+
+        def transposed(net: Net, w: Any = window, g: int = group, o: int = out) -> str:
+            x, weight = net.conv("x", 3, 4, 1), net.drawn(4, o, *w["kernel_shape"])
+            return net("Relu", net("ConvTranspose", x, weight, net.drawn(o * g), group=g, **w))
+
+        yield one(f"ConvTranspose {window} {group}", (3, 4, 5), transposed)
+
+
 TABLES = {
     table.__name__: table
-    for table in (convolutions, wide_groups, activations, pools, movement, numbers)
+    for table in (
+        *(convolutions, wide_groups, activations, pools, movement, numbers),
+        *(elementary, summaries, resampling),
+    )
 }
 
 

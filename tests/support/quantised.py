@@ -30,5 +30,5 @@ def mixed_network() -> Graph:
 
 
 def images_of(count: int, seed: int = 2) -> NDArray[np.uint8]:
-    """Return drawn images."""
+    """Return random images."""
     return np.random.default_rng(seed).integers(0, 256, (count, *SIZE), dtype=np.uint8)

@@ -22,7 +22,7 @@ EVERYTHING = TrainConfig(
     epochs=7, batch_size=9, learning_rate=1e-5, schedule="step", weight_decay=0.5, seed=3,
     device="cpu", engine="torch", val_split=0.25, patience=2, augment={"rotate": [-3.0, 4.0],
     "flip": 0.5, "border": "reflect"}, class_weights='x "y"=2', label_smoothing=0.125, warmup=2,
-    monitor="accuracy", weights=Path("/w"), tensorboard=True,
+    monitor="accuracy", weights=Path("/w"), tensorboard=True, qat=Path("/r"),
 )  # fmt: skip
 
 

@@ -188,8 +188,8 @@ def test_the_gate_says_why_it_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_without_labels_the_card_claims_no_accuracy(tmp_path: Path) -> None:
     export(WEIGHTS, "onnx", tmp_path / "net.onnx", Options(of_drawn()))
     text = (tmp_path / "net.onnx.md").read_text()
-    assert "on 20 drawn images, which have no labels" in text
-    assert "20 of 20 drawn images (seed 13) get the same label" in text
+    assert "on 20 random images, which have no labels" in text
+    assert "20 of 20 random images (seed 13) get the same label" in text
     assert "against the graph in float64" in text
     assert '"metrics"' not in text
     assert "100.00%" not in text

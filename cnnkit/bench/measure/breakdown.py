@@ -22,8 +22,10 @@ from cnnkit.bench.measure.timing import PartTime, TimingPlan, time_interleaved
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.inference import InferenceWorkload
+from cnnkit.bench.workloads.integers import IntegerWorkload
 from cnnkit.bench.workloads.network import weights_of
 from cnnkit.bench.workloads.training import LEARNING_RATE, TrainingWorkload
+from cnnkit.runtimes.integers import IntegerEngine
 from cnnkit.runtimes.native import open_engine, prepare
 from cnnkit.runtimes.program import lower_network
 
@@ -31,7 +33,7 @@ FEWEST_IMAGES = 16  # with fewer, the call itself would be timed
 SHORTEST = 1e-10  # seconds; noise must not make a part's time zero or negative
 RUNS = 101  # of a whole network whose steps are timed
 # The share of a convolution's products that an algorithm makes.
-EXECUTED = {"winograd-4x4": 36 / 144, "winograd-4x2": 24 / 72}
+EXECUTED = {"winograd-4x4": 36 / 144, "winograd-4x2": 24 / 72, "int8-winograd-4x4": 36 / 144}
 MOST_SPREAD = 0.5  # of a part's interval, as a share of its time
 PLAN = TimingPlan(rounds=21, seconds=0.1)
 
@@ -104,10 +106,13 @@ def graph_parts(work: GraphWorkload) -> tuple[PartTime, ...]:
     """Time the steps of a network on one image; none where an engine runs it as a whole."""
     if work.batch > 1:
         return ()
-    engine = open_engine(work.graph, work.name)
-    if not isinstance(engine, _core.ProgramNetwork):
+    engine: object = open_engine(work.graph, work.name)
+    if isinstance(engine, IntegerEngine) and engine.takes_bytes:
+        steps, engine = engine.program.steps, engine.network
+    elif isinstance(engine, _core.ProgramNetwork):
+        steps = lower_network(prepare(work.graph), work.name).steps
+    else:
         return ()
-    steps = lower_network(prepare(work.graph), work.name).steps
     seconds = np.median(engine.time_steps(work.x, RUNS), 0) * 1e-9
     return tuple(
         PartTime(
@@ -122,5 +127,6 @@ def graph_parts(work: GraphWorkload) -> tuple[PartTime, ...]:
 TIMERS: dict[type[Workload], Callable[[Any], tuple[PartTime, ...]]] = {
     InferenceWorkload: inference_parts,
     GraphWorkload: graph_parts,
+    IntegerWorkload: graph_parts,
     TrainingWorkload: training_parts,
 }

@@ -15,6 +15,7 @@ from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.inference import InferenceWorkload
+from cnnkit.bench.workloads.integers import IntegerWorkload
 from cnnkit.bench.workloads.layers import LayersWorkload
 from cnnkit.bench.workloads.models import BlockWorkload, ModelWorkload
 from cnnkit.bench.workloads.training import TrainingWorkload
@@ -183,6 +184,22 @@ GRAPH_PEERS: dict[str, Peer] = {
     ),
 }
 
+# Quantised networks: these take QuantizeLinear and DequantizeLinear, and compute with integers.
+INTEGER_PEERS: dict[str, Peer] = {
+    SUBJECT: GRAPH_PEERS[SUBJECT],
+    "cnnkit-float32": replace(
+        GRAPH_PEERS[SUBJECT],
+        factory=_lazy("own:in_float32_network"),
+        setting="the same network with its numbers in float32, in the same way",
+    ),
+    "onnxruntime": INFERENCE_PEERS["onnxruntime"],
+    "openvino": replace(
+        PEERS["openvino"],
+        setting="precision hint f32 for what is not int8, one stream, one request reused, tensors "
+        "shared",
+    ),
+}
+
 TRAINING_PEERS: dict[str, Peer] = {
     SUBJECT: Peer(
         _lazy("own:training"),
@@ -218,6 +235,7 @@ PEERS_OF: dict[type[Workload], dict[str, Peer]] = {
     ModelWorkload: MODEL_PEERS,
     InferenceWorkload: INFERENCE_PEERS,
     GraphWorkload: GRAPH_PEERS,
+    IntegerWorkload: INTEGER_PEERS,
     TrainingWorkload: TRAINING_PEERS,
     LayersWorkload: TRAINING_PEERS,
 }

@@ -48,7 +48,7 @@ def _noise(case: CaseResult) -> Iterator[Text]:
     noise, hidden = case.noise or 0.0, case.hidden
     if noise <= NOISY and not hidden:
         return
-    lost = f", and hides those to {', '.join(hidden)}" if hidden else ""
+    lost = f", and the one to {', '.join(hidden)} is smaller" if hidden else ""
     yield Text(
         f"! differences below {noise:.1%} cannot be told from noise{lost}: measure again on an "
         "idle machine, or with more --seconds",

@@ -21,7 +21,7 @@ from PIL import Image, ImageOps
 
 from cnnkit.data.fitting import fit_picture
 from cnnkit.data.own.class_folders import UNREADABLE
-from cnnkit.data.pictures import open_picture, read_file
+from cnnkit.data.pictures import fault, opened, quiet, read_file
 from cnnkit.errors import CnnkitError
 from cnnkit.graph.preprocessing import Preprocessing
 
@@ -75,11 +75,12 @@ def read_chunk(
     """
     found = []
     start = os.path.join(root, "")
-    for index, path in enumerate(paths):
-        facts, pixels = read_picture(start + path, record)
-        if rows is not None:
-            rows[index] = 0 if pixels is None else pixels
-        found.append(facts)
+    with quiet():
+        for index, path in enumerate(paths):
+            facts, pixels = read_picture(start + path, record)
+            if rows is not None:
+                rows[index] = 0 if pixels is None else pixels
+            found.append(facts)
     return found
 
 
@@ -91,26 +92,30 @@ def read_picture(path: str, record: Preprocessing | None) -> tuple[Facts, NDArra
         return Facts(problem=error.reason), None
     except OSError as error:
         return Facts(problem=f"cannot be read ({error.strerror or error})"), None
-    facts = Facts(hashlib.sha256(content).hexdigest())
+    sha256 = hashlib.sha256(content).hexdigest()
     suffix = os.path.splitext(path)[1].lower()
     kind = BRANDS.get(content[4:12], suffix[1:].upper() if suffix in UNREADABLE else "")
     if kind:
-        return replace(facts, problem=f"is a {kind} file, which is not read"), None
+        return Facts(sha256, problem=f"is a {kind} file, which is not read"), None
     if not content:
-        return replace(facts, problem="is empty"), None
+        return Facts(sha256, problem="is empty"), None
+    facts = Facts(sha256)
     try:
-        with open_picture(path, content) as picture:
-            facts = _look(facts, picture)
+        with opened(path, content) as picture:
+            facts = _look(sha256, picture)
             if facts.problem or record is None:
                 return facts, None
             seen = ImageOps.exif_transpose(picture) if facts.turned else picture
             return facts, fit_picture(seen, record)
-    except CnnkitError as error:
-        return replace(facts, problem=error.reason), None
+    except Exception as error:
+        return replace(facts, problem=fault(path, error).reason), None
 
 
-def _look(facts: Facts, picture: Image.Image) -> Facts:
-    orientation = picture.getexif().get(ORIENTATION, 1)
+def _look(sha256: str, picture: Image.Image) -> Facts:
+    orientation = 1
+    # Where a JPEG has neither, Pillow would take as long to say so as to read all of its header.
+    if picture.format != "JPEG" or "exif" in picture.info or "xmp" in picture.info:
+        orientation = picture.getexif().get(ORIENTATION, 1)
     turned = isinstance(orientation, int) and 2 <= orientation <= 8
     width, height = picture.size
     if turned and orientation >= 5:
@@ -122,7 +127,7 @@ def _look(facts: Facts, picture: Image.Image) -> Facts:
     elif max(width, height) > THINNEST * min(width, height):
         problem = f"is {width}x{height} pixels, of which nothing would be left"
     mode = picture.mode
-    return Facts(facts.sha256, width, height, mode in GRAY_MODES, mode, turned, problem)
+    return Facts(sha256, width, height, mode in GRAY_MODES, mode, turned, problem)
 
 
 def answer(request: dict[str, Any]) -> list[list[Any]]:

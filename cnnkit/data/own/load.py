@@ -23,6 +23,8 @@ from cnnkit.data.registry import OWN
 from cnnkit.errors import InputError
 from cnnkit.graph.preprocessing import Preprocessing
 
+# What happens to pictures, by the mode of their resizing.
+FITTED = {"stretch": "stretched to", "pad": "padded to", "crop": "cropped to", "none": "of"}
 IN_MEMORY = 2**29  # bytes of a split; a larger one stays in a mapped file
 
 
@@ -110,6 +112,6 @@ def _summary(
     parts = ", ".join(f"{len(rows):,} {name}" for name, rows in sides.items() if len(rows))
     return (
         f"{listing.root}: {listing.layout}, {len(listing.labels):,} pictures{found}, in "
-        f"{len(listing.names):,} classes ({parts}); each becomes {width}x{height} {record.colour}, "
-        f"{record.resize.mode}"
+        f"{len(listing.names):,} classes ({parts}); {FITTED[record.resize.mode]} "
+        f"{width}x{height}, {record.colour}"
     )

@@ -33,6 +33,7 @@ NEEDS = {
     "depthwise": ("products", "window"),
     "gemm": ("products",),
     "scores": ("products",),
+    "add": ("products",),
     "pool": ("taps",),
 }
 SHARED = {"conv": "window", "depthwise": "window"}  # where its structure stands

@@ -25,12 +25,16 @@ def array(kind: str, name: str, values: Iterable[float]) -> str:
 
 def filled(items: Iterable[str], separator: str, indent: int = 4) -> str:
     """Return items in lines of at most `WIDTH` characters; none is broken."""
-    lines, room = [""], WIDTH - indent
+    lines: list[str] = []
+    line: list[str] = []
+    room, used = WIDTH - indent - len(separator), 0
     for item in items:
-        if lines[-1] and len(lines[-1]) + len(separator) + len(item) >= room:
-            lines[-1] += separator.rstrip()
-            lines.append("")
-        lines[-1] += (separator if lines[-1] else "") + item
+        if line and used + len(item) >= room:
+            lines.append(separator.join(line) + separator.rstrip())
+            line, used = [], 0
+        used += len(item) + (len(separator) if line else 0)
+        line.append(item)
+    lines.append(separator.join(line))
     return "\n".join(" " * indent + line for line in lines)
 
 

@@ -29,8 +29,12 @@ NEEDS = {
     "function": ("vectors",),
     "lrn": ("logarithm",),
     "softmax": ("logarithm",),
+    "elementary": ("root",),
+    "reduce": ("sums",),
+    "standardise": ("sums", "root"),
 }
-POWERS = {"function", "lrn", "softmax"}  # what calls power_of_e, which stands behind them
+# What calls power_of_e, which stands behind them.
+POWERS = {"function", "lrn", "softmax", "elementary"}
 FIELD = re.compile(r"^    (int|float) ([^;]*);", re.MULTILINE)
 STACK = 2048  # bytes, of the largest tile's sums and what is kept of registers, rounded up
 

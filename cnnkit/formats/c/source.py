@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from cnnkit.formats.contract import HELD, check_held, check_metadata
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden import COUNT, KEY, Golden
 from cnnkit.formats.options import Options
-from cnnkit.formats.quantisation import digest, golden, quantised, record
+from cnnkit.formats.quantisation import described, digest, integers_of
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.convnet import build, with_contract
 from cnnkit.graph.normalisation import normalise
@@ -89,7 +90,7 @@ def write_c(weights: Weights, options: Options) -> dict[str, bytes]:
 
 
 def write_c_int8(weights: Weights, options: Options) -> dict[str, bytes]:
-    """Return a C99 source of a quantised network and its header.
+    """Return a C99 source of a quantised network and its header; of one in 8 bits as it is.
 
     Its logits are, to the bit, those that ONNX Runtime gives for the format onnx-int8.
 
@@ -103,10 +104,10 @@ def write_c_int8(weights: Weights, options: Options) -> dict[str, bytes]:
             "leaves a layer in float, and this format has none",
             "leave it out, or use the format onnx-int8",
         )
-    metadata, found = describe(weights, options), quantised(weights, options)
-    held = Weights(found.integers, weights.metadata)
-    about = record(found, options) | {"tensors_sha256": digest(held.graph.tensors)}
-    metadata = {**metadata, contract.QUANTISATION: about, **golden(weights, held.graph, options)}
+    integers, stated = integers_of(weights, options)
+    held = Weights(integers, weights.metadata)
+    about = stated | {"tensors_sha256": digest(held.graph.tensors)}
+    metadata = {**described(weights, integers, options), contract.QUANTISATION: about}
     metadata = json.loads(json.dumps(metadata))  # as a reader will see them
     _check_budget(_body(metadata, held, f"{options.stem}.c"), metadata, options)
     files = _write(metadata, held, options.stem)
@@ -188,7 +189,13 @@ def read_c(path: Path) -> Source:
         StorageError: one of the files cannot be read.
         InputError: they are not what this version of cnnkit writes for what they hold.
     """
-    files = {".c": read_bytes(path), ".h": _read_header(path)}
+    found = _parsed(path, read_bytes(path), _read_header(path))
+    return replace(found, files=dict(found.files), metadata=dict(found.metadata))
+
+
+@lru_cache(maxsize=1)  # detection, checks and runtimes all read it
+def _parsed(path: Path, source: bytes, header: bytes) -> Source:
+    files = {".c": source, ".h": header}
     stated = [STATED_EXPORT.search(content) for content in files.values()]
     if all(stated) and len({found[1] for found in stated if found}) > 1:
         raise InputError(

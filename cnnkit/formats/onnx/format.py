@@ -12,9 +12,9 @@ from cnnkit.formats.options import INPUTS
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
-    from cnnkit.formats.detect import Start
     from cnnkit.formats.onnx.protobuf import OnnxFile
     from cnnkit.formats.options import Options
+    from cnnkit.formats.start import Start
     from cnnkit.graph.graph import Graph
     from cnnkit.graph.weights import Weights
 
@@ -203,7 +203,6 @@ ONNX_INT8 = replace(
     write=_write_int8,
     check=_check_quantisable,
     choices=frozenset({"--input", "--opset", "--max-drop", "--ranges", "--keep-float"}),
-    inputs=INPUTS[:2],
     quantised=True,
     check_weights=holds_what_it_held,
     check_content=_check_quantised,

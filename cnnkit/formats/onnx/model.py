@@ -28,6 +28,10 @@ FUSED_VERSION = 1  # of cnnkit's own operator
 LOWEST_FORM = {
     **{"Clip": 11, "Dropout": 12, "HardSwish": 14, "Pad": 11, "PRelu": 9, "ReduceMean": 18},
     **{"Slice": 10, "Split": 13, "Squeeze": 13, "Unsqueeze": 13},
+    **{"Celu": 12, "DepthToSpace": 11, "Gelu": 20, "GroupNormalization": 21, "Mish": 18},
+    **{"LayerNormalization": 17, "Pow": 12, "Resize": 18, "Round": 11, "Swish": 24},
+    **{"ThresholdedRelu": 10, "ReduceSum": 13, "ReduceMax": 18, "ReduceMin": 18},
+    **{"ReduceL1": 18, "ReduceL2": 18, "ReduceSumSquare": 18, "ArgMin": 12},
 }
 # TensorProto.DataType, by NumPy's names
 DATA_TYPES = {

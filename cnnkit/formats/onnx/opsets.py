@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from cnnkit.formats.onnx import sampling
 from cnnkit.formats.onnx.draft import Draft, NodeRefusedError, as_integers
-from cnnkit.formats.onnx.protobuf import Attribute
+from cnnkit.formats.onnx.plain import read_plain
 from cnnkit.formats.onnx.sizes import read_reshape, read_shape
 from cnnkit.formats.onnx.tensors import TYPES, Unread, type_name
-from cnnkit.graph.operators.quantised import MICROSOFT
-from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.operators.windows import Window, fixed
 from cnnkit.graph.types import FREE, LARGEST, count
 
@@ -25,29 +24,6 @@ from cnnkit.graph.types import FREE, LARGEST, count
 CLIP_INPUTS, PAD_INPUTS, DROPOUT_INPUTS, AXES_INPUT, MEAN_AXES_INPUT = 11, 11, 12, 13, 18
 SLICE_INPUTS = 10
 SOFTMAX_ALONG_AXIS = 13  # before it, over all axes from `axis` on
-
-
-def read_plain(draft: Draft, **attributes: Any) -> None:
-    """Add the node as it stands, with attributes that a rule has found."""
-    row = OPERATORS.get(draft.operator)
-    if row is None or row.domain not in ("", MICROSOFT):  # ours have no place in files
-        raise NodeRefusedError("cnnkit does not know this operator")
-    for name, raw in draft.attributes.items():
-        default = row.defaults.get(name)
-        if default is None:
-            raise NodeRefusedError(f"its attribute {name} is unknown")
-        attributes[name] = _value(
-            name, raw, default if isinstance(default, type) else type(default)
-        )
-    draft.add(draft.operator, draft.inputs, draft.outputs, attributes)
-
-
-def _value(name: str, raw: Attribute, kind: type) -> Any:
-    if kind is tuple and isinstance(raw, list):
-        return tuple(raw)
-    if type(raw) is kind:
-        return raw
-    raise NodeRefusedError(f"its attribute {name} is no {kind.__name__}")
 
 
 def read_arithmetic(draft: Draft) -> None:
@@ -193,8 +169,8 @@ def read_dropout(draft: Draft) -> None:
 
 
 def read_axes(draft: Draft) -> None:
-    """Squeeze, Unsqueeze and ReduceMean: axes as an input."""
-    since = MEAN_AXES_INPUT if draft.operator == "ReduceMean" else AXES_INPUT
+    """Squeeze, Unsqueeze and reductions: axes as an input."""
+    since = MEAN_AXES_INPUT if draft.operator in REDUCTIONS else AXES_INPUT
     axes = draft.integers("axes") if draft.opset < since else None
     if axes is not None:
         draft.inputs = [*draft.inputs[:1], draft.add_tensor("axes", as_integers(axes))]
@@ -290,11 +266,13 @@ def read_flatten(draft: Draft) -> None:
     read_plain(draft, axis=axis + rank if -rank <= axis < 0 else axis)
 
 
+REDUCTIONS = ("ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare")
 WINDOWS = ("Conv", "MaxPool", "AveragePool", "QLinearConv", "QLinearAveragePool")
 RULES: dict[str, Callable[[Draft], None]] = {
-    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Gemm"), read_arithmetic),
+    **sampling.RULES,
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Gemm"), read_arithmetic),
     **dict.fromkeys(WINDOWS, read_window),
-    **dict.fromkeys(("Squeeze", "Unsqueeze", "ReduceMean"), read_axes),
+    **dict.fromkeys(("Squeeze", "Unsqueeze", "ReduceSum", *REDUCTIONS), read_axes),
     **dict.fromkeys(("Softmax", "LogSoftmax"), read_softmax),
     "BatchNormalization": read_batch_norm,
     "Clip": read_clip,

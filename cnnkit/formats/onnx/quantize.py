@@ -12,12 +12,11 @@ from typing import Any
 
 from cnnkit.errors import InputError
 from cnnkit.formats import contract
-from cnnkit.formats.description import describe
 from cnnkit.formats.onnx.model import as_written
 from cnnkit.formats.onnx.session import open_session
 from cnnkit.formats.onnx.writer import serialise, write_onnx
 from cnnkit.formats.options import Options
-from cnnkit.formats.quantisation import digest, feed, golden, quantised, record
+from cnnkit.formats.quantisation import described, digest, feed, quantised, record
 from cnnkit.graph.weights import Weights
 
 LOWEST_OPSET = 13  # DequantizeLinear with a scale per channel
@@ -40,11 +39,10 @@ def write_onnx_int8(weights: Weights, options: Options) -> dict[str, bytes]:
             "is too old for a scale per channel",
             f"choose one from {LOWEST_OPSET} on",
         )
-    values = describe(weights, options)
     found = quantised(weights, options)
+    values = described(weights, found.integers, options)
     tensors = {name: as_written(array) for name, array in found.graph.tensors.items()}
     values[contract.QUANTISATION] = record(found, options) | {"tensors_sha256": digest(tensors)}
-    values |= golden(weights, found.integers, options)
     content = serialise(found.graph, dict(sorted(values.items())), options)
     return {".int8.onnx": content}
 

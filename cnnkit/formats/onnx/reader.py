@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cnnkit.errors import InputError, OperatorsError
 from cnnkit.formats.onnx.draft import Draft, NodeRefusedError
-from cnnkit.formats.onnx.opsets import RULES, read_plain
+from cnnkit.formats.onnx.opsets import RULES
+from cnnkit.formats.onnx.plain import read_plain
 from cnnkit.formats.onnx.protobuf import Node as FileNode
 from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.sizes import RULES as SIZES

@@ -11,8 +11,8 @@ from cnnkit.formats.base import Check, Format, Support
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
-    from cnnkit.formats.detect import Start
     from cnnkit.formats.options import Options
+    from cnnkit.formats.start import Start
     from cnnkit.graph.weights import Weights
 
 Edit = Callable[[str, bytes], bytes | None]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cnnkit.graph.operators import blas
 from cnnkit.graph.operators.base import (
     MANY,
     Arrays,
@@ -172,17 +173,7 @@ def integer_conv(x: Array, w: Array, window: Window, group: int) -> Array:
     most = int(np.abs(x).max(initial=0)) * int(np.abs(w).reshape(len(w), -1).sum(1).max(initial=0))
     wide = np.float32 if most < EXACT else np.float64
     windows = view(padded(x.astype(wide), window, 0), window)
-    kernel = "ijk"[: len(window.kernel)]
-    if group == x.shape[1] == len(w):
-        y = np.zeros(windows.shape[: windows.ndim - len(window.kernel)], wide)
-        for place in np.ndindex(window.kernel):
-            y += windows[(..., *place)] * per_channel(w[(slice(None), 0, *place)], y.ndim)
-    else:
-        space = "hwd"[: len(window.kernel)]
-        parts = zip(np.split(windows, group, 1), np.split(w.astype(wide), group), strict=True)
-        sums = f"oc{kernel},nc{space}{kernel}->no{space}"
-        y = np.concatenate([np.einsum(sums, b, a, optimize=True) for a, b in parts], axis=1)
-    return y.astype(np.int64)
+    return blas.convolved(windows, w.astype(wide), group).astype(np.int64)
 
 
 def infer_qgemm(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:

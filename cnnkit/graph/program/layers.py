@@ -41,7 +41,7 @@ def lower_convolution(lowered: Lowered, node: Node) -> None:
         place = residual.place
         if place != x.place and lowered.is_last_reader(node, residual):
             y = residual  # is written over
-    _convolve(lowered, x, y, weight, bias, place, window, group, _activation(node))
+    convolve(lowered, x, y, weight, bias, place, window, group, _activation(node))
     if pool:
         pooled = lowered.new(lowered.shape(node.outputs[0]), CHANNELS_LAST)
         _pool(lowered, node, y, pooled, Window.of(pool_of(node.attributes)), 0)
@@ -61,7 +61,7 @@ def _activation(node: Node) -> dict[str, Number]:
     ]
 
 
-def _convolve(
+def convolve(
     lowered: Lowered,
     x: Value,
     y: Value,
@@ -132,7 +132,7 @@ def lower_gemm(lowered: Lowered, node: Node) -> None:
     one = Window((1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
     pixel = Value((x.size, 1, 1), CHANNELS_LAST, x.place)
     to = Value((len(weight), 1, 1), CHANNELS_LAST, y.place)
-    _convolve(lowered, pixel, to, weight[:, :, None, None], bias, None, one, 1, NONE)
+    convolve(lowered, pixel, to, weight[:, :, None, None], bias, None, one, 1, NONE)
     lowered.name(node.outputs[0], y)
 
 

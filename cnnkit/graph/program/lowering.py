@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from cnnkit.errors import InputError
+from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import LOGITS
 from cnnkit.graph.convnet_match import image_size
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.passes.fusion import fuse_convolutions
 from cnnkit.graph.passes.inputs import split_input
 from cnnkit.graph.passes.rewriting import drop_unused
-from cnnkit.graph.program import layers, movement, numbers
+from cnnkit.graph.program import functions, layers, movement, numbers, spreading
 from cnnkit.graph.program.lowered import CHANNELS_LAST, REMEDY, Lowered
 from cnnkit.graph.program.memory import Lifetime, arrange
 from cnnkit.graph.program.steps import Program, Value
@@ -23,6 +24,8 @@ ROWS: Mapping[str, Callable[[Lowered, Node], None]] = {
     **layers.ROWS,
     **movement.ROWS,
     **numbers.ROWS,
+    **functions.ROWS,
+    **spreading.ROWS,
 }
 FLOATS = ("float32", "float64")  # float64 only where it stands for a constant's exact value
 
@@ -49,22 +52,53 @@ def lower(
     if pixels.dtype != "uint8":
         raise InputError(source, f"takes {pixels.dtype}, not raw pixels, uint8", REMEDY)
     lowered = Lowered(rest, stored or {})
-    affine = (
-        np.broadcast_to(np.array(part, np.float32), channels)
-        for part in (pixels.scale, pixels.shift)
-    )
-    scale, shift = (
-        lowered.constant(name, np.ascontiguousarray(part))
-        for name, part in zip(("scale", "shift"), affine, strict=True)
-    )
-    lowered.title = "the pixels"
-    value = lowered.new((channels, height, width), CHANNELS_LAST)
-    sizes = {"channels": channels, "area": height * width}
-    lowered.call("pixels", sizes, (scale, shift, None), value)
-    lowered.name(images, value)
+    _begin(lowered, images, (channels, height, width), (pixels.scale, pixels.shift))
     _lower_nodes(lowered, rest, source)
     result = lowered.as_order(lowered.values[LOGITS], None)
     return _program(lowered, result)
+
+
+def lower_floats(graph: Graph, source: object = "the network") -> Program:
+    """Return a graph of floats as a program: [N, C, H, W] in, one result of any shape out.
+
+    Elements of both lie as in PyTorch. The program is one for `run_at`, which takes floats as they
+    are; raw pixels would be scaled by 1/255.
+
+    Args:
+        graph: what `prepare` made, of one input and one output.
+        source: what errors name.
+
+    Raises:
+        InputError: there are nodes that no kernel computes; all of them are named.
+    """
+    ((images, type),) = graph.inputs.items()
+    (output,) = graph.outputs
+    graph = fuse_convolutions(drop_unused(graph))
+    lowered = Lowered(graph, {})
+    sizes = tuple(int(size) for size in type.shape[1:])
+    _begin(lowered, images, sizes, ((PIXEL_SCALE,), (0.0,)))
+    _lower_nodes(lowered, graph, source)
+    if output not in lowered.values or isinstance(lowered.values[output].place, str):
+        raise InputError(source, f"has the result {output}, which is not computed", REMEDY)
+    return _program(lowered, lowered.as_order(lowered.values[output], None))
+
+
+def _begin(
+    lowered: Lowered, images: str, sizes: tuple[int, ...], affine: tuple[Sequence[float], ...]
+) -> None:
+    """Add the step that takes an image's pixels, with their scale and shift."""
+    channels, height, width = sizes
+    scale, shift = (
+        lowered.constant(name, np.ascontiguousarray(np.broadcast_to(part, channels)))
+        for name, part in zip(
+            ("scale", "shift"), (np.array(a, np.float32) for a in affine), strict=True
+        )
+    )
+    lowered.title = "the pixels"
+    value = lowered.new((channels, height, width), CHANNELS_LAST)
+    fields = {"channels": channels, "area": height * width}
+    lowered.call("pixels", fields, (scale, shift, None), value)
+    lowered.name(images, value)
 
 
 def _lower_nodes(lowered: Lowered, graph: Graph, source: object) -> None:

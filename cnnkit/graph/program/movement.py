@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +12,37 @@ from cnnkit.graph.graph import Node
 from cnnkit.graph.operators.slicing import slices
 from cnnkit.graph.program.lowered import CHANNELS_LAST, MOST_AXES, Lowered
 from cnnkit.graph.program.steps import Value
-from cnnkit.graph.types import FREE
+from cnnkit.graph.types import FREE, Array
+
+
+def resample(
+    lowered: Lowered, x: Value, axis: int, places: Array, weights: Array | None = None
+) -> Value:
+    """Return sums of elements of an axis: which ones of it [size, taps], and by what weights."""
+    weights = np.ones(places.shape) if weights is None else weights
+    at = x.order.index(axis)
+    shape = (*x.shape[:axis], len(places), *x.shape[axis + 1 :])
+    y = lowered.new(shape, x.order)
+    constants = [
+        lowered.constant(name, np.ascontiguousarray(array, np.float32).ravel())
+        for name, array in (("places", places), ("weights", weights))
+    ]
+    fields = {
+        "outer": math.prod(x.shape[each] for each in x.order[:at]),
+        "in": x.shape[axis],
+        "out": len(places),
+        "inner": math.prod(x.shape[each] for each in x.order[at + 1 :]),
+        "taps": places.shape[1],
+    }
+    lowered.call("resample", fields, (*constants, x.place), y)
+    return y
+
+
+def apart(lowered: Lowered, node: Node) -> Value:
+    """Return a node's input with its axes apart."""
+    need_images_first(lowered, node)
+    x = lowered.input(node)
+    return lowered.as_order(x, None) if x.images else x
 
 
 def lower_same(lowered: Lowered, node: Node) -> None:
@@ -20,7 +52,7 @@ def lower_same(lowered: Lowered, node: Node) -> None:
 
 def lower_shape(lowered: Lowered, node: Node) -> None:
     """Give the elements other axes; images that are flattened stay where they are."""
-    _need_images_first(lowered, node)
+    need_images_first(lowered, node)
     x, shape = lowered.input(node), lowered.shape(node.outputs[0])
     axes = tuple(range(len(shape)))
     images = len(x.shape) == 3 and x.lies_as(CHANNELS_LAST) and not x.lies_as((0, 1, 2))
@@ -33,7 +65,8 @@ def lower_shape(lowered: Lowered, node: Node) -> None:
     lowered.name(node.outputs[0], y)
 
 
-def _need_images_first(lowered: Lowered, node: Node) -> None:
+def need_images_first(lowered: Lowered, node: Node) -> None:
+    """Refuse a node that moves the axis of the images."""
     for name in (node.inputs[0], *node.outputs):
         shape = lowered.types[name].shape
         if name in lowered.graph.tensors or shape[:1] == (FREE,):
@@ -43,7 +76,7 @@ def _need_images_first(lowered: Lowered, node: Node) -> None:
 
 def lower_transpose(lowered: Lowered, node: Node) -> None:
     """Give the axes another order; no element moves until a kernel wants it elsewhere."""
-    _need_images_first(lowered, node)
+    need_images_first(lowered, node)
     x = lowered.input(node)
     if x.images:
         x = lowered.as_order(x, None)
@@ -60,8 +93,8 @@ def lower_transpose(lowered: Lowered, node: Node) -> None:
 
 def lower_concat(lowered: Lowered, node: Node) -> None:
     """Copy each input to its place."""
-    _need_images_first(lowered, node)
-    y, rank = _result(lowered, node), len(lowered.types[node.outputs[0]].shape)
+    need_images_first(lowered, node)
+    y, rank = new_result(lowered, node), len(lowered.types[node.outputs[0]].shape)
     axis, at = node.attributes["axis"] % rank - 1, 0
     for index in range(len(node.inputs)):
         x = _of_one_image(lowered, node, index, rank)
@@ -82,7 +115,8 @@ def _of_one_image(lowered: Lowered, node: Node, index: int, rank: int) -> Value:
     return Value(x.shape[1:], tuple(range(rank - 1)), x.place)
 
 
-def _result(lowered: Lowered, node: Node, index: int = 0) -> Value:
+def new_result(lowered: Lowered, node: Node, index: int = 0) -> Value:
+    """Return a buffer for an output, images as [H][W][C]."""
     shape = lowered.shape(node.outputs[index])
     if len(shape) > MOST_AXES:
         raise node.refused(f"its result has {len(shape)} axes beside the images")
@@ -91,14 +125,13 @@ def _result(lowered: Lowered, node: Node, index: int = 0) -> Value:
 
 def lower_pad(lowered: Lowered, node: Node) -> None:
     """Fill the result, and copy the input into it; negative pads leave elements out."""
-    _need_images_first(lowered, node)
-    if node.attributes["mode"] != "constant":
-        raise node.refused(f"its mode {node.attributes['mode']} has no kernel")
-    x, y = lowered.input(node), _result(lowered, node)
-    if x.images:
-        x = lowered.as_order(x, None)
+    x = apart(lowered, node)
     pads = lowered.graph.tensors[node.inputs[1]].tolist()
-    before = pads[1 : len(pads) // 2]
+    before, after = pads[1 : len(pads) // 2], pads[len(pads) // 2 + 1 :]
+    if node.attributes["mode"] != "constant":
+        lowered.name(node.outputs[0], _mirrored(lowered, x, before, after, node.attributes["mode"]))
+        return
+    y = new_result(lowered, node)
     value = 0.0
     if len(node.inputs) > 2 and node.inputs[2]:
         value = float(np.float32(lowered.graph.tensors[node.inputs[2]].reshape(())))
@@ -116,21 +149,32 @@ def lower_pad(lowered: Lowered, node: Node) -> None:
     lowered.name(node.outputs[0], y)
 
 
+def _mirrored(lowered: Lowered, x: Value, before: list[int], after: list[int], mode: Any) -> Value:
+    """Return x with a frame of its own elements, one axis after another."""
+    for axis, (first, last) in enumerate(zip(before, after, strict=True)):
+        places = np.arange(x.shape[axis])[max(0, -first) : x.shape[axis] + min(0, last)]
+        places = np.pad(places, (max(0, first), max(0, last)), mode=mode)
+        if first or last:
+            x = resample(lowered, x, axis, places[:, None])
+    return x
+
+
 def lower_slice(lowered: Lowered, node: Node) -> None:
     """Copy a part of each axis."""
-    _need_images_first(lowered, node)
-    x, y = lowered.input(node), _result(lowered, node)
-    if x.images:
-        x = lowered.as_order(x, None)
+    x = apart(lowered, node)
     constants = [lowered.graph.tensors.get(name) for name in node.inputs]
     parts = slices(constants, len(x.shape) + 1)
+    for axis in parts:
+        places = range(*parts[axis].indices(x.shape[axis - 1])) if axis else range(0)
+        if places.step < 0 and len(places) > 1:
+            x = resample(lowered, x, axis - 1, np.array(places)[:, None])
+            parts[axis] = slice(None)
+    y = new_result(lowered, node)
     start, steps = 0, list(x.steps)
     for axis, size in enumerate(x.shape):
         places = range(*parts.get(axis + 1, slice(None)).indices(size))
         start += places.start * x.steps[axis] if len(places) else 0
         steps[axis] *= places.step
-    if any(step < 0 for step, size in zip(steps, y.shape, strict=True) if size > 1):
-        raise node.refused("it goes backwards")
     steps = [max(step, 0) for step in steps]
     lowered.copy(x, y, y.shape, tuple(steps), y.steps, (start, 0))
     lowered.name(node.outputs[0], y)
@@ -141,13 +185,13 @@ def lower_split(lowered: Lowered, node: Node) -> None:
     for name in node.outputs:
         if not lowered.shape(name) or 0 in lowered.shape(name):
             raise node.refused(f"its part {name} is empty")
-    _need_images_first(lowered, node)
+    need_images_first(lowered, node)
     x, start = lowered.input(node), 0
     if x.images:
         x = lowered.as_order(x, None)
     axis = node.attributes["axis"] % (len(x.shape) + 1) - 1
     for index, name in enumerate(node.outputs):
-        y = _result(lowered, node, index)
+        y = new_result(lowered, node, index)
         lowered.copy(x, y, y.shape, x.steps, y.steps, (start * x.steps[axis], 0))
         lowered.name(name, y)
         start += y.shape[axis]

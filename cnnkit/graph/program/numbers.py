@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping, Sequence
 
 import numpy as np
 
@@ -44,20 +44,20 @@ def _limits(lowered: Lowered, node: Node) -> dict[str, Number]:
 def lower_arithmetic(lowered: Lowered, node: Node) -> None:
     """Lower an operation of two values with broadcast; Sum of more adds one after another."""
     result = lowered.shape(node.outputs[0])
-    left = _broadcast(lowered, node, 0, result)
+    left = broadcast_input(lowered, node, 0, result)
     if len(node.inputs) == 1:
         lowered.name(node.outputs[0], lowered.input(node))
         return
     for index in range(1, len(node.inputs)):
-        right = _broadcast(lowered, node, index, result)
+        right = broadcast_input(lowered, node, index, result)
         later = {lowered.values[n].place for n in node.inputs[index + 1 :] if n in lowered.values}
-        y = _result(lowered, node, left, right, result, later)
-        _combine(lowered, node, OPERATIONS[node.operator], left, right, y)
+        y = result_of(lowered, node, left, right, result, later)
+        combine(lowered, node, OPERATIONS[node.operator], left, right, y)
         left = y
     lowered.name(node.outputs[0], left)
 
 
-def _broadcast(lowered: Lowered, node: Node, index: int, result: tuple[int, ...]) -> Value:
+def broadcast_input(lowered: Lowered, node: Node, index: int, result: tuple[int, ...]) -> Value:
     """Return an input with as many axes as the result; those that are put before are 1."""
     x = lowered.input(node, index)
     if x.images:
@@ -72,7 +72,7 @@ def _broadcast(lowered: Lowered, node: Node, index: int, result: tuple[int, ...]
     return Value((1,) * more + shape, order, x.place)
 
 
-def _result(
+def result_of(
     lowered: Lowered,
     node: Node,
     x: Value,
@@ -90,29 +90,37 @@ def _result(
     return lowered.new(shape, whole.order if whole else None)
 
 
-def _combine(lowered: Lowered, node: Node, operation: int, x: Value, z: Value, y: Value) -> None:
+def combine(lowered: Lowered, node: Node, operation: int, x: Value, z: Value, y: Value) -> None:
     """Add a step of arithmetic; x and z have as many axes as y."""
-    steps = (
-        tuple(step if size > 1 else 0 for size, step in zip(value.shape, value.steps, strict=True))
-        for value in (x, z)
-    )
-    rows = _axes(y, *steps)
-    if len(rows) > AXES:
-        raise node.refused(f"it combines values along {len(rows)} axes")
-    rows = [(1, 0, 0)] * (AXES - len(rows)) + rows
-    fields: dict[str, Number] = {"operation": operation}
-    fields |= {
-        name: tuple(column)
-        for name, column in zip(("size", "x", "z"), zip(*rows, strict=True), strict=True)
-    }
+    fields: dict[str, Number] = {"operation": operation, **steps_along(node, y, {"x": x, "z": z})}
     lowered.call("arithmetic", fields, (x.place, z.place), y)
 
 
-def _axes(y: Value, x: tuple[int, ...], z: tuple[int, ...]) -> list[tuple[int, int, int]]:
+def steps_along(node: Node, y: Value, operands: Mapping[str, Value]) -> dict[str, Number]:
+    """Return the fields of a kernel that broadcasts: sizes, and steps of each operand by name.
+
+    Raises:
+        InputError: they need more axes than kernels have.
+    """
+    rows = _axes(y, [_repeated(value) for value in operands.values()])
+    if len(rows) > AXES:
+        raise node.refused(f"it combines values along {len(rows)} axes")
+    rows = [(1, *[0] * len(operands))] * (AXES - len(rows)) + rows
+    names = ("size", *operands)
+    return {n: tuple(column) for n, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _repeated(value: Value) -> tuple[int, ...]:
+    """Return the steps of a value, 0 along an axis that it repeats."""
+    pairs = zip(value.shape, value.steps, strict=True)
+    return tuple(step if size > 1 else 0 for size, step in pairs)
+
+
+def _axes(y: Value, steps: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
     """Return sizes and steps in the order in which y lies; axes that can be are joined."""
-    found: list[tuple[int, int, int]] = []
+    found: list[tuple[int, ...]] = []
     for axis in y.order:
-        size, row = y.shape[axis], (x[axis], z[axis])
+        size, row = y.shape[axis], tuple(each[axis] for each in steps)
         if size == 1:
             continue
         before = found[-1] if found else None
@@ -201,14 +209,14 @@ def lower_prelu(lowered: Lowered, node: Node) -> None:
     x, shape = lowered.input(node), lowered.shape(node.outputs[0])
     if x.images:
         x = lowered.as_order(x, None)
-    slope = _broadcast(lowered, node, 1, shape)
+    slope = broadcast_input(lowered, node, 1, shape)
     parts = [lowered.new(x.shape, x.order) for _ in range(2)]
     most = float(np.finfo(np.float32).max)
     lowered.call("activation", {"count": x.size, **RELU}, (x.place,), parts[0])
     negative: dict[str, Number] = {"activation": 2, "low": -most, "high": 0.0}
     lowered.call("activation", {"count": x.size, **negative}, (x.place,), parts[1])
-    _combine(lowered, node, OPERATIONS["Mul"], parts[1], slope, parts[1])
-    _combine(lowered, node, OPERATIONS["Add"], parts[0], parts[1], parts[0])
+    combine(lowered, node, OPERATIONS["Mul"], parts[1], slope, parts[1])
+    combine(lowered, node, OPERATIONS["Add"], parts[0], parts[1], parts[0])
     lowered.name(node.outputs[0], parts[0])
 
 

@@ -178,3 +178,18 @@ RULES: Mapping[str, Callable[[Borders, Node, Parts | None], Node | None]] = {
     "GlobalAveragePool": _average,
     "Concat": _concat,
 }
+
+
+def around_zero(graph: Graph) -> Graph:
+    """Return a graph of integers whose layers have weights around 0, int8 where they fit."""
+    tensors = dict(graph.tensors)
+    for node in graph.nodes:
+        if node.operator not in ("QLinearConv", "QGemm"):
+            continue
+        weight, zeros = (tensors[name] for name in (node.inputs[3], node.inputs[5]))
+        around = zeros.astype(np.int16).reshape(-1, *[1] * (weight.ndim - 1))
+        whole = weight.astype(np.int16) - around
+        if whole.size and -128 <= whole.min() <= whole.max() <= 127:
+            tensors[node.inputs[3]] = whole.astype(np.int8)
+            tensors[node.inputs[5]] = np.zeros(zeros.shape, np.int8)
+    return replace(graph, tensors=tensors)

@@ -15,22 +15,25 @@ from cnnkit.errors import InputError
 from cnnkit.graph.convnet import INPUT, LOGITS
 from cnnkit.graph.convnet_match import image_size
 from cnnkit.graph.graph import Graph, Node
-from cnnkit.graph.operators.quantised import add_factors, scale32
+from cnnkit.graph.operators.quantised import add_factors, evaluate_qconcat, scale32
 from cnnkit.graph.operators.windows import Window
 from cnnkit.graph.passes.rewriting import drop_unused
 from cnnkit.graph.program import movement
 from cnnkit.graph.program.lowered import CHANNELS_LAST, Lowered
-from cnnkit.graph.program.memory import Lifetime, arrange
 from cnnkit.graph.program.steps import Number, Place, Program, Value
+from cnnkit.graph.quantised.room import ALIGNED, arranged, block_of, conv_room, depthwise_room
 from cnnkit.graph.quantised.tables import Tables
 from cnnkit.graph.types import Array
 
 REMEDY = "export this network with `--format onnx-int8`, or in float with `--format c`"
-ALIGNED = 4  # bytes, by which buffers begin
+FLOAT32_DIGITS = 24  # of its mantissa, in bits
 
 
 def lower_integers(
-    graph: Graph, source: object = "the network", stored: Mapping[str, Array] | None = None
+    graph: Graph,
+    source: object = "the network",
+    stored: Mapping[str, Array] | None = None,
+    signed: Mapping[str, tuple[Array, Array, Array]] | None = None,
 ) -> Program:
     """Return an integer graph that has the contract as a program from raw pixels to logits.
 
@@ -40,6 +43,7 @@ def lower_integers(
         graph: what `to_integers` made.
         source: the file that errors shall name.
         stored: arrays to pack instead of weights, by name.
+        signed: factors of additions of int8, by their outputs, as `as_unsigned` returns them.
 
     Raises:
         InputError: there are nodes that no kernel of integers computes; all of them are named.
@@ -53,7 +57,11 @@ def lower_integers(
     for node in graph.nodes:
         lowered.title = node.title
         try:
-            _lower(lowered, tables, node, image_size(graph, source))
+            factors = (signed or {}).get(node.outputs[0])
+            if factors:
+                lower_add(lowered, node, factors)
+            else:
+                _lower(lowered, tables, node, image_size(graph, source))
         except InputError as error:
             problems.append(error)
             for name in node.outputs:
@@ -79,17 +87,7 @@ def _lower(lowered: Lowered, tables: Tables, node: Node, size: tuple[int, int, i
 
 
 def _program(lowered: Lowered) -> Program:
-    last = len(lowered.steps)
-    spans = [[last, -1] for _ in lowered.sizes]
-    for index, step in enumerate(lowered.steps):
-        for buffer in step.buffers:
-            spans[buffer] = [min(spans[buffer][0], index), max(spans[buffer][1], index)]
-    rounded = [-(-size // ALIGNED) * ALIGNED for size in lowered.sizes]
-    lifetimes = [
-        Lifetime(size, *span) if span[0] <= span[1] else Lifetime(0, 0, 0)
-        for size, span in zip(rounded, spans, strict=True)
-    ]
-    offsets, arena = arrange(lifetimes)
+    offsets, arena = arranged(lowered)
     result = lowered.values[LOGITS].place
     assert isinstance(result, int)
     return Program(
@@ -142,9 +140,9 @@ def _weights(lowered: Lowered, node: Node, bias_at: int) -> tuple[Array, Array, 
     bias = -zero * sums
     if len(node.inputs) > bias_at and node.inputs[bias_at]:
         bias = bias + lowered.graph.tensors[node.inputs[bias_at]]
-    limits = np.iinfo(np.int32)
-    if bias.size and not limits.min <= bias.min() <= bias.max() <= limits.max:
-        raise node.refused("its bias has more than 32 bits")
+    amounts = np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(axis=1)
+    if bias.size and (np.abs(bias) + 255 * amounts).max() > np.iinfo(np.int32).max:
+        raise node.refused("its sums may have more than 32 bits")
     return lowered.parameter(node.inputs[3]), bias.astype(np.int32), zero
 
 
@@ -154,6 +152,8 @@ def _factor(lowered: Lowered, node: Node, channels: int, of_y: int | None) -> Ar
     factor = scale32(arrays, 1) * scale32(arrays, 4).reshape(-1)
     if of_y is not None:
         factor = factor / scale32(arrays, of_y)
+    if not np.isfinite(factor).all():
+        raise node.refused("its scales are too far apart")
     return np.ascontiguousarray(np.broadcast_to(factor.astype(np.float32), (channels,)))
 
 
@@ -173,25 +173,22 @@ def lower_conv(lowered: Lowered, node: Node) -> None:
         ("dilation", window.dilations),
     ):
         fields |= {f"{name}_{axis}": value for axis, value in zip("hw", pair, strict=True)}
-    fields |= {"groups": group, "zero": zero, "zero_y": _zero(lowered, node, 7)}
+    fields |= {"groups": group, "zero": zero, "zero_y": _zero(lowered, node, 7), "block": 0}
     depthwise = group == x.shape[0] == channels > 1
-    area, per_group = math.prod(window.kernel), x.shape[0] // group
-    room: Place = None
     if depthwise:
         packed = weight.transpose(2, 3, 0, 1).ravel()
-        if any(window.pads):
-            room = lowered.new((area * channels,), None).place
+        size = depthwise_room(window, channels, y.shape[1:])
     else:
         packed = _in_fours(weight.transpose(0, 2, 3, 1).reshape(channels, -1))
-        # Two windows of 16 bits, and one of bytes before it is widened.
-        size = -(-area * per_group // ALIGNED) * ALIGNED
-        room = lowered.new((5 * size + ALIGNED,), None).place
+        fields["block"] = block_of(fields)
+        size = conv_room(fields)
+    room: Place = lowered.new((size,), None).place if size else None
     constants = (
         lowered.constant("weight", packed),
         lowered.constant("bias", bias),
         lowered.constant("factor", _factor(lowered, node, channels, 6)),
     )
-    macc = y.size * area * per_group
+    macc = y.size * weight[0].size
     lowered.call("depthwise" if depthwise else "conv", fields, (*constants, x.place, room), y, macc)
     lowered.name(node.outputs[0], y)
 
@@ -226,7 +223,9 @@ def lower_gemm(lowered: Lowered, node: Node) -> None:
     lowered.name(node.outputs[0], shown)
 
 
-def lower_add(lowered: Lowered, node: Node) -> None:
+def lower_add(
+    lowered: Lowered, node: Node, signed: tuple[Array, Array, Array] | None = None
+) -> None:
     """Lower QLinearAdd, in place where nothing else needs one of its inputs."""
     x, z = (lowered.values[node.inputs[index]] for index in (0, 3))
     if x.images or z.images:
@@ -234,7 +233,10 @@ def lower_add(lowered: Lowered, node: Node) -> None:
     z = lowered.as_order(z, x.order)
     for index in (2, 5, 7):
         _zero(lowered, node, index)
-    left, right, rest = add_factors([lowered.graph.tensors.get(name) for name in node.inputs])
+    arrays = [lowered.graph.tensors.get(name) for name in node.inputs]
+    left, right, rest = signed or add_factors(arrays)
+    if not np.isfinite([left, right, rest]).all():
+        raise node.refused("its scales are too far apart")
     free = [value for value in (x, z) if lowered.is_last_reader(node, value)]
     y = Value(x.shape, x.order, free[0].place) if free else lowered.new(x.shape, x.order)
     fields: dict[str, Number] = {"count": x.size}
@@ -242,7 +244,7 @@ def lower_add(lowered: Lowered, node: Node) -> None:
         name: float(number)
         for name, number in zip(("left", "right", "rest"), (left, right, rest), strict=True)
     }
-    lowered.call("add", fields, (x.place, z.place), y)
+    lowered.call("signed_add" if signed else "add", fields, (x.place, z.place), y)
     lowered.name(node.outputs[0], y)
 
 
@@ -280,10 +282,47 @@ def lower_pool(lowered: Lowered, node: Node) -> None:
     else:
         fields["average"] = 2 if node.attributes["count_include_pad"] else 1
         scales = [float(a.reshape(())) for a in _parts(lowered, node, 1, 3)]
+        if not _sums_exactly(scales[0], math.prod(window.kernel)):
+            raise node.refused("its scale has too many digits for sums that are exact")
         zeros = [_zero(lowered, node, index) for index in (2, 4)]
     fields |= {"zero": zeros[0], "zero_y": zeros[1], "scale": scales[0], "scale_y": scales[1]}
     lowered.call("pool", fields, (x.place,), y)
     lowered.name(node.outputs[0], y)
+
+
+def _sums_exactly(scale: float, count: int) -> bool:
+    """Tell whether float32 holds all sums of so many multiples of a scale, up to 255 of it."""
+    mantissa, _ = math.frexp(scale)
+    digits = int(mantissa * 2**FLOAT32_DIGITS)
+    odd = digits // (digits & -digits)
+    return bool(odd * 255 * count < 2**FLOAT32_DIGITS)
+
+
+def lower_concat(lowered: Lowered, node: Node) -> None:
+    """Lower QLinearConcat: each part by a table of its bytes in y's scale, then to its place."""
+    names: list[str] = []
+    tensors = lowered.graph.tensors
+    for index in range(2, len(node.inputs), 3):
+        name, scale, zero = node.inputs[index : index + 3]
+        everything = np.arange(256, dtype=np.uint8)
+        arrays: list[Array | None] = [tensors[node.inputs[at]] for at in (0, 1)]
+        parts = [*arrays, everything, tensors[scale], tensors[zero]]
+        if any(array is None or array.size > 1 for array in (*arrays, *parts[3:])):
+            raise node.refused("it has a scale for each channel")
+        (table,) = evaluate_qconcat({"axis": 0}, parts, np.einsum)
+        _zero(lowered, node, index + 2)
+        _zero(lowered, node, 1)
+        x = lowered.values[name]
+        y = lowered.new(x.shape, x.order)
+        fields: dict[str, Number] = {"count": x.size, "channels": 1, "step": 0}
+        lowered.call("table", fields, (lowered.constant("table", table), x.place), y)
+        made = f"{node.outputs[0]}.part{len(names)}"
+        lowered.takers[made] = 1
+        lowered.types[made] = lowered.types[name]
+        lowered.name(made, Value(x.shape, x.order, y.place, x.images))
+        names.append(made)
+    joined = Node("Concat", tuple(names), node.outputs, node.attributes, node.name)
+    movement.lower_concat(lowered, joined)
 
 
 def lower_numbers(lowered: Lowered, node: Node) -> None:
@@ -308,6 +347,7 @@ ROWS: Mapping[str, Callable[[Lowered, Node], None]] = {
     "QLinearAdd": lower_add,
     "QLinearGlobalAveragePool": lower_global,
     "QLinearAveragePool": lower_pool,
+    "QLinearConcat": lower_concat,
     "MaxPool": lower_pool,
     "DequantizeLinear": lower_numbers,
 }

@@ -15,7 +15,13 @@ import numpy as np
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.passes.rewriting import drop_unused
 from cnnkit.graph.quantised.form import LAYERS, Plan
-from cnnkit.graph.quantised.scales import Scale, parameters, rounded_weight, weight_scales
+from cnnkit.graph.quantised.scales import (
+    Scale,
+    parameters,
+    rounded_bias,
+    rounded_weight,
+    weight_scales,
+)
 from cnnkit.graph.types import Array
 
 INTEGERS = ".quantised"  # what follows a value's name in that of its integers
@@ -116,12 +122,10 @@ class _Quantised:
         whole = rounded_weight(weight, scales)
         bias = bias.astype(np.float64) + self._correction(source, weight, whole, scales)
         of_bias = step * scales  # float32, as runtimes have it
-        limits = np.iinfo(np.int32)
-        rounded = np.clip(np.rint(bias / of_bias.astype(np.float64)), limits.min, limits.max)
         names = []
         for part, array, scale in (
             ("weight", whole, scales),
-            ("bias", rounded.astype(np.int32), of_bias),
+            ("bias", rounded_bias(bias, of_bias), of_bias),
         ):
             name = f"{node.outputs[0]}.{part}"
             parts = (name + INTEGERS, f"{name}.scale", f"{name}.zero_point")

@@ -135,6 +135,13 @@ def rounded_weight(weight: Array, scales: Array) -> Array:
     return np.clip(whole, -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int8)
 
 
+def rounded_bias(bias: Array, scales: Array) -> Array:
+    """Return a bias [K] in steps of its channels' scales, int32."""
+    limits = np.iinfo(np.int32)
+    whole = np.rint(bias.astype(np.float64) / scales.astype(np.float64))
+    return np.clip(whole, limits.min, limits.max).astype(np.int32)
+
+
 def parameters(graph: Graph, node: Node) -> tuple[Array, Array]:
     """Return weight and bias of a layer; a bias that it has not is 0."""
     weight = graph.tensors[node.inputs[1]]

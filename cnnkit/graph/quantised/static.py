@@ -1,12 +1,13 @@
 """A network quantised by images: `quantise(graph, images, labels).graph`, as QDQ.
 
-The ranges of its values are those of the method whose integers classify other images best.
+The ranges of its values are those of the method whose integers classify other images best; of
+those that do it equally well, but for chance, the one with the least noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.graph.convnet import INPUT, LOGITS
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.quantised.equalising import Exponents, equalised, exponents
 from cnnkit.graph.quantised.form import Plan, plan, prepared
 from cnnkit.graph.quantised.integers import to_integers
 from cnnkit.graph.quantised.ranges import METHODS
@@ -40,12 +42,14 @@ class Quantised:
         method: how the ranges were found: a key of `METHODS`.
         scales: of its values.
         graph: the network as QDQ.
+        equalised: the powers of two that channels were multiplied by between layers.
     """
 
     plan: Plan
     method: str
     scales: Mapping[str, Scale]
     graph: Graph
+    equalised: Exponents = field(default_factory=dict)
 
     @cached_property
     def integers(self) -> Graph:
@@ -69,7 +73,7 @@ def quantise(
         images: of training, [N, C, H, W].
         labels: their classes [N]; None counts the network's own labels.
         calibration: how many of the images give the ranges; those behind them choose the method.
-        method: a key of `METHODS`, or BEST.
+        method: a key of `METHODS`, or BEST, with which equalisation is tried as well.
         keep_float: names of layers that stay as they are.
 
     Raises:
@@ -84,13 +88,24 @@ def quantise(
         raise InputError("the network", "has no layer that can be quantised", "use another format")
     statistics = collect(found, images[:calibration])
     tried = [by_method(found, statistics, name) for name in METHODS if method in (BEST, name)]
+    powers = exponents(found, statistics) if method == BEST else {}
+    if powers:
+        equal = plan(equalised(found, powers), keep_float)
+        statistics = collect(equal, images[:calibration])
+        rows = [by_method(equal, statistics, name) for name in METHODS]
+        tried += [replace(row, equalised=powers) for row in rows]
     if len(tried) == 1:
         return tried[0]
     others = images[calibration:] if len(images) >= calibration + FEWEST else images
     count = min(MOST, max(FEWEST, MOST_WORK // max(1, multiply_adds(found.graph))))
     chosen = others[:count]
-    truth = None if labels is None else labels[len(images) - len(others) :][:count]
-    return max(tried, key=lambda each: _score(each, chosen, truth))
+    exact = in_parts(found.graph, chosen, "float64")
+    truth = exact.argmax(axis=1) if labels is None else labels[len(images) - len(others) :][:count]
+    scores = [_score(each, chosen, exact, truth) for each in tried]
+    best = max(right for right, _ in scores)
+    by_chance = np.sqrt(best * (1 - best) / len(chosen))  # standard error of an accuracy
+    near = [i for i, (right, _) in enumerate(scores) if right >= best - by_chance]
+    return tried[min(near, key=lambda i: scores[i][1])]
 
 
 def by_method(found: Plan, statistics: Mapping[str, Values], method: str) -> Quantised:
@@ -102,14 +117,12 @@ def by_method(found: Plan, statistics: Mapping[str, Values], method: str) -> Qua
 
 
 def _score(
-    quantised: Quantised, images: NDArray[np.generic], labels: NDArray[np.int64] | None
+    quantised: Quantised, images: NDArray[np.generic], exact: Array, truth: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """Return the accuracy of the integers, and how close their logits are to the network's."""
-    exact = in_parts(quantised.plan.graph, images, "float64")
+    """Return the accuracy of the integers, and how far their logits are from the network's."""
     logits = in_parts(quantised.integers, images)
-    truth = exact.argmax(axis=1) if labels is None else labels
     right = float((logits.argmax(axis=1) == truth).mean())
-    return right, -float(np.square(logits - exact).mean())
+    return right, float(np.square(logits - exact).mean())
 
 
 def run_integers(graph: Graph, images: NDArray[np.generic]) -> NDArray[np.float32]:

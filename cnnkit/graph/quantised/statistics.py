@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from cnnkit.errors import InputError
 from cnnkit.graph.convnet import INPUT
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.kept import Kept, key_of
 from cnnkit.graph.quantised.form import LAYERS, Plan
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.types import Array
 
 PART = 50  # images at once, which bounds the memory of the activations
 SAMPLES = 1 << 13  # of a value in a part
+KEPT = Kept["dict[str, Values]"](2)  # of a network, and of the equalised one
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,14 @@ class Values:
         low, high: its smallest and its largest number, 0 between them.
         samples: some of its numbers, evenly spread over images and places.
         means: of each channel [C], over images and places.
+        highs: the largest of each channel [C].
     """
 
     low: float
     high: float
     samples: NDArray[np.float64]
     means: NDArray[np.float64]
+    highs: NDArray[np.float64]
 
 
 def collect(plan: Plan, images: NDArray[np.generic]) -> dict[str, Values]:
@@ -49,6 +53,11 @@ def collect(plan: Plan, images: NDArray[np.generic]) -> dict[str, Values]:
     """
     if not len(images):
         raise InputError("the training images", "are none", "choose data that has some")
+    key = "".join([key_of(plan.graph, images), *plan.values])
+    return dict(KEPT.of(key, lambda: _collected(plan, images)))
+
+
+def _collected(plan: Plan, images: NDArray[np.generic]) -> dict[str, Values]:
     graph, names = plan.graph, [*plan.values]
     parts = np.array_split(images, -(-len(images) // PART))
     found: dict[str, list[Values]] = {name: [] for name in names}
@@ -72,7 +81,7 @@ def _of(name: str, array: Array) -> Values:
     step = max(1, flat.size // SAMPLES) | 1  # odd, so that it meets every column
     axes = tuple(axis for axis in range(array.ndim) if axis != 1)
     low, high = min(0.0, float(array.min())), max(0.0, float(array.max()))
-    return Values(low, high, flat[::step], array.mean(axis=axes))
+    return Values(low, high, flat[::step], array.mean(axis=axes), array.max(axis=axes))
 
 
 def _joined(rows: list[Values], counts: list[int]) -> Values:
@@ -81,6 +90,7 @@ def _joined(rows: list[Values], counts: list[int]) -> Values:
         max(row.high for row in rows),
         np.concatenate([row.samples for row in rows]),
         np.average([row.means for row in rows], axis=0, weights=counts),
+        np.max([row.highs for row in rows], axis=0),
     )
 
 
@@ -96,7 +106,7 @@ def _of_pixels(
     for name, array in values.items():
         known, row = found[name], _of(name, array)
         low, high = min(known.low, row.low), max(known.high, row.high)
-        rows[name] = Values(low, high, known.samples, known.means)
+        rows[name] = replace(known, low=low, high=high)
     return rows
 
 

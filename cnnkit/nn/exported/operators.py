@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cnnkit.graph.types import FREE
-from cnnkit.nn.exported import activations, parts
+from cnnkit.nn.exported import activations, functions, moving, parts
 from cnnkit.nn.exported.draft import Draft, Given, NotReadError, pairs
 from cnnkit.nn.exported.windows import (
     adaptive_average,
@@ -80,6 +80,9 @@ def view(draft: Draft, given: Given) -> str:
     before, after = draft.types[x].shape, draft.shape
     if before == after:
         return str(x)
+    known = draft.constant(x)
+    if known is not None and FREE not in after:
+        return draft.tensor("view", known.reshape([int(size) for size in after]), known.dtype.name)
     if before[:1] != after[:1] or FREE in (*before[1:], *after[1:]):
         raise NotReadError(f"it makes {list(after)} of {list(before)}: images are no longer apart")
     if len(after) == 2 and before[0] == FREE:
@@ -214,6 +217,8 @@ def dropout(draft: Draft, given: Given) -> str:
 RULES: dict[str, Rule] = {
     **activations.RULES,
     **parts.RULES,
+    **functions.RULES,
+    **moving.RULES,
     **dict.fromkeys(("aten.conv1d", "aten.conv2d", "aten.conv3d"), convolution),
     "aten.convolution": convolution,
     "aten.batch_norm": batch_norm,

@@ -6,8 +6,11 @@ operator for is refused, all nodes of it at once.
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any, cast
 
 import numpy as np
@@ -44,12 +47,28 @@ def graph_of(module: nn.Module, example_shape: tuple[int, ...], subject: object 
             graphs do not have; all of their nodes are named.
     """
     subject = subject or type(module).__name__
-    example = torch.zeros((2, *example_shape))  # one image would fix their number
     training = {part: part.training for part in module.modules()}
     try:
-        with warnings.catch_warnings():
+        program = export_images(module.eval(), example_shape, subject)
+    finally:
+        for part, was in training.items():
+            part.training = was
+    return graph_of_program(program, subject)
+
+
+def export_images(
+    module: nn.Module, example_shape: tuple[int, ...], subject: object
+) -> ExportedProgram:
+    """Return the program of a module, in the mode in which it is, for any number of images.
+
+    Raises:
+        InputError: PyTorch cannot export it so.
+    """
+    example = torch.zeros((2, *example_shape))  # one image would fix their number
+    try:
+        with warnings.catch_warnings(), unlogged():
             warnings.simplefilter("ignore")
-            program = export(module.eval(), (example,), dynamic_shapes=({0: Dim("N")},))
+            return export(module, (example,), dynamic_shapes=({0: Dim("N")},))
     except Exception as error:  # whatever the person's code and PyTorch's tracer raise
         shown = "x".join(map(str, example_shape))
         raise InputError(
@@ -58,10 +77,18 @@ def graph_of(module: nn.Module, example_shape: tuple[int, ...], subject: object 
             "use images of another size, or make its forward take one tensor [N, C, H, W], with no "
             "control flow that depends on values or on N",
         ) from error
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep PyTorch's tracer from logging and printing what it raises as well."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            yield
     finally:
-        for part, was in training.items():
-            part.training = was
-    return graph_of_program(program, subject)
+        logging.disable(before)
 
 
 def graph_of_program(program: ExportedProgram, subject: object = "the program") -> Graph:

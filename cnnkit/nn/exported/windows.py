@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnkit.nn.exported.draft import Draft, Given, NotReadError, pairs
+from cnnkit.nn.exported.moving import transposed_convolution
 
 
 def convolution(draft: Draft, given: Given) -> str:
     """Read conv(x, w) + b."""
     if given.get("transposed"):
-        raise NotReadError("it is a transposed convolution")
+        return transposed_convolution(draft, given)
     kernel = tuple(int(size) for size in draft.types[given["weight"]].shape[2:])
     rank = len(kernel)
     dilations = pairs(given["dilation"], rank)
@@ -91,8 +93,28 @@ def _adaptive(draft: Draft, given: Given, whole: str, operator: str) -> str:
         return draft.add("Add", [x, draft.tensor("plane", np.zeros((1, 1, *after)))])
     if after == (1, 1) and whole:
         return draft.add(whole, [x])
-    if any(size % wanted for size, wanted in zip(before, after, strict=True)):
+    uneven = any(size % wanted for size, wanted in zip(before, after, strict=True))
+    if uneven and operator == "AveragePool":
+        return _averaged(draft, x, before, after)
+    if uneven:
         sizes = " to ".join("x".join(map(str, size)) for size in (before, after))
         raise NotReadError(f"it pools {sizes}, which windows of one size do not")
     window = tuple(size // wanted for size, wanted in zip(before, after, strict=True))
     return draft.add(operator, [x], kernel_shape=window, strides=window)
+
+
+def _averaged(draft: Draft, x: str, before: tuple[int, ...], after: tuple[int, ...]) -> str:
+    """Read means of windows of several sizes, as products by constant matrices of both axes."""
+    rows, columns = (_means(*sizes) for sizes in zip(before, after, strict=True))
+    wide = draft.free(f"{draft.name}.wide")
+    draft.add_as(wide, "MatMul", [x, draft.tensor("columns", columns.T)])
+    return draft.add("MatMul", [draft.tensor("rows", rows), wide])
+
+
+def _means(size: int, wanted: int) -> NDArray[np.float32]:
+    """Return the matrix [wanted, size] of an axis's windows, as PyTorch places them."""
+    found = np.zeros((wanted, size), np.float32)
+    for index in range(wanted):
+        first, end = index * size // wanted, -(-(index + 1) * size // wanted)
+        found[index, first:end] = 1 / (end - first)
+    return found

@@ -32,6 +32,7 @@ from cnnkit.nn.fused.direct import (
     called,
     follow_directly,
     install,
+    is_compiling,
     is_observed,
     norm_of,
     pool_options,
@@ -49,8 +50,10 @@ from cnnkit.ops.torch_autograd import is_plain
 class FusedConv2d(nn.Conv2d):
     """A convolution in a model that `cnnkit.fuse` returned. See the module."""
 
-    if TYPE_CHECKING:  # torch.jit.script reads annotations, and does not know this one
+    cnnkit_part = True
+    if TYPE_CHECKING:  # torch.jit.script reads annotations, and does not know these
         fused: State
+        parts: Any  # those of `cnnkit.nn.native` that begin here; some have none
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute `nn.Conv2d`, or the block."""
@@ -62,6 +65,8 @@ class FusedConv2d(nn.Conv2d):
 
     @torch.jit.unused
     def _forward(self, x: Tensor) -> Tensor:
+        if not is_compiling() and (parts := self.__dict__.get("parts")) is not None:
+            parts.notice(self, sys._getframe(1))
         # Where later calls are direct, this one was examined before.
         if self._compiled_call_impl is None and is_plain(x) and not self.fused.leaves(x):
             waits = self.begin(x, sys._getframe(3))  # above PyTorch's call of this module
@@ -202,6 +207,8 @@ class FusedConv2d(nn.Conv2d):
     def train(self, mode: bool = True) -> FusedConv2d:
         """Switch between training and eval mode; the weights are packed again afterwards."""
         self.fused.forget()
+        if (parts := self.__dict__.get("parts")) is not None:
+            parts.suspect()
         super().train(mode)
         return self
 
@@ -220,6 +227,7 @@ def stop_waiting(model: nn.Module) -> None:
     for conv in model.modules():
         if type(conv) is FusedConv2d:
             del conv.fused
+            conv.__dict__.pop("parts", None)
             # What was of this class before is of it again; types cannot express that.
             conv.__class__ = nn.Conv2d  # type: ignore[assignment]
 

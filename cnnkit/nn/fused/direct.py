@@ -102,21 +102,51 @@ STEPS: dict[type[nn.Module], Callable[[Any], tuple[str, Step]]] = {
 }
 
 
+def call_plainly(reference: weakref.ref[nn.Module], *args: Any, **kwargs: Any) -> Any:
+    """Call a module as PyTorch does."""
+    return call(called(reference)[0], *args, **kwargs)
+
+
 # The functions by which modules are called directly; others are added to them.
-DIRECT: set[Callable[..., Any]] = {follow_directly}
+DIRECT: set[Callable[..., Any]] = {follow_directly, call_plainly}
+Outer = Callable[[weakref.ref[nn.Module], tuple[Any, ...], dict[str, Any]], Any]
 
 
 def install(part: nn.Module, function: Callable[..., Any], *more: Any) -> None:
     """Have a module called by a function of `DIRECT`, unless something else calls it already."""
-    if part._compiled_call_impl is None:
+    present: Any = part._compiled_call_impl
+    if present is None:
         reference = weakref.ref(part)
 
         # torch.jit.script leaves a function alone, and fails on other things that can be called.
         def direct(*args: Any, **kwargs: Any) -> Any:
             return function(reference, *more, *args, **kwargs)
 
-        cast(Any, direct).function = function
+        cast(Any, direct).function, cast(Any, direct).more = function, more
         part._compiled_call_impl = direct
+    elif getattr(present, "inner", None) == [call_plainly]:
+        present.inner[:] = function, *more
+
+
+def install_outer(part: nn.Module, outer: Outer) -> None:
+    """Have a module called by `outer`, and as before where that returns None."""
+    present: Any = part._compiled_call_impl
+    if present is not None and not is_direct(part):
+        return
+    reference = weakref.ref(part)
+    inner = [call_plainly] if present is None else [present.function, *present.more]
+
+    def direct(*args: Any, **kwargs: Any) -> Any:
+        if not is_compiling():
+            y = outer(reference, args, kwargs)
+            if y is not None:
+                return y
+        function, *more = inner
+        return function(reference, *more, *args, **kwargs)
+
+    cast(Any, direct).function, cast(Any, direct).more = call_plainly, ()
+    cast(Any, direct).inner, cast(Any, direct).outer = inner, outer
+    part._compiled_call_impl = direct
 
 
 def is_direct(part: nn.Module) -> bool:
@@ -125,8 +155,11 @@ def is_direct(part: nn.Module) -> bool:
 
 
 def uninstall(part: nn.Module) -> None:
-    """Have PyTorch call a module again."""
-    if is_direct(part):
+    """Have PyTorch call a module again, or what calls it first."""
+    present: Any = part._compiled_call_impl
+    if hasattr(present, "outer"):
+        present.inner[:] = [call_plainly]
+    elif is_direct(part):
         part._compiled_call_impl = None
 
 

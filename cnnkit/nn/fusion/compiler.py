@@ -1,7 +1,8 @@
 """The backend of torch.compile: `torch.compile(model, backend="cnnkit")`.
 
 Dynamo captures what a call of the model really computes, and guards it. Blocks in that graph are
-computed in one operation each, and the rest by PyTorch as in eager mode, with its autograd.
+computed in one operation each, and the rest by PyTorch as in eager mode, with its autograd. Where
+no gradients are recorded, a native program computes the whole graph, if there are kernels for it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor, fx, nn
 from cnnkit.nn.block import Block, Pair, Sizes
 from cnnkit.nn.fused.patterns import Chain, arguments, find_chain, kind, outpaced, title
 from cnnkit.nn.fusion.report import Candidate, Report
+from cnnkit.nn.native.captured import Captured
 from cnnkit.nn.norm import Norm
 from cnnkit.nn.pools import LeftError, Pool, both, called_pool
 
@@ -41,6 +43,7 @@ def compile_graph(
     Returns:
         What computes the graph.
     """
+    captured = Captured(graph_module)
     candidates = []
     for node in list(graph_module.graph.nodes):
         if kind(graph_module, node) == "MaxPool2d":
@@ -50,7 +53,13 @@ def compile_graph(
     report = Report(tuple(candidates), ())
     _reports.append(report)
     log.info("%s", report)
-    return graph_module.forward
+    forward = graph_module.forward
+
+    def compute(*inputs: Any) -> Any:
+        outputs = captured.answer(inputs)
+        return forward(*inputs) if outputs is None else outputs
+
+    return compute
 
 
 def compile_reports() -> tuple[Report, ...]:

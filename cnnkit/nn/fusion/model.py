@@ -13,8 +13,11 @@ from cnnkit.nn.fused.conv import stop_waiting, wait
 from cnnkit.nn.fused.patterns import Chain, examine, find_chain, has_hooks, kind, title
 from cnnkit.nn.fused.places import Names, Place
 from cnnkit.nn.fusion.comparison import difference
-from cnnkit.nn.fusion.report import Candidate, Report, Untraced
+from cnnkit.nn.fusion.parts import find_parts, tried
+from cnnkit.nn.fusion.report import Candidate, Handed, Report, Untraced
 from cnnkit.nn.fusion.tracing import Trace, trace
+from cnnkit.nn.native.conv import mark, unmark
+from cnnkit.nn.native.part import Part
 from cnnkit.nn.pools import LeftError, called_pool
 
 CONTAINERS = (nn.ModuleList, nn.ModuleDict)
@@ -33,12 +36,21 @@ def fuse(
 ) -> Fusion:
     """Return a copy of a model that computes its blocks in one operation each.
 
-    The blocks are Conv2d → (BatchNorm2d) → ReLU → MaxPool2d and Conv2d → (BatchNorm2d) →
-    MaxPool2d → ReLU, as modules, functions or methods, in place or not. The copy has the same
-    modules, parameters, names and code as the model; only the type of the blocks' convolutions is a
-    subclass of `nn.Conv2d`. An `nn.Sequential`, and a forward method whose source shows that nobody
-    else sees the values in between, calls each block as one operation. Where forward cannot show
-    that, the output of the convolution waits, and the last operation of the block computes it.
+    Whole parts, if possible the whole model, run as one program of cnnkit's engine for graphs, in
+    evaluation mode and without gradients, from the third call with images of a size on. A part is a
+    module of three convolutions or more whose source shows that a call only computes its result,
+    and does so alike for any values and any number of images. PyTorch's and the program's outputs
+    are compared before the program is used. Whatever else happens (hooks, other modules, options or
+    weights, autocast, transforms, a debugger or profiler), PyTorch computes the part, and does so
+    where it is faster. After weights have changed, PyTorch computes the next 256 images.
+
+    Elsewhere, blocks do. They are Conv2d → (BatchNorm2d) → ReLU → MaxPool2d and Conv2d →
+    (BatchNorm2d) → MaxPool2d → ReLU, as modules, functions or methods, in place or not. The copy
+    has the same modules, parameters, names and code as the model; only the type of convolutions
+    with which parts and blocks begin is a subclass of `nn.Conv2d`. An `nn.Sequential`, and a
+    forward method whose source shows that nobody else sees the values in between, calls each block
+    as one operation. Where forward cannot show that, the output of the convolution waits, and the
+    last operation of the block computes it.
     Elsewhere (called directly, with hooks on the block, under autocast, while the model is
     compiled, exported or scripted), and wherever something else looks at an intermediate value,
     PyTorch computes it.
@@ -61,7 +73,8 @@ def fuse(
             compared in eval and in train mode, and nothing is fused if they differ.
 
     Returns:
-        The new model and the report: for each max-pool, whether it was fused or why not.
+        The new model and the report: for each max-pool, whether it was fused or why not, and which
+        parts may run as a whole. With `example_inputs` and in eval mode, that has been tried.
 
     Raises:
         InputError: the model cannot be copied, or the precision is unknown.
@@ -71,16 +84,23 @@ def fuse(
     search = _Search(precision)
     search.visit(copied(model), "")  # tracing runs the model's code, so on a copy of its own
     fused = copied(model)
+    found, rows = find_parts(fused)
     for name, place in search.places.items():
         conv = fused.get_submodule(name)
         assert isinstance(conv, nn.Conv2d)
         wait(conv, place, precision)
+    parts = {name: Part(conv) for name, conv in found}
+    for name, part in parts.items():
+        mark(fused.get_submodule(".".join(filter(None, (name, *part.names)))), part)
     candidates = tuple(search.candidates)
-    if example_inputs is not None and search.places:
+    if example_inputs is not None and (search.places or parts):
         reason = difference(model, fused, example_inputs)
         if reason:
             fused, candidates = copied(model), tuple(c.leave(reason) for c in candidates)
-    return Fusion(fused, Report(candidates, tuple(search.untraced)))
+            rows = [Handed(row.place, row.layers, row.reason or reason) for row in rows]
+        elif "" in parts and not any(module.training for module in fused.modules()):
+            rows = [tried(parts[""], rows[0], fused, example_inputs)]
+    return Fusion(fused, Report(candidates, tuple(search.untraced), tuple(rows)))
 
 
 def copied(model: nn.Module) -> nn.Module:
@@ -95,6 +115,7 @@ def copied(model: nn.Module) -> nn.Module:
         remedy = "fuse it before its first forward pass, and after torch.nn.utils.prune.remove"
         raise InputError("model", f"cannot be copied: {error}", remedy) from error
     stop_waiting(model)
+    unmark(model)
     return model
 
 

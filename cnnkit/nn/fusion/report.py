@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from cnnkit.system.display import page, summary
 
+WHOLE = "native as a whole, in eval mode without gradients"
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -51,11 +53,32 @@ class Untraced:
 
 
 @dataclass(frozen=True)
+class Handed:
+    """A part of the model that a native program may compute as a whole, or may not.
+
+    Attributes:
+        place: its dotted name; "model" for the whole model.
+        layers: what it consists of, such as "20 Conv2d, 20 BatchNorm2d, 17 ReLU".
+        reason: why PyTorch computes it, but for parts in it; empty if the program does.
+    """
+
+    place: str
+    layers: str
+    reason: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """What the report says of it."""
+        return f"not whole: {self.reason}" if self.reason else WHOLE
+
+
+@dataclass(frozen=True)
 class Report:
-    """All candidates in execution order, and the modules that could not be traced."""
+    """All candidates in execution order, what could not be traced, and parts for programs."""
 
     candidates: tuple[Candidate, ...]
     untraced: tuple[Untraced, ...]
+    parts: tuple[Handed, ...] = ()
 
     @property
     def fused(self) -> tuple[Candidate, ...]:
@@ -74,11 +97,13 @@ class Report:
         title = f"{len(self.fused)} of {len(self.candidates)} max-pools fused"
         rows = [(c.place, c.operations, c.verdict) for c in self.candidates]
         rows += [(u.place, "", f"not traced: {u.reason}") for u in self.untraced]
+        rows += [(p.place, p.layers, p.verdict) for p in self.parts]
         return page(title, ("place", "operations", "verdict"), rows)
 
     def __str__(self) -> str:
         rows = [(c.place, c.operations, c.verdict) for c in self.candidates]
         rows += [(u.place, "", f"not traced: {u.reason}") for u in self.untraced]
+        rows += [(p.place, p.layers, p.verdict) for p in self.parts]
         widths = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]
         lines = [f"{len(self.fused)} of {len(self.candidates)} max-pools fused"]
         lines += [f"  {a:{widths[0]}}  {b:{widths[1]}}  {c}" for a, b, c in rows]

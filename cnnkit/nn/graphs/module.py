@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cnnkit.errors import InputError
-from cnnkit.graph.graph import Graph
+from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.learning import learnt, statistics
 from cnnkit.graph.shapes import infer_types
 from cnnkit.nn.graphs.operators import OPERATORS
@@ -59,10 +59,19 @@ class GraphModule(nn.Module):
         known = {name: getattr(self, key) for name, key in self.keys.items()}
         known.update(zip(self.graph.inputs, inputs, strict=True))
         for node in self.graph.nodes:
-            taken = [known[name] if name else None for name in node.inputs]
+            taken = self.taken(node, known)
             made = OPERATORS[node.operator](node.attributes, taken, self.training)
-            known.update(zip(node.outputs, made, strict=False))
+            for name, value in zip(node.outputs, made, strict=False):
+                known[name] = self.made(name, value)
         return [known[name] for name in names]
+
+    def taken(self, node: Node, known: Mapping[str, Tensor]) -> list[Tensor | None]:
+        """Return a node's inputs."""
+        return [known[name] if name else None for name in node.inputs]
+
+    def made(self, name: str, value: Tensor) -> Tensor:
+        """Return what later nodes see of a value."""
+        return value
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Return the graph's outputs; the only one alone."""

@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnnkit.graph.operators.slicing import slices
+from cnnkit.nn.graphs.functions import FUNCTIONS, binary, unary
+from cnnkit.nn.graphs.moving import MOVING
 from cnnkit.nn.graphs.windows import (
     Attributes,
     Function,
@@ -150,16 +152,6 @@ def concatenate(attributes: Attributes, inputs: Inputs, training: bool) -> list[
     return [torch.cat([tensor(inputs, i) for i in range(len(inputs))], attributes["axis"])]
 
 
-def unary(function: Callable[[Tensor], Tensor]) -> Function:
-    """Return the operator of a function of one tensor."""
-    return lambda attributes, inputs, training: [function(tensor(inputs, 0))]
-
-
-def binary(function: Callable[[Tensor, Tensor], Tensor]) -> Function:
-    """Return the operator of a function of two tensors."""
-    return lambda attributes, inputs, training: [function(tensor(inputs, 0), tensor(inputs, 1))]
-
-
 def along_axis(function: Callable[[Tensor, int], Tensor]) -> Function:
     """Return the operator of a function along an axis."""
     return lambda attributes, inputs, training: [function(tensor(inputs, 0), attributes["axis"])]
@@ -222,6 +214,8 @@ def with_alpha(function: Callable[[Tensor, float], Tensor]) -> Function:
 
 
 OPERATORS: dict[str, Function] = {
+    **FUNCTIONS,
+    **MOVING,
     "Add": binary(torch.add),
     "ArgMax": arg_max,
     "AveragePool": average_pool,

@@ -6,7 +6,7 @@ images, which `cnnkit.data.sampling` determines. So one engine can continue wher
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Protocol
@@ -18,6 +18,7 @@ from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError, MissingError
 from cnnkit.graph.convnet import match
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.quantised.scales import Scale
 from cnnkit.graph.sequence import read_sequence
 from cnnkit.runs.training_state import State
 
@@ -43,6 +44,7 @@ class EngineSettings:
         class_weights: of the classes in the loss, float32 [K] above 0; None for 1.
         label_smoothing: PyTorch's.
         seed: of what is dropped in training.
+        scales: of quantised values, by name: the network computes as its 8-bit form does.
     """
 
     graph: Graph
@@ -54,6 +56,7 @@ class EngineSettings:
     class_weights: NDArray[np.float32] | None = None
     label_smoothing: float = 0.0
     seed: int = 0
+    scales: Mapping[str, Scale] | None = None
 
 
 class Engine(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,8 +16,10 @@ from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import match, with_contract
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.learning import learnt, trains_only
+from cnnkit.graph.quantised.scales import Scale
 from cnnkit.graph.weights import Weights
 from cnnkit.nn.graphs.classifier import GraphClassifier
+from cnnkit.nn.graphs.quantised import QuantisedClassifier
 from cnnkit.nn.network import Network
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, parameters
 from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels
@@ -74,7 +76,7 @@ class TorchEngine:
     def __init__(self, settings: EngineSettings) -> None:
         split, state = settings.split, settings.state
         self.device = find_device(settings.device)
-        self.network, self.feed = open_network(settings.graph)
+        self.network, self.feed = open_network(settings.graph, settings.scales)
         self.classes = Weights(settings.graph).classes
         self.network.load_arrays(parameters(state))
         self.network.to(self.device)
@@ -197,12 +199,25 @@ class TorchEngine:
         return log_p
 
 
-def open_network(graph: Graph) -> tuple[Network | GraphClassifier, Callable[[Tensor], Tensor]]:
-    """Return a network's module, and what makes its input of raw images."""
+def open_network(
+    graph: Graph, scales: Mapping[str, Scale] | None = None
+) -> tuple[Network | GraphClassifier, Callable[[Tensor], Tensor]]:
+    """Return a network's module, and what makes its input of raw images.
+
+    Args:
+        graph: the network.
+        scales: of its values, where it shall compute as its 8-bit form does.
+    """
+    if scales is not None:
+        return QuantisedClassifier(with_contract(graph, "uint8", PROBLEM), scales), _same
     try:
         return Network(match(graph).architecture), to_pixels
     except InputError:  # beyond the family; its graph scales the pixels itself
-        return GraphClassifier(with_contract(graph, "uint8", PROBLEM)), lambda images: images
+        return GraphClassifier(with_contract(graph, "uint8", PROBLEM)), _same
+
+
+def _same(images: Tensor) -> Tensor:
+    return images
 
 
 def to_pixels(images: Tensor) -> Tensor:

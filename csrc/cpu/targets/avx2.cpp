@@ -8,6 +8,7 @@ namespace cnnkit {
 namespace {
 #include "integers.inl.h"
 #include "cpu/simd/avx2.inl.h"
+#include "cpu/simd/levels_x86.inl.h"
 #include "conv/plain.inl.h"
 #include "conv/block3x3.inl.h"
 #include "conv/pool.inl.h"
@@ -20,12 +21,15 @@ namespace {
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
 #include "ops/adam.inl.h"
+#include "ops/resample.inl.h"
 #include "conv/table.inl.h"
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kAvx2 = {"avx2",         kLanes,           has_avx2,
-                                  kConvKernels,   kConvKernelCount, kConvBackwardKernels,
-                                  kLinearKernels, adam::update,     kRoofline};
+extern const KernelTable kAvx2 = {"avx2",           kLanes,
+                                  has_avx2,         kConvKernels,
+                                  kConvKernelCount, kConvBackwardKernels,
+                                  kLinearKernels,   adam::update,
+                                  kRoofline,        resample::kKernels};
 }  // namespace cnnkit
 #endif

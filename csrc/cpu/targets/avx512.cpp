@@ -8,6 +8,7 @@ namespace cnnkit {
 namespace {
 #include "integers.inl.h"
 #include "cpu/simd/avx512.inl.h"
+#include "cpu/simd/levels_x86.inl.h"
 #include "conv/plain.inl.h"
 #include "conv/block3x3.inl.h"
 #include "conv/pool.inl.h"
@@ -21,12 +22,14 @@ namespace {
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
 #include "ops/adam.inl.h"
+#include "ops/resample.inl.h"
 #include "conv/table.inl.h"
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kAvx512 = {"avx512",       kLanes,           has_avx512,
-                                    kConvKernels,   kConvKernelCount, kConvBackwardKernels,
-                                    kLinearKernels, adam::update,     kRoofline};
+extern const KernelTable kAvx512 = {"avx512",          kLanes,           has_avx512,
+                                    kConvKernels,      kConvKernelCount, kConvBackwardKernels,
+                                    kLinearKernels,    adam::update,     kRoofline,
+                                    resample::kKernels};
 }  // namespace cnnkit
 #endif

@@ -8,6 +8,7 @@ namespace cnnkit {
 namespace {
 #include "integers.inl.h"
 #include "cpu/simd/neon.inl.h"
+#include "cpu/simd/levels_neon.inl.h"
 #include "conv/plain.inl.h"
 #include "conv/block3x3.inl.h"
 #include "conv/pool.inl.h"
@@ -18,12 +19,15 @@ namespace {
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
 #include "ops/adam.inl.h"
+#include "ops/resample.inl.h"
 #include "conv/table.inl.h"
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kNeon = {"neon",         kLanes,           has_neon,
-                                  kConvKernels,   kConvKernelCount, kConvBackwardKernels,
-                                  kLinearKernels, adam::update,     kRoofline};
+extern const KernelTable kNeon = {"neon",           kLanes,
+                                  has_neon,         kConvKernels,
+                                  kConvKernelCount, kConvBackwardKernels,
+                                  kLinearKernels,   adam::update,
+                                  kRoofline,        resample::kKernels};
 }  // namespace cnnkit
 #endif

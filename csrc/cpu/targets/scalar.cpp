@@ -5,6 +5,7 @@ namespace cnnkit {
 namespace {
 #include "integers.inl.h"
 #include "cpu/simd/scalar.inl.h"
+#include "cpu/simd/levels_scalar.inl.h"
 #include "conv/plain.inl.h"
 #include "conv/block3x3.inl.h"
 #include "conv/pool.inl.h"
@@ -15,11 +16,13 @@ namespace {
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
 #include "ops/adam.inl.h"
+#include "ops/resample.inl.h"
 #include "conv/table.inl.h"
 #include "roofline/roofline.inl.h"
 }  // namespace
 
-extern const KernelTable kScalar = {"scalar",       kLanes,           has_scalar,
-                                    kConvKernels,   kConvKernelCount, kConvBackwardKernels,
-                                    kLinearKernels, adam::update,     kRoofline};
+extern const KernelTable kScalar = {"scalar",          kLanes,           has_scalar,
+                                    kConvKernels,      kConvKernelCount, kConvBackwardKernels,
+                                    kLinearKernels,    adam::update,     kRoofline,
+                                    resample::kKernels};
 }  // namespace cnnkit

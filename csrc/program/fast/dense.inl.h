@@ -136,8 +136,31 @@ inline void run(const void* fields, const float* prepared, const float* x, const
     }
 }
 
-constexpr ProgramAlgorithm kConv = {
-    "dense", "conv", fits, prepared_floats, prepare, workspace_floats, parts, nullptr, run};
+// Matrix products of several images.
+inline void run_images(const void* fields, const float* prepared, const float* x, float* y,
+                       long images, long first, long end) {
+    const Conv& c = conv_of(fields);
+    const long out = c.out_c;
+    Run r;
+    r.rows = r.taps = 1, r.span = c.in_c, r.x_row = r.x_tap = 0, r.x_pixel = c.in_c;
+    r.y_pixel = out, r.limits = limits_of(c), r.residual = nullptr;
+    for (long o = first * kBlock; o < min(end * kBlock, out); o += kBlock) {
+        r.w = prepared + round_up(out, kLanes) + o * c.in_c;
+        r.bias = prepared + o, r.channels = min(kBlock, out - o), r.x = x, r.y = y + o;
+        const long vecs = block_width(out, o) / kLanes;
+        if (vecs == 1) {
+            singles<1>(r, images);
+        } else if (vecs == 2) {
+            singles<2>(r, images);
+        } else {
+            for (long p = 0; p < images; ++p, r.x += c.in_c, r.y += out) run_pixels(r, 1, true);
+        }
+    }
+}
+
+constexpr ProgramAlgorithm kConv = {"dense", "conv",           fits,  prepared_floats,
+                                    prepare, workspace_floats, parts, nullptr,
+                                    run,     run_images};
 
 }  // namespace dense
 }  // namespace fast

@@ -241,6 +241,35 @@ void run(const void* fields, const float* prepared, const float* x, const float*
     }
 }
 
+// A kernel of one pixel, which is a batch normalisation that no convolution precedes.
+inline bool is_norm(const void* fields) {
+    const Conv& c = conv_of(fields);
+    return c.kernel_h == 1 && c.kernel_w == 1 && c.stride_h == 1 && c.stride_w == 1 &&
+           c.pad_h == 0 && c.pad_w == 0 && c.in_h == c.out_h && c.in_w == c.out_w;
+}
+inline long no_floats(const void*) { return 0; }
+inline long pixels(const void* fields) {
+    const Conv& c = conv_of(fields);
+    return static_cast<long>(c.out_h) * c.out_w;
+}
+inline void norm(const void* fields, const float* prepared, const float* x, const float* residual,
+                 float* y, float*, long first, long end) {
+    const Conv& c = conv_of(fields);
+    const Limits limits = limits_of(c);
+    const long channels = c.out_c;
+    for (long pixel = first; pixel < end; ++pixel) {
+        const float* w = prepared;
+        for (long at = 0; at < channels; at += kLanes, w += 2 * kLanes) {
+            const long i = pixel * channels + at, count = channels - at;
+            const Vec in = count >= kLanes ? load(x + i) : load_mask(x + i, mask_lanes(0, count));
+            const Vec sum = fma(in, load(w + kLanes), load(w));
+            put(y + i, sum, residual ? residual + i : nullptr, count, limits);
+        }
+    }
+}
+constexpr ProgramAlgorithm kNorm = {
+    "norm", "depthwise", is_norm, prepared_floats, prepare, no_floats, pixels, nullptr, norm};
+
 template <int kernel, int stride>
 constexpr ProgramAlgorithm algorithm(const char* name) {
     return {name,  "depthwise", fits<kernel, stride>, prepared_floats, prepare, workspace_floats,

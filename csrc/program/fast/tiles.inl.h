@@ -98,11 +98,41 @@ inline void products(const float* x, long x_pixel, const float* w, long span, fl
 
 constexpr long kAtOnce = 128;  // floats of a single pixel whose products are added up at once
 
-// A single pixel: every fourth float of a run goes to the same sums, to keep the adders busy, and
-// long runs are added up in parts, because each sum of many numbers loses some digits.
+// What `count` floats of a pixel give, at most kAtOnce: every fourth goes to the same sums, to keep
+// the adders busy.
+template <int vecs>
+inline void add_part(const float* x, const float* w, long count, Vec (&total)[vecs]) {
+    constexpr long kWidth = vecs * kLanes;
+    Vec sum[4][vecs];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; ++v) sum[k][v] = zero();
+    }
+    long i = 0;
+    for (; i + 4 <= count; i += 4) {
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k, w += kWidth) {
+            const Vec pixel = broadcast(x + i + k);
+#pragma GCC unroll 16
+            for (int v = 0; v < vecs; ++v) sum[k][v] = fma(pixel, load(w + v * kLanes), sum[k][v]);
+        }
+    }
+    for (; i < count; ++i, w += kWidth) {
+        const Vec pixel = broadcast(x + i);
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; ++v) sum[0][v] = fma(pixel, load(w + v * kLanes), sum[0][v]);
+    }
+#pragma GCC unroll 16
+    for (int v = 0; v < vecs; ++v) {
+        const Vec all = add(add(sum[0][v], sum[1][v]), add(sum[2][v], sum[3][v]));
+        total[v] = add(total[v], all);
+    }
+}
+
+// A single pixel: long runs are added up in parts, because each sum of many numbers loses digits.
 template <int vecs>
 inline void single(const Run& r) {
-    constexpr long kWidth = vecs * kLanes;
     Vec total[1][vecs];
 #pragma GCC unroll 16
     for (int v = 0; v < vecs; ++v) total[0][v] = load(r.bias + v * kLanes);
@@ -110,38 +140,36 @@ inline void single(const Run& r) {
     for (long row = 0; row < r.rows; ++row) {
         for (long tap = 0; tap < r.taps; ++tap) {
             const float* x = r.x + row * r.x_row + tap * r.x_tap;
-            for (long i = 0; i < r.span;) {
-                Vec sum[4][vecs];
-#pragma GCC unroll 4
-                for (int k = 0; k < 4; ++k) {
-#pragma GCC unroll 16
-                    for (int v = 0; v < vecs; ++v) sum[k][v] = zero();
-                }
-                const long end = min(r.span, i + kAtOnce);
-                for (; i + 4 <= end; i += 4) {
-#pragma GCC unroll 4
-                    for (int k = 0; k < 4; ++k, w += kWidth) {
-                        const Vec pixel = broadcast(x + i + k);
-#pragma GCC unroll 16
-                        for (int v = 0; v < vecs; ++v)
-                            sum[k][v] = fma(pixel, load(w + v * kLanes), sum[k][v]);
-                    }
-                }
-                for (; i < end; ++i, w += kWidth) {
-                    const Vec pixel = broadcast(x + i);
-#pragma GCC unroll 16
-                    for (int v = 0; v < vecs; ++v)
-                        sum[0][v] = fma(pixel, load(w + v * kLanes), sum[0][v]);
-                }
-#pragma GCC unroll 16
-                for (int v = 0; v < vecs; ++v) {
-                    const Vec all = add(add(sum[0][v], sum[1][v]), add(sum[2][v], sum[3][v]));
-                    total[0][v] = add(total[0][v], all);
-                }
+            for (long i = 0; i < r.span; i += kAtOnce) {
+                const long count = min(kAtOnce, r.span - i);
+                add_part(x + i, w, count, total[0]);
+                w += count * vecs * kLanes;
             }
         }
     }
     finish(r, total);
+}
+
+constexpr long kTogether = 16;  // images whose sums are kept while their weights go by
+
+// Single pixels of several images, x_pixel and y_pixel apart, each as `single` computes it: a part
+// of the weights is read for all of them while it is near.
+template <int vecs>
+inline void singles(Run r, long images) {
+    for (; images > 0; images -= kTogether) {
+        const long count = min(images, kTogether);
+        Vec total[kTogether][1][vecs];
+        for (long p = 0; p < count; ++p)
+            for (int v = 0; v < vecs; ++v) total[p][0][v] = load(r.bias + v * kLanes);
+        const float* w = r.w;
+        for (long i = 0; i < r.span; i += kAtOnce) {
+            const long floats = min(kAtOnce, r.span - i);
+            for (long p = 0; p < count; ++p)
+                add_part(r.x + p * r.x_pixel + i, w, floats, total[p][0]);
+            w += floats * vecs * kLanes;
+        }
+        for (long p = 0; p < count; ++p, r.x += r.x_pixel, r.y += r.y_pixel) finish(r, total[p]);
+    }
 }
 
 // Both for a number of pixels and of vectors, from 1 up.

@@ -16,9 +16,11 @@ namespace {
 #include "conv/winograd/transforms.inl.h"
 #include "program/fast/winograd.inl.h"
 #include "program/fast/dense.inl.h"
+#include "program/fast/columns.inl.h"
 #include "program/fast/depthwise.inl.h"
 #include "program/fast/pixels.inl.h"
 #include "program/fast/pool.inl.h"
+#include "program/fast/function.inl.h"
 #include "program/fast/table.inl.h"
 }  // namespace
 

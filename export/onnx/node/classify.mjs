@@ -8,6 +8,7 @@ import { PNG } from "pngjs";
 import { fit, recordOf } from "./fitting.mjs";
 import { metadata } from "./onnx_file.mjs";
 import { readPhoto } from "./photo.mjs";
+import { upright } from "./upright.mjs";
 
 export class SelfTestError extends Error {}
 
@@ -61,7 +62,7 @@ async function readPicture(path, { preprocessing }) {
   const bytes = await readFile(path);
   if (bytes[0] !== 137) return fit(await readPhoto(bytes), preprocessing);
   const { data: pixels, height, width } = PNG.sync.read(bytes);
-  return fit({ pixels, channels: 4, height, width }, preprocessing);
+  return fit(upright({ pixels, channels: 4, height, width }, bytes), preprocessing);
 }
 
 async function main(modelPath, paths) {

@@ -2,43 +2,101 @@
  * to the sums is in the bias. Two pixels and two output channels at a time; `room` is for what the
  * windows of two pixels see. */
 #ifdef PAIRS_AT_ONCE
-typedef const int32_t* rows; /* of two pixels, widened */
+/* Two rows of weights as pairs of 16 bits, beside each other, and zeros up to `wide` of each. */
+INLINE void widen_weights(const int8_t* w0, const int8_t* w1, int row, int wide, int32_t* to) {
+    for (int i = 0; i < row; i += 4, to += 4) {
+        const uint32_t v = four(w0 + i), u = four(w1 + i);
+        to[0] = w_even(v);
+        to[1] = w_even(u);
+        to[2] = w_odd(v);
+        to[3] = w_odd(u);
+    }
+    memset(to, 0, (size_t)(wide - row) * sizeof *to);
+}
 
-INLINE void widen_window(const struct conv* c, const uint8_t* x, int pixel, int channels,
+/* What a window sees as pairs of 16 bits, beside three others. */
+INLINE void widen_window(const struct conv* c, const uint8_t* x, int oy, int ox, int channels,
                          int32_t* to, uint8_t* bytes) {
-    const int oy = pixel / c->out_w, ox = pixel % c->out_w;
     const int top = oy * c->stride_h - c->pad_h, left = ox * c->stride_w - c->pad_w;
     if (channels % 4) { /* a run of four crosses taps */
         copy_window(c, x, oy, ox, channels, bytes);
         widen(bytes, c->kernel_h * c->kernel_w * channels, to);
         return;
     }
-    for (int r = 0; r < c->kernel_h; ++r) {
-        const int row = top + r * c->dilation_h;
-        for (int t = 0; t < c->kernel_w; ++t) {
+    const int joined = is_joined(c, left, channels), taps = joined ? 1 : c->kernel_w;
+    const int run = joined ? c->kernel_w * channels : channels;
+    const int row_bytes = c->dilation_h * c->in_w * c->in_c;
+    int from = (top * c->in_w + left) * c->in_c;
+    if (joined && top >= 0 && top + (c->kernel_h - 1) * c->dilation_h < c->in_h) {
+        for (int r = 0; r < c->kernel_h; ++r, from += row_bytes) to = widen(x + from, run, to);
+        return;
+    }
+    for (int r = 0; r < c->kernel_h; ++r, from += row_bytes) {
+        const int row = top + r * c->dilation_h, outside = row < 0 || row >= c->in_h;
+        for (int t = 0; t < taps; ++t) {
             const int column = left + t * c->dilation_w;
-            if (row < 0 || row >= c->in_h || column < 0 || column >= c->in_w) {
-                for (int i = 0; i < channels; i += 4, to += 4) {
-                    to[0] = to[1] = c->zero << 16 | c->zero;
+            if (outside || column < 0 || column >= c->in_w) {
+                for (int i = 0; i < run; i += 4, to += 8) {
+                    to[0] = to[4] = c->zero << 16 | c->zero;
                 }
             } else {
-                to = widen(x + (row * c->in_w + column) * c->in_c, channels, to);
+                to = widen(x + from + t * c->dilation_w * c->in_c, run, to);
             }
         }
     }
 }
 
-INLINE rows rows_of(const struct conv* c, const uint8_t* x, int pixel, int two, int channels,
-                    uint8_t* room) {
-    const int count = c->kernel_h * c->kernel_w * channels, row = (count + 3) / 4 * 4;
-    int32_t* const wide = (int32_t*)(void*)(room + (-(uintptr_t)room & 3));
-    uint8_t* const bytes = room + 4 * row + 4;
-    widen_window(c, x, pixel, channels, wide, bytes);
-    if (two) widen_window(c, x, pixel + 1, channels, wide + 2, bytes);
-    return wide;
+/* Four pixels, and channels in pairs. Pixels and channels that are beyond are written first, to the
+ * places of the last ones. */
+INLINE void conv_pixels(const struct conv* c, const int32_t* windows, const int32_t* weights,
+                        int wide, const int32_t* bias, const float* factor, int count,
+                        uint8_t* const y[4]) {
+    const int zero = c->zero_y;
+    for (int k = 0; k < count; k += 2, weights += wide, bias += 2, factor += 2) {
+        const int both = k + 1 < count, next = k + both;
+        const float by = factor[0], by_next = factor[both];
+        int32_t s[8];
+        products_2x4(windows, weights, wide, bias[0], bias[both], s);
+        requantise_two(s[6], s[7], by, by_next, zero, y[3] + k, y[3] + next);
+        requantise_two(s[4], s[5], by, by_next, zero, y[2] + k, y[2] + next);
+        requantise_two(s[2], s[3], by, by_next, zero, y[1] + k, y[1] + next);
+        requantise_two(s[0], s[1], by, by_next, zero, y[0] + k, y[0] + next);
+    }
 }
 
-#define PRODUCTS(x, w0, w1, count, row, sums) products_2x2(x, w0, w1, row, sums)
+static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias,
+                 const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y) {
+    const int in = c->in_c / c->groups, out = c->out_c / c->groups;
+    const int row = (c->kernel_h * c->kernel_w * in + 3) / 4 * 4, wide = (row + 15) / 16 * 16;
+    const int last = c->out_h * c->out_w - 1;
+    int32_t* const windows = (int32_t*)(void*)(room + (-(uintptr_t)room & 3));
+    int32_t* const weights = windows + 2 * wide;
+    uint8_t* const bytes = (uint8_t*)(weights + (c->block + c->block % 2) / 2 * wide);
+    for (int k = 0, count; k < c->out_c; k += count) {
+        const int left = out - k % out;
+        count = left < c->block ? left : c->block;
+        for (int o = 0; o < count; o += 2) {
+            const int8_t* const rows = weight + (k + o) * row;
+            widen_weights(rows, rows + (o + 1 < count) * row, row, wide, weights + o / 2 * wide);
+        }
+        const uint8_t* const seen = x + k / out * in;
+        uint8_t* result = y + k;
+        for (int p = 0, oy = 0, ox = 0; p <= last; p += 4) {
+            const int more = last - p < 3 ? last - p : 3;
+            uint8_t* to[4]; /* pixels that are beyond go where the last one is written later */
+            to[0] = result;
+            to[1] = to[0] + (more > 0 ? c->out_c : 0);
+            to[2] = to[1] + (more > 1 ? c->out_c : 0);
+            to[3] = to[2] + (more > 2 ? c->out_c : 0);
+            result = to[3] + c->out_c;
+            for (int i = 0; i <= more; ++i) {
+                widen_window(c, seen, oy, ox, in, windows + i, bytes);
+                if (++ox == c->out_w) ox = 0, ++oy;
+            }
+            conv_pixels(c, windows, weights, wide, bias + k, factor + k, count, to);
+        }
+    }
+}
 #else
 struct rows {
     const uint8_t *first, *second;
@@ -50,7 +108,7 @@ INLINE rows rows_of(const struct conv* c, const uint8_t* x, int pixel, int two, 
     const int count = c->kernel_h * c->kernel_w * channels;
     const int moves = c->stride_h != 1 || c->stride_w != 1 || c->pad_h || c->pad_w;
     rows found;
-    if (count == channels && !moves && c->in_h == c->out_h && c->in_w == c->out_w) {
+    if (!SMALL && count == channels && !moves && c->in_h == c->out_h && c->in_w == c->out_w) {
         found.first = x + pixel * c->in_c; /* pixels are read where they are */
         found.second = found.first + two * c->in_c;
         return found;
@@ -63,10 +121,6 @@ INLINE rows rows_of(const struct conv* c, const uint8_t* x, int pixel, int two, 
     }
     return found;
 }
-
-#define PRODUCTS(x, w0, w1, count, row, sums) \
-    products_2x2((x).first, (x).second, w0, w1, count, sums)
-#endif
 
 static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias,
                  const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y) {
@@ -81,14 +135,14 @@ static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias
             for (int o = 0; o < out; o += 2) {
                 const int k = g * out + o, next = k + (o + 1 < out);
                 int32_t sums[4];
-                PRODUCTS(seen, weight + k * row, weight + next * row, count, row, sums);
-                if (two) {
-                    y1[next] = requantised(sums[3] + bias[next], factor[next], c->zero_y);
-                    y1[k] = requantised(sums[2] + bias[k], factor[k], c->zero_y);
-                }
+                products_2x2(seen.first, seen.second, weight + k * row, weight + next * row, count,
+                             sums);
+                y1[next] = requantised(sums[3] + bias[next], factor[next], c->zero_y);
+                y1[k] = requantised(sums[2] + bias[k], factor[k], c->zero_y);
                 y0[next] = requantised(sums[1] + bias[next], factor[next], c->zero_y);
                 y0[k] = requantised(sums[0] + bias[k], factor[k], c->zero_y);
             }
         }
     }
 }
+#endif

@@ -7,40 +7,42 @@ struct pool {
     float scale, scale_y;
 };
 
-/* The average of one channel of a window; only its last steps are rounded. */
-INLINE uint8_t average_of(const struct pool* p, int32_t sum, int seen, int count) {
+/* The average of one channel of a window, of which `seen` places are in the image; only its last
+ * steps are rounded. */
+INLINE uint8_t average_of(const struct pool* p, int32_t sum, int top, int left, int seen) {
+    int count = seen;
     float mean = (float)(sum - seen * p->zero) * p->scale;
+    if (p->average == 2) {
+        count = reach(top, p->in_h + p->end_h, p->kernel_h, p->dilation_h) *
+                reach(left, p->in_w + p->end_w, p->kernel_w, p->dilation_w);
+    }
     mean /= (float)count;
     mean /= p->scale_y;
-    return (uint8_t)nearest(limited(mean + (float)p->zero_y, 0.0f, 255.0f));
+    return saturated(rounded(mean + (float)p->zero_y));
 }
 
 static void pool(const struct pool* p, const uint8_t* restrict x, uint8_t* restrict y) {
+    const int row = p->in_w * p->channels, down = p->dilation_h * row;
+    const int across = p->dilation_w * p->channels;
     for (int oy = 0; oy < p->out_h; ++oy) {
         const int top = oy * p->stride_h - p->pad_h;
         const struct taps rows = inside(top, p->in_h, p->kernel_h, p->dilation_h);
-        const int high = reach(top, p->in_h + p->end_h, p->kernel_h, p->dilation_h);
         for (int ox = 0; ox < p->out_w; ++ox, y += p->channels) {
             const int left = ox * p->stride_w - p->pad_w;
             const struct taps columns = inside(left, p->in_w, p->kernel_w, p->dilation_w);
-            const int wide = reach(left, p->in_w + p->end_w, p->kernel_w, p->dilation_w);
-            const int seen = rows.count * columns.count;
-            const uint8_t* first = x + ((top + rows.first * p->dilation_h) * p->in_w + left +
-                                        columns.first * p->dilation_w) *
-                                           p->channels;
+            const uint8_t* first =
+                x + top * row + rows.first * down + left * p->channels + columns.first * across;
             for (int c = 0; c < p->channels; ++c) {
                 int32_t sum = 0;
                 uint8_t largest = 0;
                 for (int r = 0; r < rows.count; ++r) {
-                    for (int t = 0; t < columns.count; ++t) {
-                        const uint8_t value =
-                            first[(r * p->dilation_h * p->in_w + t * p->dilation_w) * p->channels +
-                                  c];
-                        sum += value;
-                        largest = value > largest ? value : largest;
+                    const uint8_t* from = first + r * down + c;
+                    for (int t = 0; t < columns.count; ++t, from += across) {
+                        sum += *from;
+                        largest = *from > largest ? *from : largest;
                     }
                 }
-                y[c] = p->average ? average_of(p, sum, seen, p->average == 2 ? high * wide : seen)
+                y[c] = p->average ? average_of(p, sum, top, left, rows.count * columns.count)
                                   : largest;
             }
         }

@@ -1,8 +1,62 @@
-#if defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline))
+/* With -Os, less code counts more than speed. */
+#ifdef __OPTIMIZE_SIZE__
+enum { SMALL = 1 };
+#else
+enum { SMALL = 0 };
+#endif
+
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__)
+#define INLINE static inline __attribute__((always_inline, unused))
+#define SHARED INLINE
+#elif defined(__GNUC__)
+#define INLINE static inline __attribute__((unused))
+#define SHARED static __attribute__((noinline, unused))
 #else
 #define INLINE static inline
+#define SHARED INLINE
 #endif
+
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
+#if __ARM_FP & 4
+#include <arm_acle.h>
+#define ROUNDS_AT_ONCE 1
+#endif
+#endif
+
+#ifdef ROUNDS_AT_ONCE
+/* The integer nearest to a float, of two the even one. */
+INLINE int32_t rounded(float value) {
+    int32_t whole;
+    __asm__("vcvtr.s32.f32 %0, %0" : "+t"(value));
+    memcpy(&whole, &value, sizeof whole);
+    return whole;
+}
+
+INLINE uint8_t saturated(int32_t value) { return (uint8_t)__usat(value, 8); }
+
+/* A sum times a factor as a byte, whose zero point stands for 0. */
+SHARED uint8_t requantised(int32_t sum, float factor, int zero) {
+    return saturated(__qadd(rounded((float)sum * factor), zero));
+}
+
+/* Likewise two sums, which change registers together. */
+INLINE void requantise_two(int32_t sum, int32_t other, float factor, float of_other, int zero,
+                           uint8_t* y, uint8_t* y_other) {
+    __asm__(
+        "vmov s14, s15, %0, %1\n\tvcvt.f32.s32 s14, s14\n\tvcvt.f32.s32 s15, s15\n\t"
+        "vmul.f32 s14, s14, %2\n\tvmul.f32 s15, s15, %3\n\t"
+        "vcvtr.s32.f32 s14, s14\n\tvcvtr.s32.f32 s15, s15\n\tvmov %0, %1, s14, s15"
+        : "+r"(sum), "+r"(other)
+        : "t"(factor), "t"(of_other)
+        : "s14", "s15");
+    *y_other = saturated(__qadd(other, zero));
+    *y = saturated(__qadd(sum, zero));
+}
+#else
+INLINE float limited(float value, float low, float high) {
+    value = value < low ? low : value;
+    return value > high ? high : value;
+}
 
 /* The integer nearest to a float between -2^22 and 2^22, of two the even one: the float's last bit
  * stands for 1 once 1.5 * 2^23 is added. */
@@ -13,13 +67,19 @@ INLINE int32_t nearest(float value) {
     return bits - 0x4B400000;
 }
 
-INLINE float limited(float value, float low, float high) {
-    value = value < low ? low : value;
-    return value > high ? high : value;
-}
+/* A number from 0 to 255 as a byte, others as the nearest one. */
+INLINE int32_t rounded(float value) { return nearest(limited(value, 0.0f, 255.0f)); }
 
-/* A sum times a factor as a byte, whose zero point stands for 0. */
-INLINE uint8_t requantised(int32_t sum, float factor, int zero) {
+INLINE uint8_t saturated(int32_t value) { return (uint8_t)value; }
+
+SHARED uint8_t requantised(int32_t sum, float factor, int zero) {
     const float scaled = limited((float)sum * factor, (float)-zero, (float)(255 - zero));
     return (uint8_t)(nearest(scaled) + zero);
 }
+
+INLINE void requantise_two(int32_t sum, int32_t other, float factor, float of_other, int zero,
+                           uint8_t* y, uint8_t* y_other) {
+    *y_other = requantised(other, of_other, zero);
+    *y = requantised(sum, factor, zero);
+}
+#endif

@@ -2,16 +2,21 @@
 struct conv {
     int in_h, in_w, in_c, out_h, out_w, out_c;
     int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
-    int zero, zero_y;
+    int zero, zero_y, block; /* so many channels' weights are unpacked at once */
 };
+
+/* Tell whether what a window sees of a row of the image is one run of bytes. */
+INLINE int is_joined(const struct conv* c, int left, int channels) {
+    return !SMALL && channels == c->in_c && c->dilation_w == 1 && left >= 0 &&
+           left + c->kernel_w <= c->in_w;
+}
 
 /* Copy what the window of a pixel sees of `channels` channels, beginning at x's: [row][column][C].
  */
 INLINE void copy_window(const struct conv* c, const uint8_t* x, int oy, int ox, int channels,
                         uint8_t* restrict to) {
     const int top = oy * c->stride_h - c->pad_h, left = ox * c->stride_w - c->pad_w;
-    const int joined = channels == c->in_c && c->dilation_w == 1 && left >= 0 &&
-                       left + c->kernel_w <= c->in_w; /* a row of it is one run */
+    const int joined = is_joined(c, left, channels);
     const int taps = joined ? 1 : c->kernel_w, run = joined ? c->kernel_w * channels : channels;
     for (int r = 0; r < c->kernel_h; ++r) {
         const int row = top + r * c->dilation_h;

@@ -1,0 +1,118 @@
+// As bytes_avx2.inl.h, for AVX-512 with VNNI.
+
+using Bytes = __m512i;
+using Sums = __m512i;
+constexpr int kBytes = 64, kSums = 16, kRegisters = 32;
+
+inline Bytes load(const void* from) { return _mm512_loadu_si512(from); }
+inline void store(void* to, Bytes v) { _mm512_storeu_si512(to, v); }
+inline Bytes four(const uint8_t* from) {
+    int word;
+    __builtin_memcpy(&word, from, sizeof word);
+    return _mm512_set1_epi32(word);
+}
+inline Sums load_sums(const void* from) { return load(from); }
+inline Sums zero() { return _mm512_setzero_si512(); }
+inline Sums set1(int value) { return _mm512_set1_epi32(value); }
+inline Sums add(Sums a, Sums b) { return _mm512_add_epi32(a, b); }
+inline Sums sub(Sums a, Sums b) { return _mm512_sub_epi32(a, b); }
+inline Sums mul(Sums a, Sums b) { return _mm512_mullo_epi32(a, b); }
+template <int bits>
+Sums left(Sums v) {
+    return _mm512_slli_epi32(v, bits);
+}
+template <int bits>
+Sums right(Sums v) {
+    return _mm512_srai_epi32(v, bits);
+}
+inline Bytes no_bytes() { return zero(); }
+inline Bytes largest(Bytes a, Bytes b) { return _mm512_max_epu8(a, b); }
+
+constexpr int kWords = 32;
+inline Bytes load_words(const uint8_t* from) {
+    return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+inline Bytes add_words(Bytes a, Bytes b) { return _mm512_add_epi16(a, b); }
+inline Bytes sub_words(Bytes a, Bytes b) { return _mm512_sub_epi16(a, b); }
+template <int bits>
+Bytes left_words(Bytes v) {
+    return _mm512_slli_epi16(v, bits);
+}
+
+struct Quads {
+    static constexpr int kShift = 0;
+    static bool takes(const int8_t*, long) { return true; }
+    static Sums dot(Sums sum, Bytes x, Bytes w) { return _mm512_dpbusd_epi32(sum, x, w); }
+};
+using WideQuads = Quads;
+struct Pairs {
+    static Sums dot(Sums sum, Bytes x, Bytes w) { return _mm512_dpwssd_epi32(sum, x, w); }
+};
+
+constexpr int byte_of(int k, int lane) { return 4 * k + lane % 4 + lane / 4 * 16; }
+inline void interleave(const uint8_t* const (&rows)[4], long at, Bytes (&to)[4]) {
+    const Bytes a = load(rows[0] + at), b = load(rows[1] + at);
+    const Bytes c = load(rows[2] + at), d = load(rows[3] + at);
+    const Bytes ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
+    const Bytes cd_low = _mm512_unpacklo_epi8(c, d), cd_high = _mm512_unpackhi_epi8(c, d);
+    to[0] = _mm512_unpacklo_epi16(ab_low, cd_low);
+    to[1] = _mm512_unpackhi_epi16(ab_low, cd_low);
+    to[2] = _mm512_unpacklo_epi16(ab_high, cd_high);
+    to[3] = _mm512_unpackhi_epi16(ab_high, cd_high);
+}
+
+inline Sums scaled(Sums sum, const float* factor) {
+    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(factor)));
+}
+inline void store_scaled(float* to, Sums sum, const float* factor) {
+    _mm512_storeu_ps(to, _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(factor)));
+}
+inline Bytes as_bytes(const Sums (&sum)[4], const float* factor, int zero) {
+    const __m512i to_zero = _mm512_set1_epi16(static_cast<short>(zero));
+    const __m512i low = _mm512_packs_epi32(scaled(sum[0], factor), scaled(sum[1], factor + 16));
+    const __m512i high =
+        _mm512_packs_epi32(scaled(sum[2], factor + 32), scaled(sum[3], factor + 48));
+    return _mm512_packus_epi16(_mm512_adds_epi16(low, to_zero), _mm512_adds_epi16(high, to_zero));
+}
+
+template <int shift>
+Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
+    const Bytes none = no_bytes();
+    const Bytes wide_a[2] = {_mm512_unpacklo_epi8(a, none), _mm512_unpackhi_epi8(a, none)};
+    const Bytes wide_b[2] = {_mm512_unpacklo_epi8(b, none), _mm512_unpackhi_epi8(b, none)};
+    const Sums middle = set1(shift);
+    Bytes words[2];
+    for (int half = 0; half < 2; ++half) {
+        const Bytes x[2] = {_mm512_unpacklo_epi16(wide_a[half], none),
+                            _mm512_unpackhi_epi16(wide_a[half], none)};
+        const Bytes z[2] = {_mm512_unpacklo_epi16(wide_b[half], none),
+                            _mm512_unpackhi_epi16(wide_b[half], none)};
+        Sums whole[2];
+        for (int i = 0; i < 2; ++i) {
+            const __m512 first = _mm512_add_ps(
+                _mm512_mul_ps(_mm512_cvtepi32_ps(sub(x[i], middle)), _mm512_set1_ps(left)),
+                _mm512_set1_ps(rest));
+            whole[i] = _mm512_cvtps_epi32(_mm512_add_ps(
+                first,
+                _mm512_mul_ps(_mm512_cvtepi32_ps(sub(z[i], middle)), _mm512_set1_ps(right))));
+        }
+        words[half] =
+            _mm512_adds_epi16(_mm512_packs_epi32(whole[0], whole[1]), _mm512_set1_epi16(shift));
+    }
+    return _mm512_packus_epi16(words[0], words[1]);
+}
+
+constexpr int kVecs = 2;
+constexpr int channel_of(int, int v, int lane) { return kSums * v + lane; }
+inline void store_vector(uint8_t* to, Sums sum, const float* factor, int zero) {
+    const Sums within = _mm512_max_epi32(
+        _mm512_add_epi32(scaled(sum, factor), _mm512_set1_epi32(zero)), _mm512_setzero_si512());
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtusepi32_epi8(within));
+}
+inline void store_block(uint8_t* to, const Sums (&sum)[1], const float* factor, int zero) {
+    store_vector(to, sum[0], factor, zero);
+}
+inline void store_block(uint8_t* to, const Sums (&sum)[2], const float* factor, int zero) {
+    store_vector(to, sum[0], factor, zero);
+    store_vector(to + kSums, sum[1], factor + kSums, zero);
+}

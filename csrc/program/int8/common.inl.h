@@ -1,0 +1,56 @@
+// What the fast integer algorithms share. After the SIMD wrappers of bytes and the C format's
+// kernels, whose structures they take.
+
+namespace fast {
+
+using Conv = struct written::conv;
+using rows::as;
+using rows::of;
+
+constexpr double kMostScaled = 2147000000.0;  // what rounds to int32
+
+// A layer's constants.
+struct Parameters {
+    const int8_t* weight;
+    const int32_t* bias;
+    const float* factor;
+    explicit Parameters(const void* const* in)
+        : weight(of<int8_t>(in[0])), bias(of<int32_t>(in[1])), factor(of<float>(in[2])) {}
+};
+
+// Whether the sums of an output channel, shifted ones included, have 32 bits, and times the factor
+// as well; `size` is the sum of its weights' amounts.
+inline bool sums_fit(double size, int32_t bias, float factor) {
+    const double most = (bias < 0 ? -static_cast<double>(bias) : bias) + 384.0 * size;
+    return most < kMostScaled && factor >= 0.0f && most * static_cast<double>(factor) < kMostScaled;
+}
+
+// Pixels of so many bytes, `step` bytes apart, side by side.
+template <long bytes>
+void copy_as(uint8_t* to, const uint8_t* from, long step, long count) {
+    for (long i = 0; i < count; ++i, to += bytes, from += step) __builtin_memcpy(to, from, bytes);
+}
+inline void copy_pixels(uint8_t* to, const uint8_t* from, long bytes, long step, long count) {
+    if (bytes == 8) return copy_as<8>(to, from, step, count);
+    if (bytes == 16) return copy_as<16>(to, from, step, count);
+    if (bytes == 32) return copy_as<32>(to, from, step, count);
+    for (long i = 0; i < count; ++i, to += bytes, from += step) __builtin_memcpy(to, from, bytes);
+}
+
+// Rows of an image between `zero`, from `top` on: columns from -before on, `row` bytes of each.
+inline void copy_rows(const Conv& c, const uint8_t* x, long top, long rows, long row, uint8_t* to) {
+    const long before = min(static_cast<long>(c.pad_w) * c.in_c, row);
+    const long bytes = max(0, min(static_cast<long>(c.in_w) * c.in_c, row - before));
+    for (long r = 0; r < rows; ++r, to += row) {
+        const long in = top + r;
+        if (in < 0 || in >= c.in_h) {
+            __builtin_memset(to, c.zero, row);
+            continue;
+        }
+        __builtin_memset(to, c.zero, before);
+        __builtin_memcpy(to + before, x + in * c.in_w * c.in_c, bytes);
+        __builtin_memset(to + before + bytes, c.zero, row - before - bytes);
+    }
+}
+
+}  // namespace fast

@@ -1,0 +1,226 @@
+// Convolutions of any kernel, stride, dilation and groups, and matrices. Where there is padding, a
+// strip of rows is copied between bytes that stand for zero first, so that all pixels are alike.
+
+namespace fast {
+namespace dense {
+
+constexpr long kMostWorkspace = 1l << 26, kMostRuns = 1024;
+constexpr long kStrip = 16384;  // bytes of a strip of input, that the nearest cache keeps it
+
+// The same convolution; one that looks at single pixels takes an image as one row.
+inline Conv flat(const void* fields) {
+    Conv c = as<Conv>(fields);
+    const bool single = c.kernel_h == 1 && c.kernel_w == 1 && c.stride_h == 1 && c.stride_w == 1 &&
+                        c.pad_h == 0 && c.pad_w == 0 && c.in_h == c.out_h && c.in_w == c.out_w;
+    if (single) c.in_w *= c.in_h, c.out_w = c.in_w, c.in_h = c.out_h = 1;
+    return c;
+}
+
+struct Plan {
+    bool padded;
+    long row;      // bytes of an input row, with its padding
+    long strip;    // output rows of a strip
+    long columns;  // output pixels of a row that are computed together
+    // What a pixel reads, of a group of channels: `runs` of `span` times four bytes.
+    long runs, bytes, span;
+    bool joined;  // a run is a row of the kernel, else one of its pixels
+};
+
+inline Plan plan(const Conv& c) {
+    Plan p;
+    const long reach_w = (c.out_w - 1l) * c.stride_w + (c.kernel_w - 1l) * c.dilation_w + 1;
+    const long reach_h = (c.out_h - 1l) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
+    p.padded = c.pad_h > 0 || c.pad_w > 0 || reach_w > c.in_w || reach_h > c.in_h;
+    p.row = (p.padded ? reach_w : c.in_w) * c.in_c;
+    const long more = (c.kernel_h - 1l) * c.dilation_h + 1 - c.stride_h;
+    const long rows = kStrip / p.row - max(0, more);
+    p.strip = min(c.out_h, max(rows / c.stride_h, p.row > 4 * kStrip ? 2 : 4));
+    p.columns = max(kMostPixels * 4l, kStrip / (static_cast<long>(c.stride_w) * c.in_c));
+    p.joined = c.groups == 1 && (c.dilation_w == 1 || c.kernel_w == 1);
+    p.runs = p.joined ? c.kernel_h : static_cast<long>(c.kernel_h) * c.kernel_w;
+    p.bytes = (p.joined ? c.kernel_w : 1l) * (c.in_c / c.groups);
+    p.span = (p.bytes + 3) / 4;
+    return p;
+}
+
+inline long group_bytes(const Conv& c, const Plan& p) {
+    long bytes = 0;
+    const long out = c.out_c / c.groups;
+    for (long first = 0; first < out; first += kBlock)
+        bytes += vecs_of(out - first) * kSums * 4 * (2 + p.runs * p.span);
+    return bytes;
+}
+inline long prepared_bytes(const void* fields) {
+    const Conv c = flat(fields);
+    return c.groups * group_bytes(c, plan(c)) + kByteSlack;
+}
+
+// Of each group and block of output channels bias, factor and weights, which are `row` bytes of
+// each channel.
+template <typename Dot>
+bool prepare_rows(const Conv& c, long row, const void* const* in, void* prepared) {
+    const Plan p = plan(c);
+    const Parameters from(in);
+    const long out = c.out_c / c.groups, count = p.runs * p.bytes;
+    char* to = static_cast<char*>(prepared);
+    for (long first = 0; first < c.out_c;) {
+        const long channels = out - first % out;
+        const int vecs = vecs_of(channels);
+        const long width = vecs * kSums;
+        auto* bias = reinterpret_cast<int32_t*>(to);
+        auto* factor = reinterpret_cast<float*>(to) + width;
+        auto* weight = reinterpret_cast<int8_t*>(to) + 8 * width;
+        for (long at = 0; at < width; ++at) {
+            const long i = channel_of(vecs, static_cast<int>(at / kSums), at % kSums);
+            bias[at] = 0, factor[at] = 0.0f;
+            const int8_t* w = from.weight + (first + i) * row;
+            if (i < channels) {
+                if (!Dot::takes(w, count)) return false;
+                long sum = 0, size = 0;
+                for (long k = 0; k < count; ++k) sum += w[k], size += w[k] < 0 ? -w[k] : w[k];
+                if (!sums_fit(size, from.bias[first + i], from.factor[first + i])) return false;
+                bias[at] = from.bias[first + i] + static_cast<int32_t>(Dot::kShift * sum);
+                factor[at] = from.factor[first + i];
+            }
+            for (long run = 0; run < p.runs; ++run) {
+                for (long k = 0; k < 4 * p.span; ++k) {
+                    const bool known = i < channels && k < p.bytes;
+                    weight[((run * p.span + k / 4) * width + at) * 4 + k % 4] =
+                        known ? w[run * p.bytes + k] : 0;
+                }
+            }
+        }
+        to += width * 4 * (2 + p.runs * p.span);
+        first += min(channels, width);
+    }
+    return true;
+}
+
+template <typename Dot>
+bool prepare(const void* fields, const void* const* in, void* prepared) {
+    const Conv c = flat(fields);
+    const long count = static_cast<long>(c.kernel_h) * c.kernel_w * (c.in_c / c.groups);
+    return prepare_rows<Dot>(c, round_up(count, 4), in, prepared);
+}
+
+inline long workspace_bytes(const void* fields) {
+    const Conv c = flat(fields);
+    const Plan p = plan(c);
+    if (!p.padded) return 0;
+    return ((p.strip - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1) * p.row + kByteSlack;
+}
+
+inline bool fits(const void* fields) {
+    return plan(flat(fields)).runs <= kMostRuns && workspace_bytes(fields) <= kMostWorkspace;
+}
+
+// What `parts` count: rows of the output; pixels, if it has one row.
+inline long parts(const void* fields) {
+    const Conv c = flat(fields);
+    return c.out_h > 1 ? c.out_h : c.out_w;
+}
+
+template <typename Dot>
+void run_rows(const Conv& c, const void* prepared, const uint8_t* x, uint8_t* y, float* scores,
+              uint8_t* workspace, long first, long end) {
+    const Plan p = plan(c);
+    const long in = c.in_c / c.groups, out = c.out_c / c.groups;
+    long offsets[kMostRuns];
+    for (long run = 0; run < p.runs; ++run) {
+        const long taps = p.joined ? 1 : c.kernel_w;
+        offsets[run] = run / taps * c.dilation_h * p.row + run % taps * c.dilation_w * c.in_c;
+    }
+    Run r;
+    r.offsets = offsets, r.runs = p.runs, r.span = p.span;
+    r.x_pixel = static_cast<long>(c.stride_w) * c.in_c;
+    r.scores = scores, r.y_pixel = c.out_c, r.zero_y = c.zero_y;
+    const bool by_rows = c.out_h > 1;
+    const long row0 = by_rows ? first : 0, row1 = by_rows ? end : 1;
+    const long pixel0 = by_rows ? 0 : first, pixel1 = by_rows ? c.out_w : end;
+    for (long top = row0; top < row1; top += p.strip) {
+        const long rows = min(p.strip, row1 - top);
+        const uint8_t* from = x + top * c.stride_h * p.row;
+        if (p.padded) {
+            const long count = (rows - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
+            copy_rows(c, x, top * c.stride_h - c.pad_h, count, p.row, workspace);
+            from = workspace;
+        }
+        for (long left = pixel0; left < pixel1; left += p.columns) {
+            const long pixels = min(p.columns, pixel1 - left);
+            const char* block = static_cast<const char*>(prepared);
+            for (long o = 0; o < c.out_c;) {
+                const long channels = out - o % out, width = vecs_of(channels) * kSums;
+                r.bias = reinterpret_cast<const int32_t*>(block);
+                r.factor = reinterpret_cast<const float*>(block) + width;
+                r.w = reinterpret_cast<const uint8_t*>(block) + 8 * width;
+                r.channels = min(channels, width);
+                if (scores) r.scores = scores + o;
+                for (long row = 0; row < rows; ++row) {
+                    r.x = from + row * c.stride_h * p.row + left * r.x_pixel + o / out * in;
+                    r.y = y + ((top + row) * c.out_w + left) * c.out_c + o;
+                    run_pixels<Dot>(r, pixels);
+                }
+                block += width * 4 * (2 + p.runs * p.span);
+                o += r.channels;
+            }
+        }
+    }
+}
+
+template <typename Dot>
+void run(const void* fields, const void* prepared, const void* const* in, void* y,
+         uint8_t* workspace, long first, long end) {
+    run_rows<Dot>(flat(fields), prepared, of<uint8_t>(in[3]), static_cast<uint8_t*>(y), nullptr,
+                  workspace, first, end);
+}
+
+// Matrices are convolutions of one pixel.
+inline Conv conv_of(int features, int outputs, int zero_y) {
+    return {1, 1, features, 1, 1, outputs, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0, zero_y};
+}
+inline Conv conv_of(const struct written::gemm& g) {
+    return conv_of(g.features, g.outputs, g.zero_y);
+}
+inline Conv conv_of(const struct written::scores& s) { return conv_of(s.features, s.outputs, 0); }
+
+inline bool always(const void*) { return true; }
+template <typename Matrix>
+long matrix_prepared(const void* fields) {
+    const Conv c = conv_of(as<Matrix>(fields));
+    return prepared_bytes(&c);
+}
+template <typename Dot, typename Matrix>
+bool matrix_prepare(const void* fields, const void* const* in, void* prepared) {
+    const Conv c = conv_of(as<Matrix>(fields));
+    return prepare_rows<Dot>(c, c.in_c, in, prepared);
+}
+inline long none(const void*) { return 0; }
+inline long one(const void*) { return 1; }
+
+template <typename Dot, typename Matrix>
+void matrix_run(const void* fields, const void* prepared, const void* const* in, void* y, uint8_t*,
+                long, long) {
+    const Conv c = conv_of(as<Matrix>(fields));
+    constexpr bool last = sizeof(Matrix) == sizeof(struct written::scores);
+    run_rows<Dot>(c, prepared, of<uint8_t>(in[3]), last ? nullptr : static_cast<uint8_t*>(y),
+                  last ? static_cast<float*>(y) : nullptr, nullptr, 0, 1);
+}
+
+template <typename Dot>
+constexpr ByteAlgorithm conv_as(const char* name) {
+    return {name, "conv", fits, prepared_bytes, prepare<Dot>, workspace_bytes, parts, run<Dot>};
+}
+template <typename Dot, typename Matrix>
+constexpr ByteAlgorithm matrix_as(const char* name, const char* kernel) {
+    return {name,
+            kernel,
+            always,
+            matrix_prepared<Matrix>,
+            matrix_prepare<Dot, Matrix>,
+            none,
+            one,
+            matrix_run<Dot, Matrix>};
+}
+
+}  // namespace dense
+}  // namespace fast

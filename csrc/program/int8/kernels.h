@@ -1,0 +1,50 @@
+// The C format's kernels of integers (cnnkit/formats/c/kernels/int8) as a table, for each
+// instruction set, and what computes their steps faster.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cnnkit {
+
+// As ProgramKernel, of arguments of any type: bytes, int32 biases, float factors and logits.
+struct ByteKernel {
+    const char* name;
+    size_t field_bytes;
+    int inputs;
+    // Whether it stays inside arguments of so many bytes (0: a null pointer), the last of which it
+    // writes.
+    bool (*fits)(const void* fields, const long* bytes);
+    void (*run)(const void* fields, const void* const* in, void* y);
+};
+
+// The first one takes raw pixels as its second argument.
+constexpr int kByteKernelCount = 12, kMostByteInputs = 5;
+
+// Bytes that may be read behind each argument, whose values do not matter.
+constexpr long kByteSlack = 64;
+
+// An algorithm for the steps of a kernel. The first three arguments of those that it prepares are
+// constants: weight, bias and factor.
+struct ByteAlgorithm {
+    const char *name, *kernel;
+    bool (*fits)(const void* fields);
+    // Both null where there is nothing to prepare. False: it declines their values.
+    long (*prepared_bytes)(const void* fields);
+    bool (*prepare)(const void* fields, const void* const* in, void* prepared);
+    long (*workspace_bytes)(const void* fields);
+    long (*parts)(const void* fields);
+    // Computes the parts from `first` to `end`; the same bits however the work is cut.
+    void (*run)(const void* fields, const void* prepared, const void* const* in, void* y,
+                uint8_t* workspace, long first, long end);
+};
+
+struct ByteKernelTable {
+    const char* name;
+    const ByteKernel* kernels;
+    const ByteAlgorithm* algorithms;  // best first
+    int algorithm_count;
+    bool (*supported)();
+};
+
+}  // namespace cnnkit

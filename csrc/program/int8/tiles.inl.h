@@ -1,0 +1,128 @@
+// Register tiles of sums of products: a few pixels by a block of output channels. What is
+// multiplied at once (four bytes, or two words) lies in 4 bytes of each pixel.
+
+namespace fast {
+
+constexpr long kBlock = kVecs * kSums;
+constexpr int kMostPixels = kRegisters == 32 ? 12 : 8;
+constexpr int most_pixels(int vecs) {
+    return (kRegisters - 3) / vecs < kMostPixels ? (kRegisters - 3) / vecs : kMostPixels;
+}
+
+// Neighbouring pixels of a row by a block of output channels. A pixel reads `runs` of `span` times
+// four bytes; the weights lie in that order, [runs][span][vectors of the block].
+struct Run {
+    const uint8_t *x, *w;
+    const int32_t* bias;  // of the block's lanes
+    const float* factor;  // likewise
+    const long* offsets;  // of each run, from a pixel's x
+    long runs, span, x_pixel;
+    uint8_t* y;
+    float* scores;  // instead of y, if it is not null
+    long y_pixel, channels;
+    int zero_y;
+};
+
+template <typename Dot, int pixels, int vecs>
+inline const uint8_t* add_run(const uint8_t* x, long x_pixel, const uint8_t* w, long span,
+                              Sums (&sum)[pixels][vecs]) {
+    for (long i = 0; i < span; ++i, x += 4, w += vecs * kSums * 4) {
+        Bytes weight[vecs];
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kSums * 4);
+#pragma GCC unroll 12
+        for (int p = 0; p < pixels; ++p) {
+            const Bytes pixel = four(x + p * x_pixel);
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; ++v) sum[p][v] = Dot::dot(sum[p][v], pixel, weight[v]);
+        }
+    }
+    return w;
+}
+
+// The first channels of a block, in the order of channels.
+template <int vecs>
+void store_channels(uint8_t* to, const Sums (&sum)[vecs], const float* factor, int zero,
+                    long count) {
+    if (count == vecs * kSums) return store_block(to, sum, factor, zero);
+    uint8_t all[vecs * kSums];
+    store_block(all, sum, factor, zero);
+    __builtin_memcpy(to, all, count);
+}
+template <int vecs>
+void store_scores(float* to, const Sums (&sum)[vecs], const float* factor, long count) {
+    float all[vecs * kSums];
+    for (int v = 0; v < vecs; ++v) store_scaled(all + v * kSums, sum[v], factor + v * kSums);
+    for (int v = 0; v < vecs; ++v) {
+        for (int lane = 0; lane < kSums; ++lane) {
+            const long channel = channel_of(vecs, v, lane);
+            if (channel < count) to[channel] = all[v * kSums + lane];
+        }
+    }
+}
+
+template <typename Dot, int pixels, int vecs>
+void tiles(Run r, long count) {
+    for (; count > 0; --count, r.x += pixels * r.x_pixel, r.y += pixels * r.y_pixel) {
+        Sums sum[pixels][vecs];
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; ++v) {
+            const Sums bias = load_sums(r.bias + v * kSums);
+#pragma GCC unroll 12
+            for (int p = 0; p < pixels; ++p) sum[p][v] = bias;
+        }
+        const uint8_t* w = r.w;
+        for (long run = 0; run < r.runs; ++run)
+            w = add_run<Dot>(r.x + r.offsets[run], r.x_pixel, w, r.span, sum);
+        if (r.scores) {
+            store_scores(r.scores, sum[0], r.factor, r.channels);
+            continue;
+        }
+#pragma GCC unroll 12
+        for (int p = 0; p < pixels; ++p)
+            store_channels(r.y + p * r.y_pixel, sum[p], r.factor, r.zero_y, r.channels);
+    }
+}
+
+using Tiles = decltype(&tiles<Quads, 1, 1>);
+template <typename Dot, int pixels, int vecs>
+constexpr Tiles tiles_of() {
+    if constexpr (vecs <= kVecs && pixels <= most_pixels(vecs)) return tiles<Dot, pixels, vecs>;
+    return nullptr;
+}
+#define CNNKIT_ROW(vecs)                                                             \
+    {tiles_of<Dot, 1, vecs>(),  tiles_of<Dot, 2, vecs>(),  tiles_of<Dot, 3, vecs>(), \
+     tiles_of<Dot, 4, vecs>(),  tiles_of<Dot, 5, vecs>(),  tiles_of<Dot, 6, vecs>(), \
+     tiles_of<Dot, 7, vecs>(),  tiles_of<Dot, 8, vecs>(),  tiles_of<Dot, 9, vecs>(), \
+     tiles_of<Dot, 10, vecs>(), tiles_of<Dot, 11, vecs>(), tiles_of<Dot, 12, vecs>()}
+template <typename Dot>
+constexpr Tiles kTiles[4][12] = {CNNKIT_ROW(1), CNNKIT_ROW(2), CNNKIT_ROW(3), CNNKIT_ROW(4)};
+#undef CNNKIT_ROW
+
+// Pixels in tiles of nearly the same size: `larger` of size + 1, then `count` of size.
+struct Shares {
+    long size, larger, count;
+};
+inline Shares share(long pixels, int vecs) {
+    const long most = most_pixels(vecs), count = (pixels + most - 1) / most;
+    return {pixels / count, pixels % count, count - pixels % count};
+}
+
+inline int vecs_of(long channels) {
+    const long vecs = (channels + kSums - 1) / kSums;
+    return static_cast<int>(vecs < kVecs ? vecs : kVecs);
+}
+
+template <typename Dot>
+void run_pixels(Run r, long pixels) {
+    const int vecs = vecs_of(r.channels);
+    const Shares shares = share(pixels, vecs);
+    if (shares.larger) {
+        kTiles<Dot>[vecs - 1][shares.size](r, shares.larger);
+        const long done = shares.larger * (shares.size + 1);
+        r.x += done * r.x_pixel, r.y += done * r.y_pixel;
+    }
+    kTiles<Dot>[vecs - 1][shares.size - 1](r, shares.count);
+}
+
+}  // namespace fast

@@ -1,0 +1,28 @@
+// A step's work on several threads.
+#pragma once
+
+#include "runtime/thread_pool.h"
+
+namespace cnnkit {
+
+// From so much work on, in multiply-adds, a step is worth another thread, and an image is.
+constexpr double kWorthStep = 100e3, kWorthImage = 1e6;
+
+// Calls run(first, end) for ranges of parts, on several threads if the work is worth them.
+template <typename Run>
+void share(long parts, double work, int threads, const Run& run) {
+    if (threads == 1 || work < kWorthStep || parts < threads) return run(0, parts);
+    struct Shares {
+        const Run& run;
+        long parts, count;
+    } shares = {run, parts, threads};
+    parallel_for(
+        threads, threads,
+        [](void* context, long i) {
+            const Shares& s = *static_cast<Shares*>(context);
+            s.run(i * s.parts / s.count, (i + 1) * s.parts / s.count);
+        },
+        &shares);
+}
+
+}  // namespace cnnkit

@@ -1,0 +1,64 @@
+"""Quantised networks in the benchmark: cnnkit to the bit, others within steps of 8 bits."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from support.quantised import images_of, mixed_network
+
+from cnnkit.bench.case import verify_peer
+from cnnkit.bench.measure.breakdown import time_parts
+from cnnkit.bench.peers.registry import SUBJECT, select_peers
+from cnnkit.bench.workloads.graph import GraphWorkload
+from cnnkit.bench.workloads.integers import IntegerWorkload, in_float32, network_work
+from cnnkit.graph.networks import build_network
+from cnnkit.graph.quantised import quantise
+from cnnkit.graph.types import Array
+
+
+@pytest.fixture(scope="module")
+def work() -> IntegerWorkload:
+    found = quantise(mixed_network(), images_of(16), calibration=16, method="min-max")
+    made = network_work("mixed", found.graph, images_of(1, seed=4), "random images")
+    assert isinstance(made, IntegerWorkload)
+    return made
+
+
+def test_cnnkit_and_onnx_runtime_have_the_integers_bits(work: IntegerWorkload) -> None:
+    peers = select_peers(work)
+    for name in (SUBJECT, "onnxruntime"):
+        row = verify_peer(name, peers[name], work, 1).row
+        assert (row.status, row.error) == ("timed", 0.0)
+
+
+def test_another_bit_of_cnnkits_is_wrong(work: IntegerWorkload) -> None:
+    tensors = dict(work.graph.tensors)
+    name = "logits.bias.quantised"
+    tensors[name] = tensors[name] + tensors[name].dtype.type(1)
+    other = dataclasses.replace(work, graph=dataclasses.replace(work.graph, tensors=tensors))
+    logits: Array = other.reference
+    assert 0 < work.error_of(logits.astype(np.float32)) < work.peer_tolerance
+    assert work.tolerance == 0
+
+
+def test_the_float32_twin_computes_nearly_the_same(work: IntegerWorkload) -> None:
+    row = verify_peer("cnnkit-float32", select_peers(work)["cnnkit-float32"], work, 1).row
+    assert row.status == "timed"
+    assert row.error is not None
+    assert 0 < row.error < 0.1
+    left = {node.operator for node in in_float32(work).graph.nodes}
+    assert "Relu" in left
+    assert not {"QuantizeLinear", "DequantizeLinear"} & left
+
+
+def test_each_step_of_integers_is_timed(work: IntegerWorkload) -> None:
+    names = [part.name for part in time_parts(work)]
+    assert any("QLinearConv" in name and "int8" in name for name in names)
+
+
+def test_a_network_of_floats_is_compared_with_float64() -> None:
+    graph = build_network("lenet5", (1, 28, 28), 10)
+    made = network_work("lenet5", graph, np.zeros((1, 1, 28, 28), np.uint8), "")
+    assert type(made) is GraphWorkload
