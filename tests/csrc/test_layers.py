@@ -36,8 +36,8 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "training/targets": {"", "cpu/simd", "training", "training/kernels"},
     "engines": {"", "runtime", "mnist", "training"},
     "python": {
-        *{"", "cpu", "roofline", "runtime", "mnist", "program", "program/int8"},
-        *{"training", "engines"},
+        *("", "cpu", "roofline", "runtime", "mnist", "program", "program/int8", "training"),
+        "engines",
     },
     "onnxruntime": {"", "cpu", "runtime"},
 }
