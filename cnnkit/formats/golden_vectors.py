@@ -57,12 +57,7 @@ def vectors(weights: Weights, images: NDArray[np.uint8], tolerance: float | None
         VerdictError: float32 has no such logits, although the weights are finite.
     """
     logits = exact_logits(weights, images)
-    if not np.abs(logits).max() <= np.finfo(np.float32).max:
-        raise VerdictError(
-            "weights",
-            "give infinite logits for test images, as after a training that diverged",
-            "train again with a lower --lr",
-        )
+    check_finite(logits)
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = powers / powers.sum(axis=1, keepdims=True)
     return Golden(
@@ -72,6 +67,16 @@ def vectors(weights: Weights, images: NDArray[np.uint8], tolerance: float | None
         probabilities.astype(np.float32),
         _tolerance(weights, images, logits) if tolerance is None else tolerance,
     )
+
+
+def check_finite(logits: NDArray[np.float64]) -> None:
+    """Raise VerdictError for logits that float32 does not have."""
+    if not np.abs(logits).max() <= np.finfo(np.float32).max:
+        raise VerdictError(
+            "weights",
+            "give infinite logits for test images, as after a training that diverged",
+            "train again with a lower --lr",
+        )
 
 
 def _tolerance(weights: Weights, images: NDArray[np.uint8], logits: NDArray[np.float64]) -> float:

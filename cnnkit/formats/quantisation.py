@@ -18,7 +18,7 @@ from cnnkit.data.dataset import LABELLED, Split
 from cnnkit.errors import InputError
 from cnnkit.formats.description import describe
 from cnnkit.formats.golden import Golden
-from cnnkit.formats.golden_vectors import choose, near_logits, vectors
+from cnnkit.formats.golden_vectors import check_finite, choose, near_logits, vectors
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import with_contract
@@ -116,6 +116,7 @@ def quantised(weights: Weights, options: Options) -> Quantised:
     Raises:
         InputError: the images do not fit it, an option has no such value, or nothing of it can be
             quantised.
+        VerdictError: it has infinite logits.
     """
     train = options.dataset.train
     images = train.images[: CALIBRATION + MOST]
@@ -126,6 +127,7 @@ def quantised(weights: Weights, options: Options) -> Quantised:
             f"the network takes {list(weights.size)}",
             "choose the data that the network was trained for",
         )
+    check_finite(near_logits(weights, choose(options.dataset.test)))
     graph, shown = with_contract(weights.graph, options.input), feed(options.input, images)
     trained = Trained.of(weights)
     if trained is not None and options.ranges == BEST:

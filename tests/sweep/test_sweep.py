@@ -54,7 +54,7 @@ def nothing_left(jobs: Sequence[Job], stop: StopSignals) -> Iterator[tuple[int, 
 
 def test_every_setting_is_an_axis_except_seeds_and_paths() -> None:
     names = {field.name for field in fields(TrainConfig)}
-    paths = {"data", "manifest", "output", "weights"}
+    paths = {"data", "manifest", "output", "qat", "weights"}
     assert set(value_parsers()) == names - {"seed", "tensorboard", *paths}
     for name in value_parsers():
         field, axis = parse_axis(option_name(name), ["1"])

@@ -150,10 +150,10 @@ def test_a_stack_of_convolution_relu_and_pool_is_trained_natively(tmp_path: Path
     assert read_weights(result.weights).architecture == architecture
 
 
-def test_dropout_keeps_such_a_stack_from_the_native_engine_only(tmp_path: Path) -> None:
+def test_such_a_stack_with_dropout_is_trained_natively_too(tmp_path: Path) -> None:
     config = replace(CONFIG, network="person_nets:dropped", epochs=1)
     result = train(replace(config, output=tmp_path / "run"), data=data(), pictures=False)
-    assert result.config.engine == "torch"
+    assert result.config.engine == "native"
     assert read_weights(result.weights).architecture == Architecture(SIZE, (Block(6),), 3)
     assert evaluate(load(result.weights), data().test).accuracy == result.test_accuracy
 

@@ -31,7 +31,7 @@ def test_a_network_that_cannot_be_trained_is_refused_by_its_node(
     engine: type[NativeEngine | TorchEngine], few: Dataset
 ) -> None:
     other = replace(settings(few.test), graph=late_relu())
-    with pytest.raises(InputError, match=r"node Relu late, which cnnkit cannot train: it follows"):
+    with pytest.raises(InputError, match=r"node Relu late, which .*: it follows"):
         engine(other)
 
 
