@@ -86,6 +86,8 @@ struct Memory {
 bool right(const Floats& found, const Wanted& wanted, const char* kernel) {
     const double times = std::strncmp(kernel, "winograd", 8) == 0 ? 16 : 1;  // its sums round more
     for (size_t i = 0; i < found.size(); ++i) {
+        // Beyond float32 there is infinity alone.
+        if (found[i] == static_cast<float>(wanted.values[i])) continue;
         if (std::fabs(found[i] - wanted.values[i]) <= times * wanted.near[i]) continue;
         std::printf("  %s: value %zu is %.9g, not %.9g\n", kernel, i, static_cast<double>(found[i]),
                     wanted.values[i]);

@@ -76,6 +76,25 @@ void add_extreme(Chain& chain, long x) {
     chain.add("extreme", f.bytes, {x, z}, one_in(3) ? x : chain.add_buffer(s), reference);
 }
 
+// Of the buffer and a constant, by a constant condition of the channels.
+void add_chosen(Chain& chain, long x) {
+    const Size s = chain.buffers[x];
+    Floats conditions;
+    for (long i = 0; i < s.c; ++i) conditions.push_back(one_in(2) ? uniform(-2, 2) : 0.0f);
+    const long condition = chain.add_constant(conditions), z = chain.add_constant(1, -1, 1);
+    Fields f;
+    f.of({1, s.h, s.w, s.c}).of({0, 0, 0, 1}).of({0, s.w * s.c, s.c, 1}).of({0, 0, 0, 0});
+    const auto reference = [=](const std::vector<const Floats*>& in, const Floats&) {
+        Wanted wanted;
+        for (long i = 0; i < s.count(); ++i) {
+            const bool first = (*in[0])[i % s.c] != 0.0f;
+            wanted.add(first ? (*in[1])[i] : (*in[2])[0], 0.0);
+        }
+        return wanted;
+    };
+    chain.add("chosen", f.bytes, {condition, x, z}, one_in(3) ? x : chain.add_buffer(s), reference);
+}
+
 // Rows of the image, each a sum of some of its rows.
 void add_resample(Chain& chain, long x) {
     const Size s = chain.buffers[x], to = {draw(1, 2 * s.h), s.w, s.c};

@@ -45,7 +45,7 @@ Chain random_chain() {
                 add_elementary(chain, x);
                 break;
             case 10:
-                add_extreme(chain, x);
+                one_in(2) ? add_extreme(chain, x) : add_chosen(chain, x);
                 break;
             case 11:
                 one_in(2) ? add_resample(chain, x) : add_summary(chain, x);
