@@ -41,7 +41,7 @@ inline void max_pool(const PoolShape& s, const float* x, float* y, unsigned char
         for (long column = 0; column < s.output.w; ++column) {
             const Window w = window_at(s, row, column);
             for (long c = 0; c < s.channels; c += kLanes)
-                largest(s, w, x + c, relu, s.channels - c, y + c, indices + c);
+                largest(s, w, x + c, relu, min(kLanes, s.channels - c), y + c, indices + c);
             y += s.channels, indices += s.channels;
         }
     }
