@@ -207,7 +207,7 @@ constexpr ByteKernel kRows[] = {
     {"numbers", sizeof(struct numbers), 1,
      [](const void* f, const long* bytes) {
          const auto& n = as<struct numbers>(f);
-         return n.count >= 0 && n.count <= bytes[0] &&
+         return n.count >= 0 && is_byte(n.zero) && n.count <= bytes[0] &&
                 static_cast<long>(sizeof(float)) * n.count <= bytes[1];
      },
      [](const void* f, const void* const* in, void* y) {
