@@ -12,6 +12,8 @@ from cnnkit.graph.program import Program
 from cnnkit.graph.program.steps import Number, Place
 
 ProgramNetwork = _core.ProgramNetwork
+ByteNetwork = _core.ByteNetwork
+FLOAT = 4  # bytes, by which buffers begin
 
 
 def make_network(
@@ -24,24 +26,57 @@ def make_network(
         size: C, H, W of an image.
         isa: an instruction set; None is the best one.
     """
+    constants = [np.ascontiguousarray(a, np.float32).ravel() for a in program.constants.values()]
+    classes = program.sizes[program.result]
+    sizes, offsets = list(program.sizes), list(program.offsets)
+    return _core.ProgramNetwork(
+        size,
+        classes,
+        _steps(program),
+        constants,
+        sizes,
+        offsets,
+        program.arena,
+        program.result,
+        isa,
+    )
+
+
+def make_integer_network(
+    program: Program, size: tuple[int, int, int], isa: str | None = None
+) -> _core.ByteNetwork:
+    """Return a program of integers that is ready to run.
+
+    Args:
+        program: what `lower_integers` made.
+        size: C, H, W of an image.
+        isa: an instruction set; None is the best one.
+    """
+    constants = [np.ascontiguousarray(array).tobytes() for array in program.constants.values()]
+    (classes,) = program.steps[-1].shape
+    sizes, offsets = list(program.sizes), list(program.offsets)
+    end = -(-program.arena // FLOAT) * FLOAT
+    sizes[program.result], offsets[program.result] = FLOAT * classes, end
+    arena, result = end + FLOAT * classes, program.result
+    return _core.ByteNetwork(
+        size, classes, _steps(program), constants, sizes, offsets, arena, result, isa
+    )
+
+
+def _steps(program: Program) -> list[tuple[str, bytes, list[int], int]]:
+    """Return the steps of a program as the extension takes them."""
     numbers = {name: -2 - index for index, name in enumerate(program.constants)}
 
     def place(value: Place) -> int:
         return -1 if value is None else value if isinstance(value, int) else numbers[value]
 
-    steps = [
-        (step.kernel, pack_fields(step.numbers.values()), [*map(place, step.inputs)], step.output)
+    return [
+        (step.kernel, _pack_fields(step.numbers.values()), [*map(place, step.inputs)], step.output)
         for step in program.steps
     ]
-    constants = [np.ascontiguousarray(a, np.float32).ravel() for a in program.constants.values()]
-    classes = program.sizes[program.result]
-    sizes, offsets = list(program.sizes), list(program.offsets)
-    return _core.ProgramNetwork(
-        size, classes, steps, constants, sizes, offsets, program.arena, program.result, isa
-    )
 
 
-def pack_fields(fields: Iterable[Number]) -> bytes:
+def _pack_fields(fields: Iterable[Number]) -> bytes:
     """Return the bytes of a kernel's structure: ints and floats of four bytes each."""
     values: list[int | float] = []
     for field in fields:

@@ -11,24 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import INPUT, with_contract
 from cnnkit.graph.convnet_match import REMEDY, image_size
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.passes.rewriting import drop_unused, unused_name
-from cnnkit.graph.program.steps import Place, Program
+from cnnkit.graph.program.steps import Program
 from cnnkit.graph.quantised.lowering import lower_integers
-from cnnkit.graph.quantised.room import ALIGNED
 from cnnkit.graph.quantised.unsigned import as_unsigned
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import TensorType
-from cnnkit.ops.program import pack_fields
+from cnnkit.ops.program import ByteNetwork, make_integer_network
 from cnnkit.runtimes.program import with_logits
 
-FLOAT = 4  # bytes
 Images = NDArray[Any]
 
 
@@ -58,7 +55,7 @@ class IntegerEngine:
         self.first = _first_integers(self.graph, source)
         self.takes_bytes = graph.inputs[INPUT].dtype == "uint8"
         self.network = (
-            make_network(self.program, self.size) if self.takes_bytes else self._of_integers
+            make_integer_network(self.program, self.size) if self.takes_bytes else self._of_integers
         )
 
     def __call__(self, images: Images, threads: int = 1, out: Any = None) -> tuple[Any, Any, Any]:
@@ -81,8 +78,8 @@ class IntegerEngine:
         return lower_integers(with_logits(graph, self.source), self.source, None, self.signed)
 
     @cached_property
-    def _of_integers(self) -> _core.ByteNetwork:
-        return make_network(self._lowered(self._rest()), self.size)
+    def _of_integers(self) -> ByteNetwork:
+        return make_integer_network(self._lowered(self._rest()), self.size)
 
     def _quantised(self, images: Images) -> Images:
         """Return the integers that the graph makes of images, uint8 [N, C, H, W]."""
@@ -136,31 +133,3 @@ def _first_integers(graph: Graph, source: object) -> Node:
     if len(found) != 1 or front & {*graph.outputs}:
         raise InputError(source, "does not quantise its images once and for all", REMEDY)
     return found[0]
-
-
-def make_network(
-    program: Program, size: tuple[int, int, int], isa: str | None = None
-) -> _core.ByteNetwork:
-    """Return a program of integers that is ready to run.
-
-    Args:
-        program: what `lower_integers` made.
-        size: C, H, W of an image.
-        isa: an instruction set; None is the best one.
-    """
-    numbers = {name: -2 - index for index, name in enumerate(program.constants)}
-
-    def place(value: Place) -> int:
-        return -1 if value is None else value if isinstance(value, int) else numbers[value]
-
-    steps = [
-        (step.kernel, pack_fields(step.numbers.values()), [*map(place, step.inputs)], step.output)
-        for step in program.steps
-    ]
-    constants = [np.ascontiguousarray(array).tobytes() for array in program.constants.values()]
-    (classes,) = program.steps[-1].shape
-    sizes, offsets = list(program.sizes), list(program.offsets)
-    end = -(-program.arena // ALIGNED) * ALIGNED
-    sizes[program.result], offsets[program.result] = FLOAT * classes, end
-    arena, result = end + FLOAT * classes, program.result
-    return _core.ByteNetwork(size, classes, steps, constants, sizes, offsets, arena, result, isa)

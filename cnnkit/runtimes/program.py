@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnnkit import _core
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.convnet import LOGITS, match
@@ -17,11 +16,11 @@ from cnnkit.graph.passes.rewriting import unused_name
 from cnnkit.graph.program import Program, lower, prepare
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import TensorType
-from cnnkit.ops.program import make_network
+from cnnkit.ops.program import ProgramNetwork, make_network
 from cnnkit.runtimes.convnet import PROBLEM
 
 
-def open_program(graph: Graph, source: object) -> _core.ProgramNetwork:
+def open_program(graph: Graph, source: object) -> ProgramNetwork:
     """Open the engine that runs a graph kernel by kernel (`csrc/program/`).
 
     Raises:

@@ -32,23 +32,9 @@ inline float power_of_e(float x) { return __builtin_expf(x); }
 
 namespace rows {
 
+#include "program/limits.inl.h"
+
 using namespace written;
-
-constexpr long kMost = 1l << 30;  // kernels count in int
-
-// The product of positive numbers, or kMost if it is larger or one of them is not positive.
-template <typename... Sizes>
-long product(Sizes... sizes) {
-    const long all[] = {static_cast<long>(sizes)...};
-    long result = 1;
-    for (const long size : all) {
-        if (size < 1 || size > kMost) return kMost;
-        result = result * size > kMost ? kMost : result * size;
-    }
-    return result;
-}
-
-inline bool is_pad(int size) { return size >= 0 && size < kMost / 2; }
 
 // The channels of all blocks of `channels` output channels.
 inline long blocked(long channels) {

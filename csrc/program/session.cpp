@@ -7,7 +7,7 @@
 
 #include "program/share.h"
 #include "runtime/buffer.h"
-#include "runtime/softmax.h"
+#include "runtime/outputs.h"
 
 namespace cnnkit {
 
@@ -219,7 +219,7 @@ class Session : public ProgramSession {
             for (int64_t i = 0; i < n; ++i) {
                 float* arena = memory();
                 begin(i, arena, kernels_.size());
-                finish(arena + program_.offsets[program_.result], i, out);
+                write_outputs(arena + program_.offsets[program_.result], classes_, i, out);
             }
             return;
         }
@@ -235,7 +235,7 @@ class Session : public ProgramSession {
             }
             run_tail(tail, count, threads);
             for (long i = 0; i < count; ++i)
-                finish(in_tail(tail, count, program_.result, i), at + i, out);
+                write_outputs(in_tail(tail, count, program_.result, i), classes_, at + i, out);
         }
     }
 
@@ -349,21 +349,6 @@ class Session : public ProgramSession {
         float* workspace = memory() + rounded(program_.arena);
         call.chosen->algorithm->run(call.fields, prepared, call.x, call.residual, call.y, workspace,
                                     first, end);
-    }
-
-    void finish(const float* logits, int64_t at, const NetOutputs& out) const {
-        thread_local std::vector<float> both;
-        if (out.log_probabilities || out.probabilities) {
-            both.resize(2 * classes_);
-            softmax(logits, classes_, both.data(), both.data() + classes_);
-        }
-        const auto write = [&](float* where, const float* values) {
-            if (where) std::copy_n(values, classes_, where + at * classes_);
-        };
-        write(out.logits, logits);
-        write(out.log_probabilities, both.data());
-        write(out.probabilities, both.data() + classes_);
-        if (out.label) out.label[at] = best_class(logits, classes_);
     }
 
     const Program program_;

@@ -3,8 +3,8 @@
 
 #include "runtime/conv_op.h"
 #include "runtime/convnet.h"
+#include "runtime/outputs.h"
 #include "runtime/pixels.h"
-#include "runtime/softmax.h"
 
 namespace cnnkit {
 namespace {
@@ -42,12 +42,11 @@ class ConvnetSession : public InferenceSession {
     }
 
     void infer_image(const float* image, int64_t at, const NetOutputs& out) const {
-        // The maps before and after a block by turns, then the three outputs.
+        // The maps before and after a block by turns, then the logits.
         thread_local std::vector<float> memory;
         const long classes = layout_.classes;
-        memory.resize(2 * largest_ + 3 * classes);
+        memory.resize(2 * largest_ + classes);
         float *from = memory.data(), *to = from + largest_, *logits = to + largest_;
-        float *log_p = logits + classes, *probabilities = log_p + classes;
         const float* x = image;
         for (size_t i = 0; i < ops_.size(); ++i) {
             ops_[i]->run(layout_.shapes[i], x, 1, to, nullptr, 1);
@@ -56,14 +55,7 @@ class ConvnetSession : public InferenceSession {
         }
         kernels_.linear.forward(linear_.data(), linear_.data() + classes * layout_.features, x,
                                 layout_.features, classes, logits);
-        softmax(logits, classes, log_p, probabilities);
-        const auto write = [&](float* where, const float* values) {
-            if (where) std::copy_n(values, classes, where + at * classes);
-        };
-        write(out.logits, logits);
-        write(out.probabilities, probabilities);
-        write(out.log_probabilities, log_p);
-        if (out.label) out.label[at] = best_class(logits, classes);
+        write_outputs(logits, classes, at, out);
     }
 
     const KernelTable& kernels_;

@@ -19,8 +19,6 @@ EXTENSION = "cnnkit._core"
 MAY_USE_THE_EXTENSION = (
     "cnnkit.ops",
     "cnnkit.runtimes.convnet",
-    "cnnkit.runtimes.integers",
-    "cnnkit.runtimes.program",
     "cnnkit.train.engines.native",
     "cnnkit.bench",
 )

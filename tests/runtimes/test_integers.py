@@ -23,7 +23,8 @@ from cnnkit.graph.networks import separable
 from cnnkit.graph.quantised import Quantised, quantise, run_integers
 from cnnkit.graph.quantised.lowering import lower_integers
 from cnnkit.ops.fused import available_isas
-from cnnkit.runtimes.integers import IntegerEngine, make_network, open_integers
+from cnnkit.ops.program import make_integer_network
+from cnnkit.runtimes.integers import IntegerEngine, open_integers
 from cnnkit.runtimes.interpreted import interpret
 from cnnkit.runtimes.native import open_engine, prepare
 
@@ -37,7 +38,7 @@ def mixed() -> Quantised:
 
 @pytest.mark.parametrize("isa", [None, *available_isas()])
 def test_every_instruction_set_has_the_oracles_bits(isa: str | None, mixed: Quantised) -> None:
-    network = make_network(lower_integers(mixed.integers), SIZE, isa)
+    network = make_integer_network(lower_integers(mixed.integers), SIZE, isa)
     logits, _, labels = network(IMAGES)
     expected = run_integers(mixed.integers, IMAGES)
     np.testing.assert_array_equal(logits, expected)
@@ -51,7 +52,7 @@ def test_threads_never_change_a_bit() -> None:
     graph = net.classifier(net.add("GlobalAveragePool", "mean", [x]), 10)
     images = np.random.default_rng(1).integers(0, 256, (5, 3, 33, 31), dtype=np.uint8)
     found = quantise(graph, images, calibration=5, method="min-max").integers
-    network = make_network(lower_integers(found), (3, 33, 31))
+    network = make_integer_network(lower_integers(found), (3, 33, 31))
     for threads in (1, 2, 3):
         logits, _, _ = network(images, threads)
         np.testing.assert_array_equal(logits, run_integers(found, images))
@@ -60,7 +61,7 @@ def test_threads_never_change_a_bit() -> None:
 def test_the_fast_algorithms_compute_the_layers(mixed: Quantised) -> None:
     fast = {"int8-dense", "int8-depthwise", "int8-scores", "int8-max-pool", "int8-add"}
     if available_isas() != ["scalar"]:
-        assert fast <= {*make_network(lower_integers(mixed.integers), SIZE).algorithms}
+        assert fast <= {*make_integer_network(lower_integers(mixed.integers), SIZE).algorithms}
 
 
 def test_floats_give_the_same_bits_as_pixels(mixed: Quantised) -> None:
@@ -133,7 +134,7 @@ def test_weights_of_8_bits_are_computed_widely(mixed: Quantised) -> None:
             tensors[node.inputs[3]] = draw.integers(-127, 128, shape).astype(np.int8)
     whole = mixed.integers
     graph = Graph(whole.inputs, whole.nodes, whole.outputs, tensors)
-    network = make_network(lower_integers(graph), SIZE)
+    network = make_integer_network(lower_integers(graph), SIZE)
     np.testing.assert_array_equal(network(IMAGES)[0], run_integers(graph, IMAGES))
 
 

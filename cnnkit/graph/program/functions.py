@@ -14,7 +14,7 @@ from cnnkit.graph.program.numbers import (
     OPERATIONS,
     broadcast_input,
     combine,
-    result_of,
+    lower_pairs,
     steps_along,
 )
 from cnnkit.graph.program.steps import Number, Value
@@ -88,20 +88,15 @@ def _multiply(lowered: Lowered, node: Node, x: Value, y: Value, factor: float) -
 
 def lower_extreme(lowered: Lowered, node: Node) -> None:
     """Lower Max and Min of any number of values, two at a time."""
-    result = lowered.shape(node.outputs[0])
-    left = broadcast_input(lowered, node, 0, result)
-    if len(node.inputs) == 1:
-        lowered.name(node.outputs[0], lowered.input(node))
-        return
-    for index in range(1, len(node.inputs)):
-        right = broadcast_input(lowered, node, index, result)
-        later = {lowered.values[n].place for n in node.inputs[index + 1 :] if n in lowered.values}
-        y = result_of(lowered, node, left, right, result, later)
-        fields = steps_along(node, y, {"x": left, "z": right})
-        fields = {"smaller": int(node.operator == "Min"), **fields}
-        lowered.call("extreme", fields, (left.place, right.place), y)
-        left = y
-    lowered.name(node.outputs[0], left)
+
+    def step(x: Value, z: Value, y: Value) -> None:
+        fields = {
+            "smaller": int(node.operator == "Min"),
+            **steps_along(node, y, {"x": x, "z": z}),
+        }
+        lowered.call("extreme", fields, (x.place, z.place), y)
+
+    lower_pairs(lowered, node, step)
 
 
 def lower_where(lowered: Lowered, node: Node) -> None:

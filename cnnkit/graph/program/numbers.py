@@ -43,6 +43,12 @@ def _limits(lowered: Lowered, node: Node) -> dict[str, Number]:
 
 def lower_arithmetic(lowered: Lowered, node: Node) -> None:
     """Lower an operation of two values with broadcast; Sum of more adds one after another."""
+    operation = OPERATIONS[node.operator]
+    lower_pairs(lowered, node, lambda x, z, y: combine(lowered, node, operation, x, z, y))
+
+
+def lower_pairs(lowered: Lowered, node: Node, step: Callable[[Value, Value, Value], None]) -> None:
+    """Lower a node of any number of values, two at a time: `step` writes what two give."""
     result = lowered.shape(node.outputs[0])
     left = broadcast_input(lowered, node, 0, result)
     if len(node.inputs) == 1:
@@ -52,7 +58,7 @@ def lower_arithmetic(lowered: Lowered, node: Node) -> None:
         right = broadcast_input(lowered, node, index, result)
         later = {lowered.values[n].place for n in node.inputs[index + 1 :] if n in lowered.values}
         y = result_of(lowered, node, left, right, result, later)
-        combine(lowered, node, OPERATIONS[node.operator], left, right, y)
+        step(left, right, y)
         left = y
     lowered.name(node.outputs[0], left)
 

@@ -21,23 +21,10 @@ namespace written {
 
 namespace rows {
 
+#include "program/limits.inl.h"
+
 using namespace written;
 
-constexpr long kMost = 1l << 30;  // kernels count in int
-
-// The product of positive numbers, or kMost if it is larger or one of them is not positive.
-template <typename... Sizes>
-long product(Sizes... sizes) {
-    const long all[] = {static_cast<long>(sizes)...};
-    long result = 1;
-    for (const long size : all) {
-        if (size < 1 || size > kMost) return kMost;
-        result = result * size > kMost ? kMost : result * size;
-    }
-    return result;
-}
-
-inline bool is_pad(int size) { return size >= 0 && size < kMost / 2; }
 inline bool is_byte(int value) { return value >= 0 && value <= 255; }
 
 template <typename Fields>

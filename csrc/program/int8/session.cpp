@@ -8,7 +8,7 @@
 
 #include "program/share.h"
 #include "runtime/buffer.h"
-#include "runtime/softmax.h"
+#include "runtime/outputs.h"
 
 namespace cnnkit {
 namespace {
@@ -161,7 +161,8 @@ class Session : public ProgramSession {
         for (int64_t i = 0; i < n; ++i) {
             uint8_t* arena = memory();
             run(0, kernels_.size(), raw + i * pixels_, arena, threads);
-            finish(arena, i, out);
+            const void* logits = arena + program_.offsets[program_.result];
+            write_outputs(static_cast<const float*>(logits), classes_, i, out);
         }
     }
 
@@ -198,21 +199,6 @@ class Session : public ProgramSession {
                                       from, to);
             });
         }
-    }
-
-    void finish(const uint8_t* arena, int64_t at, const NetOutputs& out) const {
-        thread_local std::vector<float> both;
-        both.resize(2 * classes_);
-        const void* place = arena + program_.offsets[program_.result];
-        const auto* logits = static_cast<const float*>(place);
-        softmax(logits, classes_, both.data(), both.data() + classes_);
-        const auto write = [&](float* where, const float* values) {
-            if (where) std::copy_n(values, classes_, where + at * classes_);
-        };
-        write(out.logits, logits);
-        write(out.log_probabilities, both.data());
-        write(out.probabilities, both.data() + classes_);
-        if (out.label) out.label[at] = best_class(logits, classes_);
     }
 
     ByteProgram program_;
