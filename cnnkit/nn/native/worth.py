@@ -1,6 +1,6 @@
 """Where PyTorch is faster than a native program, as measured: `slower(program, algorithms)`.
 
-The measurements are in docs/operator.md. Nothing is timed when a model runs.
+The measurements are in docs/benchmark.md. Nothing is timed when a model runs.
 """
 
 from __future__ import annotations
