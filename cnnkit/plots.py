@@ -95,7 +95,7 @@ def plot_loss(history: Sequence[Mapping[str, Any]], path_stem: Path) -> None:
         draw_curve(accuracy, history, "validation_accuracy", "validation", VERMILION)
         draw_curve(accuracy, history, "test_accuracy", "test", GREEN)
         loss.set(ylabel="negative log-likelihood", title="Loss and accuracy per epoch")
-        loss.set_ylim(bottom=0)
+        loss.set_ylim(0, 1.05 * loss.get_ylim()[1])
         accuracy.set(xlabel="epoch", ylabel="accuracy")
         accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
         accuracy.xaxis.set_major_locator(

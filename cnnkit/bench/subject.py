@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,15 @@ from cnnkit.bench.workloads.base import Float32
 from cnnkit.data.load import load_dataset
 from cnnkit.data.registry import DATASETS
 from cnnkit.errors import InputError, NetworkError
+from cnnkit.formats.detect import detect
 from cnnkit.graph.architecture import PIXEL_SCALE, Architecture
 from cnnkit.graph.carried import refuse_carried
 from cnnkit.graph.weights import Weights
+from cnnkit.models.files import read_rounded
 from cnnkit.models.network import Network
-from cnnkit.models.read import read_model
-from cnnkit.models.said import Said
+from cnnkit.models.read import is_spec, read_model
+from cnnkit.models.said import OURS, Said
+from cnnkit.runs.find import find_weights
 
 IMAGES = 1024
 
@@ -61,7 +65,7 @@ class Model:
     @cached_property
     def network(self) -> Network:
         """Any network, with the contract's input and outputs."""
-        network = read_model(self.name, self.said)
+        network = _rounded(self.name, self.said) or read_model(self.name, self.said)
         refuse_carried(network.weights.graph, network.source)
         return network
 
@@ -88,6 +92,17 @@ class Model:
             return weights is None or bool(weights.architecture)
         except InputError:
             return False
+
+
+def _rounded(name: str | None, said: Said) -> Network | None:
+    """Return the network in an 8-bit file of ours; None of any other model."""
+    if name is None or is_spec(name):
+        return None
+    path = find_weights(Path(name))
+    network = read_rounded(path) if detect(path) == "onnx" else None
+    if network:
+        said.refuse(path, OURS)
+    return network
 
 
 def find_data(model: Model) -> BenchData:

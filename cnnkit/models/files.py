@@ -44,6 +44,19 @@ def read_onnx_file(path: Path, said: Said) -> Network:
     return Network(named_as_ours(_named(weights, said)), str(path), notes=_freed(frozen))
 
 
+def read_rounded(path: Path) -> Network | None:
+    """Read an 8-bit ONNX file of ours as it is, to run it; None of any other file.
+
+    `read_onnx_file` refuses it, since no other file is made from rounded parameters.
+    """
+    if contract.MARK not in read_onnx(path).metadata:
+        return None
+    stated = read_contract(path)
+    if not contract.quantisation(stated):
+        return None
+    return Network(as_stored(TABLE["onnx"].read_weights(path), stated), str(path), path=path)
+
+
 def read_pt2_file(path: Path, said: Said) -> Network:
     """Read a program of torch.export, by whoever."""
     from cnnkit.formats.pytorch.foreign import is_foreign, load_program

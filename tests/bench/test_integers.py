@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,19 @@ from support.quantised import images_of, mixed_network
 from cnnkit.bench.case import verify_peer
 from cnnkit.bench.measure.breakdown import time_parts
 from cnnkit.bench.peers.registry import SUBJECT, select_peers
+from cnnkit.bench.subject import Model
+from cnnkit.bench.suites import network_suite
 from cnnkit.bench.workloads.graph import GraphWorkload
 from cnnkit.bench.workloads.integers import IntegerWorkload, in_float32, network_work
+from cnnkit.data.dataset import Dataset
+from cnnkit.errors import InputError
+from cnnkit.formats.onnx.quantize import write_onnx_int8
+from cnnkit.formats.options import Options
 from cnnkit.graph.networks import build_network
 from cnnkit.graph.quantised import quantise
 from cnnkit.graph.types import Array
+from cnnkit.graph.weights import Weights
+from cnnkit.models.read import read_model
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +71,16 @@ def test_a_network_of_floats_is_compared_with_float64() -> None:
     graph = build_network("lenet5", (1, 28, 28), 10)
     made = network_work("lenet5", graph, np.zeros((1, 1, 28, 28), np.uint8), "")
     assert type(made) is GraphWorkload
+
+
+def test_an_8_bit_file_of_ours_is_timed_as_it_is(
+    trained: Weights, few: Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.int8.onnx"
+    path.write_bytes(write_onnx_int8(trained, Options(few))[".int8.onnx"])
+    (work, *_) = network_suite(Model(str(path)), 1)
+    assert isinstance(work, IntegerWorkload)
+    row = verify_peer(SUBJECT, select_peers(work)[SUBJECT], work, 1).row
+    assert (row.status, row.error) == ("timed", 0)
+    with pytest.raises(InputError, match="holds rounded parameters"):
+        read_model(path)
