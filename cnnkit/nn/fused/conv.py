@@ -112,7 +112,8 @@ class FusedConv2d(nn.Conv2d):
         y, seen, norm_seen = self.compute(x, known, pool)
         if y is None:
             return None
-        start = Start(self, x, weight, bias, before, seen, known, norm_seen, pool, modes(), y)
+        call = self, state, x, weight, bias, before, seen, known, norm_seen, pool, modes(), y
+        start = Start(*call)
         return Waiting.after(start, state.checked.shape)
 
     def _is_worth_it(self, x: Tensor, weight: Tensor, pool: Pool) -> bool:
@@ -199,10 +200,6 @@ class FusedConv2d(nn.Conv2d):
             return Checked(None, sizes, shape, output)  # they may change
         small = math.prod(shape) < (SMALL_NORMED if self.fused.place.norm else SMALL)
         return Checked(given, sizes, shape, output, small)
-
-    def note(self, was_block: bool) -> None:
-        """Take note of whether what followed a call was the block."""
-        self.fused.note(was_block)
 
     def train(self, mode: bool = True) -> FusedConv2d:
         """Switch between training and eval mode; the weights are packed again afterwards."""

@@ -9,16 +9,13 @@ import sys
 import weakref
 from collections.abc import Callable
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from torch import Tensor, nn
 
 from cnnkit.nn.fused.direct import DIRECT, call, called, is_observed, is_own, norm_of, pool_options
 from cnnkit.nn.fused.patterns import MODULES, has_hooks
 from cnnkit.ops.torch_autograd import is_own_float, is_plain, is_transformed
-
-if TYPE_CHECKING:
-    from cnnkit.nn.fused.conv import FusedConv2d
 
 TYPES = {name: kind for kind, name in MODULES.items()}
 
@@ -121,10 +118,11 @@ def call_rewritten(
     return rewritten(owner, *args, **kwargs)
 
 
-def call_directly(
-    reference: weakref.ref[nn.Module], kind: type[FusedConv2d], *args: Any, **kwargs: Any
-) -> Any:
-    """Call an `nn.Sequential`: its blocks in one operation each, and its other modules."""
+def call_directly(reference: weakref.ref[nn.Module], kind: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call an `nn.Sequential`: its blocks in one operation each, and its other modules.
+
+    `kind` is the type of the convolutions that compute blocks.
+    """
     owner, is_own_call = called(reference)
     if not is_own_call or kwargs or len(args) != 1 or type(args[0]) is not Tensor:
         return call(owner, *args, **kwargs)
@@ -145,9 +143,7 @@ def call_directly(
     return x
 
 
-def compute_directly(
-    conv: FusedConv2d, x: Tensor, following: tuple[Any, ...]
-) -> tuple[Tensor | None, int]:
+def compute_directly(conv: Any, x: Tensor, following: tuple[Any, ...]) -> tuple[Tensor | None, int]:
     """Compute the block that a convolution and the modules after it in an `nn.Sequential` are.
 
     Returns:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch._C import DisableTorchFunctionSubclass
 from torch.utils._pytree import tree_map_only
 
@@ -22,11 +22,8 @@ from cnnkit.errors import InputError
 from cnnkit.nn.block import States, modes, states, version
 from cnnkit.nn.fused.patterns import FUNCTIONS
 from cnnkit.nn.norm import Norm
-from cnnkit.nn.pools import Pool
+from cnnkit.nn.pools import Pool, PoolReader
 from cnnkit.ops.torch_autograd import is_transformed
-
-if TYPE_CHECKING:
-    from cnnkit.nn.fused.conv import FusedConv2d
 
 # What is known of a tensor before it is computed; modules check it before they call a function.
 KNOWN = {
@@ -58,12 +55,24 @@ class Step(NamedTuple):
     kwargs: dict[str, Any]
 
 
+class Known(Protocol):
+    """What is needed of what a convolution knows of its block: `state.State`."""
+
+    pool: Pool | None
+    read_pool: PoolReader
+    most_left: int
+
+    def note(self, was_block: bool) -> None:
+        """Take note of whether what followed a call was the block."""
+
+
 @dataclass(slots=True)
 class Start:
     """The call of the convolution, and the output of its block.
 
     Attributes:
-        conv: the convolution.
+        conv: the convolution, ...
+        state: ... and what it knows of its block.
         x, weight, bias: what it was called with.
         version: how often x was changed before.
         states: those of weight and bias.
@@ -74,7 +83,8 @@ class Start:
         output: that of the block, which is returned only once: nobody shares it.
     """
 
-    conv: FusedConv2d
+    conv: nn.Conv2d
+    state: Known
     x: Tensor
     weight: Tensor
     bias: Tensor | None
@@ -137,7 +147,7 @@ class Waiting(Tensor):
         """Return the values, computed by PyTorch in the modes in which they were called."""
         if self.value is None:
             start = self._unchanged()
-            start.conv.note(was_block=False)
+            start.state.note(was_block=False)
             gradients, inference = start.modes
             with (
                 torch.inference_mode(inference),
@@ -204,8 +214,8 @@ class Waiting(Tensor):
             if is_transformed():
                 return None
             start.output = None
-            if start.conv.fused.most_left:
-                start.conv.note(was_block=True)
+            if start.state.most_left:
+                start.state.note(was_block=True)
             if in_place:
                 self.value, self.start = output, None
             return output
@@ -230,7 +240,7 @@ def is_same_norm(start: Start, step: Step) -> bool:
 
 def is_same_pool(start: Start, step: Step) -> bool:
     """Tell whether a step calls the pool that took part; if not, the next call expects this one."""
-    state = start.conv.fused
+    state = start.state
     pool = state.read_pool(step.args, step.kwargs)
     if pool is not None and pool != start.pool:
         state.pool = pool

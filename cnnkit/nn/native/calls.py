@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import ast
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from torch import nn
 
 from cnnkit.nn.native import known
 from cnnkit.nn.native.facts import NotShownError
 from cnnkit.nn.native.kinds import LIST, MODULE, OTHER, SIZES, STATIC
-from cnnkit.nn.native.names import UNKNOWN, is_in
+from cnnkit.nn.native.names import UNKNOWN, Names, is_in
 
-if TYPE_CHECKING:
-    from cnnkit.nn.native.expressions import Expressions
+
+class Expressions(Protocol):
+    """What calls need of the expressions around them: `expressions.Expressions`."""
+
+    names: Names
+
+    def kind(self, node: ast.expr) -> str:
+        """Return what kind of value an expression has."""
 
 
 def kind_of_call(expressions: Expressions, node: ast.Call) -> str:
@@ -37,7 +43,7 @@ def _of_result(expressions: Expressions, node: ast.Call, kinds: list[str]) -> st
         owner = expressions.names.held(node.func.value)
         if node.func.attr in vars(owner):  # a function that the module holds
             return OTHER if is_in(called, known.FUNCTIONS) else ""
-        return "" if node.keywords else _inside(expressions, called, owner, kinds)
+        return "" if node.keywords else expressions.names.method.prove_inner(called, owner, kinds)
     if called is not UNKNOWN:
         return OTHER if is_in(called, known.FUNCTIONS) else ""
     function = expressions.names.named(node.func)
@@ -58,7 +64,7 @@ def _of_function(expressions: Expressions, node: ast.Call, function: Any, kinds:
             return SIZES if SIZES in kinds and function is not isinstance else STATIC
         return STATIC if function is len and kinds == [LIST] else ""
     is_own = isinstance(function, FunctionType) and not node.keywords
-    return _inside(expressions, function, None, kinds) if is_own else ""
+    return expressions.names.method.prove_inner(function, None, kinds) if is_own else ""
 
 
 def _of_method(expressions: Expressions, node: ast.Attribute, kinds: list[str]) -> str:
@@ -72,9 +78,3 @@ def _of_method(expressions: Expressions, node: ast.Attribute, kinds: list[str]) 
     if node.attr in known.RANKS:
         return STATIC
     return OTHER if node.attr in known.METHODS else ""
-
-
-def _inside(expressions: Expressions, function: FunctionType, owner: Any, kinds: list[str]) -> str:
-    method = expressions.names.method
-    inner = type(method)(function, owner, method.facts, method.depth + 1)
-    return inner.prove(kinds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,10 +12,7 @@ from cnnkit.nn.native import known
 from cnnkit.nn.native.calls import kind_of_call
 from cnnkit.nn.native.facts import NotShownError, is_atom
 from cnnkit.nn.native.kinds import LIST, MODULE, OTHER, SIZES, STATIC, joined
-from cnnkit.nn.native.names import COMPARED, ITSELF, UNKNOWN, Names
-
-if TYPE_CHECKING:
-    from cnnkit.nn.native.proof import Method
+from cnnkit.nn.native.names import COMPARED, ITSELF, UNKNOWN, Method, Names
 
 
 class Expressions:

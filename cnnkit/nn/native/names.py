@@ -7,19 +7,28 @@ import builtins
 import operator
 from collections.abc import Callable
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from torch import nn
 
 from cnnkit.nn.fused.rewriting import has_plain_attributes
 from cnnkit.nn.native import known
-
-if TYPE_CHECKING:
-    from cnnkit.nn.native.proof import Method
+from cnnkit.nn.native.facts import Facts
 
 ITSELF = "self"  # the kind of the variable that is the method's module
 UNKNOWN = object()
 COMPARED = (ast.Is, ast.IsNot)
+
+
+class Method(Protocol):
+    """What the names of a method need of it: `proof.Method`."""
+
+    function: FunctionType
+    owner: nn.Module | None
+    facts: Facts
+
+    def prove_inner(self, function: FunctionType, owner: Any, kinds: list[str]) -> str:
+        """Return what kind of value a function that the method calls returns."""
 
 
 class Names:

@@ -92,6 +92,10 @@ class Method:
             raise NotShownError("its source is not known")
         self.function, self.owner, self.facts, self.depth = function, owner, facts, depth
 
+    def prove_inner(self, function: FunctionType, owner: Any, kinds: list[str]) -> str:
+        """Return what kind of value a function that the method calls returns."""
+        return Method(function, owner, self.facts, self.depth + 1).prove(kinds)
+
     def prove(self, given: list[str]) -> str:
         """Return what kind of value the method returns, if all it does is to compute that.
 
