@@ -42,6 +42,12 @@ inline long blocked(long channels) {
     return channels - rest + (rest == 0 ? 0 : rest > 8 ? 16 : 8);
 }
 
+// How far from the first pixel a window may begin or end, on one axis.
+inline long window_reach(long out, long stride, long kernel, long dilation, long pad) {
+    const long last = product(out, stride);
+    return (last > pad ? last : pad) + product(kernel, dilation);
+}
+
 inline bool conv_fits(const struct conv& c, const long* floats, bool depthwise) {
     const long groups = depthwise ? 1 : c.groups;
     const int sizes[] = {c.groups,     c.in_c,       c.out_c,    c.stride_h, c.stride_w,
@@ -51,13 +57,13 @@ inline bool conv_fits(const struct conv& c, const long* floats, bool depthwise) 
     }
     if (c.in_c % c.groups != 0 || c.out_c % c.groups != 0 || !is_pad(c.pad_h) || !is_pad(c.pad_w))
         return false;
-    if (product(c.dilation_h, c.in_w, c.in_c) == kMost || product(c.dilation_w, c.in_c) == kMost ||
+    // Places that kernels compute before they look whether there are such pixels.
+    const long rows = window_reach(c.out_h, c.stride_h, c.kernel_h, c.dilation_h, c.pad_h);
+    const long columns = window_reach(c.out_w, c.stride_w, c.kernel_w, c.dilation_w, c.pad_w);
+    if (product(rows, c.in_w, c.in_c) == kMost || product(columns, c.in_c) == kMost ||
         product(8, c.stride_w, c.in_c) == kMost)
-        return false;  // steps that kernels compute before they look whether there are such pixels
-    if (depthwise && (c.groups != c.in_c || c.groups != c.out_c)) return false;
-    if (product(c.kernel_h, c.dilation_h) == kMost || product(c.kernel_w, c.dilation_w) == kMost ||
-        product(c.out_h, c.stride_h) == kMost || product(c.out_w, c.stride_w) == kMost)
         return false;
+    if (depthwise && (c.groups != c.in_c || c.groups != c.out_c)) return false;
     const long width = groups * blocked(c.out_c / groups), in = depthwise ? 1 : c.in_c / c.groups;
     const long y = product(c.out_h, c.out_w, c.out_c), x = product(c.in_h, c.in_w, c.in_c);
     return product(c.kernel_h, c.kernel_w, in, width) <= floats[0] && width <= floats[1] &&
