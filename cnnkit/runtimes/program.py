@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnkit.errors import InputError
 from cnnkit.graph.architecture import PIXEL_SCALE
-from cnnkit.graph.convnet import LOGITS
+from cnnkit.graph.convnet import LOGITS, match
 from cnnkit.graph.convnet_match import REMEDY, image_size
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.heads import find_logits
@@ -17,6 +17,7 @@ from cnnkit.graph.program import Program, lower, prepare
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import TensorType
 from cnnkit.ops.program import ProgramNetwork, make_network
+from cnnkit.runtimes.convnet import PROBLEM
 
 
 def open_program(graph: Graph, source: object) -> ProgramNetwork:
@@ -39,7 +40,12 @@ def lower_network(graph: Graph, source: object) -> Program:
 
 def with_logits(graph: Graph, source: object) -> Graph:
     """Return a graph whose only output is `logits`: what its outputs are computed from."""
-    graph, logits = find_logits(graph, source)
+    try:
+        graph, logits = find_logits(graph, source)
+    except InputError:
+        if len(graph.outputs) > 1:
+            match(graph, source, PROBLEM)  # names the node that gives it other outputs
+        raise
     if logits == LOGITS:
         return Graph(graph.inputs, graph.nodes, (LOGITS,), graph.tensors)
     # What is called so and is not them gets another name.

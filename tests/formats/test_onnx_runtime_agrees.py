@@ -13,6 +13,7 @@ from support.small_onnx import node, save
 from cnnkit.errors import InputError
 from cnnkit.formats.onnx.reader import read_graph
 from cnnkit.graph.reference import evaluate
+from cnnkit.runtimes.native import open_engine
 
 FLOAT = 1
 TENSORS = {"kernel": np.arange(9.0, dtype=np.float32).reshape(3, 1, 1, 3)}
@@ -71,3 +72,9 @@ def test_what_onnx_runtime_reads_in_another_way_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=reason):
         read_graph(write(tmp_path, operator, 12, **attributes))
+
+
+def test_an_output_that_mixes_images_is_named_not_the_pixels_scale(tmp_path: Path) -> None:
+    graph = read_graph(write(tmp_path, "ReduceMax", 12))
+    with pytest.raises(InputError, match=r"output y float32\[1, 1, 1, 1\], not one score per class"):
+        open_engine(graph)
