@@ -78,3 +78,53 @@ def test_an_output_that_mixes_images_is_named_not_the_pixels_scale(tmp_path: Pat
     graph = read_graph(write(tmp_path, "ReduceMax", 12))
     with pytest.raises(InputError, match=r"output y float32\[1, 1, 1, 1\], not one score per class"):
         open_engine(graph)
+
+
+def write_matmul(folder: Path, **damaged: Any) -> Path:
+    """Write QuantizeLinear, QLinearMatMul and DequantizeLinear of x [N, 6]."""
+    tensors = {
+        "sx": np.float32(0.02), "zx": np.uint8(100), "zw": np.zeros(4, np.int8),
+        "w": np.random.default_rng(1).integers(-60, 60, (6, 4), dtype=np.int8),
+        "sw": np.array([0.01, 0.02, 0.03, 0.04], np.float32),
+        "sy": np.float32(0.05), "zy": np.uint8(90), **damaged,
+    }  # fmt: skip
+    nodes = [
+        node("QuantizeLinear", ["x", "sx", "zx"], ["q"]),
+        node("QLinearMatMul", ["q", "sx", "zx", "w", "sw", "zw", "sy", "zy"], ["p"]),
+        node("DequantizeLinear", ["p", "sy", "zy"], ["y"]),
+    ]
+    return save(folder / "a.onnx", nodes, {"x": (FLOAT, ["N", 6])}, ["y"], tensors)
+
+
+def test_an_integer_product_is_onnx_runtimes(tmp_path: Path) -> None:
+    path, x = write_matmul(tmp_path), np.random.default_rng(0).normal(size=(9, 6)).astype("f4")
+    (expected,) = onnxruntime.InferenceSession(path).run(None, {"x": x})
+    (found,) = evaluate(read_graph(path), {"x": x}, dtype="float32").values()
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_scale_of_another_shape_is_refused(tmp_path: Path) -> None:
+    path = write_matmul(tmp_path, sy=np.full((1, 1), 0.05, np.float32))
+    with pytest.raises(InputError, match=r"its scale 7 is \[1, 1\]"):
+        read_graph(path)
+
+
+def test_sums_beyond_32_bits_are_those_of_onnx_runtime(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    tensors = {
+        "sx": np.float32(0.02), "zx": np.uint8(100), "sw": np.float32(0.01), "zw": np.int8(0),
+        "w": random.integers(-60, 60, (4, 3, 2, 2), dtype=np.int8),
+        "sy": np.float32(2e5), "zy": np.uint8(128), "b": np.full(4, 2**31 - 1, np.int32),
+    }  # fmt: skip
+    conv = ["q", "sx", "zx", "w", "sw", "zw", "sy", "zy", "b"]
+    nodes = [
+        node("QuantizeLinear", ["x", "sx", "zx"], ["q"]),
+        node("QLinearConv", conv, ["p"]),
+        node("DequantizeLinear", ["p", "sy", "zy"], ["y"]),
+    ]
+    path = save(tmp_path / "a.onnx", nodes, {"x": (FLOAT, ["N", 3, 4, 6])}, ["y"], tensors)
+    x = random.normal(size=(2, 3, 4, 6)).astype(np.float32)
+    (expected,) = onnxruntime.InferenceSession(path).run(None, {"x": x})
+    (found,) = evaluate(read_graph(path), {"x": x}, dtype="float32").values()
+    np.testing.assert_array_equal(found, expected)
+    assert len(np.unique(found)) == 2

@@ -266,6 +266,17 @@ def read_softmax(draft: Draft) -> None:
     return None
 
 
+def read_integer_matmul(draft: Draft) -> None:
+    """A product with a constant matrix of integers, as ONNX Runtime's QGemm."""
+    matrix = draft.constant(3)
+    if len(draft.inputs) != 8 or matrix is None or matrix.ndim != 2:
+        raise NodeRefusedError("its second factor is no constant matrix")
+    turned = draft.add_tensor("matrix", np.ascontiguousarray(matrix.T))
+    draft.inputs = [*draft.inputs[:3], turned, *draft.inputs[4:6], "", *draft.inputs[6:]]
+    draft.operator = "QGemm"
+    read_plain(draft, transB=1)
+
+
 def read_flatten(draft: Draft) -> None:
     """The axis counted from the front."""
     axis, rank = draft.integer("axis", 1), len(draft.type_of(0).shape)
@@ -288,6 +299,7 @@ RULES: dict[str, Callable[[Draft], None]] = {
     "ConstantOfShape": read_constant_of_shape,
     "Dropout": read_dropout,
     "PRelu": read_prelu,
+    "QLinearMatMul": read_integer_matmul,
     "Slice": read_slice,
     "Split": read_split,
     "Flatten": read_flatten,
