@@ -43,7 +43,8 @@ def with_logits(graph: Graph, source: object) -> Graph:
     try:
         graph, logits = find_logits(graph, source)
     except InputError:
-        match(graph, source, PROBLEM)  # names the node that gives it other outputs
+        if len(graph.outputs) > 1:
+            match(graph, source, PROBLEM)  # names the node that gives it other outputs
         raise
     if logits == LOGITS:
         return Graph(graph.inputs, graph.nodes, (LOGITS,), graph.tensors)

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -223,6 +224,12 @@ def add_by_data(net: Any) -> None:
     net.eval()
 
 
+@torch.enable_grad()
+def step_fused(net: Any) -> None:
+    net(X).sum().backward()
+    torch.optim.Adam(net.parameters(), lr=0.1, fused=True).step()
+
+
 def replace_a_layer(net: Any) -> None:
     torch.manual_seed(3)
     net.features[1] = nn.LeakyReLU(0.3)
@@ -231,6 +238,9 @@ def replace_a_layer(net: Any) -> None:
 CHANGES: dict[str, Callable[[Any], Any]] = {
     "a weight in place": lambda net: net.head.weight.mul_(2),
     "a weight by its data, then eval()": add_by_data,
+    "a weight by its data alone": lambda net: net.features[0].weight.data.mul_(2),
+    "a bias by NumPy": lambda net: np.add(b := net.head.bias.detach().numpy(), 1, out=b),
+    "a step of a fused optimiser": step_fused,
     "a weight's storage": lambda net: setattr(net.head.weight, "data", torch.ones(5, 8)),
     "a buffer": lambda net: net.features[2].norm.running_mean.add_(1),
     "a parameter": lambda net: setattr(net.head, "bias", nn.Parameter(torch.ones(5))),
@@ -253,6 +263,16 @@ def test_what_changes_takes_effect_at_once(
             CHANGES[name](net)
     for _ in range(3):
         check(monkeypatch, model, fused, None)  # a part that is as it was may be native
+
+
+def test_images_that_do_not_lie_in_order_are_read_from_a_copy_that_lives(
+    pair: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, fused = pair
+    many = X.repeat(60, 1, 1, 1)
+    for x in (X, many, many[::2]):
+        check(monkeypatch, model, fused, None, x)
+        check(monkeypatch, model, fused, 1, x.contiguous(memory_format=torch.channels_last))
 
 
 def test_the_same_weights_keep_their_program(

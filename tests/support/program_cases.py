@@ -290,7 +290,10 @@ def numbers() -> Iterator[Case]:
         y = net("Reshape", net.conv("x", 3, 6, 1), net.tensor([0, 6, 20], "int64"))
         return net("MatMul", net.drawn(3, 6), y)
 
-    for build in (product_of, attention):
+    def stack(net: Net) -> str:
+        return net("MatMul", net("MatMul", "x", net.drawn(3, 5, 6)), net.drawn(1, 3, 6, 2))
+
+    for build in (product_of, attention, stack):
         yield one(build.__name__, (3, 4, 5), build)
     for features in (1, 2, 7, 8, 9, 16, 17, 40):
 

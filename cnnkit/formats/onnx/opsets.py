@@ -22,7 +22,7 @@ from cnnkit.graph.types import FREE, LARGEST, count
 
 # From this opset on, what was an attribute is an input.
 CLIP_INPUTS, PAD_INPUTS, DROPOUT_INPUTS, AXES_INPUT, MEAN_AXES_INPUT = 11, 11, 12, 13, 18
-SLICE_INPUTS = 10
+SLICE_INPUTS, SPLIT_UNEVEN = 10, 18
 SOFTMAX_ALONG_AXIS = 13  # before it, over all axes from `axis` on
 
 
@@ -52,7 +52,11 @@ def read_window(draft: Draft) -> None:
     automatic = draft.text("auto_pad", "NOTSET")
     window = Window(tuple(kernel), tuple(strides), tuple(pads), tuple(dilations))
     if automatic != "NOTSET":
-        draft.attributes.pop("ceil_mode", None)  # ONNX: sizes are those of the mode
+        if automatic != "VALID":
+            draft.attributes.pop("ceil_mode", None)  # the sizes are those of the mode
+        if automatic != "VALID" and draft.operator in POOLS and max(dilations, default=1) > 1:
+            # ONNX Runtime pads as if there were no dilations, ONNX does not.
+            raise NodeRefusedError(f"its padding is {automatic}, but its dilations are {dilations}")
         window = window._replace(pads=_automatic(automatic, window, fixed(x.shape[2:])))
     found = window._asdict()
     del found["ceil"]
@@ -222,6 +226,8 @@ def read_split(draft: Draft) -> None:
         size = shape[axis] if isinstance(axis, int) and known else FREE
         if not isinstance(size, int) or count_stated != len(draft.outputs):
             raise NodeRefusedError(f"it splits {draft.type_of(0)} into {count_stated} parts")
+        if draft.opset < SPLIT_UNEVEN and size % count_stated:
+            raise NodeRefusedError(f"it splits {size} elements into {count_stated} equal parts")
         part = -(-size // count_stated)
         sizes = [part] * (count_stated - 1) + [size - part * (count_stated - 1)]
     if sizes is not None:
@@ -260,6 +266,17 @@ def read_softmax(draft: Draft) -> None:
     return None
 
 
+def read_integer_matmul(draft: Draft) -> None:
+    """A product with a constant matrix of integers, as ONNX Runtime's QGemm."""
+    matrix = draft.constant(3)
+    if len(draft.inputs) != 8 or matrix is None or matrix.ndim != 2:
+        raise NodeRefusedError("its second factor is no constant matrix")
+    turned = draft.add_tensor("matrix", np.ascontiguousarray(matrix.T))
+    draft.inputs = [*draft.inputs[:3], turned, *draft.inputs[4:6], "", *draft.inputs[6:]]
+    draft.operator = "QGemm"
+    read_plain(draft, transB=1)
+
+
 def read_flatten(draft: Draft) -> None:
     """The axis counted from the front."""
     axis, rank = draft.integer("axis", 1), len(draft.type_of(0).shape)
@@ -267,6 +284,7 @@ def read_flatten(draft: Draft) -> None:
 
 
 REDUCTIONS = ("ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare")
+POOLS = ("MaxPool", "AveragePool")
 WINDOWS = ("Conv", "MaxPool", "AveragePool", "QLinearConv", "QLinearAveragePool")
 RULES: dict[str, Callable[[Draft], None]] = {
     **sampling.RULES,
@@ -281,6 +299,7 @@ RULES: dict[str, Callable[[Draft], None]] = {
     "ConstantOfShape": read_constant_of_shape,
     "Dropout": read_dropout,
     "PRelu": read_prelu,
+    "QLinearMatMul": read_integer_matmul,
     "Slice": read_slice,
     "Split": read_split,
     "Flatten": read_flatten,

@@ -105,12 +105,17 @@ def read_transposed(draft: Draft) -> None:
         raise NodeRefusedError(f"its kernel_shape is {kernel}, and its input {x}")
     inputs = fixed(x.shape[2:])
     window = Window(tuple(kernel), tuple(strides), tuple(pads), tuple(dilations))
-    if automatic in ("SAME_UPPER", "SAME_LOWER") and wanted is None:
+    wanted_by_mode = automatic in ("SAME_UPPER", "SAME_LOWER") and wanted is None
+    if wanted_by_mode:
         wanted = [size * stride for size, stride in zip(inputs, strides, strict=True)]
     if wanted is not None:
         rows = zip(inputs, strides, more, window.extents, wanted[-rank:], strict=True)
         totals = [(s - 1) * stride + m + extent - w for s, stride, m, extent, w in rows]
         more = [m + max(0, -total) for m, total in zip(more, totals, strict=True)]
+        reach = zip(totals, strides, strict=True)
+        if any(total < 0 and (wanted_by_mode or -total >= stride) for total, stride in reach):
+            # ONNX Runtime makes it smaller, or refuses it.
+            raise NodeRefusedError(f"its kernel does not reach all of its output of {wanted}")
         smaller = [max(0, total) // 2 for total in totals]
         larger = [max(0, total) - low for total, low in zip(totals, smaller, strict=True)]
         pads = smaller + larger if automatic == "SAME_UPPER" else larger + smaller

@@ -69,6 +69,11 @@ def requantised(sums: Array, factor: Array, zero: Array, dtype: str) -> Array:
     return rounded(sums.astype(np.float32) * factor, zero, dtype)
 
 
+def wrapped(sums: Array) -> Array:
+    """Return sums modulo 2^32, as ONNX Runtime's have 32 bits: damaged biases go beyond them."""
+    return sums.astype(np.int32)
+
+
 # The borders between numbers and integers
 
 
@@ -85,7 +90,7 @@ def _check_scale(types: Types, constants: Constants, index: int, channels: objec
     floating(types, index)
     need(scale.size > 0 and bool(np.isfinite(scale).all()), f"its scale {index} is not finite")
     need(bool((scale > 0).all()), f"its scale {index} is not positive")
-    need(scale.size == 1 or scale.shape == (channels,), f"its scale {index} is {scale.shape}")
+    need(scale.shape in ((), (1,), (channels,)), f"its scale {index} is {list(scale.shape)}")
     zero = types[index + 1] if index + 1 < len(types) else None
     need(zero is None or zero.shape in ((), (1,), scale.shape), f"its zero point is {zero}")
 
@@ -163,6 +168,7 @@ def evaluate_qconv(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> li
     sums = integer_conv(x, w, Window.of(attributes), attributes["group"])
     if len(inputs) > 8 and inputs[8] is not None:
         sums = sums + per_channel(at(inputs, 8).astype(np.int64), sums.ndim)
+    sums = wrapped(sums)
     factor = scale32(inputs, 1) * scale32(inputs, 4).reshape(-1) / scale32(inputs, 6)
     zero = one(inputs, 7)
     return [requantised(sums, per_channel(factor, sums.ndim), zero, zero.dtype.name)]
@@ -208,6 +214,7 @@ def evaluate_qgemm(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> li
     sums = (a.astype(np.float64) @ b.T.astype(np.float64)).astype(np.int64)
     if len(inputs) > 6 and inputs[6] is not None:
         sums = sums + inputs[6]
+    sums = wrapped(sums)
     factor = scale32(inputs, 1) * scale32(inputs, 4).reshape(-1)
     if len(inputs) < 8 or inputs[7] is None:
         return [(sums.astype(np.float32) * factor).astype(np.float64)]

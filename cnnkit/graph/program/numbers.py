@@ -182,7 +182,7 @@ def lower_matmul(lowered: Lowered, node: Node) -> None:
     shape = lowered.shape(node.outputs[0])
     values = [lowered.as_order(lowered.input(node, index), None) for index in (0, 1)]
     shapes = [
-        value.shape[1:] if name in lowered.graph.tensors and len(value.shape) > 2 else value.shape
+        _without_ones(value.shape) if name in lowered.graph.tensors else value.shape
         for name, value in zip(node.inputs, values, strict=True)
     ]
     if min(map(len, shapes)) < 2 or len(shape) < 2:
@@ -198,6 +198,13 @@ def lower_matmul(lowered: Lowered, node: Node) -> None:
     places = tuple(value.place for value in values)
     lowered.call("matmul", fields, places, y, count * shape[-2] * shape[-1] * shapes[0][-1])
     lowered.name(node.outputs[0], y)
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of a constant matrix, or stack of them, without leading axes of 1."""
+    while len(shape) > 2 and shape[0] == 1:
+        shape = shape[1:]
+    return shape
 
 
 def lower_function(lowered: Lowered, node: Node) -> None:

@@ -63,8 +63,10 @@ def fuse(
 
     Batch-norm takes part in eval mode; its parameters stay where they are. If torch.fx cannot trace
     the whole model, its submodules are traced one by one; `torch.compile(model, backend="cnnkit")`
-    follows models that it cannot. In eval mode, weights written through `weight.data` take effect
-    after the next `train()` or `eval()`, because PyTorch does not record the change.
+    follows models that it cannot. In eval mode, PyTorch does not record what is written through
+    `weight.data`, by NumPy or by an optimiser with `fused=True`: weights of up to 4,096 elements
+    are compared in every call, and 4,096 elements of larger ones, spread over them; a write that
+    misses those takes effect after the next `train()` or `eval()`.
 
     Args:
         model: any PyTorch module.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cnnkit.nn.fused.direct import DIRECT
 from cnnkit.ops.torch_autograd import is_own_float
+from cnnkit.ops.torch_plain import MemorySample
 from cnnkit.ops.torch_states import Record, digest_of, is_unchanged, states_of
 
 ATOMS = (int, float, str, bool, type(None), torch.dtype, torch.device, torch.Size, Tensor)
@@ -34,6 +35,7 @@ class Facts:
         self.held: list[Any] = []  # their addresses belong to nothing else meanwhile
         self.tensors: tuple[Tensor, ...] = ()
         self.states = b""
+        self.sample: MemorySample | None = None
 
     def add(self, holder: Any, name: str, value: Any) -> None:
         """Note that an attribute of a class, or a global name of a function, has this value."""
@@ -65,6 +67,7 @@ class Facts:
 
     def note_tensors(self) -> None:
         """Take it that the tensors are as they should be."""
+        self.sample = None
         self.states = states_of(self.tensors)
 
     def are_dense(self) -> bool:
@@ -77,9 +80,19 @@ class Facts:
         """Return a number that tells the elements of tensors that `are_dense` from others."""
         return digest_of(self.tensors)
 
+    def take_sample(self) -> None:
+        """Remember what some of the memory of tensors that `are_dense` holds.
+
+        PyTorch does not count what is written through `weight.data`, by NumPy or by optimisers with
+        `fused=True`.
+        """
+        self.sample = MemorySample([(t.data_ptr(), t.numel()) for t in self.tensors])
+
     def same_tensors(self) -> bool:
-        """Tell whether nothing has been written to the tensors, as far as PyTorch counts that."""
-        return bool(self.states) and states_of(self.tensors) == self.states
+        """Tell whether nothing has been written to the tensors, as far as can be told quickly."""
+        if not self.states or states_of(self.tensors) != self.states:
+            return False
+        return self.sample is None or self.sample.is_unchanged()  # the addresses are the same
 
 
 def is_dense(tensor: Tensor) -> bool:

@@ -83,8 +83,8 @@ class Ready(NamedTuple):
     def run(self, x: Tensor) -> Tensor:
         """Compute the part."""
         y = x.new_empty((x.shape[0], *self.shape))
-        threads = torch.get_num_threads()
-        self.network.run_at(readable(x, "x").data_ptr(), x.shape[0], y.data_ptr(), threads)
+        x = readable(x, "x")  # a copy has to live until it has been read
+        self.network.run_at(x.data_ptr(), x.shape[0], y.data_ptr(), torch.get_num_threads())
         return y
 
 
@@ -140,6 +140,7 @@ class Programs:
                 return False
             self.suspected = False
             facts.note_tensors()
+            facts.take_sample()
         return not needs_gradient(x, facts.tensors)
 
     def _drop(self) -> None:
@@ -181,6 +182,7 @@ class Programs:
                 return None
             if not facts.are_dense():
                 raise NotShownError("its tensors are not dense float32 in memory of this process")
+            facts.take_sample()
             if size not in self.readings:
                 self.readings[size] = read(owner.module(), size)
             program = self.readings[size].program(owner.module())
