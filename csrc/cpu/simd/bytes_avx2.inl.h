@@ -152,6 +152,11 @@ Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
 // A block of output channels is up to kVecs vectors; lane l of vector v is channel
 // `channel_of(v, l)` of it.
 constexpr int kVecs = 2;
+#if defined(CNNKIT_VNNI)
+constexpr int kChains = 4;  // sums that are added to at a time, at least
+#else
+constexpr int kChains = 1;
+#endif
 constexpr int channel_of(int vecs, int v, int lane) {
     return vecs == 1 ? lane : 4 * v + lane % 4 + lane / 4 * 8;
 }

@@ -89,7 +89,7 @@ Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
     return vqmovun_high_s16(vqmovun_s16(low), high);
 }
 
-constexpr int kVecs = 4;
+constexpr int kVecs = 4, kChains = 1;
 constexpr int channel_of(int, int v, int lane) { return kSums * v + lane; }
 template <int vecs>
 void store_block(uint8_t* to, const Sums (&sum)[vecs], const float* factor, int zero) {

@@ -6,7 +6,7 @@ namespace fast {
 constexpr long kBlock = kVecs * kSums;
 constexpr int kMostPixels = kRegisters == 32 ? 12 : 8;
 constexpr int most_pixels(int vecs) {
-    return (kRegisters - 3) / vecs < kMostPixels ? (kRegisters - 3) / vecs : kMostPixels;
+    return (kRegisters - 1) / vecs <= kMostPixels ? (kRegisters - 1) / vecs - 1 : kMostPixels;
 }
 
 // Neighbouring pixels of a row by a block of output channels. A pixel reads `runs` of `span` times
@@ -23,9 +23,46 @@ struct Run {
     int zero_y;
 };
 
+// Few sums would wait for one another: those of several quads are added up at the end.
+template <typename Dot, int pixels, int vecs>
+inline const uint8_t* add_chains(const uint8_t* x, long x_pixel, const uint8_t* w, long count,
+                                 Sums (&sum)[pixels][vecs]) {
+    Sums part[kChains][pixels][vecs];
+#pragma GCC unroll 4
+    for (int c = 0; c < kChains; ++c) {
+#pragma GCC unroll 4
+        for (int p = 0; p < pixels; ++p)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; ++v) part[c][p][v] = c ? zero() : sum[p][v];
+    }
+    for (; count > 0; --count) {
+#pragma GCC unroll 4
+        for (int c = 0; c < kChains; ++c, x += 4, w += vecs * kSums * 4) {
+#pragma GCC unroll 4
+            for (int p = 0; p < pixels; ++p) {
+                const Bytes pixel = four(x + p * x_pixel);
+#pragma GCC unroll 4
+                for (int v = 0; v < vecs; ++v)
+                    part[c][p][v] = Dot::dot(part[c][p][v], pixel, load(w + v * kSums * 4));
+            }
+        }
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < pixels; ++p)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; ++v)
+            sum[p][v] = add(add(part[0][p][v], part[1][p][v]), add(part[2][p][v], part[3][p][v]));
+    return w;
+}
+
 template <typename Dot, int pixels, int vecs>
 inline const uint8_t* add_run(const uint8_t* x, long x_pixel, const uint8_t* w, long span,
                               Sums (&sum)[pixels][vecs]) {
+    if constexpr (kChains == 4 && pixels * vecs <= 4) {
+        const long count = span >= 16 ? span / 4 : 0;
+        if (count) w = add_chains<Dot>(x, x_pixel, w, count, sum);
+        x += 16 * count, span -= 4 * count;
+    }
     for (long i = 0; i < span; ++i, x += 4, w += vecs * kSums * 4) {
         Bytes weight[vecs];
 #pragma GCC unroll 4
@@ -40,15 +77,6 @@ inline const uint8_t* add_run(const uint8_t* x, long x_pixel, const uint8_t* w, 
     return w;
 }
 
-// The first channels of a block, in the order of channels.
-template <int vecs>
-void store_channels(uint8_t* to, const Sums (&sum)[vecs], const float* factor, int zero,
-                    long count) {
-    if (count == vecs * kSums) return store_block(to, sum, factor, zero);
-    uint8_t all[vecs * kSums];
-    store_block(all, sum, factor, zero);
-    __builtin_memcpy(to, all, count);
-}
 template <int vecs>
 void store_scores(float* to, const Sums (&sum)[vecs], const float* factor, long count) {
     float all[vecs * kSums];
@@ -78,9 +106,7 @@ void tiles(Run r, long count) {
             store_scores(r.scores, sum[0], r.factor, r.channels);
             continue;
         }
-#pragma GCC unroll 12
-        for (int p = 0; p < pixels; ++p)
-            store_channels(r.y + p * r.y_pixel, sum[p], r.factor, r.zero_y, r.channels);
+        store_pixels(r.y, r.y_pixel, sum, r.factor, r.zero_y, r.channels);
     }
 }
 
