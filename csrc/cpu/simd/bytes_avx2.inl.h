@@ -10,6 +10,11 @@ inline Bytes load(const void* from) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(from));
 }
 inline void store(void* to, Bytes v) { _mm256_storeu_si256(static_cast<__m256i*>(to), v); }
+inline void store_some(void* to, Bytes v, long count) {
+    uint8_t all[kBytes];
+    store(all, v);
+    __builtin_memcpy(to, all, count);
+}
 // Four bytes, or two words, in every lane. Opaque, as in avx2.inl.h.
 inline Bytes four(const uint8_t* from) {
     Bytes v;

@@ -6,6 +6,9 @@ constexpr int kBytes = 64, kSums = 16, kRegisters = 32;
 
 inline Bytes load(const void* from) { return _mm512_loadu_si512(from); }
 inline void store(void* to, Bytes v) { _mm512_storeu_si512(to, v); }
+inline void store_some(void* to, Bytes v, long count) {
+    _mm512_mask_storeu_epi8(to, (1ull << count) - 1, v);
+}
 inline Bytes four(const uint8_t* from) {
     int word;
     __builtin_memcpy(&word, from, sizeof word);
@@ -121,7 +124,7 @@ void store_pixels(uint8_t* to, long step, const Sums (&sum)[pixels][vecs], const
     constexpr int at_once = 4 / vecs;
     const bool whole = channels == vecs * kSums;
     const auto some = static_cast<__mmask32>((1ul << channels) - 1);
-#pragma GCC unroll 12
+#pragma GCC unroll 16
     for (int p = 0; p < pixels; p += at_once, to += at_once * step) {
         Sums four[4];
         const float* factors[4];

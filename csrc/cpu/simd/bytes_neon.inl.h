@@ -6,6 +6,11 @@ constexpr int kBytes = 16, kSums = 4, kRegisters = 32;
 
 inline Bytes load(const void* from) { return vld1q_u8(static_cast<const uint8_t*>(from)); }
 inline void store(void* to, Bytes v) { vst1q_u8(static_cast<uint8_t*>(to), v); }
+inline void store_some(void* to, Bytes v, long count) {
+    uint8_t all[kBytes];
+    store(all, v);
+    __builtin_memcpy(to, all, count);
+}
 inline Sums load_sums(const void* from) { return vld1q_s32(static_cast<const int*>(from)); }
 inline Bytes four(const uint8_t* from) {
     uint32_t word;

@@ -25,15 +25,26 @@ inline bool sums_fit(double size, int32_t bias, float factor) {
     return most < kMostScaled && factor >= 0.0f && most * static_cast<double>(factor) < kMostScaled;
 }
 
+// The next of several arrays. Opaque, because GCC otherwise computes all their addresses before the
+// loop, for which there are no registers.
+template <typename T>
+inline T* next(T* p, long step) {
+    p += step;
+    asm("" : "+r"(p));
+    return p;
+}
+
 // Pixels of so many bytes, `step` bytes apart, side by side.
 template <long bytes>
 void copy_as(uint8_t* to, const uint8_t* from, long step, long count) {
+#pragma GCC unroll 4
     for (long i = 0; i < count; ++i, to += bytes, from += step) __builtin_memcpy(to, from, bytes);
 }
 inline void copy_pixels(uint8_t* to, const uint8_t* from, long bytes, long step, long count) {
     if (bytes == 8) return copy_as<8>(to, from, step, count);
     if (bytes == 16) return copy_as<16>(to, from, step, count);
     if (bytes == 32) return copy_as<32>(to, from, step, count);
+    if (bytes == 64) return copy_as<64>(to, from, step, count);
     for (long i = 0; i < count; ++i, to += bytes, from += step) __builtin_memcpy(to, from, bytes);
 }
 

@@ -4,9 +4,11 @@
 namespace fast {
 
 constexpr long kBlock = kVecs * kSums;
-constexpr int kMostPixels = kRegisters == 32 ? 12 : 8;
+constexpr int kMostPixels = kRegisters == 32 ? 16 : 8;
+// Beside the sums, there are registers for a block's weights and for what a pixel reads.
 constexpr int most_pixels(int vecs) {
-    return (kRegisters - 1) / vecs <= kMostPixels ? (kRegisters - 1) / vecs - 1 : kMostPixels;
+    const int fit = (kRegisters - 1 - vecs) / vecs;
+    return fit < kMostPixels ? fit : kMostPixels;
 }
 
 // Neighbouring pixels of a row by a block of output channels. A pixel reads `runs` of `span` times
@@ -63,13 +65,18 @@ inline const uint8_t* add_run(const uint8_t* x, long x_pixel, const uint8_t* w, 
         if (count) w = add_chains<Dot>(x, x_pixel, w, count, sum);
         x += 16 * count, span -= 4 * count;
     }
-    for (long i = 0; i < span; ++i, x += 4, w += vecs * kSums * 4) {
+    const uint8_t* from[(pixels + 3) / 4];  // of every fourth pixel
+    from[0] = x;
+#pragma GCC unroll 4
+    for (int p = 4; p < pixels; p += 4) from[p / 4] = next(from[p / 4 - 1], 4 * x_pixel);
+    for (long i = 0; i < span; ++i, w += vecs * kSums * 4) {
         Bytes weight[vecs];
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kSums * 4);
-#pragma GCC unroll 12
+#pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
-            const Bytes pixel = four(x + p * x_pixel);
+            const Bytes pixel = four(from[p / 4] + p % 4 * x_pixel);
+            if (p % 4 == 3 || p + 1 == pixels) from[p / 4] += 4;
 #pragma GCC unroll 4
             for (int v = 0; v < vecs; ++v) sum[p][v] = Dot::dot(sum[p][v], pixel, weight[v]);
         }
@@ -96,7 +103,7 @@ void tiles(Run r, long count) {
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; ++v) {
             const Sums bias = load_sums(r.bias + v * kSums);
-#pragma GCC unroll 12
+#pragma GCC unroll 16
             for (int p = 0; p < pixels; ++p) sum[p][v] = bias;
         }
         const uint8_t* w = r.w;
@@ -116,13 +123,14 @@ constexpr Tiles tiles_of() {
     if constexpr (vecs <= kVecs && pixels <= most_pixels(vecs)) return tiles<Dot, pixels, vecs>;
     return nullptr;
 }
-#define CNNKIT_ROW(vecs)                                                             \
-    {tiles_of<Dot, 1, vecs>(),  tiles_of<Dot, 2, vecs>(),  tiles_of<Dot, 3, vecs>(), \
-     tiles_of<Dot, 4, vecs>(),  tiles_of<Dot, 5, vecs>(),  tiles_of<Dot, 6, vecs>(), \
-     tiles_of<Dot, 7, vecs>(),  tiles_of<Dot, 8, vecs>(),  tiles_of<Dot, 9, vecs>(), \
-     tiles_of<Dot, 10, vecs>(), tiles_of<Dot, 11, vecs>(), tiles_of<Dot, 12, vecs>()}
+#define CNNKIT_FOUR(from, vecs) \
+    tiles_of<Dot, from, vecs>(), tiles_of<Dot, from + 1, vecs>(), tiles_of<Dot, from + 2, vecs>(), \
+        tiles_of<Dot, from + 3, vecs>()
+#define CNNKIT_ROW(vecs) \
+    {CNNKIT_FOUR(1, vecs), CNNKIT_FOUR(5, vecs), CNNKIT_FOUR(9, vecs), CNNKIT_FOUR(13, vecs)}
 template <typename Dot>
-constexpr Tiles kTiles[4][12] = {CNNKIT_ROW(1), CNNKIT_ROW(2), CNNKIT_ROW(3), CNNKIT_ROW(4)};
+constexpr Tiles kTiles[4][16] = {CNNKIT_ROW(1), CNNKIT_ROW(2), CNNKIT_ROW(3), CNNKIT_ROW(4)};
+#undef CNNKIT_FOUR
 #undef CNNKIT_ROW
 
 // Pixels in tiles of nearly the same size: `larger` of size + 1, then `count` of size.
