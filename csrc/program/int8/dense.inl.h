@@ -189,10 +189,11 @@ void run_rows(const Conv& c, const void* prepared, const uint8_t* x, uint8_t* y,
                 r.w = reinterpret_cast<const uint8_t*>(block) + 8 * width;
                 r.channels = min(channels, width);
                 if (scores) r.scores = scores + o;
+                const Shares shares = share(pixels, vecs_of(r.channels));
                 for (long row = 0; row < rows; ++row) {
                     r.x = from + row * c.stride_h * p.row + left * r.x_pixel + o / out * in;
                     r.y = y + ((top + row) * c.out_w + left) * c.out_c + o;
-                    run_pixels<Dot>(r, pixels);
+                    run_pixels<Dot>(r, shares);
                 }
                 block += width * 4 * (2 + p.runs * p.span);
                 o += r.channels;

@@ -65,18 +65,20 @@ inline const uint8_t* add_run(const uint8_t* x, long x_pixel, const uint8_t* w, 
         if (count) w = add_chains<Dot>(x, x_pixel, w, count, sum);
         x += 16 * count, span -= 4 * count;
     }
-    const uint8_t* from[(pixels + 3) / 4];  // of every fourth pixel
+    constexpr int apart = pixels > 8 ? 4 : 8;  // offsets of as many pixels have registers
+    const uint8_t* from[(pixels + apart - 1) / apart];
     from[0] = x;
 #pragma GCC unroll 4
-    for (int p = 4; p < pixels; p += 4) from[p / 4] = next(from[p / 4 - 1], 4 * x_pixel);
+    for (int p = apart; p < pixels; p += apart)
+        from[p / apart] = next(from[p / apart - 1], apart * x_pixel);
     for (long i = 0; i < span; ++i, w += vecs * kSums * 4) {
         Bytes weight[vecs];
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kSums * 4);
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
-            const Bytes pixel = four(from[p / 4] + p % 4 * x_pixel);
-            if (p % 4 == 3 || p + 1 == pixels) from[p / 4] += 4;
+            const Bytes pixel = four(from[p / apart] + p % apart * x_pixel);
+            if ((p + 1) % apart == 0 || p + 1 == pixels) from[p / apart] += 4;
 #pragma GCC unroll 4
             for (int v = 0; v < vecs; ++v) sum[p][v] = Dot::dot(sum[p][v], pixel, weight[v]);
         }
@@ -148,9 +150,8 @@ inline int vecs_of(long channels) {
 }
 
 template <typename Dot>
-void run_pixels(Run r, long pixels) {
+void run_pixels(Run r, const Shares& shares) {
     const int vecs = vecs_of(r.channels);
-    const Shares shares = share(pixels, vecs);
     if (shares.larger) {
         kTiles<Dot>[vecs - 1][shares.size](r, shares.larger);
         const long done = shares.larger * (shares.size + 1);
