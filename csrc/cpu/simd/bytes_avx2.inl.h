@@ -35,6 +35,7 @@ template <int bits>
 Sums right(Sums v) {
     return _mm256_srai_epi32(v, bits);
 }
+inline Bytes every(int value) { return _mm256_set1_epi8(static_cast<char>(value)); }
 inline Bytes no_bytes() { return zero(); }
 inline Bytes largest(Bytes a, Bytes b) { return _mm256_max_epu8(a, b); }
 

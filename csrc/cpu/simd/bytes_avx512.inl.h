@@ -28,6 +28,7 @@ template <int bits>
 Sums right(Sums v) {
     return _mm512_srai_epi32(v, bits);
 }
+inline Bytes every(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
 inline Bytes no_bytes() { return zero(); }
 inline Bytes largest(Bytes a, Bytes b) { return _mm512_max_epu8(a, b); }
 

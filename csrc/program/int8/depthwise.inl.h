@@ -96,10 +96,11 @@ inline void copy_strip(const Conv& c, const Plan& p, const uint8_t* x, long top,
                        uint8_t* to) {
     if (c.stride_w == 1) return copy_rows(c, x, top, rows, p.row, to);
     const long channels = c.in_c, all = c.stride_w * p.columns * channels;
+    const Bytes zeros = every(c.zero);
     for (long r = 0; r < rows; ++r) {
         const bool outside = top + r < 0 || top + r >= c.in_h;
         const long from = outside ? 0 : all;
-        __builtin_memset(to + r * p.row + from, c.zero, p.row - from);
+        fill(to + r * p.row + from, zeros, p.row - from);
     }
     const long first = max(0, -top), last = min(rows, c.in_h - top);
     for (long phase = 0; phase < c.stride_w; ++phase, to += p.columns * channels) {
@@ -111,9 +112,9 @@ inline void copy_strip(const Conv& c, const Plan& p, const uint8_t* x, long top,
         for (long r = first; r < last; ++r) {
             const uint8_t* from = x + ((top + r) * c.in_w + left) * channels;
             uint8_t* at = to + r * p.row;
-            __builtin_memset(at, c.zero, start * channels);
+            fill(at, zeros, start * channels);
             copy_pixels(at + start * channels, from, channels, c.stride_w * channels, end - start);
-            __builtin_memset(at + end * channels, c.zero, (p.columns - end) * channels);
+            fill(at + end * channels, zeros, (p.columns - end) * channels);
         }
     }
 }
