@@ -17,6 +17,8 @@ inline Bytes four(const uint8_t* from) {
     __builtin_memcpy(&word, from, sizeof word);
     return vreinterpretq_u8_u32(vdupq_n_u32(word));
 }
+inline Sums zero() { return vdupq_n_s32(0); }
+inline Sums add(Sums a, Sums b) { return vaddq_s32(a, b); }
 inline Bytes every(int value) { return vdupq_n_u8(static_cast<uint8_t>(value)); }
 inline Bytes no_bytes() { return vdupq_n_u8(0); }
 inline Bytes largest(Bytes a, Bytes b) { return vmaxq_u8(a, b); }
