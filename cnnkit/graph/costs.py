@@ -9,8 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnkit.graph.graph import Graph, Node
+from cnnkit.graph.operators.quantised import OPERATORS as QUANTISED
 from cnnkit.graph.shapes import infer_types
 from cnnkit.graph.types import TensorType, count
+
+# Inputs of quantised operators that hold weights and biases; scales and zero points are neither.
+INTEGERS = {"DequantizeLinear": (0,), "QLinearConv": (3, 8), "QGemm": (3, 6)}
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class Cost:
         operator: ONNX's name.
         shape: the sizes of its first output, without the number of images.
         macc: multiplications that are added up.
-        parameters: how many constants it alone takes, beside what says shapes and axes.
+        parameters: how many constants it alone takes, beside what says shapes and axes, or how
+            integers stand for numbers.
         parameter_bytes: their bytes.
         output_bytes: of all its outputs.
     """
@@ -47,8 +52,8 @@ def costs(graph: Graph) -> list[Cost]:
     for node in graph.nodes:
         own = [
             graph.tensors[name]
-            for name in dict.fromkeys(node.inputs)
-            if name in graph.tensors and name not in counted and types[name].is_float
+            for name in dict.fromkeys(_parameters(node, types))
+            if name in graph.tensors and name not in counted
         ]
         counted |= {*node.inputs}
         first = types[node.outputs[0]].shape
@@ -66,6 +71,14 @@ def costs(graph: Graph) -> list[Cost]:
     return found
 
 
+def _parameters(node: Node, types: Mapping[str, TensorType]) -> list[str]:
+    """Return the inputs that are parameters where they are constants."""
+    if node.operator in QUANTISED:
+        indices = INTEGERS.get(node.operator, ())
+        return [node.inputs[index] for index in indices if index < len(node.inputs)]
+    return [name for name in node.inputs if name and types[name].is_float]
+
+
 def _bytes(type: TensorType) -> int:
     return count(type.shape) * np.dtype(type.dtype).itemsize
 
@@ -75,6 +88,8 @@ def _macc(node: Node, types: Mapping[str, TensorType]) -> int:
     outputs = count(types[node.outputs[0]].shape)
     if node.operator in ("Conv", "FusedConv"):
         return outputs * math.prod(map(int, types[node.inputs[1]].shape[1:]))
+    if node.operator in ("QLinearConv", "QGemm"):
+        return outputs * math.prod(map(int, types[node.inputs[3]].shape[1:]))
     if node.operator == "Gemm":
         left = types[node.inputs[0]].shape
         return outputs * int(left[0] if node.attributes["transA"] else left[1])

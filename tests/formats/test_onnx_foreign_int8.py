@@ -108,6 +108,22 @@ def test_the_integers_of_qdq_files_are_onnx_runtimes(
     np.testing.assert_array_equal(found, expected)
 
 
+def test_int8_values_are_onnx_runtimes_where_it_leaves_them_int8(tmp_path: Path) -> None:
+    source, path = tmp_path / "float.onnx", tmp_path / "theirs.onnx"
+    source.write_bytes(to_model(prepare(mixed_network()), 17).SerializeToString())
+    kinds = onnxruntime.quantization.QuantType
+    onnxruntime.quantization.quantize_static(
+        source, path, Pictures(), activation_type=kinds.QInt8, weight_type=kinds.QInt8
+    )
+    images = images_of(40)
+    options = onnxruntime.SessionOptions()
+    # Else it makes uint8 of some values, and computes layers between both kinds in float.
+    options.add_session_config_entry("session.qdqisint8allowed", "1")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    (logits,) = session.run([LOGITS], {INPUT: images})
+    np.testing.assert_array_equal(cnnkit.load(path)(images).logits, logits)
+
+
 def test_cnnkit_runs_quantised_files_to_the_bit(tmp_path: Path) -> None:
     images = images_of(12)
     found = quantise(mixed_network(), images, calibration=12, method="mse")

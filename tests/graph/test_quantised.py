@@ -15,6 +15,7 @@ from cnnkit.formats.onnx.model import to_model
 from cnnkit.formats.onnx.session import open_session
 from cnnkit.graph.builder import Builder
 from cnnkit.graph.convnet import INPUT, LOGITS
+from cnnkit.graph.costs import costs
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.quantised import Quantised, plan, prepared, quantise, run_integers
 from cnnkit.graph.quantised.layers import layer_noise, weakest
@@ -45,6 +46,14 @@ def test_every_layer_of_the_mixed_network_computes_with_integers(mixed: Quantise
     assert {"QLinearConv", "QGemm", "QLinearAdd", "QLinearAveragePool"} <= found
     assert {"QLinearGlobalAveragePool", "MaxPool", "Concat", "Relu"} <= found
     assert not {"Conv", "Gemm", "Add", "AveragePool", "GlobalAveragePool"} & found
+
+
+def test_integers_count_as_the_parameters_that_they_stand_for(mixed: Quantised) -> None:
+    graphs = (mixed.plan.graph, mixed.graph, mixed.integers)
+    work = [sum(cost.macc for cost in costs(graph)) for graph in graphs]
+    sizes = [sum(cost.parameters for cost in costs(graph)) for graph in graphs]
+    assert work == [work[0]] * 3
+    assert sizes == [sizes[0]] * 3
 
 
 def test_additions_are_exact_in_any_order_of_rounding(mixed: Quantised) -> None:

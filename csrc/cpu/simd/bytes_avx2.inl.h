@@ -10,6 +10,11 @@ inline Bytes load(const void* from) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(from));
 }
 inline void store(void* to, Bytes v) { _mm256_storeu_si256(static_cast<__m256i*>(to), v); }
+inline void store_some(void* to, Bytes v, long count) {
+    uint8_t all[kBytes];
+    store(all, v);
+    __builtin_memcpy(to, all, count);
+}
 // Four bytes, or two words, in every lane. Opaque, as in avx2.inl.h.
 inline Bytes four(const uint8_t* from) {
     Bytes v;
@@ -30,6 +35,7 @@ template <int bits>
 Sums right(Sums v) {
     return _mm256_srai_epi32(v, bits);
 }
+inline Bytes every(int value) { return _mm256_set1_epi8(static_cast<char>(value)); }
 inline Bytes no_bytes() { return zero(); }
 inline Bytes largest(Bytes a, Bytes b) { return _mm256_max_epu8(a, b); }
 
@@ -152,6 +158,11 @@ Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
 // A block of output channels is up to kVecs vectors; lane l of vector v is channel
 // `channel_of(v, l)` of it.
 constexpr int kVecs = 2;
+#if defined(CNNKIT_VNNI)
+constexpr int kChains = 4;  // sums that are added to at a time, at least
+#else
+constexpr int kChains = 1;
+#endif
 constexpr int channel_of(int vecs, int v, int lane) {
     return vecs == 1 ? lane : 4 * v + lane % 4 + lane / 4 * 8;
 }

@@ -6,6 +6,9 @@ constexpr int kBytes = 64, kSums = 16, kRegisters = 32;
 
 inline Bytes load(const void* from) { return _mm512_loadu_si512(from); }
 inline void store(void* to, Bytes v) { _mm512_storeu_si512(to, v); }
+inline void store_some(void* to, Bytes v, long count) {
+    _mm512_mask_storeu_epi8(to, (1ull << count) - 1, v);
+}
 inline Bytes four(const uint8_t* from) {
     int word;
     __builtin_memcpy(&word, from, sizeof word);
@@ -25,6 +28,7 @@ template <int bits>
 Sums right(Sums v) {
     return _mm512_srai_epi32(v, bits);
 }
+inline Bytes every(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
 inline Bytes no_bytes() { return zero(); }
 inline Bytes largest(Bytes a, Bytes b) { return _mm512_max_epu8(a, b); }
 
@@ -102,17 +106,54 @@ Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
     return _mm512_packus_epi16(words[0], words[1]);
 }
 
-constexpr int kVecs = 2;
+constexpr int kVecs = 2, kChains = 4;
 constexpr int channel_of(int, int v, int lane) { return kSums * v + lane; }
-inline void store_vector(uint8_t* to, Sums sum, const float* factor, int zero) {
-    const Sums within = _mm512_max_epi32(
-        _mm512_add_epi32(scaled(sum, factor), _mm512_set1_epi32(zero)), _mm512_setzero_si512());
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtusepi32_epi8(within));
+// Four vectors of results as bytes, one behind the other.
+inline Bytes as_bytes_in_order(const Sums (&sum)[4], const float* const (&factor)[4], int zero) {
+    const __m512i to_zero = _mm512_set1_epi16(static_cast<short>(zero));
+    const __m512i low = _mm512_packs_epi32(scaled(sum[0], factor[0]), scaled(sum[1], factor[1]));
+    const __m512i high = _mm512_packs_epi32(scaled(sum[2], factor[2]), scaled(sum[3], factor[3]));
+    const __m512i all =
+        _mm512_packus_epi16(_mm512_adds_epi16(low, to_zero), _mm512_adds_epi16(high, to_zero));
+    const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+    return _mm512_permutexvar_epi32(order, all);
 }
-inline void store_block(uint8_t* to, const Sums (&sum)[1], const float* factor, int zero) {
-    store_vector(to, sum[0], factor, zero);
-}
-inline void store_block(uint8_t* to, const Sums (&sum)[2], const float* factor, int zero) {
-    store_vector(to, sum[0], factor, zero);
-    store_vector(to + kSums, sum[1], factor + kSums, zero);
+// Neighbouring pixels, `step` bytes apart; 64 results are made at once.
+template <int pixels, int vecs>
+void store_pixels(uint8_t* to, long step, const Sums (&sum)[pixels][vecs], const float* factor,
+                  int zero, long channels) {
+    constexpr int at_once = 4 / vecs;
+    const bool whole = channels == vecs * kSums;
+    const auto some = static_cast<__mmask32>((1ul << channels) - 1);
+#pragma GCC unroll 16
+    for (int p = 0; p < pixels; p += at_once, to += at_once * step) {
+        Sums four[4];
+        const float* factors[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+            const int pixel = p + i / vecs;
+            four[i] = sum[pixel < pixels ? pixel : p][i % vecs];
+            factors[i] = factor + i % vecs * kSums;
+        }
+        const Bytes made = as_bytes_in_order(four, factors, zero);
+        if (whole && step == channels && p + at_once <= pixels) {
+            store(to, made);
+            continue;
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < at_once; ++i) {
+            if (p + i >= pixels) continue;
+            if constexpr (vecs == 2) {
+                const __m256i one = i ? _mm512_extracti64x4_epi64(made, 1)
+                                      : _mm512_castsi512_si256(made);
+                _mm256_mask_storeu_epi8(to + i * step, some, one);
+            } else {
+                const __m128i one = i == 0   ? _mm512_castsi512_si128(made)
+                                    : i == 1 ? _mm512_extracti32x4_epi32(made, 1)
+                                    : i == 2 ? _mm512_extracti32x4_epi32(made, 2)
+                                             : _mm512_extracti32x4_epi32(made, 3);
+                _mm_mask_storeu_epi8(to + i * step, static_cast<__mmask16>(some), one);
+            }
+        }
+    }
 }

@@ -6,12 +6,20 @@ constexpr int kBytes = 16, kSums = 4, kRegisters = 32;
 
 inline Bytes load(const void* from) { return vld1q_u8(static_cast<const uint8_t*>(from)); }
 inline void store(void* to, Bytes v) { vst1q_u8(static_cast<uint8_t*>(to), v); }
+inline void store_some(void* to, Bytes v, long count) {
+    uint8_t all[kBytes];
+    store(all, v);
+    __builtin_memcpy(to, all, count);
+}
 inline Sums load_sums(const void* from) { return vld1q_s32(static_cast<const int*>(from)); }
 inline Bytes four(const uint8_t* from) {
     uint32_t word;
     __builtin_memcpy(&word, from, sizeof word);
     return vreinterpretq_u8_u32(vdupq_n_u32(word));
 }
+inline Sums zero() { return vdupq_n_s32(0); }
+inline Sums add(Sums a, Sums b) { return vaddq_s32(a, b); }
+inline Bytes every(int value) { return vdupq_n_u8(static_cast<uint8_t>(value)); }
 inline Bytes no_bytes() { return vdupq_n_u8(0); }
 inline Bytes largest(Bytes a, Bytes b) { return vmaxq_u8(a, b); }
 
@@ -89,7 +97,7 @@ Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
     return vqmovun_high_s16(vqmovun_s16(low), high);
 }
 
-constexpr int kVecs = 4;
+constexpr int kVecs = 4, kChains = 1;
 constexpr int channel_of(int, int v, int lane) { return kSums * v + lane; }
 template <int vecs>
 void store_block(uint8_t* to, const Sums (&sum)[vecs], const float* factor, int zero) {

@@ -7,7 +7,14 @@ namespace dense {
 constexpr long kMostWorkspace = 1l << 26, kMostRuns = 1024;
 constexpr long kStrip = 16384;  // bytes of a strip of input, that the nearest cache keeps it
 
-// The same convolution; one that looks at single pixels takes an image as one row.
+// A convolution as it is computed.
+struct Shape : Conv {
+    // Neighbouring pixels of the result that are channels of one here, with a wider kernel, whose
+    // taps beyond a pixel's own have weights of zero.
+    int joined_pixels;
+};
+
+// One that looks at single pixels takes an image as one row.
 inline Conv flat(const void* fields) {
     Conv c = as<Conv>(fields);
     const bool single = c.kernel_h == 1 && c.kernel_w == 1 && c.stride_h == 1 && c.stride_w == 1 &&
@@ -15,6 +22,28 @@ inline Conv flat(const void* fields) {
     if (single) c.in_w *= c.in_h, c.out_w = c.in_w, c.in_h = c.out_h = 1;
     return c;
 }
+// Pixels of few channels share vectors, and what they read, where that takes fewer instructions.
+inline Shape shaped(const Conv& c) {
+    const auto joined = [&](int pixels) {
+        Shape s{c, pixels};
+        s.kernel_w += (pixels - 1) * c.stride_w, s.stride_w *= pixels;
+        s.out_c *= pixels, s.out_w /= pixels;
+        return s;
+    };
+    const auto cost = [&](const Shape& s) {
+        const long span = (static_cast<long>(s.kernel_w) * s.in_c + 3) / 4;
+        const long vecs = (s.out_c + kSums - 1) / kSums, blocks = (vecs + kVecs - 1) / kVecs;
+        return (s.kernel_h * span * (vecs + blocks) + 5.0 * vecs) / s.joined_pixels;
+    };
+    Shape best = joined(1);
+    for (int pixels = 2; pixels <= 4; pixels *= 2) {
+        if (c.groups > 1 || c.dilation_w > 1 || c.out_w % pixels || c.out_c > kBlock) break;
+        const Shape next = joined(pixels);
+        if (cost(next) < cost(best)) best = next;
+    }
+    return best;
+}
+inline Shape shape_of(const void* fields) { return shaped(flat(fields)); }
 
 struct Plan {
     bool padded;
@@ -51,17 +80,19 @@ inline long group_bytes(const Conv& c, const Plan& p) {
     return bytes;
 }
 inline long prepared_bytes(const void* fields) {
-    const Conv c = flat(fields);
+    const Conv c = shape_of(fields);
     return c.groups * group_bytes(c, plan(c)) + kByteSlack;
 }
 
 // Of each group and block of output channels bias, factor and weights, which are `row` bytes of
 // each channel.
 template <typename Dot>
-bool prepare_rows(const Conv& c, long row, const void* const* in, void* prepared) {
+bool prepare_rows(const Shape& c, long row, const void* const* in, void* prepared) {
     const Plan p = plan(c);
     const Parameters from(in);
-    const long out = c.out_c / c.groups, count = p.runs * p.bytes;
+    const int pixels = c.joined_pixels;
+    const long out = c.out_c / c.groups, step = static_cast<long>(c.stride_w / pixels) * c.in_c;
+    const long own = p.bytes - (pixels - 1) * step, count = p.runs * own;  // bytes of one pixel
     char* to = static_cast<char*>(prepared);
     for (long first = 0; first < c.out_c;) {
         const long channels = out - first % out;
@@ -72,21 +103,24 @@ bool prepare_rows(const Conv& c, long row, const void* const* in, void* prepared
         auto* weight = reinterpret_cast<int8_t*>(to) + 8 * width;
         for (long at = 0; at < width; ++at) {
             const long i = channel_of(vecs, static_cast<int>(at / kSums), at % kSums);
+            const long channel = (first + i) % (c.out_c / pixels);
+            const long before = (first + i) / (c.out_c / pixels) * step;
             bias[at] = 0, factor[at] = 0.0f;
-            const int8_t* w = from.weight + (first + i) * row;
+            const int8_t* w = from.weight + channel * row;
             if (i < channels) {
                 if (!Dot::takes(w, count)) return false;
                 long sum = 0, size = 0;
                 for (long k = 0; k < count; ++k) sum += w[k], size += w[k] < 0 ? -w[k] : w[k];
-                if (!sums_fit(size, from.bias[first + i], from.factor[first + i])) return false;
-                bias[at] = from.bias[first + i] + static_cast<int32_t>(Dot::kShift * sum);
-                factor[at] = from.factor[first + i];
+                if (!sums_fit(size, from.bias[channel], from.factor[channel])) return false;
+                bias[at] = from.bias[channel] + static_cast<int32_t>(Dot::kShift * sum);
+                factor[at] = from.factor[channel];
             }
             for (long run = 0; run < p.runs; ++run) {
                 for (long k = 0; k < 4 * p.span; ++k) {
-                    const bool known = i < channels && k < p.bytes;
+                    const long tap = k - before;
+                    const bool known = i < channels && tap >= 0 && tap < own;
                     weight[((run * p.span + k / 4) * width + at) * 4 + k % 4] =
-                        known ? w[run * p.bytes + k] : 0;
+                        known ? w[run * own + tap] : 0;
                 }
             }
         }
@@ -100,23 +134,23 @@ template <typename Dot>
 bool prepare(const void* fields, const void* const* in, void* prepared) {
     const Conv c = flat(fields);
     const long count = static_cast<long>(c.kernel_h) * c.kernel_w * (c.in_c / c.groups);
-    return prepare_rows<Dot>(c, round_up(count, 4), in, prepared);
+    return prepare_rows<Dot>(shaped(c), round_up(count, 4), in, prepared);
 }
 
 inline long workspace_bytes(const void* fields) {
-    const Conv c = flat(fields);
+    const Conv c = shape_of(fields);
     const Plan p = plan(c);
     if (!p.padded) return 0;
     return ((p.strip - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1) * p.row + kByteSlack;
 }
 
 inline bool fits(const void* fields) {
-    return plan(flat(fields)).runs <= kMostRuns && workspace_bytes(fields) <= kMostWorkspace;
+    return plan(shape_of(fields)).runs <= kMostRuns && workspace_bytes(fields) <= kMostWorkspace;
 }
 
 // What `parts` count: rows of the output; pixels, if it has one row.
 inline long parts(const void* fields) {
-    const Conv c = flat(fields);
+    const Conv c = shape_of(fields);
     return c.out_h > 1 ? c.out_h : c.out_w;
 }
 
@@ -155,10 +189,11 @@ void run_rows(const Conv& c, const void* prepared, const uint8_t* x, uint8_t* y,
                 r.w = reinterpret_cast<const uint8_t*>(block) + 8 * width;
                 r.channels = min(channels, width);
                 if (scores) r.scores = scores + o;
+                const Shares shares = share(pixels, vecs_of(r.channels));
                 for (long row = 0; row < rows; ++row) {
                     r.x = from + row * c.stride_h * p.row + left * r.x_pixel + o / out * in;
                     r.y = y + ((top + row) * c.out_w + left) * c.out_c + o;
-                    run_pixels<Dot>(r, pixels);
+                    run_pixels<Dot>(r, shares);
                 }
                 block += width * 4 * (2 + p.runs * p.span);
                 o += r.channels;
@@ -170,28 +205,28 @@ void run_rows(const Conv& c, const void* prepared, const uint8_t* x, uint8_t* y,
 template <typename Dot>
 void run(const void* fields, const void* prepared, const void* const* in, void* y,
          uint8_t* workspace, long first, long end) {
-    run_rows<Dot>(flat(fields), prepared, of<uint8_t>(in[3]), static_cast<uint8_t*>(y), nullptr,
+    run_rows<Dot>(shape_of(fields), prepared, of<uint8_t>(in[3]), static_cast<uint8_t*>(y), nullptr,
                   workspace, first, end);
 }
 
 // Matrices are convolutions of one pixel.
-inline Conv conv_of(int features, int outputs, int zero_y) {
-    return {1, 1, features, 1, 1, outputs, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0, zero_y, 0};
+inline Shape conv_of(int features, int outputs, int zero_y) {
+    return {{1, 1, features, 1, 1, outputs, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0, zero_y, 0}, 1};
 }
-inline Conv conv_of(const struct written::gemm& g) {
+inline Shape conv_of(const struct written::gemm& g) {
     return conv_of(g.features, g.outputs, g.zero_y);
 }
-inline Conv conv_of(const struct written::scores& s) { return conv_of(s.features, s.outputs, 0); }
+inline Shape conv_of(const struct written::scores& s) { return conv_of(s.features, s.outputs, 0); }
 
 inline bool always(const void*) { return true; }
 template <typename Matrix>
 long matrix_prepared(const void* fields) {
-    const Conv c = conv_of(as<Matrix>(fields));
+    const Shape c = conv_of(as<Matrix>(fields));
     return prepared_bytes(&c);
 }
 template <typename Dot, typename Matrix>
 bool matrix_prepare(const void* fields, const void* const* in, void* prepared) {
-    const Conv c = conv_of(as<Matrix>(fields));
+    const Shape c = conv_of(as<Matrix>(fields));
     return prepare_rows<Dot>(c, c.in_c, in, prepared);
 }
 inline long none(const void*) { return 0; }
@@ -200,7 +235,7 @@ inline long one(const void*) { return 1; }
 template <typename Dot, typename Matrix>
 void matrix_run(const void* fields, const void* prepared, const void* const* in, void* y, uint8_t*,
                 long, long) {
-    const Conv c = conv_of(as<Matrix>(fields));
+    const Shape c = conv_of(as<Matrix>(fields));
     constexpr bool last = sizeof(Matrix) == sizeof(struct written::scores);
     run_rows<Dot>(c, prepared, of<uint8_t>(in[3]), last ? nullptr : static_cast<uint8_t*>(y),
                   last ? static_cast<float*>(y) : nullptr, nullptr, 0, 1);

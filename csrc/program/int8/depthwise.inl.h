@@ -95,27 +95,27 @@ bool prepare(const void* fields, const void* const* in, void* prepared) {
 inline void copy_strip(const Conv& c, const Plan& p, const uint8_t* x, long top, long rows,
                        uint8_t* to) {
     if (c.stride_w == 1) return copy_rows(c, x, top, rows, p.row, to);
-    const long channels = c.in_c;
-    for (long r = 0; r < rows; ++r, to += p.row) {
-        const long in = top + r;
-        if (in < 0 || in >= c.in_h) {
-            __builtin_memset(to, c.zero, p.row);
-            continue;
+    const long channels = c.in_c, all = c.stride_w * p.columns * channels;
+    const Bytes zeros = every(c.zero);
+    for (long r = 0; r < rows; ++r) {
+        const bool outside = top + r < 0 || top + r >= c.in_h;
+        const long from = outside ? 0 : all;
+        fill(to + r * p.row + from, zeros, p.row - from);
+    }
+    const long first = max(0, -top), last = min(rows, c.in_h - top);
+    for (long phase = 0; phase < c.stride_w; ++phase, to += p.columns * channels) {
+        // From the first column in the image to the last one.
+        const long before = max(0, (c.pad_w - phase + c.stride_w - 1) / c.stride_w);
+        const long start = min(before, p.columns), left = start * c.stride_w + phase - c.pad_w;
+        const long inside = max(0, (c.in_w - left + c.stride_w - 1) / c.stride_w);
+        const long end = min(p.columns, start + inside);
+        for (long r = first; r < last; ++r) {
+            const uint8_t* from = x + ((top + r) * c.in_w + left) * channels;
+            uint8_t* at = to + r * p.row;
+            fill(at, zeros, start * channels);
+            copy_pixels(at + start * channels, from, channels, c.stride_w * channels, end - start);
+            fill(at + end * channels, zeros, (p.columns - end) * channels);
         }
-        const uint8_t* from = x + in * c.in_w * channels;
-        uint8_t* at = to;
-        for (long phase = 0; phase < c.stride_w; ++phase, at += p.columns * channels) {
-            // From the first column in the image to the last one.
-            const long before = max(0, (c.pad_w - phase + c.stride_w - 1) / c.stride_w);
-            const long start = min(before, p.columns), left = start * c.stride_w + phase - c.pad_w;
-            const long inside = max(0, (c.in_w - left + c.stride_w - 1) / c.stride_w);
-            const long end = min(p.columns, start + inside);
-            __builtin_memset(at, c.zero, start * channels);
-            copy_pixels(at + start * channels, from + left * channels, channels,
-                        c.stride_w * channels, end - start);
-            __builtin_memset(at + end * channels, c.zero, (p.columns - end) * channels);
-        }
-        __builtin_memset(at, c.zero, to + p.row - at);
     }
 }
 
@@ -169,9 +169,7 @@ void run_rows(const Conv& c, const Plan& p, const char* prepared, const uint8_t*
             if (at + kBytes <= bytes) {
                 store(to, made);
             } else {
-                uint8_t all[kBytes];
-                store(all, made);
-                __builtin_memcpy(to, all, bytes - at);
+                store_some(to, made, bytes - at);
             }
         }
         phase = phase + 1 == p.phases ? 0 : phase + 1;

@@ -48,7 +48,10 @@ inline void pool_run(const void* fields, const void*, const void* const* in, voi
         const auto rows = written::inside(top, p.in_h, p.kernel_h, p.dilation_h);
         for (int ox = 0; ox < p.out_w; ++ox, to += p.channels) {
             const int left = ox * p.stride_w - p.pad_w;
-            const auto columns = written::inside(left, p.in_w, p.kernel_w, p.dilation_w);
+            const bool inner = left >= 0 && left + (p.kernel_w - 1) * p.dilation_w < p.in_w;
+            const auto columns =
+                inner ? written::taps{0, p.kernel_w}
+                      : written::inside(left, p.in_w, p.kernel_w, p.dilation_w);
             const uint8_t* first =
                 x + ((top + static_cast<long>(rows.first) * p.dilation_h) * p.in_w + left +
                      static_cast<long>(columns.first) * p.dilation_w) *
@@ -62,9 +65,7 @@ inline void pool_run(const void* fields, const void*, const void* const* in, voi
                 if (c + kBytes <= p.channels) {
                     store(to + c, most);
                 } else {
-                    uint8_t all[kBytes];
-                    store(all, most);
-                    __builtin_memcpy(to + c, all, p.channels - c);
+                    store_some(to + c, most, p.channels - c);
                 }
             }
         }
@@ -109,9 +110,8 @@ void add_run(const void* fields, const void*, const void* const* in, void* y, ui
     for (; i + kBytes <= a.count; i += kBytes)
         store(to + i, sum_of<shift>(load(x + i), load(z + i), a.left, a.right, a.rest));
     if (i == a.count) return;
-    uint8_t all[kBytes];
-    store(all, sum_of<shift>(load(x + i), load(z + i), a.left, a.right, a.rest));
-    __builtin_memcpy(to + i, all, a.count - i);
+    const Bytes last = sum_of<shift>(load(x + i), load(z + i), a.left, a.right, a.rest);
+    store_some(to + i, last, a.count - i);
 }
 
 // A function of each byte.

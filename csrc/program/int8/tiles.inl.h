@@ -4,9 +4,11 @@
 namespace fast {
 
 constexpr long kBlock = kVecs * kSums;
-constexpr int kMostPixels = kRegisters == 32 ? 12 : 8;
+constexpr int kMostPixels = kRegisters == 32 ? 16 : 8;
+// Beside the sums, there are registers for a block's weights and for what a pixel reads.
 constexpr int most_pixels(int vecs) {
-    return (kRegisters - 3) / vecs < kMostPixels ? (kRegisters - 3) / vecs : kMostPixels;
+    const int fit = (kRegisters - 1 - vecs) / vecs;
+    return fit < kMostPixels ? fit : kMostPixels;
 }
 
 // Neighbouring pixels of a row by a block of output channels. A pixel reads `runs` of `span` times
@@ -23,16 +25,60 @@ struct Run {
     int zero_y;
 };
 
+// Few sums would wait for one another: those of several quads are added up at the end.
+template <typename Dot, int pixels, int vecs>
+inline const uint8_t* add_chains(const uint8_t* x, long x_pixel, const uint8_t* w, long count,
+                                 Sums (&sum)[pixels][vecs]) {
+    Sums part[kChains][pixels][vecs];
+#pragma GCC unroll 4
+    for (int c = 0; c < kChains; ++c) {
+#pragma GCC unroll 4
+        for (int p = 0; p < pixels; ++p)
+#pragma GCC unroll 4
+            for (int v = 0; v < vecs; ++v) part[c][p][v] = c ? zero() : sum[p][v];
+    }
+    for (; count > 0; --count) {
+#pragma GCC unroll 4
+        for (int c = 0; c < kChains; ++c, x += 4, w += vecs * kSums * 4) {
+#pragma GCC unroll 4
+            for (int p = 0; p < pixels; ++p) {
+                const Bytes pixel = four(x + p * x_pixel);
+#pragma GCC unroll 4
+                for (int v = 0; v < vecs; ++v)
+                    part[c][p][v] = Dot::dot(part[c][p][v], pixel, load(w + v * kSums * 4));
+            }
+        }
+    }
+#pragma GCC unroll 4
+    for (int p = 0; p < pixels; ++p)
+#pragma GCC unroll 4
+        for (int v = 0; v < vecs; ++v)
+            sum[p][v] = add(add(part[0][p][v], part[1][p][v]), add(part[2][p][v], part[3][p][v]));
+    return w;
+}
+
 template <typename Dot, int pixels, int vecs>
 inline const uint8_t* add_run(const uint8_t* x, long x_pixel, const uint8_t* w, long span,
                               Sums (&sum)[pixels][vecs]) {
-    for (long i = 0; i < span; ++i, x += 4, w += vecs * kSums * 4) {
+    if constexpr (kChains == 4 && pixels * vecs <= 4) {
+        const long count = span >= 16 ? span / 4 : 0;
+        if (count) w = add_chains<Dot>(x, x_pixel, w, count, sum);
+        x += 16 * count, span -= 4 * count;
+    }
+    constexpr int apart = pixels > 8 ? 4 : 8;  // offsets of as many pixels have registers
+    const uint8_t* from[(pixels + apart - 1) / apart];
+    from[0] = x;
+#pragma GCC unroll 4
+    for (int p = apart; p < pixels; p += apart)
+        from[p / apart] = next(from[p / apart - 1], apart * x_pixel);
+    for (long i = 0; i < span; ++i, w += vecs * kSums * 4) {
         Bytes weight[vecs];
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kSums * 4);
-#pragma GCC unroll 12
+#pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
-            const Bytes pixel = four(x + p * x_pixel);
+            const Bytes pixel = four(from[p / apart] + p % apart * x_pixel);
+            if ((p + 1) % apart == 0 || p + 1 == pixels) from[p / apart] += 4;
 #pragma GCC unroll 4
             for (int v = 0; v < vecs; ++v) sum[p][v] = Dot::dot(sum[p][v], pixel, weight[v]);
         }
@@ -40,15 +86,6 @@ inline const uint8_t* add_run(const uint8_t* x, long x_pixel, const uint8_t* w, 
     return w;
 }
 
-// The first channels of a block, in the order of channels.
-template <int vecs>
-void store_channels(uint8_t* to, const Sums (&sum)[vecs], const float* factor, int zero,
-                    long count) {
-    if (count == vecs * kSums) return store_block(to, sum, factor, zero);
-    uint8_t all[vecs * kSums];
-    store_block(all, sum, factor, zero);
-    __builtin_memcpy(to, all, count);
-}
 template <int vecs>
 void store_scores(float* to, const Sums (&sum)[vecs], const float* factor, long count) {
     float all[vecs * kSums];
@@ -68,7 +105,7 @@ void tiles(Run r, long count) {
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; ++v) {
             const Sums bias = load_sums(r.bias + v * kSums);
-#pragma GCC unroll 12
+#pragma GCC unroll 16
             for (int p = 0; p < pixels; ++p) sum[p][v] = bias;
         }
         const uint8_t* w = r.w;
@@ -78,9 +115,7 @@ void tiles(Run r, long count) {
             store_scores(r.scores, sum[0], r.factor, r.channels);
             continue;
         }
-#pragma GCC unroll 12
-        for (int p = 0; p < pixels; ++p)
-            store_channels(r.y + p * r.y_pixel, sum[p], r.factor, r.zero_y, r.channels);
+        store_pixels(r.y, r.y_pixel, sum, r.factor, r.zero_y, r.channels);
     }
 }
 
@@ -90,13 +125,14 @@ constexpr Tiles tiles_of() {
     if constexpr (vecs <= kVecs && pixels <= most_pixels(vecs)) return tiles<Dot, pixels, vecs>;
     return nullptr;
 }
-#define CNNKIT_ROW(vecs)                                                             \
-    {tiles_of<Dot, 1, vecs>(),  tiles_of<Dot, 2, vecs>(),  tiles_of<Dot, 3, vecs>(), \
-     tiles_of<Dot, 4, vecs>(),  tiles_of<Dot, 5, vecs>(),  tiles_of<Dot, 6, vecs>(), \
-     tiles_of<Dot, 7, vecs>(),  tiles_of<Dot, 8, vecs>(),  tiles_of<Dot, 9, vecs>(), \
-     tiles_of<Dot, 10, vecs>(), tiles_of<Dot, 11, vecs>(), tiles_of<Dot, 12, vecs>()}
+#define CNNKIT_FOUR(from, vecs) \
+    tiles_of<Dot, from, vecs>(), tiles_of<Dot, from + 1, vecs>(), tiles_of<Dot, from + 2, vecs>(), \
+        tiles_of<Dot, from + 3, vecs>()
+#define CNNKIT_ROW(vecs) \
+    {CNNKIT_FOUR(1, vecs), CNNKIT_FOUR(5, vecs), CNNKIT_FOUR(9, vecs), CNNKIT_FOUR(13, vecs)}
 template <typename Dot>
-constexpr Tiles kTiles[4][12] = {CNNKIT_ROW(1), CNNKIT_ROW(2), CNNKIT_ROW(3), CNNKIT_ROW(4)};
+constexpr Tiles kTiles[4][16] = {CNNKIT_ROW(1), CNNKIT_ROW(2), CNNKIT_ROW(3), CNNKIT_ROW(4)};
+#undef CNNKIT_FOUR
 #undef CNNKIT_ROW
 
 // Pixels in tiles of nearly the same size: `larger` of size + 1, then `count` of size.
@@ -114,9 +150,8 @@ inline int vecs_of(long channels) {
 }
 
 template <typename Dot>
-void run_pixels(Run r, long pixels) {
+void run_pixels(Run r, const Shares& shares) {
     const int vecs = vecs_of(r.channels);
-    const Shares shares = share(pixels, vecs);
     if (shares.larger) {
         kTiles<Dot>[vecs - 1][shares.size](r, shares.larger);
         const long done = shares.larger * (shares.size + 1);

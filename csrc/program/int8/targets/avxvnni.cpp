@@ -14,6 +14,7 @@ namespace {
 #define CNNKIT_VNNI(name) _mm256_##name##_avx_epi32
 #include "cpu/simd/bytes_avx2.inl.h"
 #include "program/int8/common.inl.h"
+#include "program/int8/pixelwise.inl.h"
 #include "program/int8/tiles.inl.h"
 #include "program/int8/dense.inl.h"
 #include "program/int8/winograd.inl.h"

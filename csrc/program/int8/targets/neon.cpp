@@ -13,6 +13,7 @@ namespace {
 #include "integers.inl.h"
 #include "cpu/simd/bytes_neon.inl.h"
 #include "program/int8/common.inl.h"
+#include "program/int8/pixelwise.inl.h"
 #include "program/int8/tiles.inl.h"
 #include "program/int8/dense.inl.h"
 #include "program/int8/depthwise.inl.h"
