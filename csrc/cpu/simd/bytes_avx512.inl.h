@@ -19,29 +19,9 @@ inline Sums zero() { return _mm512_setzero_si512(); }
 inline Sums set1(int value) { return _mm512_set1_epi32(value); }
 inline Sums add(Sums a, Sums b) { return _mm512_add_epi32(a, b); }
 inline Sums sub(Sums a, Sums b) { return _mm512_sub_epi32(a, b); }
-inline Sums mul(Sums a, Sums b) { return _mm512_mullo_epi32(a, b); }
-template <int bits>
-Sums left(Sums v) {
-    return _mm512_slli_epi32(v, bits);
-}
-template <int bits>
-Sums right(Sums v) {
-    return _mm512_srai_epi32(v, bits);
-}
 inline Bytes every(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
 inline Bytes no_bytes() { return zero(); }
 inline Bytes largest(Bytes a, Bytes b) { return _mm512_max_epu8(a, b); }
-
-constexpr int kWords = 32;
-inline Bytes load_words(const uint8_t* from) {
-    return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
-}
-inline Bytes add_words(Bytes a, Bytes b) { return _mm512_add_epi16(a, b); }
-inline Bytes sub_words(Bytes a, Bytes b) { return _mm512_sub_epi16(a, b); }
-template <int bits>
-Bytes left_words(Bytes v) {
-    return _mm512_slli_epi16(v, bits);
-}
 
 struct Quads {
     static constexpr int kShift = 0;
@@ -49,9 +29,6 @@ struct Quads {
     static Sums dot(Sums sum, Bytes x, Bytes w) { return _mm512_dpbusd_epi32(sum, x, w); }
 };
 using WideQuads = Quads;
-struct Pairs {
-    static Sums dot(Sums sum, Bytes x, Bytes w) { return _mm512_dpwssd_epi32(sum, x, w); }
-};
 
 constexpr int byte_of(int k, int lane) { return 4 * k + lane % 4 + lane / 4 * 16; }
 inline void interleave(const uint8_t* const (&rows)[4], long at, Bytes (&to)[4]) {
@@ -144,8 +121,8 @@ void store_pixels(uint8_t* to, long step, const Sums (&sum)[pixels][vecs], const
         for (int i = 0; i < at_once; ++i) {
             if (p + i >= pixels) continue;
             if constexpr (vecs == 2) {
-                const __m256i one = i ? _mm512_extracti64x4_epi64(made, 1)
-                                      : _mm512_castsi512_si256(made);
+                const __m256i one =
+                    i ? _mm512_extracti64x4_epi64(made, 1) : _mm512_castsi512_si256(made);
                 _mm256_mask_storeu_epi8(to + i * step, some, one);
             } else {
                 const __m128i one = i == 0   ? _mm512_castsi512_si128(made)

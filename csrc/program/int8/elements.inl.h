@@ -49,9 +49,8 @@ inline void pool_run(const void* fields, const void*, const void* const* in, voi
         for (int ox = 0; ox < p.out_w; ++ox, to += p.channels) {
             const int left = ox * p.stride_w - p.pad_w;
             const bool inner = left >= 0 && left + (p.kernel_w - 1) * p.dilation_w < p.in_w;
-            const auto columns =
-                inner ? written::taps{0, p.kernel_w}
-                      : written::inside(left, p.in_w, p.kernel_w, p.dilation_w);
+            const auto columns = inner ? written::taps{0, p.kernel_w}
+                                       : written::inside(left, p.in_w, p.kernel_w, p.dilation_w);
             const uint8_t* first =
                 x + ((top + static_cast<long>(rows.first) * p.dilation_h) * p.in_w + left +
                      static_cast<long>(columns.first) * p.dilation_w) *

@@ -125,7 +125,7 @@ constexpr Tiles tiles_of() {
     if constexpr (vecs <= kVecs && pixels <= most_pixels(vecs)) return tiles<Dot, pixels, vecs>;
     return nullptr;
 }
-#define CNNKIT_FOUR(from, vecs) \
+#define CNNKIT_FOUR(from, vecs)                                                                    \
     tiles_of<Dot, from, vecs>(), tiles_of<Dot, from + 1, vecs>(), tiles_of<Dot, from + 2, vecs>(), \
         tiles_of<Dot, from + 3, vecs>()
 #define CNNKIT_ROW(vecs) \
