@@ -18,6 +18,7 @@ SLOW_FILES = (
     "tests/cli/test_readme.py",  # README's commands as they stand
     "tests/cli/test_docs.py",  # and those of the documentation's pages
     "tests/hosts/test_embedding.py",  # builds and checks host apps
+    "tests/hosts/test_npm_package.py",  # packs, installs, a browser, the TypeScript compiler
     "tests/export/test_reference.py",  # the default training with its 30 epochs
     "tests/formats/test_pt2.py",  # torch.export in processes of their own
     "tests/train/test_ray.py",  # starts a cluster
