@@ -73,7 +73,8 @@ const data = new Uint8Array(4 * gray.length).fill(255);
 gray.forEach((value, i) => data.fill(value, 4 * i, 4 * i + 3));
 const blank = new Uint8Array(data.length).fill(255);
 const refused = [];
-for (const wrong of [null, new Float32Array(784), {{ data, width: 1, height: 1 }}, new Uint8Array(3)]) {{
+const wrongSize = {{ data, width: 1, height: 1 }};
+for (const wrong of [null, new Float32Array(784), wrongSize, new Uint8Array(3)]) {{
   try {{ model.classify(wrong); }} catch (error) {{ refused.push(error.name); }}
 }}
 const found = model.classify({{ data, width: {side}, height: {side} }});

@@ -30,6 +30,8 @@ SLOW_FILES = (
 
 # Single tests, of files that do not take long otherwise.
 SLOW_TESTS = (
+    # A browser opens a dozen pages.
+    "tests/hosts/test_page_access.py",
     # Drawing: a picture takes longer than a training in tests.
     "tests/bench/test_case.py::test_pictures_are_pictures",
     "tests/plots/test_plots.py::test_the_loss_plot_is_a_png_and_an_svg",
