@@ -148,7 +148,7 @@ async function checkPicture(page, pixels, label) {
   }, digits ? [names[label]] : names.filter(Boolean));
   const broken = { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("no picture") };
   await page.locator("#file").setInputFiles(broken);
-  await page.getByText("broken.png is no picture").waitFor();
+  await page.getByText("broken.png is not a picture").waitFor();
 }
 
 // Classifies the images inside the page; returns the numbers of those with an unexpected label.

@@ -141,7 +141,7 @@ async function openPicture(file) {
     context.drawImage(bitmap, 0, 0, width, height);
     pad.open(context.getImageData(0, 0, width, height));
   } catch {
-    say(`${file.name || "That"} is no picture that this browser can read.`);
+    say(`${file.name || "That"} is not a picture that this browser can read.`);
   }
 }
 
