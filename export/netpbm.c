@@ -71,7 +71,7 @@ const char* cnnkit_read_netpbm(const uint8_t* bytes, size_t count, cnnkit_pictur
     c.at = bytes;
     c.end = bytes + count;
     if (count < 3 || bytes[0] != 'P' || bytes[1] < '5' || bytes[1] > '7')
-        return "is no binary PGM, PPM or PAM file";
+        return "is not a binary PGM, PPM or PAM file";
     c.at += 2;
     picture->width = picture->height = -1;
     picture->channels = bytes[1] == '5' ? 1 : bytes[1] == '6' ? 3 : -1;

@@ -8,7 +8,7 @@ const PAM_LINES = { WIDTH: "width", HEIGHT: "height", DEPTH: "channels", MAXVAL:
 export function readNetpbm(bytes) {
   const kind = String.fromCharCode(...bytes.subarray(0, 2));
   if (!["P5", "P6", "P7"].includes(kind) || bytes.length < 3) {
-    throw new Error("is no binary PGM, PPM or PAM file");
+    throw new Error("is not a binary PGM, PPM or PAM file");
   }
   const words = new Words(bytes, 2);
   const head = kind === "P7" ? pamHeader(words) : header(words, kind === "P5" ? 1 : 3);

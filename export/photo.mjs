@@ -6,7 +6,7 @@ import { readNetpbm } from "./netpbm.mjs";
 export async function readPhoto(bytes) {
   if (bytes[0] === 80) return readNetpbm(bytes); // P5, P6 or P7
   const sharp = await load();
-  if (!sharp) throw new Error("is no PGM, PPM or PAM file; `npm install sharp` reads JPEG, PNG and WebP files as well");
+  if (!sharp) throw new Error("is not a PGM, PPM or PAM file; `npm install sharp` reads JPEG, PNG and WebP files as well");
   const { depth, space } = await orThrow(sharp(bytes).metadata());
   if (depth !== "uchar") throw new Error("has other than 8 bits a sample");
   if (space === "cmyk") throw new Error("is a picture in CMYK colours; save it as RGB");
@@ -18,7 +18,7 @@ export async function readPhoto(bytes) {
 
 function orThrow(promise) {
   return promise.catch((error) => {
-    throw new Error(`is no picture, or damaged (${error.message})`);
+    throw new Error(`is not a picture, or damaged (${error.message})`);
   });
 }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cnnkit.cli.defaults import find_defaults
 from cnnkit.cli.options import (
     JsonOption,
     NamesOption,
@@ -258,6 +259,8 @@ def lines(found: Diagnosis) -> Iterator[tuple[str, str]]:
     for name, cache in found.data.items():
         state = f"{len(cache['files'])} files" if cache["files"] else "not downloaded yet"
         yield name, f"{cache['folder']} ({state})"
+    defaults = find_defaults()
+    yield "defaults", str(defaults.path) if defaults else "none: no cnnkit.toml, no [tool.cnnkit]"
     yield "runs", f"{found.runs['folder']} (newest: {found.runs['newest'] or 'none yet'})"
 
 

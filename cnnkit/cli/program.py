@@ -27,7 +27,8 @@ from cnnkit.cli import (
     train,
     verify,
 )
-from cnnkit.cli.output import fail
+from cnnkit.cli.defaults import with_defaults
+from cnnkit.cli.output import fail, stderr
 from cnnkit.errors import EXIT_BUG, EXIT_INTERRUPTED, CnnkitError
 from cnnkit.system.streams import guard_streams
 
@@ -85,7 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     guard_streams()
     try:
-        app(args=[word for word in words if word != DEBUG], prog_name="cnnkit")
+        chosen, message = with_defaults(app, [word for word in words if word != DEBUG])
+        if message:
+            stderr().print(message, markup=False, soft_wrap=True)
+        app(args=chosen, prog_name="cnnkit")
     except KeyboardInterrupt:
         fail("interrupted")
         sys.exit(EXIT_INTERRUPTED)

@@ -76,7 +76,7 @@ def _download(package: str, folder: Path) -> Path:
 def _data(package: bytes) -> bytes:
     """Return the data archive in a package, which is an `ar` archive of three files."""
     if not package.startswith(AR_MAGIC) or len(package) > LARGEST_DOWNLOAD:
-        raise ValueError("it is no Debian package")
+        raise ValueError("it is not a Debian package")
     start = len(AR_MAGIC)
     while start + AR_HEADER <= len(package):
         header = package[start : start + AR_HEADER]
@@ -97,6 +97,6 @@ def with_header(stored: bytes, name: str, time: int) -> bytes:
         ValueError: it is no gzip file without a name.
     """
     if stored[:4] != b"\x1f\x8b\x08\x00":
-        raise ValueError(f"{name} is no gzip file without a name")
+        raise ValueError(f"{name} is not a gzip file without a name")
     header = struct.pack("<4sIBB", bytes([0x1F, 0x8B, 8, FLAGGED_NAME]), time, 0, UNIX)
     return header + name.encode() + b"\0" + stored[GZIP_HEADER:]

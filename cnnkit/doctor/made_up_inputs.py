@@ -68,7 +68,7 @@ def obstacle(file: OnnxFile) -> str:
     """Return why no inputs can be made up for a model, or nothing."""
     for name, (dtype, _) in file.inputs.items():
         if not dtype:
-            return f"its input {name} is no tensor of numbers that NumPy has"
+            return f"its input {name} is not a tensor of numbers that NumPy has"
         if name in file.unshaped:
             return f"it does not say the shape of its input {name}, or says that it is empty"
     return ""

@@ -73,13 +73,13 @@ def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in types}
         json.dumps(header, ensure_ascii=False).encode()  # no half of a surrogate pair
     except SafetensorError as error:
-        raise InputError(path, f"is not a whole safetensors file ({error})", REMEDY) from error
+        raise InputError(path, f"is not a complete safetensors file ({error})", REMEDY) from error
     except InputError:
         raise
     except (KeyError, ValueError, RecursionError) as error:
         raise InputError(path, "was not written by cnnkit (no cnnkit header)", REMEDY) from error
     if not isinstance(header, dict):
-        raise InputError(path, "has a cnnkit header that is no JSON object", REMEDY)
+        raise InputError(path, "has a cnnkit header that is not a JSON object", REMEDY)
     version = header.get("format_version")
     if version != FORMAT_VERSION:
         raise InputError(

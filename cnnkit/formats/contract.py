@@ -187,7 +187,7 @@ def check_metadata(path: Path, metadata: Any, classes: int) -> None:
     """
     remedy = "use the file that training or `cnnkit export` wrote"
     if not isinstance(metadata, Mapping):
-        raise InputError(path, "has metadata that are no JSON object", remedy)
+        raise InputError(path, "has metadata that are not a JSON object", remedy)
     for key, value in metadata.items():
         is_valid, what = STATED.get(str(key).removeprefix("cnnkit."), (None, ""))
         if is_valid and value is not None and not is_valid(value):

@@ -77,7 +77,7 @@ def read_size(option: str, text: str | None) -> int | None:
         return None
     found = SIZE.fullmatch(text.strip())
     if not found or not (size := int(float(found[1]) * UNITS[found[2].lower()])):
-        raise InputError(f"{option} {text}", "is no size", "give one such as 64KB or 1.5MB")
+        raise InputError(f"{option} {text}", "is not a size", "give one such as 64KB or 1.5MB")
     return size
 
 

@@ -74,7 +74,7 @@ def record_of_values(source: object, values: Any, unit: Preprocessing) -> Prepro
         InputError: they are no record, or not for these images.
     """
     if not isinstance(values, Mapping):
-        raise InputError(source, "is no JSON object", REMEDY)
+        raise InputError(source, "is not a JSON object", REMEDY)
     unknown = sorted(values.keys() - {*KEYS, *DERIVED})
     if unknown:
         known = ", ".join(KEYS)
@@ -90,7 +90,7 @@ def record_of_values(source: object, values: Any, unit: Preprocessing) -> Prepro
             {**unit.to_json(True), **asdict(unit), **stated, "resize": resize}
         )
     except (TypeError, ValueError, AttributeError) as error:
-        raise InputError(source, f"is no preprocessing record ({error})", REMEDY) from error
+        raise InputError(source, f"is not a preprocessing record ({error})", REMEDY) from error
     problem = _problem(record, channels)
     if problem:
         raise InputError(source, problem, REMEDY)
@@ -106,12 +106,11 @@ def _problem(record: Preprocessing, channels: int) -> str:
             return f"has {len(getattr(record, key))} numbers in {key}, not {channels}"
     resize = record.resize
     if record.colour not in COLOURS or resize.mode not in RESIZE_MODES:
-        return (
-            f"has the resize mode {resize.mode!r:.40}, which is none of {', '.join(RESIZE_MODES)}"
-        )
+        known = ", ".join(RESIZE_MODES)
+        return f"has the resize mode {resize.mode!r:.40}, which is not one of {known}"
     if resize.mode != "none" and resize.filter not in RESIZE_FILTERS:
         known = ", ".join(RESIZE_FILTERS)
-        return f"has the filter {resize.filter!r:.40}, which is none of {known}"
+        return f"has the filter {resize.filter!r:.40}, which is not one of {known}"
     return ""
 
 
@@ -139,7 +138,7 @@ def listed_names(path: Path) -> list[str]:
     try:
         names = read_bytes(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(path, f"is no text in UTF-8 ({error})", "save it as UTF-8") from error
+        raise InputError(path, f"is not text in UTF-8 ({error})", "save it as UTF-8") from error
     while names and not names[-1].strip():
         names.pop()
     return [name.strip() for name in names]

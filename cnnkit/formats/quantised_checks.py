@@ -124,7 +124,7 @@ def _scales(found: Plan, tensors: Mapping[str, NDArray[Any]]) -> dict[str, Scale
             raise InputError(name, "is not quantised", "export it again")
         good = scale.size == zero.size == 1 and scale.dtype == np.float32
         if not good or zero.dtype != np.uint8 or not np.isfinite(scale).all() or scale.min() <= 0:
-            raise InputError(name, "has a scale that is no positive number", "export it again")
+            raise InputError(name, "has a scale that is not a positive number", "export it again")
         shared[name] = Scale(np.float32(scale.item()), int(zero.item()))
     return {name: shared[first] for name, first in found.values.items()}
 

@@ -126,7 +126,7 @@ class Match:
         return index < len(node.inputs) and node.inputs[index] in self.graph.tensors
 
     def _constant(self, node: Node, index: int) -> Array:
-        self._need(node, self._is_constant(node, index), f"its input {index} is no constant")
+        self._need(node, self._is_constant(node, index), f"its input {index} is not a constant")
         return self.graph.tensors[node.inputs[index]]
 
     # The parts

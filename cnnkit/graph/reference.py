@@ -71,7 +71,7 @@ def _value(known: Mapping[str, Array], values: Mapping[str, Array], name: str) -
         return values[name]
     if name in known:
         return known[name]
-    raise InputError(f"value {name}", "is none of the graph's", "name a node's output")
+    raise InputError(f"value {name}", "is not in the graph", "name a node's output")
 
 
 def _check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:

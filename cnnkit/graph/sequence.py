@@ -96,7 +96,7 @@ class Walk:
         pixels = self.shape[1:]  # of what a flattened value was before
         while self.value != LOGITS:
             node = self.next()
-            self.need(node, node.operator in READERS, "it is no layer of a sequence")
+            self.need(node, node.operator in READERS, "it is not a layer of a sequence")
             self.need(node, node.inputs[0] == self.value, "its weights are computed")
             READERS[node.operator](self, node)
             self.value = node.outputs[0]
@@ -130,7 +130,7 @@ class Walk:
         for name in names:
             tensor = self.graph.tensors.get(name)
             good = tensor is not None and tensor.dtype == np.float32
-            self.need(node, good, f"{name} is no constant of float32")
+            self.need(node, good, f"{name} is not a constant of float32")
         to += names
         return len(names)
 

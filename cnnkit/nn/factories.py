@@ -81,7 +81,7 @@ def _person(spec: str, name: str, channels: Count, classes: Count) -> Callable[[
         ) from error
     if isinstance(found, nn.Module) or not callable(found):
         raise InputError(
-            spec, "is no function that makes a module", "name a function or a class of modules"
+            spec, "is not a function that makes a module", "name a function or a class of modules"
         )
     known = _parameters(found)
     given = {}
@@ -105,7 +105,7 @@ def _torchvision(spec: str, name: str, channels: Count, classes: Count) -> Calla
         raise MissingError.package("torchvision", spec) from error
     known = models.list_models(module=models)
     if name not in known:
-        raise InputError(spec, "is no classification network of torchvision", _like(name, known))
+        raise InputError(spec, "is not a classification network of torchvision", _like(name, known))
     if channels not in (None, NATURAL):
         raise InputError(
             spec,
@@ -123,7 +123,7 @@ def _timm(spec: str, name: str, channels: Count, classes: Count) -> Callable[[],
     except ImportError as error:
         raise MissingError.package("timm", spec, "timm") from error
     if not timm.is_model(name):
-        raise InputError(spec, "is no network of timm", _like(name, timm.list_models()))
+        raise InputError(spec, "is not a network of timm", _like(name, timm.list_models()))
     given = _given(num_classes=classes, in_chans=channels)
     return lambda: timm.create_model(name, pretrained=False, **given)
 

@@ -60,7 +60,7 @@ def check_parameters(module: nn.Module, graph: Graph, spec: str) -> None:
         + ("is a parameter that training from the graph would not change")
         for name in sorted(theirs - mine)
     ] + [
-        f"{name} ({takers[name]}): is no parameter of the module, or is frozen in it"
+        f"{name} ({takers[name]}): is not a parameter of the module, or is frozen in it"
         for name in sorted(mine - theirs)
     ]
     if lines:

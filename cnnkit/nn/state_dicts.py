@@ -39,11 +39,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
         try:
             return dict(load_file(path))
         except SafetensorError as error:
-            raise InputError(path, f"is no whole safetensors file ({error})", REMEDY) from error
+            raise InputError(
+                path, f"is not a complete safetensors file ({error})", REMEDY
+            ) from error
     try:
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # its errors have no common base class but this
-        reason = "is no checkpoint of tensors alone, so cnnkit does not load it"
+        reason = "is not a checkpoint of tensors alone, so cnnkit does not load it"
         raise InputError(path, f"{reason} ({_first_line(error)})", REMEDY) from error
     for part in PARTS:
         if isinstance(found, Mapping) and isinstance(found.get(part), Mapping):

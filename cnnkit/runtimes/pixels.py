@@ -30,7 +30,7 @@ def as_images(images: Any) -> Images:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise InputError(
             "images",
-            f"are no array ({reason})",
+            f"are not an array ({reason})",
             "pass NumPy arrays of uint8; of a tensor images.detach().cpu().numpy(), of half "
             "precision after .float()",
         ) from error

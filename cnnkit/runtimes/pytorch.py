@@ -108,7 +108,7 @@ def _only_weights(path: Path, metadata: dict[str, Any], arrays: dict[str, Any]) 
     others = sorted(arrays.keys() - weights.tensors.keys())
     if others:
         raise InputError(
-            path, f"holds {others[0]}, which is no parameter of its network", "export it again"
+            path, f"holds {others[0]}, which is not a parameter of its network", "export it again"
         )
     return weights
 

@@ -90,7 +90,7 @@ Floats output(const py::handle& value, const std::array<long, 4>& sizes) {
         const std::string shape = text(py::tuple(py::cast(sizes)));
         refuse("out", reason, "give a writable, contiguous float32 array of shape " + shape);
     };
-    if (!py::isinstance<py::array>(value)) refuse_for("is no NumPy array");
+    if (!py::isinstance<py::array>(value)) refuse_for("is not a NumPy array");
     if (!py::isinstance<Floats>(value)) refuse_for("is not float32, or not contiguous");
     Floats array = py::reinterpret_borrow<Floats>(value);
     if (!is_aligned(array)) refuse_for("is not aligned in memory");

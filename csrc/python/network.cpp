@@ -75,7 +75,7 @@ class Inference {
             label = Longs(in.count);
         } else {
             if (!py::isinstance<py::tuple>(out) || py::len(out) != 3) {
-                refuse("out", "is no tuple of three", "give (logits, probabilities, label)");
+                refuse("out", "is not a tuple of three", "give (logits, probabilities, label)");
             }
             const auto three = py::reinterpret_borrow<py::tuple>(out);
             const std::string wanted = "float32 [N, " + std::to_string(classes) + "]";

@@ -104,7 +104,7 @@ def test_doctor_takes_what_is_said_of_a_module(
     assert contents["parameters"] == 4 * 27 + 4 + 4 * 7 + 7 + prepared
     wrong = cli("doctor", "person_nets:make", "--size", "3x8x6", "--names", tmp_path / "net.pt")
     assert wrong.exit_code == 2
-    assert "is no text" in wrong.stderr
+    assert "is not text" in wrong.stderr
 
 
 def test_doctor_refuses_what_a_file_says_itself(

@@ -112,8 +112,14 @@ ODD: dict[str, tuple[Callable[[dict[str, Any], dict[str, Any]], Any], str]] = {
     "F16": (lambda outer, note: set_dtype(outer, "F16"), "'linear.weight' in F16, not in"),
     "FP8": (lambda outer, note: set_dtype(outer, "F8_E4M3"), "'linear.weight' in F8_E4M3, not"),
     "int8": (lambda outer, note: set_dtype(outer, "I8"), "linear.weight is int8"),
-    "a number as header": (lambda outer, note: "-1", "has a cnnkit header that is no JSON object"),
-    "a list as header": (lambda outer, note: "[1]", "has a cnnkit header that is no JSON object"),
+    "a number as header": (
+        lambda outer, note: "-1",
+        "has a cnnkit header that is not a JSON object",
+    ),
+    "a list as header": (
+        lambda outer, note: "[1]",
+        "has a cnnkit header that is not a JSON object",
+    ),
     "a nested header": (lambda outer, note: "[" * 100_000, "no cnnkit header"),
     "half a character": (set_metadata(dataset="\ud800"), "no cnnkit header"),
     "another version": (lambda o, note: note.update(format_version=[]), r"format version \[\]"),
@@ -127,7 +133,10 @@ ODD: dict[str, tuple[Callable[[dict[str, Any], dict[str, Any]], Any], str]] = {
     "an infinite accuracy": (set_metadata(test_accuracy=float("inf")), "'test_accuracy' is not"),
     "a huge accuracy": (set_metadata(test_accuracy=10**400), "'test_accuracy' is not from 0 to 1"),
     "nested training": (set_metadata(training={"a": [1]}), "'training' is not a table of numbers"),
-    "metadata in a list": (lambda o, note: note.update(metadata=[1]), "metadata that are no JSON"),
+    "metadata in a list": (
+        lambda o, note: note.update(metadata=[1]),
+        "metadata that are not a JSON",
+    ),
     "huge sizes": (lambda o, note: note["architecture"].update(classes=10**400), "or above 2,147"),
     "blocks in words": (lambda o, note: note["architecture"].update(blocks="abc"), "describes no"),
 }

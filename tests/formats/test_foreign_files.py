@@ -73,7 +73,7 @@ FOREIGN: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda path: path.write_bytes(b"\x18\0\0\0ORTM" + bytes(40)),
         r"is in ONNX Runtime's own format \(.ort\), not a model",
     ),
-    "text": (lambda path: path.write_text("hello"), "is no model that cnnkit can read"),
+    "text": (lambda path: path.write_text("hello"), "is not a model that cnnkit reads"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "folder without a run": (lambda path: path.mkdir(), "holds no weights.safetensors"),
 }

@@ -300,7 +300,7 @@ REFUSED: dict[str, tuple[dict[int, list[Spec]], str]] = {
     "quantised": (
         {2: [("DequantizeLinear", ["w8", "scale"], ["w"], {}),
              ("Conv", ["pixels", "w", "b0"], ["c0"], {})]},
-        "Conv the c0.*input 1 is no constant",
+        "Conv the c0.*input 1 is not a constant",
     ),
     "softmax twice": (
         {9: [STACK[9], ("Softmax", ["y"], ["p"], {}), ("Softmax", ["p"], ["z"], {})]},

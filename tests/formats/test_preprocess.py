@@ -31,7 +31,7 @@ def written(folder: Path, value: Any) -> str:
 
 def test_a_file_says_a_part_and_the_rest_is_that_of_scaled_pixels(tmp_path: Path) -> None:
     path = written(tmp_path, {"mean": 0.5, "std": [0.1, 0.2, 0.3], "resize": {"mode": "stretch"}})
-    with pytest.raises(InputError, match="filter None, which is none of"):
+    with pytest.raises(InputError, match="filter None, which is not one of"):
         read_record(path, SIZE)
     path = written(tmp_path, {"mean": 0.5, "std": [0.1, 0.2, 0.3]})
     record = read_record(path, SIZE)
@@ -48,13 +48,13 @@ def test_a_record_comes_back_as_an_artefact_states_it(tmp_path: Path) -> None:
     ("value", "reason"),
     [
         ("{", "is not JSON"),
-        ([1], "is no JSON object"),
+        ([1], "is not a JSON object"),
         ({"means": [0]}, "unknown key 'means'"),
         ({"mean": [0.5]}, "has 1 numbers in mean, not 3"),
         ({"std": 0}, "a scale or std of 0"),
-        ({"scale": "much"}, "is no preprocessing record"),
+        ({"scale": "much"}, "is not a preprocessing record"),
         ({"resize": {"mode": "melt", "filter": "box"}}, "resize mode 'melt'"),
-        ({"resize": [1]}, "is no preprocessing record"),
+        ({"resize": [1]}, "is not a preprocessing record"),
     ],
 )
 def test_what_is_no_record_is_refused(tmp_path: Path, value: Any, reason: str) -> None:

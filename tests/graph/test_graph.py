@@ -116,7 +116,7 @@ BAD_SHAPES = {
     "groups": (
         const("Conv", np.ones((4, 1, 3, 3), F4), **KERNEL, group=3), "do not divide into 3 groups"
     ),
-    "no group": (const("Conv", W["w"], **KERNEL, group=0), "in 0 groups are no convolution"),
+    "no group": (const("Conv", W["w"], **KERNEL, group=0), "in 0 groups do not make a convolution"),
     "kernel": (shaped("Conv", "w", kernel_shape=(5, 5)), "kernel_shape"),
     "too large": (
         shaped("MaxPool", kernel_shape=(9, 3)), "its window of 9 is larger than its input of 8"
@@ -144,8 +144,8 @@ BAD_SHAPES = {
     "broadcast": (const("Add", np.ones((5, 1, 1), F4)), "do not fit"),
     "frozen batch": (const("Add", np.ones((2, 3, 8, 8), F4)), r"\['N', .* do not fit"),
     "mixed types": (const("Add", np.ones((3, 1, 1), np.int64)), "its inputs are float32"),
-    "cast": (shaped("Cast", to="float8"), "its type 'float8' is none of"),
-    "axis": (shaped("Softmax", axis=4), "its axis 4 is none of 4"),
+    "cast": (shaped("Cast", to="float8"), "its type 'float8' is not one of"),
+    "axis": (shaped("Softmax", axis=4), "its axis 4 is not one of 4 axes"),
     "flatten": (shaped("Flatten", axis=2), "it would put elements of several"),
     "reshape": (const("Reshape", np.array([0, 100])), r"it shapes .* to \[0, 100\]"),
     "reshape batch": (const("Reshape", np.array([2, 96])), "with a fixed number of images"),
@@ -159,7 +159,7 @@ BAD_SHAPES = {
     "concat": (shaped("Concat", "w", axis=1), "differ beside axis 1"),
     "concat images": (shaped("Concat", "x", axis=0), "elements of several images"),
     "pad images": (const("Pad", np.array([1] + [0] * 7)), "elements of several images"),
-    "pad mode": (const("Pad", np.zeros(8, int), mode="mirror"), "its mode 'mirror' is none of"),
+    "pad mode": (const("Pad", np.zeros(8, int), mode="mirror"), "its mode 'mirror' is not one of"),
     "reflect": (const("Pad", np.array([0, 0, 8, 0] + [0] * 4), mode="reflect"), "exceed"),
     "gemm": (const("Gemm", np.ones((5, 12), F4), x=FLAT), "takes 5 values, .* has 12"),
     "gemm rank": (const("Gemm", np.ones((5, 12), F4)), "not two matrices"),
@@ -167,7 +167,7 @@ BAD_SHAPES = {
     "unknown shape": (
         Graph({"x": X, "s": TensorType("int64", (2,))}, (Node("Reshape", ("x", "s"), ("y",)),),
               ("y",), {}),
-        "node Reshape y: its input 1 is no constant",
+        "node Reshape y: its input 1 is not a constant",
     ),
     "residual": (
         Graph({"x": X}, (Node("FusedConv", ("x", "w", "", "x"), ("y",), KERNEL),), ("y",), W),
@@ -176,7 +176,7 @@ BAD_SHAPES = {
     "activation": (
         Graph({"x": X}, (Node("FusedConv", ("x", "w"), ("y",), {**KERNEL, "activation": "Tanh"}),),
               ("y",), W),
-        "its activation 'Tanh' is none of",
+        "its activation 'Tanh' is neither Relu",
     ),
 }  # fmt: skip
 

@@ -138,9 +138,9 @@ def test_values_that_are_not_finite_are_refused_by_name() -> None:
 
 
 def test_what_is_chosen_must_be_there() -> None:
-    with pytest.raises(InputError, match=r"--keep-float nothing: is no layer.*stem.conv"):
+    with pytest.raises(InputError, match=r"--keep-float nothing: is not a layer.*stem.conv"):
         plan(prepared(mixed_network()), ["nothing"])
-    with pytest.raises(InputError, match=r"--ranges best of all: is no method.*min-max"):
+    with pytest.raises(InputError, match=r"--ranges best of all: is not a method.*min-max"):
         quantised(mixed_network(), images_of(4), method="best of all")
     with pytest.raises(InputError, match="the training images: are none"):
         quantised(mixed_network(), images_of(0))

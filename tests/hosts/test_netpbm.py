@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HERE, EXPORT = Path(__file__).parent, Path(__file__).parents[2] / "export"
-NO_PICTURE = "is no binary PGM, PPM or PAM file"
+NO_PICTURE = "is not a binary PGM, PPM or PAM file"
 DAMAGED, DEEP, OTHER = "has a damaged header", "has other than 8 bits a sample", "PAM header"
 PAM = b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
 

@@ -123,11 +123,14 @@ def write_nan(path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "reason"),
     [
-        (write_module, "is no checkpoint of tensors alone"),
+        (write_module, "is not a checkpoint of tensors alone"),
         (write_nan, r"holds NaN or infinity \(head.bias\)"),
         (lambda path: torch.save({"epoch": 3}, path), "holds no tensors by name, but dict"),
-        (lambda path: path.write_bytes(b"no checkpoint"), "is no checkpoint of tensors alone"),
-        (lambda path: path.write_bytes(b"\xff\0\0\0\0\0\0\0{" * 3), "is no whole safetensors"),
+        (lambda path: path.write_bytes(b"no checkpoint"), "is not a checkpoint of tensors alone"),
+        (
+            lambda path: path.write_bytes(b"\xff\0\0\0\0\0\0\0{" * 3),
+            "is not a complete safetensors",
+        ),
     ],
 )
 def test_a_file_that_holds_no_parameters_is_refused(

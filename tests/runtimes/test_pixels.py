@@ -185,7 +185,7 @@ def test_tensors_that_numpy_cannot_read_are_refused_plainly(tmp_path: Path) -> N
     model = cnnkit.load(write(tmp_path / "net.onnx", "float32", []))
     pixels = torch.rand(2, 3, 8, 8)
     for images in (pixels.bfloat16(), pixels.to("meta"), pixels.clone().requires_grad_()):
-        with pytest.raises(InputError, match="are no array"):
+        with pytest.raises(InputError, match="are not an array"):
             model(images)
     remedied = pixels.requires_grad_().detach().cpu().float().numpy()
     np.testing.assert_array_equal(model(remedied).logits, model(pixels.detach()).logits)

@@ -18,6 +18,7 @@ SLOW_FILES = (
     "tests/cli/test_readme.py",  # README's commands as they stand
     "tests/cli/test_docs.py",  # and those of the documentation's pages
     "tests/hosts/test_embedding.py",  # builds and checks host apps
+    "tests/hosts/test_npm_package.py",  # packs, installs, a browser, the TypeScript compiler
     "tests/export/test_reference.py",  # the default training with its 30 epochs
     "tests/formats/test_pt2.py",  # torch.export in processes of their own
     "tests/train/test_ray.py",  # starts a cluster
@@ -29,6 +30,8 @@ SLOW_FILES = (
 
 # Single tests, of files that do not take long otherwise.
 SLOW_TESTS = (
+    # A browser opens a dozen pages.
+    "tests/hosts/test_page_access.py",
     # Drawing: a picture takes longer than a training in tests.
     "tests/bench/test_case.py::test_pictures_are_pictures",
     "tests/plots/test_plots.py::test_the_loss_plot_is_a_png_and_an_svg",

@@ -186,7 +186,7 @@ def test_timm_gets_classes_and_channels_and_no_pretrained_weights(
     monkeypatch.setitem(sys.modules, "timm", fake)
     make_module("timm:tiny", 1, 4, 0)
     assert asked == {"name": "tiny", "pretrained": False, "num_classes": 4, "in_chans": 1}
-    with pytest.raises(InputError, match="timm:huge: is no network of timm"):
+    with pytest.raises(InputError, match="timm:huge: is not a network of timm"):
         make_module("timm:huge", 1, 4, 0)
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(MissingError, match=r"timm: is not installed.*'cnnkit\[timm\]'"):
@@ -198,16 +198,16 @@ def test_timm_gets_classes_and_channels_and_no_pretrained_weights(
     [
         ("person_nets:gone", "is not there: person_nets has no gone"),
         ("person_gone:Net", "cannot be imported .*No module named 'person_gone'"),
-        ("person_nets:constant", "is no function that makes a module"),
-        ("person_nets:ready", "is no function that makes a module"),
+        ("person_nets:constant", "is not a function that makes a module"),
+        ("person_nets:ready", "is not a function that makes a module"),
         ("person_nets:broken", r"cannot be made \(list index out of range"),
         ("person_nets:five", "gives 5 scores, and there are 3 classes. Give it .* num_classes"),
         ("person_nets:momentum", "norm.running_mean with another momentum"),
         ("person_nets:scale", r"does not train as its graph would.*\n  scale \(Mul .*would not"),
-        ("person_nets:frozen", r"\n  conv.weight \(Conv conv\): is no parameter .* frozen"),
+        ("person_nets:frozen", r"\n  conv.weight \(Conv conv\): is not a parameter .* frozen"),
         ("person_nets:training", "computes something else in training"),
         ("person_nets:operator", r"no operator for.*\n  sin sin: cnnkit does not know"),
-        ("torchvision:resnet", "is no classification network of torchvision. Use one of"),
+        ("torchvision:resnet", "is not a classification network of torchvision. Use one of"),
         ("torchvision:alexnet", "cannot be exported for images of 3x8x8"),
         ("torchvision:", r"--network: is torchvision:. Make it one of .*, torchvision:NAME"),
         ("a b.:f", "--network: is a b.:f. Make it one of"),

@@ -37,7 +37,7 @@ def load_named(name: str, quiet: bool = False) -> Dataset:
     train, test = READERS[named.form](named, paths)
     for split in (train, test):
         if not 0 <= split.labels.min() <= split.labels.max() < len(named.names):
-            raise InputError(folder, f"has labels that are none of {name}'s", "download it again")
+            raise InputError(folder, f"has labels that {name} does not have", "download it again")
     digests = {file: sha256(read_bytes(path)) for file, path in paths.items()}
     return Dataset(name, train, test, named.names, digests, str(folder))
 

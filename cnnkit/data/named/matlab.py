@@ -32,7 +32,7 @@ def read_mat(content: bytes, subject: object) -> dict[str, Array]:
         InputError: it is no such file, or damaged; `subject` names it.
     """
     if content[124:128] != b"\x00\x01IM":
-        raise InputError(subject, "is no MATLAB 5 file of a little-endian machine", REMEDY)
+        raise InputError(subject, "is not a MATLAB 5 file of a little-endian machine", REMEDY)
     arrays = {}
     try:
         for kind, body in _elements(content[HEADER:]):

@@ -110,7 +110,7 @@ def _wrapper(found: list[str]) -> str:
 
 def _ignored(ignored: Counter[str]) -> str:
     kinds = ", ".join(f"{count} {kind}" for kind, count in ignored.most_common(4))
-    return f"{sum(ignored.values()):,} files that are no pictures are left out ({kinds})"
+    return f"{sum(ignored.values()):,} files that are not pictures are left out ({kinds})"
 
 
 def pictures_below(root: Path) -> tuple[list[str], Counter[str]]:

@@ -105,7 +105,7 @@ def _item(split: str, pairs: Pairs, index: int) -> tuple[Image.Image, int]:
         picture, label = pairs[index]
         number = int(label)
     except (TypeError, ValueError) as error:
-        raise InputError(subject, f"is no picture with a label ({error})", REMEDY) from error
+        raise InputError(subject, f"is not a picture with a label ({error})", REMEDY) from error
     if number < 0 or number != label:
         raise InputError(subject, f"has the label {label}", REMEDY)
     if isinstance(picture, Image.Image):

@@ -110,7 +110,7 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Row]]:
         try:
             values = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(path, f"is no JSON in line {number} ({error})", FORM) from error
+            raise InputError(path, f"is not JSON in line {number} ({error})", FORM) from error
         if not isinstance(values, dict) or "file_name" not in values:
             raise InputError(path, f"has no file_name in line {number}", FORM)
         row = {key: _text(values.get(key)) for key in KNOWN}
@@ -149,7 +149,7 @@ def _check(path: Path, root: Path, rows: list[tuple[int, Row]]) -> None:
         elif not row.get("label"):
             bad.append(f"line {line}: {name} has no label")
         elif row.get("split", "").lower() not in ("", *SPLITS):
-            bad.append(f"line {line}: {row['split']} is no split (train, validation, test)")
+            bad.append(f"line {line}: {row['split']} is not a split (train, validation, test)")
         elif not os.path.exists(root / name):
             bad.append(f"line {line}: {name} does not exist")
         seen.setdefault(same, line)

@@ -85,5 +85,5 @@ def read_float(word: str) -> float:
         ValueError: it is something else.
     """
     if not re.fullmatch(r"-?0x[01](\.[0-9a-f]{1,6})?p-?\d{1,3}f", word):
-        raise ValueError(f"{word[:40]} is no float of ours")
+        raise ValueError(f"{word[:40]} is not a float of ours")
     return float.fromhex(word[:-1])

@@ -92,35 +92,35 @@ class Draft:
         if found is None and self.inputs[index] in self.sizes:
             raise NodeRefusedError(f"its input {index} depends on the number of images")
         if found is None:
-            raise NodeRefusedError(f"its input {index} is no constant")
+            raise NodeRefusedError(f"its input {index} is not a constant")
         return found
 
     def integer(self, name: str, default: int) -> int:
         """Take an integer out of the attributes."""
         value = self.attributes.pop(name, default)
         if not isinstance(value, int):
-            raise NodeRefusedError(f"its attribute {name} is no integer")
+            raise NodeRefusedError(f"its attribute {name} is not an integer")
         return value
 
     def integers(self, name: str) -> list[int] | None:
         """Take a list of integers out of the attributes, None where there is none."""
         value = self.attributes.pop(name, None)
         if value is not None and not isinstance(value, list):
-            raise NodeRefusedError(f"its attribute {name} is no list of integers")
+            raise NodeRefusedError(f"its attribute {name} is not a list of integers")
         return value
 
     def number(self, name: str) -> float | None:
         """Take a float out of the attributes, None where there is none."""
         value = self.attributes.pop(name, None)
         if value is not None and not isinstance(value, float):
-            raise NodeRefusedError(f"its attribute {name} is no float")
+            raise NodeRefusedError(f"its attribute {name} is not a float")
         return value
 
     def text(self, name: str, default: str) -> str:
         """Take a text out of the attributes."""
         value = self.attributes.pop(name, default)
         if not isinstance(value, str):
-            raise NodeRefusedError(f"its attribute {name} is no text")
+            raise NodeRefusedError(f"its attribute {name} is not text")
         return value
 
     # What rules write

@@ -140,7 +140,7 @@ def read_constant(draft: Draft) -> None:
     except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         array = None
     if array is None:
-        raise NodeRefusedError(f"its {name} is no tensor of numbers")
+        raise NodeRefusedError(f"its {name} is not a tensor of numbers")
     draft.know(np.asarray(array))
 
 
@@ -149,7 +149,7 @@ def read_constant_of_shape(draft: Draft) -> None:
     shape, value = draft.constant(0), draft.attributes.pop("value", np.zeros(1, np.float32))
     fits = shape is not None and shape.dtype == np.int64 and shape.ndim == 1
     if shape is None or not fits or min(shape.tolist(), default=0) < 0:
-        raise NodeRefusedError("its shape is no list of sizes")
+        raise NodeRefusedError("its shape is not a list of sizes")
     sizes = tuple(shape.tolist())
     if not isinstance(value, np.ndarray) or value.size != 1 or count(sizes) > LARGEST:
         raise NodeRefusedError(f"it gives {list(sizes)} of other than one number, or too many")
@@ -251,7 +251,7 @@ def read_softmax(draft: Draft) -> None:
     shape = draft.type_of(0).shape
     axis, rank = draft.integer("axis", 1), len(shape)
     if not -rank <= axis <= rank:
-        raise NodeRefusedError(f"its axis {axis} is none of {rank}")
+        raise NodeRefusedError(f"its axis {axis} is not one of {rank} axes")
     axis = axis + rank if axis < 0 else axis
     if axis < rank and all(size == 1 for size in shape[axis + 1 :]):
         return read_plain(draft, axis=axis)

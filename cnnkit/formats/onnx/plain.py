@@ -30,4 +30,4 @@ def _value(name: str, raw: Attribute, kind: type) -> Any:
         return tuple(raw)
     if type(raw) is kind:
         return raw
-    raise NodeRefusedError(f"its attribute {name} is no {kind.__name__}")
+    raise NodeRefusedError(f"its attribute {name} is not of type {kind.__name__}")

@@ -181,7 +181,7 @@ def _title(node: FileNode) -> str:
 def _input(path: Path, name: str, dtype: str, sizes: tuple[int, ...]) -> TensorType:
     if not dtype:
         raise InputError(
-            path, f"has the input {name}, which is no tensor of a type that NumPy has", REMEDY
+            path, f"has the input {name}, which is not a tensor of a type that NumPy has", REMEDY
         )
     if 0 in sizes[1:]:
         raise InputError(

@@ -79,7 +79,7 @@ def _given(draft: Draft, index: int) -> Sizes:
         return draft.sizes[name]
     found = draft.constant(index)
     if found is None or found.dtype.kind not in "iu" or found.size > MOST:
-        raise NodeRefusedError(f"its input {index} is no list of sizes")
+        raise NodeRefusedError(f"its input {index} is not a list of sizes")
     return found.astype(object)
 
 
@@ -89,7 +89,7 @@ def _indices(draft: Draft, index: int, default: Any = None) -> Any:
     if found is None:
         return default
     if found.dtype.kind not in "iu":
-        raise NodeRefusedError(f"its input {index} is no list of integers")
+        raise NodeRefusedError(f"its input {index} is not a list of integers")
     return found.astype(np.int64)
 
 

@@ -141,7 +141,7 @@ def _value(info: Message) -> tuple[str, TensorType]:
     name, tensor = info.get("name", ""), info.get("type", {}).get("tensor_type", {})
     dtype = NAMES.get(tensor.get("elem_type", 0))
     if dtype is None or "shape" not in tensor:
-        raise OddFileError(f"{name} is no tensor of a known type and shape")
+        raise OddFileError(f"{name} is not a tensor of a known type and shape")
     sizes = []
     for size in tensor["shape"]["dim"]:
         if len(size) != 1:

@@ -156,7 +156,7 @@ def _fields(content: bytes) -> Iterator[tuple[int, int, Any]]:
         key, position = _varint(content, position)
         number, wire = key >> 3, key & 7
         if not number or key >= 2**32 or wire not in (VARINT, BYTES, FIXED32, 1):
-            raise OddFileError("it is no protobuf message that every reader understands")
+            raise OddFileError("it is not a protobuf message that every reader understands")
         value, position = _scalar(wire, content, position)
         yield number, wire, value
 

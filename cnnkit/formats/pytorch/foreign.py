@@ -56,7 +56,7 @@ def load_program(path: Path) -> ExportedProgram:
     root = next(iter(parts)).partition("/")[0]
     program, examples = f"{root}/models/model.json", f"{root}/data/sample_inputs/model.pt"
     if program not in parts:
-        raise InputError(path, "is no torch.export archive with one model in it", REMEDY)
+        raise InputError(path, "is not a torch.export archive with one model in it", REMEDY)
     values = {name: _json(path, parts[name]) for name in parts if name.endswith(".json")}
     _check(path, values)
     whole = values[program]

@@ -94,7 +94,8 @@ def constant(constants: Constants, index: int) -> Array:
     found = constants[index] if index < len(constants) else None
     if found is None:
         raise NodeError(
-            f"its input {index} is no constant", "export the model with fixed sizes and parameters"
+            f"its input {index} is not a constant",
+            "export the model with fixed sizes and parameters",
         )
     return found
 
@@ -102,13 +103,15 @@ def constant(constants: Constants, index: int) -> Array:
 def integers(constants: Constants, index: int) -> tuple[int, ...]:
     """Return a list of integers that has to be known before the graph runs."""
     found = constant(constants, index)
-    need(found.dtype.kind == "i" and found.ndim <= 1, f"its input {index} is no list of integers")
+    need(
+        found.dtype.kind == "i" and found.ndim <= 1, f"its input {index} is not a list of integers"
+    )
     return tuple(int(value) for value in found.ravel())
 
 
 def axis_of(axis: int, rank: int) -> int:
     """Return an axis counted from the front."""
-    need(-rank <= axis < rank, f"its axis {axis} is none of {rank}")
+    need(-rank <= axis < rank, f"its axis {axis} is not one of {rank} axes")
     return axis % rank
 
 

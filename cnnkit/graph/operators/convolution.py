@@ -34,7 +34,7 @@ def infer_conv(attributes: Attributes, types: Types, constants: Constants) -> li
     channels, outputs = x.shape[1], w.shape[0]
     need(
         isinstance(channels, int) and isinstance(outputs, int) and outputs > 0 and group > 0,
-        f"its input {x} and its weight {w} in {group} groups are no convolution",
+        f"its input {x} and its weight {w} in {group} groups do not make a convolution",
     )
     assert isinstance(channels, int)
     assert isinstance(outputs, int)

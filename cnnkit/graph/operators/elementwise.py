@@ -129,7 +129,7 @@ def evaluate_clip(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> lis
 def infer_cast(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:
     """Return the type of the elements as another one."""
     to = attributes["to"]
-    need(to in DTYPES, f"its type {to!r} is none of {', '.join(DTYPES)}")
+    need(to in DTYPES, f"its type {to!r} is not one of {', '.join(DTYPES)}")
     return [TensorType(to, given(types, 0).shape)]
 
 

@@ -42,7 +42,7 @@ def infer_fused(attributes: Attributes, types: Types, constants: Constants) -> l
         residual = floating(types, 3)
         need(residual == found[0], f"its residual is {residual}, and its convolution {found[0]}")
     activation = attributes["activation"]
-    need(activation in ACTIVATIONS, f"its activation {activation!r} is none of Relu and Clip")
+    need(activation in ACTIVATIONS, f"its activation {activation!r} is neither Relu nor Clip")
     if not attributes["pool_kernel_shape"]:
         return found
     return infer_pool(pool_of(attributes), found, [None])

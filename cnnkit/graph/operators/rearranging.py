@@ -87,7 +87,10 @@ def infer_to_space(attributes: Attributes, types: Types, constants: Constants) -
     x, block = _blocks(attributes, types)
     need(attributes["mode"] in ORDERS, f"its mode {attributes['mode']!r} is unknown")
     channels, height, width = (int(size) for size in x.shape[1:])
-    need(channels % block**2 == 0, f"its {channels} channels are no blocks of {block}x{block}")
+    need(
+        channels % block**2 == 0,
+        f"its {channels} channels cannot be divided into blocks of {block}x{block}",
+    )
     return [tensor(x.dtype, (x.shape[0], channels // block**2, height * block, width * block))]
 
 
@@ -109,7 +112,7 @@ def infer_to_depth(attributes: Attributes, types: Types, constants: Constants) -
     need(attributes["mode"] in ORDERS, f"its mode {attributes['mode']!r} is unknown")
     channels, height, width = (int(size) for size in x.shape[1:])
     fits = height % block == width % block == 0
-    need(fits, f"its {height}x{width} pixels are no blocks of {block}x{block}")
+    need(fits, f"its {height}x{width} pixels cannot be divided into blocks of {block}x{block}")
     return [tensor(x.dtype, (x.shape[0], channels * block**2, height // block, width // block))]
 
 

@@ -33,7 +33,7 @@ def infer_flatten(attributes: Attributes, types: Types, constants: Constants) ->
     """Return the type of two axes, those before `axis` and those from it on."""
     x = given(types, 0)
     axis, rank = attributes["axis"], len(x.shape)
-    need(-rank <= axis <= rank, f"its axis {axis} is none of {rank}")
+    need(-rank <= axis <= rank, f"its axis {axis} is not one of {rank} axes")
     axis = axis + rank if axis < 0 else axis
     return [tensor(x.dtype, (_joined(x.shape[:axis]), _joined(x.shape[axis:])))]
 
@@ -130,7 +130,7 @@ def infer_transpose(attributes: Attributes, types: Types, constants: Constants) 
     order = attributes["perm"] or tuple(reversed(range(len(x.shape))))
     need(
         sorted(order) == list(range(len(x.shape))),
-        f"its perm {list(order)} is no order of the axes of {x}",
+        f"its perm {list(order)} is not an order of the axes of {x}",
     )
     return [TensorType(x.dtype, tuple(x.shape[axis] for axis in order))]
 
@@ -170,7 +170,7 @@ def infer_pad(attributes: Attributes, types: Types, constants: Constants) -> lis
     """Return the type of x with pads put around it; negative ones cut off."""
     x, pads, mode = given(types, 0), integers(constants, 1), attributes["mode"]
     rank = len(x.shape)
-    need(mode in MODES, f"its mode {mode!r} is none of {', '.join(MODES)}")
+    need(mode in MODES, f"its mode {mode!r} is not one of {', '.join(MODES)}")
     need(len(pads) == 2 * rank, f"its pads are {len(pads)}, not two for each of {rank} axes")
     if len(types) > 2 and types[2] is not None:
         fill = types[2]

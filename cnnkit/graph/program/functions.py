@@ -55,7 +55,7 @@ def lower_power(lowered: Lowered, node: Node) -> None:
     """Lower a power whose exponent is one constant."""
     exponent = lowered.graph.tensors.get(node.inputs[1])
     if exponent is None or exponent.size != 1 or node.inputs[0] in lowered.graph.tensors:
-        raise node.refused("its exponent is no single constant")
+        raise node.refused("its exponent is not a single constant")
     x, shape = lowered.input(node), lowered.shape(node.outputs[0])
     if x.shape != shape:
         raise node.refused(f"its exponent has more axes than {list(x.shape)}")
@@ -102,7 +102,7 @@ def lower_extreme(lowered: Lowered, node: Node) -> None:
 def lower_where(lowered: Lowered, node: Node) -> None:
     """Lower a choice by a condition that is constant."""
     if node.inputs[0] not in lowered.graph.tensors:
-        raise node.refused("its condition is no constant")
+        raise node.refused("its condition is not a constant")
     result = lowered.shape(node.outputs[0])
     condition, x, z = (broadcast_input(lowered, node, index, result) for index in range(3))
     whole = next((value for value in (x, z) if value.shape == result), None)

@@ -115,7 +115,7 @@ def lower_gemm(lowered: Lowered, node: Node) -> None:
     constant = all(name in lowered.graph.tensors for name in node.inputs[1:])
     plain = attributes["alpha"] == attributes["beta"] == 1.0 and not attributes["transA"]
     if not constant or not plain or not attributes["transB"]:
-        raise node.refused("its matrix is no constant", "export the model with constant weights")
+        raise node.refused("its matrix is not a constant", "export the model with constant weights")
     weight = lowered.parameter(node.inputs[1])
     bias = None
     if _has(node, 2):

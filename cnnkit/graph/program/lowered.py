@@ -68,7 +68,7 @@ class Lowered:
             InputError: it is computed.
         """
         if name not in self.graph.tensors:
-            raise InputError(self.title, f"its parameter {name} is no constant", REMEDY)
+            raise InputError(self.title, f"its parameter {name} is not a constant", REMEDY)
         return self.stored.get(name, self.graph.tensors[name])
 
     def call(

@@ -32,7 +32,7 @@ def _limits(lowered: Lowered, node: Node) -> dict[str, Number]:
     """Return the fields of a Clip; the upper limit wins over a larger lower one."""
     limits = [lowered.graph.tensors.get(name) if name else None for name in node.inputs[1:]]
     if any(name and limit is None for name, limit in zip(node.inputs[1:], limits, strict=True)):
-        raise node.refused("its limits are no constants")
+        raise node.refused("its limits are not constants")
     low, high = (*(None if n is None else float(n.reshape(())) for n in limits), None, None)[:2]
     most = float(np.finfo(np.float32).max)
     if high is None:
@@ -186,7 +186,7 @@ def lower_matmul(lowered: Lowered, node: Node) -> None:
         for name, value in zip(node.inputs, values, strict=True)
     ]
     if min(map(len, shapes)) < 2 or len(shape) < 2:
-        raise node.refused("one of its inputs is no matrix of an image")
+        raise node.refused("one of its inputs is not a matrix of an image")
     count = math.prod(shape[:-2])
     steps = [math.prod(each) if len(each) > 2 else 0 for each in shapes]
     if any(len(each) > 2 and each[:-2] != shape[:-2] for each in shapes):

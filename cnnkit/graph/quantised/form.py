@@ -127,7 +127,7 @@ def _check_names(graph: Graph, keep_float: Collection[str]) -> None:
     for name in keep_float:
         if name not in known:
             listed = ", ".join(node.name or node.outputs[0] for node in layers)
-            raise InputError(f"--keep-float {name}", "is no layer", f"name one of {listed}")
+            raise InputError(f"--keep-float {name}", "is not a layer", f"name one of {listed}")
 
 
 def _is_quantised(graph: Graph, types: Mapping[str, TensorType], node: Node) -> bool:

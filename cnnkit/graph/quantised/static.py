@@ -82,7 +82,7 @@ def quantise(
     """
     if method not in (BEST, *METHODS):
         known = ", ".join((BEST, *METHODS))
-        raise InputError(f"--ranges {method}", "is no method", f"use one of {known}")
+        raise InputError(f"--ranges {method}", "is not a method", f"use one of {known}")
     found = plan(prepared(graph), keep_float)
     if not found.nodes:
         raise InputError("the network", "has no layer that can be quantised", "use another format")

@@ -106,7 +106,7 @@ def power(draft: Draft, given: Given) -> str:
     """Read a power of each element."""
     x, exponent = given["input"], given.get("exponent", 2)
     if not isinstance(x, str) or isinstance(exponent, str):
-        raise NotReadError("its exponent is no number")
+        raise NotReadError("its exponent is not a number")
     if exponent == 2:
         return draft.add("Mul", [x, x])
     if exponent == 0.5:

@@ -155,7 +155,7 @@ def _inputs(program: ExportedProgram, subject: object) -> tuple[Draft, dict[torc
 def _type(node: torch.fx.Node, subject: object) -> TensorType:
     value = node.meta.get("val")
     if not isinstance(value, torch.Tensor):
-        raise InputError(subject, f"has the input {node.name}, which is no tensor", REMEDY)
+        raise InputError(subject, f"has the input {node.name}, which is not a tensor", REMEDY)
     return _type_of(value)
 
 

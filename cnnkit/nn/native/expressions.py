@@ -196,7 +196,7 @@ class Expressions:
             walks = isinstance(function, ast.Attribute) and function.attr in known.WALKS
             if isinstance(function, ast.Attribute) and walks and not node.args:
                 if not isinstance(self.names.held(function.value), known.CONTAINERS):
-                    raise NotShownError(f"line {node.lineno} loops over what is no container")
+                    raise NotShownError(f"line {node.lineno} loops over what is not a container")
                 return (STATIC, MODULE) if function.attr in known.NAMED else (MODULE,)
             if self.names.named(function) is enumerate and len(node.args) == 1:
                 return (STATIC, *self.items(node.args[0]))

@@ -211,7 +211,7 @@ class Programs:
             y = owner.call(x)
         facts, reason = self.facts, ""
         if type(y) is not Tensor or y.dtype is not torch.float32 or y.requires_grad:
-            reason = "its result is no plain tensor"
+            reason = "its result is not a plain tensor"
         elif facts is None or not facts.hold() or not facts.same_tensors():
             reason = "a call changes the part"
         elif block.version(x) != before:

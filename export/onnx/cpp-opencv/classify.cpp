@@ -92,7 +92,7 @@ static host::Pixels read_picture(const char* path, const cnnkit_fitting& fitting
                       (orientation ? static_cast<int>(cv::IMREAD_IGNORE_ORIENTATION) : 0));
     turn(picture, orientation);
     if (picture.empty() || picture.depth() != CV_8U)
-        throw std::runtime_error("is no 8-bit picture");
+        throw std::runtime_error("is not an 8-bit picture");
     const int channels = picture.channels();
     for (auto* pixel = picture.data; channels >= 3 && pixel < picture.dataend; pixel += channels)
         std::swap(pixel[0], pixel[2]);  // OpenCV has blue first

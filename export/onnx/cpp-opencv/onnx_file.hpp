@@ -52,7 +52,7 @@ inline void walk(std::string_view bytes,
                 break;
             }
             default:
-                throw std::runtime_error("is no ONNX file");
+                throw std::runtime_error("is not an ONNX file");
         }
     }
 }

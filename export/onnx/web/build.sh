@@ -22,11 +22,8 @@ wasm)
     compiled=$(mktemp -d)
     trap 'rm -rf "$compiled"' EXIT
     cp "$here"/runtimes/wasm/* "$model" "${model%.c}.h" "$compiled"
-    make -s -C "$compiled"
-    cp "$compiled/mnist.wasm" "$compiled/mnist.mjs" "$to"
-    recipe=null # how pictures are prepared: as MNIST's, or only resized
-    ! grep -q "white on black" "${model%.c}.h" || recipe='"mnist"'
-    echo "export const recipe = $recipe;" >"$to/recipe.mjs"
+    make -s -C "$compiled" mnist.wasm recipe.mjs
+    cp "$compiled/mnist.wasm" "$compiled/mnist.mjs" "$compiled/recipe.mjs" "$to"
     ;;
 *)
     echo "build.sh: the runtime is ort or wasm, not $runtime" >&2

@@ -1,12 +1,14 @@
-// Tests pages in headless Chromium, each a built folder or a URL: node check.mjs FOLDER PAGE...
+// Tests pages in headless Chromium, each a built folder, one HTML file or a URL: node check.mjs FOLDER PAGE...
 // SCREENSHOTS=DIR saves screenshots of each page: light, dark and on a phone.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { basename, extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
+import { faults } from "./accessible.mjs";
 import { npy } from "./npy.mjs";
 import { prepare } from "./page/picture.mjs";
 
@@ -121,6 +123,7 @@ async function checkStrokes(page) {
 }
 
 async function checkKeyboard(page) {
+  const chooser = page.waitForEvent("filechooser"); // of the last key; the browser needs notice of it
   await page.locator("#pad").focus();
   await page.keyboard.press("Delete");
   for (let i = 0; i < 6; i++) await page.keyboard.press("ArrowRight");
@@ -132,6 +135,9 @@ async function checkKeyboard(page) {
   await page.keyboard.press("Delete");
   await rested(page);
   assert.match(await page.locator("#verdict").textContent(), /^Draw a digit/);
+  await page.locator("#open").focus();
+  await page.keyboard.press("Enter");
+  await chooser;
 }
 
 async function checkPicture(page, pixels, label) {
@@ -142,13 +148,13 @@ async function checkPicture(page, pixels, label) {
   }, digits ? [names[label]] : names.filter(Boolean));
   const broken = { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("no picture") };
   await page.locator("#file").setInputFiles(broken);
-  await page.getByText("broken.png is no picture").waitFor();
+  await page.getByText("broken.png is not a picture").waitFor();
 }
 
 // Classifies the images inside the page; returns the numbers of those with an unexpected label.
 async function wrongLabels(page, images, labels) {
-  const answers = await page.evaluate(async (texts) => {
-    const { open } = await import("./runtime.mjs");
+  const answers = await page.evaluate(async ({ texts, runtimeModule }) => {
+    const { open } = await import(runtimeModule);
     const runtime = await open();
     const answers = [];
     for (const text of texts) {
@@ -156,13 +162,18 @@ async function wrongLabels(page, images, labels) {
       answers.push(shares.indexOf(Math.max(...shares)));
     }
     return answers;
-  }, images.map((image) => Buffer.from(image).toString("base64")));
+  }, {
+    texts: images.map((image) => Buffer.from(image).toString("base64")),
+    runtimeModule: page.url().startsWith("file:") ? "runtime.mjs" : "./runtime.mjs",
+  });
   return answers.flatMap((answer, i) => (answer === labels[i] ? [] : [i]));
 }
 
 async function checkPage(browser, where, images, labels) {
-  const server = where.startsWith("http") ? null : await serve(where);
-  const name = server ? basename(where) : "served";
+  const file = where.endsWith(".html");
+  const server = file || where.startsWith("http") ? null : await serve(where);
+  const name = where.startsWith("http") ? "served" : basename(where, ".html");
+  const url = file ? pathToFileURL(where).href : server ? `http://127.0.0.1:${server.address().port}/` : where;
   const complaints = [];
   try {
     const page = await browser.newPage({ viewport: { width: 1100, height: 800 }, colorScheme: "light" });
@@ -174,7 +185,11 @@ async function checkPage(browser, where, images, labels) {
       if (["error", "warning"].includes(message.type())) complaints.push(message.text());
     });
     page.on("pageerror", (error) => complaints.push(String(error)));
-    await page.goto(server ? `http://127.0.0.1:${server.address().port}/` : where);
+    page.on("request", (request) => {
+      const own = request.url().startsWith(file ? url : new URL(url).origin);
+      if (!own && !/^(data|blob):/.test(request.url())) complaints.push(`a request: ${request.url()}`);
+    });
+    await page.goto(url);
     await page.waitForFunction(() => /draw|not work/i.test(document.querySelector("#verdict").textContent));
     const wrong = await wrongLabels(page, images, labels);
     await checkStrokes(page);
@@ -184,6 +199,7 @@ async function checkPage(browser, where, images, labels) {
     await takePictures(page, name);
     const about = await page.locator("dl").innerText();
     console.error(`${name}: ${about.replaceAll("\n", " ")}`);
+    assert.deepEqual(await faults(page), []);
     assert.deepEqual(complaints, []);
     await page.close();
     return wrong;

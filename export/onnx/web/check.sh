@@ -13,5 +13,8 @@ for tool in clang wasm-ld make; do
     command -v $tool >/dev/null || { "$here/tools.sh" clang lld make >&2 && break; }
 done
 "$here/build.sh" ort "$1/mnist.onnx" "$pages/ort" >&2
-[ ! -f "$1/mnist.c" ] || "$here/build.sh" wasm "$1/mnist.c" "$pages/wasm" >&2
+if [ -f "$1/mnist.c" ]; then
+    "$here/build.sh" wasm "$1/mnist.c" "$pages/wasm" >&2
+    node "$here/single.mjs" "$pages/wasm" "$pages/single.html"
+fi
 node "$here/check.mjs" "$1" "$pages"/*

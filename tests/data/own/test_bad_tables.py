@@ -34,7 +34,7 @@ def test_rows_without_label_file_or_split_are_named_at_once(good: Path) -> None:
     for text in (
         "line 3: cat/1.png has no label",
         "line 4: cat/9.png does not exist",
-        "line 5: later is no split",
+        "line 5: later is not a split",
         "line 6: ../x.png is not a path inside",
         "line 7: cat/0.png already stands in line 2",
     ):

@@ -1,9 +1,8 @@
 // The page: drawing or picture → 28×28 → probabilities. runtime.mjs is the runtime chosen by the build.
 
 import { Camera } from "./camera.mjs";
-import { fit } from "./fitting.mjs";
 import { Pad } from "./pad.mjs";
-import { greys, prepare } from "./picture.mjs";
+import { prepared, resampling } from "./prepared.mjs";
 import { open } from "./runtime.mjs";
 
 const LARGEST = 1024; // pixels a side of a picture; a digit needs no more
@@ -38,7 +37,7 @@ async function schedule() {
 async function answer() {
   const started = performance.now();
   const { image } = pad.read();
-  const { pixels, several } = pad.empty ? { pixels: null } : prepared(image);
+  const { pixels, several } = pad.empty ? { pixels: null } : prepared(image, runtime);
   at("prepare-time").textContent = pixels ? `${(performance.now() - started).toFixed(1)} ms` : "…";
   showSeen(pixels);
   if (!pixels) {
@@ -56,27 +55,7 @@ async function answer() {
 }
 
 function invitation() {
-  return resampling() ? "Open a picture, or draw one." : "Draw a digit from 0 to 9.";
-}
-
-// How pictures get the network's size, unless they are prepared as MNIST's; stretched if it says none.
-function resampling() {
-  if (runtime.recipe === "mnist") return null;
-  const record = runtime.preprocessing;
-  if (record.resize.mode !== "none") return record;
-  return { ...record, resize: { mode: "stretch", filter: "bilinear", antialias: true, fill: 0 } };
-}
-
-// Prepares a picture as the network's data was: by its record, or as MNIST's digits.
-function prepared(image) {
-  const { data: pixels, height, width } = image;
-  const record = resampling();
-  if (record) return { pixels: fit({ pixels, channels: 4, height, width }, record), several: false };
-  for (const grey of greys(image)) {
-    const digit = prepare(grey, runtime.size);
-    if (digit) return digit;
-  }
-  return { pixels: null };
+  return resampling(runtime) ? "Open a picture, or draw one." : "Draw a digit from 0 to 9.";
 }
 
 async function time(pixels) {
@@ -142,7 +121,7 @@ function showSeen(pixels) {
 
 // Decodes a picture: as it is to be seen or, if the network's record says so, just as it is stored.
 function decode(file) {
-  const record = resampling();
+  const record = resampling(runtime);
   if (!record) return createImageBitmap(file); // applies the EXIF orientation
   const imageOrientation = record.orientation === "stored" ? "none" : "from-image";
   return createImageBitmap(file, { imageOrientation, colorSpaceConversion: "none" });
@@ -151,18 +130,18 @@ function decode(file) {
 async function openPicture(file) {
   try {
     const bitmap = await decode(file);
-    const scale = resampling() ? 1 : Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
+    const scale = resampling(runtime) ? 1 : Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
     const [width, height] = [bitmap.width, bitmap.height].map((side) => {
       return Math.max(1, Math.round(side * scale));
     });
     const context = new OffscreenCanvas(width, height).getContext("2d");
     context.imageSmoothingQuality = "high";
     context.fillStyle = "#fff";
-    if (resampling()) context.fillRect(0, 0, width, height);
+    if (resampling(runtime)) context.fillRect(0, 0, width, height);
     context.drawImage(bitmap, 0, 0, width, height);
     pad.open(context.getImageData(0, 0, width, height));
   } catch {
-    say(`${file.name || "That"} is no picture that this browser can read.`);
+    say(`${file.name || "That"} is not a picture that this browser can read.`);
   }
 }
 
@@ -195,7 +174,7 @@ async function start() {
   makeBars(opened.names);
   at("self-test").textContent = await opened.selfTest();
   runtime = opened;
-  if (resampling()) document.querySelector("h1").textContent = document.title = "Open a picture";
+  if (resampling(runtime)) document.querySelector("h1").textContent = document.title = "Open a picture";
   acceptPictures();
   schedule();
 }

@@ -12,6 +12,7 @@ export class Camera {
   }
 
   async press() {
+    const focused = document.activeElement === this.button; // a disabled button loses the focus
     this.button.disabled = true; // while a person is asked for permission
     try {
       if (this.video.srcObject) await this.take();
@@ -21,6 +22,7 @@ export class Camera {
       this.say(`The camera gives no picture: ${error.message}.`);
     }
     this.button.disabled = false;
+    if (focused) this.button.focus();
   }
 
   async show() {

@@ -23,7 +23,7 @@ function* fields(bytes) {
       const length = varint();
       yield [field, bytes.subarray(at, at + length)];
       at += length;
-    } else throw new Error("the model is no ONNX file");
+    } else throw new Error("the model is not an ONNX file");
   }
 }
 
