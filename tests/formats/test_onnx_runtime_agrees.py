@@ -76,7 +76,9 @@ def test_what_onnx_runtime_reads_in_another_way_is_refused(
 
 def test_an_output_that_mixes_images_is_named_not_the_pixels_scale(tmp_path: Path) -> None:
     graph = read_graph(write(tmp_path, "ReduceMax", 12))
-    with pytest.raises(InputError, match=r"output y float32\[1, 1, 1, 1\], not one score per class"):
+    with pytest.raises(
+        InputError, match=r"output y float32\[1, 1, 1, 1\], not one score per class"
+    ):
         open_engine(graph)
 
 

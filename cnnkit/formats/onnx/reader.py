@@ -160,7 +160,9 @@ def _in_order(file: OnnxFile) -> list[FileNode]:
 def _read(draft: Draft, node: FileNode, wanted: set[str]) -> None:
     outputs = list(node.outputs)
     named = node.operator == "Split"  # of which the number of outputs says how large they are
-    while not named and len(outputs) > 1 and outputs[-1] not in wanted:  # an optional one that nobody asks for
+    while (
+        not named and len(outputs) > 1 and outputs[-1] not in wanted
+    ):  # an optional one that nobody asks for
         outputs.pop()
     inputs = list(node.inputs)
     while inputs and not inputs[-1]:
