@@ -65,6 +65,7 @@ def test_fast_convolutions_give_the_references_values(isa: str) -> None:
     assert not wrong
     assert seen >= {"winograd-4x4", "winograd-4x2", "dense", "depthwise-3x3", "depthwise-5x5/2"}
     assert "columns" in seen
+    assert ("pairs" in seen) == (isa not in {"avx2", "neon"})
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -362,6 +362,14 @@ def fast_convolutions() -> Iterator[Case]:
             return net("Relu", net.conv("x", 1, k, kernel, pads=(kernel // 2,) * 4))
 
         yield one(f"{kernel}x{kernel} 1 to {k}, {wide} wide", (1, 5, wide), columns)
+    for wide, k, kernel in product((2, 16, 17, 33), (1, 5, 7, 8), (1, 2, 3)):
+
+        def pairs(net: Net, k: int = k, kernel: int = kernel) -> str:
+            x = net.conv("x", 1, k, 1)
+            y = net.conv(x, k, k, kernel, strides=(1, 1), pads=(0, 0, kernel - 1, kernel - 1))
+            return net("Relu", net("Add", y, x))
+
+        yield one(f"{kernel}x{kernel} {k} to {k}, {wide} wide", (1, 4, wide), pairs)
     for features in (127, 128, 129, 700):
 
         def linear(net: Net, f: int = features) -> str:
