@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "runtime/buffer.h"
 #include "training/blocks.h"
 #include "training/layer.h"
 #include "training/program_conv.h"
+#include "training/values.h"
 
 namespace cnnkit {
 namespace {
@@ -37,7 +37,7 @@ struct Padded {
         if (none) height = in.height, width = in.width;
         row = width * in.channels;
     }
-    long floats() const { return height * row + kSlack; }
+    long floats() const { return rounded(height * row + kSlack); }
     long columns() const { return std::min(in.width, width - before.w) * in.channels; }
     long rows() const { return std::min(in.height, height - before.h); }
 
@@ -126,7 +126,7 @@ class Convolution : public Layer {
     ProgramConv forward_;
 
   private:
-    std::vector<float> narrow_, scratch_, sums_;
+    Values narrow_, scratch_, sums_;
     long scratch_floats_ = 0, sum_floats_ = 0;
 };
 
@@ -153,9 +153,9 @@ class PooledConvolution : public Convolution {
         begin_forward(pass);
         const PoolShape& pool = shape_.pool;
         made_ = rounded(pool.input.h * pool.input.w * pool.pixel + kSlack);
-        const long ints = pool.kernel.h * pool.kernel.w * pool.channels;
         make_room(pass.groups,
-                  std::max(made_ + forward_.workspace_floats(), 2 * padded_.floats() + ints),
+                  std::max(made_ + forward_.workspace_floats(),
+                           2 * padded_.floats() + maxima_floats(pool)),
                   c_.channels * (kernel_ + 1));
         if (first_) return;
         for_rows([&](long in_blocks, long in_rows, long outputs) {
@@ -188,14 +188,14 @@ class PooledConvolution : public Convolution {
         padded += padded_.floats();
         std::fill_n(padded, padded_.floats(), 0.0f);
         vectors_.maxima_input(shape_, weight_.data(), dy, indices, padded,
-                              reinterpret_cast<int*>(padded + padded_.floats()));
+                              padded + padded_.floats());
         padded_.take(padded, dx);
     }
 
     void finish(const Pass& pass) override {
         const float* total = all_sums(pass.groups);
         // By way of what `transpose` writes: the gradient of earlier parts stays.
-        std::vector<float> turned(pass.add ? blocks_.weights() : 0);
+        Values turned(pass.add ? blocks_.weights() : 0);
         float* to = pass.add ? turned.data() : pass.gradient;
         for_rows([&](long in_blocks, long in_rows, long outputs) {
             vectors_.transpose(total + in_rows, kernel_, outputs, shape_.reach, to + in_blocks,
@@ -224,7 +224,7 @@ class PooledConvolution : public Convolution {
     MaximaShape shape_;
     long kernel_;  // floats of an output channel's sums
     long made_ = 0;
-    std::vector<float> weight_;  // [output channel][kernel row][filled]
+    Values weight_;  // [output channel][kernel row][filled]
 };
 
 // Without one: all pixels have gradients.
@@ -355,7 +355,7 @@ class DenseConvolution : public Convolution {
     const long wide_, in_wide_;  // channels in whole vectors
     bool gathers_;
     std::unique_ptr<ProgramConv> back_;
-    std::vector<float> turned_, no_bias_;
+    Values turned_, no_bias_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "training/blocks.h"
 #include "training/layer.h"
+#include "training/values.h"
 
 namespace cnnkit {
 namespace {
@@ -108,7 +109,7 @@ class Linear : public Layer {
     const TrainingKernels& vectors_;
     const Blocks blocks_;
     const bool relu_;
-    std::vector<float> panels_;  // memory of each group
+    Values panels_;  // memory of each group
     long panel_floats_ = 0;
 };
 

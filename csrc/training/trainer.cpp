@@ -8,6 +8,7 @@
 #include "runtime/softmax.h"
 #include "training/blocks.h"
 #include "training/random.h"
+#include "training/values.h"
 
 namespace cnnkit {
 namespace {
@@ -101,8 +102,6 @@ class LayersTrainer : public SequenceTrainer {
     }
 
   private:
-    using Values = std::vector<float>;
-
     void give(const Values& own, float* to) const {
         for (size_t i = 0; i < layers_.size(); ++i) layers_[i]->give(&own[own_[i]], to + given_[i]);
     }

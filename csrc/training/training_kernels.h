@@ -25,6 +25,11 @@ struct PoolShape {
     long pixel;  // floats of an input pixel, which may be more than its channels
 };
 
+// What maxima_input needs to list the maxima: gradients, places, and counts.
+inline long maxima_floats(const PoolShape& s) {
+    return s.output.h * s.output.w * (2 * s.channels + s.kernel.h * s.kernel.w) + 32;
+}
+
 // The convolution before a max-pool: what a pooled pixel's maximum passes to weights and inputs.
 // Kernel rows are runs of floats in images padded with zeros, filled up to whole vectors.
 struct MaximaShape {
@@ -48,11 +53,11 @@ struct TrainingKernels {
     void (*max_pool_backward)(const PoolShape& shape, const float* dy, const unsigned char* indices,
                               float* dx);
     // Adds to sums [Cout][kernel row][filled] of one image, or to dx, padded as x is. dy is zero
-    // where indices are kNoIndex. `memory` is for Cout ints per tap of the pool window.
+    // where indices are kNoIndex. `memory` is for maxima_floats(shape.pool).
     void (*maxima_weights)(const MaximaShape& shape, const float* x, const float* dy,
                            const unsigned char* indices, float* sums);
     void (*maxima_input)(const MaximaShape& shape, const float* weight, const float* dy,
-                         const unsigned char* indices, float* dx, int* memory);
+                         const unsigned char* indices, float* dx, float* memory);
     // sums[c] += the sum over pixels of x[pixel][c]
     void (*add_pixels)(const float* x, long pixels, long channels, float* sums);
     // sums[c] += the squares of x[pixel][c] - mean[c]
