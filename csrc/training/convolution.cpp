@@ -323,9 +323,12 @@ class DenseConvolution : public Convolution {
         MatrixProduct m = {};
         m.a_row = 1, m.a_run = c_.stride.h * padded_.row, m.a_step = c_.stride.w * in.channels;
         m.b_run = out.width * wide_, m.b_step = wide_, m.c_row = kBlock;
+        const long together = vectors_.lanes == kBlock ? 2 * kBlock : kBlock;
+        m.b_vector = vectors_.lanes;
+        m.c_vector = vectors_.lanes == kBlock ? blocks_.block(1) : vectors_.lanes;
         m.rows = reach, m.runs = out.height, m.span = out.width, m.add = true;
-        for (long o = 0; o < c_.channels; o += kBlock) {
-            m.b = dy + o, m.columns = std::min(kBlock, wide_ - o);
+        for (long o = 0; o < c_.channels; o += together) {
+            m.b = dy + o, m.columns = std::min(together, wide_ - o);
             for (long i = 0; i < c_.kernel.h; ++i) {
                 m.a = x + i * padded_.row;
                 m.c = sums(group) + blocks_.block(o / kBlock) + i * reach * kBlock;
@@ -339,6 +342,7 @@ class DenseConvolution : public Convolution {
         std::fill_n(to, padded_.floats(), 0.0f);
         MatrixProduct m = {};
         m.a_row = c_.channels, m.a_step = 1, m.b_step = in_wide_;
+        m.b_vector = m.c_vector = vectors_.lanes;
         m.c_row = c_.stride.w * in.channels, m.columns = in.channels;
         m.rows = out.width, m.runs = 1, m.span = c_.channels, m.add = true;
         for (long row = 0; row < out.height; ++row) {

@@ -20,7 +20,8 @@ class Linear : public Layer {
         : Layer(in, {spec.sizes[0], 1, 1}),
           vectors_(setting.vectors),
           blocks_{spec.sizes[0], in.channels, in.height, in.width, spec.sizes[1] != 0},
-          relu_(spec.relu) {
+          relu_(spec.relu),
+          together_(setting.vectors.lanes == kBlock ? 2 : 1) {
         given = blocks_.given(), own = blocks_.own(), whole_batch = true;
     }
 
@@ -38,10 +39,13 @@ class Linear : public Layer {
             std::copy_n(bias, rounded(out.channels), pass.y.at(n, 0));
         MatrixProduct m = {};
         m.a_row = pass.x.stride, m.a_step = 1, m.b_step = kBlock;
-        m.c_row = pass.y.stride, m.columns = kBlock, m.rows = pass.images, m.runs = 1, m.add = true;
-        share(pass, blocks_.blocks(), [&](long, long b) {
+        m.b_vector = block_vector(), m.c_vector = vectors_.lanes;
+        m.c_row = pass.y.stride, m.rows = pass.images, m.runs = 1, m.add = true;
+        share(pass, (blocks_.blocks() + together_ - 1) / together_, [&](long, long pair) {
+            const long b = pair * together_;
             MatrixProduct part = m;
             part.c = pass.y.base + b * kBlock;
+            part.columns = std::min(together_, blocks_.blocks() - b) * kBlock;
             for (long i = 0; i < in.floats(); i += kSpan) {
                 part.a = pass.x.base + i, part.span = std::min(kSpan, in.floats() - i);
                 part.b = pass.parameters + blocks_.block(b) + i * kBlock;
@@ -68,6 +72,9 @@ class Linear : public Layer {
     }
 
   private:
+    // From one vector of a block to the next, or from one block to the next where that is a vector.
+    long block_vector() const { return together_ > 1 ? blocks_.block(1) : vectors_.lanes; }
+
     // Calls work(group, i) for every i < count; threads share the groups.
     template <typename Work>
     void share(const Pass& pass, long count, const Work& work) const {
@@ -86,6 +93,7 @@ class Linear : public Layer {
         }
         MatrixProduct m = {};
         m.a = pass.dy.base, m.a_row = pass.dy.stride, m.a_step = 1;
+        m.b_vector = m.c_vector = vectors_.lanes;
         m.b = panel, m.b_step = kPanel, m.c = pass.dx.base + first, m.c_row = pass.dx.stride;
         m.rows = pass.images, m.columns = count, m.runs = 1, m.span = out.channels;
         vectors_.multiply(m);
@@ -98,8 +106,10 @@ class Linear : public Layer {
             std::copy_n(pass.x.at(n, 0) + first, count, panel + n * kPanel);
         MatrixProduct m = {};
         m.a = panel, m.a_row = 1, m.a_step = kPanel, m.b_step = pass.dy.stride, m.c_row = kBlock;
-        m.rows = count, m.columns = kBlock, m.runs = 1, m.span = pass.images, m.add = pass.add;
-        for (long b = 0; b < blocks_.blocks(); ++b) {
+        m.b_vector = vectors_.lanes, m.c_vector = block_vector();
+        m.rows = count, m.runs = 1, m.span = pass.images, m.add = pass.add;
+        for (long b = 0; b < blocks_.blocks(); b += together_) {
+            m.columns = std::min(together_, blocks_.blocks() - b) * kBlock;
             m.b = pass.dy.base + b * kBlock;
             m.c = pass.gradient + blocks_.block(b) + first * kBlock;
             vectors_.multiply(m);
@@ -109,6 +119,7 @@ class Linear : public Layer {
     const TrainingKernels& vectors_;
     const Blocks blocks_;
     const bool relu_;
+    const long together_;  // blocks of a product
     Values panels_;  // memory of each group
     long panel_floats_ = 0;
 };

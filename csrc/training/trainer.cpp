@@ -19,6 +19,9 @@ constexpr long kMostGroups = 8;    // of them, with sums of their own
 constexpr long kUpdate = 1 << 14;  // parameters that are worth another thread
 constexpr long kSlack = 16;        // floats behind an array, which vectors may read
 
+// From one image to the next: never so that all begin in the same few sets of a cache.
+long spread(long floats) { return rounded(floats) + (rounded(floats) % 256 ? 0 : kBlock); }
+
 // Layers whose images go on one by one, or a single one that takes all at once.
 struct Span {
     size_t first, end;
@@ -152,7 +155,7 @@ class LayersTrainer : public SequenceTrainer {
         std::vector<long> value_at, slope_at, kept_at;
         values_.clear(), slopes_.clear(), kept_.clear();
         for (size_t i = 0; i <= layers_.size(); ++i) {
-            const long stride = rounded(i ? layers_[i - 1]->out.floats() : layers_[0]->in.floats());
+            const long stride = spread(i ? layers_[i - 1]->out.floats() : layers_[0]->in.floats());
             const bool inner = i > 0 && i < layers_.size() && !layers_[i - 1]->whole_batch &&
                                !layers_[i]->whole_batch;
             values_.push_back({nullptr, stride, false});

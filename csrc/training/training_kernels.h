@@ -14,6 +14,7 @@ struct MatrixProduct {
     long b_run, b_step;
     float* c;
     long c_row;
+    long b_vector, c_vector;         // from one vector of columns to the next
     long rows, columns, runs, span;  // a run has `span` steps
     bool add;
 };

@@ -15,16 +15,16 @@ struct Part {
 
 // Where the kernel finds the pixel of each tap, of a pool window and from one window to the next.
 struct Places {
-    int tap[256];
+    long tap[256], inside[256];  // no bits where there is no maximum, all bits elsewhere
     long row, column;  // floats between windows
 };
 inline Places places(const MaximaShape& s) {
     Places p;
     const PoolShape& pool = s.pool;
-    for (int k = 0; k < 256; ++k) p.tap[k] = 0;
+    for (int k = 0; k < 256; ++k) p.tap[k] = 0, p.inside[k] = k == kNoIndex ? 0 : -1;
     for (long k = 0; k < pool.kernel.h * pool.kernel.w; ++k) {
         const long i = k / pool.kernel.w - pool.padding.h, j = k % pool.kernel.w - pool.padding.w;
-        p.tap[k] = static_cast<int>(i * s.stride.h * s.row + j * s.stride.w * s.pixel);
+        p.tap[k] = i * s.stride.h * s.row + j * s.stride.w * s.pixel;
     }
     p.row = pool.stride.h * s.stride.h * s.row;
     p.column = pool.stride.w * s.stride.w * s.pixel;
@@ -36,8 +36,16 @@ struct Rows {
     long first, end;
 };
 
-// Sums of one output channel over some rows. Where a window has no maximum its gradient is zero, and
-// its place that of the window's first pixel inside the image.
+// The next kernel row. Opaque, because GCC otherwise keeps the addresses of all vectors of all rows,
+// for which there are no registers.
+inline const float* next_row(const float* from, long row) {
+    from += row;
+    asm("" : "+r"(from));
+    return from;
+}
+
+// Sums of one output channel over some rows. Where a window has no maximum its gradient is
+// zero, and its place that of the image's first pixel.
 template <int rows, int vecs>
 inline void add_weights(const MaximaShape& s, const Places& p, const Part& part, const Rows& band,
                         const float* x, const float* dy, const unsigned char* indices,
@@ -47,35 +55,34 @@ inline void add_weights(const MaximaShape& s, const Places& p, const Part& part,
 #pragma GCC unroll 24
     for (int k = 0; k < kCopies * rows * vecs; ++k)
         sum[k / (rows * vecs)][k / vecs % rows][k % vecs] = zero();
-    const long channels = s.pool.channels;
-    const float* origin = x + part.row * s.row + part.first * kLanes;
+    const long channels = s.pool.channels, row_floats = s.row;
+    x += part.row * s.row + part.first * kLanes;
     dy += band.first * s.pool.output.w * channels, indices += band.first * s.pool.output.w * channels;
     for (long row = band.first; row < band.end; ++row) {
-        const float* from = origin + row * p.row;
+        long from = row * p.row;
         long left = s.pool.output.w;
         for (; left >= kCopies; left -= kCopies) {
 #pragma GCC unroll 2
             for (int copy = 0; copy < kCopies; ++copy) {
                 const Vec g = broadcast(dy);
-                const float* at = *indices == kNoIndex ? x : from + p.tap[*indices];
+                const float* at = x + ((from + p.tap[*indices]) & p.inside[*indices]);
 #pragma GCC unroll 24
-                for (int i = 0; i < rows; ++i) {
+                for (int i = 0; i < rows; ++i, at = next_row(at, row_floats)) {
 #pragma GCC unroll 24
                     for (int v = 0; v < vecs; ++v)
-                        sum[copy][i][v] =
-                            fma(g, load(at + i * s.row + v * kLanes), sum[copy][i][v]);
+                        sum[copy][i][v] = fma(g, load(at + v * kLanes), sum[copy][i][v]);
                 }
                 dy += channels, indices += channels, from += p.column;
             }
         }
         if (kCopies == 2 && left) {
             const Vec g = broadcast(dy);
-            const float* at = *indices == kNoIndex ? x : from + p.tap[*indices];
+            const float* at = x + ((from + p.tap[*indices]) & p.inside[*indices]);
 #pragma GCC unroll 24
-            for (int i = 0; i < rows; ++i) {
+            for (int i = 0; i < rows; ++i, at = next_row(at, row_floats)) {
 #pragma GCC unroll 24
                 for (int v = 0; v < vecs; ++v)
-                    sum[0][i][v] = fma(g, load(at + i * s.row + v * kLanes), sum[0][i][v]);
+                    sum[0][i][v] = fma(g, load(at + v * kLanes), sum[0][i][v]);
             }
             dy += channels, indices += channels;
         }
@@ -102,15 +109,15 @@ inline void add_input(const MaximaShape& s, const Part& part, const float* weigh
 #pragma GCC unroll 24
     for (int k = 0; k < rows * vecs; ++k)
         sum[k / vecs][k % vecs] = load(to + k / vecs * s.row + k % vecs * kLanes);
-    weight += part.row * s.filled + part.first * kLanes;
+    const long filled = s.filled;
+    weight += part.row * filled + part.first * kLanes;
     for (long n = 0; n < count; ++n) {
         const Vec g = broadcast(value + n);
         const float* from = weight + kernel[n];
 #pragma GCC unroll 24
-        for (int i = 0; i < rows; ++i) {
+        for (int i = 0; i < rows; ++i, from = next_row(from, filled)) {
 #pragma GCC unroll 24
-            for (int v = 0; v < vecs; ++v)
-                sum[i][v] = fma(g, load(from + i * s.filled + v * kLanes), sum[i][v]);
+            for (int v = 0; v < vecs; ++v) sum[i][v] = fma(g, load(from + v * kLanes), sum[i][v]);
         }
     }
 #pragma GCC unroll 24
