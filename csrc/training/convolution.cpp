@@ -147,15 +147,23 @@ class PooledConvolution : public Convolution {
         kernel_ = c.kernel.h * shape_.filled;
         weight_.resize(setting.first ? 0 : c.channels * kernel_);
         kept_bytes = out.floats() + kSlack;
+        const long lanes = setting.vectors.lanes, wide = rounded(out.width, lanes);
+        rows_ = {pool.output,    c.kernel, c.channels, wide + c.kernel.w / 2, kBlock,
+                 blocks_.block(1), c.relu};
+        const auto is_pair = [](const Pair& p, long size) { return p.h == size && p.w == size; };
+        by_rows_ = in.channels == 1 && is_pair(c.stride, 1) && is_pair(pool.kernel, 2) &&
+                   is_pair(pool.stride, 2) && is_pair(pool.padding, 0) &&
+                   c.channels * wide < out.width * rounded(c.channels, lanes);
     }
 
     void begin(const Pass& pass) override {
         begin_forward(pass);
         const PoolShape& pool = shape_.pool;
         made_ = rounded(pool.input.h * pool.input.w * pool.pixel + kSlack);
+        const long split = padded_.floats() + 2 * padded_.height * rows_.half;
         make_room(pass.groups,
-                  std::max(made_ + forward_.workspace_floats(),
-                           2 * padded_.floats() + maxima_floats(pool)),
+                  std::max({made_ + forward_.workspace_floats(), split,
+                            2 * padded_.floats() + maxima_floats(pool)}),
                   c_.channels * (kernel_ + 1));
         if (first_) return;
         for_rows([&](long in_blocks, long in_rows, long outputs) {
@@ -165,6 +173,7 @@ class PooledConvolution : public Convolution {
     }
 
     void forward(const Pass& pass, const Turn& t) override {
+        if (by_rows_) return forward_by_rows(pass, t);
         float* made = scratch(t.group);
         forward_.run(pass.x.at(t.image, t.group), made, made + made_);
         vectors_.max_pool(shape_.pool, made, pass.y.at(t.image, t.group),
@@ -210,6 +219,19 @@ class PooledConvolution : public Convolution {
     }
 
   private:
+    void forward_by_rows(const Pass& pass, const Turn& t) {
+        const float* x = pass.x.at(t.image, t.group);
+        float* padded = scratch(t.group);
+        if (!padded_.none) {
+            padded_.fill(x, padded);
+            x = padded;
+        }
+        float* split = padded + padded_.floats();
+        vectors_.split_rows(x, padded_.height, padded_.row, rows_.half, split);
+        vectors_.pooled_rows(rows_, split, pass.parameters, pass.parameters + blocks_.weights(),
+                             pass.y.at(t.image, t.group), pass.kept.at(t.image, t.group));
+    }
+
     // Calls copy(place in blocks, place in rows, output channels) for every kernel row.
     template <typename Copy>
     void for_rows(const Copy& copy) const {
@@ -222,6 +244,8 @@ class PooledConvolution : public Convolution {
     }
 
     MaximaShape shape_;
+    PooledRows rows_;
+    bool by_rows_;  // one input channel, and too few output channels for a vector
     long kernel_;  // floats of an output channel's sums
     long made_ = 0;
     Values weight_;  // [output channel][kernel row][filled]

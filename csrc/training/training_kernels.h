@@ -40,6 +40,15 @@ struct MaximaShape {
     long kernel_rows, reach, filled;  // floats of a kernel row, and up to whole vectors
 };
 
+// A convolution of one input channel, stride 1, before a max-pool of 2x2. Rows of its input are split
+// into `half` even columns and as many odd ones.
+struct PooledRows {
+    Pair output, kernel;
+    long channels, half;
+    long weight_tap, weight_block;  // output channels of a block, and a block's floats
+    bool relu;
+};
+
 struct TrainingKernels {
     long lanes;
     void (*multiply)(const MatrixProduct& product);
@@ -53,6 +62,11 @@ struct TrainingKernels {
     // dx [H][W][C] of dy; y's maxima, where `indices` has them.
     void (*max_pool_backward)(const PoolShape& shape, const float* dy, const unsigned char* indices,
                               float* dx);
+    // Splits padded rows of an image, with zeros beyond their ends.
+    void (*split_rows)(const float* x, long rows, long row, long half, float* to);
+    // y and indices as max_pool has them, of split rows and weights in blocks.
+    void (*pooled_rows)(const PooledRows& shape, const float* x, const float* weight,
+                        const float* bias, float* y, unsigned char* indices);
     // Adds to sums [Cout][kernel row][filled] of one image, or to dx, padded as x is. dy is zero
     // where indices are kNoIndex. `memory` is for maxima_floats(shape.pool).
     void (*maxima_weights)(const MaximaShape& shape, const float* x, const float* dy,

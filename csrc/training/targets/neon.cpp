@@ -13,6 +13,7 @@ namespace {
 #include "training/kernels/list_maxima.inl.h"
 #include "training/kernels/maxima.inl.h"
 #include "training/kernels/pixels.inl.h"
+#include "training/kernels/pooled_rows.inl.h"
 #include "training/kernels/table.inl.h"
 }  // namespace
 
