@@ -22,14 +22,14 @@ class Linear : public Layer {
           blocks_{spec.sizes[0], in.channels, in.height, in.width, spec.sizes[1] != 0},
           relu_(spec.relu),
           together_(setting.vectors.lanes == kBlock ? 2 : 1) {
-        given = blocks_.given(), own = blocks_.own(), whole_batch = true;
+        given = blocks_.given(), own = blocks_.own(), whole_batch = updates_itself = true;
     }
 
     void take(const float* from, float* to) const override { blocks_.take(from, to); }
     void give(const float* from, float* to) const override { blocks_.give(from, to); }
 
     void begin(const Pass& pass) override {
-        panel_floats_ = kPanel * (pass.images + rounded(out.channels));
+        panel_floats_ = kPanel * (pass.images + 2 * rounded(out.channels));
         panels_.resize(std::max<size_t>(panels_.size(), kShares * panel_floats_));
     }
 
@@ -62,6 +62,7 @@ class Linear : public Layer {
             if (!pass.add) std::fill_n(bias, out.channels, 0.0f);
             for (long n = 0; n < pass.images; ++n)
                 vectors_.add_pixels(pass.dy.at(n, 0), 1, out.channels, bias);
+            if (pass.update) update(pass, bias, blocks_.weights(), rounded(out.channels));
         }
         share(pass, (in.floats() + kPanel - 1) / kPanel, [&](long group, long panel) {
             const long first = panel * kPanel, count = std::min(kPanel, in.floats() - first);
@@ -99,21 +100,31 @@ class Linear : public Layer {
         vectors_.multiply(m);
     }
 
+    static void update(const Pass& pass, const float* gradient, long at, long count) {
+        const Update& u = *pass.update;
+        u.adam(u.step, gradient, count, pass.own + at, pass.mean + at, pass.square + at);
+    }
+
     // Some inputs of all images as neighbours: their rows may lie so that a cache keeps few of
     // them.
     void weight_gradient(const Pass& pass, long first, long count, float* panel) const {
         for (long n = 0; n < pass.images; ++n)
             std::copy_n(pass.x.at(n, 0) + first, count, panel + n * kPanel);
+        // A gradient that is used at once does not go to memory.
+        float* used = panel + kPanel * pass.images;
+        float* gradient = pass.update ? used : pass.gradient + first * kBlock;
+        const long block = pass.update ? kPanel * kBlock : blocks_.block(1);
         MatrixProduct m = {};
         m.a = panel, m.a_row = 1, m.a_step = kPanel, m.b_step = pass.dy.stride, m.c_row = kBlock;
-        m.b_vector = vectors_.lanes, m.c_vector = block_vector();
+        m.b_vector = vectors_.lanes, m.c_vector = together_ > 1 ? block : vectors_.lanes;
         m.rows = count, m.runs = 1, m.span = pass.images, m.add = pass.add;
         for (long b = 0; b < blocks_.blocks(); b += together_) {
             m.columns = std::min(together_, blocks_.blocks() - b) * kBlock;
-            m.b = pass.dy.base + b * kBlock;
-            m.c = pass.gradient + blocks_.block(b) + first * kBlock;
+            m.b = pass.dy.base + b * kBlock, m.c = gradient + b * block;
             vectors_.multiply(m);
         }
+        for (long b = 0; pass.update && b < blocks_.blocks(); ++b)
+            update(pass, used + b * block, blocks_.block(b) + first * kBlock, count * kBlock);
     }
 
     const TrainingKernels& vectors_;
