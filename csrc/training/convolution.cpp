@@ -148,8 +148,8 @@ class PooledConvolution : public Convolution {
         weight_.resize(setting.first ? 0 : c.channels * kernel_);
         kept_bytes = out.floats() + kSlack;
         const long lanes = setting.vectors.lanes, wide = rounded(out.width, lanes);
-        rows_ = {pool.output,    c.kernel, c.channels, wide + c.kernel.w / 2, kBlock,
-                 blocks_.block(1), c.relu};
+        rows_ = {pool.output, c.kernel,         c.channels, wide + c.kernel.w / 2,
+                 kBlock,      blocks_.block(1), c.relu};
         const auto is_pair = [](const Pair& p, long size) { return p.h == size && p.w == size; };
         by_rows_ = in.channels == 1 && is_pair(c.stride, 1) && is_pair(pool.kernel, 2) &&
                    is_pair(pool.stride, 2) && is_pair(pool.padding, 0) &&
@@ -246,7 +246,7 @@ class PooledConvolution : public Convolution {
     MaximaShape shape_;
     PooledRows rows_;
     bool by_rows_;  // one input channel, and too few output channels for a vector
-    long kernel_;  // floats of an output channel's sums
+    long kernel_;   // floats of an output channel's sums
     long made_ = 0;
     Values weight_;  // [output channel][kernel row][filled]
 };

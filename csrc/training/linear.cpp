@@ -131,7 +131,7 @@ class Linear : public Layer {
     const Blocks blocks_;
     const bool relu_;
     const long together_;  // blocks of a product
-    Values panels_;  // memory of each group
+    Values panels_;        // memory of each group
     long panel_floats_ = 0;
 };
 

@@ -116,9 +116,9 @@ class LayersTrainer : public SequenceTrainer {
         return needs_all_ ? static_cast<long>(n) : std::min<long>(n, kPart);
     }
 
-    // The mean loss of images order[first] .. order[first + n - 1]; leaves its gradient. Layers that
-    // update themselves do so, if there is an update, where the batch has one part and the loss is
-    // finite.
+    // The mean loss of images order[first] .. order[first + n - 1]; leaves its gradient. Layers
+    // that update themselves do so, if there is an update, where the batch has one part and the
+    // loss is finite.
     float batch_gradient(const NetBatches& data, int64_t first, int64_t n, int64_t* correct,
                          const Update* update) {
         const double weight = batch_weight(data, first, n);

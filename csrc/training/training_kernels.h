@@ -40,8 +40,8 @@ struct MaximaShape {
     long kernel_rows, reach, filled;  // floats of a kernel row, and up to whole vectors
 };
 
-// A convolution of one input channel, stride 1, before a max-pool of 2x2. Rows of its input are split
-// into `half` even columns and as many odd ones.
+// A convolution of one input channel, stride 1, before a max-pool of 2x2. Rows of its input are
+// split into `half` even columns and as many odd ones.
 struct PooledRows {
     Pair output, kernel;
     long channels, half;

@@ -16,7 +16,7 @@ struct Part {
 // Where the kernel finds the pixel of each tap, of a pool window and from one window to the next.
 struct Places {
     long tap[256], inside[256];  // no bits where there is no maximum, all bits elsewhere
-    long row, column;  // floats between windows
+    long row, column;            // floats between windows
 };
 inline Places places(const MaximaShape& s) {
     Places p;
@@ -36,8 +36,8 @@ struct Rows {
     long first, end;
 };
 
-// The next kernel row. Opaque, because GCC otherwise keeps the addresses of all vectors of all rows,
-// for which there are no registers.
+// The next kernel row. Opaque, because GCC otherwise keeps the addresses of all vectors of all
+// rows, for which there are no registers.
 inline const float* next_row(const float* from, long row) {
     from += row;
     asm("" : "+r"(from));
@@ -57,7 +57,8 @@ inline void add_weights(const MaximaShape& s, const Places& p, const Part& part,
         sum[k / (rows * vecs)][k / vecs % rows][k % vecs] = zero();
     const long channels = s.pool.channels, row_floats = s.row;
     x += part.row * s.row + part.first * kLanes;
-    dy += band.first * s.pool.output.w * channels, indices += band.first * s.pool.output.w * channels;
+    dy += band.first * s.pool.output.w * channels,
+        indices += band.first * s.pool.output.w * channels;
     for (long row = band.first; row < band.end; ++row) {
         long from = row * p.row;
         long left = s.pool.output.w;
@@ -180,8 +181,8 @@ inline void maxima_weights(const MaximaShape& s, const float* x, const float* dy
     }
 }
 
-// Lists the maxima of all windows, tap by tap; the weights of as many vectors of each kernel as stay
-// near are then added up over the image.
+// Lists the maxima of all windows, tap by tap; the weights of as many vectors of each kernel as
+// stay near are then added up over the image.
 inline void maxima_input(const MaximaShape& s, const float* weight, const float* dy,
                          const unsigned char* indices, float* dx, float* memory) {
     const Places p = places(s);
@@ -195,9 +196,9 @@ inline void maxima_input(const MaximaShape& s, const float* weight, const float*
     long listed = 0;
     for (long w = 0; w < windows; ++w) {
         for (long k = 0; k < taps; ++k) {
-            const int count = list_maxima(dy + w * channels, indices + w * channels, channels,
-                                          static_cast<int>(k), step, values + listed,
-                                          kernels_at + listed);
+            const int count =
+                list_maxima(dy + w * channels, indices + w * channels, channels,
+                            static_cast<int>(k), step, values + listed, kernels_at + listed);
             counts[w * taps + k] = count, listed += count;
         }
     }

@@ -1,6 +1,6 @@
 // Convolution of one input channel → max-pool of 2x2, of few output channels: the lanes are
-// neighbouring pixels of a pooled row. Its four sums need each tap at columns 2 apart, so rows of the
-// input are split first: even columns, then odd ones.
+// neighbouring pixels of a pooled row. Its four sums need each tap at columns 2 apart, so rows of
+// the input are split first: even columns, then odd ones.
 
 namespace training {
 
@@ -35,8 +35,8 @@ inline void store_pixels(const Vec (&planes)[channels], long pixels, const Store
 }
 
 template <int channels>
-inline void pooled_tile(const PooledRows& s, const float* x, const float* weight,
-                        const float* bias, long pixels, float* y, unsigned char* indices) {
+inline void pooled_tile(const PooledRows& s, const float* x, const float* weight, const float* bias,
+                        long pixels, float* y, unsigned char* indices) {
     Vec sum[4][channels];
 #pragma GCC unroll 6
     for (int o = 0; o < channels; ++o)
@@ -62,8 +62,7 @@ inline void pooled_tile(const PooledRows& s, const float* x, const float* weight
         best[o] = sum[0][o], index[o] = zero();
 #pragma GCC unroll 4
         for (int k = 1; k < 4; ++k) {
-            index[o] =
-                select_greater(sum[k][o], best[o], set1(static_cast<float>(k)), index[o]);
+            index[o] = select_greater(sum[k][o], best[o], set1(static_cast<float>(k)), index[o]);
             best[o] = max_nan(sum[k][o], best[o]);
         }
         if (s.relu) {
@@ -99,11 +98,9 @@ inline void pooled_rows(const PooledRows& s, const float* x, const float* weight
             for (long o = 0; o < s.channels;) {
                 const long rest = s.weight_tap - o % s.weight_tap;
                 const long together = min(min(kPooledChannels, rest), s.channels - o);
-                kPooledTiles[together - 1](s, from,
-                                           weight + o / s.weight_tap * s.weight_block +
-                                               o % s.weight_tap,
-                                           bias + o, min(kLanes, s.output.w - column),
-                                           y + place + o, indices + place + o);
+                kPooledTiles[together - 1](
+                    s, from, weight + o / s.weight_tap * s.weight_block + o % s.weight_tap,
+                    bias + o, min(kLanes, s.output.w - column), y + place + o, indices + place + o);
                 o += together;
             }
         }
