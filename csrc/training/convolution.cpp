@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <vector>
 
-#include "runtime/buffer.h"
 #include "training/blocks.h"
 #include "training/layer.h"
 #include "training/program_conv.h"
+#include "training/values.h"
 
 namespace cnnkit {
 namespace {
@@ -37,7 +37,7 @@ struct Padded {
         if (none) height = in.height, width = in.width;
         row = width * in.channels;
     }
-    long floats() const { return height * row + kSlack; }
+    long floats() const { return rounded(height * row + kSlack); }
     long columns() const { return std::min(in.width, width - before.w) * in.channels; }
     long rows() const { return std::min(in.height, height - before.h); }
 
@@ -126,7 +126,7 @@ class Convolution : public Layer {
     ProgramConv forward_;
 
   private:
-    std::vector<float> narrow_, scratch_, sums_;
+    Values narrow_, scratch_, sums_;
     long scratch_floats_ = 0, sum_floats_ = 0;
 };
 
@@ -147,15 +147,23 @@ class PooledConvolution : public Convolution {
         kernel_ = c.kernel.h * shape_.filled;
         weight_.resize(setting.first ? 0 : c.channels * kernel_);
         kept_bytes = out.floats() + kSlack;
+        const long lanes = setting.vectors.lanes, wide = rounded(out.width, lanes);
+        rows_ = {pool.output, c.kernel,         c.channels, wide + c.kernel.w / 2,
+                 kBlock,      blocks_.block(1), c.relu};
+        const auto is_pair = [](const Pair& p, long size) { return p.h == size && p.w == size; };
+        by_rows_ = in.channels == 1 && is_pair(c.stride, 1) && is_pair(pool.kernel, 2) &&
+                   is_pair(pool.stride, 2) && is_pair(pool.padding, 0) &&
+                   c.channels * wide < out.width * rounded(c.channels, lanes);
     }
 
     void begin(const Pass& pass) override {
         begin_forward(pass);
         const PoolShape& pool = shape_.pool;
         made_ = rounded(pool.input.h * pool.input.w * pool.pixel + kSlack);
-        const long ints = pool.kernel.h * pool.kernel.w * pool.channels;
+        const long split = padded_.floats() + 2 * padded_.height * rows_.half;
         make_room(pass.groups,
-                  std::max(made_ + forward_.workspace_floats(), 2 * padded_.floats() + ints),
+                  std::max({made_ + forward_.workspace_floats(), split,
+                            2 * padded_.floats() + maxima_floats(pool)}),
                   c_.channels * (kernel_ + 1));
         if (first_) return;
         for_rows([&](long in_blocks, long in_rows, long outputs) {
@@ -165,6 +173,7 @@ class PooledConvolution : public Convolution {
     }
 
     void forward(const Pass& pass, const Turn& t) override {
+        if (by_rows_) return forward_by_rows(pass, t);
         float* made = scratch(t.group);
         forward_.run(pass.x.at(t.image, t.group), made, made + made_);
         vectors_.max_pool(shape_.pool, made, pass.y.at(t.image, t.group),
@@ -188,14 +197,14 @@ class PooledConvolution : public Convolution {
         padded += padded_.floats();
         std::fill_n(padded, padded_.floats(), 0.0f);
         vectors_.maxima_input(shape_, weight_.data(), dy, indices, padded,
-                              reinterpret_cast<int*>(padded + padded_.floats()));
+                              padded + padded_.floats());
         padded_.take(padded, dx);
     }
 
     void finish(const Pass& pass) override {
         const float* total = all_sums(pass.groups);
         // By way of what `transpose` writes: the gradient of earlier parts stays.
-        std::vector<float> turned(pass.add ? blocks_.weights() : 0);
+        Values turned(pass.add ? blocks_.weights() : 0);
         float* to = pass.add ? turned.data() : pass.gradient;
         for_rows([&](long in_blocks, long in_rows, long outputs) {
             vectors_.transpose(total + in_rows, kernel_, outputs, shape_.reach, to + in_blocks,
@@ -210,6 +219,19 @@ class PooledConvolution : public Convolution {
     }
 
   private:
+    void forward_by_rows(const Pass& pass, const Turn& t) {
+        const float* x = pass.x.at(t.image, t.group);
+        float* padded = scratch(t.group);
+        if (!padded_.none) {
+            padded_.fill(x, padded);
+            x = padded;
+        }
+        float* split = padded + padded_.floats();
+        vectors_.split_rows(x, padded_.height, padded_.row, rows_.half, split);
+        vectors_.pooled_rows(rows_, split, pass.parameters, pass.parameters + blocks_.weights(),
+                             pass.y.at(t.image, t.group), pass.kept.at(t.image, t.group));
+    }
+
     // Calls copy(place in blocks, place in rows, output channels) for every kernel row.
     template <typename Copy>
     void for_rows(const Copy& copy) const {
@@ -222,9 +244,11 @@ class PooledConvolution : public Convolution {
     }
 
     MaximaShape shape_;
-    long kernel_;  // floats of an output channel's sums
+    PooledRows rows_;
+    bool by_rows_;  // one input channel, and too few output channels for a vector
+    long kernel_;   // floats of an output channel's sums
     long made_ = 0;
-    std::vector<float> weight_;  // [output channel][kernel row][filled]
+    Values weight_;  // [output channel][kernel row][filled]
 };
 
 // Without one: all pixels have gradients.
@@ -323,9 +347,12 @@ class DenseConvolution : public Convolution {
         MatrixProduct m = {};
         m.a_row = 1, m.a_run = c_.stride.h * padded_.row, m.a_step = c_.stride.w * in.channels;
         m.b_run = out.width * wide_, m.b_step = wide_, m.c_row = kBlock;
+        const long together = vectors_.lanes == kBlock ? 2 * kBlock : kBlock;
+        m.b_vector = vectors_.lanes;
+        m.c_vector = vectors_.lanes == kBlock ? blocks_.block(1) : vectors_.lanes;
         m.rows = reach, m.runs = out.height, m.span = out.width, m.add = true;
-        for (long o = 0; o < c_.channels; o += kBlock) {
-            m.b = dy + o, m.columns = std::min(kBlock, wide_ - o);
+        for (long o = 0; o < c_.channels; o += together) {
+            m.b = dy + o, m.columns = std::min(together, wide_ - o);
             for (long i = 0; i < c_.kernel.h; ++i) {
                 m.a = x + i * padded_.row;
                 m.c = sums(group) + blocks_.block(o / kBlock) + i * reach * kBlock;
@@ -339,6 +366,7 @@ class DenseConvolution : public Convolution {
         std::fill_n(to, padded_.floats(), 0.0f);
         MatrixProduct m = {};
         m.a_row = c_.channels, m.a_step = 1, m.b_step = in_wide_;
+        m.b_vector = m.c_vector = vectors_.lanes;
         m.c_row = c_.stride.w * in.channels, m.columns = in.channels;
         m.rows = out.width, m.runs = 1, m.span = c_.channels, m.add = true;
         for (long row = 0; row < out.height; ++row) {
@@ -355,7 +383,7 @@ class DenseConvolution : public Convolution {
     const long wide_, in_wide_;  // channels in whole vectors
     bool gathers_;
     std::unique_ptr<ProgramConv> back_;
-    std::vector<float> turned_, no_bias_;
+    Values turned_, no_bias_;
 };
 
 }  // namespace

@@ -41,6 +41,13 @@ struct PerImage {
     }
 };
 
+// The update of parameters and Adam's moments that belongs to a gradient.
+struct Update {
+    void (*adam)(const AdamStep& step, const float* gradient, long count, float* parameter,
+                 float* mean, float* square);
+    AdamStep step;
+};
+
 // A batch, or a part of it, on its way through a layer. Its images are in groups, which threads
 // share: their number depends on nothing but that of the images.
 struct Pass {
@@ -53,6 +60,9 @@ struct Pass {
     const float* parameters;  // in the layer's own order, and likewise
     float* gradient;
     bool add;  // to the gradient, which has that of earlier parts
+    // For a layer that updates itself: what it updates; no update where the gradient is not whole.
+    float *own, *mean, *square;
+    const Update* update;
 };
 
 // An image and its group.
@@ -94,6 +104,8 @@ class Layer {
     long statistics = 0;       // running means, then running variances
     long kept_bytes = 0;       // of each image, from forward to backward
     bool whole_batch = false;  // forward and backward take all images at once
+    // Its backward pass makes the update, if there is one, and leaves no gradient then.
+    bool updates_itself = false;
 
     virtual void take(const float* /*given*/, float* /*own*/) const {}
     virtual void give(const float* /*own*/, float* /*given*/) const {}

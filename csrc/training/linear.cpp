@@ -4,6 +4,7 @@
 
 #include "training/blocks.h"
 #include "training/layer.h"
+#include "training/values.h"
 
 namespace cnnkit {
 namespace {
@@ -19,15 +20,16 @@ class Linear : public Layer {
         : Layer(in, {spec.sizes[0], 1, 1}),
           vectors_(setting.vectors),
           blocks_{spec.sizes[0], in.channels, in.height, in.width, spec.sizes[1] != 0},
-          relu_(spec.relu) {
-        given = blocks_.given(), own = blocks_.own(), whole_batch = true;
+          relu_(spec.relu),
+          together_(setting.vectors.lanes == kBlock ? 2 : 1) {
+        given = blocks_.given(), own = blocks_.own(), whole_batch = updates_itself = true;
     }
 
     void take(const float* from, float* to) const override { blocks_.take(from, to); }
     void give(const float* from, float* to) const override { blocks_.give(from, to); }
 
     void begin(const Pass& pass) override {
-        panel_floats_ = kPanel * (pass.images + rounded(out.channels));
+        panel_floats_ = kPanel * (pass.images + 2 * rounded(out.channels));
         panels_.resize(std::max<size_t>(panels_.size(), kShares * panel_floats_));
     }
 
@@ -37,10 +39,13 @@ class Linear : public Layer {
             std::copy_n(bias, rounded(out.channels), pass.y.at(n, 0));
         MatrixProduct m = {};
         m.a_row = pass.x.stride, m.a_step = 1, m.b_step = kBlock;
-        m.c_row = pass.y.stride, m.columns = kBlock, m.rows = pass.images, m.runs = 1, m.add = true;
-        share(pass, blocks_.blocks(), [&](long, long b) {
+        m.b_vector = block_vector(), m.c_vector = vectors_.lanes;
+        m.c_row = pass.y.stride, m.rows = pass.images, m.runs = 1, m.add = true;
+        share(pass, (blocks_.blocks() + together_ - 1) / together_, [&](long, long pair) {
+            const long b = pair * together_;
             MatrixProduct part = m;
             part.c = pass.y.base + b * kBlock;
+            part.columns = std::min(together_, blocks_.blocks() - b) * kBlock;
             for (long i = 0; i < in.floats(); i += kSpan) {
                 part.a = pass.x.base + i, part.span = std::min(kSpan, in.floats() - i);
                 part.b = pass.parameters + blocks_.block(b) + i * kBlock;
@@ -57,6 +62,7 @@ class Linear : public Layer {
             if (!pass.add) std::fill_n(bias, out.channels, 0.0f);
             for (long n = 0; n < pass.images; ++n)
                 vectors_.add_pixels(pass.dy.at(n, 0), 1, out.channels, bias);
+            if (pass.update) update(pass, bias, blocks_.weights(), rounded(out.channels));
         }
         share(pass, (in.floats() + kPanel - 1) / kPanel, [&](long group, long panel) {
             const long first = panel * kPanel, count = std::min(kPanel, in.floats() - first);
@@ -67,6 +73,9 @@ class Linear : public Layer {
     }
 
   private:
+    // From one vector of a block to the next, or from one block to the next where that is a vector.
+    long block_vector() const { return together_ > 1 ? blocks_.block(1) : vectors_.lanes; }
+
     // Calls work(group, i) for every i < count; threads share the groups.
     template <typename Work>
     void share(const Pass& pass, long count, const Work& work) const {
@@ -85,9 +94,15 @@ class Linear : public Layer {
         }
         MatrixProduct m = {};
         m.a = pass.dy.base, m.a_row = pass.dy.stride, m.a_step = 1;
+        m.b_vector = m.c_vector = vectors_.lanes;
         m.b = panel, m.b_step = kPanel, m.c = pass.dx.base + first, m.c_row = pass.dx.stride;
         m.rows = pass.images, m.columns = count, m.runs = 1, m.span = out.channels;
         vectors_.multiply(m);
+    }
+
+    static void update(const Pass& pass, const float* gradient, long at, long count) {
+        const Update& u = *pass.update;
+        u.adam(u.step, gradient, count, pass.own + at, pass.mean + at, pass.square + at);
     }
 
     // Some inputs of all images as neighbours: their rows may lie so that a cache keeps few of
@@ -95,20 +110,28 @@ class Linear : public Layer {
     void weight_gradient(const Pass& pass, long first, long count, float* panel) const {
         for (long n = 0; n < pass.images; ++n)
             std::copy_n(pass.x.at(n, 0) + first, count, panel + n * kPanel);
+        // A gradient that is used at once does not go to memory.
+        float* used = panel + kPanel * pass.images;
+        float* gradient = pass.update ? used : pass.gradient + first * kBlock;
+        const long block = pass.update ? kPanel * kBlock : blocks_.block(1);
         MatrixProduct m = {};
         m.a = panel, m.a_row = 1, m.a_step = kPanel, m.b_step = pass.dy.stride, m.c_row = kBlock;
-        m.rows = count, m.columns = kBlock, m.runs = 1, m.span = pass.images, m.add = pass.add;
-        for (long b = 0; b < blocks_.blocks(); ++b) {
-            m.b = pass.dy.base + b * kBlock;
-            m.c = pass.gradient + blocks_.block(b) + first * kBlock;
+        m.b_vector = vectors_.lanes, m.c_vector = together_ > 1 ? block : vectors_.lanes;
+        m.rows = count, m.runs = 1, m.span = pass.images, m.add = pass.add;
+        for (long b = 0; b < blocks_.blocks(); b += together_) {
+            m.columns = std::min(together_, blocks_.blocks() - b) * kBlock;
+            m.b = pass.dy.base + b * kBlock, m.c = gradient + b * block;
             vectors_.multiply(m);
         }
+        for (long b = 0; pass.update && b < blocks_.blocks(); ++b)
+            update(pass, used + b * block, blocks_.block(b) + first * kBlock, count * kBlock);
     }
 
     const TrainingKernels& vectors_;
     const Blocks blocks_;
     const bool relu_;
-    std::vector<float> panels_;  // memory of each group
+    const long together_;  // blocks of a product
+    Values panels_;        // memory of each group
     long panel_floats_ = 0;
 };
 

@@ -8,6 +8,7 @@
 #include "runtime/softmax.h"
 #include "training/blocks.h"
 #include "training/random.h"
+#include "training/values.h"
 
 namespace cnnkit {
 namespace {
@@ -17,6 +18,9 @@ constexpr long kPart = 64;         // images that go through the layers together
 constexpr long kMostGroups = 8;    // of them, with sums of their own
 constexpr long kUpdate = 1 << 14;  // parameters that are worth another thread
 constexpr long kSlack = 16;        // floats behind an array, which vectors may read
+
+// From one image to the next: never so that all begin in the same few sets of a cache.
+long spread(long floats) { return rounded(floats) + (rounded(floats) % 256 ? 0 : kBlock); }
 
 // Layers whose images go on one by one, or a single one that takes all at once.
 struct Span {
@@ -83,11 +87,13 @@ class LayersTrainer : public SequenceTrainer {
         for (int64_t first = 0; first < data.count; first += data.batch_size) {
             if (__atomic_load_n(&progress->stop, __ATOMIC_RELAXED)) return kNetStopped;
             const int64_t n = std::min(data.batch_size, data.count - first);
-            const float loss = batch_gradient(data, first, n, &progress->correct);
+            const Update update = next_update(adam);
+            const float loss = batch_gradient(data, first, n, &progress->correct, &update);
             losses[progress->steps] = loss;
             if (!std::isfinite(loss)) return kNetNotFinite;
             for (const auto& layer : layers_) layer->update_statistics();
-            update(adam, data.threads);
+            ++steps_;
+            update_rest(update, n, data.threads);
             ++progress->steps;
         }
         return kNetDone;
@@ -95,28 +101,36 @@ class LayersTrainer : public SequenceTrainer {
 
     float gradients(const NetBatches& data, float* gradients, int64_t* correct) override {
         *correct = 0;
-        const float loss = batch_gradient(data, 0, data.count, correct);
+        const float loss = batch_gradient(data, 0, data.count, correct, nullptr);
         give(gradient_, gradients);
         return loss;
     }
 
   private:
-    using Values = std::vector<float>;
-
     void give(const Values& own, float* to) const {
         for (size_t i = 0; i < layers_.size(); ++i) layers_[i]->give(&own[own_[i]], to + given_[i]);
     }
 
-    // The mean loss of images order[first] .. order[first + n - 1]; leaves its gradient.
-    float batch_gradient(const NetBatches& data, int64_t first, int64_t n, int64_t* correct) {
+    // Images of a batch that go through the layers together.
+    long part_of(int64_t n) const {
+        return needs_all_ ? static_cast<long>(n) : std::min<long>(n, kPart);
+    }
+
+    // The mean loss of images order[first] .. order[first + n - 1]; leaves its gradient. Layers
+    // that update themselves do so, if there is an update, where the batch has one part and the
+    // loss is finite.
+    float batch_gradient(const NetBatches& data, int64_t first, int64_t n, int64_t* correct,
+                         const Update* update) {
         const double weight = batch_weight(data, first, n);
-        const long most = needs_all_ ? static_cast<long>(n) : std::min<long>(n, kPart);
+        const long most = part_of(n);
         double loss = 0.0;
         for (int64_t done = 0; done < n; done += most) {
             const long images = std::min<long>(most, n - done);
             make_passes(images, static_cast<long>(done), data.threads);
             forward(data, first + done);
             loss += score(data, first + done, images, 1.0f / static_cast<float>(weight), correct);
+            if (most == n && std::isfinite(static_cast<float>(loss / weight)))
+                for (Pass& pass : passes_) pass.update = update;
             backward();
         }
         return static_cast<float>(loss / weight);
@@ -141,7 +155,11 @@ class LayersTrainer : public SequenceTrainer {
                           kept_[i],
                           &parameters_[own_[i]],
                           &gradient_[own_[i]],
-                          before > 0};
+                          before > 0,
+                          &parameters_[own_[i]],
+                          &mean_[own_[i]],
+                          &square_[own_[i]],
+                          nullptr};
             layers_[i]->begin(passes_[i]);
         }
     }
@@ -153,7 +171,7 @@ class LayersTrainer : public SequenceTrainer {
         std::vector<long> value_at, slope_at, kept_at;
         values_.clear(), slopes_.clear(), kept_.clear();
         for (size_t i = 0; i <= layers_.size(); ++i) {
-            const long stride = rounded(i ? layers_[i - 1]->out.floats() : layers_[0]->in.floats());
+            const long stride = spread(i ? layers_[i - 1]->out.floats() : layers_[0]->in.floats());
             const bool inner = i > 0 && i < layers_.size() && !layers_[i - 1]->whole_batch &&
                                !layers_[i]->whole_batch;
             values_.push_back({nullptr, stride, false});
@@ -256,8 +274,8 @@ class LayersTrainer : public SequenceTrainer {
         return loss;
     }
 
-    void update(const NetAdam& adam, int threads) {
-        const double steps = static_cast<double>(++steps_);
+    Update next_update(const NetAdam& adam) const {
+        const double steps = static_cast<double>(steps_ + 1);
         AdamStep s;
         s.step = static_cast<float>(-adam.learning_rate / (1.0 - std::pow(adam.beta1, steps)));
         s.root_correction = static_cast<float>(std::sqrt(1.0 - std::pow(adam.beta2, steps)));
@@ -266,11 +284,21 @@ class LayersTrainer : public SequenceTrainer {
         s.take1 = static_cast<float>(1.0 - adam.beta1);
         s.keep2 = static_cast<float>(adam.beta2);
         s.take2 = static_cast<float>(1.0 - adam.beta2);
-        const long parts = (own_count_ + kUpdate - 1) / kUpdate;
-        for_groups(parts, parts, threads, [&](long part, long, long) {
-            const long at = part * kUpdate, count = std::min(kUpdate, own_count_ - at);
-            kernels_.adam(s, &gradient_[at], count, &parameters_[at], &mean_[at], &square_[at]);
-        });
+        return {kernels_.adam, s};
+    }
+
+    // Of the layers that did not update themselves in a batch of n images.
+    void update_rest(const Update& update, int64_t n, int threads) {
+        for (size_t i = 0; i < layers_.size(); ++i) {
+            if (layers_[i]->updates_itself && part_of(n) == n) continue;
+            const long count = layers_[i]->own, parts = (count + kUpdate - 1) / kUpdate;
+            if (!parts) continue;
+            for_groups(parts, parts, threads, [&](long part, long, long) {
+                const long at = own_[i] + part * kUpdate;
+                update.adam(update.step, &gradient_[at], std::min(kUpdate, count - part * kUpdate),
+                            &parameters_[at], &mean_[at], &square_[at]);
+            });
+        }
     }
 
     const KernelTable& kernels_;

@@ -14,6 +14,7 @@ struct MatrixProduct {
     long b_run, b_step;
     float* c;
     long c_row;
+    long b_vector, c_vector;         // from one vector of columns to the next
     long rows, columns, runs, span;  // a run has `span` steps
     bool add;
 };
@@ -25,6 +26,11 @@ struct PoolShape {
     long pixel;  // floats of an input pixel, which may be more than its channels
 };
 
+// What maxima_input needs to list the maxima: gradients, places, and counts.
+inline long maxima_floats(const PoolShape& s) {
+    return s.output.h * s.output.w * (2 * s.channels + s.kernel.h * s.kernel.w) + 32;
+}
+
 // The convolution before a max-pool: what a pooled pixel's maximum passes to weights and inputs.
 // Kernel rows are runs of floats in images padded with zeros, filled up to whole vectors.
 struct MaximaShape {
@@ -32,6 +38,15 @@ struct MaximaShape {
     Pair stride;                      // of the convolution
     long row, pixel;                  // floats of the padded input
     long kernel_rows, reach, filled;  // floats of a kernel row, and up to whole vectors
+};
+
+// A convolution of one input channel, stride 1, before a max-pool of 2x2. Rows of its input are
+// split into `half` even columns and as many odd ones.
+struct PooledRows {
+    Pair output, kernel;
+    long channels, half;
+    long weight_tap, weight_block;  // output channels of a block, and a block's floats
+    bool relu;
 };
 
 struct TrainingKernels {
@@ -47,12 +62,17 @@ struct TrainingKernels {
     // dx [H][W][C] of dy; y's maxima, where `indices` has them.
     void (*max_pool_backward)(const PoolShape& shape, const float* dy, const unsigned char* indices,
                               float* dx);
+    // Splits padded rows of an image, with zeros beyond their ends.
+    void (*split_rows)(const float* x, long rows, long row, long half, float* to);
+    // y and indices as max_pool has them, of split rows and weights in blocks.
+    void (*pooled_rows)(const PooledRows& shape, const float* x, const float* weight,
+                        const float* bias, float* y, unsigned char* indices);
     // Adds to sums [Cout][kernel row][filled] of one image, or to dx, padded as x is. dy is zero
-    // where indices are kNoIndex. `memory` is for Cout ints per tap of the pool window.
+    // where indices are kNoIndex. `memory` is for maxima_floats(shape.pool).
     void (*maxima_weights)(const MaximaShape& shape, const float* x, const float* dy,
                            const unsigned char* indices, float* sums);
     void (*maxima_input)(const MaximaShape& shape, const float* weight, const float* dy,
-                         const unsigned char* indices, float* dx, int* memory);
+                         const unsigned char* indices, float* dx, float* memory);
     // sums[c] += the sum over pixels of x[pixel][c]
     void (*add_pixels)(const float* x, long pixels, long channels, float* sums);
     // sums[c] += the squares of x[pixel][c] - mean[c]

@@ -4,7 +4,9 @@
 
 namespace training {
 
-constexpr int kMostSums = kRegisters >= 32 ? 16 : 12;  // vectors of a tile, which stay in registers
+constexpr int kMostSums = kRegisters >= 32 ? 24 : 12;  // vectors of a tile, which stay in registers
+constexpr long kNear = 6144;                           // floats that stay in the nearest cache
+constexpr long kTogether = 16;                         // output channels whose sums do
 
 // Vectors of some kernel rows that are worked on together.
 struct Part {
@@ -13,67 +15,82 @@ struct Part {
 
 // Where the kernel finds the pixel of each tap, of a pool window and from one window to the next.
 struct Places {
-    int tap[256];
-    long row, column;  // floats between windows
+    long tap[256], inside[256];  // no bits where there is no maximum, all bits elsewhere
+    long row, column;            // floats between windows
 };
 inline Places places(const MaximaShape& s) {
     Places p;
     const PoolShape& pool = s.pool;
-    for (int k = 0; k < 256; ++k) p.tap[k] = 0;
+    for (int k = 0; k < 256; ++k) p.tap[k] = 0, p.inside[k] = k == kNoIndex ? 0 : -1;
     for (long k = 0; k < pool.kernel.h * pool.kernel.w; ++k) {
         const long i = k / pool.kernel.w - pool.padding.h, j = k % pool.kernel.w - pool.padding.w;
-        p.tap[k] = static_cast<int>(i * s.stride.h * s.row + j * s.stride.w * s.pixel);
+        p.tap[k] = i * s.stride.h * s.row + j * s.stride.w * s.pixel;
     }
     p.row = pool.stride.h * s.stride.h * s.row;
     p.column = pool.stride.w * s.stride.w * s.pixel;
     return p;
 }
 
-// Sums of one output channel over an image. Where a window has no maximum its gradient is zero, and
-// its place that of the window's first pixel inside the image.
+// Pooled rows of an image.
+struct Rows {
+    long first, end;
+};
+
+// The next kernel row. Opaque, because GCC otherwise keeps the addresses of all vectors of all
+// rows, for which there are no registers.
+inline const float* next_row(const float* from, long row) {
+    from += row;
+    asm("" : "+r"(from));
+    return from;
+}
+
+// Sums of one output channel over some rows. Where a window has no maximum its gradient is
+// zero, and its place that of the image's first pixel.
 template <int rows, int vecs>
-inline void add_weights(const MaximaShape& s, const Places& p, const Part& part, const float* x,
-                        const float* dy, const unsigned char* indices, float* sums) {
+inline void add_weights(const MaximaShape& s, const Places& p, const Part& part, const Rows& band,
+                        const float* x, const float* dy, const unsigned char* indices,
+                        float* sums) {
     constexpr int kCopies = rows * vecs * 2 <= kMostSums ? 2 : 1;  // additions that need not wait
     Vec sum[kCopies][rows][vecs];
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int k = 0; k < kCopies * rows * vecs; ++k)
         sum[k / (rows * vecs)][k / vecs % rows][k % vecs] = zero();
-    const long channels = s.pool.channels;
-    const float* origin = x + part.row * s.row + part.first * kLanes;
-    for (long row = 0; row < s.pool.output.h; ++row) {
-        const float* from = origin + row * p.row;
+    const long channels = s.pool.channels, row_floats = s.row;
+    x += part.row * s.row + part.first * kLanes;
+    dy += band.first * s.pool.output.w * channels,
+        indices += band.first * s.pool.output.w * channels;
+    for (long row = band.first; row < band.end; ++row) {
+        long from = row * p.row;
         long left = s.pool.output.w;
         for (; left >= kCopies; left -= kCopies) {
 #pragma GCC unroll 2
             for (int copy = 0; copy < kCopies; ++copy) {
                 const Vec g = broadcast(dy);
-                const float* at = *indices == kNoIndex ? x : from + p.tap[*indices];
-#pragma GCC unroll 16
-                for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 16
+                const float* at = x + ((from + p.tap[*indices]) & p.inside[*indices]);
+#pragma GCC unroll 24
+                for (int i = 0; i < rows; ++i, at = next_row(at, row_floats)) {
+#pragma GCC unroll 24
                     for (int v = 0; v < vecs; ++v)
-                        sum[copy][i][v] =
-                            fma(g, load(at + i * s.row + v * kLanes), sum[copy][i][v]);
+                        sum[copy][i][v] = fma(g, load(at + v * kLanes), sum[copy][i][v]);
                 }
                 dy += channels, indices += channels, from += p.column;
             }
         }
         if (kCopies == 2 && left) {
             const Vec g = broadcast(dy);
-            const float* at = *indices == kNoIndex ? x : from + p.tap[*indices];
-#pragma GCC unroll 16
-            for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 16
+            const float* at = x + ((from + p.tap[*indices]) & p.inside[*indices]);
+#pragma GCC unroll 24
+            for (int i = 0; i < rows; ++i, at = next_row(at, row_floats)) {
+#pragma GCC unroll 24
                 for (int v = 0; v < vecs; ++v)
-                    sum[0][i][v] = fma(g, load(at + i * s.row + v * kLanes), sum[0][i][v]);
+                    sum[0][i][v] = fma(g, load(at + v * kLanes), sum[0][i][v]);
             }
             dy += channels, indices += channels;
         }
     }
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 16
+#pragma GCC unroll 24
         for (int v = 0; v < vecs; ++v) {
             float* to = sums + (part.row + i) * s.filled + (part.first + v) * kLanes;
             Vec all = sum[0][i][v];
@@ -83,28 +100,28 @@ inline void add_weights(const MaximaShape& s, const Places& p, const Part& part,
     }
 }
 
-// What `count` output channels whose maximum is the same pixel pass to what the kernel sees there.
+// What `count` output channels whose maximum is the same pixel pass to what the kernel sees there:
+// their gradients, and where their weights begin.
 template <int rows, int vecs>
-inline void add_input(const MaximaShape& s, const Part& part, const float* weight, const float* dy,
-                      const int* channel, long count, float* dx) {
+inline void add_input(const MaximaShape& s, const Part& part, const float* weight,
+                      const float* value, const int* kernel, long count, float* dx) {
     Vec sum[rows][vecs];
     float* to = dx + part.row * s.row + part.first * kLanes;
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int k = 0; k < rows * vecs; ++k)
         sum[k / vecs][k % vecs] = load(to + k / vecs * s.row + k % vecs * kLanes);
-    weight += part.row * s.filled + part.first * kLanes;
-    const long kernel = s.kernel_rows * s.filled;
+    const long filled = s.filled;
+    weight += part.row * filled + part.first * kLanes;
     for (long n = 0; n < count; ++n) {
-        const Vec g = broadcast(dy + channel[n]);
-        const float* from = weight + channel[n] * kernel;
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 16
-            for (int v = 0; v < vecs; ++v)
-                sum[i][v] = fma(g, load(from + i * s.filled + v * kLanes), sum[i][v]);
+        const Vec g = broadcast(value + n);
+        const float* from = weight + kernel[n];
+#pragma GCC unroll 24
+        for (int i = 0; i < rows; ++i, from = next_row(from, filled)) {
+#pragma GCC unroll 24
+            for (int v = 0; v < vecs; ++v) sum[i][v] = fma(g, load(from + v * kLanes), sum[i][v]);
         }
     }
-#pragma GCC unroll 16
+#pragma GCC unroll 24
     for (int k = 0; k < rows * vecs; ++k)
         store(to + k / vecs * s.row + k % vecs * kLanes, sum[k / vecs][k % vecs]);
 }
@@ -130,14 +147,14 @@ constexpr PartKernels kParts[kMostPartRows][kMostPartVecs] = {
     CNNKIT_PARTS(1), CNNKIT_PARTS(2), CNNKIT_PARTS(3), CNNKIT_PARTS(4), CNNKIT_PARTS(5)};
 #undef CNNKIT_PARTS
 
-// Calls run(part, its kernels) for parts that cover a kernel, each as large as registers allow.
+// Calls run(part, its kernels) for parts that cover a kernel, of at most `most` vectors.
 template <typename Run>
-inline void for_parts(const MaximaShape& s, const Run& run) {
+inline void for_parts(const MaximaShape& s, long most, const Run& run) {
     const long all = s.filled / kLanes, pieces = (all + kMostPartVecs - 1) / kMostPartVecs;
     for (long piece = 0; piece < pieces; ++piece) {
         const long first = piece * all / pieces, vecs = (piece + 1) * all / pieces - first;
-        const long most = min(kMostPartRows, max(1, kMostSums / vecs));
-        const long bands = (s.kernel_rows + most - 1) / most;
+        const long together = min(kMostPartRows, max(1, most / vecs));
+        const long bands = (s.kernel_rows + together - 1) / together;
         for (long band = 0; band < bands; ++band) {
             const long row = band * s.kernel_rows / bands;
             const long rows = (band + 1) * s.kernel_rows / bands - row;
@@ -146,41 +163,60 @@ inline void for_parts(const MaximaShape& s, const Run& run) {
     }
 }
 
+// The sums of some output channels and the rows that they are taken from stay near meanwhile.
 inline void maxima_weights(const MaximaShape& s, const float* x, const float* dy,
                            const unsigned char* indices, float* sums) {
     const Places p = places(s);
-    for (long o = 0; o < s.pool.channels; ++o) {
-        float* to = sums + o * s.kernel_rows * s.filled;
-        for_parts(s, [&](const Part& part, const PartKernels& kernels) {
-            kernels.weights(s, p, part, x, dy + o, indices + o, to);
-        });
+    const long kernel = s.kernel_rows * s.filled, height = s.pool.output.h;
+    const long band = max(1, (kNear - s.kernel_rows * s.row) / max(1, p.row));
+    for (long o = 0; o < s.pool.channels; o += kTogether) {
+        const long end = min(o + kTogether, s.pool.channels);
+        for (long row = 0; row < height; row += band) {
+            const Rows rows = {row, min(row + band, height)};
+            for_parts(s, kMostSums, [&](const Part& part, const PartKernels& kernels) {
+                for (long k = o; k < end; ++k)
+                    kernels.weights(s, p, part, rows, x, dy + k, indices + k, sums + k * kernel);
+            });
+        }
     }
 }
 
-// The channels of a window, tap by tap.
+// Lists the maxima of all windows, tap by tap; the weights of as many vectors of each kernel as
+// stay near are then added up over the image.
 inline void maxima_input(const MaximaShape& s, const float* weight, const float* dy,
-                         const unsigned char* indices, float* dx, int* memory) {
+                         const unsigned char* indices, float* dx, float* memory) {
     const Places p = places(s);
-    const long taps = s.pool.kernel.h * s.pool.kernel.w, channels = s.pool.channels;
-    int count[256];
-    for (long row = 0; row < s.pool.output.h; ++row) {
-        float* window = dx + row * p.row;
-        for (long column = 0; column < s.pool.output.w; ++column, window += p.column) {
-            for (long k = 0; k < taps; ++k) count[k] = 0;
-            for (long o = 0; o < channels; ++o) {
-                const int tap = indices[o];
-                if (tap != kNoIndex) memory[tap * channels + count[tap]++] = static_cast<int>(o);
-            }
-            for (long k = 0; k < taps; ++k) {
-                if (!count[k]) continue;
-                for_parts(s, [&](const Part& part, const PartKernels& kernels) {
-                    kernels.input(s, part, weight, dy, memory + k * channels, count[k],
-                                  window + p.tap[k]);
-                });
-            }
-            dy += channels, indices += channels;
+    const PoolShape& pool = s.pool;
+    const long taps = pool.kernel.h * pool.kernel.w, channels = pool.channels;
+    const long windows = pool.output.h * pool.output.w;
+    float* values = memory;
+    int* kernels_at = reinterpret_cast<int*>(values + windows * channels + kLanes);
+    int* counts = kernels_at + windows * channels + kLanes;
+    const int step = static_cast<int>(s.kernel_rows * s.filled);
+    long listed = 0;
+    for (long w = 0; w < windows; ++w) {
+        for (long k = 0; k < taps; ++k) {
+            const int count =
+                list_maxima(dy + w * channels, indices + w * channels, channels,
+                            static_cast<int>(k), step, values + listed, kernels_at + listed);
+            counts[w * taps + k] = count, listed += count;
         }
     }
+    const long near = max(1, kNear / (channels * kLanes));
+    for_parts(s, min(kMostSums, near), [&](const Part& part, const PartKernels& kernels) {
+        const float* value = values;
+        const int *kernel = kernels_at, *count = counts;
+        for (long row = 0; row < pool.output.h; ++row) {
+            float* window = dx + row * p.row;
+            for (long column = 0; column < pool.output.w; ++column, window += p.column) {
+                for (long k = 0; k < taps; ++k, ++count) {
+                    if (!*count) continue;
+                    kernels.input(s, part, weight, value, kernel, *count, window + p.tap[k]);
+                    value += *count, kernel += *count;
+                }
+            }
+        }
+    });
 }
 
 }  // namespace training

@@ -16,7 +16,7 @@ inline void tile(const MatrixProduct& m, const float* a, const float* b, float* 
     for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; ++v)
-            sum[r][v] = m.add ? load(c + r * m.c_row + v * kLanes) : zero();
+            sum[r][v] = m.add ? load(c + r * m.c_row + v * m.c_vector) : zero();
     }
     const long a_row = joined ? 1 : m.a_row;
     for (long run = 0; run < m.runs; ++run) {
@@ -24,7 +24,7 @@ inline void tile(const MatrixProduct& m, const float* a, const float* b, float* 
         for (long i = 0; i < m.span; ++i, from += m.a_step, weight += m.b_step) {
             Vec w[vecs];
 #pragma GCC unroll 16
-            for (int v = 0; v < vecs; ++v) w[v] = load(weight + v * kLanes);
+            for (int v = 0; v < vecs; ++v) w[v] = load(weight + v * m.b_vector);
 #pragma GCC unroll 16
             for (int r = 0; r < rows; ++r) {
                 const Vec x = broadcast(from + r * a_row);
@@ -36,7 +36,7 @@ inline void tile(const MatrixProduct& m, const float* a, const float* b, float* 
 #pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 16
-        for (int v = 0; v < vecs; ++v) store(c + r * m.c_row + v * kLanes, sum[r][v]);
+        for (int v = 0; v < vecs; ++v) store(c + r * m.c_row + v * m.c_vector, sum[r][v]);
     }
 }
 
@@ -63,8 +63,8 @@ inline void multiply(const MatrixProduct& m) {
     for (long first = 0; first < all; first += kVecs) {
         const long vecs = min(kVecs, all - first), most = most_rows(static_cast<int>(vecs));
         const long count = (m.rows + most - 1) / most;
-        const float *a = m.a, *b = m.b + first * kLanes;
-        float* c = m.c + first * kLanes;
+        const float *a = m.a, *b = m.b + first * m.b_vector;
+        float* c = m.c + first * m.c_vector;
         for (long i = 0, row = 0; i < count; ++i) {
             const long rows = (m.rows - row + count - i - 1) / (count - i);
             kTiles[m.a_row == 1][vecs - 1][rows - 1](m, a, b, c);

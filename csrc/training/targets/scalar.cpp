@@ -7,8 +7,10 @@ namespace {
 #include "cpu/simd/scalar.inl.h"
 #include "training/kernels/multiply.inl.h"
 #include "training/kernels/max_pool.inl.h"
+#include "training/kernels/list_maxima.inl.h"
 #include "training/kernels/maxima.inl.h"
 #include "training/kernels/pixels.inl.h"
+#include "training/kernels/pooled_rows.inl.h"
 #include "training/kernels/table.inl.h"
 }  // namespace
 
