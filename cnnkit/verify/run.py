@@ -38,7 +38,7 @@ def verify(
     before: Sequence[Check] = (),
     reference: Reference | None = None,
 ) -> list[Report]:
-    """Hold artefacts against the weights they were made from, over all test images.
+    """Compare artefacts with the weights that they were made from, on all test images.
 
     Args:
         paths: the artefacts.

@@ -74,7 +74,7 @@ def test_names_are_one_a_line_and_as_many_as_there_are_classes(tmp_path: Path) -
     with pytest.raises(InputError, match="has 3 names, and the model has 4 classes"):
         read_names(path, 4)
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="no text in UTF-8"):
+    with pytest.raises(InputError, match="not text in UTF-8"):
         read_names(path, 1)
 
 

@@ -190,7 +190,7 @@ def _provenance(findings: Findings) -> list[Block]:
         "validation": f"The {len(candidates) * config.seeds} with validation images",
     }
     times = [
-        f"{parts[kind]} took {seconds:.0f} s together, a process a core."
+        f"{parts[kind]} took {seconds:.0f} s together, one process per core."
         for kind, seconds in findings.seconds.items()
         if seconds is not None
     ]
