@@ -38,8 +38,8 @@ long products(const Conv& c) {
 
 // What a step takes, in products. A channel of a tile and plane takes some to be transformed; and
 // weights that the second cache does not keep are waited for, mostly in vain where tiles are few.
-constexpr long kNear = 1l << 18;                    // floats
-constexpr double kTransform = 14, kFar = 9.2;       // products in the time of one float
+constexpr long kNear = 1l << 18;               // floats
+constexpr double kTransform = 14, kFar = 9.2;  // products in the time of one float
 inline double direct_cost(const Conv& c) {
     const double each = static_cast<double>(c.in_c) * round_up(c.out_c, kLanes);
     const double far = 9 * each - kNear;
@@ -111,8 +111,7 @@ bool prepare(const void* fields, const float* weight, const float* bias, float* 
                         float* plane = u + F::kPlanes * first * c.in_c +
                                        (row * F::kColumns + column) * c.in_c * width;
                         for (long k = 0; k < kPanel && o + k < first + width; ++k)
-                            plane[i * width + o - first + k] =
-                                static_cast<float>(planes[row][k]);
+                            plane[i * width + o - first + k] = static_cast<float>(planes[row][k]);
                     }
                 }
             }
@@ -349,8 +348,7 @@ void run(const void* fields, const float* prepared, const float* x, const float*
                 const float* from = v + k * v_plane;
                 float* to = m + k * m_plane + o;
                 if (done) (*larger)(from, in, w, in, to, p.width, shares.larger);
-                (*kernels)(from + done * in, in, w, in, to + done * p.width, p.width,
-                           shares.count);
+                (*kernels)(from + done * in, in, w, in, to + done * p.width, p.width, shares.count);
             }
         }
         for (long t = 0; t < count; ++t) {
