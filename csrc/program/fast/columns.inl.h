@@ -91,12 +91,7 @@ inline void run(const void* fields, const float* prepared, const float* x, const
     r.y_pixel = out, r.limits = limits_of(c);
     for (long top = begin; top < end; top += p.strip) {
         const long rows = min(p.strip, end - top);
-        const float* from = x + top * c.stride_h * p.row;
-        if (p.padded) {
-            const long count = (rows - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
-            dense::copy_rows(c, x, top * c.stride_h - c.pad_h, count, p.row, workspace);
-            from = workspace;
-        }
+        const float* from = dense::strip(c, p, x, top, rows, workspace);
         for (long row = 0; row < rows; ++row) {
             for (long done = 0; done < c.out_w; done += 2 * kLanes) {
                 // The last vectors end where the row does, over pixels that are stored already.

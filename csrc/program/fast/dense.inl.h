@@ -80,6 +80,15 @@ inline void copy_rows(const Conv& c, const float* x, long top, long rows, long r
     }
 }
 
+// What `rows` output rows from `top` on read, between zeros where there is padding.
+inline const float* strip(const Conv& c, const Plan& p, const float* x, long top, long rows,
+                          float* workspace) {
+    if (!p.padded) return x + top * c.stride_h * p.row;
+    const long count = (rows - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
+    copy_rows(c, x, top * c.stride_h - c.pad_h, count, p.row, workspace);
+    return workspace;
+}
+
 // What `parts` count: rows of the output; pixels, if it has one row; blocks of channels, if it has
 // one pixel.
 enum class Cut { kRows, kPixels, kBlocks };
@@ -113,12 +122,7 @@ inline void run(const void* fields, const float* prepared, const float* x, const
     const long block1 = by == Cut::kBlocks ? min(end * kBlock, out) : out;
     for (long top = row0; top < row1; top += p.strip) {
         const long rows = min(p.strip, row1 - top);
-        const float* from = x + top * c.stride_h * p.row;
-        if (p.padded) {
-            const long count = (rows - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
-            copy_rows(c, x, top * c.stride_h - c.pad_h, count, p.row, workspace);
-            from = workspace;
-        }
+        const float* from = strip(c, p, x, top, rows, workspace);
         for (long left = pixel0; left < pixel1; left += p.columns) {
             const long pixels = min(p.columns, pixel1 - left);
             r.w = prepared + round_up(out, kLanes) + block0 * in * taps;

@@ -21,40 +21,76 @@ struct Run {
     Limits limits;
 };
 
-// Residual and activation.
+// Stores sums of whole vectors that are at least `low`.
 template <int pixels, int vecs>
-inline void finish(const Run& r, const Vec (&sum)[pixels][vecs]) {
+inline void finish_whole(float* y, long y_pixel, Vec low, const Vec (&sum)[pixels][vecs]) {
+#pragma GCC unroll 16
+    for (int p = 0; p < pixels; ++p, y += y_pixel) {
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; ++v) store(y + v * kLanes, max(low, sum[p][v]));
+    }
+}
+
+// Residual and activation. The most frequent case has no branches: every store would have some.
+template <int pixels, int vecs>
+inline void finish(const Run& r, float* y, const float* residual, const Vec (&sum)[pixels][vecs]) {
+    const Limits limits = r.limits;
+    const long channels = r.channels, y_pixel = r.y_pixel;
+    if (limits.kind == 1 && !residual && channels == vecs * kLanes)
+        return finish_whole(y, y_pixel, limits.low, sum);
 #pragma GCC unroll 16
     for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; ++v) {
-            const long at = p * r.y_pixel + v * kLanes;
-            put(r.y + at, sum[p][v], r.residual ? r.residual + at : nullptr,
-                v + 1 < vecs ? kLanes : r.channels - v * kLanes, r.limits);
+            const long at = p * y_pixel + v * kLanes;
+            put(y + at, sum[p][v], residual ? residual + at : nullptr,
+                v + 1 < vecs ? kLanes : channels - v * kLanes, limits);
         }
     }
 }
 
 // Adds to the sums what a run of `span` floats of each pixel gives; returns the weights after it.
-template <int pixels, int vecs>
+// Four pixels have one address, which is opaque in each turn: GCC otherwise adds up all of them one
+// after the other, or keeps them in memory.
+// `ahead`: weights that are read once are asked for well before.
+constexpr long kAhead = 2048;  // floats
+template <int pixels, int vecs, bool ahead = false>
 inline const float* add_run(const float* x, long x_pixel, const float* w, long span,
                             Vec (&sum)[pixels][vecs]) {
+    constexpr int kBases = (pixels + 3) / 4;
+    const float* base[kBases];
+#pragma GCC unroll 4
+    for (int b = 0; b < kBases; ++b) base[b] = x + 4 * b * x_pixel;
+    const long third = 3 * x_pixel;
     for (long i = 0; i < span; ++i, w += vecs * kLanes) {
         Vec weight[vecs];
 #pragma GCC unroll 16
-        for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kLanes);
+        for (int v = 0; v < vecs; ++v) {
+            weight[v] = load(w + v * kLanes);
+            if (ahead) prefetch(w + v * kLanes + kAhead);
+        }
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
-            const Vec pixel = broadcast(x + p * x_pixel + i);
+            const Vec pixel = broadcast(base[p / 4] + (p % 4 == 3 ? third : p % 4 * x_pixel));
 #pragma GCC unroll 16
             for (int v = 0; v < vecs; ++v) sum[p][v] = fma(pixel, weight[v], sum[p][v]);
+        }
+#pragma GCC unroll 4
+        for (int b = 0; b < kBases; ++b) {
+            ++base[b];
+            asm("" : "+r"(base[b]));
         }
     }
     return w;
 }
 
+// Reads what finish() needs after the products, not before: they need all registers.
+inline void products_are_made() { asm("" ::: "memory"); }
+
 template <int pixels, int vecs>
-inline void tiles(Run r, long count) {
+inline void tiles(const Run& r, long count) {
+    const float *from = r.x, *residual = r.residual;
+    float* y = r.y;
     for (; count > 0; --count) {
         Vec sum[pixels][vecs];
 #pragma GCC unroll 16
@@ -65,13 +101,14 @@ inline void tiles(Run r, long count) {
         }
         const float* w = r.w;
         for (long row = 0; row < r.rows; ++row) {
-            const float* x = r.x + row * r.x_row;
+            const float* x = from + row * r.x_row;
             for (long tap = 0; tap < r.taps; ++tap, x += r.x_tap)
                 w = add_run(x, r.x_pixel, w, r.span, sum);
         }
-        finish(r, sum);
-        r.x += pixels * r.x_pixel, r.y += pixels * r.y_pixel;
-        if (r.residual) r.residual += pixels * r.y_pixel;
+        products_are_made();
+        finish(r, y, residual, sum);
+        from += pixels * r.x_pixel, y += pixels * r.y_pixel;
+        if (residual) residual += pixels * r.y_pixel;
     }
 }
 
@@ -86,7 +123,7 @@ inline void products(const float* x, long x_pixel, const float* w, long span, fl
 #pragma GCC unroll 16
             for (int v = 0; v < vecs; ++v) sum[p][v] = zero();
         }
-        add_run(x, x_pixel, w, span, sum);
+        add_run<pixels, vecs, (kLanes == 16)>(x, x_pixel, w, span, sum);
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 16
@@ -147,7 +184,7 @@ inline void single(const Run& r) {
             }
         }
     }
-    finish(r, total);
+    finish(r, r.y, r.residual, total);
 }
 
 constexpr long kTogether = 16;  // images whose sums are kept while their weights go by
@@ -168,7 +205,8 @@ inline void singles(Run r, long images) {
                 add_part(r.x + p * r.x_pixel + i, w, floats, total[p][0]);
             w += floats * vecs * kLanes;
         }
-        for (long p = 0; p < count; ++p, r.x += r.x_pixel, r.y += r.y_pixel) finish(r, total[p]);
+        for (long p = 0; p < count; ++p, r.x += r.x_pixel, r.y += r.y_pixel)
+            finish(r, r.y, r.residual, total[p]);
     }
 }
 

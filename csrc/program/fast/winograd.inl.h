@@ -252,57 +252,6 @@ inline bool accepts(const void* fields, const float* x) {
     return in_range(x, static_cast<long>(c.in_h) * c.in_w * c.in_c);
 }
 
-// A plane's products: `pixels` tiles by a block of output channels, whose sums stay in registers.
-// Weights are read once, in this order, and are asked for well before.
-constexpr long kAhead = 2048;  // floats
-template <int pixels, int vecs>
-void multiply(const float* x, long x_pixel, const float* w, long span, float* y, long y_pixel,
-              long count) {
-    for (; count > 0; --count) {
-        Vec sum[pixels][vecs];
-#pragma GCC unroll 16
-        for (int p = 0; p < pixels; ++p) {
-#pragma GCC unroll 16
-            for (int v = 0; v < vecs; ++v) sum[p][v] = zero();
-        }
-        const float* from = w;
-        for (long i = 0; i < span; ++i, from += vecs * kLanes) {
-            Vec weight[vecs];
-#pragma GCC unroll 16
-            for (int v = 0; v < vecs; ++v) {
-                weight[v] = load(from + v * kLanes);
-                if (kLanes == 16) prefetch(from + v * kLanes + kAhead);
-            }
-#pragma GCC unroll 16
-            for (int p = 0; p < pixels; ++p) {
-                const Vec pixel = broadcast(x + p * x_pixel + i);
-#pragma GCC unroll 16
-                for (int v = 0; v < vecs; ++v) sum[p][v] = fma(pixel, weight[v], sum[p][v]);
-            }
-        }
-#pragma GCC unroll 16
-        for (int p = 0; p < pixels; ++p) {
-#pragma GCC unroll 16
-            for (int v = 0; v < vecs; ++v) store(y + p * y_pixel + v * kLanes, sum[p][v]);
-        }
-        x += pixels * x_pixel, y += pixels * y_pixel;
-    }
-}
-using Products = decltype(&multiply<1, 1>);
-template <int pixels, int vecs>
-constexpr Products multiply_by() {
-    if constexpr (vecs <= kVecs && pixels <= most_pixels(vecs)) return multiply<pixels, vecs>;
-    return nullptr;
-}
-#define CNNKIT_PRODUCTS(vecs)                                                  \
-    {multiply_by<1, vecs>(),  multiply_by<2, vecs>(),  multiply_by<3, vecs>(), \
-     multiply_by<4, vecs>(),  multiply_by<5, vecs>(),  multiply_by<6, vecs>(), \
-     multiply_by<7, vecs>(),  multiply_by<8, vecs>(),  multiply_by<9, vecs>(), \
-     multiply_by<10, vecs>(), multiply_by<11, vecs>(), multiply_by<12, vecs>()}
-constexpr Products kProducts[4][kMostPixels] = {CNNKIT_PRODUCTS(1), CNNKIT_PRODUCTS(2),
-                                                CNNKIT_PRODUCTS(3), CNNKIT_PRODUCTS(4)};
-#undef CNNKIT_PRODUCTS
-
 // Rows of tiles.
 template <typename F>
 long parts(const void* fields) {
@@ -341,14 +290,15 @@ void run(const void* fields, const float* prepared, const float* x, const float*
             const long width = block_width(out, o);
             const int vecs = static_cast<int>(width / kLanes);
             const Shares shares = share(count, vecs);
-            const Products *larger = &kProducts[vecs - 1][shares.size], *kernels = larger - 1;
+            const TileKernels *larger = &kTiles[vecs - 1][shares.size], *kernels = larger - 1;
             const long done = shares.larger * (shares.size + 1);
             const float* w = u + F::kPlanes * o * in;
             for (long k = 0; k < F::kPlanes; ++k, w += in * width) {
                 const float* from = v + k * v_plane;
                 float* to = m + k * m_plane + o;
-                if (done) (*larger)(from, in, w, in, to, p.width, shares.larger);
-                (*kernels)(from + done * in, in, w, in, to + done * p.width, p.width, shares.count);
+                if (done) larger->products(from, in, w, in, to, p.width, shares.larger);
+                kernels->products(from + done * in, in, w, in, to + done * p.width, p.width,
+                                  shares.count);
             }
         }
         for (long t = 0; t < count; ++t) {

@@ -17,6 +17,7 @@ namespace {
 #include "program/fast/winograd.inl.h"
 #include "program/fast/dense.inl.h"
 #include "program/fast/columns.inl.h"
+#include "program/fast/pairs_avx512.inl.h"
 #include "program/fast/depthwise.inl.h"
 #include "program/fast/pixels.inl.h"
 #include "program/fast/pool.inl.h"
