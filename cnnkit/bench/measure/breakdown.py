@@ -33,7 +33,12 @@ FEWEST_IMAGES = 16  # with fewer, the call itself would be timed
 SHORTEST = 1e-10  # seconds; noise must not make a part's time zero or negative
 RUNS = 101  # of a whole network whose steps are timed
 # The share of a convolution's products that an algorithm makes.
-EXECUTED = {"winograd-4x4": 36 / 144, "winograd-4x2": 24 / 72, "int8-winograd-4x4": 36 / 144}
+EXECUTED = {
+    "winograd-4x4": 36 / 144,
+    "winograd-4x2": 24 / 72,
+    "winograd-2x2": 16 / 36,
+    "int8-winograd-4x4": 36 / 144,
+}
 MOST_SPREAD = 0.5  # of a part's interval, as a share of its time
 PLAN = TimingPlan(rounds=21, seconds=0.1)
 

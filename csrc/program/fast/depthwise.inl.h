@@ -163,6 +163,11 @@ inline void step(Row& r, const Vec (&w)[9], Vec bias) {
 
 constexpr int kAtOnce = 4;        // pixels of a step
 constexpr long kWide = 16;        // pixels of a row for which this pays
+constexpr long kNear = 1l << 17;  // floats of an image: larger ones are read in their own order
+inline bool walks(const Conv& c) {
+    const bool near = static_cast<long>(c.in_h) * c.in_w * c.in_c < kNear;
+    return c.out_w >= kWide && (near || kLanes < 16);
+}
 constexpr long kRowBlock = 2048;  // floats of a row that are computed together
 
 // `pixels` of a row; the first and the last one may overhang by a column.
@@ -221,7 +226,7 @@ void run(const void* fields, const float* prepared, const float* x, const float*
             from[k] = in < 0 || in >= c.in_h ? workspace : x + in * row;
         }
         if constexpr (kernel == 3) {
-            if (c.out_w >= kWide) {
+            if (walks(c)) {
                 const long at = oy * c.out_w * channels;
                 walk_row<stride>(c, from, prepared, residual ? residual + at : nullptr, y + at,
                                  r.limits);

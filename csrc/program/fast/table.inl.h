@@ -2,7 +2,8 @@
 // or an image; the C format's own kernel takes what all decline.
 
 constexpr ProgramAlgorithm kAlgorithms[] = {
-    fast::by_winograd::k4x4,      fast::by_winograd::k4x2,      fast::columns::kConv,
+    fast::by_winograd::k4x4,      fast::by_winograd::k4x2,      fast::by_winograd::k2x2,
+    fast::columns::kConv,
 #if defined(__AVX512F__)
     fast::pairs::kConv,
 #endif

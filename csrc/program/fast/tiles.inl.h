@@ -52,7 +52,9 @@ inline void finish(const Run& r, float* y, const float* residual, const Vec (&su
 // Adds to the sums what a run of `span` floats of each pixel gives; returns the weights after it.
 // Four pixels have one address, which is opaque in each turn: GCC otherwise adds up all of them one
 // after the other, or keeps them in memory.
-template <int pixels, int vecs>
+// `ahead`: weights that are read once are asked for well before.
+constexpr long kAhead = 2048;  // floats
+template <int pixels, int vecs, bool ahead = false>
 inline const float* add_run(const float* x, long x_pixel, const float* w, long span,
                             Vec (&sum)[pixels][vecs]) {
     constexpr int kBases = (pixels + 3) / 4;
@@ -63,7 +65,10 @@ inline const float* add_run(const float* x, long x_pixel, const float* w, long s
     for (long i = 0; i < span; ++i, w += vecs * kLanes) {
         Vec weight[vecs];
 #pragma GCC unroll 16
-        for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kLanes);
+        for (int v = 0; v < vecs; ++v) {
+            weight[v] = load(w + v * kLanes);
+            if (ahead) prefetch(w + v * kLanes + kAhead);
+        }
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
             const Vec pixel = broadcast(base[p / 4] + (p % 4 == 3 ? third : p % 4 * x_pixel));
@@ -118,7 +123,7 @@ inline void products(const float* x, long x_pixel, const float* w, long span, fl
 #pragma GCC unroll 16
             for (int v = 0; v < vecs; ++v) sum[p][v] = zero();
         }
-        add_run(x, x_pixel, w, span, sum);
+        add_run<pixels, vecs, (kLanes == 16)>(x, x_pixel, w, span, sum);
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 16

@@ -1,7 +1,7 @@
 // Dense 3x3 convolutions with stride 1 by Winograd's algorithm (Lavin and Gray, arXiv:1509.09308)
 // in the forms of conv/winograd/transforms.inl.h. The vector lanes are channels:
 //   V[plane][tile][C_in]   the transformed input of some tiles
-//   U[plane][C_in][C_out]  the transformed weights, made once, in blocks as tiles.inl.h reads them
+//   U[block of C_out][plane][C_in][C_out of the block]  the transformed weights, made once
 //   M[plane] = V[plane] U[plane], and bias, residual and activation after the output transform.
 
 namespace fast {
@@ -36,16 +36,40 @@ long products(const Conv& c) {
     return F::kPlanes * Plan<F>(c).tiles;
 }
 
+// What a step takes, in products. A channel of a tile and plane takes some to be transformed; and
+// weights that the second cache does not keep are waited for, mostly in vain where tiles are few.
+constexpr long kNear = 1l << 18;               // floats
+constexpr double kTransform = 14, kFar = 9.2;  // products in the time of one float
+inline double direct_cost(const Conv& c) {
+    const double each = static_cast<double>(c.in_c) * round_up(c.out_c, kLanes);
+    const double far = 9 * each - kNear;
+    return 9 * each * c.out_h * c.out_w + (far > 0 ? kFar * far : 0);
+}
+template <typename F>
+double cost(const Conv& c) {
+    const double in = c.in_c, out = static_cast<double>(round_up(c.out_c, kLanes));
+    const double far = F::kPlanes * in * out - kNear;
+    return static_cast<double>(products<F>(c)) * (in * out + kTransform * (in + out)) +
+           (far > 0 ? kFar * far : 0);
+}
+
+// The cheapest form is taken, if it is cheaper than a direct convolution.
+template <typename F>
+bool pays(const Conv& c) {
+    using winograd::Form;
+    const long made = Plan<F>(c).tiles * F::kTileH * F::kTileW;  // those outside the image included
+    if (kLanes < 16)
+        return made * 2 <= 3l * c.out_h * c.out_w && products<F>(c) <= products<Form<4, 2, 3>>(c);
+    return cost<F>(c) <= cost<Form<4, 4, 3>>(c) && cost<F>(c) <= cost<Form<4, 2, 3>>(c) &&
+           cost<F>(c) <= cost<Form<2, 2, 3>>(c) && cost<F>(c) < direct_cost(c);
+}
+
 template <typename F>
 bool fits(const void* fields) {
     const Conv& c = conv_of(fields);
-    const Plan<F> p(c);
     const bool shape = c.kernel_h == 3 && c.kernel_w == 3 && c.stride_h == 1 && c.stride_w == 1 &&
                        c.dilation_h == 1 && c.dilation_w == 1 && c.groups == 1;
-    const long made = p.tiles * F::kTileH * F::kTileW;  // outputs, those outside the image included
-    return shape && is_whole(c.in_c) && c.in_c >= 16 && c.out_c >= 16 &&
-           made * 2 <= 3l * c.out_h * c.out_w &&
-           products<F>(c) <= products<winograd::Form<4, 2, 3>>(c);
+    return shape && is_whole(c.in_c) && c.in_c >= 16 && c.out_c >= 16 && pays<F>(c);
 }
 
 template <typename F>
@@ -84,10 +108,10 @@ bool prepare(const void* fields, const float* weight, const float* bias, float* 
                     const Doubles taps[3] = {rows[0][column], rows[1][column], rows[2][column]};
                     winograd::weights_1d(taps, planes);
                     for (long row = 0; row < F::kRows; ++row) {
-                        float* plane = u + (row * F::kColumns + column) * c.in_c * all;
+                        float* plane = u + F::kPlanes * first * c.in_c +
+                                       (row * F::kColumns + column) * c.in_c * width;
                         for (long k = 0; k < kPanel && o + k < first + width; ++k)
-                            plane[first * c.in_c + i * width + o - first + k] =
-                                static_cast<float>(planes[row][k]);
+                            plane[i * width + o - first + k] = static_cast<float>(planes[row][k]);
                     }
                 }
             }
@@ -108,14 +132,10 @@ long workspace_floats(const void* fields) {
     return F::kPlanes * (p.v_plane(c) + p.m_plane()) + patch_floats<F>(c);
 }
 
-// What a tile reads, with zeros outside the image; returns its row's floats.
+// What a tile reads, with zeros outside the image.
 template <typename F>
-long gather(const Conv& c, const float* x, long top, long left, float* patch, const float** from) {
+void gather(const Conv& c, const float* x, long top, long left, float* patch) {
     const long row = static_cast<long>(c.in_w) * c.in_c;
-    if (top >= 0 && left >= 0 && top + F::kRows <= c.in_h && left + F::kColumns <= c.in_w) {
-        *from = x + top * row + left * c.in_c;
-        return row;
-    }
     const long floats = static_cast<long>(F::kColumns) * c.in_c;
     for (long r = 0; r < F::kRows; ++r) {
         float* to = patch + r * floats;
@@ -127,8 +147,6 @@ long gather(const Conv& c, const float* x, long top, long left, float* patch, co
                          sizeof(float) * (end - first) * c.in_c);
         for (long i = end * c.in_c; i < floats; ++i) to[i] = 0.0f;
     }
-    *from = patch;
-    return floats;
 }
 
 // The next of several arrays. Opaque, because GCC otherwise computes all their addresses before the
@@ -140,20 +158,32 @@ inline Float* next(Float* p, long step) {
     return p;
 }
 
-// B' d B of the channels of a tile; `plane` floats lie from one of V's planes to the next.
-template <typename F>
-void transform_input(const float* x, long row, long channels, float* v, long plane) {
+// The rows and columns of a tile that lie in the image.
+struct Inside {
+    long top, bottom, left, right;
+};
+
+// B' d B of the channels of a tile; `plane` floats lie from one of V's planes to the next. What is
+// not inside the image is zero, at an edge.
+template <typename F, bool edge>
+void transform_input(const float* x, long row, const Inside& inside, long channels, float* v,
+                     long plane) {
+    const Mask none = mask_lanes(0, 0);
     for (long at = 0; at < channels; at += kLanes) {
         const Mask lanes = mask_lanes(0, channels - at);
+        Mask rows[F::kRows];
+        for (int i = 0; i < (edge ? F::kRows : 0); ++i)
+            rows[i] = i >= inside.top && i < inside.bottom ? lanes : none;
         Vec columns[F::kColumns][F::kRows];
         const float* first = x + at;
 #pragma GCC unroll 8
         for (int j = 0; j < F::kColumns; ++j, first = next(first, channels)) {
+            const Mask column = j >= inside.left && j < inside.right ? lanes : none;
             Vec d[F::kRows];
             const float* from = first;
 #pragma GCC unroll 8
             for (int i = 0; i < F::kRows; ++i, from = next(from, row))
-                d[i] = load_some(from, lanes);
+                d[i] = load_some(from, edge ? choose(rows[i], column, none) : lanes);
             winograd::input_1d(d, columns[j]);
         }
         float* to = v + at;
@@ -242,9 +272,19 @@ void run(const void* fields, const float* prepared, const float* x, const float*
         for (long t = 0; t < count; ++t) {
             const long tile = start + t, top = tile / p.tiles_w * F::kTileH - c.pad_h;
             const long left = tile % p.tiles_w * F::kTileW - c.pad_w;
-            const float* from;
-            const long row = gather<F>(c, x, top, left, patch, &from);
-            transform_input<F>(from, row, c.in_c, v + t * c.in_c, v_plane);
+            const Inside inside = {-top, c.in_h - top, -left, c.in_w - left};
+            const long row = c.in_w * in;
+            if (inside.top <= 0 && inside.left <= 0 && inside.bottom >= F::kRows &&
+                inside.right >= F::kColumns) {
+                transform_input<F, false>(x + top * row + left * in, row, inside, in, v + t * in,
+                                          v_plane);
+            } else if (kMasks) {
+                transform_input<F, true>(x + top * row + left * in, row, inside, in, v + t * in,
+                                         v_plane);
+            } else {
+                gather<F>(c, x, top, left, patch);
+                transform_input<F, false>(patch, F::kColumns * in, inside, in, v + t * in, v_plane);
+            }
         }
         for (long o = 0; o < out; o += kBlock) {
             const long width = block_width(out, o);
@@ -252,8 +292,9 @@ void run(const void* fields, const float* prepared, const float* x, const float*
             const Shares shares = share(count, vecs);
             const TileKernels *larger = &kTiles[vecs - 1][shares.size], *kernels = larger - 1;
             const long done = shares.larger * (shares.size + 1);
-            for (long k = 0; k < F::kPlanes; ++k) {
-                const float *from = v + k * v_plane, *w = u + k * in * p.width + o * in;
+            const float* w = u + F::kPlanes * o * in;
+            for (long k = 0; k < F::kPlanes; ++k, w += in * width) {
+                const float* from = v + k * v_plane;
                 float* to = m + k * m_plane + o;
                 if (done) larger->products(from, in, w, in, to, p.width, shares.larger);
                 kernels->products(from + done * in, in, w, in, to + done * p.width, p.width,
