@@ -7,5 +7,7 @@ if [ "${CNNKIT_INSTALL:-}" != 1 ] || [ "$(id -u)" != 0 ] || ! command -v apt-get
     exit 3
 fi
 export DEBIAN_FRONTEND=noninteractive
+exec 9>/var/lock/cnnkit-tools
+flock 9 # apt-get fails where another one is at work
 apt-get update -q
 apt-get install -y -q --no-install-recommends "$@"

@@ -40,7 +40,10 @@ def find_defaults() -> DefaultsFile | None:
     """
     import platformdirs
 
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # somebody removed it
+        here = Path("/")
     for folder in (here, *here.parents):
         if (own := folder / OWN_FILE).is_file():
             return DefaultsFile(own, read_toml(own))
@@ -49,7 +52,10 @@ def find_defaults() -> DefaultsFile | None:
             tool = read_toml(project).get("tool", {})
             if isinstance(tool, dict) and isinstance(tool.get("cnnkit"), dict):
                 return DefaultsFile(project, tool["cnnkit"])
-    own = platformdirs.user_config_path("cnnkit") / OWN_FILE
+    try:
+        own = platformdirs.user_config_path("cnnkit") / OWN_FILE
+    except RuntimeError:  # a user without a home
+        return None
     return DefaultsFile(own, read_toml(own)) if own.is_file() else None
 
 

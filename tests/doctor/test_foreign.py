@@ -109,7 +109,7 @@ def test_indices_stay_in_their_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shape", [None, [0, 3]])
 def test_inputs_without_a_shape_are_not_tried(tmp_path: Path, shape: list[int] | None) -> None:
     path = save(tmp_path / "m.onnx", [node("Relu", ["x"], ["y"])], {"x": (1, shape)}, ["y"])
-    (found,) = tried(path)
+    found = tried(path)[0]
     assert (found.loads, found.basis) == (None, "not tried")
     assert "does not say the shape of its input x" in found.reason
 
@@ -118,12 +118,12 @@ def test_inputs_that_are_no_numbers_are_not_tried(tmp_path: Path) -> None:
     nodes = [node("Shape", ["x"], ["s"]), node("Cast", ["s"], ["y"], to=1)]
     for kind in (8, 16):  # string, bfloat16
         path = save(tmp_path / "m.onnx", nodes, {"x": (kind, [2])}, ["y"])
-        assert [found.basis for found in tried(path)] == ["not tried"]
+        assert {found.basis for found in tried(path)} == {"not tried"}
 
 
 def test_a_file_that_onnx_runtime_refuses_fails_whatever_its_input(tmp_path: Path) -> None:
     path = save(tmp_path / "m.onnx", [node("Nonsense", ["x"], ["y"])], {"x": (1, None)}, ["y"])
-    (found,) = tried(path)
+    found = tried(path)[0]
     assert (found.loads, found.basis) == (False, "tested")
 
 
@@ -197,7 +197,7 @@ def test_without_onnx_runtime_others_have_no_reference(
     monkeypatch.setattr(
         foreign, "run_all", lambda path, feeds, names: {"other": run} if "other" in names else {}
     )
-    (found,) = tried(path)
+    found = tried(path)[0]
     assert (found.loads, found.basis) == (None, "tested")
 
 

@@ -57,7 +57,7 @@ def outcomes(cases: Iterable[Case], folder: Path) -> tuple[Counter[str], list[st
     for case in cases:
         expected = [row for row in EXCEPTIONS if re.fullmatch(row[0], case.name)]
         unknown = sorted({node.op_type for node in case.model.graph.node} - KNOWN)
-        refusal = expected[0][1] if expected else r"node |no tensor"
+        refusal = expected[0][1] if expected else r"node |not a tensor"
         try:
             check(case, folder)
         except InputError as error:

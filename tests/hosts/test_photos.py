@@ -177,11 +177,18 @@ def build(host: str, folder: Path, to: Path, modules: Path) -> list[str]:
 
 
 def libraries(host: str, folder: Path) -> dict[str, str]:
-    """Return the variables by which a Makefile finds a runtime, as the host's check.sh does."""
+    """Return the variables by which a Makefile finds a runtime, as the host's check.sh does.
+
+    What Debian has of it is installed, if it is missing.
+    """
     if host == "torchscript/cpp":
         import torch
 
         return {"TORCH": str(Path(torch.__file__).parent)}
+    if host == "onnx/cpp-opencv" and not Path("/usr/include/opencv4/opencv2/dnn.hpp").is_file():
+        packages = re.search(r"tools\.sh\" (.+) >&2", (EXPORT / host / "check.sh").read_text())
+        assert packages is not None
+        subprocess.run([EXPORT / "tools.sh", *packages[1].split()], check=True, timeout=600)
     if host != "onnx/cpp-onnxruntime":
         return {}
     import onnxruntime

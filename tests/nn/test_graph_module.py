@@ -64,7 +64,7 @@ def failures(cases: Iterable[Case], path: Path) -> tuple[int, list[str]]:
                         .values(*(torch.from_numpy(np.array(feeds[name])) for name in graph.inputs))
                     )
             except InputError as error:
-                if not re.search(r"no tensor|node |is free", str(error)):
+                if not re.search(r"not a tensor|node |is free", str(error)):
                     wrong.append(f"{case.name}: {error}")
                 continue
             compared += 1

@@ -329,6 +329,11 @@ def fast_convolutions() -> Iterator[Case]:
 
             yield one(f"3x3 {c} to {k}, {h}x{w}, pads {pad}", (1, h, w), dense)
 
+    def far(net: Net) -> str:  # larger weights than the nearest caches hold
+        return net("Relu", net.conv(net.conv("x", 1, 128, 1), 128, 128, 3, pads=(1, 1, 1, 1)))
+
+    yield one("3x3 128 to 128", (1, 8, 8), far)
+
     def residual(net: Net) -> str:
         x = net.conv("x", 2, 40, 1)
         y = net("Relu", net("Add", net.conv(x, 40, 40, 3, pads=(1, 1, 1, 1)), x))

@@ -63,7 +63,7 @@ def test_pictures_of_many_sizes_get_one_and_a_given_test_set_is_kept() -> None:
         ((np.zeros((4, 4), np.uint8), -1), "label -1"),
         ((np.zeros((4, 4), np.uint8), 0.5), "label 0.5"),
         ((np.zeros((4, 4, 2), np.uint8), 0), "4, 4, 2"),
-        (np.zeros((4, 4), np.uint8), "no picture with a label"),
+        (np.zeros((4, 4), np.uint8), "not a picture with a label"),
         ((np.zeros((4, 4), np.uint8), 7), "labels go up to 7"),
     ],
 )
