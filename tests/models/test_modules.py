@@ -150,7 +150,7 @@ def hooked() -> nn.Module:
 
     def hook(layer: nn.Module, given: Any, result: Tensor) -> Tensor:
         calls.append(1)
-        return result * len(calls)
+        return result + len(calls)  # whatever the weights, more of it is positive
 
     module.conv.register_forward_hook(hook)
     return module
