@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,24 +10,29 @@ import typer
 
 from cnnkit.cli.defaults import find_defaults
 from cnnkit.cli.options import (
+    DataOption,
+    DatasetOption,
     JsonOption,
     NamesOption,
     ParametersOption,
     PreprocessOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout, working
+from cnnkit.cli.output import emit_json, in_columns, stderr, stdout, working
 from cnnkit.errors import InputError, VerdictError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from cnnkit.doctor.contents import Contents
     from cnnkit.doctor.environment import Diagnosis
     from cnnkit.models.said import Said
 
 
-OF_A_MODEL = ("--fix", "--output", "--size", "--weights", "--preprocess", "--names", "--plot")
+OF_A_MODEL = (
+    *("--fix", "--output", "--size", "--weights", "--preprocess", "--names", "--plot"),
+    *("--dataset", "--data"),
+)
 
 
 def doctor(
@@ -59,6 +64,8 @@ def doctor(
         Path | None,
         file_option("--plot", help="Draw the memory of a C program over time: .png or .svg."),
     ] = None,
+    dataset: DatasetOption = None,
+    data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
     """Diagnose this machine and installation, or show what is in a model and what loads it.
@@ -69,11 +76,13 @@ def doctor(
     With MODEL: its operators, multiply-adds (MACC) and parameters; layer by layer what it needs as
     C, and where its memory peaks; which formats hold it; and every known runtime, *tested* with the
     file, *inferred* from the file and a table, or *not tried* if inputs cannot be made up for it.
-    Exits with 1 if a tested runtime fails or has wrong outputs. --fix embeds external data and
-    lowers opset and IR version; the new file is kept only if its outputs equal the original's.
+    Exits with 1 if a tested runtime fails or has wrong outputs. With --data or --dataset also the
+    network in float32 and in 8 bits side by side: size, memory, accuracy and time. --fix embeds
+    external data and lowers opset and IR version; the new file is kept only if its outputs equal
+    the original's.
     """
     if model is None:
-        options = (fix, output, size, parameters, preprocess, names, plot)
+        options = (fix, output, size, parameters, preprocess, names, plot, dataset, data)
         for option, given in zip(OF_A_MODEL, options, strict=True):
             if given:
                 raise InputError(option, "needs a model", "name one: cnnkit doctor MODEL")
@@ -87,8 +96,10 @@ def doctor(
     if is_module(model):  # there is no file for a runtime to load
         said = replace(said, size=parse_image_size(size) if size else None)
         contents = show_contents(model, plot, json, said)
+        both = show_both(model, said, dataset, data, json)
         if json and contents is not None:
-            emit_json("doctor", {"model": model, "contents": contents.to_json(), "hosts": []})
+            inside = {"contents": contents.to_json(), **both}
+            emit_json("doctor", {"model": model, **inside, "hosts": []})
         return
     file, sides = Path(model), parse_size(size) if size else None
     if output is not None and not fix:
@@ -97,7 +108,9 @@ def doctor(
         fix_model(file, opset, output, sides, json)
     else:
         contents = show_contents(model, plot, json, said)
-        show_runtimes(file, sides, json, contents)
+        inside = {"contents": contents.to_json() if contents else None}
+        both = show_both(model, said, dataset, data, json)
+        show_runtimes(file, sides, json, {**inside, **both})
 
 
 def show_contents(model: str, plot: Path | None, json: bool, said: Said) -> Contents | None:
@@ -138,7 +151,7 @@ def print_contents(contents: Contents) -> None:
     rows += [[name, *(f"{value:,}" for value in more)] for name, *more in contents.operators()]
     totals = [sum(c.macc for c in contents.nodes), sum(c.parameters for c in contents.nodes)]
     rows.append(["all", *(f"{total:,}" for total in (len(contents.nodes), *totals))])
-    for line in table(rows, "lrrr"):
+    for line in in_columns(rows, "lrrr"):
         console.print(line, markup=False, soft_wrap=True)
     if contents.layers:
         header = ("layer as C", "output", "MACC", "weights", "RAM", "")
@@ -154,7 +167,7 @@ def print_contents(contents: Contents) -> None:
             )
             for layer in contents.layers
         ]
-        for line in ["", *table([header, *layers], "llrrrl"), ""]:
+        for line in ["", *in_columns([header, *layers], "llrrrl"), ""]:
             console.print(line, markup=False, soft_wrap=True)
     if contents.ram_bytes:
         needs = f"{contents.ram_bytes:,} bytes of RAM, {contents.flash_bytes:,} of constants"
@@ -164,22 +177,27 @@ def print_contents(contents: Contents) -> None:
         console.print(f"{mark} --format {name}  {reason}".rstrip(), markup=False, soft_wrap=True)
 
 
-def table(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
-    """Return rows in columns, each aligned to the left or right, as lines."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if side == "l" else cell.rjust(width)
-            for cell, width, side in zip(row, widths, sides, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
+def show_both(
+    model: str, said: Said, dataset: str | None, data: Path | None, json: bool
+) -> dict[str, Any]:
+    """Print a model in float32 and in 8 bits, and return that for a document; {} without data."""
+    if dataset is None and data is None:
+        return {}
+    from cnnkit.cli.verify import show_precisions
+    from cnnkit.doctor.precisions import precisions
+
+    with working(stderr(json), "comparing float32 and 8 bits"):
+        found = precisions(model, said, dataset, data, quiet=True)
+    rows = {name: asdict(row) for name, row in found.items()}
+    if not json:
+        show_precisions(rows, stdout())
+    return {"precisions": rows}
 
 
 def show_runtimes(
-    model: Path, size: tuple[int, int] | None, json: bool, contents: Contents | None
+    model: Path, size: tuple[int, int] | None, json: bool, inside: dict[str, Any]
 ) -> None:
-    """Print a line for every runtime."""
+    """Print a line for every runtime; `inside` is what a document says of the model beside."""
     from cnnkit.doctor.compatibility import check_compatibility
     from cnnkit.runs.find import find_weights
 
@@ -188,8 +206,7 @@ def show_runtimes(
     failed = [result.runtime for result in results if result.loads is False]
     if json:
         hosts = [result.to_json() for result in results]
-        inside = contents.to_json() if contents else None
-        emit_json("doctor", {"model": str(model), "contents": inside, "hosts": hosts})
+        emit_json("doctor", {"model": str(model), **inside, "hosts": hosts})
     else:
         marks = {True: "✓", False: "✗", None: "?"}
         for r in results:

@@ -62,3 +62,15 @@ def fail(message: str, details: Sequence[str] = ()) -> None:
     console.print(f"cnnkit: {message}", style="red", soft_wrap=True)
     for detail in details:
         console.print(f"  {detail}", soft_wrap=True)
+
+
+def in_columns(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
+    """Return rows in columns, each aligned to the left or right, as lines."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if side == "l" else cell.rjust(width)
+            for cell, width, side in zip(row, widths, sides, strict=True)
+        ).rstrip()
+        for row in rows
+    ]

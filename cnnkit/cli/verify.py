@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, on_all, prose, stderr, stdout, working
+from cnnkit.cli.output import emit_json, in_columns, on_all, prose, stderr, stdout, working
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.system.terminal import line
@@ -191,12 +191,23 @@ def show(report: Report, console: Console) -> None:
         names = ", ".join(report.notes["weakest"])
         ranges = report.notes["ranges"]
         console.print(line(f"  ranges by {ranges}; most noise is added by {names}"), soft_wrap=True)
+    if "precisions" in report.notes:
+        show_precisions(report.notes["precisions"], console, "  ")
     for batch, times in report.notes.get("speed", {}).items():
         figures = ", ".join(f"{name} {time}" for name, time in times.items())
-        console.print(f"  µs per image, {batch}: {figures}", soft_wrap=True)
+        console.print(f"  µs an image in ONNX Runtime, {batch}: {figures}", soft_wrap=True)
     if report.agreement:
         rounded = TABLE[report.format].quantised
         show_agreement(report.agreement, report.batches, report.data, console, rounded)
+
+
+def show_precisions(rows: Mapping[str, Any], console: Console, indent: str = "") -> None:
+    """Print a network in float32 and in 8 bits side by side."""
+    from cnnkit.evaluation.precisions import engines_of, table_of
+
+    for text in in_columns(table_of(rows), "l" + "r" * len(rows)):
+        console.print(indent + text, markup=False, soft_wrap=True)
+    console.print(f"{indent}the engine computes with {engines_of(rows)}", soft_wrap=True)
 
 
 def show_agreement(

@@ -1,7 +1,8 @@
 """The model card beside an artefact: `card(weights, report, files, options)`, Markdown.
 
 Its front matter has the keys that model hubs read (YAML, each value written as JSON, which is YAML
-too). No date and no path: the same weights and the same versions give the same card.
+too). No date and no path: the same weights and the same versions give the same card, but for the
+times that the card of a quantised file states.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from cnnkit.data.dataset import LABELLED, Dataset
 from cnnkit.errors import InputError
+from cnnkit.evaluation.precisions import engines_of, table_of
 from cnnkit.formats import contract
 from cnnkit.formats.description import metadata, preprocessing
 from cnnkit.formats.options import Options
@@ -24,6 +26,7 @@ from cnnkit.graph.learning import learnt
 from cnnkit.graph.preprocessing import MNIST, Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.metrics import share_interval
+from cnnkit.system.cpu import cpu_name
 from cnnkit.system.files import sha256
 from cnnkit.system.terminal import visible
 from cnnkit.verify.comparison import Agreement, agreement_text
@@ -59,6 +62,7 @@ def card(weights: Weights, report: Report, files: Mapping[str, bytes], options: 
         _interface(weights, options),
         "## Accuracy",
         _accuracy(weights, report, agreement, options),
+        *_precisions(report),
         *_layer_noise(report),
         "## Files",
         _table(
@@ -177,6 +181,25 @@ def _accuracy(weights: Weights, report: Report, agreement: Agreement, options: O
         rows = [(_plain(name), _plain(str(digest))) for name, digest in sorted(digests.items())]
         parts += [f"Data (SHA-256 of {what}):", _table(("file", "SHA-256"), rows)]
     return "\n\n".join(parts)
+
+
+def _precisions(report: Report) -> list[str]:
+    """Return the section on a quantised file beside the float network; none of another file."""
+    rows = report.notes.get("precisions")
+    if not rows:
+        return []
+    header, *lines = table_of(rows)
+    for batch, times in report.notes.get("speed", {}).items():
+        found = {"float32": times["float"], "int8": times["int8"]}
+        figures = [f"{found[name]:,.1f}" for name in header[1:]]
+        lines.append((f"µs an image in ONNX Runtime, {batch}", *figures))
+    return [
+        "## Float32 and 8 bits",
+        _table(header, lines),
+        f"Times are the least of many on {cpu_name()}, one thread, one image at a time unless a "
+        f"batch is named; cnnkit's engine computes with {engines_of(rows)}. They hold for that "
+        "machine alone; `cnnkit bench` measures on yours.",
+    ]
 
 
 def _layer_noise(report: Report) -> list[str]:

@@ -6,11 +6,13 @@ What a format is stands in `cnnkit.formats.registry`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from cnnkit.data.dataset import LABELLED, Dataset
 from cnnkit.errors import InputError, VerdictError
+from cnnkit.evaluation.precisions import FLOAT, INT8, side_by_side
 from cnnkit.export.model_card import card
 from cnnkit.formats.base import Check, Format
 from cnnkit.formats.contract import quantisation
@@ -110,6 +112,8 @@ def export(
             remedy = CHANCE if reference is not None else _remedy(report, form)
             raise VerdictError(path, f"was not kept: {_reason(report)}", remedy)
         notes = dict(report.notes)
+        if form.quantised:
+            notes["precisions"] = _precisions(weights, form, main, report, options.dataset)
         if form.compare_speed:
             notes["speed"] = form.compare_speed(weights, options, named[path.name])
         report = replace(report, path=path, notes=notes)
@@ -139,6 +143,18 @@ def _layers(path: Path, form: Format) -> dict[str, Any]:
     names = ("layer", "operator", "snr_db", "own_db")
     table = [dict(zip(names, row, strict=True)) for row in rows]
     return {"layers": table, "weakest": weakest(rows), "ranges": ranges_text(stated)}
+
+
+def _precisions(
+    weights: Weights, form: Format, path: Path, report: Report, dataset: Dataset
+) -> dict[str, Any]:
+    """Return what the network costs and gives in float32 and as this file, as JSON values."""
+    known: dict[str, float] = {}
+    if report.agreement and report.data == LABELLED:
+        known = {FLOAT: report.agreement.reference_accuracy, INT8: report.agreement.accuracy}
+    networks = {FLOAT: weights, INT8: form.read_weights(path)}
+    found = side_by_side(networks, dataset.test.images[:1], None, known)
+    return {name: asdict(row) for name, row in found.items()}
 
 
 def ranges_text(stated: dict[str, Any]) -> str:

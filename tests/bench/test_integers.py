@@ -15,7 +15,7 @@ from cnnkit.bench.peers.registry import SUBJECT, select_peers
 from cnnkit.bench.subject import Model
 from cnnkit.bench.suites import network_suite
 from cnnkit.bench.workloads.graph import GraphWorkload
-from cnnkit.bench.workloads.integers import IntegerWorkload, in_float32, network_work
+from cnnkit.bench.workloads.integers import IntegerWorkload, network_work, twin_of
 from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
 from cnnkit.formats.onnx.quantize import write_onnx_int8
@@ -57,7 +57,7 @@ def test_the_float32_twin_computes_nearly_the_same(work: IntegerWorkload) -> Non
     assert row.status == "timed"
     assert row.error is not None
     assert 0 < row.error < 0.1
-    left = {node.operator for node in in_float32(work).graph.nodes}
+    left = {node.operator for node in twin_of(work).graph.nodes}
     assert "Relu" in left
     assert not {"QuantizeLinear", "DequantizeLinear"} & left
 

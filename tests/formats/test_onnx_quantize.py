@@ -89,7 +89,7 @@ def test_its_accuracy_and_speed_are_reported_beside_the_float_file(
     assert result.exit_code == 0, result.stderr
     assert "its accuracy is at most 0.50% below the reference's" in result.stdout
     for batch in (1, 64):
-        assert f"µs per image, batch {batch}: int8 " in result.stdout
+        assert f"µs an image in ONNX Runtime, batch {batch}: int8 " in result.stdout
     assert read_contract(tmp_path / "net.onnx")["cnnkit.preprocessing"]["scaled_inside"] is False
 
 

@@ -16,7 +16,7 @@ from cnnkit.bench.measure.native_flop import inference_flop, training_flop
 from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.workloads.base import Float32, Workload
 from cnnkit.bench.workloads.graph import GraphWorkload
-from cnnkit.bench.workloads.integers import IntegerWorkload, in_float32
+from cnnkit.bench.workloads.integers import IntegerWorkload, twin_of
 from cnnkit.bench.workloads.layers import LayersWorkload
 from cnnkit.bench.workloads.network import weights_of
 from cnnkit.bench.workloads.training import LEARNING_RATE, TrainingWorkload
@@ -81,7 +81,7 @@ def network(work: Workload, threads: int) -> PreparedCall:
 def in_float32_network(work: Workload, threads: int) -> PreparedCall:
     """Run a quantised network's float32 twin in the engine that `cnnkit.load` chooses for it."""
     assert isinstance(work, IntegerWorkload)
-    return network(in_float32(work), threads)
+    return network(twin_of(work), threads)
 
 
 def training(work: Workload, threads: int) -> PreparedCall:

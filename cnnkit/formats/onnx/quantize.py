@@ -6,8 +6,7 @@ operators of integers.
 
 from __future__ import annotations
 
-import time
-from statistics import median
+from functools import partial
 from typing import Any
 
 from cnnkit.errors import InputError
@@ -18,6 +17,7 @@ from cnnkit.formats.onnx.writer import serialise, write_onnx
 from cnnkit.formats.options import Options
 from cnnkit.formats.quantisation import described, digest, feed, quantised, record
 from cnnkit.graph.weights import Weights
+from cnnkit.system.stopwatch import microseconds
 
 LOWEST_OPSET = 13  # DequantizeLinear with a scale per channel
 
@@ -48,18 +48,14 @@ def write_onnx_int8(weights: Weights, options: Options) -> dict[str, bytes]:
 
 
 def speed(weights: Weights, options: Options, content: bytes) -> dict[str, Any]:
-    """Time a quantised model beside the float one: microseconds per image, one thread, medians."""
+    """Time a quantised model beside the float one: microseconds an image, one thread."""
     images = feed(options.input, options.dataset.test.images[:64])
     files = {"int8": content, "float": write_onnx(weights, options)[".onnx"]}
     sessions = {name: open_session(file) for name, file in files.items()}
     found: dict[str, Any] = {}
     for batch in (1, len(images)):
-        times: dict[str, list[float]] = {name: [] for name in sessions}
-        for _ in range(21):
-            for name, session in sessions.items():
-                start = time.perf_counter()
-                for _ in range(max(1, 64 // batch)):
-                    session.run(["label"], {contract.INPUT: images[:batch]})
-                times[name].append((time.perf_counter() - start) / max(64, batch) * 1e6)
-        found[f"batch {batch}"] = {name: round(median(t), 2) for name, t in times.items()}
+        shown = {contract.INPUT: images[:batch]}
+        calls = {name: partial(s.run, ["label"], shown) for name, s in sessions.items()}
+        times = microseconds(calls)
+        found[f"batch {batch}"] = {name: round(t / batch, 2) for name, t in times.items()}
     return found
