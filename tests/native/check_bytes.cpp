@@ -6,12 +6,12 @@
 //     check_bytes COUNT [TABLE]
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
 
 #include "byte_chain.h"
+#include "runtime/buffer.h"
 
 namespace {
 
@@ -31,11 +31,11 @@ const ByteKernel& find(const ByteKernelTable& table, const std::string& name) {
 
 // Aligned as the engine's memory is.
 struct Memory {
-    explicit Memory(long count)
-        : bytes(static_cast<uint8_t*>(std::aligned_alloc(64, (count + 127) / 64 * 64)), std::free) {
-        for (long i = 0; i < count; ++i) bytes.get()[i] = static_cast<uint8_t>(draw(0, 255));
+    explicit Memory(long count) : bytes(allocate(count + 64)) {
+        const auto at = static_cast<uint8_t*>(bytes.get());
+        for (long i = 0; i < count; ++i) at[i] = static_cast<uint8_t>(draw(0, 255));
     }
-    std::unique_ptr<uint8_t, void (*)(void*)> bytes;
+    Buffer bytes;
 };
 
 // A step's arguments in memories of their own.
