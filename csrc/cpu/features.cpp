@@ -37,14 +37,14 @@ bool system_saves(unsigned states) {
     return (low & states) == states;
 }
 
-constexpr unsigned kYmm = 0x06;       // XMM and YMM
-constexpr unsigned kZmm = 0xe6;       // and the mask registers, and ZMM in both halves
-constexpr unsigned kTiles = 0x60000;  // AMX: the tiles' shapes and the tiles
+constexpr unsigned kYmm = 0x06;  // XMM and YMM
+constexpr unsigned kZmm = 0xe6;  // and the mask registers, and ZMM in both halves
 
 // Linux gives the tiles' memory only to processes that asked; it refuses those whose signal stacks
 // are too small for it.
 bool system_gives_tiles() {
 #if defined(__linux__)
+    constexpr unsigned kTiles = 0x60000;  // the tiles' shapes and the tiles
     constexpr long kRequestPermission = 0x1023, kTileData = 18;
     return system_saves(kTiles) && !syscall(SYS_arch_prctl, kRequestPermission, kTileData);
 #else

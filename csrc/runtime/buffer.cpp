@@ -1,7 +1,9 @@
 #include "runtime/buffer.h"
 
-#ifdef __linux__
+#if defined(__linux__)
 #include <sys/mman.h>
+#elif defined(_WIN32)
+#include <malloc.h>
 #endif
 
 #include <algorithm>
@@ -13,14 +15,22 @@ namespace cnnkit {
 namespace {
 // Weights of many pages are read faster from huge ones, which Linux gives those who ask.
 constexpr size_t kHugePage = size_t{1} << 21, kWorthHuge = 2 * kHugePage;
+
+#ifdef _WIN32
+void* aligned(size_t alignment, size_t bytes) { return _aligned_malloc(bytes, alignment); }
+void release(void* memory) { _aligned_free(memory); }
+#else
+void* aligned(size_t alignment, size_t bytes) { return std::aligned_alloc(alignment, bytes); }
+void release(void* memory) { std::free(memory); }
+#endif
 }  // namespace
 
-void Free::operator()(void* memory) const { std::free(memory); }
+void Free::operator()(void* memory) const { release(memory); }
 
 Buffer allocate(size_t bytes) {
     const size_t alignment = bytes < kWorthHuge ? size_t{kAlignment} : kHugePage;
     const size_t whole = (std::max<size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
-    void* memory = std::aligned_alloc(alignment, whole);
+    void* memory = aligned(alignment, whole);
     if (!memory) throw std::bad_alloc();
 #ifdef MADV_HUGEPAGE
     if (alignment == kHugePage) madvise(memory, whole, MADV_HUGEPAGE);  // no matter if refused

@@ -1,6 +1,8 @@
 #include "runtime/thread_pool.h"
 
+#ifndef _WIN32
 #include <pthread.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -163,11 +165,13 @@ std::atomic<Pool*> current{nullptr};
 std::atomic<bool> taken{false};
 
 // Threads do not survive a fork, and whoever had the pool may be one of them: a child process gets
-// a pool of its own.
+// a pool of its own. Windows has no fork.
 Pool& pool() {
+#ifndef _WIN32
     static const int prepared =
         pthread_atfork(nullptr, nullptr, [] { current = nullptr, taken = false; });
     (void)prepared;
+#endif
     if (!current) current = new Pool;
     return *current;
 }

@@ -6,12 +6,12 @@
 //     check_bytes COUNT [TABLE]
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <set>
 #include <stdexcept>
 #include <string>
 
 #include "byte_chain.h"
+#include "runtime/buffer.h"
 
 namespace {
 
@@ -32,10 +32,11 @@ const ByteKernel& find(const ByteKernelTable& table, const std::string& name) {
 // Aligned as the engine's memory is.
 struct Memory {
     explicit Memory(long count)
-        : bytes(static_cast<uint8_t*>(std::aligned_alloc(64, (count + 127) / 64 * 64)), std::free) {
-        for (long i = 0; i < count; ++i) bytes.get()[i] = static_cast<uint8_t>(draw(0, 255));
+        : kept(allocate(count + 64)), bytes(static_cast<uint8_t*>(kept.get())) {
+        for (long i = 0; i < count; ++i) bytes[i] = static_cast<uint8_t>(draw(0, 255));
     }
-    std::unique_ptr<uint8_t, void (*)(void*)> bytes;
+    Buffer kept;
+    uint8_t* bytes;
 };
 
 // A step's arguments in memories of their own.
@@ -87,13 +88,13 @@ bool check_step(const ByteKernelTable& table, const ByteStep& step,
         if (step.call.kernel != fast.kernel || !fast.fits(fields)) continue;
         Call call(step, values, static_cast<long>(right.size()));
         const Memory prepared(fast.prepare ? fast.prepared_bytes(fields) : 0);
-        if (fast.prepare && !fast.prepare(fields, call.in, prepared.bytes.get())) continue;
+        if (fast.prepare && !fast.prepare(fields, call.in, prepared.bytes)) continue;
         const Memory workspace(fast.workspace_bytes(fields));
         const long parts = fast.parts(fields), cut = draw(0, parts);
         const auto run = [&](long first, long end) {
             if (first < end)
-                fast.run(fields, prepared.bytes.get(), call.in, call.y.data(),
-                         workspace.bytes.get(), first, end);
+                fast.run(fields, prepared.bytes, call.in, call.y.data(), workspace.bytes, first,
+                         end);
         };
         run(cut, parts), run(0, cut);
         if (!judge(call, fast.name)) return false;

@@ -60,6 +60,7 @@ inline Mask choose(Mask m, Mask yes, Mask no) {
     return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(no), _mm256_castsi256_ps(yes),
                                                 _mm256_castsi256_ps(m)));
 }
+inline Mask both(Mask a, Mask b) { return _mm256_and_si256(a, b); }
 
 // Lanes lo <= i < hi; either end may lie outside the vector.
 inline Mask mask_lanes(long lo, long hi) {

@@ -56,6 +56,7 @@ inline Vec keep(Mask m, Vec v) { return _mm512_maskz_mov_ps(m, v); }
 inline Index keep(Mask m, Index v) { return _mm512_maskz_mov_epi32(m, v); }
 // m ? yes : no, lane by lane.
 inline Mask choose(Mask m, Mask yes, Mask no) { return (m & yes) | (~m & no); }
+inline Mask both(Mask a, Mask b) { return a & b; }
 
 // Lanes lo <= i < hi; either end may lie outside the vector.
 inline Mask mask_lanes(long lo, long hi) {

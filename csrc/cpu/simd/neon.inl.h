@@ -32,6 +32,9 @@ inline Vec fnma(Vec a, Vec b, Vec c) { return vfmsq_f32(c, a, b); }  // c - a b
 inline Mask mask_lanes(long lo, long hi) {
     return {static_cast<int>(max(lo, 0l)), static_cast<int>(min(hi, kLanes))};
 }
+inline Mask both(Mask a, Mask b) {
+    return {a.first > b.first ? a.first : b.first, a.last < b.last ? a.last : b.last};
+}
 // Lanes outside the mask are neither read nor written; reading makes them zero.
 inline Vec load_mask(const float* from, Mask m) {
     if (m.first == 0 && m.last == kLanes) return load(from);

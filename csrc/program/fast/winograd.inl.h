@@ -183,7 +183,7 @@ void transform_input(const float* x, long row, const Inside& inside, long channe
             const float* from = first;
 #pragma GCC unroll 8
             for (int i = 0; i < F::kRows; ++i, from = next(from, row))
-                d[i] = load_some(from, edge ? choose(rows[i], column, none) : lanes);
+                d[i] = load_some(from, edge ? both(rows[i], column) : lanes);
             winograd::input_1d(d, columns[j]);
         }
         float* to = v + at;
