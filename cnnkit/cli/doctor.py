@@ -16,8 +16,9 @@ from cnnkit.cli.options import (
     PreprocessOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout, working
+from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.errors import InputError, VerdictError
+from cnnkit.system.terminal import working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -21,7 +21,8 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, on_all, stderr, stdout, working
+from cnnkit.cli.output import emit_json, on_all, stderr, stdout
+from cnnkit.system.terminal import working
 
 
 def embed(
@@ -74,4 +75,4 @@ def embed(
     check = shlex.join(
         [f"PYTHON={sys.executable}", *map(str, (output / "check.sh", output / CHECK_FOLDER))]
     )
-    console.print(f"check  env {check}", soft_wrap=True)
+    console.print(f"check  env {check}", soft_wrap=True, no_wrap=True)

@@ -119,4 +119,4 @@ def show(result: SweepResult) -> None:
     console.print(f"tables    {tables}", soft_wrap=True)
     console.print(f"picture   {result.folder / 'sweep.png'}", soft_wrap=True)
     if result.command:
-        console.print(f"train it  {result.command}", soft_wrap=True)
+        console.print(f"train it  {result.command}", soft_wrap=True, no_wrap=True)

@@ -114,7 +114,8 @@ def train(
         int | None,
         typer.Option(
             show_default=default("kernel"),
-            help="Kernel size of the convolutions; the padding is half of it.",
+            help="Kernel size of the convolutions; the padding is half of it. On MNIST, sizes "
+            "other than 3 train 5 to 50 times as slowly.",
         ),
     ] = None,
     pool: Annotated[
@@ -378,4 +379,4 @@ def show(result: TrainResult) -> None:
     drawn = "  ".join(str(path) for path in result.pictures if path.suffix == ".png")
     console.print(f"pictures  {drawn}", soft_wrap=True)
     form = "onnx" if result.config.qat is None else "onnx-int8"
-    console.print(f"next      cnnkit export --format {form} {folder}", soft_wrap=True)
+    console.print(f"next      cnnkit export --format {form} {folder}", soft_wrap=True, no_wrap=True)
