@@ -27,7 +27,11 @@ from cnnkit.system.terminal import working
 
 def embed(
     host: Annotated[
-        str, typer.Option(help="The host app: a folder under export/FORMAT, such as node.")
+        str,
+        typer.Option(
+            help="The host app. onnx: node, web, python, cpp-onnxruntime, cpp-opencv; "
+            "c and c-int8: c, cpp, cortex-m, npm, wasm; torchscript: cpp."
+        ),
     ],
     output: Annotated[
         Path, file_option("--output", "-o", metavar="DIR", help="A new or empty folder.")
@@ -48,8 +52,7 @@ def embed(
     """Copy a ready-to-build host app into DIR, with your network, its class names and a check.
 
     The artefact is first verified on all test images, as `cnnkit export` does it. DIR/check.sh
-    builds the host app and compares its predictions for 1,000 test images with your network's. An
-    unknown --host lists all of them.
+    builds the host app and compares its predictions for 1,000 test images with your network's.
     """
     from cnnkit.cli.models import read
     from cnnkit.evaluation.proof import with_names
