@@ -256,7 +256,7 @@ def lines(found: Diagnosis) -> Iterator[tuple[str, str]]:
             f"complete: {installed}" if extra.complete else f"not installed: {extra.unlocks}",
         )
         if not extra.complete:
-            yield "", f"install it with: {extra.command}"
+            yield "", f"install it with `{extra.command}`"
     for name, cache in found.data.items():
         state = f"{len(cache['files'])} files" if cache["files"] else "not downloaded yet"
         yield name, f"{cache['folder']} ({state})"

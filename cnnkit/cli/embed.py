@@ -56,9 +56,10 @@ def embed(
     """
     from cnnkit.cli.models import read
     from cnnkit.evaluation.proof import with_names
-    from cnnkit.hosts.embedding import CHECK_FOLDER, STEM, embed
+    from cnnkit.hosts.embedding import CHECK_FOLDER, STEM, embed, find_host
 
     messages = stderr(quiet or json)
+    find_host(format, host)  # for its error, before anything is read
     network, test = read(model, parameters, preprocess, names, size, dataset, data, messages)
     messages.print(
         f"{network.source} → {output}: verifying on {on_all(test.kind)} first", soft_wrap=True

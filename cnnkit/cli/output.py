@@ -24,6 +24,13 @@ def stderr(quiet: bool = False, verbose: bool = False) -> Console:
     return open_console(stderr=True, quiet=quiet, verbose=verbose)
 
 
+def list_files(console: Console, title: str, paths: Sequence[object]) -> None:
+    """Print paths below each other, each in one line, with a title before the first."""
+    for path in paths:
+        console.print(f"{title:<10}{path}", soft_wrap=True, no_wrap=True)
+        title = ""
+
+
 def on_all(kind: str) -> str:
     """Return on what a file is verified: all of what a person has, or random images."""
     return kind if kind == "random images" else f"all {kind}"

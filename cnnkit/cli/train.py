@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnkit.cli.options import DATA_HELP, PUBLISHED, JsonOption, QuietOption, file_option
-from cnnkit.cli.output import emit_json, fail, stderr, stdout
+from cnnkit.cli.output import emit_json, fail, list_files, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED, InputError
 from cnnkit.graph.names import WELL_KNOWN
 from cnnkit.train.config import TrainConfig, option_name
@@ -381,8 +381,7 @@ def show(result: TrainResult) -> None:
     console.print(f"test accuracy {result.test_accuracy:.2%} ({kept}; {result.seconds:.0f} s)")
     if is_uneven(result.per_class):
         console.print(f"balanced accuracy {balanced_accuracy(result.per_class):.2%}")
-    console.print(f"weights   {result.weights}", soft_wrap=True)
-    drawn = "  ".join(str(path) for path in result.pictures if path.suffix == ".png")
-    console.print(f"pictures  {drawn}", soft_wrap=True)
+    list_files(console, "weights", [result.weights])
+    list_files(console, "pictures", [path for path in result.pictures if path.suffix == ".png"])
     form = "onnx" if result.config.qat is None else "onnx-int8"
     console.print(f"next      cnnkit export --format {form} {folder}", soft_wrap=True, no_wrap=True)

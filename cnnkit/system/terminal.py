@@ -20,7 +20,9 @@ from rich.text import Text
 
 # What stays in one line: a command or a name in backticks, or what has no space.
 WORD = re.compile(r"(?:`[^`]*`|\S)+")
-HANG = 2  # columns by which the rest of an indented line is moved to the right
+# The rest of a line hangs below its text: after a title, else to the right of its indentation.
+TITLE = re.compile(r"\S+(?: \S+)* {2,}")
+LONGEST_TITLE, HANG = 20, 2
 JOINERS = "\u200c\u200d"  # which scripts and emoji need; they change nothing else
 
 
@@ -59,7 +61,10 @@ def between_words(text: Text, width: int) -> list[Text]:
     """Return a line as lines of at most `width` columns, unless a word is longer."""
     plain, starts, start = text.plain, [], 0
     indent = len(plain) - len(plain.lstrip())
+    title = TITLE.match(plain)
     hang = indent + HANG if indent else 0
+    if title and title.end() <= LONGEST_TITLE:
+        hang = title.end()
     room = width
     for word in WORD.finditer(plain):
         if cell_len(plain[start : word.end()]) > room and word.start() > max(start, indent):

@@ -20,7 +20,7 @@ BORDER = 4  # columns that --help keeps free
 
 def commands(group: Any, name: str = "") -> dict[str, Any]:
     """Return the commands below a group by the words that call them."""
-    found = {}
+    found: dict[str, Any] = {}
     for word, command in getattr(group, "commands", {}).items():
         words = f"{name} {word}".strip()
         found |= {words: command, **commands(command, words)}

@@ -48,7 +48,9 @@ def _noise(case: CaseResult) -> Iterator[Text]:
     noise, hidden = case.noise or 0.0, case.hidden
     if noise <= NOISY and not hidden:
         return
-    lost = f", and the one to {', '.join(hidden)} is smaller" if hidden else ""
+    lost = f", and those to {' and '.join(hidden)} are smaller" if len(hidden) > 1 else ""
+    if len(hidden) == 1:
+        lost = f", and the one to {hidden[0]} is smaller"
     yield Text(
         f"! differences below {noise:.1%} cannot be told from noise{lost}: measure again on an "
         "idle machine, or with more --seconds",
