@@ -11,7 +11,7 @@ from torch.optim.adamw import adamw
 class FusedAdamW:
     """`torch.optim.AdamW(parameters, fused=True)`, to the bit.
 
-    PyTorch's optimizers load its compiler when they are made, which takes as long as PyTorch itself.
+    PyTorch's own class loads its compiler, which takes as long as loading PyTorch itself.
 
     Args:
         parameters: what is trained. Before the first step, each needs an entry in `state`.
