@@ -126,7 +126,7 @@ def _notes(results: Results) -> Iterator[Text]:
     yield Text(f"{about['cpu']}; {about['isa']}; threads {about['threads']}; pinned cores {cores}")
     yield Text(f"Measured: FMA peak {results.limits.fma_gflops:.4g} GFLOP/s; reading GB/s: {rates}")
     yield Text(
-        f"Medians of {results.plan['rounds']} interleaved rounds; ±: their 95 % interval; P95: "
+        f"Medians of {results.plan['rounds']} interleaved rounds; ±: their 95% interval; P95: "
         "their 95th percentile. Error: largest deviation from float64, as a share of the largest "
         "output. Of peak: nominal FLOP (direct convolution); executed: those of cnnkit's "
         "algorithm, including its transforms' additions and AMX's bfloat16 products, which no FMA "
