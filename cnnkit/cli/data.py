@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cnnkit.cli.examples import examples
 from cnnkit.cli.options import (
     DataOption,
     JsonOption,
@@ -83,7 +84,7 @@ def show(found: Inventory, console: Console) -> None:
         console.print(f"`cnnkit data --dataset {found.dataset} --fetch` downloads the rest.")
 
 
-@app.command()
+@app.command(epilog=examples("data check"))
 def check(
     folder: Annotated[Path, file_argument(metavar="DIR", help="Your own data, as for `train`.")],
     manifest: Annotated[

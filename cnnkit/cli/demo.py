@@ -23,10 +23,11 @@ def demo(
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
     ] = True,
 ) -> None:
-    """Serve a page to draw digits on; your network classifies them in cnnkit's native engine.
+    """Serve a page that classifies what you draw, a picture file or the camera, with your network.
 
-    Only this machine can reach the page; Ctrl-C stops the server. The host app export/onnx/web is
-    the same page for any static web server, with the network running in the browser.
+    Networks for digits get the page to draw on; all others take pictures and the camera. Only this
+    machine can reach the page; Ctrl-C stops the server. The host app export/onnx/web is the same
+    page for any static web server, with the network running in the browser.
     """
     import webbrowser
     from contextlib import suppress

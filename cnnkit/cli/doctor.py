@@ -18,8 +18,9 @@ from cnnkit.cli.options import (
     PreprocessOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, in_columns, stderr, stdout, working
+from cnnkit.cli.output import emit_json, in_columns, stderr, stdout
 from cnnkit.errors import InputError, VerdictError
+from cnnkit.system.terminal import working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -272,7 +273,7 @@ def lines(found: Diagnosis) -> Iterator[tuple[str, str]]:
             f"complete: {installed}" if extra.complete else f"not installed: {extra.unlocks}",
         )
         if not extra.complete:
-            yield "", f"install it with: {extra.command}"
+            yield "", f"install it with `{extra.command}`"
     for name, cache in found.data.items():
         state = f"{len(cache['files'])} files" if cache["files"] else "not downloaded yet"
         yield name, f"{cache['folder']} ({state})"

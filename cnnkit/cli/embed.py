@@ -21,12 +21,17 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, on_all, stderr, stdout, working
+from cnnkit.cli.output import emit_json, on_all, stderr, stdout
+from cnnkit.system.terminal import working
 
 
 def embed(
     host: Annotated[
-        str, typer.Option(help="The host app: a folder under export/FORMAT, such as node.")
+        str,
+        typer.Option(
+            help="The host app. onnx: node, web, python, cpp-onnxruntime, cpp-opencv; "
+            "c and c-int8: c, cpp, cortex-m, npm, wasm; torchscript: cpp."
+        ),
     ],
     output: Annotated[
         Path, file_option("--output", "-o", metavar="DIR", help="A new or empty folder.")
@@ -47,14 +52,14 @@ def embed(
     """Copy a ready-to-build host app into DIR, with your network, its class names and a check.
 
     The artefact is first verified on all test images, as `cnnkit export` does it. DIR/check.sh
-    builds the host app and compares its predictions for 1,000 test images with your network's. An
-    unknown --host lists all of them.
+    builds the host app and compares its predictions for 1,000 test images with your network's.
     """
     from cnnkit.cli.models import read
     from cnnkit.evaluation.proof import with_names
-    from cnnkit.hosts.embedding import CHECK_FOLDER, STEM, embed
+    from cnnkit.hosts.embedding import CHECK_FOLDER, STEM, embed, find_host
 
     messages = stderr(quiet or json)
+    find_host(format, host)  # for its error, before anything is read
     network, test = read(model, parameters, preprocess, names, size, dataset, data, messages)
     messages.print(
         f"{network.source} → {output}: verifying on {on_all(test.kind)} first", soft_wrap=True
@@ -74,4 +79,4 @@ def embed(
     check = shlex.join(
         [f"PYTHON={sys.executable}", *map(str, (output / "check.sh", output / CHECK_FOLDER))]
     )
-    console.print(f"check  env {check}", soft_wrap=True)
+    console.print(f"check  env {check}", soft_wrap=True, no_wrap=True)

@@ -17,7 +17,8 @@ from cnnkit.cli.options import (
     file_argument,
     file_option,
 )
-from cnnkit.cli.output import emit_json, stderr, stdout, working
+from cnnkit.cli.output import emit_json, stderr, stdout
+from cnnkit.system.terminal import working
 
 if TYPE_CHECKING:
     from cnnkit.evaluation.accuracy import Evaluation

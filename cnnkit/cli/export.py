@@ -21,9 +21,10 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, on_all, stderr, stdout, working
+from cnnkit.cli.output import emit_json, on_all, stderr, stdout
 from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.formats.registry import FORMATS
+from cnnkit.system.terminal import working
 
 
 def export(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnkit.cli.output import working
+from cnnkit.system.terminal import working
 
 if TYPE_CHECKING:
     from rich.console import Console

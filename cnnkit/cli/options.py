@@ -28,17 +28,13 @@ DatasetOption = Annotated[
         help=f"{' or '.join(DATASETS)}; default: the data set that the model was trained on.",
     ),
 ]
-DataOption = Annotated[
-    Path | None,
-    file_option(
-        "--data",
-        metavar="PATH",
-        help="Your own data: class folders of pictures, with or without train, val and test above "
-        "them; a table metadata.csv of file_name,label; an .npz file; CIFAR's binary files; or "
-        "four IDX files. Class names may stand in classes.txt, one per line. Or the name of a "
-        f"published data set: {', '.join(NAMED)}.",
-    ),
-]
+DATA_HELP = (
+    "Your own data: class folders of pictures, with or without train, val and test above them; a "
+    "table metadata.csv of file_name,label; an .npz file; CIFAR's binary files; or four IDX files. "
+    "Class names may stand in classes.txt, one per line. Or the name of a published data set: "
+    f"{', '.join(NAMED)}."
+)
+DataOption = Annotated[Path | None, file_option("--data", metavar="PATH", help=DATA_HELP)]
 PreprocessOption = Annotated[
     str | None,
     typer.Option(
@@ -46,7 +42,7 @@ PreprocessOption = Annotated[
         metavar="unit|imagenet|none|FILE",
         help="For a model of others that does not scale pixels itself: what its training did to "
         "them. unit: divided by 255; imagenet: torchvision's mean and std as well; none: 0 to 255 "
-        "as they are; or a JSON file with scale, mean, std and the like.",
+        "as they are; or a JSON file with scale, mean and std.",
     ),
 ]
 NamesOption = Annotated[
@@ -63,7 +59,7 @@ ParametersOption = Annotated[
         "--weights",
         metavar="FILE",
         help="For a module: its parameters by name, a .safetensors file or a PyTorch checkpoint "
-        "of tensors; drawn by default.",
+        "of tensors; random values by default.",
     ),
 ]
 ImageSizeOption = Annotated[
@@ -71,7 +67,7 @@ ImageSizeOption = Annotated[
     typer.Option(
         "--size",
         metavar="CxHxW",
-        help="For a module whose makers do not say it: the size of its images, such as 3x32x32.",
+        help="For a module: the size of its images, such as 3x32x32; torchvision and timm say it.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
@@ -87,6 +83,6 @@ MaxDropOption = Annotated[
     float,
     typer.Option(
         "--max-drop",
-        help="onnx-int8: largest allowed drop of the test accuracy (0.005 is 0.5 %).",
+        help="onnx-int8: largest allowed drop of the test accuracy (0.005 is 0.5%).",
     ),
 ]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
-from cnnkit.system.terminal import open_console, visible
+from cnnkit.system.terminal import open_console
 
 SCHEMA_VERSION = 1
 
@@ -27,26 +24,16 @@ def stderr(quiet: bool = False, verbose: bool = False) -> Console:
     return open_console(stderr=True, quiet=quiet, verbose=verbose)
 
 
-def prose(console: Console, text: str | Text) -> None:
-    """Print a sentence: broken between words on a terminal, else one line for other programs."""
-    console.print(text, soft_wrap=not console.is_terminal)
+def list_files(console: Console, title: str, paths: Sequence[object]) -> None:
+    """Print paths below each other, each in one line, with a title before the first."""
+    for path in paths:
+        console.print(f"{title:<10}{path}", soft_wrap=True, no_wrap=True)
+        title = ""
 
 
 def on_all(kind: str) -> str:
     """Return on what a file is verified: all of what a person has, or random images."""
     return kind if kind == "random images" else f"all {kind}"
-
-
-@contextmanager
-def working(console: Console, text: str) -> Iterator[None]:
-    """Show on a terminal that something is going on, and for how long; the line then vanishes."""
-    if console.quiet or not console.is_terminal:
-        yield
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        progress.add_task(visible(text), total=None)
-        yield
 
 
 def emit_json(command: str, document: dict[str, Any]) -> None:

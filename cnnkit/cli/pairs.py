@@ -7,8 +7,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cnnkit.cli.output import stderr, working
+from cnnkit.cli.output import stderr
 from cnnkit.errors import CnnkitError
+from cnnkit.system.terminal import working
 
 if TYPE_CHECKING:
     import numpy as np

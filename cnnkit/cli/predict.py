@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cnnkit.cli.options import JsonOption, NamesOption, PreprocessOption, file_argument
-from cnnkit.cli.output import emit_json, fail, stderr, stdout, working
+from cnnkit.cli.output import emit_json, fail, stderr, stdout
+from cnnkit.system.terminal import working
 
 if TYPE_CHECKING:
     from cnnkit.evaluation.prediction import PicturePrediction

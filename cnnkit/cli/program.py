@@ -28,6 +28,7 @@ from cnnkit.cli import (
     verify,
 )
 from cnnkit.cli.defaults import with_defaults
+from cnnkit.cli.examples import examples
 from cnnkit.cli.output import fail, stderr
 from cnnkit.errors import EXIT_BUG, EXIT_INTERRUPTED, CnnkitError
 from cnnkit.system.streams import guard_streams
@@ -66,19 +67,19 @@ def root(
     """Train a small CNN, export it, verify the export, and run it fast on a CPU."""
 
 
-app.command()(train.train)
-app.command()(reproduce.reproduce)
-app.command(context_settings=sweep.EXTRA)(sweep.sweep)
-app.command("eval")(evaluate.evaluate)
-app.command()(predict.predict)
-app.command()(export.export)
-app.command()(embed.embed)
-app.command()(verify.verify)
-app.command()(bench.bench)
-app.command()(demo.demo)
-app.add_typer(data.app, name="data")
-app.add_typer(runs.app, name="runs")
-app.command()(doctor.doctor)
+app.command(epilog=examples("train"))(train.train)
+app.command(epilog=examples("reproduce"))(reproduce.reproduce)
+app.command(epilog=examples("sweep"), context_settings=sweep.EXTRA)(sweep.sweep)
+app.command("eval", epilog=examples("eval"))(evaluate.evaluate)
+app.command(epilog=examples("predict"))(predict.predict)
+app.command(epilog=examples("export"))(export.export)
+app.command(epilog=examples("embed"))(embed.embed)
+app.command(epilog=examples("verify"))(verify.verify)
+app.command(epilog=examples("bench"))(bench.bench)
+app.command(epilog=examples("demo"))(demo.demo)
+app.add_typer(data.app, name="data", epilog=examples("data"))
+app.add_typer(runs.app, name="runs", epilog=examples("runs"))
+app.command(epilog=examples("doctor"))(doctor.doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from cnnkit.cli.examples import examples
 from cnnkit.cli.options import JsonOption, file_argument, file_option
 from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.errors import InputError
@@ -67,7 +68,7 @@ def percent(accuracy: float | None) -> str:
     return "-" if accuracy is None else f"{accuracy:.2%}"
 
 
-@app.command()
+@app.command(epilog=examples("runs compare"))
 def compare(runs: Folders, json: JsonOption = False) -> None:
     """Compare runs: their results, and every setting in which they differ."""
     from cnnkit.runs.overview import compare_runs, read_run
@@ -89,7 +90,7 @@ def compare(runs: Folders, json: JsonOption = False) -> None:
         stdout().print(settings if differing else "all settings are the same")
 
 
-@app.command()
+@app.command(epilog=examples("runs plot"))
 def plot(
     runs: Folders,
     output: Annotated[
@@ -117,7 +118,7 @@ def plot(
         stdout().print(f"picture  {output}", soft_wrap=True)
 
 
-@app.command()
+@app.command(epilog=examples("runs remove"))
 def remove(
     runs: Folders,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cnnkit.cli.options import DataOption, JsonOption, QuietOption
-from cnnkit.cli.output import emit_json, fail, stderr, stdout
+from cnnkit.cli.output import emit_json, fail, list_files, stderr, stdout
 from cnnkit.errors import EXIT_INTERRUPTED, InputError, VerdictError
 
 if TYPE_CHECKING:
@@ -66,8 +66,14 @@ def sweep(
     axes, fixed = read_choices(context.args)
     config = SweepConfig(axes, seeds, random, name=name)
     config = replace(config, base=replace(config.base, data=data, **fixed))
+    messages = stderr(quiet)
+    if not axes and seeds == 1:
+        messages.print(
+            "hint: nothing varies: give an option several values (`--lr 1e-4,1e-3`) or `--seeds 3`",
+            soft_wrap=True,
+        )
     try:
-        result = run(config, stderr(quiet), None if ray is None else on_ray(ray))
+        result = run(config, messages, None if ray is None else on_ray(ray))
     except TrainingInterruptedError as stop:
         fail(str(stop))
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -115,8 +121,7 @@ def show(result: SweepResult) -> None:
     if not console.is_terminal:
         console.width = WIDTH
     console.print(result.table())
-    tables = f"{result.folder / 'settings.csv'}  {result.folder / 'runs.csv'}"
-    console.print(f"tables    {tables}", soft_wrap=True)
-    console.print(f"picture   {result.folder / 'sweep.png'}", soft_wrap=True)
+    list_files(console, "tables", [result.folder / name for name in ("settings.csv", "runs.csv")])
+    list_files(console, "picture", [result.folder / "sweep.png"])
     if result.command:
-        console.print(f"train it  {result.command}", soft_wrap=True)
+        console.print(f"train it  {result.command}", soft_wrap=True, no_wrap=True)

@@ -20,10 +20,10 @@ from cnnkit.cli.options import (
     QuietOption,
     file_option,
 )
-from cnnkit.cli.output import emit_json, in_columns, on_all, prose, stderr, stdout, working
+from cnnkit.cli.output import emit_json, in_columns, on_all, stderr, stdout
 from cnnkit.errors import InputError, VerdictError
 from cnnkit.formats.options import MAX_ACCURACY_DROP
-from cnnkit.system.terminal import line
+from cnnkit.system.terminal import line, working
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -174,9 +174,9 @@ def show_checks(checks: Sequence[Check], explanation: Sequence[str], console: Co
     """Print one line per check, then why one fails."""
     for check in checks:
         mark = ("✓", "green") if check.passed else ("✗", "red")
-        prose(console, line("  ", mark, f" {check.claim}: {check.found}"))
+        console.print(line("  ", mark, f" {check.claim}: {check.found}"), soft_wrap=True)
     for sentence in explanation:
-        prose(console, line("  ", ("→", "red"), f" {sentence}"))
+        console.print(line("  ", ("→", "red"), f" {sentence}"), soft_wrap=True)
 
 
 def show(report: Report, console: Console) -> None:
@@ -220,7 +220,7 @@ def show_agreement(
     """Print accuracies, where labels are known, batch sizes and every disagreement."""
     from cnnkit.verify.comparison import agreement_text
 
-    prose(console, f"  {agreement_text(agreement, batches, data)}")
+    console.print(f"  {agreement_text(agreement, batches, data)}", soft_wrap=True)
     show_disagreements(agreement, data, console, rounded)
 
 
@@ -246,4 +246,4 @@ def show_disagreements(
 def show_unchecked(reports: Sequence[Report | Comparison], console: Console) -> None:
     """Print what a verification does not cover."""
     lines = dict.fromkeys(line for report in reports for line in report.unchecked)
-    prose(console, "Not checked: " + "; ".join(lines) + ".")
+    console.print("Not checked: " + "; ".join(lines) + ".", soft_wrap=True)

@@ -238,7 +238,7 @@ def _measured(report: Report, agreement: Agreement, options: Options) -> str:
     interval = ""
     if count < FEW:
         low, high = share_interval(round(agreement.accuracy * count), count)
-        interval = f" (95 % confidence interval: {low:.1%} to {high:.1%})"
+        interval = f" (95% confidence interval: {low:.1%} to {high:.1%})"
     return (
         f"{agreement.accuracy:.2%}{interval} of the {count:,} test images of {name}, which were "
         "not used for training."
@@ -260,7 +260,7 @@ def _verification(report: Report, agreement: Agreement) -> str:
         f"Checked with {report.runtime} against {report.reference}, in a process of its own, on "
         f"all {agreement.images:,} test images in batches of {batches}:\n\n{checks}\n\n"
         f"Accuracy {agreement.accuracy:.2%}, reference {agreement.reference_accuracy:.2%} (exact "
-        f"McNemar p = {agreement.mcnemar_p:.3g}; with 95 % confidence the difference is between "
+        f"McNemar p = {agreement.mcnemar_p:.3g}; with 95% confidence the difference is between "
         f"{low:+.3%} and {high:+.3%}).\n\nNot checked: {'; '.join(report.unchecked)}."
     )
 

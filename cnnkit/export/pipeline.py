@@ -71,7 +71,7 @@ def export(
     if options.changed - form.choices:
         raise InputError(
             ", ".join(sorted(options.changed - form.choices)),
-            f"means nothing to the format {name}",
+            f"has no effect on the format {name}",
             "leave it out",
         )
     check_drop(options.max_accuracy_drop)

@@ -34,7 +34,7 @@ LARGEST_SCALE = 1 / 32
 ROUNDED = 1e-6  # of a number: what is left of it when it was computed in float32
 SAY = (
     "say what its training did to pixels: --preprocess unit (divided by 255), imagenet, none (0 to "
-    "255 as they are), or a file with the record as JSON"
+    "255 as they are), or a JSON file with scale, mean and std"
 )
 SAY_NONE = "say --preprocess none"
 ALONG_AN_AXIS = ("Softmax", "LogSoftmax", "LayerNormalization")
@@ -200,7 +200,9 @@ def _renamed(graph: Graph, logits: str, source: object) -> Graph:
         raise InputError(source, "computes nothing from its images", "use another model")
     if infer_types(graph)[logits].shape[1] == 1:
         raise InputError(
-            source, f"has the output {logits} of one number, and no classes", HEADS_REMEDY
+            source,
+            f"has the output {logits} of one number, not a score per class",
+            HEADS_REMEDY,
         )
     taken = {*graph.tensors, *graph.inputs, *(o for node in graph.nodes for o in node.outputs)}
     names = {logits: LOGITS}

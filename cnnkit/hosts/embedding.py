@@ -32,6 +32,15 @@ CHANNELS = (1, 3)  # of the pictures that host apps take
 STEM = "mnist"  # the host apps open their model by this file name
 
 
+def find_host(format: str, host: str) -> Path:
+    """Return the installed folder of the host app for files of a format.
+
+    Raises:
+        InputError: there is no such format, or no such host app for it.
+    """
+    return host_folder(find_format(format).hosts or format, host)
+
+
 def embed(
     weights: Weights,
     format: str,
@@ -60,8 +69,7 @@ def embed(
         VerdictError, MissingError: as in `cnnkit.export.export`.
         StorageError: `folder` cannot be written.
     """
-    form = find_format(format)
-    source = host_folder(form.hosts or format, host)
+    form, source = find_format(format), find_host(format, host)
     channels = weights.size[0]
     if channels not in CHANNELS:
         raise InputError(

@@ -21,7 +21,7 @@ from cnnkit.errors import InputError, MissingError, OperatorsError, VerdictError
 from cnnkit.formats.base import Check
 from cnnkit.formats.preprocess import listed_names
 from cnnkit.graph import passes
-from cnnkit.graph.classifier import as_classifier, record_of
+from cnnkit.graph.classifier import SAY, as_classifier, record_of
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.reference import evaluate
@@ -224,12 +224,13 @@ def _size(source: str, said: Said, about: Stated | None) -> Size:
     if said.size is not None:
         return said.size
     if about is None:
-        raise InputError(
-            source,
-            "does not say how large its images are",
+        remedy = (
             "say it with --size CxHxW, such as 3x32x32 (in Python: size=), or give data of one "
-            "size with --data",
+            "size with --data"
         )
+        if said.preprocess is None:  # else a person learns that only after the next attempt
+            remedy += f"; and unless it scales pixels itself, {SAY}"
+        raise InputError(source, "does not say how large its images are", remedy)
     return about.record.size
 
 
@@ -241,7 +242,7 @@ def _names(about: Stated | None, classes: int) -> list[str] | None:
 def _notes(said: Said, about: Stated | None, record: Preprocessing, drawn: bool) -> tuple[str, ...]:
     notes = []
     if drawn and about is not None:
-        notes.append("its weights are drawn, not trained: --weights FILE loads others")
+        notes.append("its weights are random, not trained: --weights FILE loads others")
     if about is not None and said.preprocess is None:
         mean, std = (", ".join(f"{n:g}" for n in each) for each in (record.mean, record.std))
         notes.append(

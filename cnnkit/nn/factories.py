@@ -12,6 +12,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def make_module(
             ) from error
     if not isinstance(module, nn.Module):
         kind = type(module).__name__
-        raise InputError(spec, f"returns {kind}, no module", "make it return a torch.nn.Module")
+        raise InputError(spec, f"returns {kind}, not a module", "make it return a torch.nn.Module")
     return module
 
 
@@ -72,7 +73,9 @@ def _person(spec: str, name: str, channels: Count, classes: Count) -> Callable[[
         for part in name.split("."):
             found = getattr(found, part)
     except AttributeError as error:
-        raise InputError(spec, f"is not there: {path} has no {name}", "correct its name") from error
+        near = get_close_matches(name, dir(sys.modules.get(path)), n=1)
+        remedy = f"perhaps {path}:{near[0]} is meant" if near else "correct its name"
+        raise InputError(spec, f"is not there: {path} has no {name}", remedy) from error
     except (Exception, SystemExit) as error:  # a script may end itself
         raise InputError(
             spec,

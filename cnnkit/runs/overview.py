@@ -122,7 +122,7 @@ def _read(folder: Path, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(folder / name, f"is damaged ({error})", "use another run") from error
     if not isinstance(values, dict):
-        raise InputError(folder / name, "is damaged (no object)", "use another run")
+        raise InputError(folder / name, "is damaged (not a JSON object)", "use another run")
     return values
 
 

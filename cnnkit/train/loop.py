@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,8 @@ def run_epochs(
                 progress.end_epoch(record)
                 if not state.complete and engine.should_stop(stop.asked):
                     raise StoppedError
-            _finish(folder, state, FINISHED, data, pictures)
+            with progress.drawing() if pictures else nullcontext():
+                _finish(folder, state, FINISHED, data, pictures)
         except StoppedError:
             _finish(folder, state, "interrupted", data, pictures)
             raise TrainingInterruptedError(

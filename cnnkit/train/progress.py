@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from cnnkit.errors import StorageError
-from cnnkit.system.terminal import is_verbose
+from cnnkit.system.terminal import is_verbose, working
 
 LOG_FILE = "train.log"
 REFRESH_SECONDS = 0.1
@@ -120,6 +121,14 @@ class TrainingProgress:
                 f"cannot be written ({error.strerror or error})",
                 "free some space, then continue with --resume",
             ) from error
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Show in the bar's place that pictures are drawn, which may take longer than training."""
+        if self.console.is_terminal:
+            self.bar.stop()
+        with working(self.console, "drawing the run's pictures"):
+            yield
 
     def step(self, epoch: int, seen: int, loss: float, accuracy: float, speed: float) -> None:
         """Move the bar to `seen` images of `epoch` (1-based); `speed` is images per second."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +39,7 @@ from cnnkit.train.engines.base import (
     require_packages,
 )
 from cnnkit.train.engines.select import open_engine
+from cnnkit.train.hints import hints
 from cnnkit.train.initial import initial_state
 from cnnkit.train.loop import run_epochs
 from cnnkit.train.losses import class_weights
@@ -51,8 +51,6 @@ from cnnkit.train.tensorboard import require_tensorboard
 # In Jupyter: columns, and the number of last epochs that are shown.
 SHOWN = ("epoch", "train_loss", "validation_loss", "validation_accuracy", "test_accuracy")
 LAST = 5
-
-FAR_ENOUGH = 1.0  # learning rate times steps; MNIST's default is 11, where 30 epochs suffice
 
 
 @dataclass(frozen=True)
@@ -174,8 +172,8 @@ def train(
     start = initial_state(graph, config.weights, console)
     # For its error: a split that leaves a side without images must not leave a run folder either.
     chosen_images, _ = validation_split(data, config.val_split, config.seed)
-    if remark_on_rate := slow_learning(config, len(chosen_images)):
-        console.print(remark_on_rate, soft_wrap=True)
+    for hint in hints(config, graph, len(chosen_images)):
+        console.print(f"hint: {hint}", soft_wrap=True)
     trained = None if tuned is None else tuned.trained
     engine = make_engine(_engine_settings(config, graph, data, start, trained))
     folder = claim_folder(config.output, RUNS / "train", data.name)
@@ -270,23 +268,6 @@ def _shown(key: str, value: float | None) -> str:
     if value is None or key == "epoch":
         return "" if value is None else str(value)
     return f"{value:.2%}" if "accuracy" in key else f"{value:.4f}"
-
-
-def slow_learning(config: TrainConfig, images: int) -> str:
-    """Return a hint if the defaults, made for 60,000 images, hardly train on so few; else nothing.
-
-    Adam moves a weight by about the learning rate in a step (Kingma and Ba 2015, section 2.1).
-    """
-    usual = TrainConfig()
-    if (config.learning_rate, config.epochs) != (usual.learning_rate, usual.epochs):
-        return ""
-    steps = math.ceil(images / config.batch_size) * config.epochs
-    if steps * config.learning_rate >= FAR_ENOUGH:
-        return ""
-    return (
-        f"hint: {steps:,} steps at the default learning rate of {config.learning_rate:g} may train "
-        "too little: try --lr 1e-3, and more --epochs"
-    )
 
 
 def load_data(config: TrainConfig, quiet: bool = False) -> Dataset:

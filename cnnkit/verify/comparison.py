@@ -46,7 +46,7 @@ class Agreement:
         accuracy: the artefact's share of right labels.
         reference_accuracy: the reference's.
         mcnemar_p: the probability of a difference in accuracy at least as large by chance.
-        difference_interval: 95 % confidence interval of the artefact's accuracy minus the
+        difference_interval: 95% confidence interval of the artefact's accuracy minus the
             reference's.
         logit_error: the largest absolute difference of two logits.
         logit_limit: the largest that is allowed.
@@ -155,6 +155,6 @@ def agreement_text(agreement: Agreement, batches: tuple[int, ...], data: str) ->
     low, high = agreement.difference_interval
     return (
         f"accuracy {agreement.accuracy:.2%}, reference {agreement.reference_accuracy:.2%} "
-        f"(exact McNemar p = {agreement.mcnemar_p:.3g}; with 95 % confidence the difference is "
+        f"(exact McNemar p = {agreement.mcnemar_p:.3g}; with 95% confidence the difference is "
         f"between {low:+.3%} and {high:+.3%}); {agreement.images:,} test images {sizes}"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cnnkit.cli.output import prose, working
+from cnnkit.system.terminal import open_console, working
 
 Cli = Callable[..., Any]
 
@@ -30,13 +30,36 @@ def test_a_file_or_a_quiet_console_gets_no_spinner(options: dict[str, bool]) -> 
     assert out.getvalue() == ""
 
 
+SENTENCE = "  it says `cnnkit export --format onnx` and /a/folder/of/some/length " + "often " * 20
+
+
 @pytest.mark.parametrize(("terminal", "lines"), [(True, 3), (False, 1)])
-def test_a_terminal_breaks_sentences_between_words(terminal: bool, lines: int) -> None:
-    out, sentence = io.StringIO(), "inputs and outputs are declared as agreed " * 4
-    prose(Console(file=out, force_terminal=terminal, width=80), sentence.rstrip())
-    shown = out.getvalue().rstrip("\n").split("\n")
-    assert len(shown) == lines
-    assert " ".join(line.rstrip() for line in shown) == sentence.rstrip()
+@pytest.mark.parametrize("commands", [1, 2])
+def test_a_terminal_breaks_sentences_between_words_and_never_in_a_command(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    terminal: bool,
+    lines: int,
+    commands: int,
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", str(int(terminal)))
+    monkeypatch.setenv("COLUMNS", "80")
+    sentence = SENTENCE.rstrip() if commands == 1 else f"`{'long ' * 60}`"
+    open_console().print(sentence, soft_wrap=True)
+    shown = capsys.readouterr().out.rstrip("\n").split("\n")
+    assert len(shown) == (lines if commands == 1 else 1)
+    assert " ".join(line.strip() for line in shown) == sentence.strip()
+    assert all(line.startswith("    ") for line in shown[1:]), "the rest hangs below it"
+
+
+def test_a_command_to_copy_stays_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    command = "next  cnnkit export " + "--format onnx " * 9
+    open_console().print(command, soft_wrap=True, no_wrap=True)
+    assert capsys.readouterr().out == command + "\n"
 
 
 @pytest.mark.parametrize("place", [0, 2])

@@ -99,9 +99,9 @@ def test_networks_beyond_the_family_take_channels_last_too(
 @pytest.mark.parametrize(
     ("format", "reason"),
     [
-        ("c", "--input: means nothing to the format c"),
+        ("c", "--input: has no effect on the format c"),
         ("onnx-fused", "--input uint8-nhwc: is not for the format onnx-fused"),
-        ("c-int8", "--input: means nothing to the format c-int8"),
+        ("c-int8", "--input: has no effect on the format c-int8"),
     ],
 )
 def test_other_formats_refuse_it(tmp_path: Path, format: str, reason: str) -> None:

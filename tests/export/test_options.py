@@ -82,10 +82,10 @@ def test_an_option_that_means_nothing_to_the_format_is_refused(
         *("-o", tmp_path / "a"),
     )
     assert result.exit_code == 2
-    assert "--opset: means nothing to the format pt2" in result.stderr
+    assert "--opset: has no effect on the format pt2" in result.stderr
     result = cli("export", weights_file, "--max-drop", "2", "-o", tmp_path / "a")
     assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
-    assert "--max-drop: means nothing to the format onnx. Leave it out" in result.stderr
+    assert "--max-drop: has no effect on the format onnx. Leave it out" in result.stderr
     result = cli("export", weights_file, "--input", "int4", "-o", tmp_path / "a")
     assert result.exit_code == 2
     assert "Use one of uint8, float32" in result.stderr

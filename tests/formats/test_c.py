@@ -334,7 +334,7 @@ def test_the_header_says_how_a_picture_is_resized(trained: Weights, few: Dataset
 
 
 def test_it_takes_raw_pixels_only(trained: Weights, few: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--input: means nothing to the format c"):
+    with pytest.raises(InputError, match="--input: has no effect on the format c"):
         export(trained, "c", tmp_path / "mnist.c", Options(few, input="float32"))
 
 

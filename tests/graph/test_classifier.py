@@ -150,7 +150,7 @@ def test_what_is_no_classifier_is_refused_with_its_outputs() -> None:
     for outputs, reason in (
         ((conv,), r"has the output conv0 float32\[N, 4, 6, 4\], not one score per class"),
         ((logits, conv), "has 2 outputs .*, which are not those of one classifier"),
-        ((one,), "of one number, and no classes"),
+        ((one,), "of one number, not a score per class"),
     ):
         with pytest.raises(InputError, match=reason):
             as_classifier(make.graph(*outputs), UNIT)

@@ -238,6 +238,7 @@ def test_hooks_and_tied_weights_are_part_of_what_is_computed() -> None:
     [
         (Said(preprocess="unit"), "does not say how large its images are.*--size CxHxW"),
         (Said(size=SIZE), "does not say how pixels are scaled.*--preprocess"),
+        (Said(), "--size CxHxW.*; and unless it scales pixels itself, say .*--preprocess unit"),
         (Said(preprocess="unit", size=SIZE, names=["a"]), "are 1, and the model has 5 classes"),
         (Said(preprocess={"mean": [1, 2]}, size=SIZE), "has 2 numbers in mean, not 3"),
     ],
@@ -254,7 +255,7 @@ def test_torchvision_says_size_preprocessing_and_names(tmp_path: Path) -> None:
     assert record["resize"]["filter"] == "bilinear"
     assert network.weights.names[:2] == ["tench", "goldfish"]
     assert network.checks[0].claim == SAME
-    assert "its weights are drawn" in network.notes[0]
+    assert "its weights are random" in network.notes[0]
 
 
 def test_nodes_of_one_layer_have_names_of_their_own() -> None:

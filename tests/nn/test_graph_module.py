@@ -26,7 +26,7 @@ from cnnkit.nn.graphs.module import GraphModule
 from cnnkit.nn.graphs.operators import OPERATORS as IN_PYTORCH
 
 UNSIGNED = {"uint16", "uint32", "uint64"}
-LATE = "dilations, which PyTorch has not"
+LATE = "dilations, which PyTorch's average pools do not have"
 
 
 def test_every_operator_of_the_graph_has_its_function() -> None:
@@ -153,5 +153,5 @@ def test_tensors_named_alike_are_refused() -> None:
     graph = Graph(
         {"x": TensorType("float32", ("N", 1))}, tuple(add), ("z",), {"a.b": one, "a/b": one}
     )
-    with pytest.raises(InputError, match="named alike"):
+    with pytest.raises(InputError, match="two tensors of one name"):
         GraphModule(graph)

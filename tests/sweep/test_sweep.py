@@ -157,6 +157,8 @@ def test_a_sweep_trains_ranks_writes_and_continues(cli: Cli, home: Path, small_d
     assert sorted(path.name for path in folder.iterdir()) == sorted(names + tables)
     assert "cnnkit train --epochs 1 --lr 0.003 --data" in result.stdout
     assert "[4/4] learning_rate=" in result.stderr
+    assert ": 1 epoch, loss " in result.stderr
+    assert "hint" not in result.stderr
     assert "Traceback" not in result.stderr
 
     document = json.loads((folder / "sweep.json").read_text())
@@ -295,6 +297,7 @@ def test_missing_matplotlib_is_reported_before_anything_runs(
 ) -> None:
     monkeypatch.setattr("cnnkit.sweep.run.find_spec", lambda name: None)
     result = cli("sweep", "--lr", "0.1")
+    assert "hint: nothing varies" in result.stderr
     assert result.exit_code == 3
     assert "cnnkit[train]" in result.stderr
     assert list(home.iterdir()) == []

@@ -197,6 +197,7 @@ def test_timm_gets_classes_and_channels_and_no_pretrained_weights(
     ("network", "reason"),
     [
         ("person_nets:gone", "is not there: person_nets has no gone"),
+        ("person_nets:momentun", "Perhaps person_nets:momentum is meant"),
         ("person_gone:Net", "cannot be imported .*No module named 'person_gone'"),
         ("person_nets:constant", "is not a function that makes a module"),
         ("person_nets:ready", "is not a function that makes a module"),

@@ -99,11 +99,17 @@ def test_every_engine_updates_as_adamw_in_float64(
             np.testing.assert_allclose(found[parameter], expected, rtol=0, atol=close)
 
 
-def test_without_decay_the_torch_engine_is_adam_to_the_bit(mnist: Dataset) -> None:
+@pytest.mark.parametrize(
+    ("optimizer", "decay"), [(torch.optim.Adam, 0.0), (torch.optim.AdamW, 0.1)]
+)
+def test_the_torch_engine_is_pytorchs_optimizer_to_the_bit(
+    optimizer: Any, decay: float, mnist: Dataset
+) -> None:
     order = np.arange(320)
-    engine, other = (TorchEngine(settings(mnist.train, 1e-3)) for _ in range(2))
-    state = other.optimizer.state
-    other.optimizer = torch.optim.Adam(other.network.parameters(), lr=1e-3, fused=True)  # type: ignore[assignment]
+    given = settings(mnist.train, 1e-3, weight_decay=decay)
+    engine, other = (TorchEngine(given) for _ in range(2))
+    trained, state = other.network.parameters(), other.optimizer.state
+    other.optimizer = optimizer(trained, lr=1e-3, weight_decay=decay, fused=True)
     other.optimizer.state = state
     for one, two in zip(engine.steps(order, 16), other.steps(order, 16), strict=True):
         assert one == two

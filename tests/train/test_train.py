@@ -20,7 +20,8 @@ from cnnkit.formats.checkpoint import read_weights
 from cnnkit.graph.architecture import PIXEL_SCALE
 from cnnkit.graph.weights import Weights
 from cnnkit.nn.network import network_from
-from cnnkit.train.trainer import TrainConfig, slow_learning, train
+from cnnkit.train.hints import slow_learning, slow_shape
+from cnnkit.train.trainer import TrainConfig, train
 
 Cli = Callable[..., Any]
 
@@ -57,6 +58,17 @@ def test_few_pictures_at_the_default_rate_get_a_hint() -> None:
     assert slow_learning(TrainConfig(), 60_000) == ""
     assert slow_learning(TrainConfig(learning_rate=1e-3), 1437) == ""
     assert slow_learning(TrainConfig(epochs=1), 60_000) == "", "a trial of one epoch is no mistake"
+
+
+@pytest.mark.parametrize(
+    ("options", "slow"),
+    [({}, False), ({"kernel": 5}, True), ({"pool": 3}, True), ({"channels": (32, 8)}, True)],
+)
+def test_a_network_without_an_engine_of_its_own_gets_a_hint(
+    options: dict[str, Any], slow: bool, mnist: Dataset
+) -> None:
+    config = TrainConfig(engine="native", **options)
+    assert ("several times as slowly" in slow_shape(config, config.graph(mnist))) is slow
 
 
 def test_weights_carry_what_an_export_needs_and_no_path(trained: Weights, mnist: Dataset) -> None:

@@ -84,7 +84,7 @@ def draw_bars(results: Results, path: Path) -> None:
         for axes in panels[len(cases) :]:
             axes.set_axis_off()
         figure.supxlabel(
-            "µs per image (less is better): median with 95 % interval, who is faster, "
+            "µs per image (less is better): median with 95% interval, who is faster, "
             "(error against float64)",
             fontsize=9,
         )

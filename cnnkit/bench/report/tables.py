@@ -48,7 +48,9 @@ def _noise(case: CaseResult) -> Iterator[Text]:
     noise, hidden = case.noise or 0.0, case.hidden
     if noise <= NOISY and not hidden:
         return
-    lost = f", and the one to {', '.join(hidden)} is smaller" if hidden else ""
+    lost = f", and those to {' and '.join(hidden)} are smaller" if len(hidden) > 1 else ""
+    if len(hidden) == 1:
+        lost = f", and the one to {hidden[0]} is smaller"
     yield Text(
         f"! differences below {noise:.1%} cannot be told from noise{lost}: measure again on an "
         "idle machine, or with more --seconds",
@@ -124,7 +126,7 @@ def _notes(results: Results) -> Iterator[Text]:
     yield Text(f"{about['cpu']}; {about['isa']}; threads {about['threads']}; pinned cores {cores}")
     yield Text(f"Measured: FMA peak {results.limits.fma_gflops:.4g} GFLOP/s; reading GB/s: {rates}")
     yield Text(
-        f"Medians of {results.plan['rounds']} interleaved rounds; ±: their 95 % interval; P95: "
+        f"Medians of {results.plan['rounds']} interleaved rounds; ±: their 95% interval; P95: "
         "their 95th percentile. Error: largest deviation from float64, as a share of the largest "
         "output. Of peak: nominal FLOP (direct convolution); executed: those of cnnkit's "
         "algorithm, including its transforms' additions and AMX's bfloat16 products, which no FMA "

@@ -46,7 +46,7 @@ class GraphModule(nn.Module):
         parameters = learnt(graph)
         self.keys = {name: state_key(name) for name in graph.tensors}
         if len(set(self.keys.values())) < len(self.keys):
-            raise InputError("the graph", "has tensors named alike", "give them other names")
+            raise InputError("the graph", "has two tensors of one name", "rename one")
         for name, array in graph.tensors.items():
             tensor = torch.from_numpy(np.array(array))
             if name in parameters:

@@ -107,7 +107,11 @@ def average_pool(attributes: Attributes, inputs: Inputs, training: bool) -> list
     """Return the mean of each window, over what ONNX counts of its padding."""
     window, x = Window.of(attributes), tensor(inputs, 0)
     if max(window.dilations) > 1:
-        raise InputError("node AveragePool", "has dilations, which PyTorch has not", "use others")
+        raise InputError(
+            "node AveragePool",
+            "has dilations, which PyTorch's average pools do not have",
+            "set them to 1",
+        )
     pool = AVERAGE_POOLS[len(window.kernel) - 1]
     size, strides = list(window.kernel), list(window.strides)
     pads = _beyond(window, x)

@@ -22,6 +22,7 @@ from cnnkit.nn.graphs.classifier import GraphClassifier
 from cnnkit.nn.graphs.quantised import QuantisedClassifier
 from cnnkit.nn.network import Network
 from cnnkit.runs.training_state import MEAN, PARAMETERS, SQUARE, STEP, parameters
+from cnnkit.train.engines.adamw import FusedAdamW
 from cnnkit.train.engines.base import PROBLEM, EngineSettings, Pixels
 
 INFERENCE_BATCH = 1000  # images per forward pass outside of training: bounds the memory
@@ -89,11 +90,8 @@ class TorchEngine:
         self.seed, self.drops = settings.seed, any(map(trains_only, settings.graph.nodes))
         self.images = torch.from_numpy(split.images).to(self.device)
         self.labels = torch.from_numpy(split.labels).to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
+        self.optimizer = FusedAdamW(
+            self.network.parameters(), settings.learning_rate, settings.weight_decay
         )
         for name in learnt(settings.graph):
             self.optimizer.state[self.network.named()[name]] = {
@@ -105,11 +103,11 @@ class TorchEngine:
     @property
     def learning_rate(self) -> float:
         """Adam's, from the next step on."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        return self.optimizer.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        self.optimizer.param_groups[0]["lr"] = value
+        self.optimizer.learning_rate = value
 
     def state(self) -> dict[str, NDArray[np.float32]]:
         """Return copies of the parameters, Adam's moments and the number of steps."""

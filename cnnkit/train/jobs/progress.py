@@ -93,8 +93,9 @@ class JobsProgress:
             return f"{start}diverged: {event['reason']}"
         if last is None:  # all epochs were already complete
             return f"{start}done"
+        done = last["done"]
         return (
-            f"{start}{last['done']:.0f} epochs, loss {last['loss']:.4f}, "
+            f"{start}{done:.0f} epoch{'' if done == 1 else 's'}, loss {last['loss']:.4f}, "
             f"test accuracy {last['accuracy']:.2%}"
         )
 
