@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.errors import CnnkitError, InputError, MissingError, StorageError
+from cnnkit.errors import (
+    CnnkitError,
+    InputError,
+    MissingError,
+    OperatorsError,
+    StorageError,
+    VerdictError,
+)
 from cnnkit.formats.contract import read_golden
 from cnnkit.runtimes.loader import open_model
 from cnnkit.runtimes.model import Model
@@ -28,7 +35,8 @@ from cnnkit.system.subprocesses import (
     run_module,
 )
 
-ERRORS = {error.__name__: error for error in (InputError, MissingError, StorageError)}
+KINDS = (InputError, OperatorsError, MissingError, StorageError, VerdictError)
+ERRORS = {error.__name__: error for error in KINDS}
 ABOUT, IMAGES = "about.json", "images.npy"
 Plan = Sequence[tuple[int, int]]  # start and stop of each batch
 
@@ -87,7 +95,8 @@ def run_isolated(path: Path, images: NDArray[np.uint8], plan: Plan) -> Outputs:
             return Outputs({}, None, failure=failure)
         about = json.loads((folder / ABOUT).read_text())
         if "error" in about:
-            raise ERRORS[about["error"]](about["subject"], about["reason"], about["remedy"])
+            said = (about[key] for key in ("subject", "reason", "remedy", "details"))
+            raise ERRORS[about["error"]](*said)
         if "failure" in about or child.returncode:
             return Outputs(about, None, failure=about.get("failure") or last_words(child))
         prediction = _load(folder, "test")

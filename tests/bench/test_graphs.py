@@ -71,6 +71,18 @@ def test_every_peer_computes_the_same_logits(work: GraphWorkload, peer: str) -> 
     assert checked.row.error < 2e-6
 
 
+def test_litert_computes_the_same_logits_or_says_what_it_needs(
+    work: GraphWorkload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = verify_peer("litert", GRAPH_PEERS["litert"], work, 1).row
+    assert row.status in ("timed", "missing"), row.reason
+    assert row.status == "missing" or (row.error is not None and row.error < 2e-6)
+    monkeypatch.setenv("PATH", "")
+    row = verify_peer("litert", GRAPH_PEERS["litert"], work, 1).row
+    assert row.status == "missing"
+    assert "pipx install onnx2tf" in row.reason or "pip install ai-edge-litert" in row.reason
+
+
 def test_a_network_of_many_parameters_is_not_compiled_as_c() -> None:
     (work,) = [each for each in make_suites(["zoo"], batch=1)["zoo"] if each.name == "resnet18"]
     for peer in ("cnnkit-c", "emx"):

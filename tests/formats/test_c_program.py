@@ -11,7 +11,8 @@ import pytest
 
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, VerdictError
-from cnnkit.formats.c.source import as_held, read_c, write_c
+from cnnkit.formats.c import body
+from cnnkit.formats.c.source import Source, as_held, read_c, write_c
 from cnnkit.formats.golden_vectors import exact_logits
 from cnnkit.formats.options import Options, read_size
 from cnnkit.graph.builder import Builder
@@ -132,18 +133,70 @@ def test_a_changed_source_is_refused(
         read_c(tmp_path / "net.c")
 
 
-@pytest.mark.parametrize(
-    "compiler",
-    [
-        "gcc -std=c99 -O1 -Wshadow",
-        "gcc -std=c99 -O3 -mavx2 -mfma",
-        "clang -std=c99 -O1",
-        "g++ -std=c++17 -O1 -x c++",
-    ],
+COMPILERS = (
+    "gcc -std=c99 -O1 -Wshadow",
+    "gcc -std=c99 -O3 -mavx2 -mfma",
+    "clang -std=c99 -O1",
+    "g++ -std=c++17 -O1 -x c++",
 )
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
 def test_compilers_take_it_without_a_warning(folder: Path, compiler: str) -> None:
     command = [*compiler.split(), *STRICT, "-c", "net.c", "-o", "/dev/null"]
     subprocess.run(command, cwd=folder, check=True)
+
+
+@pytest.fixture
+def plain(folder: Path) -> Source:
+    return read_c(folder / "net.c")
+
+
+@pytest.fixture
+def texts(
+    plain: Source,
+    weights: Weights,
+    pictures: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Write the network as one with very many parameters is written."""
+    monkeypatch.setattr(body, "MANY", 0)
+    monkeypatch.setattr(body, "LONG", 9)
+    for suffix, content in write_c(weights, Options(pictures, stem="net")).items():
+        (tmp_path / f"net{suffix}").write_bytes(content)
+    return tmp_path
+
+
+def test_arrays_as_text_hold_the_same_floats(texts: Path, plain: Source, pictures: Dataset) -> None:
+    assert (
+        "static const float *const weight1 = text_weight1.values;" in (texts / "net.c").read_text()
+    )
+    found = read_c(texts / "net.c")
+    assert found.weights.sha256 == plain.weights.sha256
+    images = pictures.test.images
+    np.testing.assert_array_equal(build(found)(images).logits, build(plain)(images).logits)
+    for compiler in COMPILERS:
+        command = [*compiler.split(), *STRICT, "-c", "net.c", "-o", "/dev/null"]
+        subprocess.run(command, cwd=texts, check=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (r"\2", r"\3", "holds other weights"),
+        (r"\2", "", "is damaged .*bytes of"),
+        (r"\2", r"\9", "holds other weights|not what this version"),
+        ('"\n};', '\\"\n};', "not what this version"),
+    ],
+)
+def test_changed_text_is_refused(texts: Path, old: str, new: str, reason: str) -> None:
+    source = texts / "net.c"
+    start, found, rest = source.read_text().partition("static const union {")
+    assert old in rest
+    source.write_text(start + found + rest.replace(old, new, 1))
+    with pytest.raises(InputError, match=reason):
+        read_c(source)
 
 
 def test_its_self_test_passes_without_a_library_and_under_sanitizers(

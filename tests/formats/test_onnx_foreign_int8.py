@@ -238,3 +238,45 @@ def test_damaged_scales_are_refused_by_their_node(
     path.write_bytes(model.SerializeToString())
     with pytest.raises(InputError, match=f"has the node .*Linear.*{reason}"):
         read_graph(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("separable.depthwise.norm.relu.bias.zero_point", 9, "that of int32 has to be 0"),
+        ("logits.bias.zero_point", -(2**31), "that of int32 has to be 0"),
+        ("dense.relu.bias.scale", 1e-30, "node Gemm dense: the scale of its int32 bias is not"),
+        ("logits.weight.scale", 1e30, "node Gemm logits: the scale of its int32 bias is not"),
+        ("inner.norm.scale", 1e30, "node QLinearAdd sum: its scale 1 is .* of its scale 6"),
+        ("smooth.scale", 1e30, "QLinear.*AveragePool .*: its scale 1 is .* of its scale 3"),
+        ("alone.relu.scale", 1e30, "QLinearAveragePool smooth: its scale 1 is .* of its scale 3"),
+    ],
+)
+def test_what_onnx_runtime_reads_otherwise_is_refused(
+    name: str, value: float, reason: str, tmp_path: Path
+) -> None:
+    found = quantise(mixed_network(), images_of(6), calibration=6)
+    model = to_model(found.graph, 17)
+    held = next(t for t in model.graph.initializer if t.name == name)
+    other = numpy_helper.to_array(held).copy()
+    other.reshape(-1)[0] = value
+    held.CopyFrom(numpy_helper.from_array(other, name))
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match=reason):
+        cnnkit.load(path)(images_of(6))
+
+
+@pytest.mark.parametrize("value", [2**31 - 1, -(2**31), 2**24 + 1])
+def test_the_largest_biases_are_onnx_runtimes(value: int, tmp_path: Path) -> None:
+    images = images_of(6)
+    model = to_model(quantise(mixed_network(), images, calibration=6).graph, 17)
+    for held in model.graph.initializer:
+        if held.name.endswith("bias.quantised"):
+            bias = numpy_helper.to_array(held).copy()
+            bias[1] = value
+            held.CopyFrom(numpy_helper.from_array(bias, held.name))
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(model.SerializeToString())
+    (logits,) = open_session(path.read_bytes()).run([LOGITS], {INPUT: images})
+    np.testing.assert_array_equal(cnnkit.load(path)(images).logits, logits)

@@ -226,8 +226,10 @@ def test_a_module_that_computes_otherwise_each_time_is_seen() -> None:
 
 
 def test_hooks_and_tied_weights_are_part_of_what_is_computed() -> None:
-    module = Net()
-    module.conv.register_forward_hook(lambda layer, given, result: result.tanh())
+    module = Of(lambda self, x: self.net(x) + self.again(x), again=Net())
+    again: Any = module.again
+    again.conv.weight, again.head.weight = module.net.conv.weight, module.net.head.weight
+    module.net.conv.register_forward_hook(lambda layer, given, result: result.tanh())
     network = read_model(module, Said(preprocess={"scale": 0.01}, size=SIZE))
     expected = logits(module, lambda x: x * 0.01)
     np.testing.assert_allclose(found(network), expected, rtol=1e-5, atol=1e-6)

@@ -59,11 +59,10 @@ def network(name: str, seed: int, side: int | None, folder: Path) -> Network:
     return read_model(str(path))
 
 
-def row(net: Network, form: str, folder: Path) -> dict[str, Any]:
-    """Return what became of a network in a format."""
+def row(net: Network, form: str, path: Path) -> dict[str, Any]:
+    """Return what became of a network in a format, whose file it leaves at `path`."""
     images = drawn_images(net.weights.size, 5 if net.weights.size[1] > 100 else 16)
-    path = folder / f"net{FORMATS['onnx' if form == 'load' else form].suffix}"
-    start = time.process_time()
+    start = time.monotonic()
     if form == "load":
         export(net, path, "onnx", data=images)
         reference = of_graph(net.weights, images)
@@ -78,7 +77,7 @@ def row(net: Network, form: str, folder: Path) -> dict[str, Any]:
         "error": agreement.logit_error / agreement.largest_logit,
         "disagreements": len(agreement.disagreements),
         "bytes": path.stat().st_size,
-        "seconds": round(time.process_time() - start, 1),
+        "seconds": round(time.monotonic() - start, 1),
     }
 
 
@@ -92,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     lines = given.rows.read_text().splitlines() if given.rows.exists() else []
     keys = ("net", "seed", "format", "side")
+    kept = given.rows.with_suffix("")
+    kept.mkdir(exist_ok=True)
     done = {tuple(json.loads(line)[key] for key in keys) for line in lines}
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         in_process(patch, "isolated")
@@ -105,7 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                         continue
                     try:
                         net = network(name, seed, given.side, Path(folder))
-                        found |= row(net, form, Path(folder))
+                        suffix = FORMATS["onnx" if form == "load" else form].suffix
+                        stem = name.replace(":", ".")
+                        found |= row(net, form, kept / f"{stem}{suffix}")
                     except CnnkitError as error:
                         found |= {"ok": False, "why": str(error)[:600]}
                     with given.rows.open("a") as file:

@@ -172,6 +172,11 @@ GRAPH_PEERS: dict[str, Peer] = {
         ("tract", "onnx"),
         "the graph that cnnkit export writes, optimised; one thread",
     ),
+    "litert": Peer(
+        _lazy("litert_peer:litert"),
+        ("ai-edge-litert", "onnx"),
+        "that graph, converted by onnx2tf; XNNPACK, input set beforehand, as [N, H, W, C]",
+    ),
     "cnnkit-c": Peer(
         _lazy("c_sources:cnnkit_c"),
         ("cnnkit",),

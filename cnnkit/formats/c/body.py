@@ -9,10 +9,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnkit.formats.c.literals import array
+from cnnkit.formats.c.literals import array, text_array
 from cnnkit.graph.program.steps import FLOAT
 
+# Compilers take two microseconds and 250 bytes for each number of an array. A network of more
+# parameters than MANY has its arrays of more than LONG as text.
+MANY, LONG = 1 << 20, 1 << 12
 TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int32": "int32_t"}  # the others are float
+
+TEXTS_START = """\
+/* Large arrays are strings of the bytes of their floats, which compilers read faster. */
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the parameters in this file are little-endian"
+#endif
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverlength-strings"
+#endif
+"""
+TEXTS_END = """\
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+"""
 
 
 @dataclass(frozen=True)
@@ -49,8 +68,22 @@ class Body:
 
     def definitions(self) -> Iterator[str]:
         """Yield the definitions of the parameters: text, several times as large as they are."""
+        texts = [name for name in self.arrays if self._is_text(name)]
+        if texts:
+            yield TEXTS_START
         for name, values in self.arrays.items():
-            yield array(TYPES.get(values.dtype.name, "float"), name, values.ravel())
+            kind = TYPES.get(values.dtype.name, "float")
+            if name in texts:
+                yield text_array(name, values.ravel())
+            else:
+                yield array(kind, name, values.ravel())
+        if texts:
+            yield TEXTS_END
+
+    def _is_text(self, name: str) -> bool:
+        values = self.arrays[name]
+        floats = values.dtype.name not in TYPES
+        return floats and self.parameters > MANY and values.size > LONG
 
     @property
     def ram_bytes(self) -> int:

@@ -278,10 +278,12 @@ def _write(metadata: Mapping[str, Any], weights: Weights, stem: str) -> dict[str
         ".c": source_text(weights, body, metadata, vectors, stem),
         ".h": header_text(weights, body, values, stem),
     }
-    export = hashlib.sha256("".join(texts.values()).encode("ascii")).hexdigest()[:8]
-    return {
-        suffix: text.replace(EXPORT, export, 1).encode("ascii") for suffix, text in texts.items()
-    }
+    files = {suffix: text.encode("ascii") for suffix, text in texts.items()}
+    export = hashlib.sha256()
+    for content in files.values():
+        export.update(content)
+    stated = export.hexdigest()[:8].encode()
+    return {suffix: text.replace(EXPORT.encode(), stated, 1) for suffix, text in files.items()}
 
 
 def _read_header(path: Path) -> bytes:

@@ -50,8 +50,10 @@ def read_weights(path: Path) -> Weights:
     if contract.MARK in file.metadata:
         return _ours(path, file, contract.decode(path, file.metadata, "an ONNX file"))
     check_images(path, file)
-    graph = passes.canonical(passes.simplify(to_graph(path, file)))
-    check_finite(path, graph)
+    graph = to_graph(path, file)
+    check_finite(path, graph)  # by the file's own names
+    graph = passes.canonical(passes.simplify(graph))
+    check_finite(path, graph)  # of what was folded
     pixels, graph = passes.split_input(graph)
     try:
         match(graph)

@@ -96,16 +96,34 @@ def to_integers(graph: Graph) -> Graph:
 def _layer(
     borders: Borders, node: Node, y: Parts | None
 ) -> tuple[Parts, Parts, tuple[str, ...]] | None:
-    """Return the integers of a layer's input and weight, and the name of its bias, if any."""
+    """Return the integers of a layer's input and weight, and the name of its bias, if any.
+
+    Raises:
+        InputError: a bias is read by ONNX Runtime as something else than the file says.
+    """
     x, weight = borders.taken(node.inputs[0]), borders.taken(node.inputs[1])
     if x is None or weight is None or borders.is_constant(x) or not borders.is_constant(weight):
         return None
     if len(node.inputs) < 3:
         return x, weight, ()
     bias = borders.taken(node.inputs[2])
-    if bias is None or not _is_bias(borders, bias, x, weight):
+    if bias is None:
+        return None
+    if not _is_bias(borders, bias, x, weight):
+        if node.operator == "Gemm" and _of_sums(borders, bias):
+            raise node.refused(
+                "the scale of its int32 bias is not its input's times its weight's, "
+                "of which ONNX Runtime takes no notice",
+                "quantise the model again",
+            )
         return None
     return x, weight, bias[:1]
+
+
+def _of_sums(borders: Borders, bias: Parts) -> bool:
+    """Tell whether a bias is a constant of int32."""
+    known = borders.graph.tensors.get(bias[0])
+    return known is not None and known.dtype == np.int32
 
 
 def _is_bias(borders: Borders, bias: Parts, x: Parts, weight: Parts) -> bool:
