@@ -39,6 +39,8 @@ COMPILERS = {
     ],
 }
 M4 = ["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+M55 = ["-mcpu=cortex-m55", "-mfloat-abi=hard"]
+BOARDS = {"cortex-m4": ("mps2-an386", M4), "cortex-m55": ("mps3-an547", M55)}
 FIRMWARE = """\
 #include "net.h"
 #include "semihosting.h"
@@ -114,7 +116,8 @@ def test_it_compiles_without_a_warning_and_tests_itself(
     [
         M4,
         ["-mcpu=cortex-m0"],
-        ["-mcpu=cortex-m55", "-mfloat-abi=hard"],
+        M55,
+        ["-mcpu=cortex-m55+nomve", "-mfloat-abi=hard"],
     ],
     ids=lambda flags: flags[0][6:],
 )
@@ -126,10 +129,12 @@ def test_it_compiles_for_microcontrollers(folder: Path, processor: list[str]) ->
 
 
 @pytest.mark.parametrize("level", ["-O2", "-Os"])
-def test_it_has_the_same_logits_on_an_emulated_cortex_m4(
-    folder: Path, tmp_path: Path, level: str
+@pytest.mark.parametrize("processor", BOARDS)
+def test_it_has_the_same_logits_on_an_emulated_microcontroller(
+    folder: Path, tmp_path: Path, processor: str, level: str
 ) -> None:
-    """The processor multiplies in pairs, and -Os leaves that out."""
+    """One multiplies in pairs, the other in vectors (Helium), and -Os leaves that out."""
+    machine, flags = BOARDS[processor]
     if not shutil.which("qemu-system-arm"):
         pytest.skip("qemu-system-arm is not installed")
     board = ROOT / "export" / "c" / "cortex-m"
@@ -138,10 +143,10 @@ def test_it_has_the_same_logits_on_an_emulated_cortex_m4(
     for name in ("net.c", "net.h"):
         shutil.copy(folder / name, tmp_path)
     (tmp_path / "main.c").write_text(FIRMWARE)
-    command = [*BOARD[:3], level, *M4, *LINK, *STRICT[-1:], "main.c", "startup.c", "net.c"]
+    command = [*BOARD[:3], level, *flags, *LINK, *STRICT[-1:], "main.c", "startup.c", "net.c"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    emulator = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-kernel", "net.elf"]
+    emulator = ["qemu-system-arm", "-M", machine, "-display", "none", "-kernel", "net.elf"]
     semihosting = ["-semihosting-config", "enable=on,target=native"]
     ran = subprocess.run(
         [*emulator, *semihosting], cwd=tmp_path, capture_output=True, text=True, check=False

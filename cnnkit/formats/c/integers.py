@@ -29,11 +29,11 @@ METHOD = (
 )
 # What a kernel's source needs before it.
 NEEDS = {
-    "conv": ("products", "window"),
-    "depthwise": ("products", "window"),
-    "gemm": ("products",),
-    "scores": ("products",),
-    "add": ("products",),
+    "conv": ("helium", "products", "window"),
+    "depthwise": ("helium", "products", "window"),
+    "gemm": ("helium", "products"),
+    "scores": ("helium", "products"),
+    "add": ("helium", "products"),
     "pool": ("taps",),
 }
 SHARED = {"conv": "window", "depthwise": "window"}  # where its structure stands

@@ -19,7 +19,7 @@ INLINE void widen_window(const struct conv* c, const uint8_t* x, int oy, int ox,
                          int32_t* to, uint8_t* bytes) {
     const int top = oy * c->stride_h - c->pad_h, left = ox * c->stride_w - c->pad_w;
     if (channels % 4) { /* a run of four crosses taps */
-        copy_window(c, x, oy, ox, channels, bytes);
+        copy_window(c, x, oy, ox, channels, 0, bytes);
         widen(bytes, c->kernel_h * c->kernel_w * channels, to);
         return;
     }
@@ -97,6 +97,48 @@ static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias
         }
     }
 }
+#elif defined(HELIUM)
+/* Four pixels, and channels in pairs, whose biases have what is lost with flipped windows. */
+static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias,
+                 const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y) {
+    const int in = c->in_c / c->groups, out = c->out_c / c->groups, zero = c->zero_y;
+    const int seen = c->kernel_h * c->kernel_w * in, row = (seen + 3) / 4 * 4;
+    const int last = c->out_h * c->out_w - 1, most = c->block + c->block % 2;
+    int32_t* const biases = (int32_t*)(void*)(room + (-(uintptr_t)room & 3));
+    int32_t* const sums = biases + most;
+    uint8_t* const windows = (uint8_t*)(sums + 4 * most);
+    for (int k = 0, count; k < c->out_c; k += count) {
+        const int left = out - k % out;
+        const int8_t* const rows = weight + k * row;
+        count = left < c->block ? left : c->block;
+        for (int o = 0; o < count; o += 2) {
+            const int both = o + 1 < count;
+            biases[o] = bias[k + o];
+            biases[o + 1] = bias[k + o + both];
+            add_flips(rows + o * row, rows + (o + both) * row, seen, biases + o);
+        }
+        for (int p = 0, oy = 0, ox = 0; p <= last; p += 4) {
+            const int pixels = last - p < 3 ? last - p + 1 : 4;
+            for (int i = 0; i < pixels; ++i) {
+                copy_window(c, x + k / out * in, oy, ox, in, FLIP, windows + i * row);
+                if (++ox == c->out_w) ox = 0, ++oy;
+            }
+            for (int o = 0; o < count; o += 2) {
+                const int8_t* const w = rows + o * row;
+                for (int i = 0; i < pixels; i += 2) {
+                    const uint8_t* const first = windows + i * row;
+                    int32_t* const to = sums + i * most + o;
+                    flipped_2x2(first, first + row, w, w + (o + 1 < count) * row, seen, biases + o,
+                                to, to + most);
+                }
+            }
+            for (int i = 0; i < pixels; ++i) {
+                requantise_all(sums + i * most, factor + k, zero, count,
+                               y + (p + i) * c->out_c + k);
+            }
+        }
+    }
+}
 #else
 struct rows {
     const uint8_t *first, *second;
@@ -113,11 +155,12 @@ INLINE rows rows_of(const struct conv* c, const uint8_t* x, int pixel, int two, 
         found.second = found.first + two * c->in_c;
         return found;
     }
-    copy_window(c, x, pixel / c->out_w, pixel % c->out_w, channels, room);
+    copy_window(c, x, pixel / c->out_w, pixel % c->out_w, channels, 0, room);
     found.first = found.second = room;
     if (two) {
         found.second = room + count;
-        copy_window(c, x, (pixel + 1) / c->out_w, (pixel + 1) % c->out_w, channels, room + count);
+        copy_window(c, x, (pixel + 1) / c->out_w, (pixel + 1) % c->out_w, channels, 0,
+                    room + count);
     }
     return found;
 }

@@ -24,6 +24,25 @@ INLINE void depthwise_pixel(const struct conv* c, const int8_t* weight, const in
         y[k + 2] = requantised(s2, factor[k + 2], c->zero_y);
         y[k + 3] = requantised(s3, factor[k + 3], c->zero_y);
     }
+#elif defined(HELIUM)
+    enum { AT_ONCE = 8 }; /* even ones and odd ones */
+    const int whole = channels / AT_ONCE * AT_ONCE;
+    for (int k = 0; k < whole; k += AT_ONCE) {
+        const int8_t* w = weight + k;
+        int32x4x2_t sums = vld2q_s32(bias + k);
+        const float32x4x2_t by = vld2q_f32(factor + k);
+        for (int r = 0; r < c->kernel_h; ++r) {
+            const uint8_t* from = x + r * row + k;
+            for (int t = 0; t < c->kernel_w; ++t, from += tap, w += channels) {
+                const int16x8_t a = vreinterpretq_s16_u16(vldrbq_u16(from)), v = vldrbq_s16(w);
+                sums.val[0] = vaddq_s32(sums.val[0], vmullbq_int_s16(a, v));
+                sums.val[1] = vaddq_s32(sums.val[1], vmulltq_int_s16(a, v));
+            }
+        }
+        const int32x4_t even = requantised_four(sums.val[0], by.val[0], c->zero_y);
+        const int32x4_t odd = requantised_four(sums.val[1], by.val[1], c->zero_y);
+        vstrbq_u16(y + k, vreinterpretq_u16_s16(vmovntq_s32(vreinterpretq_s16_s32(even), odd)));
+    }
 #else
     enum { AT_ONCE = 16 };
     const int whole = channels / AT_ONCE * AT_ONCE;
@@ -190,7 +209,7 @@ static void depthwise(const struct conv* c, const int8_t* weight, const int32_t*
                 depthwise_pixel(c, weight, bias, factor, x + (top * c->in_w + left) * c->in_c,
                                 c->dilation_h * c->in_w * c->in_c, c->dilation_w * c->in_c, y);
             } else {
-                copy_window(c, x, oy, ox, c->in_c, room);
+                copy_window(c, x, oy, ox, c->in_c, 0, room);
                 depthwise_pixel(c, weight, bias, factor, room, c->kernel_w * c->in_c, c->in_c, y);
             }
         }

@@ -1,7 +1,7 @@
 /* Sums of products of bytes x and weights w, which are side by side. Where the processor multiplies
  * two pairs of 16 bits at once (Cortex-M4, M7, M33), they are widened to those first; not with -Os,
  * because that takes more code. */
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__ARMEL__) && \
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__ARMEL__) && !defined(HELIUM) && \
     !defined(__OPTIMIZE_SIZE__)
 #include <arm_acle.h>
 #define PAIRS_AT_ONCE 1
@@ -144,6 +144,20 @@ INLINE void products_1x2(const uint8_t* restrict x, const int8_t* restrict w0,
                          const int8_t* restrict w1, int count, int32_t sums[2]) {
     int32_t s0 = 0, s1 = 0;
     int i = 0;
+#ifdef HELIUM
+    int32_t flips[2] = {0, 0};
+    add_flips(w0, w1, count, flips);
+    s0 = flips[0], s1 = flips[1];
+    __asm__ volatile(
+        "vmov.i8 q7, #0x80\n\tdlstp.8 lr, %[count]\n1:\n\t"
+        "vldrb.8 q0, [%[x]], #16\n\tveor q0, q0, q7\n\tvldrb.8 q1, [%[w0]], #16\n\t"
+        "vldrb.8 q2, [%[w1]], #16\n\tvmladava.s8 %[s0], q0, q1\n\t"
+        "vmladava.s8 %[s1], q0, q2\n\tletp lr, 1b"
+        : [x] "+r"(x), [w0] "+r"(w0), [w1] "+r"(w1), [s0] "+Te"(s0), [s1] "+Te"(s1)
+        : [count] "r"(count)
+        : "lr", "q0", "q1", "q2", "q7", "memory");
+    i = count;
+#endif
 #ifdef PAIRS_AT_ONCE
     for (; i + 4 <= count; i += 4) {
         const uint32_t a = four(x + i), v = four(w0 + i), u = four(w1 + i);

@@ -11,10 +11,20 @@ INLINE int is_joined(const struct conv* c, int left, int channels) {
            left + c->kernel_w <= c->in_w;
 }
 
+/* Copy a run of bytes, of which the bits of `flip` change where Helium needs that. */
+INLINE void copy_run(uint8_t* restrict to, const uint8_t* restrict from, int count, int flip) {
+#ifdef HELIUM
+    copy_flipped(to, from, count, flip);
+#else
+    (void)flip;
+    memcpy(to, from, (size_t)count);
+#endif
+}
+
 /* Copy what the window of a pixel sees of `channels` channels, beginning at x's: [row][column][C].
  */
 INLINE void copy_window(const struct conv* c, const uint8_t* x, int oy, int ox, int channels,
-                        uint8_t* restrict to) {
+                        int flip, uint8_t* restrict to) {
     const int top = oy * c->stride_h - c->pad_h, left = ox * c->stride_w - c->pad_w;
     const int joined = is_joined(c, left, channels);
     const int taps = joined ? 1 : c->kernel_w, run = joined ? c->kernel_w * channels : channels;
@@ -23,9 +33,9 @@ INLINE void copy_window(const struct conv* c, const uint8_t* x, int oy, int ox, 
         for (int t = 0; t < taps; ++t, to += run) {
             const int column = left + t * c->dilation_w;
             if (row < 0 || row >= c->in_h || column < 0 || column >= c->in_w) {
-                memset(to, c->zero, (size_t)run);
+                memset(to, c->zero ^ flip, (size_t)run);
             } else {
-                memcpy(to, x + (row * c->in_w + column) * c->in_c, (size_t)run);
+                copy_run(to, x + (row * c->in_w + column) * c->in_c, run, flip);
             }
         }
     }
