@@ -5,16 +5,16 @@ namespace adam {
 // Kingma and Ba 2015 as torch.optim.Adam computes it, with AdamW's decay.
 inline void update(const AdamStep& a, const float* gradient, long count, float* parameter,
                    float* mean, float* square) {
-    const Vec step = set1(a.step), root_correction = set1(a.root_correction),
+    const Vec step = set1(a.step), correction = set1(1.0f / a.root_correction),
               epsilon = set1(a.epsilon), keep = set1(a.keep);
     const Vec take1 = set1(a.take1), keep2 = set1(a.keep2), take2 = set1(a.take2);
     const auto run = [&](long i, const auto& read, const auto& write) {
         const Vec g = read(gradient + i), m = read(mean + i);
         const Vec new_mean = fma(take1, sub(g, m), m);
         const Vec new_square = fma(mul(take2, g), g, mul(read(square + i), keep2));
-        const Vec divisor = add(div(root(new_square), root_correction), epsilon);
+        const Vec divisor = fma(near_root(new_square), correction, epsilon);
         const Vec p = mul(read(parameter + i), keep);
-        write(parameter + i, add(p, div(mul(step, new_mean), divisor)));
+        write(parameter + i, add(p, near_quotient(mul(step, new_mean), divisor)));
         write(mean + i, new_mean);
         write(square + i, new_square);
     };

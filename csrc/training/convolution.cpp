@@ -112,9 +112,8 @@ class Convolution : public Layer {
 
     // Adds the groups' sums to the first one's.
     const float* all_sums(long groups) {
-        for (long g = 1; g < groups; ++g) {
-            for (long i = 0; i < sum_floats_; ++i) sums_[i] += sums(g)[i];
-        }
+        for (long g = 1; g < groups; ++g)
+            vectors_.add_pixels(sums(g), 1, sum_floats_, sums_.data());
         return sums_.data();
     }
 
@@ -182,22 +181,22 @@ class PooledConvolution : public Convolution {
 
     void backward(const Pass& pass, const Turn& t) override {
         const unsigned char* indices = pass.kept.at(t.image, t.group);
-        float *dy = pass.dy.at(t.image, t.group), *total = sums(t.group);
-        if (c_.relu) vectors_.without_index(indices, out.floats(), dy);
-        vectors_.add_pixels(dy, out.pixels(), c_.channels, total + c_.channels * kernel_);
+        const float* dy = pass.dy.at(t.image, t.group);
+        float* total = sums(t.group);
         const float* x = pass.x.at(t.image, t.group);
         float* padded = scratch(t.group);
         if (!padded_.none) {
             padded_.fill(x, padded);
             x = padded;
         }
-        vectors_.maxima_weights(shape_, x, dy, indices, total);
+        float* lists = padded + 2 * padded_.floats();
+        vectors_.list_maxima(shape_, dy, indices, lists, total + c_.channels * kernel_);
+        vectors_.maxima_weights(shape_, x, lists, total);
         float* dx = pass.dx.at(t.image, t.group);
         if (!dx) return;
         padded += padded_.floats();
         std::fill_n(padded, padded_.floats(), 0.0f);
-        vectors_.maxima_input(shape_, weight_.data(), dy, indices, padded,
-                              padded + padded_.floats());
+        vectors_.maxima_input(shape_, weight_.data(), lists, padded);
         padded_.take(padded, dx);
     }
 

@@ -26,9 +26,12 @@ struct PoolShape {
     long pixel;  // floats of an input pixel, which may be more than its channels
 };
 
-// What maxima_input needs to list the maxima: gradients, places, and counts.
+constexpr long kListed = 16;  // windows whose maxima are listed together
+
+// What the lists of maxima need: gradients and places, windows, and where bands of them end.
 inline long maxima_floats(const PoolShape& s) {
-    return s.output.h * s.output.w * (2 * s.channels + s.kernel.h * s.kernel.w) + 32;
+    const long windows = (s.output.h * s.output.w + kListed - 1) / kListed * kListed;
+    return s.channels * (2 * windows + windows / kListed) + windows + kListed;
 }
 
 // The convolution before a max-pool: what a pooled pixel's maximum passes to weights and inputs.
@@ -67,12 +70,13 @@ struct TrainingKernels {
     // y and indices as max_pool has them, of split rows and weights in blocks.
     void (*pooled_rows)(const PooledRows& shape, const float* x, const float* weight,
                         const float* bias, float* y, unsigned char* indices);
-    // Adds to sums [Cout][kernel row][filled] of one image, or to dx, padded as x is. dy is zero
-    // where indices are kNoIndex. `memory` is for maxima_floats(shape.pool).
-    void (*maxima_weights)(const MaximaShape& shape, const float* x, const float* dy,
-                           const unsigned char* indices, float* sums);
-    void (*maxima_input)(const MaximaShape& shape, const float* weight, const float* dy,
-                         const unsigned char* indices, float* dx, float* memory);
+    // Lists the maxima of an image, in memory for maxima_floats(shape.pool), and adds the gradients
+    // of each channel to its total.
+    void (*list_maxima)(const MaximaShape& shape, const float* dy, const unsigned char* indices,
+                        float* memory, float* totals);
+    // Adds to sums [Cout][kernel row][filled] of one image, or to dx, padded as x is, by the lists.
+    void (*maxima_weights)(const MaximaShape& shape, const float* x, float* memory, float* sums);
+    void (*maxima_input)(const MaximaShape& shape, const float* weight, float* memory, float* dx);
     // sums[c] += the sum over pixels of x[pixel][c]
     void (*add_pixels)(const float* x, long pixels, long channels, float* sums);
     // sums[c] += the squares of x[pixel][c] - mean[c]
@@ -90,8 +94,6 @@ struct TrainingKernels {
     // y = max(x, 0), in which NaN stays; and dy becomes zero where y is not above zero
     void (*relu)(const float* x, long count, float* y);
     void (*relu_backward)(const float* y, long count, float* dy);
-    // dy becomes zero where there is no index
-    void (*without_index)(const unsigned char* indices, long count, float* dy);
     // y = scale * x, or zero where the random bits of a place, which the keys determine, are below
     // `threshold` (of 2^24).
     void (*drop)(const float* x, long count, unsigned key, unsigned more, unsigned threshold,

@@ -21,6 +21,7 @@ namespace {
 #include "conv_backward/gather_avx512.inl.h"
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
+#include "ops/near_avx512.inl.h"
 #include "ops/adam.inl.h"
 #include "ops/resample.inl.h"
 #include "conv/table.inl.h"

@@ -15,6 +15,7 @@ namespace {
 #include "conv_backward/gather.inl.h"
 #include "conv_backward/table.inl.h"
 #include "ops/linear.inl.h"
+#include "ops/near.inl.h"
 #include "ops/adam.inl.h"
 #include "ops/resample.inl.h"
 #include "conv/table.inl.h"

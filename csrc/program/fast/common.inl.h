@@ -9,10 +9,14 @@ inline const Conv& conv_of(const void* fields) { return *static_cast<const Conv*
 
 // A weight of one of an output channel's `inputs`, as cnnkit.graph.program.packing lays them:
 // blocks of 16 output channels, the last of which has 8 where that is enough.
-inline float packed(const Conv& c, const float* weight, long inputs, long tap, long in, long out) {
+inline const float* packed_at(const Conv& c, const float* weight, long inputs, long tap, long in,
+                              long out) {
     const long first = out / 16 * 16, width = c.out_c - first > 8 ? 16 : 8;
     const long taps = static_cast<long>(c.kernel_h) * c.kernel_w;
-    return weight[(first * taps + tap * width) * inputs + in * width + out - first];
+    return weight + (first * taps + tap * width) * inputs + in * width + out - first;
+}
+inline float packed(const Conv& c, const float* weight, long inputs, long tap, long in, long out) {
+    return *packed_at(c, weight, inputs, tap, in, out);
 }
 
 // Where vectors can be cut short at no cost, channels may be any number.

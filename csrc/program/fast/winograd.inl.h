@@ -8,6 +8,7 @@ namespace fast {
 namespace by_winograd {
 
 using winograd::Doubles;
+using winograd::Floats;
 using winograd::kPanel;
 
 constexpr float kLimit = 0x1p60f;  // of inputs and weights: their transforms stay finite
@@ -82,41 +83,47 @@ long prepared_floats(const void* fields) {
 template <typename F>
 bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
     const Conv& c = conv_of(fields);
-    const long all = round_up(c.out_c, kLanes);
+    const long all = round_up(c.out_c, kLanes), given = round_up(c.out_c, 8);
     for (long o = 0; o < all; ++o) to[o] = o < c.out_c ? bias[o] : 0.0f;
     float* u = to + all;
+    auto in_range = Floats{} == Floats{};
     for (long first = 0; first < c.out_c; first += kBlock) {
         const long width = block_width(c.out_c, first);
         for (long i = 0; i < c.in_c; ++i) {
             for (long o = first; o < first + width; o += kPanel) {
                 Doubles rows[3][F::kColumns], planes[F::kRows];
                 for (long row = 0; row < 3; ++row) {
-                    Doubles taps[3];
-                    for (long column = 0; column < 3; ++column) {
-                        for (long k = 0; k < kPanel; ++k) {
-                            const long out = o + k;
-                            const float value =
-                                out < c.out_c ? packed(c, weight, c.in_c, row * 3 + column, i, out)
-                                              : 0.0f;
-                            if (!(value < kLimit && value > -kLimit)) return false;
-                            taps[column][k] = static_cast<double>(value);
-                        }
+                    Doubles taps[3] = {};
+                    for (long column = 0; column < 3 && o < given; ++column) {
+                        Floats values;
+                        __builtin_memcpy(
+                            &values, packed_at(c, weight, c.in_c, row * 3 + column, i, o),
+                            sizeof values);
+                        in_range &= values < kLimit && values > -kLimit;
+                        taps[column] = __builtin_convertvector(values, Doubles);
                     }
                     winograd::weights_1d(taps, rows[row]);
                 }
+                const long inside = min(kPanel, first + width - o);
+                float* to_plane = u + F::kPlanes * first * c.in_c + i * width + o - first;
                 for (long column = 0; column < F::kColumns; ++column) {
                     const Doubles taps[3] = {rows[0][column], rows[1][column], rows[2][column]};
                     winograd::weights_1d(taps, planes);
                     for (long row = 0; row < F::kRows; ++row) {
-                        float* plane = u + F::kPlanes * first * c.in_c +
-                                       (row * F::kColumns + column) * c.in_c * width;
-                        for (long k = 0; k < kPanel && o + k < first + width; ++k)
-                            plane[i * width + o - first + k] = static_cast<float>(planes[row][k]);
+                        const Floats values = __builtin_convertvector(planes[row], Floats);
+                        float* place = to_plane + (row * F::kColumns + column) * c.in_c * width;
+                        if (inside == kPanel) {
+                            __builtin_memcpy(place, &values, sizeof values);
+                        } else {
+                            for (long k = 0; k < inside; ++k) place[k] = values[k];
+                        }
                     }
                 }
             }
         }
     }
+    for (int k = 0; k < kPanel; ++k)
+        if (!in_range[k]) return false;
     return true;
 }
 

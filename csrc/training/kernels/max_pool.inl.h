@@ -13,6 +13,17 @@ inline Window window_at(const PoolShape& s, long row, long column) {
             max(0, -left), min(s.kernel.w, s.input.w - left)};
 }
 
+// What a maximum and its place become, of a vector of channels.
+inline void store_largest(Vec best, Vec index, bool relu, long count, float* y,
+                          unsigned char* indices) {
+    if (relu) {
+        index = select_greater(best, zero(), index, set1(static_cast<float>(kNoIndex)));
+        best = max_nan(best, zero());
+    }
+    store_first(y, best, count);
+    store_bytes(indices, index, count);
+}
+
 // A vector of channels of a pooled pixel.
 inline void largest(const PoolShape& s, const Window& w, const float* x, bool relu, long count,
                     float* y, unsigned char* indices) {
@@ -27,16 +38,40 @@ inline void largest(const PoolShape& s, const Window& w, const float* x, bool re
             best = max_nan(v, best);
         }
     }
-    if (relu) {
-        index = select_greater(best, zero(), index, set1(static_cast<float>(kNoIndex)));
-        best = max_nan(best, zero());
+    store_largest(best, index, relu, count, y, indices);
+}
+
+// Windows of 2x2 in the image.
+inline void max_pool_2x2(const PoolShape& s, const float* x, float* y, unsigned char* indices,
+                         bool relu) {
+    const long below = s.input.w * s.pixel, channels = s.channels;
+    for (long row = 0; row < s.output.h; ++row) {
+        const float* from = x + row * s.stride.h * below;
+        for (long column = 0; column < s.output.w; ++column, from += s.stride.w * s.pixel) {
+            for (long c = 0; c < channels; c += kLanes) {
+                const Mask inside = mask_lanes(0, channels - c);
+                const float* const taps[] = {from + c, from + c + s.pixel, from + c + below,
+                                             from + c + below + s.pixel};
+                Vec best = set1(-__builtin_inff()), index = zero();
+#pragma GCC unroll 4
+                for (int k = 0; k < 4; ++k) {
+                    const Vec v = load_mask(taps[k], inside);
+                    index = select_greater(v, best, set1(static_cast<float>(k)), index);
+                    best = max_nan(v, best);
+                }
+                store_largest(best, index, relu, min(kLanes, channels - c), y + c, indices + c);
+            }
+            y += channels, indices += channels;
+        }
     }
-    store_first(y, best, count);
-    store_bytes(indices, index, count);
 }
 
 inline void max_pool(const PoolShape& s, const float* x, float* y, unsigned char* indices,
                      bool relu) {
+    const bool pairs = s.kernel.h == 2 && s.kernel.w == 2 && s.padding.h == 0 && s.padding.w == 0;
+    if (pairs && (s.output.h - 1) * s.stride.h + 2 <= s.input.h &&
+        (s.output.w - 1) * s.stride.w + 2 <= s.input.w)
+        return max_pool_2x2(s, x, y, indices, relu);
     for (long row = 0; row < s.output.h; ++row) {
         for (long column = 0; column < s.output.w; ++column) {
             const Window w = window_at(s, row, column);

@@ -5,87 +5,64 @@
 namespace training {
 
 constexpr int kMostSums = kRegisters >= 32 ? 24 : 12;  // vectors of a tile, which stay in registers
-constexpr long kNear = 6144;                           // floats that stay in the nearest cache
-constexpr long kTogether = 16;                         // output channels whose sums do
+constexpr long kTogether = 16;                         // output channels whose sums stay near
 
 // Vectors of some kernel rows that are worked on together.
 struct Part {
     long row, rows, first, vecs;
 };
 
-// Where the kernel finds the pixel of each tap, of a pool window and from one window to the next.
-struct Places {
-    long tap[256], inside[256];  // no bits where there is no maximum, all bits elsewhere
-    long row, column;            // floats between windows
-};
-inline Places places(const MaximaShape& s) {
-    Places p;
-    const PoolShape& pool = s.pool;
-    for (int k = 0; k < 256; ++k) p.tap[k] = 0, p.inside[k] = k == kNoIndex ? 0 : -1;
-    for (long k = 0; k < pool.kernel.h * pool.kernel.w; ++k) {
-        const long i = k / pool.kernel.w - pool.padding.h, j = k % pool.kernel.w - pool.padding.w;
-        p.tap[k] = i * s.stride.h * s.row + j * s.stride.w * s.pixel;
-    }
-    p.row = pool.stride.h * s.stride.h * s.row;
-    p.column = pool.stride.w * s.stride.w * s.pixel;
-    return p;
-}
-
-// Pooled rows of an image.
-struct Rows {
-    long first, end;
+// Some of a channel's maxima.
+struct Listed {
+    const float* values;
+    const int* places;
+    long count;
 };
 
 // The next kernel row. Opaque, because GCC otherwise keeps the addresses of all vectors of all
 // rows, for which there are no registers.
-inline const float* next_row(const float* from, long row) {
+template <typename Float>
+inline Float* next_row(Float* from, long row) {
     from += row;
     asm("" : "+r"(from));
     return from;
 }
 
-// Sums of one output channel over some rows. Where a window has no maximum its gradient is
-// zero, and its place that of the image's first pixel.
+// Sums of one output channel over its maxima.
 template <int rows, int vecs>
-inline void add_weights(const MaximaShape& s, const Places& p, const Part& part, const Rows& band,
-                        const float* x, const float* dy, const unsigned char* indices,
+inline void add_weights(const MaximaShape& s, const Part& part, const Listed& list, const float* x,
                         float* sums) {
-    constexpr int kCopies = rows * vecs * 2 <= kMostSums ? 2 : 1;  // additions that need not wait
+    // Additions that need not wait for each other.
+    constexpr int kSums = rows * vecs, kCopies = kSums * 4 <= kMostSums   ? 4
+                                                 : kSums * 2 <= kMostSums ? 2
+                                                                          : 1;
     Vec sum[kCopies][rows][vecs];
 #pragma GCC unroll 24
-    for (int k = 0; k < kCopies * rows * vecs; ++k)
-        sum[k / (rows * vecs)][k / vecs % rows][k % vecs] = zero();
-    const long channels = s.pool.channels, row_floats = s.row;
-    x += part.row * s.row + part.first * kLanes;
-    dy += band.first * s.pool.output.w * channels,
-        indices += band.first * s.pool.output.w * channels;
-    for (long row = band.first; row < band.end; ++row) {
-        long from = row * p.row;
-        long left = s.pool.output.w;
-        for (; left >= kCopies; left -= kCopies) {
-#pragma GCC unroll 2
-            for (int copy = 0; copy < kCopies; ++copy) {
-                const Vec g = broadcast(dy);
-                const float* at = x + ((from + p.tap[*indices]) & p.inside[*indices]);
-#pragma GCC unroll 24
-                for (int i = 0; i < rows; ++i, at = next_row(at, row_floats)) {
-#pragma GCC unroll 24
-                    for (int v = 0; v < vecs; ++v)
-                        sum[copy][i][v] = fma(g, load(at + v * kLanes), sum[copy][i][v]);
-                }
-                dy += channels, indices += channels, from += p.column;
-            }
-        }
-        if (kCopies == 2 && left) {
-            const Vec g = broadcast(dy);
-            const float* at = x + ((from + p.tap[*indices]) & p.inside[*indices]);
+    for (int k = 0; k < kCopies * kSums; ++k) sum[k / kSums][k / vecs % rows][k % vecs] = zero();
+    const long row_floats = s.row;
+    x += part.row * row_floats + part.first * kLanes;
+    long n = 0;
+    for (; n + kCopies <= list.count; n += kCopies) {
+#pragma GCC unroll 4
+        for (int copy = 0; copy < kCopies; ++copy) {
+            const Vec g = broadcast(list.values + n + copy);
+            const float* at = x + list.places[n + copy];
 #pragma GCC unroll 24
             for (int i = 0; i < rows; ++i, at = next_row(at, row_floats)) {
 #pragma GCC unroll 24
                 for (int v = 0; v < vecs; ++v)
-                    sum[0][i][v] = fma(g, load(at + v * kLanes), sum[0][i][v]);
+                    sum[copy][i][v] = fma(g, load(at + v * kLanes), sum[copy][i][v]);
             }
-            dy += channels, indices += channels;
+        }
+    }
+    for (; kCopies > 1 && n < list.count; ++n) {
+        const Vec g = broadcast(list.values + n);
+        const float* at = x + list.places[n];
+#pragma GCC unroll 24
+        for (int i = 0; i < rows; ++i, at = next_row(at, row_floats)) {
+#pragma GCC unroll 24
+            for (int v = 0; v < vecs; ++v)
+                sum[0][i][v] = fma(g, load(at + v * kLanes), sum[0][i][v]);
         }
     }
 #pragma GCC unroll 24
@@ -94,36 +71,35 @@ inline void add_weights(const MaximaShape& s, const Places& p, const Part& part,
         for (int v = 0; v < vecs; ++v) {
             float* to = sums + (part.row + i) * s.filled + (part.first + v) * kLanes;
             Vec all = sum[0][i][v];
-            if (kCopies == 2) all = add(all, sum[kCopies - 1][i][v]);
+#pragma GCC unroll 4
+            for (int copy = 1; copy < kCopies; ++copy) all = add(all, sum[copy][i][v]);
             store(to, add(load(to), all));
         }
     }
 }
 
-// What `count` output channels whose maximum is the same pixel pass to what the kernel sees there:
-// their gradients, and where their weights begin.
+// What an output channel passes to what the kernel sees at its maxima; its weights stay in
+// registers.
 template <int rows, int vecs>
-inline void add_input(const MaximaShape& s, const Part& part, const float* weight,
-                      const float* value, const int* kernel, long count, float* dx) {
-    Vec sum[rows][vecs];
-    float* to = dx + part.row * s.row + part.first * kLanes;
+inline void add_input(const MaximaShape& s, const Part& part, const Listed& list,
+                      const float* weight, float* dx) {
+    Vec w[rows][vecs];
+    weight += part.row * s.filled + part.first * kLanes;
 #pragma GCC unroll 24
     for (int k = 0; k < rows * vecs; ++k)
-        sum[k / vecs][k % vecs] = load(to + k / vecs * s.row + k % vecs * kLanes);
-    const long filled = s.filled;
-    weight += part.row * filled + part.first * kLanes;
-    for (long n = 0; n < count; ++n) {
-        const Vec g = broadcast(value + n);
-        const float* from = weight + kernel[n];
+        w[k / vecs][k % vecs] = load(weight + k / vecs * s.filled + k % vecs * kLanes);
+    const long row_floats = s.row;
+    dx += part.row * row_floats + part.first * kLanes;
+    for (long n = 0; n < list.count; ++n) {
+        const Vec g = broadcast(list.values + n);
+        float* to = dx + list.places[n];
 #pragma GCC unroll 24
-        for (int i = 0; i < rows; ++i, from = next_row(from, filled)) {
+        for (int i = 0; i < rows; ++i, to = next_row(to, row_floats)) {
 #pragma GCC unroll 24
-            for (int v = 0; v < vecs; ++v) sum[i][v] = fma(g, load(from + v * kLanes), sum[i][v]);
+            for (int v = 0; v < vecs; ++v)
+                store(to + v * kLanes, fma(g, w[i][v], load(to + v * kLanes)));
         }
     }
-#pragma GCC unroll 24
-    for (int k = 0; k < rows * vecs; ++k)
-        store(to + k / vecs * s.row + k % vecs * kLanes, sum[k / vecs][k % vecs]);
 }
 
 struct PartKernels {
@@ -163,60 +139,60 @@ inline void for_parts(const MaximaShape& s, long most, const Run& run) {
     }
 }
 
+inline void list_maxima(const MaximaShape& s, const float* dy, const unsigned char* indices,
+                        float* memory, float* totals) {
+    const Places p = places_of(s);
+    const Maxima m(s, memory);
+    const long columns = s.pool.output.w;
+    for (long w = 0; w < m.windows; ++w)
+        m.starts[w] = static_cast<int>(w / columns * p.row + w % columns * p.column);
+    const int* before = nullptr;
+    for (long b = 0; b < m.bands; ++b) {
+        int* ends = m.ends + b * s.pool.channels;
+        for (long o = 0; o < s.pool.channels; ++o) ends[o] = before ? before[o] : 0;
+        list_windows(s, m, p, dy, indices, b * m.band, min(m.windows, (b + 1) * m.band), ends,
+                     totals);
+        before = ends;
+    }
+}
+
+// Calls run(channel, its maxima in a band) for the output channels first <= o < end.
+template <typename Run>
+inline void for_channels(const MaximaShape& s, const Maxima& m, long band, long first, long end,
+                         const Run& run) {
+    const int* ends = m.ends + band * s.pool.channels;
+    for (long o = first; o < end; ++o) {
+        const long from = band ? ends[o - s.pool.channels] : 0, at = o * m.room + from;
+        run(o, Listed{m.values + at, m.places + at, ends[o] - from});
+    }
+}
+
 // The sums of some output channels and the rows that they are taken from stay near meanwhile.
-inline void maxima_weights(const MaximaShape& s, const float* x, const float* dy,
-                           const unsigned char* indices, float* sums) {
-    const Places p = places(s);
-    const long kernel = s.kernel_rows * s.filled, height = s.pool.output.h;
-    const long band = max(1, (kNear - s.kernel_rows * s.row) / max(1, p.row));
-    for (long o = 0; o < s.pool.channels; o += kTogether) {
-        const long end = min(o + kTogether, s.pool.channels);
-        for (long row = 0; row < height; row += band) {
-            const Rows rows = {row, min(row + band, height)};
+inline void maxima_weights(const MaximaShape& s, const float* x, float* memory, float* sums) {
+    const Maxima m(s, memory);
+    const long kernel = s.kernel_rows * s.filled, channels = s.pool.channels;
+    for (long o = 0; o < channels; o += kTogether) {
+        for (long band = 0; band < m.bands; ++band) {
             for_parts(s, kMostSums, [&](const Part& part, const PartKernels& kernels) {
-                for (long k = o; k < end; ++k)
-                    kernels.weights(s, p, part, rows, x, dy + k, indices + k, sums + k * kernel);
+                for_channels(s, m, band, o, min(o + kTogether, channels),
+                             [&](long k, const Listed& list) {
+                                 kernels.weights(s, part, list, x, sums + k * kernel);
+                             });
             });
         }
     }
 }
 
-// Lists the maxima of all windows, tap by tap; the weights of as many vectors of each kernel as
-// stay near are then added up over the image.
-inline void maxima_input(const MaximaShape& s, const float* weight, const float* dy,
-                         const unsigned char* indices, float* dx, float* memory) {
-    const Places p = places(s);
-    const PoolShape& pool = s.pool;
-    const long taps = pool.kernel.h * pool.kernel.w, channels = pool.channels;
-    const long windows = pool.output.h * pool.output.w;
-    float* values = memory;
-    int* kernels_at = reinterpret_cast<int*>(values + windows * channels + kLanes);
-    int* counts = kernels_at + windows * channels + kLanes;
-    const int step = static_cast<int>(s.kernel_rows * s.filled);
-    long listed = 0;
-    for (long w = 0; w < windows; ++w) {
-        for (long k = 0; k < taps; ++k) {
-            const int count =
-                list_maxima(dy + w * channels, indices + w * channels, channels,
-                            static_cast<int>(k), step, values + listed, kernels_at + listed);
-            counts[w * taps + k] = count, listed += count;
-        }
+inline void maxima_input(const MaximaShape& s, const float* weight, float* memory, float* dx) {
+    const Maxima m(s, memory);
+    const long kernel = s.kernel_rows * s.filled;
+    for (long band = 0; band < m.bands; ++band) {
+        for_parts(s, kMostSums, [&](const Part& part, const PartKernels& kernels) {
+            for_channels(s, m, band, 0, s.pool.channels, [&](long o, const Listed& list) {
+                kernels.input(s, part, list, weight + o * kernel, dx);
+            });
+        });
     }
-    const long near = max(1, kNear / (channels * kLanes));
-    for_parts(s, min(kMostSums, near), [&](const Part& part, const PartKernels& kernels) {
-        const float* value = values;
-        const int *kernel = kernels_at, *count = counts;
-        for (long row = 0; row < pool.output.h; ++row) {
-            float* window = dx + row * p.row;
-            for (long column = 0; column < pool.output.w; ++column, window += p.column) {
-                for (long k = 0; k < taps; ++k, ++count) {
-                    if (!*count) continue;
-                    kernels.input(s, part, weight, value, kernel, *count, window + p.tap[k]);
-                    value += *count, kernel += *count;
-                }
-            }
-        }
-    });
 }
 
 }  // namespace training

@@ -50,11 +50,6 @@ inline void relu_backward(const float* __restrict y, long count, float* __restri
     for (long i = 0; i < count; ++i) dy[i] = y[i] <= 0.0f ? 0.0f : dy[i];
 }
 
-inline void without_index(const unsigned char* __restrict indices, long count,
-                          float* __restrict dy) {
-    for (long i = 0; i < count; ++i) dy[i] = indices[i] == kNoIndex ? 0.0f : dy[i];
-}
-
 // Wellons' integer hash (lowbias32).
 inline unsigned mixed(unsigned bits) {
     bits = (bits ^ (bits >> 16)) * 0x7feb352du;

@@ -10,6 +10,7 @@ namespace {
 #include "cpu/simd/avx512.inl.h"
 #include "training/kernels/multiply.inl.h"
 #include "training/kernels/max_pool.inl.h"
+#include "training/kernels/places.inl.h"
 #include "training/kernels/list_maxima_avx512.inl.h"
 #include "training/kernels/maxima.inl.h"
 #include "training/kernels/pixels.inl.h"
