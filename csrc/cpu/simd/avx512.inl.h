@@ -32,6 +32,10 @@ inline void store_aligned(float* to, Vec v) { _mm512_store_ps(to, v); }
 inline void prefetch(const float* from) {
     _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
 }
+// Into the second cache.
+inline void prefetch_far(const float* from) {
+    _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T1);
+}
 inline Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
 inline Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
 inline Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }

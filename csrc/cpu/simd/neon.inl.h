@@ -15,6 +15,8 @@ inline Vec broadcast(const float* from) { return vld1q_dup_f32(from); }
 inline Vec load(const float* from) { return vld1q_f32(from); }
 inline void store(float* to, Vec v) { vst1q_f32(to, v); }
 inline void prefetch(const float* from) { __builtin_prefetch(from); }
+// Into the second cache.
+inline void prefetch_far(const float* from) { __builtin_prefetch(from, 0, 2); }
 inline Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
 inline Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
 inline Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }

@@ -13,6 +13,8 @@ inline Vec broadcast(const float* from) { return *from; }
 inline Vec load(const float* from) { return *from; }
 inline void store(float* to, Vec v) { *to = v; }
 inline void prefetch(const float* from) { __builtin_prefetch(from); }
+// Into the second cache.
+inline void prefetch_far(const float* from) { __builtin_prefetch(from, 0, 2); }
 inline Vec add(Vec a, Vec b) { return a + b; }
 inline Vec sub(Vec a, Vec b) { return a - b; }
 inline Vec mul(Vec a, Vec b) { return a * b; }

@@ -5,14 +5,20 @@ namespace fast {
 namespace dense {
 
 constexpr long kMostWorkspace = 1l << 24;
-constexpr long kStrip = 6144;  // floats of a strip of input, that the nearest cache keeps it
+constexpr long kStrip = 6144;         // floats of a strip of input, that the nearest cache keeps it
+constexpr long kFarStrip = 1l << 17;  // where the weights are far: that the second one does
 
 struct Plan {
     bool padded;
     long row;      // floats of an input row, with its padding
     long strip;    // output rows of a strip
     long columns;  // output pixels of a row that are computed together
+    bool far;      // whether the weights come from beyond the second cache
 };
+
+inline long weights_of(const Conv& c) {
+    return round_up(c.out_c, kLanes) * c.in_c * c.kernel_h * c.kernel_w;
+}
 
 inline Plan plan(const Conv& c) {
     Plan p;
@@ -24,12 +30,16 @@ inline Plan plan(const Conv& c) {
     const long rows = kStrip / p.row - max(0, more);
     p.strip = min(c.out_h, max(rows / c.stride_h, p.row > 4 * kStrip ? 2 : 4));
     p.columns = max(kMostPixels * 4, kStrip / (static_cast<long>(c.stride_w) * c.in_c));
+    p.far = kAsksAhead && weights_of(c) > kNearWeights;
+    if (p.far) {  // they are read again for each strip
+        p.strip = min(c.out_h, max(p.strip, kFarStrip / (c.stride_h * p.row)));
+        p.columns = max(p.columns, kFarStrip / (static_cast<long>(c.stride_w) * c.in_c));
+    }
+    const long count = (c.out_w + p.columns - 1) / p.columns;
+    p.columns = (c.out_w + count - 1) / count;
     return p;
 }
 
-inline long weights_of(const Conv& c) {
-    return round_up(c.out_c, kLanes) * c.in_c * c.kernel_h * c.kernel_w;
-}
 inline long prepared_floats(const void* fields) {
     const Conv& c = conv_of(fields);
     return weights_of(c) + round_up(c.out_c, kLanes);
@@ -128,13 +138,17 @@ inline void run(const void* fields, const float* prepared, const float* x, const
             r.w = prepared + round_up(out, kLanes) + block0 * in * taps;
             for (long o = block0; o < block1; o += kBlock) {
                 r.bias = prepared + o, r.channels = min(kBlock, out - o);
+                const long width = block_width(out, o), block = width * in * taps;
+                const long each = passes(pixels, static_cast<int>(width / kLanes));
+                r.ahead = ahead_of(r.w + block, width, rows * each, p.far);
                 for (long row = 0; row < rows; ++row) {
                     const long at = ((top + row) * c.out_w + left) * out + o;
                     r.x = from + row * c.stride_h * p.row + left * r.x_pixel;
                     r.y = y + at, r.residual = residual ? residual + at : nullptr;
                     run_pixels(r, pixels, c.out_w == 1);
+                    r.ahead.from += each * in * taps * r.ahead.step;
                 }
-                r.w += block_width(out, o) * in * taps;
+                r.w += block;
             }
         }
     }
@@ -148,6 +162,7 @@ inline void run_images(const void* fields, const float* prepared, const float* x
     Run r;
     r.rows = r.taps = 1, r.span = c.in_c, r.x_row = r.x_tap = 0, r.x_pixel = c.in_c;
     r.y_pixel = out, r.limits = limits_of(c), r.residual = nullptr;
+    r.ahead = {prepared, 0};
     for (long o = first * kBlock; o < min(end * kBlock, out); o += kBlock) {
         r.w = prepared + round_up(out, kLanes) + o * c.in_c;
         r.bias = prepared + o, r.channels = min(kBlock, out - o), r.x = x, r.y = y + o;

@@ -10,6 +10,19 @@ constexpr int most_pixels(int vecs) {
                                                         : kMostPixels;
 }
 
+// Weights of the next block that are asked for meanwhile, a line for each input float, so that the
+// second cache has them in time: `step` floats from one to the next, 0 where it has them anyway.
+constexpr bool kAsksAhead = kLanes == 16;
+struct Ahead {
+    const float* from;
+    long step;
+};
+constexpr long kManyPasses = 32, kNearWeights = 1l << 16;  // floats
+// `passes` over a block of `width` floats for each input float; `next` is the one after it.
+inline Ahead ahead_of(const float* next, long width, long passes, bool far) {
+    return {next, far && passes <= kManyPasses ? (width + passes - 1) / passes : 0};
+}
+
 // Neighbouring pixels of a row by a block of output channels. A pixel reads rows x taps runs of
 // `span` floats; the weights lie in that order, [rows][taps][span][vectors of the block].
 struct Run {
@@ -19,6 +32,7 @@ struct Run {
     long x_row, x_tap, x_pixel, y_pixel;  // floats from one to the next
     long channels;                        // of the block
     Limits limits;
+    Ahead ahead;
 };
 
 // Stores sums of whole vectors that are at least `low`.
@@ -52,11 +66,9 @@ inline void finish(const Run& r, float* y, const float* residual, const Vec (&su
 // Adds to the sums what a run of `span` floats of each pixel gives; returns the weights after it.
 // Four pixels have one address, which is opaque in each turn: GCC otherwise adds up all of them one
 // after the other, or keeps them in memory.
-// `ahead`: weights that are read once are asked for well before.
-constexpr long kAhead = 2048;  // floats
-template <int pixels, int vecs, bool ahead = false>
+template <int pixels, int vecs>
 inline const float* add_run(const float* x, long x_pixel, const float* w, long span,
-                            Vec (&sum)[pixels][vecs]) {
+                            Vec (&sum)[pixels][vecs], Ahead& ahead) {
     constexpr int kBases = (pixels + 3) / 4;
     const float* base[kBases];
 #pragma GCC unroll 4
@@ -65,10 +77,8 @@ inline const float* add_run(const float* x, long x_pixel, const float* w, long s
     for (long i = 0; i < span; ++i, w += vecs * kLanes) {
         Vec weight[vecs];
 #pragma GCC unroll 16
-        for (int v = 0; v < vecs; ++v) {
-            weight[v] = load(w + v * kLanes);
-            if (ahead) prefetch(w + v * kLanes + kAhead);
-        }
+        for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kLanes);
+        if (kAsksAhead && vecs == kVecs) prefetch_far(ahead.from), ahead.from += ahead.step;
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
             const Vec pixel = broadcast(base[p / 4] + (p % 4 == 3 ? third : p % 4 * x_pixel));
@@ -91,6 +101,7 @@ template <int pixels, int vecs>
 inline void tiles(const Run& r, long count) {
     const float *from = r.x, *residual = r.residual;
     float* y = r.y;
+    Ahead ahead = r.ahead;
     for (; count > 0; --count) {
         Vec sum[pixels][vecs];
 #pragma GCC unroll 16
@@ -103,7 +114,7 @@ inline void tiles(const Run& r, long count) {
         for (long row = 0; row < r.rows; ++row) {
             const float* x = from + row * r.x_row;
             for (long tap = 0; tap < r.taps; ++tap, x += r.x_tap)
-                w = add_run(x, r.x_pixel, w, r.span, sum);
+                w = add_run(x, r.x_pixel, w, r.span, sum, ahead);
         }
         products_are_made();
         finish(r, y, residual, sum);
@@ -115,7 +126,7 @@ inline void tiles(const Run& r, long count) {
 // As `tiles`, of whole vectors, without anything before or after the products.
 template <int pixels, int vecs>
 inline void products(const float* x, long x_pixel, const float* w, long span, float* y,
-                     long y_pixel, long count) {
+                     long y_pixel, long count, Ahead ahead) {
     for (; count > 0; --count) {
         Vec sum[pixels][vecs];
 #pragma GCC unroll 16
@@ -123,7 +134,7 @@ inline void products(const float* x, long x_pixel, const float* w, long span, fl
 #pragma GCC unroll 16
             for (int v = 0; v < vecs; ++v) sum[p][v] = zero();
         }
-        add_run<pixels, vecs, (kLanes == 16)>(x, x_pixel, w, span, sum);
+        add_run(x, x_pixel, w, span, sum, ahead);
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 16
@@ -239,6 +250,10 @@ inline Shares share(long pixels, int vecs) {
     return {pixels / count, pixels % count, count - pixels % count};
 }
 
+inline long passes(long pixels, int vecs) {
+    return (pixels + most_pixels(vecs) - 1) / most_pixels(vecs);
+}
+
 // `pixels` of a row by a block of r.channels, in tiles of nearly the same size; `alone` where the
 // whole row is one pixel, whose sums have another order.
 inline void run_pixels(Run r, long pixels, bool alone) {
@@ -253,6 +268,7 @@ inline void run_pixels(Run r, long pixels, bool alone) {
         const long done = shares.larger * (shares.size + 1);
         r.x += done * r.x_pixel, r.y += done * r.y_pixel;
         if (r.residual) r.residual += done * r.y_pixel;
+        r.ahead.from += shares.larger * r.rows * r.taps * r.span * r.ahead.step;
     }
     kTiles[vecs - 1][shares.size - 1].tiles(r, shares.count);
 }

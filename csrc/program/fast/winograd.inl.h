@@ -11,8 +11,10 @@ using winograd::Doubles;
 using winograd::Floats;
 using winograd::kPanel;
 
-constexpr float kLimit = 0x1p60f;  // of inputs and weights: their transforms stay finite
-constexpr long kBudget = 24576;    // floats of V and M
+constexpr float kLimit = 0x1p60f;       // of inputs and weights: their transforms stay finite
+constexpr long kBudget = 24576;         // floats of V and M
+constexpr long kFarBudget = 384 << 10;  // where U is beyond the second cache, which keeps them
+constexpr long kNear = 1l << 18;        // floats of U that it keeps
 
 template <typename F>
 struct Plan {
@@ -26,6 +28,11 @@ struct Plan {
         const long most = most_pixels(kVecs);
         const long fit = kBudget / (F::kPlanes * (c.in_c + width)) / most * most;
         group = min(tiles, max(2 * most, fit));
+        // Each group reads the weights anew.
+        if (F::kPlanes * c.in_c * width > kNear)
+            group = min(tiles, max(group, kFarBudget / (F::kPlanes * (c.in_c + width))));
+        const long groups = (tiles + group - 1) / group;
+        group = (tiles + groups - 1) / groups;
     }
     long v_plane(const Conv& c) const { return group * c.in_c; }
     long m_plane() const { return group * width; }
@@ -39,7 +46,6 @@ long products(const Conv& c) {
 
 // What a step takes, in products. A channel of a tile and plane takes some to be transformed; and
 // weights that the second cache does not keep are waited for, mostly in vain where tiles are few.
-constexpr long kNear = 1l << 18;               // floats
 constexpr double kTransform = 14, kFar = 9.2;  // products in the time of one float
 inline double direct_cost(const Conv& c) {
     const double each = static_cast<double>(c.in_c) * round_up(c.out_c, kLanes);
@@ -274,6 +280,7 @@ void run(const void* fields, const float* prepared, const float* x, const float*
     const long v_plane = p.v_plane(c), m_plane = p.m_plane(), in = c.in_c, out = c.out_c;
     float *v = workspace, *m = v + F::kPlanes * v_plane, *patch = m + F::kPlanes * m_plane;
     const float* u = prepared + p.width;
+    const bool far = F::kPlanes * in * p.width > kNearWeights;
     for (long start = first * p.tiles_w; start < last; start += p.group) {
         const long count = min(p.group, last - start);
         for (long t = 0; t < count; ++t) {
@@ -303,9 +310,11 @@ void run(const void* fields, const float* prepared, const float* x, const float*
             for (long k = 0; k < F::kPlanes; ++k, w += in * width) {
                 const float* from = v + k * v_plane;
                 float* to = m + k * m_plane + o;
-                if (done) larger->products(from, in, w, in, to, p.width, shares.larger);
+                Ahead ahead = ahead_of(w + in * width, width, shares.larger + shares.count, far);
+                if (done) larger->products(from, in, w, in, to, p.width, shares.larger, ahead);
+                ahead.from += shares.larger * in * ahead.step;
                 kernels->products(from + done * in, in, w, in, to + done * p.width, p.width,
-                                  shares.count);
+                                  shares.count, ahead);
             }
         }
         for (long t = 0; t < count; ++t) {
