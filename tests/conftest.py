@@ -79,6 +79,15 @@ class Result:
 
 
 @pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings draw nothing, for tests that look at other things: it takes longer than they do."""
+    from cnnkit.train import trainer
+
+    run_epochs = trainer.run_epochs
+    monkeypatch.setattr(trainer, "run_epochs", lambda *a: run_epochs(*a[:-1], pictures=False))
+
+
+@pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """Run a command line in this process: `cli("train", "--epochs", "0").exit_code`.
 

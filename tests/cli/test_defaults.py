@@ -13,6 +13,8 @@ from cnnkit.cli.defaults import find_defaults, with_defaults
 from cnnkit.cli.program import app
 from cnnkit.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 Cli = Callable[..., Any]
 
 

@@ -52,6 +52,16 @@ def test_a_terminal_breaks_sentences_between_words_and_never_in_a_command(
     assert all(line.startswith("    ") for line in shown[1:]), "the rest hangs below it"
 
 
+def test_the_rest_of_a_titled_line_hangs_below_its_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    open_console().print("two words   " + "text " * 20, soft_wrap=True)
+    first, second = capsys.readouterr().out.splitlines()
+    assert len(second) - len(second.lstrip()) == first.index("text")
+
+
 def test_a_command_to_copy_stays_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

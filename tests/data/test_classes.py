@@ -17,6 +17,8 @@ from cnnkit.data.registry import DATASETS, FILES, OWN, Published, recorded_name
 from cnnkit.errors import InputError
 from cnnkit.system.files import sha256
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def write_folder(folder: Path, classes: int, shape: tuple[int, ...] = (28, 28)) -> Path:
     """Write a small IDX folder of random images."""

@@ -21,6 +21,8 @@ import cnnkit
 from cnnkit.data.idx import write_idx
 from cnnkit.data.registry import FILES
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 Cli = Callable[..., Any]
 RELEASE = Path(__file__).parent / "release_0_1"
 LOGITS = np.float32(

@@ -22,6 +22,8 @@ from cnnkit.train.augmentation import PRESETS, read_policy
 from cnnkit.train.augmented import draw_table, epoch_images
 from cnnkit.train.trainer import TrainConfig, resume, train
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SAME = [ONE, 0, 0, ONE, 0, 0, ONE, 0]
 
 

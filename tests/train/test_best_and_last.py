@@ -27,6 +27,8 @@ from cnnkit.train.config import LEGACY
 from cnnkit.train.schedules import SCHEDULES, scheduled_rate
 from cnnkit.train.trainer import TrainConfig, TrainResult, resume, train
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 Cli = Callable[..., Any]
 
 

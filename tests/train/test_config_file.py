@@ -15,6 +15,8 @@ from cnnkit.train.config import TrainConfig
 from cnnkit.train.config_file import config_text, read_config
 from cnnkit.train.trainer import train
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 Cli = Callable[..., Any]
 
 EVERYTHING = TrainConfig(

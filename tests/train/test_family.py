@@ -34,6 +34,8 @@ from cnnkit.train.engines.native import NativeEngine
 from cnnkit.train.engines.pytorch import TorchEngine, one_thread
 from cnnkit.train.trainer import TrainConfig, TrainResult, resume, train
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 ISAS = ops.available_isas()
 ON_EVERY_ISA = pytest.mark.parametrize("isa", ISAS)
 

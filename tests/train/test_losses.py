@@ -26,6 +26,8 @@ from cnnkit.train.engines.pytorch import one_thread
 from cnnkit.train.losses import class_weights
 from cnnkit.train.trainer import TrainConfig, train
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 ENGINES = [*ops.available_isas(), "torch"]
 NETWORKS = {"published": Architecture(), "of its own": Architecture(blocks=(Block(6), Block(5)))}
 WEIGHTS = np.linspace(0.25, 4.0, 10, dtype=np.float32)

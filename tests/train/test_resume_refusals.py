@@ -18,6 +18,8 @@ from cnnkit.formats.checkpoint import read_tensors, write_tensors
 from cnnkit.runs.state import STATE_FILE, read_state, write_state
 from cnnkit.train.trainer import TrainConfig, resume, train
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:

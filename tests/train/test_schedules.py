@@ -25,6 +25,8 @@ from cnnkit.train.engines.pytorch import TorchEngine
 from cnnkit.train.schedules import SCHEDULES, scheduled_rate
 from cnnkit.train.trainer import TrainConfig, resume, train
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 EPSILON = float(np.finfo(np.float32).eps)
 EACH_SCHEDULE = pytest.mark.parametrize("schedule", SCHEDULES)
 

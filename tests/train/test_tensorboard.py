@@ -11,6 +11,8 @@ import pytest
 
 from cnnkit.train import tensorboard
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 def test_without_the_package_the_command_that_installs_it_is_told(
     small_data: Path, tmp_path: Path, cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
