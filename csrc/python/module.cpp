@@ -20,14 +20,16 @@
 
 namespace py = pybind11;
 
+static const char* const kOnlyMain =
+    "cnnkit._core supports no sub-interpreter; import it in the main one";
+
 // pybind11 waits for the GIL of the main interpreter while it prepares this module: in a
 // sub-interpreter, where another thread state holds that, for ever.
 extern "C" PyObject* PyInit_core_of_main_interpreter();
 
 extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
     if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
-        PyErr_SetString(PyExc_ImportError,
-                        "cnnkit._core supports no sub-interpreter; import it in the main one");
+        PyErr_SetString(PyExc_ImportError, kOnlyMain);
         return nullptr;
     }
     return PyInit_core_of_main_interpreter();
@@ -35,6 +37,8 @@ extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
 
 PYBIND11_MODULE(core_of_main_interpreter, m) {
     using namespace cnnkit;
+    // From 3.13 on, Python calls the function above in the main interpreter, and this in its own.
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) throw py::import_error(kOnlyMain);
     m.doc() = "The compiled kernels of cnnkit; cnnkit.ops is their public face.";
 
     py::register_local_exception_translator([](std::exception_ptr thrown) {

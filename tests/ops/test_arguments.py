@@ -141,7 +141,7 @@ from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 loader = ExtensionFileLoader("cnnkit._core", {path!r})
 try:
-    module_from_spec(spec_from_loader("cnnkit._core", loader))
+    loader.exec_module(module_from_spec(spec_from_loader("cnnkit._core", loader)))
 except ImportError as error:
     print(error, flush=True)
 '''
