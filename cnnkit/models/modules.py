@@ -227,8 +227,7 @@ def _size(source: str, said: Said, about: Stated | None) -> Size:
         raise InputError(
             source,
             "does not say how large its images are",
-            "say it with --size CxHxW, such as 3x32x32 (in Python: size=), or give data of one "
-            "size with --data",
+            "say it with --size CxHxW, such as 3x32x32 (in Python: size=)",
         )
     return about.record.size
 
