@@ -224,10 +224,7 @@ def _size(source: str, said: Said, about: Stated | None) -> Size:
     if said.size is not None:
         return said.size
     if about is None:
-        remedy = (
-            "say it with --size CxHxW, such as 3x32x32 (in Python: size=), or give data of one "
-            "size with --data"
-        )
+        remedy = "say it with --size CxHxW, such as 3x32x32 (in Python: size=)"
         if said.preprocess is None:  # else a person learns that only after the next attempt
             remedy += f"; and unless it scales pixels itself, {SAY}"
         raise InputError(source, "does not say how large its images are", remedy)

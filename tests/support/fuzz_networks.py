@@ -37,9 +37,11 @@ from cnnkit.formats.registry import FORMATS
 from cnnkit.graph.convnet import LOGITS
 from cnnkit.graph.convnet_match import image_size
 from cnnkit.graph.passes.rewriting import drop_unused
+from cnnkit.graph.weights import Weights
 from cnnkit.models.read import read_model
 from cnnkit.runtimes.loader import load
 from cnnkit.verify.pair import against
+from cnnkit.verify.reference import Reference, reference_of
 from cnnkit.verify.run import verify
 from support.in_process import in_process
 from support.onnx_damages import DAMAGES, flip, splice, truncate
@@ -48,7 +50,7 @@ THEIRS = "theirs"  # a file of another tool; the others are ours
 FORMS = (*[THEIRS] * 10, *["onnx"] * 5, "torchscript", "pt2", "c")
 SMALL, LARGE = tuple(ZOO)[:6], tuple(ZOO)[6:]
 QUICK = ("lenet5", "ds-cnn", "resnet8")  # to export in every format
-COUNT = 16  # images
+COUNT = 16  # images of files of ours, which hold as many golden ones
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,16 @@ class Whole:
         path: of the file of another tool that it was made from.
         data: the images.
         logits: its own for them.
+        weights: the network.
+        reference: its logits in float64; None of a file of another tool.
     """
 
     content: dict[str, bytes]
     path: Path
     data: Dataset
     logits: NDArray[np.float32]
+    weights: Weights
+    reference: Reference | None
 
 
 @lru_cache(maxsize=20)
@@ -79,17 +85,18 @@ def whole(name: str, form: str, folder: Path) -> Whole:
     graph = drop_unused(replace(graph, outputs=(LOGITS,)))
     if not path.exists():
         path.write_bytes(to_model(graph, 18).SerializeToString(deterministic=True))
-    images = drawn_images(image_size(graph), COUNT)
-    split = Split(images, np.zeros(COUNT, np.int64))
+    images = drawn_images(image_size(graph), 3 if form == THEIRS else COUNT)
+    split = Split(images, np.zeros(len(images), np.int64))
     weights = read_model(str(path)).weights
     data = Dataset(DRAWN, split, split, tuple(weights.names), {}, DRAWN, kind=DRAWN)
-    content, file = {".onnx": path.read_bytes()}, path
+    content, file, reference = {".onnx": path.read_bytes()}, path, None
     if form != THEIRS:
+        reference = reference_of(weights, images)
         file = folder / f"whole{FORMATS[form].suffix}"
         export(str(path), file, form, data=images)
         suffixes = (".c", ".h") if form == "c" else (file.suffix,)
         content = {suffix: file.with_suffix(suffix).read_bytes() for suffix in suffixes}
-    return Whole(content, path, data, logits_of(file, form, images))
+    return Whole(content, path, data, logits_of(file, form, images), weights, reference)
 
 
 def outcome(seed: int, folder: Path) -> dict[str, str]:
@@ -118,7 +125,7 @@ def outcome(seed: int, folder: Path) -> dict[str, str]:
 def judge(path: Path, form: str, right: Whole, damaged: bytes) -> str:
     images = right.data.test.images
     if form != THEIRS:
-        (report,) = verify([path], read_model(str(right.path)).weights, right.data)
+        (report,) = verify([path], right.weights, right.data, reference=right.reference)
         if not report.passed:
             return "wrong"
     logits = logits_of(path, form, images)
