@@ -81,7 +81,7 @@ def _arrange(lowered: Lowered) -> tuple[tuple[int, ...], int]:
         Lifetime(_whole(size, ALIGNED), *span) if span[0] <= span[1] else Lifetime(0, 0, 0)
         for size, span in zip(lowered.sizes, spans, strict=True)
     ]
-    return arrange(lifetimes)
+    return min(arrange(lifetimes), arrange(lifetimes, lasting_first=True), key=lambda found: found[1])
 
 
 def _set_block(lowered: Lowered, index: int, block: int) -> None:

@@ -18,7 +18,7 @@ INLINE void widen_window(const struct conv* c, const uint8_t* x, int oy, int ox,
                          int32_t* to, uint8_t* bytes) {
     const int top = oy * c->stride_h - c->pad_h, left = ox * c->stride_w - c->pad_w;
     if (channels % 4) { /* a run of four crosses taps */
-        copy_window(c, x, oy, ox, channels, 0, bytes);
+        copy_window(c, x, oy, ox, channels, bytes);
         widen(bytes, c->kernel_h * c->kernel_w * channels, to);
         return;
     }
@@ -116,7 +116,7 @@ static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias
         for (int p = 0, oy = 0, ox = 0; p <= last; p += 4) {
             const int pixels = last - p < 3 ? last - p + 1 : 4;
             for (int i = 0; i < pixels; ++i) {
-                copy_window(c, x + k / out * in, oy, ox, in, FLIP, windows + i * row);
+                copy_window_by(c, x + k / out * in, oy, ox, in, FLIP, windows + i * row);
                 if (++ox == c->out_w) ox = 0, ++oy;
             }
             for (int o = 0; o < count; o += 2) {
@@ -151,12 +151,11 @@ INLINE rows rows_of(const struct conv* c, const uint8_t* x, int pixel, int two, 
         found.second = found.first + two * c->in_c;
         return found;
     }
-    copy_window(c, x, pixel / c->out_w, pixel % c->out_w, channels, 0, room);
+    copy_window(c, x, pixel / c->out_w, pixel % c->out_w, channels, room);
     found.first = found.second = room;
     if (two) {
         found.second = room + count;
-        copy_window(c, x, (pixel + 1) / c->out_w, (pixel + 1) % c->out_w, channels, 0,
-                    room + count);
+        copy_window(c, x, (pixel + 1) / c->out_w, (pixel + 1) % c->out_w, channels, room + count);
     }
     return found;
 }

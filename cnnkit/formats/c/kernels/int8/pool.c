@@ -71,7 +71,8 @@ static void pool(const struct pool* p, const uint8_t* restrict x, uint8_t* restr
             const uint8_t* first =
                 x + top * row + rows.first * down + left * p->channels + columns.first * across;
             int c = 0;
-            if (!p->average) c = largest_of(p->channels, first, rows, columns, down, across, y);
+            if (!SMALL && !p->average)
+                c = largest_of(p->channels, first, rows, columns, down, across, y);
             for (; c < p->channels; ++c) {
                 int32_t sum = 0;
                 uint8_t largest = 0;
