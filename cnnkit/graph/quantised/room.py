@@ -1,8 +1,8 @@
 """The arena of a program of integers, and the room in it for what kernels unpack.
 
 Where the processor multiplies pairs of 16 bits, a convolution widens a block of its weights once,
-and the windows of four pixels for each block: the fewer blocks, the fewer instructions. Blocks are as
-large as they may be in the arena that the smallest blocks need.
+and the windows of four pixels for each block: the fewer blocks, the fewer instructions. Blocks are
+as large as they may be in the arena that the smallest ones need.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def _arrange(lowered: Lowered) -> tuple[tuple[int, ...], int]:
         Lifetime(_whole(size, ALIGNED), *span) if span[0] <= span[1] else Lifetime(0, 0, 0)
         for size, span in zip(lowered.sizes, spans, strict=True)
     ]
-    return min(arrange(lifetimes), arrange(lifetimes, lasting_first=True), key=lambda found: found[1])
+    return min(
+        arrange(lifetimes), arrange(lifetimes, lasting_first=True), key=lambda found: found[1]
+    )
 
 
 def _set_block(lowered: Lowered, index: int, block: int) -> None:
