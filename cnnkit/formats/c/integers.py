@@ -34,7 +34,8 @@ NEEDS = {
     "gemm": ("helium", "products"),
     "scores": ("helium", "products"),
     "add": ("helium", "products"),
-    "pool": ("taps",),
+    "pool": ("helium", "products", "taps"),
+    "average": ("helium",),
 }
 SHARED = {"conv": "window", "depthwise": "window"}  # where its structure stands
 STACK = 512  # bytes, of sums and of what is kept of registers, rounded up

@@ -14,15 +14,23 @@ class Lifetime(NamedTuple):
     last: int
 
 
-def arrange(buffers: Sequence[Lifetime]) -> tuple[tuple[int, ...], int]:
+def arrange(
+    buffers: Sequence[Lifetime], lasting_first: bool = False
+) -> tuple[tuple[int, ...], int]:
     """Return where each buffer begins, and how large the arena is.
 
     The largest are placed first, each as low as those allow that live at the same time. That is
-    within a few percent of the best order for chains and for networks with short branches.
+    within a few percent of the best order for chains and for networks with short branches. Where
+    single steps have large buffers of their own, it may be better to place those last.
     """
     offsets = [0] * len(buffers)
     placed: list[int] = []
-    for index in sorted(range(len(buffers)), key=lambda i: (-buffers[i].size, buffers[i].first)):
+
+    def rank(index: int) -> tuple[bool, int, int]:
+        size, first, last = buffers[index]
+        return lasting_first and first == last, -size, first - last if lasting_first else first
+
+    for index in sorted(range(len(buffers)), key=rank):
         buffer, at = buffers[index], 0
         for other in sorted(placed, key=lambda i: offsets[i]):
             if _meet(buffer, buffers[other]) and at + buffer.size > offsets[other]:

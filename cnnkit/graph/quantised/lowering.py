@@ -21,7 +21,7 @@ from cnnkit.graph.passes.rewriting import drop_unused
 from cnnkit.graph.program import movement
 from cnnkit.graph.program.lowered import CHANNELS_LAST, Lowered
 from cnnkit.graph.program.steps import Number, Place, Program, Value
-from cnnkit.graph.quantised.room import ALIGNED, arranged, block_of, conv_room, depthwise_room
+from cnnkit.graph.quantised.room import ALIGNED, arranged, depthwise_room
 from cnnkit.graph.quantised.tables import Tables
 from cnnkit.graph.types import Array
 
@@ -180,8 +180,7 @@ def lower_conv(lowered: Lowered, node: Node) -> None:
         size = depthwise_room(window, channels, y.shape[1:])
     else:
         packed = _in_fours(weight.transpose(0, 2, 3, 1).reshape(channels, -1))
-        fields["block"] = block_of(fields)
-        size = conv_room(fields)
+        size = ALIGNED  # with its block
     room: Place = lowered.new((size,), None).place if size else None
     constants = (
         lowered.constant("weight", packed),

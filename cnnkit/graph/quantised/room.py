@@ -1,13 +1,15 @@
 """The arena of a program of integers, and the room in it for what kernels unpack.
 
 Where the processor multiplies pairs of 16 bits, a convolution widens a block of its weights once,
-and the windows of four pixels for each block: the fewer blocks, the fewer instructions.
+and the windows of four pixels for each block: the fewer blocks, the fewer instructions. Blocks are
+as large as they may be in the arena that the smallest ones need.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from cnnkit.graph.operators.windows import Window
 from cnnkit.graph.program.lowered import Lowered
@@ -15,8 +17,7 @@ from cnnkit.graph.program.memory import Lifetime, arrange
 from cnnkit.graph.program.steps import Number
 
 ALIGNED = 4  # bytes, by which buffers begin
-LEAST, MOST = 16, 36 << 10  # output channels of a block, and bytes of more than that
-WHOLE = 16  # weights of a channel that are unpacked together
+LEAST, LEAST_BYTES = 16, 4096  # output channels of a block; more of them until it has these
 
 
 def conv_room(fields: Mapping[str, Number]) -> int:
@@ -26,7 +27,7 @@ def conv_room(fields: Mapping[str, Number]) -> int:
     runs of four cross its taps.
     """
     row = _window(fields)
-    wide = _whole(row, WHOLE) * 2 * (4 + _whole(_number(fields, "block"), 2))
+    wide = _whole(row, ALIGNED) * 2 * (4 + _whole(_number(fields, "block"), 2))
     crossing = (
         _whole(row, ALIGNED) if _number(fields, "in_c") // _number(fields, "groups") % 4 else 0
     )
@@ -47,14 +48,30 @@ def depthwise_room(window: Window, channels: int, sizes: tuple[int, ...]) -> int
     return max(seen, 2 * ((height - 1) * down + 3) * wide + ALIGNED)
 
 
-def block_of(fields: Mapping[str, Number]) -> int:
-    """Return how many output channels of a convolution are unpacked at once."""
-    most = MOST // (2 * _whole(_window(fields), WHOLE)) // 2 * 2
-    return min(_number(fields, "out_c") // _number(fields, "groups"), max(LEAST, most))
-
-
 def arranged(lowered: Lowered) -> tuple[tuple[int, ...], int]:
-    """Return where each buffer begins, and the arena's size."""
+    """Return where each buffer begins, and the arena's size; convolutions get their blocks.
+
+    Those with most work get theirs first.
+    """
+    convolutions = [index for index, step in enumerate(lowered.steps) if step.kernel == "conv"]
+    for index in convolutions:
+        _set_block(lowered, index, _least(lowered.steps[index].numbers))
+    offsets, arena = _arrange(lowered)
+    for index in sorted(convolutions, key=lambda index: -lowered.steps[index].macc):
+        numbers = lowered.steps[index].numbers
+        whole, least = _outputs(numbers), _least(numbers)
+        for parts in range(1, -(-whole // least)):
+            _set_block(lowered, index, _whole(-(-whole // parts), 2))
+            found = _arrange(lowered)
+            if found[1] <= arena:
+                offsets = found[0]
+                break
+        else:
+            _set_block(lowered, index, least)
+    return offsets, arena
+
+
+def _arrange(lowered: Lowered) -> tuple[tuple[int, ...], int]:
     last = len(lowered.steps)
     spans = [(last, -1)] * len(lowered.sizes)
     for index, step in enumerate(lowered.steps):
@@ -64,7 +81,29 @@ def arranged(lowered: Lowered) -> tuple[tuple[int, ...], int]:
         Lifetime(_whole(size, ALIGNED), *span) if span[0] <= span[1] else Lifetime(0, 0, 0)
         for size, span in zip(lowered.sizes, spans, strict=True)
     ]
-    return arrange(lifetimes)
+    return min(
+        arrange(lifetimes), arrange(lifetimes, lasting_first=True), key=lambda found: found[1]
+    )
+
+
+def _set_block(lowered: Lowered, index: int, block: int) -> None:
+    """Let a convolution unpack so many output channels at once, or all if it has fewer."""
+    step = lowered.steps[index]
+    numbers = {**step.numbers, "block": min(block, _outputs(step.numbers))}
+    lowered.steps[index] = replace(step, numbers=numbers)
+    room = step.inputs[-1]
+    assert isinstance(room, int)
+    lowered.sizes[room] = conv_room(numbers)
+
+
+def _least(fields: Mapping[str, Number]) -> int:
+    """Return the output channels of the smallest block."""
+    return max(LEAST, LEAST_BYTES // (2 * _whole(_window(fields), ALIGNED)) // 2 * 2)
+
+
+def _outputs(fields: Mapping[str, Number]) -> int:
+    """Return the output channels of a group."""
+    return _number(fields, "out_c") // _number(fields, "groups")
 
 
 def _window(fields: Mapping[str, Number]) -> int:

@@ -23,7 +23,15 @@ INLINE uint8_t added(struct add a, int32_t x, int32_t z) {
 static void add(const struct add* of, const uint8_t* x, const uint8_t* z, uint8_t* y) {
     const struct add a = *of; /* stores of bytes may change what is behind a pointer */
     int i = 0;
-#ifdef PAIRS_AT_ONCE
+#ifdef HELIUM
+    for (; i + 4 <= a.count; i += 4) {
+        const float32x4_t p = vcvtq_f32_s32(vreinterpretq_s32_u32(vldrbq_u32(x + i)));
+        const float32x4_t q = vcvtq_f32_s32(vreinterpretq_s32_u32(vldrbq_u32(z + i)));
+        const float32x4_t sum =
+            vfmaq_n_f32(vfmaq_n_f32(vdupq_n_f32(a.rest), p, a.left), q, a.right);
+        vstrbq_s32((int8_t*)(y + i), as_bytes(vcvtnq_s32_f32(sum)));
+    }
+#elif defined(PAIRS_AT_ONCE)
     for (; i + 4 <= a.count; i += 4) {
         const uint32_t p = four(x + i), q = four(z + i);
         y[i] = added(a, (uint8_t)p, (uint8_t)q);

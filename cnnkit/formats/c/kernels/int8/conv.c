@@ -2,8 +2,8 @@
  * to the sums is in the bias. Two pixels and two output channels at a time; `room` is for what the
  * windows of two pixels see. */
 #ifdef PAIRS_AT_ONCE
-/* Two rows of weights as pairs of 16 bits, beside each other, and zeros up to `wide` of each. */
-INLINE void widen_weights(const int8_t* w0, const int8_t* w1, int row, int wide, int32_t* to) {
+/* Two rows of weights as pairs of 16 bits, beside each other. */
+INLINE void widen_weights(const int8_t* w0, const int8_t* w1, int row, int32_t* to) {
     for (int i = 0; i < row; i += 4, to += 4) {
         const uint32_t v = four(w0 + i), u = four(w1 + i);
         to[0] = w_even(v);
@@ -11,7 +11,6 @@ INLINE void widen_weights(const int8_t* w0, const int8_t* w1, int row, int wide,
         to[2] = w_odd(v);
         to[3] = w_odd(u);
     }
-    memset(to, 0, (size_t)(wide - row) * sizeof *to);
 }
 
 /* What a window sees as pairs of 16 bits, beside three others. */
@@ -19,7 +18,7 @@ INLINE void widen_window(const struct conv* c, const uint8_t* x, int oy, int ox,
                          int32_t* to, uint8_t* bytes) {
     const int top = oy * c->stride_h - c->pad_h, left = ox * c->stride_w - c->pad_w;
     if (channels % 4) { /* a run of four crosses taps */
-        copy_window(c, x, oy, ox, channels, 0, bytes);
+        copy_window(c, x, oy, ox, channels, bytes);
         widen(bytes, c->kernel_h * c->kernel_w * channels, to);
         return;
     }
@@ -49,35 +48,32 @@ INLINE void widen_window(const struct conv* c, const uint8_t* x, int oy, int ox,
 /* Four pixels, and channels in pairs. Pixels and channels that are beyond are written first, to the
  * places of the last ones. */
 INLINE void conv_pixels(const struct conv* c, const int32_t* windows, const int32_t* weights,
-                        int wide, const int32_t* bias, const float* factor, int count,
+                        int row, const int32_t* bias, const float* factor, int count,
                         uint8_t* const y[4]) {
     const int zero = c->zero_y;
-    for (int k = 0; k < count; k += 2, weights += wide, bias += 2, factor += 2) {
+    for (int k = 0; k < count; k += 2, weights += row, bias += 2, factor += 2) {
         const int both = k + 1 < count, next = k + both;
         const float by = factor[0], by_next = factor[both];
         int32_t s[8];
-        products_2x4(windows, weights, wide, bias[0], bias[both], s);
-        requantise_two(s[6], s[7], by, by_next, zero, y[3] + k, y[3] + next);
-        requantise_two(s[4], s[5], by, by_next, zero, y[2] + k, y[2] + next);
-        requantise_two(s[2], s[3], by, by_next, zero, y[1] + k, y[1] + next);
-        requantise_two(s[0], s[1], by, by_next, zero, y[0] + k, y[0] + next);
+        products_2x4(windows, weights, row, bias[0], bias[both], s);
+        requantise_eight(s, by, by_next, zero, k, next, y);
     }
 }
 
 static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias,
                  const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y) {
     const int in = c->in_c / c->groups, out = c->out_c / c->groups;
-    const int row = (c->kernel_h * c->kernel_w * in + 3) / 4 * 4, wide = (row + 15) / 16 * 16;
+    const int row = (c->kernel_h * c->kernel_w * in + 3) / 4 * 4;
     const int last = c->out_h * c->out_w - 1;
     int32_t* const windows = (int32_t*)(void*)(room + (-(uintptr_t)room & 3));
-    int32_t* const weights = windows + 2 * wide;
-    uint8_t* const bytes = (uint8_t*)(weights + (c->block + c->block % 2) / 2 * wide);
+    int32_t* const weights = windows + 2 * row;
+    uint8_t* const bytes = (uint8_t*)(weights + (c->block + c->block % 2) / 2 * row);
     for (int k = 0, count; k < c->out_c; k += count) {
         const int left = out - k % out;
         count = left < c->block ? left : c->block;
         for (int o = 0; o < count; o += 2) {
             const int8_t* const rows = weight + (k + o) * row;
-            widen_weights(rows, rows + (o + 1 < count) * row, row, wide, weights + o / 2 * wide);
+            widen_weights(rows, rows + (o + 1 < count) * row, row, weights + o / 2 * row);
         }
         const uint8_t* const seen = x + k / out * in;
         uint8_t* result = y + k;
@@ -93,7 +89,7 @@ static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias
                 widen_window(c, seen, oy, ox, in, windows + i, bytes);
                 if (++ox == c->out_w) ox = 0, ++oy;
             }
-            conv_pixels(c, windows, weights, wide, bias + k, factor + k, count, to);
+            conv_pixels(c, windows, weights, row, bias + k, factor + k, count, to);
         }
     }
 }
@@ -120,7 +116,7 @@ static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias
         for (int p = 0, oy = 0, ox = 0; p <= last; p += 4) {
             const int pixels = last - p < 3 ? last - p + 1 : 4;
             for (int i = 0; i < pixels; ++i) {
-                copy_window(c, x + k / out * in, oy, ox, in, FLIP, windows + i * row);
+                copy_window_by(c, x + k / out * in, oy, ox, in, FLIP, windows + i * row);
                 if (++ox == c->out_w) ox = 0, ++oy;
             }
             for (int o = 0; o < count; o += 2) {
@@ -155,12 +151,11 @@ INLINE rows rows_of(const struct conv* c, const uint8_t* x, int pixel, int two, 
         found.second = found.first + two * c->in_c;
         return found;
     }
-    copy_window(c, x, pixel / c->out_w, pixel % c->out_w, channels, 0, room);
+    copy_window(c, x, pixel / c->out_w, pixel % c->out_w, channels, room);
     found.first = found.second = room;
     if (two) {
         found.second = room + count;
-        copy_window(c, x, (pixel + 1) / c->out_w, (pixel + 1) % c->out_w, channels, 0,
-                    room + count);
+        copy_window(c, x, (pixel + 1) / c->out_w, (pixel + 1) % c->out_w, channels, room + count);
     }
     return found;
 }

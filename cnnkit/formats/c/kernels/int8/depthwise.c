@@ -209,7 +209,7 @@ static void depthwise(const struct conv* c, const int8_t* weight, const int32_t*
                 depthwise_pixel(c, weight, bias, factor, x + (top * c->in_w + left) * c->in_c,
                                 c->dilation_h * c->in_w * c->in_c, c->dilation_w * c->in_c, y);
             } else {
-                copy_window(c, x, oy, ox, c->in_c, 0, room);
+                copy_window(c, x, oy, ox, c->in_c, room);
                 depthwise_pixel(c, weight, bias, factor, room, c->kernel_w * c->in_c, c->in_c, y);
             }
         }

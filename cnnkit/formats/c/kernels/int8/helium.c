@@ -55,11 +55,15 @@ INLINE void flipped_2x2(const uint8_t* x0, const uint8_t* x1, const int8_t* w0, 
     y1[1] = s11;
 }
 
+/* The nearest numbers from 0 to 255. */
+INLINE int32x4_t as_bytes(int32x4_t values) {
+    return vminq_s32(vmaxq_s32(values, vdupq_n_s32(0)), vdupq_n_s32(255));
+}
+
 /* Four sums times their factors as bytes, in 32 bits each, whose zero point stands for 0. */
 INLINE int32x4_t requantised_four(int32x4_t sums, float32x4_t factor, int zero) {
     const int32x4_t nearest_even = vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums), factor));
-    const int32x4_t moved = vqaddq_n_s32(nearest_even, zero);
-    return vminq_s32(vmaxq_s32(moved, vdupq_n_s32(0)), vdupq_n_s32(255));
+    return as_bytes(vqaddq_n_s32(nearest_even, zero));
 }
 
 /* Sums beside each other as bytes. */

@@ -99,17 +99,24 @@ INLINE void products_2x4(const int32_t* x, const int32_t* w, int row, int32_t fi
     add_two(&s6, b, v);          \
     add_two(&s7, b, u)
     int32_t v, u, a, b;
-    do {
+    if (left) {
+        do {
+            TWO_OF_A_ROW(v, u, a, b);
+            TWO_OF_A_ROW(v, u, a, b);
+            TWO_OF_A_ROW(v, u, a, b);
+            TWO_OF_A_ROW(v, u, a, b);
+            TWO_OF_A_ROW(v, u, a, b);
+            TWO_OF_A_ROW(v, u, a, b);
+            TWO_OF_A_ROW(v, u, a, b);
+            TWO_OF_A_ROW(v, u, a, b);
+            __asm__ volatile("" : "+r"(s6), "+r"(s7)); /* frees a register for the count */
+        } while (--left);
+    }
+    for (left = row % 16; left; left -= 4) {
         TWO_OF_A_ROW(v, u, a, b);
         TWO_OF_A_ROW(v, u, a, b);
-        TWO_OF_A_ROW(v, u, a, b);
-        TWO_OF_A_ROW(v, u, a, b);
-        TWO_OF_A_ROW(v, u, a, b);
-        TWO_OF_A_ROW(v, u, a, b);
-        TWO_OF_A_ROW(v, u, a, b);
-        TWO_OF_A_ROW(v, u, a, b);
-        __asm__ volatile("" : "+r"(s6), "+r"(s7)); /* frees a register for the count */
-    } while (--left);
+        __asm__ volatile("" : "+r"(s6), "+r"(s7));
+    }
     sums[0] = s0;
     sums[1] = s1;
     sums[2] = s2;

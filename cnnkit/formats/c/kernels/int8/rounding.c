@@ -39,6 +39,35 @@ SHARED uint8_t requantised(int32_t sum, float factor, int zero) {
     return saturated(__qadd(rounded((float)sum * factor), zero));
 }
 
+/* Likewise sums of two channels of four pixels, which change registers in pairs. */
+INLINE void requantise_eight(int32_t s[8], float factor, float other, int zero, int k, int next,
+                             uint8_t* const y[4]) {
+#define INTO(f, g, r, q) "vmov " f ", " g ", " r ", " q "\n\t"
+#define SCALE(f, by)                                          \
+    "vcvt.f32.s32 " f ", " f "\n\tvmul.f32 " f ", " f ", " by \
+    "\n\t"                                                    \
+    "vcvtr.s32.f32 " f ", " f "\n\t"
+    __asm__(INTO("s0", "s1", "%0", "%1") INTO("s2", "s3", "%2", "%3") INTO("s4", "s5", "%4", "%5")
+                INTO("s6", "s7", "%6", "%7") SCALE("s0", "%8") SCALE("s1", "%9") SCALE("s2", "%8")
+                    SCALE("s3", "%9") SCALE("s4", "%8") SCALE("s5", "%9") SCALE("s6", "%8")
+                        SCALE("s7", "%9") INTO("%0", "%1", "s0", "s1") INTO("%2", "%3", "s2", "s3")
+                            INTO("%4", "%5", "s4", "s5") INTO("%6", "%7", "s6", "s7")
+            : "+r"(s[0]), "+r"(s[1]), "+r"(s[2]), "+r"(s[3]), "+r"(s[4]), "+r"(s[5]), "+r"(s[6]),
+              "+r"(s[7])
+            : "t"(factor), "t"(other)
+            : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7");
+#undef SCALE
+#undef INTO
+    y[3][next] = saturated(__qadd(s[7], zero));
+    y[3][k] = saturated(__qadd(s[6], zero));
+    y[2][next] = saturated(__qadd(s[5], zero));
+    y[2][k] = saturated(__qadd(s[4], zero));
+    y[1][next] = saturated(__qadd(s[3], zero));
+    y[1][k] = saturated(__qadd(s[2], zero));
+    y[0][next] = saturated(__qadd(s[1], zero));
+    y[0][k] = saturated(__qadd(s[0], zero));
+}
+
 /* Likewise two sums, which change registers together. */
 INLINE void requantise_two(int32_t sum, int32_t other, float factor, float of_other, int zero,
                            uint8_t* y, uint8_t* y_other) {
@@ -81,5 +110,12 @@ INLINE void requantise_two(int32_t sum, int32_t other, float factor, float of_ot
                            uint8_t* y, uint8_t* y_other) {
     *y_other = requantised(other, of_other, zero);
     *y = requantised(sum, factor, zero);
+}
+
+INLINE void requantise_eight(int32_t s[8], float factor, float other, int zero, int k, int next,
+                             uint8_t* const y[4]) {
+    for (int p = 3; p >= 0; --p) {
+        requantise_two(s[2 * p], s[2 * p + 1], factor, other, zero, y[p] + k, y[p] + next);
+    }
 }
 #endif

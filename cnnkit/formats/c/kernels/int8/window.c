@@ -22,9 +22,9 @@ INLINE void copy_run(uint8_t* restrict to, const uint8_t* restrict from, int cou
 }
 
 /* Copy what the window of a pixel sees of `channels` channels, beginning at x's: [row][column][C].
- */
-INLINE void copy_window(const struct conv* c, const uint8_t* x, int oy, int ox, int channels,
-                        int flip, uint8_t* restrict to) {
+ * The bits of `flip` change. */
+INLINE void copy_window_by(const struct conv* c, const uint8_t* x, int oy, int ox, int channels,
+                           int flip, uint8_t* restrict to) {
     const int top = oy * c->stride_h - c->pad_h, left = ox * c->stride_w - c->pad_w;
     const int joined = is_joined(c, left, channels);
     const int taps = joined ? 1 : c->kernel_w, run = joined ? c->kernel_w * channels : channels;
@@ -39,4 +39,9 @@ INLINE void copy_window(const struct conv* c, const uint8_t* x, int oy, int ox, 
             }
         }
     }
+}
+
+INLINE void copy_window(const struct conv* c, const uint8_t* x, int oy, int ox, int channels,
+                        uint8_t* restrict to) {
+    copy_window_by(c, x, oy, ox, channels, 0, to);
 }
