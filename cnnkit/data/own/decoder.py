@@ -25,6 +25,7 @@ from cnnkit.data.pictures import fault, opened, quiet, read_file
 from cnnkit.errors import CnnkitError
 from cnnkit.graph.preprocessing import Preprocessing
 
+LONGEST = max(map(len, UNREADABLE))
 ORIENTATION = 0x0112  # the EXIF tag
 THINNEST = 50  # times longer than wide: nothing of it is left in a small square
 ONE_FRAME = ("JPEG", "MPO")  # MPO is a JPEG with a preview, or a second eye's view, behind it
@@ -93,13 +94,14 @@ def read_picture(path: str, record: Preprocessing | None) -> tuple[Facts, NDArra
     except OSError as error:
         return Facts(problem=f"cannot be read ({error.strerror or error})"), None
     sha256 = hashlib.sha256(content).hexdigest()
-    suffix = os.path.splitext(path)[1].lower()
-    kind = BRANDS.get(content[4:12], suffix[1:].upper() if suffix in UNREADABLE else "")
+    kind = BRANDS.get(content[4:12])
+    if not kind and path[-LONGEST:].lower().endswith(UNREADABLE):
+        kind = os.path.splitext(path)[1][1:].upper()
     if kind:
         return Facts(sha256, problem=f"is a {kind} file, which is not read"), None
     if not content:
         return Facts(sha256, problem="is empty"), None
-    facts = Facts(sha256)
+    facts = None
     try:
         with opened(path, content) as picture:
             facts = _look(sha256, picture)
@@ -108,7 +110,7 @@ def read_picture(path: str, record: Preprocessing | None) -> tuple[Facts, NDArra
             seen = ImageOps.exif_transpose(picture) if facts.turned else picture
             return facts, fit_picture(seen, record)
     except Exception as error:
-        return replace(facts, problem=fault(path, error).reason), None
+        return replace(facts or Facts(sha256), problem=fault(path, error).reason), None
 
 
 def _look(sha256: str, picture: Image.Image) -> Facts:

@@ -102,10 +102,10 @@ bool prepare(const void* fields, const float* weight, const float* bias, float* 
                     Doubles taps[3] = {};
                     for (long column = 0; column < 3 && o < given; ++column) {
                         Floats values;
-                        __builtin_memcpy(
-                            &values, packed_at(c, weight, c.in_c, row * 3 + column, i, o),
-                            sizeof values);
-                        in_range &= values < kLimit && values > -kLimit;
+                        __builtin_memcpy(&values,
+                                         packed_at(c, weight, c.in_c, row * 3 + column, i, o),
+                                         sizeof values);
+                        in_range &= (values < kLimit) & (values > -kLimit);
                         taps[column] = __builtin_convertvector(values, Doubles);
                     }
                     winograd::weights_1d(taps, rows[row]);
@@ -292,7 +292,7 @@ void run(const void* fields, const float* prepared, const float* x, const float*
                 inside.right >= F::kColumns) {
                 transform_input<F, false>(x + top * row + left * in, row, inside, in, v + t * in,
                                           v_plane);
-            } else if (kMasks) {
+            } else if constexpr (kMasks) {
                 transform_input<F, true>(x + top * row + left * in, row, inside, in, v + t * in,
                                          v_plane);
             } else {

@@ -11,13 +11,18 @@ inline void list_windows(const MaximaShape& s, const Maxima& m, const Places& p,
     for (long o = 0; o < channels; ++o) {
         float* values = m.values + o * m.room;
         int *places = m.places + o * m.room, n = counts[o];
+        float total = totals[o];
         for (long w = first; w < end; ++w) {
             const unsigned char index = indices[w * channels + o];
-            const float value = index == kNoIndex ? 0.0f : dy[w * channels + o];
-            values[n] = value, places[n] = m.starts[w] + p.tap[index];
-            n += value != 0.0f, totals[o] += value;
+            unsigned bits;  // of the gradient, without a branch that nobody can foresee
+            __builtin_memcpy(&bits, dy + w * channels + o, sizeof bits);
+            bits &= (index == kNoIndex) - 1u;
+            __builtin_memcpy(values + n, &bits, sizeof bits);
+            total += values[n];
+            places[n] = m.starts[w] + p.tap[index];
+            n += bits << 1 != 0;
         }
-        counts[o] = n;
+        counts[o] = n, totals[o] = total;
     }
 }
 
