@@ -188,8 +188,11 @@ void transform_input(const float* x, long row, const Inside& inside, long channe
             Vec d[F::kRows];
             const float* from = first;
 #pragma GCC unroll 8
-            for (int i = 0; i < F::kRows; ++i, from = next(from, row))
-                d[i] = load_some(from, edge ? choose(rows[i], column, none) : lanes);
+            for (int i = 0; i < F::kRows; ++i, from = next(from, row)) {
+                Mask some = lanes;
+                if constexpr (edge) some = choose(rows[i], column, none);
+                d[i] = load_some(from, some);
+            }
             winograd::input_1d(d, columns[j]);
         }
         float* to = v + at;
@@ -286,7 +289,7 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
                 inside.right >= F::kColumns) {
                 transform_input<F, false>(x + top * row + left * in, row, inside, in, v + t * in,
                                           v_plane);
-            } else if (kMasks) {
+            } else if constexpr (kMasks) {  // NEON cannot combine masks
                 transform_input<F, true>(x + top * row + left * in, row, inside, in, v + t * in,
                                          v_plane);
             } else {
