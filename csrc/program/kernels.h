@@ -40,6 +40,10 @@ struct ProgramAlgorithm {
     // null, where their weights are not read less often.
     void (*run_images)(const void* fields, const float* prepared, const float* x, float* y,
                        long images, long first, long end) = nullptr;
+    // As `run` without a residual, into pixels that lie y_pixel floats apart, such as those of a
+    // concatenation; null, where it cannot.
+    void (*run_apart)(const void* fields, const float* prepared, const float* x, float* y,
+                      long y_pixel, float* workspace, long first, long end) = nullptr;
 };
 
 struct ProgramKernelTable {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "program/concat.h"
 #include "program/share.h"
 #include "runtime/buffer.h"
 #include "runtime/outputs.h"
@@ -83,6 +84,7 @@ class Session : public ProgramSession {
             program_.steps[0];  // whose constants are read elsewhere as well
         need(pixels.inputs[0] < -1 && pixels.inputs[1] < -1, "the first step");
         find_tail();
+        find_in_place();
     }
 
     std::vector<std::string> algorithms() const override {
@@ -300,6 +302,22 @@ class Session : public ProgramSession {
         if (tail_.floats <= kMostTail) tail_.first = first;
     }
 
+    void find_in_place() {
+        std::vector<bool> may(kernels_.size());
+        const size_t end = tail_.first ? tail_.first : kernels_.size();
+        for (size_t s = 0; s < end; ++s) {
+            const ProgramStep& step = program_.steps[s];
+            const ProgramAlgorithm* algorithm = kernels_[s].algorithm;
+            may[s] = step.kernel == "copy" || (step.kernel == "conv" && algorithm &&
+                                               algorithm->run_apart && step.inputs[3] == -1);
+        }
+        in_place_ = concatenate_in_place(program_, may);
+        copied_.resize(kernels_.size());
+        for (const InPlace& one : in_place_) {
+            if (one.copy) copied_[one.copy] = true;
+        }
+    }
+
     float* memory(long more = 0) const {
         return static_cast<float*>(
             thread_workspace(sizeof(float) * (rounded(program_.arena) + workspace_ + more)));
@@ -307,8 +325,26 @@ class Session : public ProgramSession {
     static long rounded(long floats) { return (floats + 15) / 16 * 16; }
 
     void run(size_t first, size_t end, const float* raw, float* arena, int threads) const {
-        for (size_t s = first; s < end; ++s)
-            run_one(call_of(s, raw, [&](long b) { return arena + program_.offsets[b]; }), threads);
+        const auto where = [&](long b) { return arena + program_.offsets[b]; };
+        for (size_t s = first; s < end; ++s) {
+            if (copied_[s]) continue;
+            const Call call = call_of(s, raw, where);
+            const InPlace& to = in_place_[s];
+            if (!to.copy) {
+                run_one(call, threads);
+            } else if (accepts(call)) {
+                float* y = where(program_.steps[to.copy].output) + to.start;
+                share_parts(call, threads,
+                            [&](const float* prepared, float* workspace, long from, long end_part) {
+                                call.chosen->algorithm->run_apart(call.fields, prepared, call.x, y,
+                                                                  to.pixel, workspace, from,
+                                                                  end_part);
+                            });
+            } else {
+                run_one(call, threads);
+                run_one(call_of(to.copy, raw, where), threads);
+            }
+        }
     }
 
     // A step's arguments; x and residual are those of its algorithm.
@@ -336,27 +372,38 @@ class Session : public ProgramSession {
         return call;
     }
 
-    void run_one(const Call& call, int threads) const {
+    static bool accepts(const Call& call) {
         const ProgramAlgorithm* algorithm = call.chosen->algorithm;
-        if (!algorithm || (algorithm->accepts && !algorithm->accepts(call.fields, call.x)))
-            return call.chosen->kernel->run(call.fields, call.in, call.y);
-        share(algorithm->parts(call.fields), call.chosen->work, threads,
-              [&](long from, long to) { run_parts(call, from, to); });
+        return algorithm && (!algorithm->accepts || algorithm->accepts(call.fields, call.x));
     }
 
-    void run_parts(const Call& call, long first, long end) const {
+    void run_one(const Call& call, int threads) const {
+        if (!accepts(call)) return call.chosen->kernel->run(call.fields, call.in, call.y);
+        share_parts(call, threads,
+                    [&](const float* prepared, float* workspace, long first, long end) {
+                        call.chosen->algorithm->run(call.fields, prepared, call.x, call.residual,
+                                                    call.y, workspace, first, end);
+                    });
+    }
+
+    // Calls run(prepared, workspace, first, end) for ranges of an algorithm's parts.
+    template <typename Run>
+    void share_parts(const Call& call, int threads, const Run& run) const {
         const auto prepared = static_cast<const float*>(call.chosen->prepared.get());
-        float* workspace = memory() + rounded(program_.arena);
-        call.chosen->algorithm->run(call.fields, prepared, call.x, call.residual, call.y, workspace,
-                                    first, end);
+        share(call.chosen->algorithm->parts(call.fields), call.chosen->work, threads,
+              [&](long first, long end) {
+                  run(prepared, memory() + rounded(program_.arena), first, end);
+              });
     }
 
-    const Program program_;
+    Program program_;
     const long pixels_, classes_;
     std::vector<Chosen> kernels_;
     Tail tail_;
-    long workspace_ = 0;  // floats
-    double work_ = 0;     // of an image
+    std::vector<InPlace> in_place_;  // of each step
+    std::vector<bool> copied_;       // steps whose copy is made by the convolution before
+    long workspace_ = 0;             // floats
+    double work_ = 0;                // of an image
 };
 
 }  // namespace

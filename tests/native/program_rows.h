@@ -7,10 +7,12 @@ namespace {
 
 void add_pool(Chain& chain, long x) {
     const Size in = chain.buffers[x];
-    const long kernel[] = {draw(1, 4), draw(1, 4)}, stride[] = {draw(1, 3), draw(1, 3)};
-    const long dilation[] = {draw(1, 2), draw(1, 2)}, average = draw(0, 2);
-    const long pad[] = {draw(0, 2), draw(0, 2)}, end[] = {draw(0, 2), draw(0, 2)};
-    const long sides[] = {in.h, in.w};
+    const bool whole = one_in(4);  // a global pool
+    const long most = whole ? 0 : 2, sides[] = {in.h, in.w};
+    const long kernel[] = {whole ? in.h : draw(1, 4), whole ? in.w : draw(1, 4)};
+    const long stride[] = {draw(1, 3), draw(1, 3)}, average = draw(0, 2);
+    const long dilation[] = {whole ? 1 : draw(1, 2), whole ? 1 : draw(1, 2)};
+    const long pad[] = {draw(0, most), draw(0, most)}, end[] = {draw(0, most), draw(0, most)};
     long out[2];
     for (int a = 0; a < 2; ++a) {
         const long room = sides[a] + pad[a] + end[a] - (kernel[a] - 1) * dilation[a] - 1;

@@ -21,6 +21,7 @@ from cnnkit.graph.graph import Graph
 from cnnkit.graph.reference import evaluate
 from cnnkit.ops import isa
 from cnnkit.runtimes import native
+from cnnkit.runtimes.convnet import STEPWISE_ISAS
 from cnnkit.runtimes.native import ENGINES, Engine, network, open_engine, prepare
 
 DECLINED = "^net.onnx: has the node .*, which cnnkit's engine cannot run: .*Run it in ONNX Runtime"
@@ -49,6 +50,13 @@ def test_the_best_engine_stands_first() -> None:
     assert name_of(open_engine(resnet_block())) == "program"
     with pytest.raises(InputError, match=r"^net: is not the published network"):
         ENGINES["mnist"](convnet(STACK), "net")
+
+
+@pytest.mark.skipif(isa() not in STEPWISE_ISAS, reason="where steps are faster")
+def test_convnets_of_many_channels_are_run_step_by_step() -> None:
+    blocks = (Block(16), Block(32), Block(64))
+    assert name_of(open_engine(convnet(Architecture((3, 32, 32), blocks)))) == "program"
+    assert name_of(open_engine(convnet(Architecture((1, 28, 28), blocks[:2])))) == "convnet"
 
 
 def test_the_published_engine_declines_where_the_processor_lacks_it() -> None:

@@ -113,6 +113,20 @@ def test_values_that_winograd_would_spoil_come_out_as_they_are(factor: float) ->
     np.testing.assert_allclose(network(x)[0], expected, rtol=1e-5, atol=1e-5 * 1e20)
 
 
+@pytest.mark.parametrize("factor", [1, np.inf])
+def test_a_concatenation_in_place_has_the_values_of_its_parts(factor: float) -> None:
+    net = Net(1, 8, 9)
+    x = net("Mul", net.conv("x", 1, 16, 1), net.tensor(np.float32(factor)))
+    parts = [net("Relu", net.conv(x, 16, 16, k, pads=(k // 2,) * 4)) for k in (1, 3)]
+    graph = net.graph(net("Flatten", net("Concat", *parts, axis=1)))
+    x = np.random.default_rng(0).random((1, 1, 8, 9), np.float32)
+    x[0, 0, :6] = 0
+    with np.errstate(all="ignore"):
+        (expected,) = evaluate(graph, {"x": x}, reproducible=False).values()
+    network = make_network(lowered(graph), image_size(graph))
+    np.testing.assert_allclose(network(x)[0], expected, rtol=1e-5, atol=1e-5)
+
+
 def test_steps_are_timed_one_by_one() -> None:
     graph = drawn("resnet8")
     program = lowered(graph)

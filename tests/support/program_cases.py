@@ -361,26 +361,23 @@ def fast_convolutions() -> Iterator[Case]:
             return net("GlobalAveragePool", net("Relu", y))
 
         yield one(f"strips of {c} channels", (1, h, w), strips)
-    for wide, k, kernel in product((8, 9, 16, 17, 28), (1, 5, 6, 7, 12), (3, 5)):
 
-        def columns(net: Net, k: int = k, kernel: int = kernel) -> str:
-            return net("Relu", net.conv("x", 1, k, kernel, pads=(kernel // 2,) * 4))
+    for c, k, side, h in ((512, 300, 1, 7), (96, 40, 1, 30), (64, 160, 3, 9)):
 
-        yield one(f"{kernel}x{kernel} 1 to {k}, {wide} wide", (1, 5, wide), columns)
-    for wide, k, kernel in product((2, 16, 17, 33), (1, 5, 7, 8), (1, 2, 3)):
+        def many(net: Net, c: int = c, k: int = k, side: int = side) -> str:
+            y = net.conv("x", 1, c, 1)
+            return net.relu6(net.conv(y, c, k, side, strides=(side // 2 + 1,) * 2))
 
-        def pairs(net: Net, k: int = k, kernel: int = kernel) -> str:
-            x = net.conv("x", 1, k, 1)
-            y = net.conv(x, k, k, kernel, strides=(1, 1), pads=(0, 0, kernel - 1, kernel - 1))
-            return net("Relu", net("Add", y, x))
+        yield one(f"many weights, {side}x{side} {c} to {k}", (1, h, 7), many)
 
-        yield one(f"{kernel}x{kernel} {k} to {k}, {wide} wide", (1, 4, wide), pairs)
-    for features in (127, 128, 129, 700):
+    def fire(net: Net) -> str:  # whose convolutions write into the concatenation
+        x = net("Relu", net.conv("x", 1, 16, 1))
+        y = net("Relu", net.conv(x, 16, 20, 1))
+        z = net("Relu", net.conv(x, 16, 24, 3, pads=(1, 1, 1, 1)))
+        y = net("Concat", y, x, z, axis=1)
+        return net("Concat", net.conv(y, 60, 8, 1), net.conv(y, 60, 9, 1), axis=1)
 
-        def linear(net: Net, f: int = features) -> str:
-            return net.head(net.conv("x", 1, f, 1), f, 35)
-
-        yield one(f"a linear layer of {features}", (1, 1, 1), linear)
+    yield one("concatenation in place", (1, 13, 11), fire)
 
 
 ELEMENTARY = (  # and what of: x is from 0 to 1

@@ -25,6 +25,7 @@ from cnnkit.bench.workloads.inference import InferenceWorkload
 from cnnkit.bench.workloads.integers import IntegerWorkload
 from cnnkit.bench.workloads.network import weights_of
 from cnnkit.bench.workloads.training import LEARNING_RATE, TrainingWorkload
+from cnnkit.graph.program.steps import Program, Step
 from cnnkit.runtimes.integers import IntegerEngine
 from cnnkit.runtimes.native import open_engine, prepare
 from cnnkit.runtimes.program import lower_network
@@ -113,9 +114,9 @@ def graph_parts(work: GraphWorkload) -> tuple[PartTime, ...]:
         return ()
     engine: object = open_engine(work.graph, work.name)
     if isinstance(engine, IntegerEngine) and engine.takes_bytes:
-        steps, engine = engine.program.steps, engine.network
+        program, engine, size = engine.program, engine.network, 1
     elif isinstance(engine, _core.ProgramNetwork):
-        steps = lower_network(prepare(work.graph), work.name).steps
+        program, size = lower_network(prepare(work.graph), work.name), 4
     else:
         return ()
     seconds = np.median(engine.time_steps(work.x, RUNS), 0) * 1e-9
@@ -124,9 +125,17 @@ def graph_parts(work: GraphWorkload) -> tuple[PartTime, ...]:
             f"{step.node} [{algorithm}]",
             max(float(time), SHORTEST),
             2.0 * step.macc * EXECUTED.get(algorithm, 1.0),
+            bytes=_bytes(program, step, size),
         )
-        for step, algorithm, time in zip(steps, engine.algorithms, seconds, strict=True)
+        for step, algorithm, time in zip(program.steps, engine.algorithms, seconds, strict=True)
     )
+
+
+def _bytes(program: Program, step: Step, size: int) -> float:
+    """Return the bytes of what a step reads and writes; `size` is that of a buffer's element."""
+    buffers = sum(program.sizes[index] for index in step.buffers)
+    constants = (program.constants[name].nbytes for name in step.inputs if isinstance(name, str))
+    return float(buffers * size + sum(constants))
 
 
 TIMERS: dict[type[Workload], Callable[[Any], tuple[PartTime, ...]]] = {

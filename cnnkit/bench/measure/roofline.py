@@ -13,8 +13,10 @@ from typing import Any
 
 from cnnkit import _core
 
-# Working sets that fit well into the first-level cache, the second-level cache, and no cache.
-WORKING_SETS = {"L1": 16 << 10, "L2": 256 << 10, "memory": 256 << 20}
+# Working sets that fit well into the first-level cache, the second-level cache, not into that one,
+# and into no cache.
+WORKING_SETS = {"L1": 16 << 10, "L2": 256 << 10, "beyond L2": 8 << 20, "memory": 256 << 20}
+IN_L2 = 1 << 20  # bytes that a layer reads and writes from the second-level cache
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Limits:
             max(self.fma_gflops, other.fma_gflops),
             {name: max(rate, other.bandwidth[name]) for name, rate in self.bandwidth.items()},
         )
+
+    def seconds(self, flop: float, count: float) -> float:
+        """Return what so many FLOP and bytes of a layer take at least: the roofline."""
+        level = "L2" if count <= IN_L2 else "beyond L2"
+        return max(flop / self.fma_gflops, count / self.bandwidth[level]) * 1e-9
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""

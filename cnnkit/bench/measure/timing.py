@@ -56,13 +56,15 @@ class TimingPlan:
 class PartTime(NamedTuple):
     """One part of cnnkit's work on a case: seconds and executed FLOP of an image.
 
-    `certain` is False where the noise is as large as the time, which then means nothing.
+    `certain` is False where the noise is as large as the time, which then means nothing. `bytes`
+    are what it reads and writes, once; 0 where that is not known.
     """
 
     name: str
     seconds: float
     executed_flop: float
     certain: bool = True
+    bytes: float = 0.0
 
 
 def time_calls(call: Call, calls: int, clock: Clock) -> int:

@@ -172,7 +172,12 @@ class Results:
             }
             rows.append({**asdict(row), **intervals, "gflops": speed, "share_of_peak": share})
         parts = [
-            {**part._asdict(), "executed_share_of_peak": self.share(part)} for part in case.parts
+            {
+                **part._asdict(),
+                "executed_share_of_peak": self.share(part),
+                "roofline_share": self.roofline_share(part),
+            }
+            for part in case.parts
         ]
         return {
             **asdict(case),
@@ -185,6 +190,12 @@ class Results:
     def share(self, part: PartTime) -> float:
         """Return a part's executed FLOP per second as a share of the measured FMA peak."""
         return part.executed_flop / part.seconds * 1e-9 / self.limits.fma_gflops
+
+    def roofline_share(self, part: PartTime) -> float | None:
+        """Return what a part would take at the limits as a share of what it takes, if known."""
+        if not part.bytes:
+            return None
+        return self.limits.seconds(part.executed_flop, part.bytes) / part.seconds
 
     def executed_share(self, case: CaseResult) -> float | None:
         """Return how busy cnnkit keeps the FMA units: executed FLOP as a share of the peak."""

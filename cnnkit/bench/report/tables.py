@@ -85,10 +85,12 @@ def _parts(results: Results, case: CaseResult) -> Iterator[Table]:
     total = sum(part.seconds for part in case.parts)
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("cnnkit's parts", overflow="fold")
-    for title in ("µs/image", "of time", "FLOP executed", "of peak"):
+    titles = ["µs/image", "of time", "FLOP executed", "of peak"]
+    roofline = any(part.bytes for part in case.parts)
+    for title in titles + ["of roofline"] * roofline:
         table.add_column(title, justify="right", no_wrap=True)
     for part in case.parts:
-        figures = (
+        figures: tuple[str, ...] = (
             f"{part.seconds * 1e6:.3f}",
             f"{part.seconds / total:.0%}",
             f"{part.executed_flop:,.0f}",
@@ -96,6 +98,9 @@ def _parts(results: Results, case: CaseResult) -> Iterator[Table]:
         )
         if not part.certain:
             figures = ("in noise", "-", figures[2], "-")
+        share = results.roofline_share(part)
+        if share is not None:
+            figures += (f"{share:.0%}",)
         table.add_row(part.name, *figures)
     yield table
 
@@ -130,7 +135,9 @@ def _notes(results: Results) -> Iterator[Text]:
         "their 95th percentile. Error: largest deviation from float64, as a share of the largest "
         "output. Of peak: nominal FLOP (direct convolution); executed: those of cnnkit's "
         "algorithm, including its transforms' additions and AMX's bfloat16 products, which no FMA "
-        "unit computes. In noise: the part's time is too short to be told from noise."
+        "unit computes. Of roofline: what the part's FLOP at the peak, or its bytes at the rate of "
+        "the cache that keeps them, take at least, as a share of its time. In noise: the part's "
+        "time is too short to be told from noise."
     )
     ran = {
         f"{row.peer} {row.version}: {results.settings[f'{case.suite}/{row.peer}']}": None

@@ -113,8 +113,10 @@ inline long parts(const void* fields) {
     return by == Cut::kRows ? c.out_h : c.out_w;
 }
 
-inline void run(const void* fields, const float* prepared, const float* x, const float* residual,
-                float* y, float* workspace, long first, long end) {
+// Pixels of y and of the residual lie y_pixel floats apart.
+inline void convolve(const void* fields, const float* prepared, const float* x,
+                     const float* residual, float* y, long y_pixel, float* workspace, long first,
+                     long end) {
     const Conv& c = conv_of(fields);
     const Plan p = plan(c);
     const long in = c.in_c, out = c.out_c, taps = static_cast<long>(c.kernel_h) * c.kernel_w;
@@ -123,7 +125,7 @@ inline void run(const void* fields, const float* prepared, const float* x, const
     r.rows = c.kernel_h, r.taps = joined ? 1 : c.kernel_w, r.span = joined ? c.kernel_w * in : in;
     r.x_row = c.dilation_h * p.row, r.x_tap = c.dilation_w * in, r.x_pixel = c.stride_w * in;
     if (r.taps == 1 && r.x_row == r.span) r.span *= r.rows, r.rows = 1;  // one run of floats
-    r.y_pixel = out, r.limits = limits_of(c);
+    r.y_pixel = y_pixel, r.limits = limits_of(c);
     const Cut by = cut(c);
     const long row0 = by == Cut::kRows ? first : 0, row1 = by == Cut::kRows ? end : 1;
     const long pixel0 = by == Cut::kPixels ? first : 0;
@@ -142,7 +144,7 @@ inline void run(const void* fields, const float* prepared, const float* x, const
                 const long each = passes(pixels, static_cast<int>(width / kLanes));
                 r.ahead = ahead_of(r.w + block, width, rows * each, p.far);
                 for (long row = 0; row < rows; ++row) {
-                    const long at = ((top + row) * c.out_w + left) * out + o;
+                    const long at = ((top + row) * c.out_w + left) * y_pixel + o;
                     r.x = from + row * c.stride_h * p.row + left * r.x_pixel;
                     r.y = y + at, r.residual = residual ? residual + at : nullptr;
                     run_pixels(r, pixels, c.out_w == 1);
@@ -152,6 +154,15 @@ inline void run(const void* fields, const float* prepared, const float* x, const
             }
         }
     }
+}
+
+inline void run(const void* fields, const float* prepared, const float* x, const float* residual,
+                float* y, float* workspace, long first, long end) {
+    convolve(fields, prepared, x, residual, y, conv_of(fields).out_c, workspace, first, end);
+}
+inline void run_apart(const void* fields, const float* prepared, const float* x, float* y,
+                      long y_pixel, float* workspace, long first, long end) {
+    convolve(fields, prepared, x, nullptr, y, y_pixel, workspace, first, end);
 }
 
 // Matrix products of several images.
@@ -177,9 +188,9 @@ inline void run_images(const void* fields, const float* prepared, const float* x
     }
 }
 
-constexpr ProgramAlgorithm kConv = {"dense", "conv",           fits,  prepared_floats,
-                                    prepare, workspace_floats, parts, nullptr,
-                                    run,     run_images};
+constexpr ProgramAlgorithm kConv = {"dense", "conv",           fits,     prepared_floats,
+                                    prepare, workspace_floats, parts,    nullptr,
+                                    run,     run_images,       run_apart};
 
 }  // namespace dense
 }  // namespace fast

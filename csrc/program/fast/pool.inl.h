@@ -43,6 +43,49 @@ inline void run(const void* fields, const float*, const float* x, const float*, 
     }
 }
 
+// Averages of the whole image; each channel is added up in the order of the C format's kernel.
+inline bool is_global(const void* fields) {
+    const Pool& p = pool_of(fields);
+    return p.average && p.out_h == 1 && p.out_w == 1 && p.kernel_h == p.in_h &&
+           p.kernel_w == p.in_w && p.dilation_h == 1 && p.dilation_w == 1 && p.pad_h == 0 &&
+           p.pad_w == 0 && p.end_h == 0 && p.end_w == 0;
+}
+// Blocks of channels, whose sums stay in registers.
+constexpr long kMeans = 4;
+inline long blocks(const void* fields) {
+    return (pool_of(fields).channels + kMeans * kLanes - 1) / (kMeans * kLanes);
+}
+inline void average(const void* fields, const float*, const float* x, const float*, float* y,
+                    float*, long first, long end) {
+    const Pool& p = pool_of(fields);
+    const long channels = p.channels, pixels = static_cast<long>(p.in_h) * p.in_w;
+    const Vec each = set1(1.0f / static_cast<float>(pixels));
+    for (long block = first; block < end; ++block) {
+        const long at = block * kMeans * kLanes;
+        Mask lanes[kMeans];
+        Vec sum[kMeans];
+        for (long v = 0; v < kMeans; ++v) {
+            lanes[v] = mask_lanes(0, channels - at - v * kLanes);
+            sum[v] = zero();
+        }
+        for (long i = 0; i < pixels; ++i) {
+            const float* from = x + i * channels + at;
+            if (at + kMeans * kLanes <= channels) {
+                for (long v = 0; v < kMeans; ++v) sum[v] = add(sum[v], load(from + v * kLanes));
+                continue;
+            }
+            for (long v = 0; v < kMeans && at + v * kLanes < channels; ++v)
+                sum[v] = add(sum[v], load_mask(from + v * kLanes, lanes[v]));
+        }
+        for (long v = 0; v < kMeans && at + v * kLanes < channels; ++v) {
+            const long rest = channels - at - v * kLanes;
+            store_first(y + at + v * kLanes, mul(sum[v], each), rest);
+        }
+    }
+}
+
+constexpr ProgramAlgorithm kAverage = {"average", "pool", is_global, no_floats, nullptr,
+                                       no_floats, blocks, nullptr,   average};
 constexpr ProgramAlgorithm kMax = {"max-pool", "pool", fits,    no_floats, nullptr,
                                    no_floats,  parts,  nullptr, run};
 

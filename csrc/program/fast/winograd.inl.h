@@ -216,7 +216,7 @@ void transform_input(const float* x, long row, const Inside& inside, long channe
 struct Outputs {
     const float *bias, *residual;
     float* y;
-    long rows, columns, row, channels;
+    long rows, columns, row, column, channels;  // floats from one row and column to the next
     Limits limits;
 };
 
@@ -243,7 +243,7 @@ void transform_output(const float* m, long plane, const Outputs& to) {
 #pragma GCC unroll 8
             for (int i = 0; i < F::kTileH; ++i) {
                 if (!whole && (i >= to.rows || j >= to.columns)) continue;
-                const long place = i * to.row + j * to.channels + at;
+                const long place = i * to.row + j * to.column + at;
                 put(to.y + place, add(y[i], bias), to.residual ? to.residual + place : nullptr,
                     to.channels - at, to.limits);
             }
@@ -271,9 +271,10 @@ long parts(const void* fields) {
     return (conv_of(fields).out_h + F::kTileH - 1) / F::kTileH;
 }
 
+// Pixels of y and of the residual lie y_pixel floats apart.
 template <typename F>
-void run(const void* fields, const float* prepared, const float* x, const float* residual, float* y,
-         float* workspace, long first, long end) {
+void convolve(const void* fields, const float* prepared, const float* x, const float* residual,
+              float* y, long y_pixel, float* workspace, long first, long end) {
     const Conv& c = conv_of(fields);
     const Plan<F> p(c);
     const long last = end * p.tiles_w;
@@ -319,11 +320,12 @@ void run(const void* fields, const float* prepared, const float* x, const float*
         }
         for (long t = 0; t < count; ++t) {
             const long tile = start + t, oy = tile / p.tiles_w * F::kTileH;
-            const long ox = tile % p.tiles_w * F::kTileW, at = (oy * c.out_w + ox) * out;
+            const long ox = tile % p.tiles_w * F::kTileW, at = (oy * c.out_w + ox) * y_pixel;
             const Outputs to = {prepared,     residual ? residual + at : nullptr,
                                 y + at,       c.out_h - oy,
-                                c.out_w - ox, c.out_w * out,
-                                out,          limits_of(c)};
+                                c.out_w - ox, c.out_w * y_pixel,
+                                y_pixel,      out,
+                                limits_of(c)};
             if (to.rows >= F::kTileH && to.columns >= F::kTileW) {
                 transform_output<F, true>(m + t * p.width, m_plane, to);
             } else {
@@ -334,9 +336,21 @@ void run(const void* fields, const float* prepared, const float* x, const float*
 }
 
 template <typename F>
+void run(const void* fields, const float* prepared, const float* x, const float* residual, float* y,
+         float* workspace, long first, long end) {
+    const long out = conv_of(fields).out_c;
+    convolve<F>(fields, prepared, x, residual, y, out, workspace, first, end);
+}
+template <typename F>
+void run_apart(const void* fields, const float* prepared, const float* x, float* y, long y_pixel,
+               float* workspace, long first, long end) {
+    convolve<F>(fields, prepared, x, nullptr, y, y_pixel, workspace, first, end);
+}
+
+template <typename F>
 constexpr ProgramAlgorithm algorithm(const char* name) {
-    return {name,     "conv",  fits<F>, prepared_floats<F>, prepare<F>, workspace_floats<F>,
-            parts<F>, accepts, run<F>};
+    return {name,    "conv", fits<F>, prepared_floats<F>, prepare<F>, workspace_floats<F>, parts<F>,
+            accepts, run<F>, nullptr, run_apart<F>};
 }
 constexpr ProgramAlgorithm k4x4 = algorithm<winograd::Form<4, 4, 3>>("winograd-4x4");
 constexpr ProgramAlgorithm k4x2 = algorithm<winograd::Form<4, 2, 3>>("winograd-4x2");
