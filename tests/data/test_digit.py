@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 import cnnkit
 from cnnkit.data.dataset import Dataset
+from cnnkit.data.digit.find import find_digit
+from cnnkit.data.digit.shadow import relit
 from cnnkit.data.digit.strokes import crop, even_out, place
 from cnnkit.data.photo import prepare_digit, to_working_size
 from cnnkit.errors import InputError
@@ -233,3 +235,19 @@ def test_an_animation_is_read_from_its_first_frame_that_shows_something(
     digit.save(tmp_path / "still.gif")
     moving, still = (prepare_digit(tmp_path / name).image for name in ("x.gif", "still.gif"))
     assert np.abs(moving.astype(int) - still).max() <= 2
+
+
+@pytest.mark.parametrize("kind", ["on a page", "cropped tightly", "with the dark edges of a scan"])
+def test_a_stroke_is_no_edge_of_a_shadow(mnist: Dataset, kind: str) -> None:
+    for number, image in enumerate(mnist.test.images[:COUNT, 0]):
+        levels = np.asarray(grey(INKS[kind](image, np.random.default_rng(number))), float)
+        assert relit(levels) is levels
+
+
+def test_the_edge_of_a_shadow_leaves_no_ink() -> None:
+    page = np.zeros((200, 260))
+    assert np.abs(relit(np.asarray(shaded(page), float)) - 240).max() <= 2
+    page[60:140, 100:112] = 1  # a stroke in the light, beside the shadow
+    found = find_digit(np.asarray(shaded(page), float))
+    assert found is not None
+    assert found.box == (60, 140, 100, 112)

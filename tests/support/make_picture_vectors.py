@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from cnnkit.data.photo import PreparedDigit, prepare_digit
 
@@ -73,6 +73,14 @@ def scanned(ink: Grey) -> Grey:
     return page
 
 
+def shadowed(ink: Grey, blur: float) -> Grey:
+    """Dark ink on a page with the straight edge of a shadow across the digit."""
+    y, x = np.mgrid[: ink.shape[0], : ink.shape[1]]
+    light = np.where(x + 0.4 * y > 0.75 * ink.shape[1], 115, 255).astype(np.uint8)
+    soft = np.asarray(Image.fromarray(light).filter(ImageFilter.GaussianBlur(blur)), float) / 255
+    return np.asarray((240 - ink * 0.8) * soft).astype(np.uint8)
+
+
 def pictures() -> dict[str, Grey]:
     """Return the pictures by what they are for."""
     four = drawn(FOUR, 70, 56, 7)
@@ -91,6 +99,8 @@ def pictures() -> dict[str, Grey]:
         "cropped tightly": tight(255 - four),
         "ruled": ruled(four),
         "edges of a scan": scanned(four),
+        "a shadow": shadowed(four, 0),
+        "the soft edge of a shadow": shadowed(four, 2),
         "two digits": np.hstack([255 - four, 255 - four]),
         "bold": drawn(FOUR, 80, 80, 16),
         "a gradient": np.add.outer(np.arange(60, 120), np.arange(50)).astype(np.uint8),

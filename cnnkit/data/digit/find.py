@@ -17,6 +17,7 @@ import numpy as np
 from cnnkit.data.digit.lines import erase_lines
 from cnnkit.data.digit.pieces import choose_pieces
 from cnnkit.data.digit.planes import Box, Mask, Plane, box_of, highest, lowest, smooth
+from cnnkit.data.digit.shadow import relit
 from cnnkit.data.digit.strokes import crop, stroke_width
 
 LEAST_CONTRAST = 12.0  # grey levels of 255
@@ -103,6 +104,7 @@ def find_digit(grey: Plane) -> Digit | None:
     """Return the digit on a picture, dark on light or light on dark; None if it is blank."""
     if has_two_levels(grey):
         return drawn_digit(grey)
+    grey = relit(grey)
     if is_smooth(grey):
         return None
     return likelier(dark_digit(grey), dark_digit(255 - grey))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, cast
 
 import torch
@@ -27,6 +28,21 @@ _has_any_global_hook: Callable[[], bool] = torch_module._has_any_global_hook
 is_compiling = torch.compiler.is_compiling
 _len_torch_function_stack = torch._C._len_torch_function_stack
 _is_torch_function_enabled = torch._C._is_torch_function_enabled
+
+# What the modules of a block do and call. Who replaces it has PyTorch compute the block.
+_names, _functions = F.__dict__, itemgetter("conv2d", "batch_norm", "relu", "max_pool2d")
+_Conv, _Norm, _ReLU, _Pool = nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d
+
+
+def original(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Return a function of PyTorch's own; None, which equals none, if it has been replaced."""
+    home = getattr(function, "__globals__", {}).get("__name__", "torch")
+    return function if home.split(".")[0] == "torch" else None
+
+
+_FUNCTIONS = tuple(map(original, _functions(_names)))
+_LAYERS = tuple(map(original, (_Conv.forward, _Conv._conv_forward, _Norm.forward)))
+_ENDS = tuple(map(original, (_ReLU.forward, _Pool.forward)))
 
 
 def follow_directly(reference: weakref.ref[nn.Module], *args: Any, **kwargs: Any) -> Any:
@@ -175,9 +191,14 @@ def norm_of(norm: Any) -> Norm | None:
 
 
 def is_observed() -> bool:
-    """Tell whether something of PyTorch's looks at every call of a module or function."""
+    """Tell whether something of PyTorch's looks at every call, or is replaced by something else."""
     return bool(
-        _has_any_global_hook() or _len_torch_function_stack() or not _is_torch_function_enabled()
+        _has_any_global_hook()
+        or _len_torch_function_stack()
+        or not _is_torch_function_enabled()
+        or _functions(_names) != _FUNCTIONS
+        or (_Conv.forward, _Conv._conv_forward, _Norm.forward) != _LAYERS
+        or (_ReLU.forward, _Pool.forward) != _ENDS
     )
 
 

@@ -3,6 +3,7 @@
 import { eraseLines } from "./lines.mjs";
 import { choosePieces } from "./pieces.mjs";
 import { boxOf, cut, highest, lowest, median, plane, quantile, round, smooth, transpose } from "./planes.mjs";
+import { relit } from "./shadow.mjs";
 import { strokeWidth } from "./strokes.mjs";
 
 const LEAST_CONTRAST = 12; // grey levels of 255
@@ -30,8 +31,9 @@ const DARKEST = 64;
 export function findDigit(grey) {
   const levels = extremes(grey.values);
   if (hasTwoLevels(grey, levels)) return drawnDigit(grey, levels);
-  if (isSmooth(grey)) return null;
-  return likelier(darkDigit(grey), darkDigit(inverted(grey)));
+  const lit = relit(grey);
+  if (isSmooth(lit)) return null;
+  return likelier(darkDigit(lit), darkDigit(inverted(lit)));
 }
 
 function likelier(dark, light) {

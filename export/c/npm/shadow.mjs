@@ -1,0 +1,1 @@
+../../onnx/web/page/shadow.mjs
