@@ -378,6 +378,26 @@ def fast_convolutions() -> Iterator[Case]:
         return net("Concat", net.conv(y, 60, 8, 1), net.conv(y, 60, 9, 1), axis=1)
 
     yield one("concatenation in place", (1, 13, 11), fire)
+    for wide, k, kernel in product((8, 9, 16, 17, 28), (1, 5, 6, 7, 12), (3, 5)):
+
+        def columns(net: Net, k: int = k, kernel: int = kernel) -> str:
+            return net("Relu", net.conv("x", 1, k, kernel, pads=(kernel // 2,) * 4))
+
+        yield one(f"{kernel}x{kernel} 1 to {k}, {wide} wide", (1, 5, wide), columns)
+    for wide, k, kernel in product((2, 16, 17, 33), (1, 5, 7, 8), (1, 2, 3)):
+
+        def pairs(net: Net, k: int = k, kernel: int = kernel) -> str:
+            x = net.conv("x", 1, k, 1)
+            y = net.conv(x, k, k, kernel, strides=(1, 1), pads=(0, 0, kernel - 1, kernel - 1))
+            return net("Relu", net("Add", y, x))
+
+        yield one(f"{kernel}x{kernel} {k} to {k}, {wide} wide", (1, 4, wide), pairs)
+    for features in (127, 128, 129, 700):
+
+        def linear(net: Net, f: int = features) -> str:
+            return net.head(net.conv("x", 1, f, 1), f, 35)
+
+        yield one(f"a linear layer of {features}", (1, 1, 1), linear)
 
 
 ELEMENTARY = (  # and what of: x is from 0 to 1
