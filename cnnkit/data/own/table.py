@@ -107,6 +107,8 @@ def _json_lines(path: Path, text: str) -> Iterator[tuple[int, Row]]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
+        if len(line) > csv.field_size_limit():
+            raise InputError(path, f"has {len(line):,} characters in line {number}", FORM)
         try:
             values = json.loads(line)
         except (ValueError, RecursionError) as error:
