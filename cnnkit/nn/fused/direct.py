@@ -34,7 +34,7 @@ _names, _functions = F.__dict__, itemgetter("conv2d", "batch_norm", "relu", "max
 _Conv, _Norm, _ReLU, _Pool = nn.Conv2d, nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d
 
 
-def original(function: Callable[..., Any]) -> Callable[..., Any] | None:
+def original(function: Any) -> Any:
     """Return a function of PyTorch's own; None, which equals none, if it has been replaced."""
     home = getattr(function, "__globals__", {}).get("__name__", "torch")
     return function if home.split(".")[0] == "torch" else None
