@@ -13,17 +13,14 @@ from cnnkit.graph.convnet import match
 from cnnkit.graph.convnet_match import REMEDY
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.normalisation import Normalisation, take_off
-from cnnkit.ops import isa
 
 PROBLEM = "cnnkit's engine cannot run"  # a node of another network
 PUBLISHED = Architecture()
 # Networks in colour whose blocks have many channels are run step by step, by faster convolutions:
 # 1.1 to 1.4 times as fast on AVX-512, 1.1 to 1.3 times on AVX2. AMX's are in this engine alone.
 STEPWISE_ISAS = ("avx512", "avx2")
-MANY_CHANNELS, MUCH = (
-    32,
-    1 / 3,
-)  # inputs of a block; the share of the products that such blocks make
+MANY_CHANNELS = 32  # inputs of a block
+MUCH = 1 / 3  # the share of the products that such blocks make
 
 
 def open_published(graph: Graph, source: object) -> _core.Network:
@@ -68,7 +65,7 @@ def open_normalised(graph: Graph, source: object) -> Normalised:
 
 def faster_stepwise(architecture: Architecture) -> bool:
     """Return whether the engine for any graph is faster on a network of the family."""
-    if isa() not in STEPWISE_ISAS or architecture.input[0] == 1:
+    if _core.isa() not in STEPWISE_ISAS or architecture.input[0] == 1:
         return False
     channels, total, wide = architecture.input[0], 0, 0
     shapes = architecture.feature_shapes()[1:]

@@ -1,7 +1,6 @@
 #include "program/concat.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace cnnkit {
@@ -124,7 +123,9 @@ std::vector<InPlace> concatenate_in_place(Program& program, const std::vector<bo
                 continue;
             const size_t s = writers[from][0];
             if (s >= t || !may[s] || !may[t] || steps[s].kernel != "conv") continue;
-            found[s] = {t, copy_of(steps[t]).start_y, pixel};
+            const Copy copy = copy_of(steps[t]);
+            if (ConvSizes(steps[s]).out_c != copy.size[4]) continue;  // its rows are joined
+            found[s] = {t, copy.start_y, pixel};
             first = std::min(first, s);
         }
         if (first == steps.size()) continue;

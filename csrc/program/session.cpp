@@ -41,15 +41,6 @@ struct Chosen {
     double work = 0;  // multiply-adds, or what takes as long
 };
 
-// As the C format's `conv` begins.
-struct ConvSizes {
-    int in_h, in_w, in_c, out_h, out_w, out_c, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w,
-        dilation_h, dilation_w, groups;
-    explicit ConvSizes(const ProgramStep& step) {
-        std::memcpy(this, step.fields.data(), sizeof *this);
-    }
-};
-
 // Steps at the end of a program that are computed for several images at once: from a matrix product
 // on, whose weights are larger than anything else that is read.
 struct Tail {

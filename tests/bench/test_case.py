@@ -187,7 +187,7 @@ def test_a_verdict_names_who_is_faster() -> None:
 def test_noise_that_hides_a_difference_is_said() -> None:
     clock = FakeClock()
     case = run(clock, cnnkit=peer(clock, 1000.0), other=peer(clock, 1300.0))
-    assert not any("told from noise" in line for line in printed(case))
+    assert not any("cannot be told" in line for line in printed(case))
     noisy = replace(case, noise=0.5, rows=(case.rows[0], replace(case.rows[1], verdict=SAME)))
     text = " ".join(" ".join(printed(noisy)).split())
     assert "below 50.0% cannot be told from noise, and the one to other is smaller" in text

@@ -20,7 +20,7 @@ SHOWN = r"[/x]\x1b]0;title\x07\x9b31m\r\n:cat: \u202e[red]red[/red]\ud800"
 def test_text_of_others_is_printed_as_it_is(terminal: bool) -> None:
     console = open_console()
     console.file = screen = io.StringIO()
-    console._force_terminal = terminal
+    console._force_terminal, console.width = terminal, 200
     table = Table(HOSTILE, box=None)
     table.add_row(HOSTILE)
     console.print(HOSTILE, soft_wrap=True)
