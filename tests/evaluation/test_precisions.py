@@ -38,7 +38,8 @@ def test_8_bits_do_the_same_work_with_a_third_of_the_constants(both: dict[str, W
     assert rows[FLOAT].engine == "float32"
     assert rows[INT8].engine.startswith("int8")
     constants, floats = rows[INT8].constant_bytes, rows[FLOAT].constant_bytes
-    assert constants and floats
+    assert constants
+    assert floats
     assert constants < floats / 3
     assert all(row.microseconds and row.ram_bytes for row in rows.values())
     assert all(row.accuracy is None for row in rows.values())
