@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +44,13 @@ def load_onnx(path: Path, threads: int) -> Model:
 
     feed = feeder(metadata)
 
+    batch = session.get_inputs()[0].shape[0]
+
     def run(images: NDArray[np.uint8]) -> Prediction:
-        return Prediction(*session.run(list(contract.OUTPUTS), {contract.INPUT: feed(images)}))
+        fed = feed(images)
+        if isinstance(batch, int):  # frozen by another tool, as some hosts want it
+            return Prediction(*_in_batches(session, fed, batch))
+        return Prediction(*session.run(list(contract.OUTPUTS), {contract.INPUT: fed}))
 
     types = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(int64)": "int64"}
     return Model(
@@ -67,3 +73,20 @@ def load_onnx(path: Path, threads: int) -> Model:
             **({"tensors_sha256": digest(file.tensors)} if quantised else {}),
         },
     )
+
+
+def _in_batches(session: Any, images: NDArray[Any], batch: int) -> list[NDArray[Any]]:
+    """Return the outputs for images whose number a file does not take, a batch at a time.
+
+    The last image is repeated to fill the last batch; what it gives there is left out.
+    """
+    count = len(images)
+    if not count:  # one image tells of what type and shape no outputs are
+        images = np.zeros((1, *images.shape[1:]), images.dtype)
+    whole = -(-len(images) // batch) * batch
+    rows = np.minimum(np.arange(whole), len(images) - 1)
+    parts = [
+        session.run(list(contract.OUTPUTS), {contract.INPUT: images[rows[start : start + batch]]})
+        for start in range(0, whole, batch)
+    ]
+    return [np.concatenate(found)[:count] for found in zip(*parts, strict=True)]

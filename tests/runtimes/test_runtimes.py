@@ -50,6 +50,21 @@ def test_an_empty_batch_has_an_empty_answer(path: Path, mnist: Dataset) -> None:
     assert [len(array) for array in load(path)(mnist.test.images[:0])] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_file_with_a_frozen_batch_answers_any_number_of_images(
+    artefacts: dict[str, Path], mnist: Dataset, tmp_path: Path, batch: int
+) -> None:
+    model = onnx.load(artefacts["onnx"])
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = batch
+    onnx.save(model, tmp_path / "frozen.onnx")
+    frozen, images = load(tmp_path / "frozen.onnx"), mnist.test.images[:10]
+    for count in (0, 1, 10):
+        found, expected = frozen(images[:count]), load(artefacts["onnx"])(images[:count])
+        np.testing.assert_allclose(found.logits, expected.logits, atol=1e-5)
+        np.testing.assert_array_equal(found.label, expected.label)
+
+
 def test_views_that_are_not_contiguous_are_read_right(path: Path, mnist: Dataset) -> None:
     model = load(path)
     images = mnist.test.images[:20]
