@@ -19,12 +19,13 @@ from cnnkit.bench.measure.statistics import (
     noise_floor,
     paired_ratio,
 )
-from cnnkit.bench.measure.timing import Clock, TimingPlan, time_interleaved
+from cnnkit.bench.measure.timing import TimingPlan, time_interleaved
 from cnnkit.bench.peers.prepared import PreparedCall
 from cnnkit.bench.peers.registry import SUBJECT, Peer
 from cnnkit.bench.report.results import CaseResult, Row
 from cnnkit.bench.workloads.base import Workload
 from cnnkit.errors import MissingError
+from cnnkit.system.stopwatch import Clock
 
 CONTROL = "cnnkit again"
 

@@ -7,8 +7,8 @@ import the library inside their function, so that `cnnkit --help` does not wait 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -67,19 +67,23 @@ def root(
     """Train a small CNN, export it, verify the export, and run it fast on a CPU."""
 
 
-app.command(epilog=examples("train"))(train.train)
-app.command(epilog=examples("reproduce"))(reproduce.reproduce)
-app.command(epilog=examples("sweep"), context_settings=sweep.EXTRA)(sweep.sweep)
-app.command("eval", epilog=examples("eval"))(evaluate.evaluate)
-app.command(epilog=examples("predict"))(predict.predict)
-app.command(epilog=examples("export"))(export.export)
-app.command(epilog=examples("embed"))(embed.embed)
-app.command(epilog=examples("verify"))(verify.verify)
-app.command(epilog=examples("bench"))(bench.bench)
-app.command(epilog=examples("demo"))(demo.demo)
+def _add(name: str, function: Callable[..., object], **settings: Any) -> None:
+    app.command(name, epilog=examples(name), **settings)(function)
+
+
+_add("train", train.train)
+_add("reproduce", reproduce.reproduce)
+_add("sweep", sweep.sweep, context_settings=sweep.EXTRA)
+_add("eval", evaluate.evaluate)
+_add("predict", predict.predict)
+_add("export", export.export)
+_add("embed", embed.embed)
+_add("verify", verify.verify)
+_add("bench", bench.bench)
+_add("demo", demo.demo)
 app.add_typer(data.app, name="data", epilog=examples("data"))
 app.add_typer(runs.app, name="runs", epilog=examples("runs"))
-app.command(epilog=examples("doctor"))(doctor.doctor)
+_add("doctor", doctor.doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -121,7 +121,7 @@ def train(
         of_network(
             show_default=default("kernel"),
             help="Kernel size of the convolutions; the padding is half of it. On MNIST, sizes "
-            "other than 3 train 5 to 50 times as slowly.",
+            "other than 3 train 3 to 50 times as slowly.",
         ),
     ] = None,
     pool: Annotated[

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import Split
 from cnnkit.errors import InputError
+from cnnkit.evaluation.accuracy import evaluate
 from cnnkit.formats.c.body import Body
 from cnnkit.formats.c.integers import integer_body
 from cnnkit.formats.c.source import body_of
@@ -18,13 +21,12 @@ from cnnkit.graph.costs import costs
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.quantised import to_integers
 from cnnkit.graph.weights import Weights
-from cnnkit.runtimes.classifier import open_any
-from cnnkit.runtimes.native import SLOW, engine_name
+from cnnkit.runtimes.classifier import Classifier
+from cnnkit.runtimes.native import SLOW
 from cnnkit.system.cpu import pinned
 from cnnkit.system.stopwatch import microseconds
 
 FLOAT, INT8 = "float32", "int8"
-BATCH = 1000  # bounds the memory of the activations; outputs do not depend on it
 # What each figure of a row is, for people, in the order of a table.
 TITLES = {
     "macc": "multiply-adds of an image",
@@ -71,20 +73,18 @@ def side_by_side(
         test: labelled images, on which all are run; None leaves accuracies out.
         accuracies: those that are known already, which saves the run.
     """
-    engines = {name: open_any(weights.graph, "the network") for name, weights in networks.items()}
-    names = {name: engine_name(engine) for name, engine in engines.items()}
+    models = {name: Classifier(Path(name), weights) for name, weights in networks.items()}
+    calls = {name: partial(model, image) for name, model in models.items() if model.engine != SLOW}
     with pinned(1):
-        times = microseconds(
-            {name: _call(engine, image) for name, engine in engines.items() if names[name] != SLOW}
-        )
+        times = microseconds(calls)
     found = {}
     for name, weights in networks.items():
         body = _body(name, weights)
         accuracy = (accuracies or {}).get(name)
         if accuracy is None and test is not None:
-            accuracy = _accuracy(engines[name], test)
+            accuracy = evaluate(models[name], test).accuracy
         found[name] = Precision(
-            names[name],
+            models[name].engine,
             sum(cost.macc for cost in costs(_counted(name, weights.graph))),
             body.constant_bytes if body else None,
             body.ram_bytes if body else None,
@@ -118,18 +118,6 @@ def _text(key: str, value: float | None) -> str:
     if key == "accuracy":
         return f"{value:.2%}"
     return f"{value:,.1f}" if key == "microseconds" else f"{value:,}"
-
-
-def _call(engine: Callable[..., Any], image: NDArray[np.uint8]) -> Callable[[], Any]:
-    return lambda: engine(image)
-
-
-def _accuracy(engine: Callable[..., Any], test: Split) -> float:
-    right = 0
-    for start in range(0, len(test.labels), BATCH):
-        _, _, labels = engine(test.images[start : start + BATCH])
-        right += int((labels == test.labels[start : start + BATCH]).sum())
-    return right / len(test.labels)
 
 
 def _counted(name: str, graph: Graph) -> Graph:

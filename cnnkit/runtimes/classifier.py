@@ -61,7 +61,7 @@ class Classifier:
         (taken,) = self.weights.graph.inputs.values()
         feed = feeder(self.weights.pixels, self.preprocessing, taken.dtype)
         object.__setattr__(self, "_feed", feed)
-        object.__setattr__(self, "_engine", open_any(self.weights.graph, self.path))
+        object.__setattr__(self, "_engine", _open(self.weights.graph, self.path))
 
     def __reduce__(self) -> tuple[type[Classifier], tuple[Any, ...]]:  # the engine is built anew
         return type(self), tuple(getattr(self, item.name) for item in fields(self) if item.init)
@@ -111,7 +111,7 @@ class Classifier:
         return Prediction(*self._engine(pixels, self.threads, out))
 
 
-def open_any(graph: Graph, path: object) -> Engine:
+def _open(graph: Graph, path: Path) -> Engine:
     """Open an engine for a network; for one that none takes, the reference, which is slow."""
     try:
         return open_engine(graph, path)

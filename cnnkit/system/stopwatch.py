@@ -1,4 +1,4 @@
-"""Times of a few calls side by side, for a report: `microseconds({"a": f, "b": g})`.
+"""Times of calls: `microseconds({"a": f, "b": g})` is a quick look at a few side by side.
 
 `cnnkit bench` measures with more care; this takes a fraction of a second.
 """
@@ -7,13 +7,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from itertools import repeat
 
+Call = Callable[[], object]
+Clock = Callable[[], int]  # nanoseconds, monotonic
 ROUNDS = 21
-SAMPLE = 0.002  # seconds that each call is repeated for, at least, in every round
+SAMPLE = 2_000_000  # nanoseconds that each call is repeated for in every round
 
 
-def microseconds(calls: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+def time_calls(call: Call, calls: int, clock: Clock) -> int:
+    """Return the nanoseconds that `calls` calls take, one after the other."""
+    start = clock()
+    for _ in repeat(None, calls):
+        call()
+    return clock() - start
+
+
+def calibrate(call: Call, sample_ns: int, clock: Clock) -> int:
+    """Return how many calls one sample needs; finding out warms the call up."""
+    calls = 1
+    while (elapsed := time_calls(call, calls, clock)) < sample_ns / 2:
+        calls *= 2
+    return max(1, round(calls * sample_ns / elapsed))
+
+
+def microseconds(calls: Mapping[str, Call]) -> dict[str, float]:
     """Return the least time of each call over rounds in which all are called in turn.
 
     The least, because other work on the machine can only add to a time.
@@ -21,21 +39,13 @@ def microseconds(calls: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
     Args:
         calls: functions by name.
     """
-    repeats = {name: _repeats(call) for name, call in calls.items()}
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
-        for name, call in calls.items():
-            times[name].append(_seconds(call, repeats[name]) / repeats[name])
-    return {name: round(min(found) * 1e6, 2) for name, found in times.items()}
-
-
-def _repeats(call: Callable[[], Any]) -> int:
-    call()  # warms it up
-    return max(1, round(SAMPLE / max(_seconds(call, 1), 1e-9)))
-
-
-def _seconds(call: Callable[[], Any], repeats: int) -> float:
-    start = time.perf_counter()
-    for _ in range(repeats):
-        call()
-    return time.perf_counter() - start
+    clock = time.perf_counter_ns
+    repeats = {name: calibrate(call, SAMPLE, clock) for name, call in calls.items()}
+    rounds = [
+        {
+            name: time_calls(call, repeats[name], clock) / repeats[name]
+            for name, call in calls.items()
+        }
+        for _ in range(ROUNDS)
+    ]
+    return {name: round(min(found[name] for found in rounds) / 1e3, 2) for name in calls}

@@ -1,6 +1,7 @@
 #include "program/concat.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace cnnkit {

@@ -2,21 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <vector>
 
 #include "program/session.h"
 
 namespace cnnkit {
-
-// As the C format's `conv` begins.
-struct ConvSizes {
-    int in_h, in_w, in_c, out_h, out_w, out_c, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w,
-        dilation_h, dilation_w, groups;
-    explicit ConvSizes(const ProgramStep& step) {
-        std::memcpy(this, step.fields.data(), sizeof *this);
-    }
-};
 
 // Of a convolution: the step that would copy its output, and where its pixels go instead.
 struct InPlace {

@@ -7,6 +7,7 @@
 
 #include "program/concat.h"
 #include "program/share.h"
+#include "program/tail.h"
 #include "runtime/buffer.h"
 #include "runtime/outputs.h"
 
@@ -41,15 +42,7 @@ struct Chosen {
     double work = 0;  // multiply-adds, or what takes as long
 };
 
-// Steps at the end of a program that are computed for several images at once: from a matrix product
-// on, whose weights are larger than anything else that is read.
-struct Tail {
-    size_t first = 0;           // 0: there is none
-    std::vector<long> offsets;  // of each buffer, for one image; -1: they do not need it
-    std::vector<long> carried;  // buffers that earlier steps have written
-    long floats = 0;
-};
-constexpr long kTogether = 16, kMostOutput = 1 << 14, kMostTail = 1 << 18;
+constexpr long kTogether = 16;  // images of a tail
 
 class Session : public ProgramSession {
   public:
@@ -74,7 +67,9 @@ class Session : public ProgramSession {
         const ProgramStep& pixels =
             program_.steps[0];  // whose constants are read elsewhere as well
         need(pixels.inputs[0] < -1 && pixels.inputs[1] < -1, "the first step");
-        find_tail();
+        std::vector<bool> products(kernels_.size());
+        for (size_t step = 0; step < products.size(); ++step) products[step] = is_product(step);
+        tail_ = find_tail(program_, products);
         find_in_place();
     }
 
@@ -268,31 +263,6 @@ class Session : public ProgramSession {
                program_.sizes[step.inputs[2]] == c.in_c && program_.sizes[step.output] == c.out_c;
     }
 
-    void find_tail() {
-        size_t first = 0;
-        for (size_t s = kernels_.size() - 1; s > 0; --s) {
-            const ProgramStep& step = program_.steps[s];
-            if (program_.sizes[step.output] > kMostOutput) break;
-            if ((step.kernel == "conv" || step.kernel == "depthwise") && !is_product(s)) break;
-            if (is_product(s)) first = s;
-        }
-        if (!first) return;
-        tail_.offsets.assign(program_.sizes.size(), -1);
-        std::vector<bool> written(program_.sizes.size());
-        for (size_t s = 0; s < first; ++s) written[program_.steps[s].output] = true;
-        const auto use = [&](long buffer) {
-            if (buffer < 0 || tail_.offsets[buffer] >= 0) return;
-            tail_.offsets[buffer] = tail_.floats;
-            tail_.floats += rounded(program_.sizes[buffer]);
-            if (written[buffer]) tail_.carried.push_back(buffer);
-        };
-        for (size_t s = first; s < kernels_.size(); ++s) {
-            for (const long place : program_.steps[s].inputs) use(place);
-            use(program_.steps[s].output);
-        }
-        if (tail_.floats <= kMostTail) tail_.first = first;
-    }
-
     void find_in_place() {
         std::vector<bool> may(kernels_.size());
         const size_t end = tail_.first ? tail_.first : kernels_.size();
@@ -313,7 +283,6 @@ class Session : public ProgramSession {
         return static_cast<float*>(
             thread_workspace(sizeof(float) * (rounded(program_.arena) + workspace_ + more)));
     }
-    static long rounded(long floats) { return (floats + 15) / 16 * 16; }
 
     void run(size_t first, size_t end, const float* raw, float* arena, int threads) const {
         const auto where = [&](long b) { return arena + program_.offsets[b]; };

@@ -1,6 +1,7 @@
 // A lowered graph (cnnkit/graph/program) that runs image by image.
 #pragma once
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,15 @@ struct ProgramStep {
     // A buffer from 0 up; -1 is no argument, -2 the first constant, -3 the second and so on.
     std::vector<long> inputs;
     long output;
+};
+
+// As the C format's `conv` begins.
+struct ConvSizes {
+    int in_h, in_w, in_c, out_h, out_w, out_c, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w,
+        dilation_h, dilation_w, groups;
+    explicit ConvSizes(const ProgramStep& step) {
+        std::memcpy(this, step.fields.data(), sizeof *this);
+    }
 };
 
 struct Program {

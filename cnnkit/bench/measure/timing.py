@@ -10,7 +10,6 @@ import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -18,9 +17,7 @@ from numpy.typing import NDArray
 
 from cnnkit.bench.measure.statistics import FEWEST_ROUNDS
 from cnnkit.errors import InputError
-
-Call = Callable[[], object]
-Clock = Callable[[], int]  # nanoseconds, monotonic
+from cnnkit.system.stopwatch import Call, Clock, calibrate, time_calls
 
 
 @dataclass(frozen=True)
@@ -65,22 +62,6 @@ class PartTime(NamedTuple):
     executed_flop: float
     certain: bool = True
     bytes: float = 0.0
-
-
-def time_calls(call: Call, calls: int, clock: Clock) -> int:
-    """Return the nanoseconds that `calls` calls take, one after the other."""
-    start = clock()
-    for _ in repeat(None, calls):
-        call()
-    return clock() - start
-
-
-def calibrate(call: Call, sample_ns: int, clock: Clock) -> int:
-    """Return how many calls one sample needs; finding out warms the call up."""
-    calls = 1
-    while (elapsed := time_calls(call, calls, clock)) < sample_ns / 2:
-        calls *= 2
-    return max(1, round(calls * sample_ns / elapsed))
 
 
 def time_interleaved(

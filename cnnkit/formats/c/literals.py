@@ -33,8 +33,7 @@ TEXT_START = re.compile(
 )
 TEXT_END = "\n};\n"
 BETWEEN = '"\n    "'
-# What a byte is in a string literal: itself, or an octal escape. Zeros are left out.
-ESCAPES = np.zeros((256, 4), np.uint8)
+EDGES = (b'    "', b'"\n')
 
 
 def array(kind: str, name: str, values: Iterable[float]) -> str:
@@ -105,8 +104,8 @@ def _escaped(byte: int) -> str:
     return chr(byte) if 0x20 <= byte < 0x7F and byte not in b"\"'\\?" else f"\\{byte:03o}"
 
 
-ESCAPES[:] = [list(_escaped(byte).encode().ljust(4, b"\0")) for byte in range(256)]
-EDGES = (b'    "', b'"\n')
+# What a byte is in a string literal: itself, or an octal escape. Zeros are left out.
+ESCAPES = np.array([list(_escaped(byte).encode().ljust(4, b"\0")) for byte in range(256)], np.uint8)
 
 
 def read_arrays(text: str) -> dict[str, NDArray[Any]]:

@@ -21,12 +21,6 @@ struct Chosen {
     double work = 0;
 };
 
-// As the C format's `conv` begins.
-struct ConvSizes {
-    int in_h, in_w, in_c, out_h, out_w, out_c, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w,
-        dilation_h, dilation_w, groups;
-};
-
 void need(bool condition, const std::string& what) {
     if (!condition) throw std::invalid_argument(what);
 }
@@ -138,8 +132,7 @@ class Session : public ProgramSession {
     double work_of(const ProgramStep& step) const {
         const double bytes = static_cast<double>(program_.sizes[step.output]);
         if (step.kernel != "conv" && step.kernel != "depthwise") return 4 * bytes;
-        ConvSizes c;
-        std::memcpy(&c, step.fields.data(), sizeof c);
+        const ConvSizes c(step);
         return 0.5 * bytes * c.kernel_h * c.kernel_w * c.in_c / c.groups;
     }
 

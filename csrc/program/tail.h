@@ -1,0 +1,26 @@
+// The end of a program that is computed for several images at once.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "program/session.h"
+
+namespace cnnkit {
+
+// So many floats that what follows them is aligned.
+inline long rounded(long floats) { return (floats + 15) / 16 * 16; }
+
+// Steps at the end of a program that are computed for several images at once: from a matrix product
+// on, whose weights are larger than anything else that is read.
+struct Tail {
+    size_t first = 0;           // 0: there is none
+    std::vector<long> offsets;  // of each buffer, for one image; -1: they do not need it
+    std::vector<long> carried;  // buffers that earlier steps have written
+    long floats = 0;
+};
+
+// Finds it; `products` tells of each step whether it multiplies vectors by a matrix.
+Tail find_tail(const Program& program, const std::vector<bool>& products);
+
+}  // namespace cnnkit
