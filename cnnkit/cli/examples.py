@@ -38,7 +38,7 @@ EXAMPLES = {
     "doctor": (
         "cnnkit doctor",
         "cnnkit doctor elsewhere.onnx",
-        "cnnkit doctor runs/train/own-data-1 --data signs",
+        "cnnkit doctor runs/train/signs-1 --data signs",
         "cnnkit doctor elsewhere.onnx --fix -o mended.onnx",
     ),
     "data": ("cnnkit data --dataset mnist --fetch",),

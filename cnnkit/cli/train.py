@@ -259,7 +259,7 @@ def train(
             "--output",
             "-o",
             metavar="DIR",
-            show_default=f"runs/train/{default('dataset')}-<n>",
+            show_default="runs/train/<data set or its folder>-<n>",
             help="The run folder; must be new or empty.",
         ),
     ] = None,

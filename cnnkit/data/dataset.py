@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,6 +73,15 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         return page(f"{self.name}: {len(self.names)} classes", ("split", "images"), self._counts)
+
+    @property
+    def short_name(self) -> str:
+        """What its runs are called: its published name, or that of the own folder or file."""
+        if self.name != OWN:
+            return self.name
+        path = Path(self.source).resolve()
+        words = re.sub(r"[^\w.-]+", "-", path.stem if path.is_file() else path.name)
+        return words.strip("-.")[:40] or OWN
 
     @property
     def _counts(self) -> list[tuple[str, str]]:

@@ -93,7 +93,8 @@ class TrainConfig:
             network and device, else torch. A run's config holds the resolved engine.
         val_split: fraction of the training images held out for validation, 0 to below 1.
         patience: stop after this many epochs in which validation did not improve.
-        output: the run folder; None means the next free `runs/train/<dataset>-<n>`.
+        output: the run folder; None means the next free `runs/train/<dataset>-<n>`, called after
+            the folder for own data.
         augment: how the training images are changed in every epoch: a name in `PRESETS` of
             `cnnkit.train.augmentation`, a TOML file, or the operations with their ranges.
         class_weights: of the classes in the loss: `none`, `auto` or NAME=WEIGHT,….

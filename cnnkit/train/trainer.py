@@ -176,7 +176,7 @@ def train(
         console.print(f"hint: {hint}", soft_wrap=True)
     trained = None if tuned is None else tuned.trained
     engine = make_engine(_engine_settings(config, graph, data, start, trained))
-    folder = claim_folder(config.output, RUNS / "train", data.name)
+    folder = claim_folder(config.output, RUNS / "train", data.short_name)
     config = replace(config, output=folder)
     stated = None if trained is None else trained.to_json()
     state = RunState.new(config.to_json(), data, graph, dict(start), stated)

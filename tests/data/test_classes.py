@@ -173,3 +173,13 @@ def test_channels_last_is_refused_by_name(shape: tuple[int, ...], tmp_path: Path
 @pytest.mark.parametrize("shape", [(3, 32, 32), (8, 4, 4), (16, 20, 30), (1, 28, 28), (3, 8, 2)])
 def test_channels_first_is_taken(shape: tuple[int, ...], tmp_path: Path) -> None:
     assert load_dataset(folder=write_folder(tmp_path, 3, shape)).train.images.shape[1:] == shape
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("road signs", "road-signs"), ("Fürth_2.0", "Fürth_2.0"), ("-[red].", "red"), ("!", OWN)],
+)
+def test_runs_of_own_data_are_called_after_its_folder(
+    tmp_path: Path, folder: str, name: str
+) -> None:
+    assert load_dataset(folder=write_folder(tmp_path / folder, 3)).short_name == name

@@ -125,7 +125,7 @@ def test_the_command_prints_accuracy_paths_and_the_next_step(
     monkeypatch.chdir(tmp_path)
     result = cli("train", "--data", small_data, "--epochs", 1, "--batch-size", 1)
     assert result.exit_code == 0
-    folder = Path("runs/train/own-data-1")
+    folder = Path(f"runs/train/{small_data.name}-1")
     [record] = read_state(folder).history
     assert f"test accuracy {record['test_accuracy']:.2%}" in result.stdout
     assert str(folder / "weights.safetensors") in result.stdout
