@@ -119,11 +119,18 @@ struct ResampleAxis {
     const int32_t *first, *taps;
 };
 
-// Resampling of 8-bit pixels; see ops/resample.inl.h.
+// Resampling of 8-bit pixels; see ops/resample.inl.h. Rows of the result are `step` bytes apart, a
+// multiple of kResampleStrip.
+constexpr long kResampleStrip = 16;  // bytes
 struct ResampleKernels {
-    void (*along_row)(const uint8_t* pixels, int bytes, const ResampleAxis& axis, uint8_t* out);
-    void (*along_columns)(const uint8_t* rows, long samples, const ResampleAxis& axis, long at,
-                          int32_t* sums, uint8_t* out);
+    // Of 1 to kResampleStrip / `bytes` rows of pixels of 1 or 4 bytes. There is room for so many in
+    // `out`; in `strip` for kResampleStrip bytes for each pixel of a row, before and after (three
+    // more after).
+    void (*along_rows)(const uint8_t* pixels, long width, long rows, int bytes,
+                       const ResampleAxis& axis, uint8_t* out, long step, uint8_t* strip);
+    // Row `at` of the result.
+    void (*along_columns)(const uint8_t* rows, long step, const ResampleAxis& axis, long at,
+                          uint8_t* out);
 };
 
 // The kernels of one instruction set. Those of convolutions stand best first, and the last ones fit

@@ -4,39 +4,65 @@ namespace resample {
 
 constexpr int kFractionBits = 22;
 constexpr int32_t kHalf = 1 << (kFractionBits - 1);
+constexpr int kPixel = 4;                       // bytes of one that has colours
+constexpr int kRows = kResampleStrip / kPixel;  // of a strip of them
 
-inline uint8_t level(int32_t sum) {
-    const int32_t value = sum >> kFractionBits;
-    return static_cast<uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
+// Of sixteen samples at each of `most` places, which are `step` bytes apart.
+inline void weighted_sum(const uint8_t* samples, long step, const int32_t* taps, long most,
+                         uint8_t* out) {
+    Sums sums = sums_of(kHalf);
+    for (long k = 0; k < most; ++k) sums = add_products(sums, samples + k * step, taps[k]);
+    store_levels<kFractionBits>(out, sums);
 }
 
-inline void along_row(const uint8_t* pixels, int bytes, const ResampleAxis& a, uint8_t* out) {
-    const int32_t* taps = a.taps;
-    for (long x = 0; x < a.count; ++x, taps += a.most, out += bytes) {
-        const uint8_t* pixel = pixels + long{a.first[x]} * bytes;
-        if (bytes == 4) {
-            Four sums = four(kHalf);
-            for (long k = 0; k < a.most; ++k) sums = add_product(sums, pixel + 4 * k, taps[k]);
-            store_levels<kFractionBits>(out, sums);
-        } else {
-            int32_t sum = kHalf;
-            for (long k = 0; k < a.most; ++k) sum += pixel[k] * taps[k];
-            *out = level(sum);
-        }
-    }
+// A strip holds pixel x of all its rows side by side: they have the same weights.
+inline void resample_strip(const uint8_t* strip, const ResampleAxis& axis, uint8_t* out) {
+    for (long x = 0; x < axis.count; ++x)
+        weighted_sum(strip + axis.first[x] * kResampleStrip, kResampleStrip,
+                     axis.taps + x * axis.most, axis.most, out + x * kResampleStrip);
 }
 
-// Row `at` of the result, of rows with so many samples; `sums` has room for as many.
-inline void along_columns(const uint8_t* rows, long samples, const ResampleAxis& axis, long at,
-                          int32_t* sums, uint8_t* out) {
-    const int32_t* taps = axis.taps + at * axis.most;
-    const uint8_t* row = rows + axis.first[at] * samples;
-    for (long i = 0; i < samples; ++i) sums[i] = kHalf;
-    for (long k = 0; k < axis.most; ++k, row += samples)
-        for (long i = 0; i < samples; ++i) sums[i] += row[i] * taps[k];
-    for (long i = 0; i < samples; ++i) out[i] = level(sums[i]);
+inline void copy_pixel(const uint8_t* from, uint8_t* to) { __builtin_memcpy(to, from, kPixel); }
+
+inline void along_rows_of_colours(const uint8_t* pixels, long width, long rows,
+                                  const ResampleAxis& axis, uint8_t* out, long step,
+                                  uint8_t* strip) {
+    const long row = width * kPixel, whole = rows == kRows ? width / kRows * kRows : 0;
+    uint8_t* const made = strip + width * kResampleStrip;
+    for (long x = 0; x < whole; x += kRows)
+        transpose_pixels(pixels + x * kPixel, row, strip + x * kResampleStrip, kResampleStrip);
+    for (long x = whole; x < width; ++x)
+        for (long r = 0; r < rows; ++r)
+            copy_pixel(pixels + r * row + x * kPixel, strip + x * kResampleStrip + r * kPixel);
+    resample_strip(strip, axis, made);
+    for (long x = 0; x < axis.count; x += kRows)  // `out` and `made` have room for whole strips
+        transpose_pixels(made + x * kResampleStrip, kResampleStrip, out + x * kPixel, step);
 }
 
-constexpr ResampleKernels kKernels = {along_row, along_columns};
+inline void along_rows_of_levels(const uint8_t* pixels, long width, long rows,
+                                 const ResampleAxis& axis, uint8_t* out, long step,
+                                 uint8_t* strip) {
+    uint8_t* const made = strip + width * kResampleStrip;
+    for (long r = 0; r < rows; ++r)
+        for (long x = 0; x < width; ++x) strip[x * kResampleStrip + r] = pixels[r * width + x];
+    resample_strip(strip, axis, made);
+    for (long r = 0; r < rows; ++r)
+        for (long x = 0; x < axis.count; ++x) out[r * step + x] = made[x * kResampleStrip + r];
+}
+
+inline void along_rows(const uint8_t* pixels, long width, long rows, int bytes,
+                       const ResampleAxis& axis, uint8_t* out, long step, uint8_t* strip) {
+    const auto of_pixels = bytes == kPixel ? along_rows_of_colours : along_rows_of_levels;
+    of_pixels(pixels, width, rows, axis, out, step, strip);
+}
+
+inline void along_columns(const uint8_t* rows, long step, const ResampleAxis& axis, long at,
+                          uint8_t* out) {
+    for (long i = 0; i < step; i += kResampleStrip)
+        weighted_sum(rows + axis.first[at] * step + i, step, axis.taps + at * axis.most, axis.most,
+                     out + i);
+}
+
+constexpr ResampleKernels kKernels = {along_rows, along_columns};
 
 }  // namespace resample
