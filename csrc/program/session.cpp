@@ -1,14 +1,11 @@
 #include "program/session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <stdexcept>
 
 #include "program/concat.h"
-#include "program/share.h"
+#include "program/steps.h"
 #include "program/tail.h"
-#include "runtime/buffer.h"
 #include "runtime/outputs.h"
 
 namespace cnnkit {
@@ -34,69 +31,30 @@ const ProgramKernelTable& program_kernels(const KernelTable& kernels) {
 
 namespace {
 
-// How a step is computed: by its kernel, or by what is faster and falls back on it.
-struct Chosen {
-    const ProgramKernel* kernel;
-    const ProgramAlgorithm* algorithm = nullptr;
-    Buffer prepared = {};
-    double work = 0;  // multiply-adds, or what takes as long
-};
-
 constexpr long kTogether = 16;  // images of a tail
 
-class Session : public ProgramSession {
+class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
   public:
     Session(const KernelTable& kernels, const Architecture& architecture, Program program)
-        : ProgramSession(architecture),
+        : StepSession(architecture),
           program_(std::move(program)),
-          pixels_(architecture.pixels()),
-          classes_(architecture.classes) {
-        check_buffers();
-        const ProgramKernelTable& table = program_kernels(kernels);
-        for (const ProgramStep& step : program_.steps) {
-            const auto end = table.kernels + kProgramKernelCount;
-            const auto found = std::find_if(table.kernels, end, [&](const ProgramKernel& kernel) {
-                return step.kernel == kernel.name;
-            });
-            need(found != end && fits(*found, step), "step " + std::to_string(kernels_.size()));
-            kernels_.push_back({found});
-            choose(table, step, kernels_.back());
-            work_ += kernels_.back().work = work_of(step);
-        }
-        need(!kernels_.empty() && kernels_[0].kernel == table.kernels, "the first step");
-        const ProgramStep& pixels =
-            program_.steps[0];  // whose constants are read elsewhere as well
+          table_(program_kernels(kernels)) {
+        check_buffers(program_, 1);
+        choose_steps(program_.steps, table_.kernels, kProgramKernelCount);
+        const ProgramStep& pixels = program_.steps[0];  // its constants are read elsewhere as well
         need(pixels.inputs[0] < -1 && pixels.inputs[1] < -1, "the first step");
-        std::vector<bool> products(kernels_.size());
+        std::vector<bool> products(steps_.size());
         for (size_t step = 0; step < products.size(); ++step) products[step] = is_product(step);
         tail_ = find_tail(program_, products);
         find_in_place();
     }
 
-    std::vector<std::string> algorithms() const override {
-        std::vector<std::string> names;
-        for (const Chosen& step : kernels_)
-            names.push_back(step.algorithm ? step.algorithm->name : step.kernel->name);
-        return names;
-    }
-
-    void time_steps(const uint8_t* raw, int64_t* nanoseconds) const override {
-        float* arena = memory();
-        for (size_t s = 0; s < kernels_.size(); ++s) {
-            const auto start = std::chrono::steady_clock::now();
-            run(s, s + 1, reinterpret_cast<const float*>(raw), arena, 1);
-            const auto took = std::chrono::steady_clock::now() - start;
-            nanoseconds[s] = std::chrono::duration_cast<std::chrono::nanoseconds>(took).count();
-        }
-    }
-
   private:
-    // Finds the first algorithm that takes a step, and prepares its weights.
-    void choose(const ProgramKernelTable& table, const ProgramStep& step, Chosen& chosen) {
+    void choose(const ProgramStep& step, Step& chosen) override {
         const void* fields = step.fields.data();
         const bool constant = step.inputs.size() > 1 && step.inputs[0] < -1 && step.inputs[1] < -1;
-        for (int i = 0; i < table.algorithm_count; ++i) {
-            const ProgramAlgorithm& algorithm = table.algorithms[i];
+        for (int i = 0; i < table_.algorithm_count; ++i) {
+            const ProgramAlgorithm& algorithm = table_.algorithms[i];
             if (step.kernel != algorithm.kernel || !algorithm.fits(fields)) continue;
             if (algorithm.prepare) {
                 if (!constant) continue;
@@ -112,24 +70,7 @@ class Session : public ProgramSession {
         }
     }
 
-    static void need(bool condition, const std::string& what) {
-        if (!condition) throw std::invalid_argument(what);
-    }
-
-    void check_buffers() const {
-        const Program& p = program_;
-        const long count = static_cast<long>(p.sizes.size());
-        need(p.offsets.size() == p.sizes.size(), "the buffers");
-        for (long i = 0; i < count; ++i) {
-            need(p.sizes[i] >= 0 && p.offsets[i] >= 0 && p.offsets[i] <= p.arena &&
-                     p.sizes[i] <= p.arena - p.offsets[i],
-                 "buffer " + std::to_string(i));
-        }
-        need(p.result >= 0 && p.result < count && p.sizes[p.result] == classes_ && classes_ >= 1,
-             "the result");
-    }
-
-    bool fits(const ProgramKernel& kernel, const ProgramStep& step) const {
+    bool fits(const ProgramKernel& kernel, const ProgramStep& step) const override {
         const long buffers = static_cast<long>(program_.sizes.size());
         const long constants = static_cast<long>(program_.constants.size());
         const long inputs = static_cast<long>(step.inputs.size());
@@ -144,31 +85,21 @@ class Session : public ProgramSession {
         }
         // Raw pixels come from the caller, and only to the first step.
         if (step.kernel == "pixels") floats[2] = pixels_;
-        if (step.kernel == "pixels" && !kernels_.empty()) return false;
+        if (step.kernel == "pixels" && !steps_.empty()) return false;
         floats[inputs] = program_.sizes[step.output];
         return kernel.fits(step.fields.data(), floats);
     }
 
     // Convolutions by their multiply-adds, other steps by what they write.
-    double work_of(const ProgramStep& step) const {
+    double work_of(const ProgramStep& step) const override {
         const double floats = static_cast<double>(program_.sizes[step.output]);
         if (step.kernel != "conv" && step.kernel != "depthwise") return 8 * floats;
         const ConvSizes c(step);
         return floats * c.kernel_h * c.kernel_w * c.in_c / c.groups;
     }
 
-    int64_t fewest() const override {
-        return std::clamp<int64_t>(static_cast<int64_t>(kWorthImage / (work_ + 1)), 1, 8);
-    }
-    int64_t wide(int64_t n, int threads) const override {
-        return work_ >= kWorthImage && n < 4l * threads ? n % threads : 0;
-    }
-
-    void infer_here(const uint8_t* raw, int64_t n, const NetOutputs& out) const override {
-        infer_wide(raw, n, out, 1);
-    }
-    void infer_here(const float* scaled, int64_t n, const NetOutputs& out) const override {
-        infer_wide(scaled, n, out, 1);
+    void run_step(size_t step, const uint8_t* raw) const override {
+        run(step, step + 1, reinterpret_cast<const float*>(raw), memory(), 1);
     }
 
     void infer_wide(const uint8_t* raw, int64_t n, const NetOutputs& out,
@@ -206,7 +137,7 @@ class Session : public ProgramSession {
         if (n == 1 || !tail_.first) {
             for (int64_t i = 0; i < n; ++i) {
                 float* arena = memory();
-                begin(i, arena, kernels_.size());
+                begin(i, arena, steps_.size());
                 write_outputs(arena + program_.offsets[program_.result], classes_, i, out);
             }
             return;
@@ -233,7 +164,7 @@ class Session : public ProgramSession {
     }
 
     void run_tail(float* tail, long count, int threads) const {
-        for (size_t s = tail_.first; s < kernels_.size(); ++s) {
+        for (size_t s = tail_.first; s < steps_.size(); ++s) {
             const auto call_at = [&](long i) {
                 return call_of(s, nullptr, [&](long b) { return in_tail(tail, count, b, i); });
             };
@@ -254,26 +185,26 @@ class Session : public ProgramSession {
     // Whether a step multiplies vectors by a matrix, which can be read once for several.
     bool is_product(size_t s) const {
         const ProgramStep& step = program_.steps[s];
-        if (step.kernel != "conv" || !kernels_[s].algorithm || step.inputs[2] < 0 ||
+        if (step.kernel != "conv" || !steps_[s].algorithm || step.inputs[2] < 0 ||
             step.inputs[3] != -1)
             return false;
         const ConvSizes c(step);
         const bool one = c.in_h * c.in_w == 1 && c.out_h * c.out_w == 1;
-        return one && c.kernel_h * c.kernel_w == 1 && kernels_[s].algorithm->run_images &&
+        return one && c.kernel_h * c.kernel_w == 1 && steps_[s].algorithm->run_images &&
                program_.sizes[step.inputs[2]] == c.in_c && program_.sizes[step.output] == c.out_c;
     }
 
     void find_in_place() {
-        std::vector<bool> may(kernels_.size());
-        const size_t end = tail_.first ? tail_.first : kernels_.size();
+        std::vector<bool> may(steps_.size());
+        const size_t end = tail_.first ? tail_.first : steps_.size();
         for (size_t s = 0; s < end; ++s) {
             const ProgramStep& step = program_.steps[s];
-            const ProgramAlgorithm* algorithm = kernels_[s].algorithm;
+            const ProgramAlgorithm* algorithm = steps_[s].algorithm;
             may[s] = step.kernel == "copy" || (step.kernel == "conv" && algorithm &&
                                                algorithm->run_apart && step.inputs[3] == -1);
         }
         in_place_ = concatenate_in_place(program_, may);
-        copied_.resize(kernels_.size());
+        copied_.resize(steps_.size());
         for (const InPlace& one : in_place_) {
             if (one.copy) copied_[one.copy] = true;
         }
@@ -309,7 +240,7 @@ class Session : public ProgramSession {
 
     // A step's arguments; x and residual are those of its algorithm.
     struct Call {
-        const Chosen* chosen;
+        const Step* chosen;
         const void* fields;
         const float* in[kMostProgramInputs];
         const float *x, *residual;
@@ -319,7 +250,7 @@ class Session : public ProgramSession {
     template <typename Where>
     Call call_of(size_t s, const float* raw, const Where& where) const {
         const ProgramStep& step = program_.steps[s];
-        Call call = {&kernels_[s], step.fields.data(), {}, nullptr, nullptr, nullptr};
+        Call call = {&steps_[s], step.fields.data(), {}, nullptr, nullptr, nullptr};
         for (size_t i = 0; i < step.inputs.size(); ++i) {
             const long place = step.inputs[i];
             if (place >= 0) call.in[i] = where(place);
@@ -357,13 +288,10 @@ class Session : public ProgramSession {
     }
 
     Program program_;
-    const long pixels_, classes_;
-    std::vector<Chosen> kernels_;
+    const ProgramKernelTable& table_;
     Tail tail_;
     std::vector<InPlace> in_place_;  // of each step
     std::vector<bool> copied_;       // steps whose copy is made by the convolution before
-    long workspace_ = 0;             // floats
-    double work_ = 0;                // of an image
 };
 
 }  // namespace

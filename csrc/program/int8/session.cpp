@@ -1,82 +1,35 @@
 #include "program/int8/session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <stdexcept>
-#include <string>
 
-#include "program/share.h"
-#include "runtime/buffer.h"
+#include "program/steps.h"
 #include "runtime/outputs.h"
 
 namespace cnnkit {
 namespace {
 
-// How a step is computed: by its kernel, or by what is faster.
-struct Chosen {
-    const ByteKernel* kernel;
-    const ByteAlgorithm* algorithm = nullptr;
-    Buffer prepared = {};
-    double work = 0;
-};
-
-void need(bool condition, const std::string& what) {
-    if (!condition) throw std::invalid_argument(what);
-}
-
-class Session : public ProgramSession {
+class Session : public StepSession<ByteKernel, ByteAlgorithm> {
   public:
     Session(const ByteKernelTable& table, const Architecture& architecture, ByteProgram program)
-        : ProgramSession(architecture),
-          program_(std::move(program)),
-          pixels_(architecture.pixels()),
-          classes_(architecture.classes) {
-        check_buffers();
+        : StepSession(architecture), program_(std::move(program)), table_(table) {
+        check_buffers(program_, sizeof(float));
         for (std::vector<char>& constant : program_.constants) {
             lengths_.push_back(static_cast<long>(constant.size()));
             constant.resize(constant.size() + kByteSlack);
         }
-        for (const ProgramStep& step : program_.steps) {
-            const auto end = table.kernels + kByteKernelCount;
-            const auto found = std::find_if(table.kernels, end, [&](const ByteKernel& kernel) {
-                return step.kernel == kernel.name;
-            });
-            need(found != end && fits(*found, step), "step " + std::to_string(kernels_.size()));
-            kernels_.push_back({found});
-            choose(table, step, kernels_.back());
-            work_ += kernels_.back().work = work_of(step);
-        }
-        need(!kernels_.empty() && kernels_[0].kernel == table.kernels, "the first step");
-    }
-
-    std::vector<std::string> algorithms() const override {
-        std::vector<std::string> names;
-        for (const Chosen& step : kernels_)
-            names.push_back(step.algorithm ? step.algorithm->name : step.kernel->name);
-        return names;
-    }
-
-    void time_steps(const uint8_t* raw, int64_t* nanoseconds) const override {
-        uint8_t* arena = memory();
-        for (size_t s = 0; s < kernels_.size(); ++s) {
-            const auto start = std::chrono::steady_clock::now();
-            run(s, s + 1, raw, arena, 1);
-            const auto took = std::chrono::steady_clock::now() - start;
-            nanoseconds[s] = std::chrono::duration_cast<std::chrono::nanoseconds>(took).count();
-        }
+        choose_steps(program_.steps, table.kernels, kByteKernelCount);
     }
 
   private:
-    // Finds the first algorithm that takes a step, and prepares its constants.
-    void choose(const ByteKernelTable& table, const ProgramStep& step, Chosen& chosen) {
+    void choose(const ProgramStep& step, Step& chosen) override {
         const void* fields = step.fields.data();
         bool constant = step.inputs.size() > 3;
         for (size_t i = 0; constant && i < 3; ++i) constant = step.inputs[i] < -1;
         const void* in[kMostByteInputs];
         arguments(step, nullptr, nullptr, in);
-        for (int i = 0; i < table.algorithm_count; ++i) {
-            const ByteAlgorithm& algorithm = table.algorithms[i];
+        for (int i = 0; i < table_.algorithm_count; ++i) {
+            const ByteAlgorithm& algorithm = table_.algorithms[i];
             if (step.kernel != algorithm.kernel || !algorithm.fits(fields)) continue;
             if (algorithm.prepare) {
                 if (!constant) continue;
@@ -89,22 +42,7 @@ class Session : public ProgramSession {
         }
     }
 
-    void check_buffers() const {
-        const ByteProgram& p = program_;
-        const long count = static_cast<long>(p.sizes.size());
-        need(p.offsets.size() == p.sizes.size(), "the buffers");
-        for (long i = 0; i < count; ++i) {
-            need(p.sizes[i] >= 0 && p.offsets[i] >= 0 && p.offsets[i] <= p.arena &&
-                     p.sizes[i] <= p.arena - p.offsets[i],
-                 "buffer " + std::to_string(i));
-        }
-        const long floats = static_cast<long>(sizeof(float)) * classes_;
-        need(p.result >= 0 && p.result < count && p.sizes[p.result] == floats && classes_ >= 1 &&
-                 p.offsets[p.result] % static_cast<long>(sizeof(float)) == 0,
-             "the result");
-    }
-
-    bool fits(const ByteKernel& kernel, const ProgramStep& step) const {
+    bool fits(const ByteKernel& kernel, const ProgramStep& step) const override {
         const long buffers = static_cast<long>(program_.sizes.size());
         const long constants = static_cast<long>(program_.constants.size());
         const long inputs = static_cast<long>(step.inputs.size());
@@ -123,37 +61,31 @@ class Session : public ProgramSession {
         }
         // Raw pixels come from the caller, and only to the first step.
         if (step.kernel == "pixels") bytes[1] = pixels_;
-        if (step.kernel == "pixels" && !kernels_.empty()) return false;
+        if (step.kernel == "pixels" && !steps_.empty()) return false;
         bytes[inputs] = program_.sizes[step.output];
         return kernel.fits(step.fields.data(), bytes);
     }
 
     // In float's multiply-adds, of which those of integers take half the time.
-    double work_of(const ProgramStep& step) const {
+    double work_of(const ProgramStep& step) const override {
         const double bytes = static_cast<double>(program_.sizes[step.output]);
         if (step.kernel != "conv" && step.kernel != "depthwise") return 4 * bytes;
         const ConvSizes c(step);
         return 0.5 * bytes * c.kernel_h * c.kernel_w * c.in_c / c.groups;
     }
 
-    int64_t fewest() const override {
-        return std::clamp<int64_t>(static_cast<int64_t>(kWorthImage / (work_ + 1)), 1, 8);
-    }
-    int64_t wide(int64_t n, int threads) const override {
-        return work_ >= kWorthImage && n < 4l * threads ? n % threads : 0;
+    void run_step(size_t step, const uint8_t* raw) const override {
+        run(step, step + 1, raw, memory(), 1);
     }
 
-    void infer_here(const uint8_t* raw, int64_t n, const NetOutputs& out) const override {
-        infer_wide(raw, n, out, 1);
-    }
-    void infer_here(const float*, int64_t, const NetOutputs&) const override {
+    void infer_wide(const float*, int64_t, const NetOutputs&, int) const override {
         throw std::invalid_argument("floats");
     }
     void infer_wide(const uint8_t* raw, int64_t n, const NetOutputs& out,
                     int threads) const override {
         for (int64_t i = 0; i < n; ++i) {
             uint8_t* arena = memory();
-            run(0, kernels_.size(), raw + i * pixels_, arena, threads);
+            run(0, steps_.size(), raw + i * pixels_, arena, threads);
             const void* logits = arena + program_.offsets[program_.result];
             write_outputs(static_cast<const float*>(logits), classes_, i, out);
         }
@@ -178,7 +110,7 @@ class Session : public ProgramSession {
     void run(size_t first, size_t end, const uint8_t* raw, uint8_t* arena, int threads) const {
         for (size_t s = first; s < end; ++s) {
             const ProgramStep& step = program_.steps[s];
-            const Chosen& chosen = kernels_[s];
+            const Step& chosen = steps_[s];
             const void* in[kMostByteInputs];
             arguments(step, s == 0 ? raw : nullptr, arena, in);
             void* y = arena + program_.offsets[step.output];
@@ -195,11 +127,8 @@ class Session : public ProgramSession {
     }
 
     ByteProgram program_;
-    const long pixels_, classes_;
+    const ByteKernelTable& table_;
     std::vector<long> lengths_;  // of the constants
-    std::vector<Chosen> kernels_;
-    long workspace_ = 0;  // bytes
-    double work_ = 0;     // of an image
 };
 
 }  // namespace
