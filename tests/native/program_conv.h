@@ -111,6 +111,7 @@ void add_conv(Chain& chain, long x, bool depthwise) {
     };
     c.out.h = size(c.in.h, c.pad_h, c.kernel_h, c.dilation_h, c.stride_h);
     c.out.w = size(c.in.w, c.pad_w, c.kernel_w, c.dilation_w, c.stride_w);
+    if (plain && one_in(4) && c.out.h > 2) c.out.h = 2;  // tiles of four rows waste the half of it
     c.out.c = depthwise ? c.in.c : c.groups * draw(1, c.groups > 1 ? 6 : 40);
     if (plain && !depthwise) c.out.c = c.in.c == 1 ? draw(1, 12) : 8 * draw(2, 5);
     if (c.out.h < 1 || c.out.w < 1 || c.out.count() > 4000) return;

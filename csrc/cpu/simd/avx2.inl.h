@@ -22,6 +22,7 @@ inline Vec set4(const float* from) {
     return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(from));
 }
 inline Vec load(const float* from) { return _mm256_loadu_ps(from); }
+inline Vec load_once(const float* from) { return load(from); }
 inline void store(float* to, Vec v) { _mm256_storeu_ps(to, v); }
 // `from` and `to` are multiples of the vector's size.
 inline Vec load_aligned(const float* from) { return _mm256_load_ps(from); }
@@ -44,6 +45,7 @@ inline Vec settled(Vec v) {
 inline Vec div(Vec a, Vec b) { return _mm256_div_ps(a, b); }
 inline Vec root(Vec v) { return _mm256_sqrt_ps(v); }
 inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+inline Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
 // The maximum as PyTorch has it: NaN wins. (The instruction returns b where either is NaN.)
 inline Vec max_nan(Vec a, Vec b) {
     return _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));

@@ -25,6 +25,12 @@ inline Vec repeat4(const float* from) {
     return v;
 }
 inline Vec load(const float* from) { return _mm512_loadu_ps(from); }
+// Into a register, which GCC otherwise spares by reading the same again for each use.
+inline Vec load_once(const float* from) {
+    Vec v;
+    asm("vmovups %1, %0" : "=v"(v) : "m"(*reinterpret_cast<const __m512_u*>(from)));
+    return v;
+}
 inline void store(float* to, Vec v) { _mm512_storeu_ps(to, v); }
 // `from` and `to` are multiples of the vector's size.
 inline Vec load_aligned(const float* from) { return _mm512_load_ps(from); }
@@ -43,6 +49,7 @@ inline Vec settled(Vec v) { return v; }
 inline Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
 inline Vec root(Vec v) { return _mm512_sqrt_ps(v); }
 inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+inline Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 // The maximum as PyTorch has it: NaN wins. (The instruction returns b where either is NaN.)
 inline Vec max_nan(Vec a, Vec b) {
     return _mm512_mask_mov_ps(_mm512_max_ps(a, b), _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), a);

@@ -13,6 +13,7 @@ inline Vec zero() { return vdupq_n_f32(0.0f); }
 inline Vec set1(float value) { return vdupq_n_f32(value); }
 inline Vec broadcast(const float* from) { return vld1q_dup_f32(from); }
 inline Vec load(const float* from) { return vld1q_f32(from); }
+inline Vec load_once(const float* from) { return load(from); }
 inline void store(float* to, Vec v) { vst1q_f32(to, v); }
 inline void prefetch(const float* from) { __builtin_prefetch(from); }
 // Into the second cache.
@@ -24,6 +25,7 @@ inline Vec settled(Vec v) { return v; }
 inline Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
 inline Vec root(Vec v) { return vsqrtq_f32(v); }
 inline Vec max(Vec a, Vec b) { return vmaxq_f32(a, b); }
+inline Vec min(Vec a, Vec b) { return vminq_f32(a, b); }
 inline Vec max_nan(Vec a, Vec b) { return vmaxq_f32(a, b); }  // FMAX: NaN wins, as PyTorch has it
 // a > b ? x : y
 inline Vec select_greater(Vec a, Vec b, Vec x, Vec y) { return vbslq_f32(vcgtq_f32(a, b), x, y); }

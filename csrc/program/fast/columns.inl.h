@@ -13,7 +13,7 @@ inline bool fits(const void* fields) {
     const Conv& c = conv_of(fields);
     return c.in_c == 1 && c.stride_w == 1 && c.dilation_w == 1 && c.out_h > 1 &&
            c.out_w >= kLanes && 4l * c.out_c <= 3 * round_up(c.out_c, kLanes) &&
-           dense::fits(fields);
+           !dense::plan(c).upright && dense::fits(fields);
 }
 
 inline long prepared_floats(const void* fields) {

@@ -39,7 +39,7 @@ struct Limits {
 inline Limits limits_of(const Conv& c) { return {c.activation, set1(c.low), set1(c.high)}; }
 inline Vec limited(Vec y, const Limits& to) {
     if (to.kind > 0) y = max(to.low, y);
-    if (to.kind > 1) y = select_greater(y, to.high, to.high, y);
+    if (to.kind > 1) y = min(to.high, y);
     return y;
 }
 

@@ -1,5 +1,6 @@
 // Dense convolutions of any kernel, stride and dilation. Where there is padding, a strip of rows is
-// copied between zeros first, so that all pixels are alike.
+// copied between zeros first, so that all pixels are alike. Where rows are narrow, and a kernel's
+// rows short, the pixels of a column are computed together: each reads one run of floats.
 
 namespace fast {
 namespace dense {
@@ -7,8 +8,10 @@ namespace dense {
 constexpr long kMostWorkspace = 1l << 24;
 constexpr long kStrip = 6144;         // floats of a strip of input, that the nearest cache keeps it
 constexpr long kFarStrip = 1l << 17;  // where the weights are far: that the second one does
+constexpr long kShort = 16;           // floats of a kernel's row
 
 struct Plan {
+    bool upright;  // whether pixels of a column, not of a row, are computed together
     bool padded;
     long row;      // floats of an input row, with its padding
     long strip;    // output rows of a strip
@@ -20,15 +23,22 @@ inline long weights_of(const Conv& c) {
     return round_up(c.out_c, kLanes) * c.in_c * c.kernel_h * c.kernel_w;
 }
 
+// The floats of a row of the kernel.
+inline long span_of(const Conv& c) { return static_cast<long>(c.kernel_w) * c.in_c; }
+
 inline Plan plan(const Conv& c) {
     Plan p;
     const long reach_w = (c.out_w - 1l) * c.stride_w + (c.kernel_w - 1l) * c.dilation_w + 1;
     const long reach_h = (c.out_h - 1l) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
+    p.upright = c.kernel_h > 1 && c.dilation_h == 1 && c.dilation_w == 1 && c.out_w > 1 &&
+                c.out_w < kMostPixels && c.out_h > c.out_w && span_of(c) <= kShort &&
+                c.out_c > kLanes;
     p.padded = c.pad_h > 0 || c.pad_w > 0 || reach_w > c.in_w || reach_h > c.in_h;
     p.row = (p.padded ? reach_w : c.in_w) * c.in_c;
     const long more = (c.kernel_h - 1l) * c.dilation_h + 1 - c.stride_h;
     const long rows = kStrip / p.row - max(0, more);
     p.strip = min(c.out_h, max(rows / c.stride_h, p.row > 4 * kStrip ? 2 : 4));
+    if (p.upright) p.strip = min(c.out_h, max(1, kStrip / (c.stride_h * span_of(c) * c.out_w)));
     p.columns = max(kMostPixels * 4, kStrip / (static_cast<long>(c.stride_w) * c.in_c));
     p.far = kAsksAhead && weights_of(c) > kNearWeights;
     if (p.far) {  // they are read again for each strip
@@ -62,11 +72,16 @@ inline bool prepare(const void* fields, const float* weight, const float* bias, 
     return true;
 }
 
+// The input rows of so many rows of the output.
+inline long strip_rows(const Conv& c, long rows) {
+    return (rows - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
+}
+
 inline long workspace_floats(const void* fields) {
     const Conv& c = conv_of(fields);
     const Plan p = plan(c);
-    if (!p.padded) return 0;
-    return ((p.strip - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1) * p.row;
+    if (p.upright) return strip_rows(c, p.strip) * span_of(c) * c.out_w;
+    return p.padded ? strip_rows(c, p.strip) * p.row : 0;
 }
 
 inline bool fits(const void* fields) {
@@ -94,8 +109,7 @@ inline void copy_rows(const Conv& c, const float* x, long top, long rows, long r
 inline const float* strip(const Conv& c, const Plan& p, const float* x, long top, long rows,
                           float* workspace) {
     if (!p.padded) return x + top * c.stride_h * p.row;
-    const long count = (rows - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
-    copy_rows(c, x, top * c.stride_h - c.pad_h, count, p.row, workspace);
+    copy_rows(c, x, top * c.stride_h - c.pad_h, strip_rows(c, rows), p.row, workspace);
     return workspace;
 }
 
@@ -113,12 +127,57 @@ inline long parts(const void* fields) {
     return by == Cut::kRows ? c.out_h : c.out_w;
 }
 
+// Of `rows` input rows from `top` on, the kernel's columns from `left` on, between zeros.
+inline void copy_columns(const Conv& c, const float* x, long top, long rows, long left, float* to) {
+    const long row = static_cast<long>(c.in_w) * c.in_c, span = span_of(c);
+    const long start = max(0, -left) * c.in_c, end = min(c.kernel_w, c.in_w - left) * c.in_c;
+    const bool quad = span == 4 && start == 0 && end == span;
+    for (long in = top; in < top + rows; ++in, to += span) {
+        const float* from = x + in * row + left * c.in_c;
+        if (in >= 0 && in < c.in_h && quad) {
+            __builtin_memcpy(to, from, 4 * sizeof *to);
+            continue;
+        }
+        const bool inside = in >= 0 && in < c.in_h;
+        for (long i = 0; i < span; ++i) to[i] = inside && i >= start && i < end ? from[i] : 0.0f;
+    }
+}
+
+// Columns of pixels, each of which reads one run of floats, which overlaps with the next one's.
+inline void convolve_columns(const Conv& c, const Plan& p, const float* prepared, const float* x,
+                             const float* residual, float* y, long y_pixel, float* workspace,
+                             long first, long end) {
+    const long span = span_of(c);
+    Run r;
+    r.rows = r.taps = 1, r.span = c.kernel_h * span, r.x_row = r.x_tap = 0;
+    r.x_pixel = c.stride_h * span, r.y_pixel = c.out_w * y_pixel;
+    r.limits = limits_of(c), r.ahead = {prepared, 0};
+    for (long top = first; top < end; top += p.strip) {
+        const long rows = min(p.strip, end - top), floats = strip_rows(c, rows) * span;
+        for (long column = 0; column < c.out_w; ++column)
+            copy_columns(c, x, top * c.stride_h - c.pad_h, strip_rows(c, rows),
+                         column * c.stride_w - c.pad_w, workspace + column * floats);
+        for (long o = 0; o < c.out_c; o += kBlock) {
+            r.w = prepared + round_up(c.out_c, kLanes) + o * r.span;
+            r.bias = prepared + o, r.channels = min(kBlock, c.out_c - o);
+            for (long column = 0; column < c.out_w; ++column) {
+                const long at = (top * c.out_w + column) * y_pixel + o;
+                r.x = workspace + column * floats;
+                r.y = y + at, r.residual = residual ? residual + at : nullptr;
+                run_pixels(r, rows, false);
+            }
+        }
+    }
+}
+
 // Pixels of y and of the residual lie y_pixel floats apart.
 inline void convolve(const void* fields, const float* prepared, const float* x,
                      const float* residual, float* y, long y_pixel, float* workspace, long first,
                      long end) {
     const Conv& c = conv_of(fields);
     const Plan p = plan(c);
+    if (p.upright)
+        return convolve_columns(c, p, prepared, x, residual, y, y_pixel, workspace, first, end);
     const long in = c.in_c, out = c.out_c, taps = static_cast<long>(c.kernel_h) * c.kernel_w;
     const bool joined = c.dilation_w == 1;
     Run r;

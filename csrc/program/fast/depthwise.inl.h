@@ -114,99 +114,6 @@ inline long workspace_floats(const void* fields) {
     return static_cast<long>(c.in_w) * c.in_c;
 }
 
-// Wide rows of a 3x3 kernel, one vector of channels: its weights stay in registers, and each column
-// is loaded once for all pixels that need it. Columns lie so many bytes apart that the nearest
-// cache gives one of them at a time, not two.
-struct Row {
-    const float* rows[3];  // of the first pixel's first column, which may lie outside
-    const float* residual;
-    float* y;
-    long channels;
-    Mask lanes;
-    Limits limits;
-};
-
-// Some pixels, from the left to the right; `left` and `right` are as in `tile`.
-template <int stride, int pixels, int left, int right>
-inline void step(Row& r, const Vec (&w)[9], Vec bias) {
-    constexpr int kColumns = (pixels - 1) * stride + 3;
-    Vec sum[pixels];
-#pragma GCC unroll 8
-    for (int p = 0; p < pixels; ++p) sum[p] = bias;
-    const float* x[3] = {r.rows[0], r.rows[1], r.rows[2]};
-#pragma GCC unroll 16
-    for (int column = 0; column < kColumns; ++column) {
-#pragma GCC unroll 3
-        for (int row = 0; row < 3; ++row, x[row - 1] += r.channels) {
-            if (column < left || column >= kColumns - right) continue;
-            const Vec value = load_some(x[row], r.lanes);
-#pragma GCC unroll 8
-            for (int p = 0; p < pixels; ++p) {
-                const int tap = column - p * stride;
-                if (tap >= 0 && tap < 3) sum[p] = fma(value, w[row * 3 + tap], sum[p]);
-            }
-        }
-    }
-#pragma GCC unroll 3
-    for (int row = 0; row < 3; ++row) r.rows[row] += pixels * stride * r.channels;
-#pragma GCC unroll 8
-    for (int p = 0; p < pixels; ++p) {
-        Vec y = sum[p];
-        if (r.residual) {
-            y = add(y, load_some(r.residual, r.lanes));
-            r.residual += r.channels;
-        }
-        store_some(r.y, r.lanes, limited(y, r.limits));
-        r.y += r.channels;
-    }
-}
-
-constexpr int kAtOnce = 4;        // pixels of a step
-constexpr long kWide = 16;        // pixels of a row for which this pays
-constexpr long kNear = 1l << 17;  // floats of an image: larger ones are read in their own order
-inline bool walks(const Conv& c) {
-    const bool near = static_cast<long>(c.in_h) * c.in_w * c.in_c < kNear;
-    return c.out_w >= kWide && (near || kLanes < 16);
-}
-constexpr long kRowBlock = 2048;  // floats of a row that are computed together
-
-// `pixels` of a row; the first and the last one may overhang by a column.
-template <int stride>
-inline void walk(Row r, const float* weights, long pixels, bool left, bool right) {
-    Vec w[9];
-    const Vec bias = load(weights);
-#pragma GCC unroll 16
-    for (int tap = 0; tap < 9; ++tap) w[tap] = load(weights + (tap + 1) * kLanes);
-    if (left) step<stride, 1, 1, 0>(r, w, bias);
-    long inside = pixels - left - right;
-    for (; inside >= kAtOnce; inside -= kAtOnce) step<stride, kAtOnce, 0, 0>(r, w, bias);
-    for (; inside > 0; --inside) step<stride, 1, 0, 0>(r, w, bias);
-    if (right) step<stride, 1, 0, 1>(r, w, bias);
-}
-
-// A row of the output; `from` are the rows of the input.
-template <int stride>
-inline void walk_row(const Conv& c, const float* const* from, const float* prepared,
-                     const float* residual, float* y, const Limits& limits) {
-    const long channels = c.out_c, block = max(kWide, kRowBlock / channels);
-    for (long done = 0, pixels; done < c.out_w; done += pixels) {
-        // The last block takes what would be too little for one of its own.
-        pixels = c.out_w - done < block + kWide ? c.out_w - done : block;
-        for (long at = 0; at < channels; at += kLanes) {
-            const long x_at = (done * stride - c.pad_w) * channels + at;
-            const long y_at = done * channels + at;
-            const Row row = {{from[0] + x_at, from[1] + x_at, from[2] + x_at},
-                             residual ? residual + y_at : nullptr,
-                             y + y_at,
-                             channels,
-                             mask_lanes(0, channels - at),
-                             limits};
-            walk<stride>(row, prepared + at * 10, pixels, done == 0 && c.pad_w,
-                         done + pixels == c.out_w && overhang(c));
-        }
-    }
-}
-
 inline long parts(const void* fields) { return conv_of(fields).out_h; }
 
 template <int kernel, int stride>
@@ -224,14 +131,6 @@ void run(const void* fields, const float* prepared, const float* x, const float*
         for (long k = 0; k < kernel; ++k) {
             const long in = oy * c.stride_h - c.pad_h + k * c.dilation_h;
             from[k] = in < 0 || in >= c.in_h ? workspace : x + in * row;
-        }
-        if constexpr (kernel == 3) {
-            if (walks(c)) {
-                const long at = oy * c.out_w * channels;
-                walk_row<stride>(c, from, prepared, residual ? residual + at : nullptr, y + at,
-                                 r.limits);
-                continue;
-            }
         }
         long done = 0;
         for (long t = 0; t < count; ++t) {
@@ -280,8 +179,6 @@ constexpr ProgramAlgorithm algorithm(const char* name) {
     return {name,  "depthwise", fits<kernel, stride>, prepared_floats, prepare, workspace_floats,
             parts, nullptr,     run<kernel, stride>};
 }
-constexpr ProgramAlgorithm k3x3 = algorithm<3, 1>("depthwise-3x3");
-constexpr ProgramAlgorithm k3x3Stride2 = algorithm<3, 2>("depthwise-3x3/2");
 constexpr ProgramAlgorithm k5x5 = algorithm<5, 1>("depthwise-5x5");
 constexpr ProgramAlgorithm k5x5Stride2 = algorithm<5, 2>("depthwise-5x5/2");
 

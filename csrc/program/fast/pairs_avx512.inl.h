@@ -112,7 +112,7 @@ void tile(const Run& r) {
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
             const Vec one = broadcast(base[p / 4] + (p % 4 == 3 ? third : p % 4 * pixel));
-            sum[p] = fma(keep(kEven, one), weight, sum[p]);
+            sum[p] = _mm512_mask3_fmadd_ps(one, weight, sum[p], kEven);
         }
     }
     products_are_made();

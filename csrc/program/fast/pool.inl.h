@@ -43,7 +43,9 @@ inline void run(const void* fields, const float*, const float* x, const float*, 
     }
 }
 
-// Averages of the whole image; each channel is added up in the order of the C format's kernel.
+// Averages of the whole image. So many pixels are added up before they join the sum of the others:
+// it loses digits each time.
+constexpr long kPart = 16;
 inline bool is_global(const void* fields) {
     const Pool& p = pool_of(fields);
     return p.average && p.out_h == 1 && p.out_w == 1 && p.kernel_h == p.in_h &&
@@ -68,14 +70,20 @@ inline void average(const void* fields, const float*, const float* x, const floa
             lanes[v] = mask_lanes(0, channels - at - v * kLanes);
             sum[v] = zero();
         }
-        for (long i = 0; i < pixels; ++i) {
+        for (long i = 0; i < pixels; i += kPart) {
+            Vec part[kMeans];
+            for (long v = 0; v < kMeans; ++v) part[v] = zero();
             const float* from = x + i * channels + at;
-            if (at + kMeans * kLanes <= channels) {
-                for (long v = 0; v < kMeans; ++v) sum[v] = add(sum[v], load(from + v * kLanes));
-                continue;
+            for (long k = min(kPart, pixels - i); k > 0; --k, from += channels) {
+                if (at + kMeans * kLanes <= channels) {
+                    for (long v = 0; v < kMeans; ++v)
+                        part[v] = add(part[v], load(from + v * kLanes));
+                    continue;
+                }
+                for (long v = 0; v < kMeans && at + v * kLanes < channels; ++v)
+                    part[v] = add(part[v], load_mask(from + v * kLanes, lanes[v]));
             }
-            for (long v = 0; v < kMeans && at + v * kLanes < channels; ++v)
-                sum[v] = add(sum[v], load_mask(from + v * kLanes, lanes[v]));
+            for (long v = 0; v < kMeans; ++v) sum[v] = add(sum[v], part[v]);
         }
         for (long v = 0; v < kMeans && at + v * kLanes < channels; ++v) {
             const long rest = channels - at - v * kLanes;

@@ -19,6 +19,7 @@ namespace {
 #include "program/fast/columns.inl.h"
 #include "program/fast/pairs_avx512.inl.h"
 #include "program/fast/depthwise.inl.h"
+#include "program/fast/bands.inl.h"
 #include "program/fast/pixels.inl.h"
 #include "program/fast/pool.inl.h"
 #include "program/fast/function.inl.h"

@@ -1,0 +1,206 @@
+// Depthwise 3x3: two rows of the output at once, whose inputs are loaded once for both, with the
+// weights in registers.
+
+namespace fast {
+namespace bands {
+
+using depthwise::overhang;
+
+constexpr int kAtOnce = 4;     // pixels of a row
+constexpr long kSequel = 256;  // floats of a row for which the weights stay in registers
+
+// Rows that one row of the output reads, or two of them.
+constexpr int inputs(int outs, int stride) { return (outs - 1) * stride + 3; }
+
+struct Band {
+    const float* rows[inputs(2, 2)];  // of the first pixel's first column, which may lie outside
+    const float *w, *residual;
+    float* y;
+    long channels, y_row, steps;
+    Limits limits;
+};
+
+template <bool whole>
+inline Vec get(const float* from, Mask lanes) {
+    return whole ? load_once(from) : load_some(from, lanes);
+}
+template <bool whole>
+inline void set(float* to, Mask lanes, Vec v) {
+    if (whole) {
+        store(to, v);
+    } else {
+        store_some(to, lanes, v);
+    }
+}
+
+template <bool whole, int outs, int pixels>
+inline void finish(const Band& r, long at, Mask lanes, Vec (&sum)[outs][pixels]) {
+#pragma GCC unroll 2
+    for (int o = 0; o < outs; ++o) {
+#pragma GCC unroll 4
+        for (int p = 0; p < pixels; ++p) {
+            const long place = at + o * r.y_row + p * r.channels;
+            if (r.residual) sum[o][p] = add(sum[o][p], get<whole>(r.residual + place, lanes));
+        }
+    }
+    if (r.limits.kind > 0) {
+#pragma GCC unroll 2
+        for (int o = 0; o < outs; ++o) {
+#pragma GCC unroll 4
+            for (int p = 0; p < pixels; ++p) sum[o][p] = max(r.limits.low, sum[o][p]);
+        }
+    }
+    if (r.limits.kind > 1) {
+#pragma GCC unroll 2
+        for (int o = 0; o < outs; ++o) {
+#pragma GCC unroll 4
+            for (int p = 0; p < pixels; ++p) sum[o][p] = min(r.limits.high, sum[o][p]);
+        }
+    }
+#pragma GCC unroll 2
+    for (int o = 0; o < outs; ++o) {
+#pragma GCC unroll 4
+        for (int p = 0; p < pixels; ++p)
+            set<whole>(r.y + at + o * r.y_row + p * r.channels, lanes, sum[o][p]);
+    }
+}
+
+// A vector of channels of some pixels. `left` columns of the first pixel lie outside the image,
+// `right` of the last one. No sum waits for the one before it: all pixels get a tap, then the next.
+template <bool whole, int stride, int outs, int pixels, int left, int right>
+inline void step(const Band& r, long x_at, long y_at, Mask lanes, const Vec (&weight)[9],
+                 Vec bias) {
+    constexpr int kRows = inputs(outs, stride), kColumns = inputs(pixels, stride);
+    Vec sum[outs][pixels];
+#pragma GCC unroll 2
+    for (int o = 0; o < outs; ++o) {
+#pragma GCC unroll 4
+        for (int p = 0; p < pixels; ++p) sum[o][p] = bias;
+    }
+#pragma GCC unroll 5
+    for (int in = 0; in < kRows; ++in) {
+        const float* x = r.rows[in] + x_at;
+        Vec value[kColumns];
+#pragma GCC unroll 9
+        for (int column = 0; column < kColumns; ++column) {
+            if (column >= left && column < kColumns - right)
+                value[column] = get<whole>(x + column * r.channels, lanes);
+        }
+#pragma GCC unroll 3
+        for (int tap = 0; tap < 3; ++tap) {
+#pragma GCC unroll 2
+            for (int o = 0; o < outs; ++o) {
+                const int row = in - o * stride;
+                if (row < 0 || row > 2) continue;
+#pragma GCC unroll 4
+                for (int p = 0; p < pixels; ++p) {
+                    const int column = p * stride + tap;
+                    if (column >= left && column < kColumns - right)
+                        sum[o][p] = fma(value[column], weight[row * 3 + tap], sum[o][p]);
+                }
+            }
+        }
+    }
+    finish<whole>(r, y_at, lanes, sum);
+}
+
+template <bool whole, int stride, int outs, int pixels, int left, int right>
+void tile(const Band& r) {
+    const float* w = r.w;
+    for (long at = 0; at < r.channels; at += kLanes, w += 10 * kLanes) {
+        const Mask lanes = mask_lanes(0, r.channels - at);
+        Vec weight[9];
+        const Vec bias = load(w);
+#pragma GCC unroll 9
+        for (int tap = 0; tap < 9; ++tap) weight[tap] = load(w + (tap + 1) * kLanes);
+        long x = at, y = at;
+        for (long n = r.steps; n > 0; --n) {
+            step<whole, stride, outs, pixels, left, right>(r, x, y, lanes, weight, bias);
+            x += pixels * stride * r.channels, y += pixels * r.channels;
+        }
+    }
+}
+
+using Tile = void (*)(const Band&);
+template <bool whole, int stride, int outs, int left, int right>
+Tile tile_of(long pixels) {
+    constexpr Tile kTiles[kAtOnce] = {
+        tile<whole, stride, outs, 1, left, right>, tile<whole, stride, outs, 2, left, right>,
+        tile<whole, stride, outs, 3, left, right>, tile<whole, stride, outs, 4, left, right>};
+    return kTiles[pixels - 1];
+}
+template <bool whole, int stride, int outs>
+Tile tile_of(long pixels, bool left, bool right) {
+    if (left && right) return tile_of<whole, stride, outs, 1, 1>(pixels);
+    if (left) return tile_of<whole, stride, outs, 1, 0>(pixels);
+    if (right) return tile_of<whole, stride, outs, 0, 1>(pixels);
+    return tile_of<whole, stride, outs, 0, 0>(pixels);
+}
+template <int stride, int outs>
+Tile tile_of(long channels, long pixels, bool left, bool right) {
+    if (kMasks && channels % kLanes != 0)
+        return tile_of<!kMasks, stride, outs>(pixels, left, right);
+    return tile_of<true, stride, outs>(pixels, left, right);
+}
+
+// One row of the output, or two, in tiles of nearly the same size.
+template <int stride, int outs>
+inline void band(const Conv& c, Band r) {
+    const long count = (c.out_w + kAtOnce - 1) / kAtOnce;
+    const long size = c.out_w / count, larger = c.out_w % count;
+    const long most = max(1, kSequel / (r.channels * kAtOnce));
+    for (long t = 0; t < count; t += r.steps) {
+        const long pixels = size + (t < larger);
+        const bool left = t == 0 && c.pad_w, right = t + 1 == count && overhang(c);
+        const long alike = (t < larger ? larger : count - (overhang(c) > 0)) - t;
+        r.steps = left || right ? 1 : max(1, min(most, alike));
+        tile_of<stride, outs>(r.channels, pixels, left, right)(r);
+        const long done = r.steps * pixels * r.channels;
+        for (const float*& row : r.rows) row += done * stride;
+        r.y += done;
+        if (r.residual) r.residual += done;
+    }
+}
+
+template <int stride>
+void run(const void* fields, const float* prepared, const float* x, const float* residual, float* y,
+         float* workspace, long first, long end) {
+    const Conv& c = conv_of(fields);
+    const long channels = c.out_c, row = static_cast<long>(c.in_w) * channels;
+    for (long i = 0; i < row; ++i) workspace[i] = 0.0f;
+    const bool two = c.stride_h == stride && c.dilation_h == 1;
+    Band r;
+    r.w = prepared, r.channels = channels, r.limits = limits_of(c), r.y_row = c.out_w * channels;
+    for (long oy = first, outs; oy < end; oy += outs) {
+        outs = two && end - oy > 1 ? 2 : 1;
+        for (long k = 0; k < inputs(2, 2); ++k) {
+            const long in = oy * c.stride_h - c.pad_h + k * c.dilation_h;
+            const bool outside = in < 0 || in >= c.in_h;
+            r.rows[k] = (outside ? workspace : x + in * row) - c.pad_w * channels;
+        }
+        r.y = y + oy * r.y_row, r.residual = residual ? residual + oy * r.y_row : nullptr;
+        if (outs == 2) {
+            band<stride, 2>(c, r);
+        } else {
+            band<stride, 1>(c, r);
+        }
+    }
+}
+
+template <int stride>
+constexpr ProgramAlgorithm algorithm(const char* name) {
+    return {name,
+            "depthwise",
+            depthwise::fits<3, stride>,
+            depthwise::prepared_floats,
+            depthwise::prepare,
+            depthwise::workspace_floats,
+            depthwise::parts,
+            nullptr,
+            run<stride>};
+}
+constexpr ProgramAlgorithm k3x3 = algorithm<1>("depthwise-3x3");
+constexpr ProgramAlgorithm k3x3Stride2 = algorithm<2>("depthwise-3x3/2");
+
+}  // namespace bands
+}  // namespace fast
