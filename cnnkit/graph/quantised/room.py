@@ -34,18 +34,17 @@ def conv_room(fields: Mapping[str, Number]) -> int:
     return max(wide + ALIGNED + crossing, 2 * row)  # two windows in bytes elsewhere
 
 
-def depthwise_room(window: Window, channels: int, sizes: tuple[int, ...]) -> int:
-    """Return the bytes that a depthwise convolution [H, W] needs beside its result.
+def depthwise_room(window: Window, channels: int, width: int) -> int:
+    """Return the bytes that a depthwise convolution of so many columns needs beside its result.
 
-    That is what a window beyond the image sees, or a channel with its padding in 16 bits.
+    That is what a window beyond the image sees, or three rows of four channels with their padding
+    in 16 bits.
     """
     seen = math.prod(window.kernel) * channels
-    down, across = window.strides
-    if window.kernel != (3, 3) or window.dilations != (1, 1) or (across > 1 and across % 2):
+    across = window.strides[1]
+    if window.kernel != (3, 3) or window.dilations != (1, 1) or across > 2:
         return seen if any(window.pads) else 0
-    height, width = sizes
-    wide = _whole(width, 4) + 2 if across == 1 else (width - 1) * across + 4
-    return max(seen, 2 * ((height - 1) * down + 3) * wide + ALIGNED)
+    return max(seen, 3 * 4 * 2 * (_whole(width, 4) * across + 2) + ALIGNED)
 
 
 def arranged(lowered: Lowered) -> tuple[tuple[int, ...], int]:

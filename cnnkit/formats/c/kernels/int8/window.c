@@ -5,6 +5,12 @@ struct conv {
     int zero, zero_y, block; /* so many channels' weights are unpacked at once */
 };
 
+/* Tell whether each window sees the pixel in its place, and no other one. */
+INLINE int is_pointwise(const struct conv* c) {
+    return c->kernel_h * c->kernel_w * c->stride_h * c->stride_w == 1 && c->in_h == c->out_h &&
+           c->in_w == c->out_w && !c->pad_h && !c->pad_w;
+}
+
 /* Tell whether what a window sees of a row of the image is one run of bytes. */
 INLINE int is_joined(const struct conv* c, int left, int channels) {
     return !SMALL && channels == c->in_c && c->dilation_w == 1 && left >= 0 &&
@@ -15,6 +21,11 @@ INLINE int is_joined(const struct conv* c, int left, int channels) {
 INLINE void copy_run(uint8_t* restrict to, const uint8_t* restrict from, int count, int flip) {
 #ifdef HELIUM
     copy_flipped(to, from, count, flip);
+#elif defined(PAIRS_AT_ONCE)
+    (void)flip;
+    for (; count >= 4; count -= 4, to += 4, from += 4) memcpy(to, from, 4);
+    if (count & 2) memcpy(to, from, 2), to += 2, from += 2;
+    if (count & 1) *to = *from;
 #else
     (void)flip;
     memcpy(to, from, (size_t)count);
@@ -41,7 +52,7 @@ INLINE void copy_window_by(const struct conv* c, const uint8_t* x, int oy, int o
     }
 }
 
-INLINE void copy_window(const struct conv* c, const uint8_t* x, int oy, int ox, int channels,
+ONCE void copy_window(const struct conv* c, const uint8_t* x, int oy, int ox, int channels,
                         uint8_t* restrict to) {
     copy_window_by(c, x, oy, ox, channels, 0, to);
 }
