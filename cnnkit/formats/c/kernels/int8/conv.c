@@ -4,12 +4,10 @@
 #ifdef PAIRS_AT_ONCE
 /* Two rows of weights as pairs of 16 bits, beside each other. */
 INLINE void widen_weights(const int8_t* w0, const int8_t* w1, int row, int32_t* to) {
-    for (int i = 0; i < row; i += 4, to += 4) {
+    for (int i = 0; i < row; i += 4) {
         const uint32_t v = four(w0 + i), u = four(w1 + i);
-        to[0] = w_even(v);
-        to[1] = w_even(u);
-        to[2] = w_odd(v);
-        to[3] = w_odd(u);
+        to = put_two(to, w_even(v), w_even(u));
+        to = put_two(to, w_odd(v), w_odd(u));
     }
 }
 
@@ -63,7 +61,7 @@ static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias
     const int in = c->in_c / c->groups, out = c->out_c / c->groups;
     const int row = (c->kernel_h * c->kernel_w * in + 3) / 4 * 4;
     const int pixels = c->out_h * c->out_w, together = pixels < 4 ? 1 : 4;
-    const int pointwise = is_pointwise(c);
+    const int pointwise = together == 4 && in % 4 == 0 && is_pointwise(c);
     int32_t* const windows = (int32_t*)(void*)(room + (-(uintptr_t)room & 3));
     int32_t* const weights = windows + 2 * row;
     uint8_t* const bytes = (uint8_t*)(weights + (c->block + c->block % 2) / 2 * row);
@@ -87,10 +85,10 @@ static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias
                 oy = p / c->out_w;
                 ox = p % c->out_w;
             }
-            for (int i = 0; i < together; ++i) {
-                if (pointwise) {
-                    widen(seen + (p + i) * c->in_c, in, windows + i);
-                } else {
+            if (pointwise) {
+                widen_pixels(seen + p * c->in_c, c->in_c, in, windows);
+            } else {
+                for (int i = 0; i < together; ++i) {
                     widen_window(c, seen, oy, ox, in, windows + i, bytes);
                     if (++ox == c->out_w) ox = 0, ++oy;
                 }

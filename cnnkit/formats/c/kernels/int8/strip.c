@@ -36,7 +36,11 @@ struct strip {
         "vmov r8, r9, s0, s1\n\t"                                                                 \
         "vmov r10, r11, s2, s3\n\t"                                                               \
         "vmov r12, lr, s8, s9\n\t"                                                                \
-        ".irp i,8,9,10,11\n\tqadd r\\i, r\\i, lr\n\tusat r\\i, #8, r\\i\n\t.endr\n\t"             \
+        "cmp lr, #0\n\t"                                                                          \
+        "beq 4f\n\t" /* as after ReLU */                                                          \
+        ".irp i,8,9,10,11\n\tqadd r\\i, r\\i, lr\n\t.endr\n"                                      \
+        "4:\n\t"                                                                                  \
+        ".irp i,8,9,10,11\n\tusat r\\i, #8, r\\i\n\t.endr\n\t"                                    \
         "vmov lr, s10\n\t"                                                                        \
         "strb r8, [r12]\n\t"                                                                      \
         "vmov r8, s11\n\t"                                                                        \
@@ -133,8 +137,7 @@ INLINE void run_strip(const struct strip* s, int stride) {
 #endif
 
 /* A row of an image [W][C], four channels beside each other, as 16 bits in rows of their own. */
-ONCE void widen_row(const uint8_t* x, int pixels, int channels, int count, uint8_t* to,
-                      int next) {
+ONCE void widen_row(const uint8_t* x, int pixels, int channels, int count, uint8_t* to, int next) {
     if (count < 4) {
         for (; pixels; --pixels, x += channels, to += 2) {
             for (int i = 0; i < count; ++i) to[i * next] = x[i];
@@ -208,12 +211,14 @@ INLINE void depthwise_3x3(const struct conv* c, const int8_t* weight, const int3
                     }
                 }
             }
-            s.y = y + oy * c->out_w * channels + k;
-            s.x = rows;
-            s.taps = taps + (3 - top % 3) % 3 * 2;
-            for (int i = 0; i < count; ++i, ++s.y, s.x += plane, s.taps += 10) {
-                s.bias = bias[k + i];
-                s.factor = factor[k + i];
+            uint8_t* to = y + oy * c->out_w * channels + k;
+            const int32_t *seen = rows, *weights = taps + (3 - top % 3) % 3 * 2;
+            for (int i = k; i < k + count; ++i, seen += plane, weights += 10) {
+                s.y = to++;
+                s.bias = bias[i];
+                s.factor = factor[i];
+                s.x = seen;
+                s.taps = weights;
                 run_strip(&s, stride);
             }
         }

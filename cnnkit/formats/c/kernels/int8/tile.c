@@ -1,5 +1,11 @@
 /* Four windows by pairs of output channels, where two pairs of 16 bits are multiplied at once. */
 #ifdef PAIRS_AT_ONCE
+/* Store two words; return where the next ones go. */
+INLINE int32_t* put_two(int32_t* to, int32_t a, int32_t b) {
+    __asm__ volatile("strd %1, %2, [%0], #8" : "+r"(to) : "r"(a), "r"(b) : "memory");
+    return to;
+}
+
 /* Bytes as pairs of 16 bits: of each four the even ones, and four words on the odd ones. What is
  * beyond the bytes is 0. */
 ONCE int32_t* widen(const uint8_t* x, int count, int32_t* to) {
@@ -26,6 +32,18 @@ ONCE int32_t* widen(const uint8_t* x, int count, int32_t* to) {
         to[4] = x_odd(bytes);
     }
     return to;
+}
+
+/* Likewise four pixels beside each other, of a multiple of four channels. */
+INLINE void widen_pixels(const uint8_t* x, int next, int channels, int32_t* to) {
+    for (; channels; channels -= 4, x += 4) {
+        const uint32_t a = four(x), b = four(x + next);
+        const uint32_t c = four(x + 2 * next), d = four(x + 3 * next);
+        to = put_two(to, x_even(a), x_even(b));
+        to = put_two(to, x_even(c), x_even(d));
+        to = put_two(to, x_odd(a), x_odd(b));
+        to = put_two(to, x_odd(c), x_odd(d));
+    }
 }
 
 /* Windows side by side, pair by pair, and rows of weights, two by two. A window's results are two
@@ -104,9 +122,12 @@ ONCE void run_tile(const struct tile* t) {
         "vmov r4, r5, s2, s3\n\t"
         "vmov r6, r7, s4, s5\n\t"
         "vmov r8, r9, s6, s7\n\t"
-        "vmov r10, r11, s10, s11\n\t"
+        "vmov r10, r0, s10, s11\n\t"
         "vmov r12, s12\n\t"
-        ".irp i,2,3,4,5,6,7,8,9\n\tqadd r\\i, r\\i, r11\n\tusat r\\i, #8, r\\i\n\t.endr\n\t"
+        "cbz r0, 3f\n\t" /* as after ReLU */
+        ".irp i,2,3,4,5,6,7,8,9\n\tqadd r\\i, r\\i, r0\n\t.endr\n"
+        "3:\n\t"
+        ".irp i,2,3,4,5,6,7,8,9\n\tusat r\\i, #8, r\\i\n\t.endr\n\t"
         "add lr, r10, r12\n\t"
         "orr r8, r8, r9, lsl #8\n\t"
         "strh r8, [lr, r12, lsl #1]\n\t"
