@@ -24,14 +24,14 @@ def conv_room(fields: Mapping[str, Number]) -> int:
     """Return the bytes that a convolution needs beside its result.
 
     That is the windows of four pixels and a block's weights in 16 bits, and a window in bytes where
-    runs of four cross its taps.
+    runs of four cross its taps; with Helium, the windows in bytes, and biases and sums of a block.
     """
     row = _window(fields)
-    wide = _whole(row, ALIGNED) * 2 * (4 + _whole(_number(fields, "block"), 2))
-    crossing = (
-        _whole(row, ALIGNED) if _number(fields, "in_c") // _number(fields, "groups") % 4 else 0
-    )
-    return max(wide + ALIGNED + crossing, 2 * row)  # two windows in bytes elsewhere
+    aligned, block = _whole(row, ALIGNED), _whole(_number(fields, "block"), 2)
+    crosses = _number(fields, "in_c") // _number(fields, "groups") % 4 > 0
+    pairs = 2 * aligned * (4 + block) + aligned * crosses
+    helium = 4 * block * (1 + 4) + 4 * aligned
+    return max(pairs + ALIGNED, helium + ALIGNED, 2 * row)  # two windows in bytes elsewhere
 
 
 def depthwise_room(window: Window, channels: int, width: int) -> int:
