@@ -79,10 +79,10 @@ def test_every_host_is_copied_whole(
     assert not list(tmp_path.glob(".*"))
 
 
-def passes_its_check(app: Path, pictures: int) -> None:
+def passes_its_check(app: Path, pictures: int, **variables: str) -> None:
     done = subprocess.run(
         [app / "check.sh", app / "check"],
-        env={**os.environ, "PYTHON": sys.executable},
+        env={**os.environ, "PYTHON": sys.executable, **variables},
         text=True,
         capture_output=True,
         check=False,
@@ -150,15 +150,35 @@ def test_the_command_line_says_how_to_check(
     assert json.loads(again.stdout)["folder"] == str(tmp_path / "other")
 
 
-@pytest.mark.parametrize(
-    ("form", "host"), [("c", "cortex-m"), ("c", "wasm"), ("c-int8", "cortex-m")]
-)
-def test_a_network_beyond_the_family_runs_in_c_hosts(form: str, host: str, tmp_path: Path) -> None:
+def separable_network(folder: Path, form: str, host: str) -> Path:
+    """Return the folder of a host with a network of depthwise layers."""
     net = Builder((3, 8, 6))
     x = separable(net, net.unit(net.pixels, "stem", 8, 3, stride=2), "separable", 12)
     weights = Weights(net.classifier(net.add("GlobalAveragePool", "average", [x]), 3), {})
     images = np.random.default_rng(2).integers(0, 256, (20, 3, 8, 6), np.uint8)
     split = Split(images, np.arange(20) % 3)
     data = Dataset("fruit", split, split, ("a", "b", "c"), {}, "")
-    embed(weights, form, host, tmp_path / "app", data)
-    passes_its_check(tmp_path / "app", 20)
+    embed(weights, form, host, folder, data)
+    return folder
+
+
+@pytest.mark.parametrize("host", ["cortex-m", "wasm"])
+def test_a_network_beyond_the_family_runs_in_c_hosts(host: str, tmp_path: Path) -> None:
+    passes_its_check(separable_network(tmp_path / "app", "c", host), 20)
+
+
+@pytest.mark.parametrize("host", ["c", "cpp", "cortex-m", "npm", "wasm"])
+def test_a_network_in_8_bits_runs_in_every_c_host(host: str, tmp_path: Path) -> None:
+    passes_its_check(separable_network(tmp_path / "app", "c-int8", host), 20)
+
+
+def test_firmware_runs_on_the_processor_that_make_is_told(tmp_path: Path) -> None:
+    app, build = separable_network(tmp_path / "app", "c-int8", "cortex-m"), tmp_path / "build"
+    build.mkdir()
+    for processor in ("cortex-m3", "cortex-m7", "cortex-m55"):
+        passes_its_check(app, 20, CPU=processor, BUILD=str(build))
+    done = subprocess.run(["make", "-s", "CPU=cortex-m33"], cwd=build, check=False)
+    assert done.returncode == 0
+    done = subprocess.run(["./classify.sh"], cwd=build, text=True, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert "QEMU has no board for cortex-m33" in done.stderr

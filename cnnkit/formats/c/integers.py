@@ -29,8 +29,8 @@ METHOD = (
 )
 # What a kernel's source needs before it.
 NEEDS = {
-    "conv": ("helium", "products", "window"),
-    "depthwise": ("helium", "products", "window"),
+    "conv": ("helium", "products", "window", "tile"),
+    "depthwise": ("helium", "products", "window", "strip"),
     "gemm": ("helium", "products"),
     "scores": ("helium", "products"),
     "add": ("helium", "products"),

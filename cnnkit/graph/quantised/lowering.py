@@ -177,7 +177,7 @@ def lower_conv(lowered: Lowered, node: Node) -> None:
     depthwise = group == x.shape[0] == channels > 1
     if depthwise:
         packed = weight.transpose(2, 3, 0, 1).ravel()
-        size = depthwise_room(window, channels, y.shape[1:])
+        size = depthwise_room(window, channels, y.shape[2])
     else:
         packed = _in_fours(weight.transpose(0, 2, 3, 1).reshape(channels, -1))
         size = ALIGNED  # with its block

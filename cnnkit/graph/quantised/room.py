@@ -24,28 +24,27 @@ def conv_room(fields: Mapping[str, Number]) -> int:
     """Return the bytes that a convolution needs beside its result.
 
     That is the windows of four pixels and a block's weights in 16 bits, and a window in bytes where
-    runs of four cross its taps.
+    runs of four cross its taps; with Helium, the windows in bytes, and biases and sums of a block.
     """
     row = _window(fields)
-    wide = _whole(row, ALIGNED) * 2 * (4 + _whole(_number(fields, "block"), 2))
-    crossing = (
-        _whole(row, ALIGNED) if _number(fields, "in_c") // _number(fields, "groups") % 4 else 0
-    )
-    return max(wide + ALIGNED + crossing, 2 * row)  # two windows in bytes elsewhere
+    aligned, block = _whole(row, ALIGNED), _whole(_number(fields, "block"), 2)
+    crosses = _number(fields, "in_c") // _number(fields, "groups") % 4 > 0
+    pairs = 2 * aligned * (4 + block) + aligned * crosses
+    helium = 4 * block * (1 + 4) + 4 * aligned
+    return max(pairs + ALIGNED, helium + ALIGNED, 2 * row)  # two windows in bytes elsewhere
 
 
-def depthwise_room(window: Window, channels: int, sizes: tuple[int, ...]) -> int:
-    """Return the bytes that a depthwise convolution [H, W] needs beside its result.
+def depthwise_room(window: Window, channels: int, width: int) -> int:
+    """Return the bytes that a depthwise convolution of so many columns needs beside its result.
 
-    That is what a window beyond the image sees, or a channel with its padding in 16 bits.
+    That is what a window beyond the image sees, or three rows of four channels with their padding
+    in 16 bits.
     """
     seen = math.prod(window.kernel) * channels
-    down, across = window.strides
-    if window.kernel != (3, 3) or window.dilations != (1, 1) or (across > 1 and across % 2):
+    across = window.strides[1]
+    if window.kernel != (3, 3) or window.dilations != (1, 1) or across > 2:
         return seen if any(window.pads) else 0
-    height, width = sizes
-    wide = _whole(width, 4) + 2 if across == 1 else (width - 1) * across + 4
-    return max(seen, 2 * ((height - 1) * down + 3) * wide + ALIGNED)
+    return max(seen, 3 * 4 * 2 * (_whole(width, 4) * across + 2) + ALIGNED)
 
 
 def arranged(lowered: Lowered) -> tuple[tuple[int, ...], int]:

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Compare this host app's predictions with PyTorch's: check.sh FOLDER, for example the folder check
+# CPU names the processor, as for make.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-$(mktemp -d)}
@@ -12,5 +13,5 @@ cp -p "$here"/*.[ch] "$here"/board.ld "$here"/classify.sh "$here"/Makefile "$bui
 for file in mnist.c mnist.h; do
     cmp -s "$1/$file" "$build/$file" || cp "$1/$file" "$build"
 done
-make -s -C "$build" CFLAGS="-O2 -Wall -Wextra -Werror" >&2
+make -s -C "$build" CPU="${CPU:-cortex-m4}" CFLAGS="-O2 -Wall -Wextra -Werror" >&2
 "${PYTHON:-python3}" "$here/check_program.py" c/cortex-m "$1" pgm "$build/classify.sh"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run the firmware in QEMU on pictures of its size: classify.sh digit.pgm another.pgm, or .ppm
+# Run the firmware, on the processor that it was made for, in QEMU on pictures of its size: classify.sh digit.pgm another.pgm, or .ppm
 # MODEL names the folder of mnist.h, as for make.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,9 +16,16 @@ for picture; do
         { echo "$picture: is not a binary $name file of ${width}x$height pixels" >&2; exit 2; }
     tail -c "$pixels" "$picture" >>"$work/pictures.raw"
 done
+case $(cat "$here/cpu") in
+    cortex-m3) board=mps2-an385 ;;
+    cortex-m4) board=mps2-an386 ;;
+    cortex-m7) board=mps2-an500 ;;
+    cortex-m55) board=mps3-an547 ;;
+    *) echo "QEMU has no board for $(cat "$here/cpu"): cortex-m3, -m4, -m7 and -m55 can be run" >&2; exit 2 ;;
+esac
 cd "$work"
 # With this icount an instruction takes a nanosecond, and the 25 MHz clock ticks every 40 instructions.
-qemu-system-arm -M mps2-an386 -icount shift=0 -display none -semihosting-config enable=on,target=native \
+qemu-system-arm -M $board -icount shift=0 -display none -semihosting-config enable=on,target=native \
     -kernel "$firmware" >answers 2>&1 || { status=$?; cat answers >&2; exit $status; }
 tail -n 1 answers >&2
 printf '%s:\n' "$@" | paste -d ' ' - answers | head -n $#

@@ -1,4 +1,4 @@
-/* Classify pictures on a Cortex-M4: pictures.raw contains their raw pixels, one after another, as
+/* Classify pictures on a Cortex-M: pictures.raw contains their raw pixels, one after another, as
  * binary PGM and PPM files have them. */
 #include "mnist.h"
 #include "semihosting.h"

@@ -1,4 +1,4 @@
-/* From reset to main: enable the FPU, initialise .data and .bss. */
+/* From reset to main: enable the FPU if there is one, initialise .data and .bss. */
 #include "semihosting.h"
 
 extern uint32_t stack_top, data_from, data_start, data_end, bss_start, bss_end; /* board.ld */
@@ -12,8 +12,10 @@ static void fault(void) {
 }
 
 static void reset(void) {
+#ifdef __ARM_FP
     *(volatile uint32_t*)0xE000ED88 |= 0xFu << 20; /* CPACR: full access to the FPU */
     __asm__ volatile("dsb\n\tisb");
+#endif
     for (uint32_t *from = &data_from, *to = &data_start; to < &data_end;) *to++ = *from++;
     for (uint32_t* to = &bss_start; to < &bss_end;) *to++ = 0;
     end(main());

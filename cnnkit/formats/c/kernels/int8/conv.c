@@ -4,12 +4,10 @@
 #ifdef PAIRS_AT_ONCE
 /* Two rows of weights as pairs of 16 bits, beside each other. */
 INLINE void widen_weights(const int8_t* w0, const int8_t* w1, int row, int32_t* to) {
-    for (int i = 0; i < row; i += 4, to += 4) {
+    for (int i = 0; i < row; i += 4) {
         const uint32_t v = four(w0 + i), u = four(w1 + i);
-        to[0] = w_even(v);
-        to[1] = w_even(u);
-        to[2] = w_odd(v);
-        to[3] = w_odd(u);
+        to = put_two(to, w_even(v), w_even(u));
+        to = put_two(to, w_odd(v), w_odd(u));
     }
 }
 
@@ -45,51 +43,70 @@ INLINE void widen_window(const struct conv* c, const uint8_t* x, int oy, int ox,
     }
 }
 
-/* Four pixels, and channels in pairs. Pixels and channels that are beyond are written first, to the
- * places of the last ones. */
-INLINE void conv_pixels(const struct conv* c, const int32_t* windows, const int32_t* weights,
-                        int row, const int32_t* bias, const float* factor, int count,
-                        uint8_t* const y[4]) {
-    const int zero = c->zero_y;
-    for (int k = 0; k < count; k += 2, weights += row, bias += 2, factor += 2) {
-        const int both = k + 1 < count, next = k + both;
-        const float by = factor[0], by_next = factor[both];
-        int32_t s[8];
-        products_2x4(windows, weights, row, bias[0], bias[both], s);
-        requantise_eight(s, by, by_next, zero, k, next, y);
-    }
+/* One output channel, as two of which the other is none. */
+INLINE void run_single(struct tile t) {
+    const int32_t bias[2] = {t.bias[0], t.bias[0]};
+    const float factor[2] = {t.factor[0], t.factor[0]};
+    uint8_t results[8], *const y = t.y;
+    const int step = t.step;
+    t.bias = bias, t.factor = factor, t.y = results, t.step = 2;
+    run_tile(&t);
+    for (int i = 3; i >= 0; --i) y[i * step] = results[2 * i];
 }
 
+/* Four pixels, the last ones of an image together with those before them, so that some are made
+ * twice; of an image of fewer than four, one. */
 static void conv(const struct conv* c, const int8_t* weight, const int32_t* bias,
                  const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y) {
     const int in = c->in_c / c->groups, out = c->out_c / c->groups;
     const int row = (c->kernel_h * c->kernel_w * in + 3) / 4 * 4;
-    const int last = c->out_h * c->out_w - 1;
+    const int pixels = c->out_h * c->out_w, together = pixels < 4 ? 1 : 4;
+    const int pointwise = together == 4 && in % 4 == 0 && is_pointwise(c);
     int32_t* const windows = (int32_t*)(void*)(room + (-(uintptr_t)room & 3));
     int32_t* const weights = windows + 2 * row;
     uint8_t* const bytes = (uint8_t*)(weights + (c->block + c->block % 2) / 2 * row);
+    struct tile t;
+    t.zero = c->zero_y;
+    t.step = together == 4 ? c->out_c : 0;
+    t.windows = windows;
+    t.windows_end = weights;
+    t.skipped = skipped_of(row);
     for (int k = 0, count; k < c->out_c; k += count) {
         const int left = out - k % out;
+        const uint8_t* const seen = x + k / out * in;
         count = left < c->block ? left : c->block;
         for (int o = 0; o < count; o += 2) {
             const int8_t* const rows = weight + (k + o) * row;
             widen_weights(rows, rows + (o + 1 < count) * row, row, weights + o / 2 * row);
         }
-        const uint8_t* const seen = x + k / out * in;
-        uint8_t* result = y + k;
-        for (int p = 0, oy = 0, ox = 0; p <= last; p += 4) {
-            const int more = last - p < 3 ? last - p : 3;
-            uint8_t* to[4]; /* pixels that are beyond go where the last one is written later */
-            to[0] = result;
-            to[1] = to[0] + (more > 0 ? c->out_c : 0);
-            to[2] = to[1] + (more > 1 ? c->out_c : 0);
-            to[3] = to[2] + (more > 2 ? c->out_c : 0);
-            result = to[3] + c->out_c;
-            for (int i = 0; i <= more; ++i) {
-                widen_window(c, seen, oy, ox, in, windows + i, bytes);
-                if (++ox == c->out_w) ox = 0, ++oy;
+        for (int p = 0, oy = 0, ox = 0; p < pixels; p += together) {
+            if (p + together > pixels) {
+                p = pixels - together;
+                oy = p / c->out_w;
+                ox = p % c->out_w;
             }
-            conv_pixels(c, windows, weights, row, bias + k, factor + k, count, to);
+            if (pointwise) {
+                widen_pixels(seen + p * c->in_c, c->in_c, in, windows);
+            } else {
+                for (int i = 0; i < together; ++i) {
+                    widen_window(c, seen, oy, ox, in, windows + i, bytes);
+                    if (++ox == c->out_w) ox = 0, ++oy;
+                }
+            }
+            t.bias = bias + k;
+            t.factor = factor + k;
+            t.y = y + p * c->out_c + k;
+            t.weights = weights;
+            t.weights_end = weights + count / 2 * row;
+            if (count > 1) run_tile(&t);
+            if (count % 2) {
+                t.bias += count - 1;
+                t.factor += count - 1;
+                t.y += count - 1;
+                t.weights = t.weights_end;
+                t.weights_end += row;
+                run_single(t);
+            }
         }
     }
 }
@@ -144,9 +161,8 @@ typedef struct rows rows;
 INLINE rows rows_of(const struct conv* c, const uint8_t* x, int pixel, int two, int channels,
                     uint8_t* room) {
     const int count = c->kernel_h * c->kernel_w * channels;
-    const int moves = c->stride_h != 1 || c->stride_w != 1 || c->pad_h || c->pad_w;
     rows found;
-    if (!SMALL && count == channels && !moves && c->in_h == c->out_h && c->in_w == c->out_w) {
+    if (!SMALL && is_pointwise(c)) {
         found.first = x + pixel * c->in_c; /* pixels are read where they are */
         found.second = found.first + two * c->in_c;
         return found;
