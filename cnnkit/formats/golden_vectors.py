@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 REPRODUCIBLE = 200_000_000  # multiply-adds; above, BLAS has to do, which may round otherwise
 
 KEPT = Kept[NDArray[np.float64]](1)
+TOLERANCES = Kept[float](1)
 
 
 def choose(test: Split) -> NDArray[np.uint8]:
@@ -84,8 +85,12 @@ def _tolerance(weights: Weights, images: NDArray[np.uint8], logits: NDArray[np.f
     if weights.is_family:
         return LOGIT_TOLERANCE * max(1.0, float(np.abs(logits).max().astype(np.float32)))
     graph = with_contract(weights.graph, "uint8")
-    limit = error_limit(graph, images, logits, reproducible=_is_small(weights))
-    return float(np.float32(limit))
+
+    def compute() -> float:
+        limit = error_limit(graph, images, logits, reproducible=_is_small(weights))
+        return float(np.float32(limit))
+
+    return TOLERANCES.of(key_of(graph, images), compute)
 
 
 def _is_small(weights: Weights) -> bool:

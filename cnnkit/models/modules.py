@@ -31,8 +31,9 @@ from cnnkit.graph.work import multiply_adds
 from cnnkit.metrics import LOGIT_TOLERANCE
 from cnnkit.models.network import Network, named_as_ours
 from cnnkit.models.said import Said, Size
-from cnnkit.nn.exported.program import graph_of
+from cnnkit.nn.exported.program import free_images, graph_of
 from cnnkit.nn.factories import AUXILIARY, make_module
+from cnnkit.nn.plain import plain
 from cnnkit.nn.published import Stated, stated
 from cnnkit.nn.state_dicts import classes_in, load_state, misfits, read_state
 
@@ -97,6 +98,7 @@ def opened(model: Any, said: Said) -> Opened:
         source = str(model)
         module = _made(source, said)
         about = stated(source, module)
+    module = plain(module, source)
     _check_parameters(module, source)
     return Opened(module.cpu(), source, _size(source, said, about), about)
 
@@ -113,7 +115,7 @@ def written(model: Opened, error: OperatorsError) -> Any:
         MissingError: onnxscript is not installed, which PyTorch needs for that.
     """
     example = torch.zeros((2, *model.size))
-    free = ({0: torch.export.Dim("N")},)
+    free = free_images(model.module)
     try:
         with warnings.catch_warnings(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")
@@ -214,6 +216,8 @@ def _check_parameters(module: nn.Module, source: str) -> None:
         if tensor.is_floating_point() and tensor.dtype not in (torch.float32, torch.float64):
             kind = str(tensor.dtype).removeprefix("torch.")
             raise InputError(source, f"computes in {kind} ({name})", "call module.float() first")
+        if isinstance(tensor, nn.Parameter) and tensor.dtype == torch.float64:
+            raise InputError(source, f"computes in float64 ({name})", "call module.float() first")
         if not torch.isfinite(tensor).all():
             raise InputError(
                 source, f"holds NaN or infinity ({name})", "train it with a lower learning rate"
@@ -262,7 +266,11 @@ def compare(module: nn.Module, graph: Graph, size: Size) -> Check:
             kind, most = "float64", EXACT
         except (RuntimeError, ValueError, TypeError):  # it has float32 in its own code
             found, kind, most = module.eval()(torch.from_numpy(images)), "float32", LOGIT_TOLERANCE
-    error = _error(_tensors(found), expected)
+    outputs = _tensors(found)
+    if not all(bool(torch.isfinite(each).all()) for each in outputs):
+        remedy = "look for divisions by 0 and roots of negative numbers, such as of a variance"
+        raise InputError(type(module).__name__, "gives NaN or infinity for random images", remedy)
+    error = _error(outputs, expected)
     on = f"{count} random images in {kind}"
     return Check(SAME, error <= most, f"{on}: off by {error:.1e} of the largest output")
 
@@ -278,7 +286,7 @@ def _error(outputs: Sequence[Tensor], expected: Sequence[Any]) -> float:
     if [tuple(each.shape) for each in outputs] != [each.shape for each in expected]:
         return float("inf")
     return max(
-        float(np.abs(found.double().numpy() - right).max(initial=0.0))
+        float(np.abs(found.detach().double().numpy() - right).max(initial=0.0))
         / max(1.0, float(np.abs(right).max(initial=0.0)))
         for found, right in zip(outputs, expected, strict=True)
     )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -55,6 +56,10 @@ def read_model(model: Any = None, said: Said | None = None) -> Network:
         from cnnkit.models.modules import read_module
 
         return read_module(model, said)
+    if not isinstance(model, str | os.PathLike | None):
+        kind = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        reason = f"is {kind}, not a torch.nn.Module and not a path"
+        raise InputError("the model", reason, "make an object of the class, or name a file")
     path = find_weights(None if model is None else Path(model))
     form = detect(path)
     if form == "c-int8":

@@ -7,8 +7,11 @@ and writes its outputs as .npy files. So a crash of the runtime is reported, and
 from __future__ import annotations
 
 import json
+import math
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,12 +35,14 @@ from cnnkit.system.subprocesses import (
     exchange_folder,
     exits_with_5_when_full,
     last_words,
-    run_module,
+    started_module,
 )
 
 KINDS = (InputError, OperatorsError, MissingError, StorageError, VerdictError)
 ERRORS = {error.__name__: error for error in KINDS}
 ABOUT, IMAGES = "about.json", "images.npy"
+AT_ONCE = 8 << 20  # bytes of images; activations are some twenty times as large
+LEAST = 128  # images at once, however large they are
 Plan = Sequence[tuple[int, int]]  # start and stop of each batch
 
 
@@ -59,19 +64,22 @@ class Outputs:
     failure: str = ""
 
 
-def plan_batches(count: int, sizes: Sequence[int] = (1, 2, 7, 64)) -> Plan:
-    """Return batches of `count` images: a twentieth of them in each size, then all at once.
+def plan_batches(images: NDArray[np.uint8], sizes: Sequence[int] = (1, 2, 7, 64)) -> Plan:
+    """Return batches of images: a twentieth of them in each size, then all of them.
 
-    A twentieth is at least one batch, as long as there are images for it.
+    A twentieth is at least one batch, as long as there are images for it. All of them come at once,
+    or in equal parts of what a runtime's activations have room for in memory.
     """
-    plan: list[tuple[int, int]] = []
+    count, plan = len(images), []
     start = 0
     for size in sizes:
         for _ in range(max(1, count // 20 // size)):
             if start + size <= count:
                 plan.append((start, start + size))
                 start += size
-    return [*plan, (0, count)]
+    most = max(LEAST, AT_ONCE // max(1, images[:1].nbytes))
+    part = math.ceil(count / math.ceil(count / most))
+    return [*plan, *((at, min(at + part, count)) for at in range(0, count, part))]
 
 
 def images_of(plan: Plan) -> NDArray[np.int64]:
@@ -87,21 +95,34 @@ def run_isolated(path: Path, images: NDArray[np.uint8], plan: Plan) -> Outputs:
         MissingError: its runtime is not installed.
         StorageError: the artefact cannot be read, or there is no room for temporary files.
     """
+    with started(path, images, plan) as outputs:
+        return outputs()
+
+
+@contextmanager
+def started(path: Path, images: NDArray[np.uint8], plan: Plan) -> Iterator[Callable[[], Outputs]]:
+    """Start what `run_isolated` runs, and yield the function that waits for the outputs."""
     with exchange_folder() as folder:
         np.save(folder / IMAGES, images)
-        child = run_module("cnnkit.runtimes.isolated", path, folder, json.dumps(plan))
-        if not (folder / ABOUT).exists():
-            failure = f"its runtime could not open it: {last_words(child)}"
-            return Outputs({}, None, failure=failure)
-        about = json.loads((folder / ABOUT).read_text())
-        if "error" in about:
-            said = (about[key] for key in ("subject", "reason", "remedy", "details"))
-            raise ERRORS[about["error"]](*said)
-        if "failure" in about or child.returncode:
-            return Outputs(about, None, failure=about.get("failure") or last_words(child))
-        prediction = _load(folder, "test")
-        golden = _load(folder, "golden") if (folder / "golden-label.npy").exists() else None
-        return Outputs(about, prediction, golden)
+        arguments = (path, folder, json.dumps(plan))
+        with started_module("cnnkit.runtimes.isolated", *arguments) as finish:
+            yield lambda: _outputs(folder, finish())
+
+
+def _outputs(folder: Path, child: subprocess.CompletedProcess[str]) -> Outputs:
+    """Return what a process left in a folder."""
+    if not (folder / ABOUT).exists():
+        failure = f"its runtime could not open it: {last_words(child)}"
+        return Outputs({}, None, failure=failure)
+    about = json.loads((folder / ABOUT).read_text())
+    if "error" in about:
+        said = (about[key] for key in ("subject", "reason", "remedy", "details"))
+        raise ERRORS[about["error"]](*said)
+    if "failure" in about or child.returncode:
+        return Outputs(about, None, failure=about.get("failure") or last_words(child))
+    prediction = _load(folder, "test")
+    golden = _load(folder, "golden") if (folder / "golden-label.npy").exists() else None
+    return Outputs(about, prediction, golden)
 
 
 def run_batches(model: Model, images: NDArray[np.uint8], plan: Plan) -> Outputs:

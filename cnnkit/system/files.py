@@ -169,11 +169,29 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
                 parts.append(file.read(PART))
             return b"".join(parts)[:most]
     except OSError as error:
-        raise StorageError(
-            path,
-            f"cannot be read ({error.strerror or error})",
-            "check the path and its permissions",
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def read_part(path: Path, start: int, size: int) -> bytes:
+    """Return `size` bytes of a file, or what there is of them.
+
+    Raises:
+        StorageError: it does not exist, is no regular file, or cannot be read.
+    """
+    try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise StorageError(path, "is no regular file", "name one that holds the weights")
+        with path.open("rb") as file:
+            held = os.fstat(file.fileno()).st_size
+            file.seek(min(start, held))
+            return file.read(min(size, held))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    reason = f"cannot be read ({error.strerror or error})"
+    return StorageError(path, reason, "check the path and its permissions")
 
 
 def sha256(content: bytes) -> str:

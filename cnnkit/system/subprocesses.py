@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,18 +60,39 @@ def run_module(module: str, *arguments: object) -> subprocess.CompletedProcess[s
     Raises:
         OSError: the module could not write a file (see `exits_with_5_when_full`).
     """
-    child = subprocess.run(
+    with started_module(module, *arguments) as finish:
+        return finish()
+
+
+@contextmanager
+def started_module(
+    module: str, *arguments: object
+) -> Iterator[Callable[[], subprocess.CompletedProcess[str]]]:
+    """Start what `run_module` runs, and yield the function that waits for it.
+
+    A process that nobody waited for when the block ends is killed.
+    """
+    with subprocess.Popen(
         module_command(module, *arguments),
         env=module_environment(),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        check=False,
-    )
-    if child.returncode == StorageError.exit_code:
-        raise OSError(last_words(child))
-    return child
+    ) as child:
+
+        def finish() -> subprocess.CompletedProcess[str]:
+            texts = child.communicate()
+            done = subprocess.CompletedProcess(child.args, child.returncode, *texts)
+            if done.returncode == StorageError.exit_code:
+                raise OSError(last_words(done))
+            return done
+
+        try:
+            yield finish
+        finally:
+            child.kill()  # which does nothing to one that has ended
 
 
 @contextmanager

@@ -80,12 +80,16 @@ def explain(*cases: Case, cut: dict[str, int] | None = None) -> str | None:
                     if cut is not None:
                         cut[culprit.name] = most
                     break
-                if _fits(case, compute(FEW), FEW):
+                if _fits(case, compute(FEW), FEW) is not None:
                     error = _fits(case, compute(len(case.images)), len(case.images))
                     if error is not None:
                         found = culprit.sentence.format(way)
-                        return f"{found}; with that, the largest error is {error:.2e}"
+                        return f"{found}; with that, the largest error is {_said(error)}"
     return None
+
+
+def _said(error: float) -> str:
+    return f"{error:.2e}" if error else "0"
 
 
 def nothing_explains(cut: Mapping[str, int] | None = None) -> str:
@@ -110,4 +114,4 @@ def _fits(case: Case, logits: Array, count: int) -> float | None:
         largest = float(np.abs(logits).max(initial=0.0))
     # The limit is a share of the largest logit, and a mistake may make logits larger.
     scale = largest / max(1e-30, float(np.abs(case.logits).max(initial=0.0)))
-    return max(error, 1e-300) if error <= case.limit * max(1.0, scale) else None
+    return error if error <= case.limit * max(1.0, scale) else None

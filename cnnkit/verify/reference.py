@@ -20,7 +20,7 @@ from cnnkit.models.network import Outputs
 from cnnkit.runtimes.native import network
 
 MOST_WORK = 6_000_000_000  # multiply-adds that are computed in float64 and once more in float32
-PART = 32  # images at once, which bounds the memory of the activations
+PART = 32  # images at once, so that activations of small ones fit in the caches
 
 
 @dataclass(frozen=True)
@@ -76,18 +76,17 @@ def of_graph(weights: Weights, images: NDArray[np.uint8]) -> Reference:
     work = max(1, multiply_adds(weights.graph))
     count = min(len(images), max(16, MOST_WORK // work))
     exact = in_float64(weights, images[:count])
-    rounded = in_float64(weights, images[:count], "float32")
-    limit = limit_of(rounded, exact)
     if count == len(images):
-        return Reference(exact, "the graph in float64", limit)
+        rounded = in_float64(weights, images, "float32")
+        return Reference(exact, "the graph in float64", limit_of(rounded, exact))
     try:
         logits, name = reference_logits(weights, images)
     except InputError:  # without PyTorch, and no engine takes it
+        limit = limit_of(in_float64(weights, images[:count], "float32"), exact)
         return Reference(in_float64(weights, images), "the graph in float64", limit)
-    limit = max(limit, limit_of(logits[:count], exact))
     first = f"{name}, whose first {count} are the graph's in float64"
-    logits = np.concatenate([exact, logits[count:]])
-    return Reference(logits, first, limit)
+    limit = limit_of(logits[:count], exact)
+    return Reference(np.concatenate([exact, logits[count:]]), first, limit)
 
 
 def in_float64(
@@ -111,8 +110,7 @@ def reference_logits(
 
     That is PyTorch where it is installed, else cnnkit's own kernels.
     """
-    # Activations of a part should fit in the caches: 2.5 times as fast as parts of 1000.
-    parts = np.array_split(images, max(1, len(images) // 100))
+    parts = np.array_split(images, max(1, len(images) // PART))
     try:
         import torch
     except ImportError:
@@ -122,7 +120,11 @@ def reference_logits(
     from cnnkit.nn.graphs.module import GraphModule
 
     model = GraphModule(with_contract(weights.graph, "uint8")).eval()
+    last = torch.channels_last  # oneDNN's convolutions compute in it: no value is moved for them
     with torch.inference_mode():
-        outputs = [model.values(torch.from_numpy(part), wanted=(LOGITS,)) for part in parts]
+        outputs = [
+            model.values(torch.from_numpy(part).contiguous(memory_format=last), wanted=(LOGITS,))
+            for part in parts
+        ]
     logits = [found.numpy() for (found,) in outputs]
     return np.concatenate(logits), f"PyTorch {torch.__version__}"

@@ -2,13 +2,13 @@
 
 The gate, all of it: the file holds exactly these weights and the contract's metadata, and where its
 format allows that, its graph or its source is the network's (`cnnkit.formats.base.PROOFS`); in its
-own runtime, in a fresh process, in batches of 1, 2, 7, 64 and all at once, every test image gets
-the reference's label, no logit is off by more than 1e-5 of the largest one (beyond the family, by
-more than float32's own error explains: `cnnkit.graph.rounding`), the three outputs agree
-with each other, and the golden vectors hold. Any other label fails, near ties included, because
-"no disagreement" is what a person can repeat to others. Rounding moves a label in fewer
-than one export of a hundred (MNIST has about 250 test images per unit of margin near 0, rounding is
-3e-5): then `allow_near_ties` lets those pass that rounding decides.
+own runtime, in a fresh process, in batches of 1, 2, 7, 64 and all at once (or in large parts),
+every test image gets the reference's label, no logit is off by more than 1e-5 of the largest one
+(beyond the family, by more than float32's own error explains: `cnnkit.graph.rounding`), the three
+outputs agree with each other, and the golden vectors hold. Any other label fails, near ties
+included, because "no disagreement" is what a person can repeat to others. Rounding moves a label in
+fewer than one export of a hundred (MNIST has about 250 test images per unit of margin near 0,
+rounding is 3e-5): then `allow_near_ties` lets those pass that rounding decides.
 
 A quantised file has other checks in the place of these of weights, labels and logits: its weights
 are the network's, rounded; its scales follow from them and from the training images; its accuracy

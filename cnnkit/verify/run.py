@@ -23,7 +23,7 @@ from cnnkit.graph.carried import carried_nodes, refuse_carried
 from cnnkit.graph.weights import Weights
 from cnnkit.runs.find import find_weights
 from cnnkit.runs.origin import find_run
-from cnnkit.runtimes.isolated import Outputs, plan_batches, run_isolated
+from cnnkit.runtimes.isolated import Outputs, plan_batches, started
 from cnnkit.verify.explanation import explain_file
 from cnnkit.verify.reference import Reference, reference_of
 from cnnkit.verify.report import Report, make_report
@@ -58,7 +58,7 @@ def verify(
     """
     check_drop(max_accuracy_drop)
     images = dataset.test.images
-    plan = plan_batches(len(images))
+    plan = plan_batches(images)
     references: dict[str, Reference] = {}
     reports = []
     for path in paths:
@@ -68,9 +68,10 @@ def verify(
             refuse_carried(TABLE["onnx"].read_weights(file).graph, path)
         own = weights or find_run(path, metadata["cnnkit.weights_sha256"])
         check_fit(own, dataset)
-        outputs = run_isolated(file, images, plan)
-        if own.sha256 not in references:
-            references[own.sha256] = reference or reference_of(own, images)
+        with started(file, images, plan) as finish:  # beside it, the reference is computed
+            if own.sha256 not in references:
+                references[own.sha256] = reference or reference_of(own, images)
+            outputs = finish()
         report = make_report(
             file,
             outputs,
@@ -101,7 +102,7 @@ def _explanation(
         return ()
     if agreement.logit_error <= agreement.logit_limit or TABLE[report.format].quantised:
         return ()
-    logits = outputs.prediction.logits[-len(images) :]  # the last batch is all of them
+    logits = outputs.prediction.logits[-len(images) :]  # the last batches are all of them
     pair = (logits.astype(np.float64), right.logits.astype(np.float64))
     limit = agreement.logit_limit
     return explain_file(report.path, report.format, weights, images, pair, limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from onnx import NodeProto, helper, numpy_helper
 
 import cnnkit
 from cnnkit.bench.workloads.zoo import zoo_network
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, StorageError
+from cnnkit.export import export
 from cnnkit.formats.onnx.model import to_model
 from cnnkit.models.read import read_model
 
@@ -64,6 +66,37 @@ def looped(model: Model) -> None:
     node.CopyFrom(made)
 
 
+def tile(model: Model) -> None:
+    """Repeat a value until it has 120 billion elements an image."""
+    node = model.graph.node[5]
+    model.graph.initializer.append(numpy_helper.from_array(np.array([1, 1, 9**6, 9**6]), "counts"))
+    made: NodeProto = helper.make_node("Tile", [node.input[0], "counts"], node.output, name="tile")
+    node.CopyFrom(made)
+
+
+def bomb(model: Model) -> None:
+    """Call a function of two nodes in one that calls it twice, and so on."""
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    model.opset_import.append(opsets[1])
+    for level in range(30):
+        name, domain = (f"F{level - 1}", "own") if level else ("Relu", "")
+        calls = [
+            helper.make_node(name, [a], [b], domain=domain) for a, b in (("a", "m"), ("m", "b"))
+        ]
+        model.functions.append(
+            helper.make_function("own", f"F{level}", ["a"], ["b"], calls, opsets)
+        )
+    model.graph.node[2].domain, model.graph.node[2].op_type = "own", "F29"
+
+
+def pipe(model: Model) -> None:
+    """Name a pipe as the file of a tensor's values, from which reading would never end."""
+    tensor = weight(model)
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="pipe")
+
+
 def rename(operator: str) -> Callable[[Model], None]:
     def change(model: Model) -> None:
         model.graph.node[5].op_type = operator
@@ -85,6 +118,7 @@ BAD: dict[str, tuple[Callable[[Model], None], str]] = {
     "a cycle": (cycle, "Relu stem.norm.relu: its input stem.norm is neither a result before it"),
     "a domain": (domain, r"com.example.Conv layer1.depthwise.conv: .* not know this operator"),
     "a loop": (looped, "has the node Loop looped: cnnkit does not know this operator"),
+    "a claim of gigabytes": (tile, r"Tile tile: gives .* which is too large. Use smaller sizes"),
     "a sequence": (rename("SequenceConstruct"), "SequenceConstruct layer1.depthwise.conv"),
     "an operator of integers": (rename("QLinearSigmoid"), "QLinearSigmoid layer1.depthwise.conv"),
 }
@@ -100,3 +134,32 @@ def test_a_bad_file_is_refused_by_what_is_wrong_with_it(what: str, tmp_path: Pat
     for read in (lambda: read_model(str(path)), lambda: cnnkit.load(path)):
         with pytest.raises(InputError, match=reason):
             read()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (tile, "which is too large. Use smaller sizes"),
+        (bomb, "nodes, counted wherever a function is called"),
+    ],
+)
+def test_onnx_runtime_is_not_asked_for_all_memory(
+    damage: Callable[[Model], None], reason: str, tmp_path: Path
+) -> None:
+    model = to_model(zoo_network("ds-cnn"), 18)
+    damage(model)
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match=reason):
+        export(str(path), tmp_path / "net.onnx")
+    assert os.listdir(tmp_path) == ["bad.onnx"]
+
+
+def test_weights_in_a_pipe_are_not_waited_for(tmp_path: Path) -> None:
+    model = to_model(zoo_network("ds-cnn"), 18)
+    pipe(model)
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(model.SerializeToString())
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StorageError, match=r"pipe: is no regular file"):
+        cnnkit.load(path)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -162,6 +163,30 @@ def broken() -> nn.Module:
     return module
 
 
+def of_negative_variance() -> nn.Module:
+    module = Net()
+    cast("Tensor", module.norm.running_var).fill_(-1.0)
+    return module
+
+
+def scripted() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced: nn.Module = torch.jit.trace(Net().eval(), torch.zeros(2, *SIZE))
+    return traced
+
+
+def quantised() -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made: nn.Module = torch.ao.quantization.quantize_dynamic(Net(), {nn.Linear}, torch.qint8)
+    return made
+
+
+def ends_the_process(self: Any, x: Tensor) -> Tensor:
+    raise SystemExit(3)
+
+
 MODULES: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "two inputs": (
         lambda: Of(lambda self, x, other: self.net(x + other)),
@@ -176,6 +201,12 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], str]] = {
         "cannot be exported for images of 3x8x6",
     ),
     "float16": (lambda: Net().half(), r"computes in float16 \(conv.weight\).*module.float\(\)"),
+    "float64": (lambda: Net().double(), r"computes in float64 \(conv.weight\).*module.float\(\)"),
+    "TorchScript": (scripted, "is TorchScript. Give the module that torch.jit made it from"),
+    "quantised": (quantised, r"is quantised \(Linear\). Give the module before it was"),
+    "NaN": (of_negative_variance, "gives NaN or infinity for random images"),
+    "no result": (lambda: Of(lambda self, x: None), "gives None, not a tensor"),
+    "the end of the process": (lambda: Of(ends_the_process), "cannot be exported for images of"),
     "no device": (lambda: Net().to("meta"), r"on no device, without values \(conv.weight"),
     "lazy layers": (lazy, r"has a lazy layer, whose shape is not known yet \(0.weight\)"),
     "infinity": (broken, r"holds NaN or infinity \(head.bias\)"),
@@ -196,6 +227,28 @@ def test_a_module_that_no_graph_holds_has_one_clear_error(name: str) -> None:
     make, reason = MODULES[name]
     with pytest.raises(InputError, match=reason):
         read_model(make(), Said(preprocess="unit", size=SIZE))
+
+
+class OfAnyInputs(Net):
+    def forward(self, *images: Tensor) -> Tensor:
+        return super().forward(*images)
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile, lambda net: OfAnyInputs()])
+def test_what_is_wrapped_around_a_module_is_looked_through(wrap: Any) -> None:
+    torch.manual_seed(0)
+    found = read_model(wrap(Net()), Said(preprocess="unit", size=SIZE)).weights
+    torch.manual_seed(0)
+    own = read_model(Net(), Said(preprocess="unit", size=SIZE)).weights
+    assert found.graph.tensors.keys() == own.graph.tensors.keys()
+    for name, array in own.graph.tensors.items():
+        assert found.graph.tensors[name].shape == array.shape
+
+
+@pytest.mark.parametrize("model", [Net, lambda x: x, 3], ids=["class", "function", "number"])
+def test_what_is_no_model_is_called_by_its_kind(model: Any) -> None:
+    with pytest.raises(InputError, match=r"the model: is .*, not a torch.nn.Module and not a path"):
+        read_model(model)
 
 
 def test_what_the_tracer_would_print_is_in_the_error_alone(

@@ -59,7 +59,7 @@ def main(artefact: Path, weights: Weights, count: int, seed: int) -> Counter[str
     )
     images = few.images
     reference = reference_of(weights, images)
-    plan = plan_batches(len(images))  # rounding depends on the size of the batch
+    plan = plan_batches(images)  # rounding depends on the size of the batch
     whole = run_batches(load(artefact), images, plan).prediction
     assert whole is not None
     remember_ranges()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import runpy
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from subprocess import CompletedProcess
 
 import pytest
@@ -22,5 +24,12 @@ def in_process(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
             runpy.run_module(module, run_name="__main__")
         return CompletedProcess([], 0, "", "")
 
+    @contextmanager
+    def started(module: str, *arguments: object) -> Iterator[Callable[[], CompletedProcess[str]]]:
+        yield lambda: run(module, *arguments)
+
     for module in modules:
-        monkeypatch.setattr(f"cnnkit.runtimes.{module}.run_module", run)
+        if module == "isolated":
+            monkeypatch.setattr("cnnkit.runtimes.isolated.started_module", started)
+        else:
+            monkeypatch.setattr(f"cnnkit.runtimes.{module}.run_module", run)

@@ -26,6 +26,7 @@ SLOW_FILES = (
     "tests/formats/test_torchscript.py",  # TorchScript in processes of their own
     "tests/ops/test_properties.py",  # 700 random shapes for each instruction set
     "tests/bench/test_models.py",  # runs the models of torchvision
+    "tests/models/test_torchvision.py",  # traces three of them
 )
 
 # Single tests, of files that do not take long otherwise.

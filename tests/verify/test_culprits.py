@@ -194,6 +194,11 @@ def test_a_mistake_is_named_by_what_repairs_it(name: str) -> None:
     assert sentence in said
 
 
+def test_an_exact_repair_has_an_error_of_0() -> None:
+    mirrored = case_of(LENET, logits_of(LENET, IMAGES)[:, ::-1])
+    assert str(explain(mirrored)).endswith("the largest error is 0")
+
+
 def test_pictures_fitted_otherwise_are_named() -> None:
     others = np.roll(IMAGES, 1, axis=3)
     case = case_of(LENET, rounded(LENET, others), pictures={"resize filter box": others})

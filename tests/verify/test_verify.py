@@ -55,7 +55,7 @@ def test_whole_artefacts_pass_the_same_checks(
     artefacts: dict[str, Path], trained: Weights, few: Dataset, name: str
 ) -> None:
     images = few.test.images
-    plan, reference = plan_batches(len(images)), reference_of(trained, images)
+    plan, reference = plan_batches(images), reference_of(trained, images)
     outputs = run_batches(open_model(artefacts[name]), images, plan)
     report = make_report(artefacts[name], outputs, trained, reference, few, plan)
     assert [check for check in report.checks if not check.passed] == []
@@ -77,7 +77,7 @@ def test_every_damage_is_found(
         model = open_model(path)
     except InputError:
         return  # the runtime itself refuses it
-    plan, reference = plan_batches(len(images)), reference_of(trained, images)
+    plan, reference = plan_batches(images), reference_of(trained, images)
     outputs = run_batches(model, images, plan)
     assert not make_report(path, outputs, trained, reference, few, plan).passed
 
@@ -267,7 +267,7 @@ def test_mcnemar_overflows_for_no_count() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9, 10, 73, 74, 75, 500, 10_000])
 def test_batches_of_every_size_and_one_of_all_images(count: int) -> None:
-    *small, last = plan_batches(count)
+    *small, last = plan_batches(np.zeros((count, 1, 28, 28), np.uint8))
     assert last == (0, count)
     sizes = [stop - start for start, stop in small]
     assert [start for start, _ in small] == [sum(sizes[:i]) for i in range(len(small))]
@@ -275,6 +275,15 @@ def test_batches_of_every_size_and_one_of_all_images(count: int) -> None:
     assert sum(sizes) <= count
     if count >= 500:
         assert set(sizes) == {1, 2, 7, 64}
+
+
+@pytest.mark.parametrize(("side", "most"), [(32, 2_500), (224, 127)])
+def test_large_images_are_not_all_run_at_once(side: int, most: int) -> None:
+    images = np.broadcast_to(np.uint8(0), (10_000, 3, side, side))
+    plan = plan_batches(images)
+    whole = plan[plan.index((0, most)) :]
+    assert max(stop - start for start, stop in plan) == most
+    assert [*(start for start, _ in whole), 10_000] == [0, *(stop for _, stop in whole)]
 
 
 def test_an_image_agrees_only_if_it_does_in_every_batch() -> None:

@@ -26,6 +26,7 @@ FLOAT, UINT8, INT64 = 1, 2, 7  # TensorProto.DataType
 FLOATS = {FLOAT: "float32", 10: "float16", 11: "float64"}
 WRITER = (2, 3, 14)  # fields of a ModelProto: its producer and version, and the metadata
 MOST = 2**31 - 1  # bytes of a protobuf message
+MOST_NODES = 100_000  # with those of functions wherever they are called
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def original(model: ModelProto, source: object, size: tuple[int, int, int] | Non
     Raises:
         InputError: it is no classifier of images.
     """
+    _check_functions(model, source)
     graph = model.graph
     known = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in known]
@@ -94,6 +96,28 @@ def original(model: ModelProto, source: object, size: tuple[int, int, int] | Non
     graph.output[0].name = logits
     graph.output[0].type.tensor_type.ClearField("shape")
     return Original(model, inputs[0].name, dtype, (whole[0], whole[1], whole[2]), last, sides[0])
+
+
+def _check_functions(model: ModelProto, source: object) -> None:
+    """Raise InputError for functions whose calls a runtime would unfold without end, or nearly."""
+    waiting = {(each.domain, each.name): each.node for each in model.functions}
+    counts: dict[tuple[str, str], int] = {}
+
+    def count(nodes: Any) -> int:
+        return sum(counts.get((node.domain, node.op_type), 1) for node in nodes)
+
+    def waits(nodes: Any) -> bool:
+        return any((node.domain, node.op_type) in waiting for node in nodes)
+
+    while ready := [name for name, nodes in waiting.items() if not waits(nodes)]:
+        counts |= {name: count(waiting[name]) for name in ready}
+        for name in ready:
+            del waiting[name]
+    if waiting:
+        raise InputError(source, "has functions that call themselves", "export it without them")
+    if count(model.graph.node) > MOST_NODES:
+        reason = f"has {count(model.graph.node):,} nodes, counted wherever a function is called"
+        raise InputError(source, reason, "export it without functions")
 
 
 def _stored(size: tuple[int, ...], last: bool) -> tuple[int, ...]:

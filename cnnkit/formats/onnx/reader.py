@@ -19,6 +19,7 @@ from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.sizes import RULES as SIZES
 from cnnkit.formats.onnx.sizes import read_sizes, takes_sizes
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.operators.base import SMALLER
 from cnnkit.graph.operators.quantised import MICROSOFT
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import FREE, LARGEST, TensorType, count
@@ -104,7 +105,10 @@ def _refusal(draft: Draft, node: FileNode, wanted: set[str], lost: set[str]) -> 
 
 
 def _all_of(path: Path, refused: Sequence[InputError]) -> InputError:
-    """Return one error for all nodes that were not read."""
+    """Return one error for all nodes that were not read, or for one that claims too much memory."""
+    for error in refused:
+        if error.remedy == SMALLER:  # ONNX Runtime would set that memory aside
+            return InputError(path, f"has the {error.subject}: {error.reason}", SMALLER)
     if len(refused) > 1:
         return OperatorsError(
             path,

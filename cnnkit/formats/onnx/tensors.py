@@ -20,7 +20,7 @@ from cnnkit.formats.onnx.messages import (
     submessages,
     text,
 )
-from cnnkit.system.files import read_bytes
+from cnnkit.system.files import read_part
 
 # NumPy's types by TensorProto.DataType
 TYPES = {
@@ -102,7 +102,7 @@ def _external(
         raise ValueError(f"weights outside its folder: {location}")
     size = dtype.itemsize * int(np.prod(shape, dtype=object))
     start, length = int(stated.get("offset", 0)), int(stated.get("length", size))
-    content = memoryview(read_bytes(path))
-    if start < 0 or length != size or start + size > len(content):
+    content = read_part(path, start, size) if start >= 0 and length == size else b""
+    if len(content) != size:
         raise ValueError(f"{location} has not the {size} bytes of {text(tensor, NAME)}")
-    return np.frombuffer(content[start : start + size], dtype)
+    return np.frombuffer(content, dtype)

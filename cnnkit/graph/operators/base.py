@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from cnnkit.graph.types import LARGEST, Array, Shape, TensorType, count
 
+SMALLER = "use smaller sizes"  # what no runtime should be asked for either
+
 Value = int | float | str | tuple[int, ...]
 Attributes = Mapping[str, Any]  # Value by name; each row knows the types of its own
 Types = Sequence[TensorType | None]  # None: an optional input that is not there
@@ -68,7 +70,7 @@ def tensor(dtype: str, shape: Shape) -> TensorType:
     Raises:
         NodeError: they are too large.
     """
-    need(count(shape) <= LARGEST, f"gives {list(shape)}, which is too large", "use smaller sizes")
+    need(count(shape) <= LARGEST, f"gives {list(shape)}, which is too large", SMALLER)
     return TensorType(dtype, shape)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from cnnkit.graph.operators import blas
@@ -17,6 +19,7 @@ from cnnkit.graph.operators.base import (
     need,
     tensor,
 )
+from cnnkit.graph.operators.columns import PRODUCT, convolved
 from cnnkit.graph.operators.windows import DEFAULTS, Window, fixed, output_sizes, padded, view
 from cnnkit.graph.types import Array, Shape, TensorType
 
@@ -54,14 +57,8 @@ def evaluate_conv(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> lis
     """Cross-correlate, group by group, and add the bias."""
     window = Window.of(attributes)
     x, weight = view(padded(at(inputs, 0), window, 0), window), at(inputs, 1)
-    space, kernel = "hwd"[: len(window.kernel)], "ijk"[: len(window.kernel)]
-    subscripts = f"nc{space}{kernel},oc{kernel}->no{space}"
-    group = attributes["group"]
-    if einsum is blas.einsum:
-        y = blas.convolved(x, weight, group)
-    else:
-        parts = zip(np.split(x, group, 1), np.split(weight, group), strict=True)
-        y = np.concatenate([einsum(subscripts, *part) for part in parts], axis=1)
+    product = np.matmul if einsum is blas.einsum else partial(einsum, PRODUCT)
+    y = convolved(x, weight, attributes["group"], product)
     if len(inputs) > 2 and inputs[2] is not None:
         y = y + per_channel(at(inputs, 2), y.ndim)
     return [y]

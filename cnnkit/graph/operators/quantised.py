@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cnnkit.graph.operators import blas
 from cnnkit.graph.operators.base import (
     MANY,
     Arrays,
@@ -29,6 +28,7 @@ from cnnkit.graph.operators.base import (
     need,
     tensor,
 )
+from cnnkit.graph.operators.columns import convolved
 from cnnkit.graph.operators.convolution import OPERATORS as CONVOLUTIONS
 from cnnkit.graph.operators.convolution import per_channel
 from cnnkit.graph.operators.pooling import OPERATORS as POOLS
@@ -192,7 +192,7 @@ def integer_conv(x: Array, w: Array, window: Window, group: int) -> Array:
     most = int(np.abs(x).max(initial=0)) * int(np.abs(w).reshape(len(w), -1).sum(1).max(initial=0))
     wide = np.float32 if most < EXACT else np.float64
     windows = view(padded(x.astype(wide), window, 0), window)
-    return blas.convolved(windows, w.astype(wide), group).astype(np.int64)
+    return convolved(windows, w.astype(wide), group, np.matmul).astype(np.int64)
 
 
 def infer_qgemm(attributes: Attributes, types: Types, constants: Constants) -> list[TensorType]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from cnnkit.graph.operators.base import need
+from cnnkit.graph.operators.base import SMALLER, need
 from cnnkit.graph.types import LARGEST, Array, Shape, TensorType, count
 
 # Two axes are the rule; a node of one or three gives its own.
@@ -77,7 +77,7 @@ def output_sizes(window: Window, input: TensorType) -> tuple[int, ...]:
     need(
         channels * math.prod(map(sum, pads)) <= LARGEST,
         f"its window {list(window.kernel)} with pads {list(window.pads)} is too large",
-        "use a smaller one",
+        SMALLER,
     )
     return sizes
 

@@ -6,6 +6,7 @@ operator for is refused, all nodes of it at once.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -68,8 +69,8 @@ def export_images(
     try:
         with warnings.catch_warnings(), unlogged():
             warnings.simplefilter("ignore")
-            return export(module, (example,), dynamic_shapes=({0: Dim("N")},))
-    except Exception as error:  # whatever the person's code and PyTorch's tracer raise
+            return export(module, (example,), dynamic_shapes=free_images(module))
+    except (Exception, SystemExit) as error:  # of the person's code, or of PyTorch's tracer
         shown = "x".join(map(str, example_shape))
         raise InputError(
             subject,
@@ -77,6 +78,13 @@ def export_images(
             "use images of another size, or make its forward take one tensor [N, C, H, W], with no "
             "control flow that depends on values or on N",
         ) from error
+
+
+def free_images(module: nn.Module) -> tuple[Any, ...]:
+    """Return what torch.export gets, so that the number of a module's images stays free."""
+    first = next(iter(inspect.signature(module.forward).parameters.values()), None)
+    several = first is not None and first.kind is first.VAR_POSITIONAL  # forward(self, *images)
+    return (({0: Dim("N")},),) if several else ({0: Dim("N")},)
 
 
 @contextmanager
@@ -120,6 +128,9 @@ def graph_of_program(program: ExportedProgram, subject: object = "the program") 
         reason = f"has {found} that cnnkit's graph has no operator for"
         raise OperatorsError(subject, reason, f"{REMEDY}, or {CARRY}", refused)
     by_name = {node.name: value for node, value in known.items()}
+    for name in program.graph_signature.user_outputs:
+        if name not in by_name:
+            raise InputError(subject, f"gives {name}, not a tensor", "return scores [N, K]")
     return draft.finish([by_name[name] for name in program.graph_signature.user_outputs])
 
 
