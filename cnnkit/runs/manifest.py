@@ -47,9 +47,10 @@ def check_manifest(file: Path) -> None:
     differing = ", ".join(differences(weights, stated))
     state = _state(file.parent) if differing else None
     if state is not None and is_kept(weights, state):
-        # A training that is under way, or was killed, may have written the weights of another
+        # A training that is under way, or was killed, may have written the weights of a later
         # epoch and not yet the manifest.
-        if stated.get("epochs") == len(state.history):
+        epochs = stated.get("epochs")
+        if not isinstance(epochs, int) or epochs >= len(state.history):
             raise InputError(
                 path,
                 f"tells of another network than {file.name} and {STATE_FILE} beside it: damaged "

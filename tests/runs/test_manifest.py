@@ -117,7 +117,7 @@ def test_a_manifest_of_other_weights_is_refused_with_a_remedy_that_works(
 ) -> None:
     file = short_run / "manifest.json"
     stated = json.loads(file.read_text())
-    for damage in ({"weights_sha256": "00" * 32}, {"test_accuracy": 0.999}):
+    for damage in ({"weights_sha256": "00" * 32}, {"weights_sha256": 5, "epochs": None}):
         file.write_text(json.dumps({**stated, **damage}))
         with pytest.raises(InputError, match=r"manifest\.json: tells of another network"):
             find_weights(short_run)
