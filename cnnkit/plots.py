@@ -33,6 +33,8 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
 }
 DOTS_PER_INCH = 150
+# Up to so many classes, a confusion matrix grows with their names and counts.
+MOST_NAMED, UNNAMED_SIDE = 64, 12.0  # inches
 METADATA: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None}}
 
 
@@ -146,7 +148,7 @@ def draw_curve(
 
 
 def plot_confusion(matrix: NDArray[np.int64], names: Sequence[str], path_stem: Path) -> None:
-    """Plot a confusion matrix with its counts.
+    """Plot a confusion matrix, with its counts where there are not too many classes to read them.
 
     Args:
         matrix: int64 [K, K], a row per true class, a column per predicted class.
@@ -157,7 +159,8 @@ def plot_confusion(matrix: NDArray[np.int64], names: Sequence[str], path_stem: P
         StorageError: a plot cannot be written.
     """
     classes = len(names)
-    side = 3.0 + 0.5 * classes
+    named = classes <= MOST_NAMED
+    side = 3.0 + 0.5 * classes if named else UNNAMED_SIDE
     total = int(matrix.sum())
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     with mpl.rc_context({**STYLE, "axes.grid": False}):
@@ -165,18 +168,18 @@ def plot_confusion(matrix: NDArray[np.int64], names: Sequence[str], path_stem: P
         axes = figure.subplots()
         # The square root makes rare mistakes, which are of most interest, visible.
         # As colours of the classes: those of all pixels would take a hundred times as long.
-        axes.imshow(mpl.colormaps["Blues"](np.sqrt(share)), interpolation="nearest")
-        for row, column in np.ndindex(matrix.shape):
-            count = int(matrix[row, column])
-            if count:
-                dark = share[row, column] > 0.3
-                axes.text(
-                    column, row, f"{count}", ha="center", va="center",
-                    color="white" if dark else "#222222", fontsize=9,
-                )  # fmt: skip
-        names = [visible(name).replace("$", r"\$") for name in names]  # which would begin a formula
-        axes.set_xticks(range(classes), names, rotation=45 if max(map(len, names)) > 2 else 0)
-        axes.set_yticks(range(classes), names)
+        shades = mpl.colormaps["Blues"](np.sqrt(share), bytes=True)
+        axes.imshow(shades, interpolation="nearest")
+        for row, column in np.argwhere(matrix) if named else ():
+            dark = share[row, column] > 0.3
+            axes.text(
+                column, row, f"{matrix[row, column]}", ha="center", va="center",
+                color="white" if dark else "#222222", fontsize=9,
+            )  # fmt: skip
+        if named:
+            names = [visible(name).replace("$", r"\$") for name in names]  # or a formula begins
+            axes.set_xticks(range(classes), names, rotation=45 if max(map(len, names)) > 2 else 0)
+            axes.set_yticks(range(classes), names)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         accuracy = np.trace(matrix) / max(total, 1)

@@ -93,7 +93,7 @@ def read_origins(folder: Path) -> dict[str, str]:
     try:
         origins = json.loads((folder / SOURCES_FILE).read_bytes())
         return {str(name): str(origin) for name, origin in origins.items()}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}
 
 

@@ -134,10 +134,10 @@ class ConvReLUPool2d(nn.Module):
     @torch.jit.unused
     def _forward(self, x: Tensor) -> Tensor:
         if not (is_compiling() or self.ceil_mode or is_observed()):
-            quick = self._block.quick
-            if quick is not None:
-                own = self._parameters  # past PyTorch's search for attributes
-                y: Tensor | None = quick(x, own.get("weight"), own.get("bias"))
+            quick, own = self._block.quick, self._parameters
+            if quick is not None and "weight" in own and "bias" in own:
+                # Past PyTorch's search for attributes.
+                y: Tensor | None = quick(x, own["weight"], own["bias"])
                 if y is not None:
                     return y
         if torch.onnx.is_in_onnx_export():

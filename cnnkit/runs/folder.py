@@ -30,7 +30,7 @@ from cnnkit.errors import CnnkitError, InputError, StorageError
 from cnnkit.formats.checkpoint import FORMAT_VERSION, read_weights, write_weights
 from cnnkit.metrics import balanced_accuracy
 from cnnkit.runs.find import CONFIG_FILE, LAST_FILE, WEIGHTS_FILE
-from cnnkit.runs.manifest import MANIFEST_FILE, resume_command
+from cnnkit.runs.manifest import MANIFEST_FILE, differences, is_kept, resume_command
 from cnnkit.runs.state import EXTRA_RECORD, RECORD, STATE_FILE, RunState
 from cnnkit.system.files import remove, write_bytes, write_text
 from cnnkit.system.locks import held, remove_stale
@@ -117,20 +117,20 @@ def published_status(folder: Path) -> str | None:
     """Return the status from a run's manifest, which is written last; None if there is none."""
     try:
         return str(json.loads((folder / MANIFEST_FILE).read_text())["status"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None
 
 
 def is_published(folder: Path, state: RunState) -> bool:
-    """Return whether a run's weights file is whole and holds what the training state keeps."""
+    """Return whether a run's weights and manifest are whole and tell what its state keeps."""
     if not state.history:
         return True  # there is nothing to publish yet
     try:
         published = read_weights(folder / WEIGHTS_FILE)
-    except CnnkitError:
+        manifest = json.loads((folder / MANIFEST_FILE).read_text())
+    except (CnnkitError, OSError, ValueError, RecursionError):
         return False
-    kept = state.weights()
-    return published.sha256 == kept.sha256 and published.metadata == kept.metadata
+    return is_kept(published, state) and not differences(published, manifest)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from cnnkit.errors import CnnkitError, InputError
 from cnnkit.formats.checkpoint import read_weights
 from cnnkit.graph.weights import Weights
-from cnnkit.runs.state import read_state
+from cnnkit.runs.state import STATE_FILE, RunState, read_state
 from cnnkit.system.files import read_bytes
 
 MANIFEST_FILE = "manifest.json"
@@ -44,12 +44,24 @@ def check_manifest(file: Path) -> None:
         weights = read_weights(file)
     except InputError as error:
         raise InputError(file, error.reason, _remedy(file.parent, error.remedy)) from error
-    differing = _differing(weights, stated)
-    if differing and not _is_kept(file.parent, weights):
+    differing = ", ".join(differences(weights, stated))
+    state = _state(file.parent) if differing else None
+    if state is not None and is_kept(weights, state):
+        # A training that is under way, or was killed, may have written the weights of a later
+        # epoch and not yet the manifest.
+        epochs = stated.get("epochs")
+        if not isinstance(epochs, int) or epochs >= len(state.history):
+            raise InputError(
+                path,
+                f"tells of another network than {file.name} and {STATE_FILE} beside it: damaged "
+                f"or replaced (it differs in {differing})",
+                _remedy(file.parent),
+            )
+    elif differing:
         raise InputError(
             file,
             f"is not the network that {MANIFEST_FILE} beside it tells of: damaged or replaced "
-            f"(it differs in {', '.join(differing)})",
+            f"(it differs in {differing})",
             _remedy(file.parent),
         )
 
@@ -60,12 +72,12 @@ def resume_command(folder: Path) -> str:
 
 
 def _remedy(folder: Path, otherwise: str = "use an undamaged copy of the run") -> str:
-    if _kept(folder) is None:
+    if _state(folder) is None:
         return otherwise
     return f"write it again from the training state with `{resume_command(folder)}`"
 
 
-def _differing(weights: Weights, manifest: dict[str, Any]) -> list[str]:
+def differences(weights: Weights, manifest: dict[str, Any]) -> list[str]:
     """Return what a manifest states otherwise than the weights file."""
     data = manifest.get("dataset")
     data = data if isinstance(data, dict) else {}
@@ -76,7 +88,7 @@ def _differing(weights: Weights, manifest: dict[str, Any]) -> list[str]:
         "test_accuracy": manifest.get("test_accuracy"),
     }
     known = weights.metadata
-    different = [] if weights.sha256 == manifest["weights_sha256"] else ["its parameters"]
+    different = [] if weights.sha256 == manifest.get("weights_sha256") else ["its parameters"]
     return different + [
         key
         for key, value in stated.items()
@@ -84,17 +96,14 @@ def _differing(weights: Weights, manifest: dict[str, Any]) -> list[str]:
     ]
 
 
-def _is_kept(folder: Path, weights: Weights) -> bool:
-    """Return whether weights are those of the training state, which is written before them.
-
-    A training that is under way, or was killed, may have written them and not yet the manifest.
-    """
-    kept = _kept(folder)
-    return kept is not None and (kept.sha256, kept.metadata) == (weights.sha256, weights.metadata)
+def is_kept(weights: Weights, state: RunState) -> bool:
+    """Return whether weights are those of a training state, which is written before them."""
+    kept = state.weights()
+    return (kept.sha256, kept.metadata) == (weights.sha256, weights.metadata)
 
 
-def _kept(folder: Path) -> Weights | None:
+def _state(folder: Path) -> RunState | None:
     try:
-        return read_state(folder).weights()
+        return read_state(folder)
     except CnnkitError:
         return None

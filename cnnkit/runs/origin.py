@@ -52,7 +52,7 @@ def find_settings(path: Path, digest: str) -> dict[str, Any] | None:
         file = found[0]
     try:
         settings = json.loads((file.parent / CONFIG_FILE).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None  # a weights file that was copied out of its run
     return settings if isinstance(settings, dict) else None
 

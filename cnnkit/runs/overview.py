@@ -141,7 +141,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
         return records
     except FileNotFoundError:
         return []
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(
             folder / METRICS_FILE, f"is damaged ({error})", "use another run"
         ) from error

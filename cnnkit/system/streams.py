@@ -75,10 +75,13 @@ def guard_streams() -> None:
 
     Characters outside a stream's encoding become marks of ASCII or escapes. If standard output
     cannot be written, the program ends with `StorageError`, or in silence with EXIT_PIPE if its
-    reader is gone. If standard error cannot be written, nothing happens.
+    reader is gone. If standard error cannot be written, nothing happens. A terminal that says that
+    it has no columns, or fewer than ten, is taken for one that does not say.
     """
     codecs.register_error(PLAIN, _plain)
     _open_missing()
+    if len(stated := os.environ.get("COLUMNS", "")) == 1 and stated.isdecimal():
+        del os.environ["COLUMNS"]  # Rich would print nothing in 0 columns
     if sys.stdout is sys.__stdout__:
         sys.stdout = _guarded(sys.stdout, STDOUT)
     if sys.stderr is sys.__stderr__:

@@ -65,6 +65,7 @@ def test_a_file_computes_what_onnx_runtime_does(
         ),
         ("ConvTranspose", {"auto_pad": "SAME_LOWER", "strides": [2, 1]}, "does not reach all"),
         ("ConvTranspose", {"output_shape": [5, 8]}, "does not reach all"),
+        ("ConvTranspose", {"auto_pad": "VALID", "pads": [0, 0, 0, 0]}, "ONNX allows one of them"),
     ],
 )
 def test_what_onnx_runtime_reads_in_another_way_is_refused(

@@ -78,11 +78,7 @@ def other_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    "check",
-    [check for check in CHECKS if check.parent.name != "web"],  # its page is drawn on in 28x28
-    ids=lambda path: str(path.parent.relative_to(EXPORT)),
-)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda path: str(path.parent.relative_to(EXPORT)))
 def test_a_host_takes_networks_of_any_size_and_stack(
     run: Run, check: Path, other_inputs: Path
 ) -> None:

@@ -136,7 +136,32 @@ def statistics_written_through_numpy(model: Any) -> None:
     model.norm.running_mean.numpy()[1] += 1
 
 
+def attribute(part: str, name: str) -> Callable[[Any], None]:
+    """Return a change that puts a tensor where PyTorch keeps neither parameters nor buffers."""
+
+    def change(model: Any) -> None:
+        module = model.get_submodule(part)
+        value = getattr(module, name).detach() * 1.5 + 0.1
+        delattr(module, name)
+        module.__dict__[name] = value
+
+    change.__name__ = f"attribute_{part}_{name}"
+    return change
+
+
+class Doubled(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 2
+
+
+def parametrised_bias(model: Any) -> None:
+    nn.utils.parametrize.register_parametrization(model.conv, "bias", Doubled())
+
+
 CHANGES = [
+    *[attribute("conv", name) for name in ("weight", "bias")],
+    *[attribute("norm", name) for name in ("weight", "bias", "running_mean", "running_var")],
+    parametrised_bias,
     *(weight_written_through_data, statistics_written_through_numpy),
     *(other_relu, other_convolution, own_forward, own_pool, pool_changed_in_place, other_mode),
     *(half_a_model, weight_seen_otherwise),

@@ -55,6 +55,37 @@ def test_what_is_replaced_in_pytorch_is_called(
         torch.testing.assert_close(fused(x), plain)
 
 
+@pytest.mark.parametrize("make", [listed, Called])
+@pytest.mark.parametrize("name", ["forward", "_conv_forward"])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_method_of_one_convolution_alone_is_called(
+    make: Callable[[], nn.Module], name: str, first: bool
+) -> None:
+    torch.manual_seed(0)
+    model, x = make().eval(), torch.rand(2, 1, 20, 20)
+
+    def replace(model: nn.Module) -> None:
+        conv = next(part for part in model.modules() if isinstance(part, nn.Conv2d))
+        real = type(conv)._conv_forward
+        kernel, bias = conv.weight * 2, conv.bias
+        replaced = {
+            "forward": lambda x: real(conv, x, kernel, bias),
+            "_conv_forward": lambda x, *_: real(conv, x, kernel, bias),
+        }
+        setattr(conv, name, replaced[name])
+
+    with torch.no_grad():
+        fused = cnnkit.fuse(model).model if not first else None
+        replace(model)
+        if fused is None:
+            fused = cnnkit.fuse(model).model
+        else:
+            for _ in range(3):
+                fused(x)
+            replace(fused)
+        torch.testing.assert_close(fused(x), model(x))
+
+
 def test_what_was_replaced_before_the_first_fuse_is_no_original() -> None:
     from cnnkit.nn.fused.direct import original
 

@@ -53,6 +53,13 @@ def test_the_confusion_plot_shows_every_count(tmp_path: Path) -> None:
     assert f"Test set: {np.trace(MATRIX) / MATRIX.sum():.2%} of {MATRIX.sum()} right" in drawn
 
 
+def test_many_classes_make_no_larger_picture(tmp_path: Path) -> None:
+    names = [str(number) for number in range(300)]
+    plot_confusion(np.eye(300, dtype=np.int64), names, tmp_path / "confusion")
+    with Image.open(tmp_path / "confusion.png") as picture:
+        assert max(picture.size) <= 1800
+
+
 def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
     for folder in (tmp_path / "a", tmp_path / "b"):
         plot_loss(history(3), folder / "loss")

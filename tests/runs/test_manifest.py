@@ -106,9 +106,24 @@ def test_weights_that_are_newer_than_the_manifest_are_taken(short_run: Path) -> 
     """A training that was killed between the two has left them so; the state comes first."""
     state = read_state(short_run)
     state.kept["linear.bias"] += 1
+    state.history.append({**state.history[0], "epoch": 2})
     write_state(short_run, state)
     write_weights(short_run / "weights.safetensors", state.weights())
     assert read_weights(find_weights(short_run)).sha256 == state.weights().sha256
+
+
+def test_a_manifest_of_other_weights_is_refused_with_a_remedy_that_works(
+    cli: Callable[..., Any], short_run: Path
+) -> None:
+    file = short_run / "manifest.json"
+    stated = json.loads(file.read_text())
+    for damage in ({"weights_sha256": "00" * 32}, {"weights_sha256": 5, "epochs": None}):
+        file.write_text(json.dumps({**stated, **damage}))
+        with pytest.raises(InputError, match=r"manifest\.json: tells of another network"):
+            find_weights(short_run)
+        assert cli("train", "--resume", short_run).exit_code == 0
+        assert json.loads(file.read_text())["weights_sha256"] == stated["weights_sha256"]
+        find_weights(short_run)
 
 
 def test_a_manifest_that_is_no_json_is_refused(short_run: Path) -> None:

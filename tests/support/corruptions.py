@@ -85,6 +85,11 @@ def smallest(model: onnx.ModelProto) -> None:
     next(node for node in model.graph.node if node.op_type == "ArgMax").op_type = "ArgMin"
 
 
+def later_version(model: onnx.ModelProto) -> None:
+    entry = next(entry for entry in model.metadata_props if entry.key == "version")
+    entry.value = '"99.9"'
+
+
 def rename_class(model: onnx.ModelProto) -> None:
     for pair in model.metadata_props:
         if pair.key == "names":
@@ -160,6 +165,7 @@ DAMAGES: dict[str, dict[str, Damage]] = {
         "softmax over the batch": edit_onnx(last_axis),
         "the smallest logit as label": edit_onnx(smallest),
         "another class name": edit_onnx(rename_class),
+        "a later version": edit_onnx(later_version),
         "source lines": edit_onnx(note_source),
         "no golden vectors": edit_onnx(without_golden),
         "another golden label": edit_golden("labels", lambda x: [(x[0] + 1) % 10, *x[1:]]),

@@ -61,6 +61,14 @@ def test_marks_are_plain_where_the_terminal_has_no_others(
     assert done.stdout.isascii()
 
 
+@pytest.mark.parametrize("words", [["eval", "no-file"], ["train", "--help"], ["evil"]])
+def test_a_terminal_without_columns_gets_every_line(words: list[str]) -> None:
+    wide, none = (run(*words, environment={"COLUMNS": columns}) for columns in ("80", "0"))
+    assert none.stdout == wide.stdout
+    assert none.stderr == wide.stderr
+    assert none.stdout + none.stderr
+
+
 @needs_full
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["doctor"], ["doctor", "--json"]])
 def test_a_full_standard_output_is_a_write_error(words: list[str]) -> None:

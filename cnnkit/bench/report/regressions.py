@@ -96,7 +96,7 @@ def read_baseline(path: Path, here: Mapping[str, Any]) -> Baseline:
             if row["seconds"] is not None and case["noise"] is not None:
                 cases[case["key"]] = Measured(Interval(**row["seconds"]), case["noise"])
         baseline = Baseline(document["limits"]["fma_gflops"], cases)
-    except (ValueError, KeyError, TypeError, StopIteration) as error:
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
         raise InputError(
             path, f"is not a result of `cnnkit bench --json` ({error!r})", remedy
         ) from error

@@ -15,6 +15,8 @@ from cnnkit.errors import InputError
 from cnnkit.system.files import read_bytes
 
 LARGEST = 2**33  # bytes of all arrays together
+# More than this only of a file that is not that many times smaller: pictures do not pack so well.
+DENSE, RATIO = 2**28, 100
 # Names of images and labels, by split; the first are Keras's, the second MedMNIST's.
 NPZ_NAMES = {
     TRAIN: (("x_train", "y_train"), ("train_images", "train_labels"), ("x", "y")),
@@ -56,8 +58,15 @@ def _read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(info.file_size for info in archive.infolist())
+            packed = sum(info.compress_size for info in archive.infolist())
         if size > LARGEST:
             raise InputError(path, f"unpacks to {size:,} bytes, more than {LARGEST:,}", "split it")
+        if size > max(DENSE, RATIO * packed):
+            raise InputError(
+                path,
+                f"unpacks to {size:,} bytes, more than {RATIO} times what they take in it",
+                "if you trust the file, save it again with np.savez, which does not pack arrays",
+            )
         with np.load(path, allow_pickle=False) as stored:
             return {name: _load(path, stored, name) for name in stored.files}
     except InputError:

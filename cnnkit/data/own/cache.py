@@ -51,7 +51,7 @@ class Cache:
             for path, state in zip(paths, states, strict=True):
                 row = known.get(path)
                 found.append(Facts(*row[1:]) if row and row[0] == state and state else None)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             found = [None] * len(paths)
         return found, states
 
@@ -82,7 +82,7 @@ class Cache:
             rows: NDArray[np.uint8] = np.load(place / PIXELS, mmap_mode="r")
             facts = [Facts(*row) for row in json.loads((place / FACTS).read_text())]
             os.utime(place)
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             return None
         return (rows, facts) if len(rows) == len(facts) else None
 

@@ -46,10 +46,10 @@ def read_window(draft: Draft) -> None:
         raise NodeRefusedError(f"its kernel_shape is {kernel}, and its input {x}")
     strides = draft.integers("strides") or [1] * rank
     dilations = draft.integers("dilations") or [1] * rank
+    automatic = sampling.padding_mode(draft)
     pads = draft.integers("pads") or [0] * (2 * rank)
     if draft.operator == "MaxPool":
         draft.integer("storage_order", 0)  # of the indices, which are not read
-    automatic = draft.text("auto_pad", "NOTSET")
     window = Window(tuple(kernel), tuple(strides), tuple(pads), tuple(dilations))
     if automatic != "NOTSET":
         if automatic != "VALID":

@@ -90,6 +90,14 @@ def _stays(size: Size, index: int, sizes: list[Any] | None, scales: list[Any] | 
     return scales is not None and float(scales[index]) == 1.0
 
 
+def padding_mode(draft: Draft) -> str:
+    """Take auto_pad out of the attributes; a convolution may not have pads beside it."""
+    mode = draft.text("auto_pad", "NOTSET")
+    if mode != "NOTSET" and "Conv" in draft.operator and "pads" in draft.attributes:
+        raise NodeRefusedError(f"it has pads, and its auto_pad is {mode}: ONNX allows one of them")
+    return mode
+
+
 def read_transposed(draft: Draft) -> None:
     """Fill in sizes by the number of axes; compute padding of what shall come out."""
     x, weight = draft.type_of(0), draft.type_of(1)
@@ -97,9 +105,10 @@ def read_transposed(draft: Draft) -> None:
     rank = len(kernel)
     strides = draft.integers("strides") or [1] * rank
     dilations = draft.integers("dilations") or [1] * rank
+    automatic = padding_mode(draft)
     pads = draft.integers("pads") or [0] * (2 * rank)
     more = draft.integers("output_padding") or [0] * rank
-    wanted, automatic = draft.integers("output_shape"), draft.text("auto_pad", "NOTSET")
+    wanted = draft.integers("output_shape")
     lists = (strides, dilations, more, *([] if wanted is None else [wanted[-rank:]]))
     if len(x.shape) != rank + 2 or any(len(each) != rank for each in lists):
         raise NodeRefusedError(f"its kernel_shape is {kernel}, and its input {x}")

@@ -46,7 +46,7 @@ def difference(program: bytes, constants: bytes, architecture: Architecture, inp
     """
     try:
         return _difference(json.loads(program), json.loads(constants), architecture, input)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         return f"it is written in another way than cnnkit does ({error!r})"
 
 

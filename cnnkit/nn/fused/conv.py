@@ -84,17 +84,15 @@ class FusedConv2d(nn.Conv2d):
         Returns:
             None if PyTorch has to compute the call.
         """
-        state, weight, bias = (
-            self.fused,
-            self._parameters.get("weight"),
-            self._parameters.get("bias"),
-        )
+        state, own = self.fused, self._parameters
         if state.left:
             state.left -= 1
             return None
         owner = caller(frame, state.place)
-        if owner is None or weight is None or is_observed():
+        weight, is_own = own.get("weight"), "_conv_forward" not in self.__dict__
+        if owner is None or weight is None or not is_own or "bias" not in own or is_observed():
             return None
+        bias = own["bias"]
         norm = part_of(owner, state.place.norm or ())
         state.norm = weakref.ref(norm) if isinstance(norm, nn.BatchNorm2d) else None
         parts = block_parts(owner, self, state.place)
@@ -157,9 +155,10 @@ class FusedConv2d(nn.Conv2d):
             The output, or None if PyTorch has to compute it, and the states of the convolution's
             and of the batch-norm's tensors.
         """
-        state, weight, bias = self.fused, self._parameters["weight"], self._parameters.get("bias")
-        if weight is None:
+        state, weight = self.fused, self._parameters.get("weight")
+        if weight is None or "bias" not in self._parameters:  # attributes of another kind
             return None, [], []
+        bias = self._parameters["bias"]
         checked = self._check(x, weight, pool)
         if checked.sizes is None or (checked.small and is_grad_enabled()):
             return None, [], []

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules import module as torch_module
 
-from cnnkit.nn.fused.patterns import has_hooks
+from cnnkit.nn.fused.patterns import has_hooks, has_own_methods
 from cnnkit.nn.fused.waiting import Step, Waiting
 from cnnkit.nn.norm import Norm
 
@@ -73,13 +73,14 @@ def call(module: Any, *args: Any, **kwargs: Any) -> Any:
     return module._call_impl(*args, **kwargs)
 
 
+NORM_TENSORS = ("running_mean", "running_var", "weight", "bias")
+
+
 def norm_step(norm: Any) -> tuple[str, Step]:
     """Return what a batch-norm calls; in train mode, that is no step of a block."""
+    held = norm_tensors(norm) or [getattr(norm, name) for name in NORM_TENSORS]
     options = {
-        "running_mean": norm._buffers.get("running_mean"),
-        "running_var": norm._buffers.get("running_var"),
-        "weight": norm._parameters.get("weight"),
-        "bias": norm._parameters.get("bias"),
+        **dict(zip(NORM_TENSORS, held, strict=True)),
         "training": norm.training,
         "eps": norm.eps,
     }
@@ -183,11 +184,20 @@ def norm_of(norm: Any) -> Norm | None:
     """Return what a batch-norm does in eval mode; None if it uses batch statistics."""
     if norm.training:
         return None
-    buffers, parameters = norm._buffers, norm._parameters
-    mean, variance = buffers.get("running_mean"), buffers.get("running_var")
-    if mean is None or variance is None:
+    held = norm_tensors(norm)
+    if held is None or held[0] is None or held[1] is None:
         return None
-    return Norm(mean, variance, parameters.get("weight"), parameters.get("bias"), norm.eps)
+    return Norm(*held, norm.eps)
+
+
+def norm_tensors(norm: Any) -> tuple[Any, Any, Any, Any] | None:
+    """Return mean, variance, weight and bias; None if one is an attribute of another kind."""
+    buffers, parameters = norm._buffers, norm._parameters
+    try:
+        mean, variance = buffers["running_mean"], buffers["running_var"]
+        return mean, variance, parameters["weight"], parameters["bias"]
+    except KeyError:
+        return None
 
 
 def is_observed() -> bool:
@@ -204,6 +214,6 @@ def is_observed() -> bool:
 
 def is_own(module: nn.Module) -> bool:
     """Tell whether a module's class alone says what a call of it does."""
-    if has_hooks(module) or "forward" in module.__dict__:
+    if has_hooks(module) or has_own_methods(module):
         return False
     return module._compiled_call_impl is None or is_direct(module)

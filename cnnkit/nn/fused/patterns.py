@@ -69,6 +69,11 @@ def has_hooks(module: nn.Module) -> bool:
     )
 
 
+def has_own_methods(module: nn.Module) -> bool:
+    """Tell whether a module computes by functions of its own, and not by those of its class."""
+    return "forward" in module.__dict__ or "_conv_forward" in module.__dict__
+
+
 def find_chain(module: nn.Module, pool: fx.Node, found: list[fx.Node]) -> Chain:
     """Walk back from a pool to a convolution.
 
@@ -128,7 +133,7 @@ def examine(module: nn.Module, chain: Chain, precision: str) -> None:
             part = module.get_submodule(str(node.target))
             if has_hooks(part):
                 raise LeftError(f"{title(module, node)} has hooks")
-            if "forward" in vars(part):
+            if has_own_methods(part):
                 raise LeftError(f"{title(module, node)} has a forward of its own")
     if any(node and node.op != "call_module" for node in (chain.conv, chain.norm)):
         raise LeftError("its convolution or batch-norm is a function, not a module")
@@ -171,6 +176,8 @@ def unsupported_weight(conv: nn.Conv2d) -> str | None:
     """Return why the kernels cannot use a convolution's weight; None if they can."""
     if type(conv._parameters.get("weight")) is not nn.Parameter:
         return "the convolution's weight is computed in its forward pass"
+    if "bias" not in conv._parameters:
+        return "the convolution's bias is no parameter"
     weight = conv.weight
     if weight.dtype is not torch.float32 or weight.device.type != "cpu":
         return f"the convolution's weight is {weight.dtype} on {weight.device}"

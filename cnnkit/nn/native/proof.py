@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cnnkit.nn.fused.direct import is_direct
-from cnnkit.nn.fused.patterns import has_hooks
+from cnnkit.nn.fused.patterns import has_hooks, has_own_methods
 from cnnkit.nn.fused.rewriting import has_plain_attributes, is_straight
 from cnnkit.nn.fused.sources import source_of
 from cnnkit.nn.native.expressions import Expressions
@@ -49,7 +49,7 @@ def _examine(module: nn.Module, facts: Facts) -> None:
     kind = type(module)
     if has_hooks(module):
         raise NotShownError("it has hooks")
-    if "forward" in module.__dict__:
+    if has_own_methods(module):
         raise NotShownError("it has a forward of its own")
     if module._compiled_call_impl is not None and not is_direct(module):
         raise NotShownError("it is compiled")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from support.pictures import load, noise, save
 
+from cnnkit.data.own import arrays
 from cnnkit.errors import InputError, StorageError
 
 
@@ -97,6 +98,19 @@ def test_pickles_inside_an_npz_are_not_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"x_train as Python objects.*np\.stack"):
         load(path)
     assert not Path("/tmp/cnnkit-unpickled").exists()
+
+
+def test_an_npz_bomb_is_refused_before_it_unpacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.npz"
+    monkeypatch.setattr(arrays, "DENSE", 2**16)
+    stored = {"x_train": np.zeros((500, 28, 28), np.uint8), "y_train": np.arange(500) % 2}
+    np.savez_compressed(path, **stored)
+    with pytest.raises(InputError, match=r"unpacks to 39[\d,]* bytes, more than 100 times"):
+        load(path)
+    np.savez(path, **stored)
+    load(path)
 
 
 STORED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
