@@ -17,30 +17,37 @@ struct Band {
     const float *w, *residual;
     float* y;
     long channels, y_row, steps;
+    long column;  // floats from one input column to the next
     Limits limits;
 };
 
-template <bool whole>
+// What a vector holds: whole vectors of channels, or some, or two neighbouring pixels
+// (depthwise.inl.h says when), which take the part of one: its columns are two apart, and where one
+// of them lies outside, the other one's lanes are loaded alone.
+enum class Kind { kWhole, kSome, kPairs };
+constexpr int across(Kind kind, int stride) { return kind == Kind::kPairs ? 2 : stride; }
+
+template <Kind kind>
 inline Vec get(const float* from, Mask lanes) {
-    return whole ? load_once(from) : load_some(from, lanes);
+    return kind != Kind::kSome ? load_once(from) : load_some(from, lanes);
 }
-template <bool whole>
+template <Kind kind>
 inline void set(float* to, Mask lanes, Vec v) {
-    if (whole) {
+    if (kind != Kind::kSome) {
         store(to, v);
     } else {
         store_some(to, lanes, v);
     }
 }
 
-template <bool whole, int outs, int pixels>
+template <Kind kind, int outs, int pixels>
 inline void finish(const Band& r, long at, Mask lanes, Vec (&sum)[outs][pixels]) {
 #pragma GCC unroll 2
     for (int o = 0; o < outs; ++o) {
 #pragma GCC unroll 4
         for (int p = 0; p < pixels; ++p) {
             const long place = at + o * r.y_row + p * r.channels;
-            if (r.residual) sum[o][p] = add(sum[o][p], get<whole>(r.residual + place, lanes));
+            if (r.residual) sum[o][p] = add(sum[o][p], get<kind>(r.residual + place, lanes));
         }
     }
     if (r.limits.kind > 0) {
@@ -61,16 +68,18 @@ inline void finish(const Band& r, long at, Mask lanes, Vec (&sum)[outs][pixels])
     for (int o = 0; o < outs; ++o) {
 #pragma GCC unroll 4
         for (int p = 0; p < pixels; ++p)
-            set<whole>(r.y + at + o * r.y_row + p * r.channels, lanes, sum[o][p]);
+            set<kind>(r.y + at + o * r.y_row + p * r.channels, lanes, sum[o][p]);
     }
 }
 
 // A vector of channels of some pixels. `left` columns of the first pixel lie outside the image,
 // `right` of the last one. No sum waits for the one before it: all pixels get a tap, then the next.
-template <bool whole, int stride, int outs, int pixels, int left, int right>
+template <Kind kind, int stride, int outs, int pixels, int left, int right>
 inline void step(const Band& r, long x_at, long y_at, Mask lanes, const Vec (&weight)[9],
                  Vec bias) {
-    constexpr int kRows = inputs(outs, stride), kColumns = inputs(pixels, stride);
+    constexpr int kStep = across(kind, stride);
+    constexpr int kRows = inputs(outs, stride), kColumns = inputs(pixels, kStep);
+    const Mask one = mask_lanes(0, kLanes / 2), other = mask_lanes(kLanes / 2, kLanes);
     Vec sum[outs][pixels];
 #pragma GCC unroll 2
     for (int o = 0; o < outs; ++o) {
@@ -83,8 +92,11 @@ inline void step(const Band& r, long x_at, long y_at, Mask lanes, const Vec (&we
         Vec value[kColumns];
 #pragma GCC unroll 9
         for (int column = 0; column < kColumns; ++column) {
-            if (column >= left && column < kColumns - right)
-                value[column] = get<whole>(x + column * r.channels, lanes);
+            const bool outside = column < left || column >= kColumns - right;
+            const float* from = x + column * r.column;
+            if (!outside) value[column] = get<kind>(from, lanes);
+            if (outside && kind == Kind::kPairs)
+                value[column] = load_mask(from, column < left ? other : one);
         }
 #pragma GCC unroll 3
         for (int tap = 0; tap < 3; ++tap) {
@@ -94,17 +106,18 @@ inline void step(const Band& r, long x_at, long y_at, Mask lanes, const Vec (&we
                 if (row < 0 || row > 2) continue;
 #pragma GCC unroll 4
                 for (int p = 0; p < pixels; ++p) {
-                    const int column = p * stride + tap;
-                    if (column >= left && column < kColumns - right)
+                    const int column = p * kStep + tap;
+                    const bool outside = column < left || column >= kColumns - right;
+                    if (!outside || kind == Kind::kPairs)
                         sum[o][p] = fma(value[column], weight[row * 3 + tap], sum[o][p]);
                 }
             }
         }
     }
-    finish<whole>(r, y_at, lanes, sum);
+    finish<kind>(r, y_at, lanes, sum);
 }
 
-template <bool whole, int stride, int outs, int pixels, int left, int right>
+template <Kind kind, int stride, int outs, int pixels, int left, int right>
 void tile(const Band& r) {
     const float* w = r.w;
     for (long at = 0; at < r.channels; at += kLanes, w += 10 * kLanes) {
@@ -115,50 +128,56 @@ void tile(const Band& r) {
         for (int tap = 0; tap < 9; ++tap) weight[tap] = load(w + (tap + 1) * kLanes);
         long x = at, y = at;
         for (long n = r.steps; n > 0; --n) {
-            step<whole, stride, outs, pixels, left, right>(r, x, y, lanes, weight, bias);
-            x += pixels * stride * r.channels, y += pixels * r.channels;
+            step<kind, stride, outs, pixels, left, right>(r, x, y, lanes, weight, bias);
+            x += pixels * across(kind, stride) * r.column, y += pixels * r.channels;
         }
     }
 }
 
 using Tile = void (*)(const Band&);
-template <bool whole, int stride, int outs, int left, int right>
+template <Kind kind, int stride, int outs, int left, int right>
 Tile tile_of(long pixels) {
     constexpr Tile kTiles[kAtOnce] = {
-        tile<whole, stride, outs, 1, left, right>, tile<whole, stride, outs, 2, left, right>,
-        tile<whole, stride, outs, 3, left, right>, tile<whole, stride, outs, 4, left, right>};
+        tile<kind, stride, outs, 1, left, right>, tile<kind, stride, outs, 2, left, right>,
+        tile<kind, stride, outs, 3, left, right>, tile<kind, stride, outs, 4, left, right>};
     return kTiles[pixels - 1];
 }
-template <bool whole, int stride, int outs>
+template <Kind kind, int stride, int outs>
 Tile tile_of(long pixels, bool left, bool right) {
-    if (left && right) return tile_of<whole, stride, outs, 1, 1>(pixels);
-    if (left) return tile_of<whole, stride, outs, 1, 0>(pixels);
-    if (right) return tile_of<whole, stride, outs, 0, 1>(pixels);
-    return tile_of<whole, stride, outs, 0, 0>(pixels);
+    if (left && right) return tile_of<kind, stride, outs, 1, 1>(pixels);
+    if (left) return tile_of<kind, stride, outs, 1, 0>(pixels);
+    if (right) return tile_of<kind, stride, outs, 0, 1>(pixels);
+    return tile_of<kind, stride, outs, 0, 0>(pixels);
 }
 template <int stride, int outs>
-Tile tile_of(long channels, long pixels, bool left, bool right) {
-    if (kMasks && channels % kLanes != 0)
-        return tile_of<!kMasks, stride, outs>(pixels, left, right);
-    return tile_of<true, stride, outs>(pixels, left, right);
+Tile tile_of(Kind kind, long pixels, bool left, bool right) {
+    if constexpr (kMasks) {
+        if (kind == Kind::kSome) return tile_of<Kind::kSome, stride, outs>(pixels, left, right);
+        if constexpr (stride == 1) {
+            if (kind == Kind::kPairs)
+                return tile_of<Kind::kPairs, stride, outs>(pixels, left, right);
+        }
+    }
+    return tile_of<Kind::kWhole, stride, outs>(pixels, left, right);
 }
 
 // One row of the output, or two, in tiles of nearly the same size.
 template <int stride, int outs>
-inline void band(const Conv& c, Band r) {
-    const long count = (c.out_w + kAtOnce - 1) / kAtOnce;
-    const long size = c.out_w / count, larger = c.out_w % count;
+inline void band(const Conv& c, Kind kind, Band r) {
+    const long width = kind == Kind::kPairs ? c.out_w / 2 : c.out_w;
+    const long count = (width + kAtOnce - 1) / kAtOnce;
+    const long size = width / count, larger = width % count;
     const long most = max(1, kSequel / (r.channels * kAtOnce));
     for (long t = 0; t < count; t += r.steps) {
         const long pixels = size + (t < larger);
         const bool left = t == 0 && c.pad_w, right = t + 1 == count && overhang(c);
         const long alike = (t < larger ? larger : count - (overhang(c) > 0)) - t;
         r.steps = left || right ? 1 : max(1, min(most, alike));
-        tile_of<stride, outs>(r.channels, pixels, left, right)(r);
-        const long done = r.steps * pixels * r.channels;
-        for (const float*& row : r.rows) row += done * stride;
-        r.y += done;
-        if (r.residual) r.residual += done;
+        tile_of<stride, outs>(kind, pixels, left, right)(r);
+        const long done = r.steps * pixels;
+        for (const float*& row : r.rows) row += done * across(kind, stride) * r.column;
+        r.y += done * r.channels;
+        if (r.residual) r.residual += done * r.channels;
     }
 }
 
@@ -168,9 +187,13 @@ void run(const void* fields, const float* prepared, const float* x, const float*
     const Conv& c = conv_of(fields);
     const long channels = c.out_c, row = static_cast<long>(c.in_w) * channels;
     for (long i = 0; i < row; ++i) workspace[i] = 0.0f;
+    const Kind kind = depthwise::paired(c)               ? Kind::kPairs
+                      : kMasks && channels % kLanes != 0 ? Kind::kSome
+                                                         : Kind::kWhole;
     const bool two = c.stride_h == stride && c.dilation_h == 1;
     Band r;
-    r.w = prepared, r.channels = channels, r.limits = limits_of(c), r.y_row = c.out_w * channels;
+    r.w = prepared, r.channels = kind == Kind::kPairs ? kLanes : channels, r.column = channels;
+    r.limits = limits_of(c), r.y_row = c.out_w * channels;
     for (long oy = first, outs; oy < end; oy += outs) {
         outs = two && end - oy > 1 ? 2 : 1;
         for (long k = 0; k < inputs(2, 2); ++k) {
@@ -180,9 +203,9 @@ void run(const void* fields, const float* prepared, const float* x, const float*
         }
         r.y = y + oy * r.y_row, r.residual = residual ? residual + oy * r.y_row : nullptr;
         if (outs == 2) {
-            band<stride, 2>(c, r);
+            band<stride, 2>(c, kind, r);
         } else {
-            band<stride, 1>(c, r);
+            band<stride, 1>(c, kind, r);
         }
     }
 }

@@ -96,14 +96,22 @@ inline long prepared_floats(const void* fields) {
     return (static_cast<long>(c.kernel_h) * c.kernel_w + 1) * round_up(c.out_c, kLanes);
 }
 
+// Whether two neighbouring pixels fill a vector, whose lanes then have the weights twice.
+inline bool paired(const Conv& c) {
+    return kMasks && 2 * c.out_c == kLanes && c.kernel_w == 3 && c.kernel_h == 3 &&
+           c.stride_w == 1 && c.out_w % 2 == 0;
+}
+
 // For each vector of channels the bias, then the weights of each tap.
 inline bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
     const Conv& c = conv_of(fields);
     const long taps = static_cast<long>(c.kernel_h) * c.kernel_w;
     for (long first = 0; first < c.out_c; first += kLanes) {
         for (long tap = -1; tap < taps; ++tap) {
-            for (long o = first; o < first + kLanes; ++o)
+            for (long lane = first; lane < first + kLanes; ++lane) {
+                const long o = paired(c) ? lane % c.out_c : lane;
                 *to++ = o >= c.out_c ? 0.0f : tap < 0 ? bias[o] : packed(c, weight, 1, tap, 0, o);
+            }
         }
     }
     return true;
