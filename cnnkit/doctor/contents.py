@@ -186,7 +186,7 @@ def _of_integers(
     """Return what a quantised network needs as C of integers."""
     integers = to_integers(weights.graph)
     try:
-        body, program = integer_body(integers, "the network"), lower_integers(integers)
+        body, program = integer_body(integers, "the network"), lower_integers(integers, bands=True)
     except InputError:
         return Contents(nodes, (), 0, 0, formats)
     return Contents(nodes, _layers(program, 1), body.ram_bytes, body.constant_bytes, formats)

@@ -22,8 +22,10 @@ from cnnkit.formats.onnx.quantize import write_onnx_int8
 from cnnkit.formats.onnx.session import open_session
 from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
+from cnnkit.graph.builder import Builder
 from cnnkit.graph.convnet import INPUT, LOGITS
 from cnnkit.graph.quantised import run_integers
+from cnnkit.graph.quantised.lowering import lower_integers
 from cnnkit.graph.weights import Weights
 from cnnkit.runtimes.c import build
 
@@ -175,12 +177,32 @@ def test_constants_are_less_than_a_third_of_the_float_ones(
     digits = np.random.default_rng(0).integers(0, 256, (20, 1, 28, 28), dtype=np.uint8)
     split = Split(digits, np.arange(20) % 10)
     data = replace(pictures, train=split, test=split, names=tuple("0123456789"))
-    limits = replace(options, dataset=data, flash=3800, ram=17_000)
+    limits = replace(options, dataset=data, flash=3800, ram=6300)
     assert write_c_int8(plain, limits)
     with pytest.raises(VerdictError, match="--flash allows 3,800"):
-        write_c(plain, replace(limits, ranges="best"))
+        write_c(plain, replace(limits, ranges="best", ram=None))
     with pytest.raises(VerdictError, match="--ram allows 1,000"):
         write_c_int8(plain, replace(limits, ram=1000))
+
+
+def test_of_a_convolution_before_a_max_pool_only_a_band_exists(
+    pictures: Dataset, options: Options, tmp_path: Path
+) -> None:
+    net = Builder((3, 12, 10))
+    x = net.max_pool(net.unit(net.pixels, "stem", 10, 3), "halves")
+    x = net.unit(x, "next", 7, 3)
+    around = {"kernel_shape": (2, 3), "strides": (3, 3), "pads": (1, 1, 1, 0)}
+    x = net.add("MaxPool", "thirds", [x], **around)
+    weights = Weights(net.classifier(x, 5), {})
+    for suffix, content in write_c_int8(weights, options).items():
+        (tmp_path / f"net{suffix.removeprefix('.int8')}").write_bytes(content)
+    source = read_c(tmp_path / "net.c")
+    assert (tmp_path / "net.c").read_text().count("static const struct pooled layer") == 2
+    images = images_of(40, seed=3)
+    expected = run_integers(source.weights.graph, images)
+    np.testing.assert_array_equal(build(source)(images).logits, expected)
+    whole = lower_integers(source.weights.graph).arena
+    assert lower_integers(source.weights.graph, bands=True).arena < whole
 
 
 def test_a_layer_in_float_is_refused_by_its_name(weights: Weights, options: Options) -> None:

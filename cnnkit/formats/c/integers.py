@@ -36,6 +36,7 @@ NEEDS = {
     "add": ("helium", "products"),
     "pool": ("helium", "products", "taps"),
     "average": ("helium",),
+    "pooled": ("helium", "products", "window", "tile", "conv", "taps", "pool"),
 }
 SHARED = {"conv": "window", "depthwise": "window"}  # where its structure stands
 STACK = 512  # bytes, of sums and of what is kept of registers, rounded up
@@ -52,7 +53,7 @@ def integer_body(graph: Graph, source: object, images: NDArray[np.uint8] | None 
     Raises:
         InputError: no kernel computes some of its nodes; all of them are named.
     """
-    program = lower_integers(graph, source)
+    program = lower_integers(graph, source, bands=True)
     held = sum(map(bytes_of, program.constants.values()))
     classes = program.steps[-1].shape[0]
     exact = np.zeros((0, classes), np.float32) if images is None else run_integers(graph, images)

@@ -21,6 +21,7 @@ from cnnkit.graph.passes.rewriting import drop_unused
 from cnnkit.graph.program import movement
 from cnnkit.graph.program.lowered import CHANNELS_LAST, Lowered
 from cnnkit.graph.program.steps import Number, Place, Program, Value
+from cnnkit.graph.quantised.bands import banded
 from cnnkit.graph.quantised.room import ALIGNED, arranged, depthwise_room
 from cnnkit.graph.quantised.tables import Tables
 from cnnkit.graph.types import Array
@@ -34,6 +35,7 @@ def lower_integers(
     source: object = "the network",
     stored: Mapping[str, Array] | None = None,
     signed: Mapping[str, tuple[Array, Array, Array]] | None = None,
+    bands: bool = False,
 ) -> Program:
     """Return an integer graph that has the contract as a program from raw pixels to logits.
 
@@ -44,6 +46,8 @@ def lower_integers(
         source: the file that errors shall name.
         stored: arrays to pack instead of weights, by name.
         signed: factors of additions of int8, by their outputs, as `as_unsigned` returns them.
+        bands: compute max-pools together with the convolutions before them, where that needs less
+            memory.
 
     Raises:
         InputError: there are nodes that no kernel of integers computes; all of them are named.
@@ -71,7 +75,7 @@ def lower_integers(
         first = problems[0]
         others = [f"{error.subject}: {error.reason}" for error in problems[1:]]
         raise InputError(f"{source}, {first.subject}", first.reason, REMEDY, others)
-    return _program(lowered)
+    return _program(lowered, bands)
 
 
 def _lower(lowered: Lowered, tables: Tables, node: Node, size: tuple[int, int, int]) -> None:
@@ -86,8 +90,13 @@ def _lower(lowered: Lowered, tables: Tables, node: Node, size: tuple[int, int, i
         raise node.refused("no kernel of integers computes it", REMEDY)
 
 
-def _program(lowered: Lowered) -> Program:
+def _program(lowered: Lowered, bands: bool) -> Program:
     offsets, arena = arranged(lowered)
+    if bands:
+        other = banded(lowered)
+        found = arranged(other)
+        if found[1] < arena:
+            lowered, (offsets, arena) = other, found
     result = lowered.values[LOGITS].place
     assert isinstance(result, int)
     return Program(

@@ -27,8 +27,8 @@ def conv_room(fields: Mapping[str, Number]) -> int:
     runs of four cross its taps; with Helium, the windows in bytes, and biases and sums of a block.
     """
     row = _window(fields)
-    aligned, block = _whole(row, ALIGNED), _whole(_number(fields, "block"), 2)
-    crosses = _number(fields, "in_c") // _number(fields, "groups") % 4 > 0
+    aligned, block = _whole(row, ALIGNED), _whole(number(fields, "block"), 2)
+    crosses = number(fields, "in_c") // number(fields, "groups") % 4 > 0
     pairs = 2 * aligned * (4 + block) + aligned * crosses
     helium = 4 * block * (1 + 4) + 4 * aligned
     return max(pairs + ALIGNED, helium + ALIGNED, 2 * row)  # two windows in bytes elsewhere
@@ -52,7 +52,9 @@ def arranged(lowered: Lowered) -> tuple[tuple[int, ...], int]:
 
     Those with most work get theirs first.
     """
-    convolutions = [index for index, step in enumerate(lowered.steps) if step.kernel == "conv"]
+    convolutions = [
+        index for index, step in enumerate(lowered.steps) if step.kernel in ("conv", "pooled")
+    ]
     for index in convolutions:
         _set_block(lowered, index, _least(lowered.steps[index].numbers))
     offsets, arena = _arrange(lowered)
@@ -68,6 +70,13 @@ def arranged(lowered: Lowered) -> tuple[tuple[int, ...], int]:
         else:
             _set_block(lowered, index, least)
     return offsets, arena
+
+
+def number(fields: Mapping[str, Number], name: str) -> int:
+    """Return a field that is a whole number."""
+    value = fields[name]
+    assert isinstance(value, int)
+    return value
 
 
 def _arrange(lowered: Lowered) -> tuple[tuple[int, ...], int]:
@@ -102,19 +111,13 @@ def _least(fields: Mapping[str, Number]) -> int:
 
 def _outputs(fields: Mapping[str, Number]) -> int:
     """Return the output channels of a group."""
-    return _number(fields, "out_c") // _number(fields, "groups")
+    return number(fields, "out_c") // number(fields, "groups")
 
 
 def _window(fields: Mapping[str, Number]) -> int:
     """Return the weights of one output channel."""
-    area = _number(fields, "kernel_h") * _number(fields, "kernel_w")
-    return area * _number(fields, "in_c") // _number(fields, "groups")
-
-
-def _number(fields: Mapping[str, Number], name: str) -> int:
-    value = fields[name]
-    assert isinstance(value, int)
-    return value
+    area = number(fields, "kernel_h") * number(fields, "kernel_w")
+    return area * number(fields, "in_c") // number(fields, "groups")
 
 
 def _whole(size: int, of: int) -> int:
