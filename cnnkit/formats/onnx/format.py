@@ -82,11 +82,15 @@ def _check_standard(
     from cnnkit.formats.contract import input_type
     from cnnkit.graph.carried import carried_nodes
     from cnnkit.graph.convnet import with_contract
+    from cnnkit.graph.operators.table import OPERATORS
 
     if carried_nodes(weights.graph):
         return [_check_carried(path, weights)]
     graph = with_contract(weights.graph, input_type(about["metadata"]))
-    return [_check_graph(path, graph), _check_operators(about, "standard operators")]
+    rows = {node.operator: OPERATORS[node.operator].domain for node in graph.nodes}
+    own = frozenset(f"{domain}.{operator}" for operator, domain in rows.items() if domain)
+    claim = "standard operators" + (" but for ONNX Runtime's of integers" if own else "")
+    return [_check_graph(path, graph), _check_operators(about, claim, own)]
 
 
 def _check_carried(path: Path, weights: Weights) -> Check:

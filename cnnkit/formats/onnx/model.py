@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, ValueInfoProto
 
 LOWEST_OPSET = 9  # IR 4; before it, every weight is an input too, which ONNX Runtime warns of
-FUSED_VERSION = 1  # of cnnkit's own operator
+VERSION = 1  # of cnnkit's own operator, and of ONNX Runtime's
 
 # A graph's nodes have the newest opset's form. The first opset that has it:
 LOWEST_FORM = {
@@ -81,7 +81,8 @@ def to_model(graph: Graph, opset: int) -> ModelProto:
     types = check_types(graph)
     nodes = [_node(node, opset) for node in graph.nodes]
     standard = helper.make_opsetid("", opset)
-    own = [helper.make_opsetid(DOMAIN, FUSED_VERSION)] if _is_fused(graph) else []
+    domains = sorted({node.domain for node in nodes if node.domain})
+    own = [helper.make_opsetid(domain, VERSION) for domain in domains]
     model = helper.make_model(
         helper.make_graph(
             nodes,
@@ -98,7 +99,7 @@ def to_model(graph: Graph, opset: int) -> ModelProto:
         opset_imports=[standard, *own],
     )
     onnx.checker.check_model(model, full_check=True)
-    if not own:  # nobody else knows the shapes of our own operator
+    if not own:  # the onnx package knows no shapes of other operators
         onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     return model
 
@@ -115,10 +116,6 @@ def check_types(graph: Graph) -> Mapping[str, TensorType]:
             reason = "it computes in float64, and files of cnnkit hold float32"
             raise node.refused(reason, "convert the model to float32 and export it again")
     return types
-
-
-def _is_fused(graph: Graph) -> bool:
-    return any(node.operator == "FusedConv" for node in graph.nodes)
 
 
 def as_written(array: Array) -> Array:
@@ -157,14 +154,14 @@ def form_of(node: Node) -> Form:
 
 
 def _standard(node: Node) -> Form:
-    """Return a node of ONNX's own operators, without the attributes that have their defaults."""
-    defaults, always = OPERATORS[node.operator].defaults, ALWAYS.get(node.operator, ())
+    """Return a node of ONNX or of ONNX Runtime, without attributes that have their defaults."""
+    row, always = OPERATORS[node.operator], ALWAYS.get(node.operator, ())
     given = {
         name: value
         for name, value in node.attributes.items()
-        if name in always or value != defaults[name]
+        if name in always or value != row.defaults[name]
     }
-    return Form(node.operator, given)
+    return Form(node.operator, given, row.domain)
 
 
 def _cast(node: Node) -> Form:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.formats.onnx import sampling
+from cnnkit.formats.onnx import integer_nodes, sampling
 from cnnkit.formats.onnx.draft import Draft, NodeRefusedError, as_integers
 from cnnkit.formats.onnx.plain import read_plain
 from cnnkit.formats.onnx.sizes import read_reshape, read_shape
@@ -288,6 +288,7 @@ POOLS = ("MaxPool", "AveragePool")
 WINDOWS = ("Conv", "MaxPool", "AveragePool", "QLinearConv", "QLinearAveragePool")
 RULES: dict[str, Callable[[Draft], None]] = {
     **sampling.RULES,
+    **integer_nodes.RULES,
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Gemm"), read_arithmetic),
     **dict.fromkeys(WINDOWS, read_window),
     **dict.fromkeys(("Squeeze", "Unsqueeze", "ReduceSum", *REDUCTIONS), read_axes),

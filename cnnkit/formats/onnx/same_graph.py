@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from cnnkit.formats.onnx.model import FUSED_VERSION, LOWEST_FORM, LOWEST_OPSET, as_written, form_of
+from cnnkit.formats.onnx.model import LOWEST_FORM, LOWEST_OPSET, VERSION, as_written, form_of
 from cnnkit.formats.onnx.strict import StrictModel, StrictNode
 from cnnkit.formats.onnx.wire import OddFileError
 from cnnkit.graph.graph import Graph, Node
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.shapes import infer_types
-from cnnkit.ops.ort_op import DOMAIN
 
 SameTensor = Callable[[str, str], str]  # a tensor's name in the file and in the graph: what differs
 
@@ -43,11 +42,11 @@ class Comparison:
 
     def _check_opsets(self) -> None:
         opsets, nodes = self.model.opsets, self.graph.nodes
-        is_fused = any(node.operator == "FusedConv" for node in nodes)
-        if {*opsets} != ({"", DOMAIN} if is_fused else {""}):
+        domains = {form_of(node).domain for node in nodes} | {""}
+        if {*opsets} != domains:
             raise OddFileError(f"it imports the operators of {', '.join(map(repr, opsets))}")
         lowest = max([LOWEST_OPSET, *(LOWEST_FORM.get(node.operator, 0) for node in nodes)])
-        if opsets[""] < lowest or opsets.get(DOMAIN, FUSED_VERSION) != FUSED_VERSION:
+        if opsets[""] < lowest or any(opsets[each] != VERSION for each in domains - {""}):
             raise OddFileError(f"its operators are of the versions {dict(opsets)}")
 
     def _check_interface(self) -> None:

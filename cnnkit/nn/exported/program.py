@@ -134,7 +134,7 @@ def graph_of_program(program: ExportedProgram, subject: object = "the program") 
     return draft.finish([by_name[name] for name in program.graph_signature.user_outputs])
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 
