@@ -53,9 +53,12 @@ def load_own(listing: Listing, options: PictureOptions, console: Console) -> Dat
     splits, kept, listing = choose_sides(listing, contents, kept, options, console)
     sides = {name: np.flatnonzero(splits == name) for name in (TRAIN, VALIDATION, TEST)}
     if options.classes is None:
+        needed = {TRAIN, TEST} | ({VALIDATION} if options.val_split else set())
         check_sides(listing.root, listing.names, {
-        name: listing.labels[rows_of] for name, rows_of in sides.items() if len(rows_of)
-    })  # fmt: skip
+            name: listing.labels[rows_of]
+            for name, rows_of in sides.items()
+            if len(rows_of) or name in needed
+        })  # fmt: skip
     digest = hashlib.sha256(json.dumps(record.to_json(scaled_inside=True)).encode())
     samples = []
     for row, index in enumerate(kept):

@@ -110,7 +110,15 @@ def test_an_npz_bomb_is_refused_before_it_unpacks(
     with pytest.raises(InputError, match=r"unpacks to 39[\d,]* bytes, more than 100 times"):
         load(path)
     np.savez(path, **stored)
-    load(path)
+    with pytest.raises(InputError, match="pictures that differ"):  # it was unpacked
+        load(path)
+
+
+def test_pictures_that_leave_nothing_to_test_on_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "same.npz"
+    np.savez(path, x_train=np.zeros((10, 8, 8), np.uint8), y_train=np.arange(10) % 2)
+    with pytest.raises(InputError, match=r"(?s)at least two pictures that differ.*no test picture"):
+        load(path)
 
 
 STORED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
