@@ -208,6 +208,42 @@ def test_a_picture_of_8x8_pixels_is_enlarged_smoothly(
     assert share_right(mnist, model, tmp_path, draw) >= 0.7
 
 
+def coarse(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A digit of MNIST's in 8x8 pixels: enlarged, its strokes have wide outlines."""
+    cut = Image.fromarray(image).crop((4, 4, 24, 24))
+    return np.asarray(cut.resize((8, 8), Image.Resampling.BOX))
+
+
+def test_a_tight_crop_is_as_large_as_a_digit_with_a_margin(mnist: Dataset, tmp_path: Path) -> None:
+    gaps = []
+    for image in mnist.test.images[:8, 0]:
+        small = coarse(image)
+        small = small[np.ix_((small > 30).any(axis=1), (small > 30).any(axis=0))]
+        seen = []
+        for margin in (0, 2):
+            cut = Image.fromarray(np.pad(small, margin))
+            big = cut.resize((16 * cut.width, 16 * cut.height), Image.Resampling.BICUBIC)
+            grey(np.asarray(big) / 255).save(tmp_path / "x.png", compress_level=1)
+            seen.append(prepare_digit(tmp_path / "x.png").image[0].astype(int))
+        moved = [np.roll(seen[0], by, (0, 1)) for by in SHIFTS]
+        gaps.append(min(np.abs(each - seen[1]).mean() for each in moved))
+    assert np.mean(gaps) < 4
+
+
+def test_light_between_grainy_strokes_is_no_ink(mnist: Dataset) -> None:
+    zeros = np.flatnonzero(mnist.test.labels[:26] == 0)
+    for number, image in enumerate(mnist.test.images[zeros, 0]):
+        generator = np.random.default_rng(number)
+        big = Image.fromarray(np.pad(coarse(image), 1)).resize((140, 140), Image.Resampling.BICUBIC)
+        ink = np.pad(np.asarray(big) / 255, 30)
+        grain = np.clip(generator.normal(0.75, 0.25, ink.shape), 0, 1)
+        found = find_digit(np.rint(236 - 90 * ink * grain + generator.normal(0, 2, ink.shape)))
+        assert found is not None
+        top, bottom, left, right = found.box
+        assert found.ink.shape == (bottom - top, right - left)
+        assert ink[top:bottom, left:right][found.ink > 0.5].mean() > 0.5
+
+
 def test_lines_without_a_digit_are_blank(tmp_path: Path) -> None:
     page = np.zeros((240, 300))
     page[20::40] = page[21::40] = 0.7

@@ -59,6 +59,23 @@ def tight(grey: Grey) -> Grey:
     return grey[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
+def soft_crop(ink: Grey) -> Grey:
+    """Dark ink with soft outlines on grey, cropped to its bounding box."""
+    soft = np.asarray(Image.fromarray(ink).filter(ImageFilter.GaussianBlur(2)))
+    rows, columns = np.nonzero(soft > 100)
+    cut = soft[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    return 230 - (cut * 0.8).astype(np.uint8)
+
+
+def pencilled(ink: Grey) -> Grey:
+    """Grey strokes with grain and soft outlines on light paper."""
+    generator = np.random.default_rng(3)
+    soft = np.asarray(Image.fromarray(ink).filter(ImageFilter.GaussianBlur(3)), float) / 255
+    grain = np.clip(generator.normal(0.7, 0.3, ink.shape), 0, 1)
+    levels = 235 - 90 * soft * grain + generator.normal(0, 2, ink.shape)
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
 def ruled(ink: Grey) -> Grey:
     """Dark ink on ruled paper with a margin line, whose lines cross the digit."""
     lines = np.zeros_like(ink)
@@ -97,6 +114,8 @@ def pictures() -> dict[str, Grey]:
         "larger than the working size": drawn(SEVEN, 290, 24, 3),
         "tiny": drawn(FOUR, 9, 7, 1),
         "cropped tightly": tight(255 - four),
+        "soft strokes cropped tightly": soft_crop(drawn(SEVEN, 72, 60, 8)),
+        "pencil": pencilled(drawn(SEVEN, 96, 90, 9)),
         "ruled": ruled(four),
         "edges of a scan": scanned(four),
         "a shadow": shadowed(four, 0),

@@ -53,6 +53,8 @@ SLOW_TESTS = (
     "tests/data/test_digit.py::test_a_digit_is_found_in_any_light_and_colour",
     "tests/data/test_digit.py::test_a_digit_is_found_wherever_it_is",
     "tests/data/test_digit.py::test_a_picture_of_8x8_pixels_is_enlarged_smoothly",
+    "tests/data/test_digit.py::test_a_tight_crop_is_as_large_as_a_digit_with_a_margin",
+    "tests/data/test_digit.py::test_light_between_grainy_strokes_is_no_ink",
     "tests/data/test_photo.py::test_digits_photographed_from_paper_are_recognised_like_the_originals",
     # ResNet-8 is trained and fine-tuned.
     "tests/train/test_quantisation_aware.py",

@@ -18,7 +18,7 @@ from cnnkit.data.digit.lines import erase_lines
 from cnnkit.data.digit.pieces import choose_pieces
 from cnnkit.data.digit.planes import Box, Mask, Plane, box_of, highest, lowest, smooth
 from cnnkit.data.digit.shadow import relit
-from cnnkit.data.digit.strokes import crop, stroke_width
+from cnnkit.data.digit.strokes import crop, soften, stroke_width
 
 LEAST_CONTRAST = 12.0  # grey levels of 255
 NOISE_FACTOR = 5.0  # standard deviations
@@ -33,6 +33,7 @@ MOSTLY, SHARPEST = 0.6, 0.85  # of the outline
 BLURRED = 3.0  # of a score
 SLENDER = 3  # times as high as wide: a stroke
 STEP, HOLE = 0.15, 0.2  # of a score
+DOUBTFUL = 0.35  # of a score: ink and paper that are so close may be each other
 SMALLER = 0.75  # of a digit's box: the boxes of its holes
 LEVEL = 4.0  # grey levels: what differs less is one level
 BETWEEN = 0.15  # of a drawing's pixels: those at the edges of its strokes
@@ -97,7 +98,16 @@ class Digit:
         ink = wider.ink[rows, columns]
         if not ink.any() or ink.sum() >= MORE * self.ink.sum():
             return None
-        return replace(self, ink=crop(ink))
+        above, before = above + rows.start, before + columns.start
+        inner = box_of(ink > 0)
+        box = (above + inner[0], above + inner[1], before + inner[2], before + inner[3])
+        return replace(self, ink=crop(ink), box=box)
+
+    def softened(self, shape: tuple[int, ...]) -> Digit:
+        """Return this digit with a soft outline also where a picture of `shape` cuts it off."""
+        top, bottom, left, right = self.box
+        cut = (top == 0, bottom == shape[0], left == 0, right == shape[1])
+        return replace(self, ink=soften(self.ink, cut))
 
 
 def find_digit(grey: Plane) -> Digit | None:
@@ -107,7 +117,19 @@ def find_digit(grey: Plane) -> Digit | None:
     grey = relit(grey)
     if is_smooth(grey):
         return None
-    return likelier(dark_digit(grey), dark_digit(255 - grey))
+    digit, lead = either_digit(grey)
+    if digit and lead < DOUBTFUL:
+        again, other = either_digit(smooth(grey))  # without the grain of a pencil
+        digit = again if other > lead else digit
+    return digit and digit.softened(grey.shape)
+
+
+def either_digit(grey: Plane) -> tuple[Digit | None, float]:
+    """Return the digit in dark or in light ink, and by how much it is likelier than the other."""
+    dark, light = dark_digit(grey), dark_digit(255 - grey)
+    if dark is None or light is None:
+        return dark or light, math.inf if dark or light else 0.0
+    return likelier(dark, light), abs(dark.likelihood(light) - light.likelihood(dark))
 
 
 def likelier(dark: Digit | None, light: Digit | None) -> Digit | None:

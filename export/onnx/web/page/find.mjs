@@ -4,7 +4,7 @@ import { eraseLines } from "./lines.mjs";
 import { choosePieces } from "./pieces.mjs";
 import { boxOf, cut, highest, lowest, median, plane, quantile, round, smooth, transpose } from "./planes.mjs";
 import { relit } from "./shadow.mjs";
-import { strokeWidth } from "./strokes.mjs";
+import { soften, strokeWidth } from "./strokes.mjs";
 
 const LEAST_CONTRAST = 12; // grey levels of 255
 const NOISE_FACTOR = 5;
@@ -21,6 +21,7 @@ const BLURRED = 3;
 const SLENDER = 3;
 const STEP = 0.15;
 const HOLE = 0.2;
+const DOUBTFUL = 0.35;
 const SMALLER = 0.75;
 const LEVEL = 4;
 const BETWEEN = 0.15;
@@ -33,7 +34,26 @@ export function findDigit(grey) {
   if (hasTwoLevels(grey, levels)) return drawnDigit(grey, levels);
   const lit = relit(grey);
   if (isSmooth(lit)) return null;
-  return likelier(darkDigit(lit), darkDigit(inverted(lit)));
+  let [digit, lead] = eitherDigit(lit);
+  if (digit && lead < DOUBTFUL) {
+    const [again, other] = eitherDigit(smooth(lit)); // without the grain of a pencil
+    digit = other > lead ? again : digit;
+  }
+  return digit && softened(digit, grey);
+}
+
+// Returns the digit in dark or in light ink, and by how much it is likelier than the other.
+function eitherDigit(grey) {
+  const [dark, light] = [darkDigit(grey), darkDigit(inverted(grey))];
+  if (!dark || !light) return [dark ?? light, dark || light ? Infinity : 0];
+  return [likelier(dark, light), Math.abs(likelihood(dark, light) - likelihood(light, dark))];
+}
+
+// Returns a digit with a soft outline also where the picture cuts it off.
+function softened(digit, { height, width }) {
+  const [top, bottom, left, right] = digit.box;
+  const ends = [top === 0, bottom === height, left === 0, right === width];
+  return { ...digit, ink: soften(digit.ink, ends) };
 }
 
 function likelier(dark, light) {
@@ -135,15 +155,19 @@ function completed(digit, wider) {
   const [down, across] = [(bottom - top) >> 3, (right - left) >> 3];
   const within = (value, most) => Math.min(Math.max(value, 0), most);
   const { height, width } = wider.ink;
-  const part = cut(wider.ink, [
-    within(top - down - wider.box[0], height),
-    within(bottom + down - wider.box[0], height),
-    within(left - across - wider.box[2], width),
-    within(right + across - wider.box[2], width),
-  ]);
+  const [above, before] = [wider.box[0], wider.box[2]];
+  const place = [
+    within(top - down - above, height),
+    within(bottom + down - above, height),
+    within(left - across - before, width),
+    within(right + across - before, width),
+  ];
+  const part = cut(wider.ink, place);
   const sum = total(part.values);
   if (!sum || sum >= MORE * total(digit.ink.values)) return null;
-  return { ...digit, ink: cut(part, boxOf(part)) };
+  const inner = boxOf(part);
+  const box = inner.map((at, i) => at + (i < 2 ? above + place[0] : before + place[2]));
+  return { ...digit, ink: cut(part, inner), box };
 }
 
 // Returns the closing of a picture by squares of side 2 reach + 1.

@@ -1,11 +1,12 @@
 // Strokes of a width like MNIST's, and their place in the image: as in cnnkit/data/digit/strokes.py.
 
-import { averageAreas, boxOf, cut, highest, lowest, pad, round } from "./planes.mjs";
+import { averageAreas, boxOf, cut, highest, lowest, pad, plane, round } from "./planes.mjs";
 
 const FIT = 20 / 28;
 const THINNEST = 0.08;
 const THICKEST = 0.19;
 const TIE = 1e-6;
+const FADED = 0.25;
 const FINE = 64;
 
 export function strokeWidth({ height, width, values }) {
@@ -33,6 +34,37 @@ export function evenOut(ink) {
     ink = cut(thinner, boxOf(thinner));
   }
   return ink;
+}
+
+/** Gives ink an outline as soft as its others where the picture's edge cuts it off: [top, bottom, left, right]. */
+export function soften(ink, ends) {
+  let [soft, steps] = [0, 0];
+  const inside = ink.values.map((value) => (value >= 0.5 ? 1 : 0));
+  inside.forEach((on, i) => {
+    soft += !on && ink.values[i] > 0 ? 1 : 0;
+    steps += i >= ink.width && on !== inside[i - ink.width] ? 1 : 0;
+    steps += i % ink.width && on !== inside[i - 1] ? 1 : 0;
+  });
+  const reach = round(soft / Math.max(1, steps));
+  if (!reach || !ends.some(Boolean)) return ink;
+  const [top, bottom, left, right] = ends.map((each) => (each ? reach : 0));
+  const wider = plane(ink.height + top + bottom, ink.width + left + right);
+  const [down, across] = [fade(wider.height, top, bottom), fade(wider.width, left, right)];
+  const within = (place, count) => Math.min(Math.max(place, 0), count - 1);
+  wider.values.forEach((_, i) => {
+    const [row, column] = [Math.floor(i / wider.width), i % wider.width];
+    const from = within(row - top, ink.height) * ink.width + within(column - left, ink.width);
+    const value = ink.values[from] * down[row] * across[column];
+    wider.values[i] = value > FADED ? value : 0;
+  });
+  return cut(wider, boxOf(wider));
+}
+
+function fade(count, first, last) {
+  return Array.from({ length: count }, (_, i) => {
+    const rising = first ? (i + 0.5) / (2 * first) : 1;
+    return Math.min(1, rising, last ? (count - (i + 0.5)) / (2 * last) : 1);
+  });
 }
 
 /** Scales the ink to fit and puts its centre of mass in the middle of Uint8Array [H * W]. */
