@@ -87,13 +87,13 @@ ConvReLUPool2d(1, 2, 3, precision="exact")
     ConvReLUPool2d(1, 2, 3, precision="default")
 dataset_of([])
     each item must be (picture, label)
-    dataset_of([(pixels[0, 0], 0), (pixels[1, 0], 1)] * 6)
+    dataset_of([(pixels[0, 0] + i, i % 2) for i in range(12)])
 dataset_of([(image[0], 0), (image[0], 1)] * 6)
     give raw pixels from 0 to 255 as uint8
-    dataset_of([(pixels[0, 0], 0), (pixels[1, 0], 1)] * 6)
-dataset_of([(pixels[0, 0], 0), (pixels[1, 0], 1)] * 6, names=["a"])
+    dataset_of([(pixels[0, 0] + i, i % 2) for i in range(12)])
+dataset_of([(pixels[0, 0] + i, i % 2) for i in range(12)], names=["a"])
     name every class
-    dataset_of([(pixels[0, 0], 0), (pixels[1, 0], 1)] * 6, names=["a", "b"])
+    dataset_of([(pixels[0, 0] + i, i % 2) for i in range(12)], names=["a", "b"])
 TrainConfig(epochs=0)
     make it
     TrainConfig(epochs=1)

@@ -153,7 +153,6 @@ SLOW_TESTS = (
     "tests/architecture/test_layout.py::test_names_of_tests_can_be_read_in_one_line",
     "tests/architecture/test_packages.py::test_importing_a_package_imports_no_framework",
     "tests/bench/test_graphs.py::test_a_file_of_another_tool_is_timed_as_a_network",
-    "tests/bench/test_graphs.py::test_a_network_of_many_parameters_is_not_compiled_as_c",
     "tests/bench/test_graphs.py::test_the_networks_of_the_zoo_have_the_published_multiply_adds",
     "tests/bench/test_graphs.py::test_values_neither_vanish_nor_overflow_in_the_zoo",
     "tests/bench/test_parity.py::test_the_drift_is_described_and_drawn",
