@@ -5,13 +5,14 @@
 
 namespace cnnkit {
 
-// From so much work on, in multiply-adds, a step is worth another thread, and an image is.
-constexpr double kWorthStep = 100e3, kWorthImage = 1e6;
+// From so much work on, in multiply-adds, a step or an image is worth another thread: below,
+// threads wait for each other longer than they compute.
+constexpr double kWorth = 1e6;
 
 // Calls run(first, end) for ranges of parts, on several threads if the work is worth them.
 template <typename Run>
 void share(long parts, double work, int threads, const Run& run) {
-    if (threads == 1 || work < kWorthStep || parts < threads) return run(0, parts);
+    if (threads == 1 || work < kWorth || parts < threads) return run(0, parts);
     struct Shares {
         const Run& run;
         long parts, count;

@@ -96,10 +96,10 @@ class StepSession : public ProgramSession {
                     int threads) const override = 0;
 
     int64_t fewest() const override {
-        return std::clamp<int64_t>(static_cast<int64_t>(kWorthImage / (work_ + 1)), 1, 8);
+        return std::clamp<int64_t>(static_cast<int64_t>(kWorth / (work_ + 1)), 1, 8);
     }
     int64_t wide(int64_t n, int threads) const override {
-        return work_ >= kWorthImage && n < 4l * threads ? n % threads : 0;
+        return work_ >= kWorth && n < 4l * threads ? n % threads : 0;
     }
     void infer_here(const uint8_t* raw, int64_t n, const NetOutputs& out) const override {
         infer_wide(raw, n, out, 1);

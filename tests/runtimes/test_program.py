@@ -195,7 +195,7 @@ def test_threads_and_batches_change_no_bit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("vgg-mini", (3, 24, 24)), ("mobilenet-v1-025", (1, 70, 53))]
+    ("name", "size"), [("vgg-mini", (3, 24, 24)), ("mobilenet-v1-025", (1, 210, 160))]
 )
 def test_threads_that_share_an_image_change_no_bit(name: str, size: tuple[int, int, int]) -> None:
     network = open_program(drawn(name, size), "net")
