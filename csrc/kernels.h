@@ -131,6 +131,8 @@ struct ResampleKernels {
     // Row `at` of the result.
     void (*along_columns)(const uint8_t* rows, long step, const ResampleAxis& axis, long at,
                           uint8_t* out);
+    // The first three of each four bytes go to three planes, which are `plane` bytes apart.
+    void (*split_colours)(const uint8_t* row, long count, uint8_t* out, long plane);
 };
 
 // The kernels of one instruction set. Those of convolutions stand best first, and the last ones fit

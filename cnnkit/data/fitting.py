@@ -145,13 +145,14 @@ def resample(
     picture: Image.Image, size: Size, how: Image.Resampling, box: Box
 ) -> NDArray[np.uint8]:
     """Return a part of a picture in another size, uint8 [C, H, W], as Pillow 13 resizes it."""
-    less_wide, less_high = picture.width - size[0], picture.height - size[1]
+    width, height = picture.size
+    less_wide, less_high = width - size[0], height - size[1]
     if less_high > max(0, 2 * less_wide):
-        made = picture.resize((picture.width, size[1]), how, (0, box[1], picture.width, box[3]))
+        made = picture.resize((width, size[1]), how, (0, box[1], width, box[3]))
         return _planes(made.resize(size, how, (box[0], 0, box[2], size[1])))
-    if how is Image.Resampling.BILINEAR and less_wide and less_high:  # nearly every picture
-        across = ops.bilinear(picture.width, size[0], box[0], box[2])
-        down = ops.bilinear(picture.height, size[1], box[1], box[3])
+    if how is FILTERS["bilinear"] and less_wide and less_high:  # nearly every picture
+        across = ops.bilinear(width, size[0], box[0], box[2])
+        down = ops.bilinear(height, size[1], box[1], box[3])
         planes = ops.resample(picture, across, down)
         if planes is not None:
             return planes

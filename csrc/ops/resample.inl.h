@@ -63,6 +63,16 @@ inline void along_columns(const uint8_t* rows, long step, const ResampleAxis& ax
                      out + i);
 }
 
-constexpr ResampleKernels kKernels = {along_rows, along_columns};
+inline void split_colours(const uint8_t* row, long count, uint8_t* out, long plane) {
+    uint8_t *__restrict__ red = out, *__restrict__ green = out + plane;
+    uint8_t* __restrict__ blue = out + 2 * plane;
+    for (long x = 0; x < count; ++x) {
+        red[x] = row[x * kPixel];
+        green[x] = row[x * kPixel + 1];
+        blue[x] = row[x * kPixel + 2];
+    }
+}
+
+constexpr ResampleKernels kKernels = {along_rows, along_columns, split_colours};
 
 }  // namespace resample

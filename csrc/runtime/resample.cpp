@@ -22,12 +22,13 @@ void resample_picture(const KernelTable& kernels, const PixelRows& picture,
                                     picture.width, std::min(together, end - y), picture.bytes,
                                     across, rows + (y - begin) * step, step, strip);
     }
-    const long channels = picture.bytes == 4 ? 3 : 1, plane = down.count * across.count;
+    const long plane = down.count * across.count;
     for (long y = 0; y < down.count; ++y, out += across.count) {
         kernels.resample.along_columns(rows - begin * step, step, down, y, made);
-        for (long c = 0; c < channels; ++c)
-            for (long x = 0; x < across.count; ++x)
-                out[c * plane + x] = made[x * picture.bytes + c];
+        if (picture.bytes == 1)
+            std::copy_n(made, across.count, out);
+        else
+            kernels.resample.split_colours(made, across.count, out, plane);
     }
 }
 

@@ -62,7 +62,7 @@ class Cache:
         # A file that changed in the last moments may change again without a new time.
         young = time.time_ns() - 2_000_000_000
         rows = {
-            path: [state, *fact.values()]
+            path: [state, *fact]
             for path, state, fact in zip(paths, states, facts, strict=True)
             if state and state[1] < young
         }
@@ -88,7 +88,7 @@ class Cache:
 
     def keep(self, temporary: Path, place: Path, facts: Sequence[Facts]) -> None:
         """Keep the pixels in `temporary` as those of `place`, and remove what is too much."""
-        (temporary / FACTS).write_text(json.dumps([fact.values() for fact in facts]))
+        (temporary / FACTS).write_text(json.dumps(facts))
         try:
             temporary.rename(place)
         except OSError:  # another process was quicker

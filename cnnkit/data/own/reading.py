@@ -53,7 +53,7 @@ def read_pictures(
     for start in range(0, len(paths), CHUNK):
         requests.put({**common, "start": start, "paths": list(paths[start : start + CHUNK])})
     count = min(len(usable_cores()), MOST_PROCESSES, len(paths) // ALONE)
-    found: dict[int, list[list[Any]]] = {}
+    found: dict[int, Sequence[Sequence[Any]]] = {}
     with Progress(console=console, transient=True, disable=console.quiet) as progress:
         task = progress.add_task(
             "decoding pictures" if record else "looking at pictures", total=len(paths)
