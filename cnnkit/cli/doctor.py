@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cnnkit.doctor.contents import Contents
     from cnnkit.doctor.environment import Diagnosis
     from cnnkit.models.said import Said
+    from cnnkit.system.packages import Extra
 
 
 OF_A_MODEL = (
@@ -267,11 +268,7 @@ def lines(found: Diagnosis) -> Iterator[tuple[str, str]]:
     yield "cores", cores_text(found.cores)
     yield "C++ compiler", found.compiler or "none: torch.compile, and builds from source, need one"
     for extra in found.extras:
-        installed = ", ".join(f"{k} {v}" for k, v in extra.installed.items() if v)
-        yield (
-            f"[{extra.name}]",
-            f"complete: {installed}" if extra.complete else f"not installed: {extra.unlocks}",
-        )
+        yield f"[{extra.name}]", extra_text(extra)
         if not extra.complete:
             yield "", f"install it with `{extra.command}`"
     for name, cache in found.data.items():
@@ -280,6 +277,13 @@ def lines(found: Diagnosis) -> Iterator[tuple[str, str]]:
     defaults = find_defaults()
     yield "defaults", str(defaults.path) if defaults else "none: no cnnkit.toml, no [tool.cnnkit]"
     yield "runs", f"{found.runs['folder']} (newest: {found.runs['newest'] or 'none yet'})"
+
+
+def extra_text(extra: Extra) -> str:
+    """Return what is there of an extra, or what is missing and what the extra is for."""
+    if extra.complete:
+        return "complete: " + ", ".join(f"{k} {v}" for k, v in extra.installed.items())
+    return f"{', '.join(extra.missing)} not installed; for {extra.unlocks}"
 
 
 def kernels_text(found: Diagnosis) -> str:

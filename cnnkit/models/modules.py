@@ -33,6 +33,7 @@ from cnnkit.models.network import Network, named_as_ours
 from cnnkit.models.said import Said, Size
 from cnnkit.nn.exported.program import free_images, graph_of
 from cnnkit.nn.factories import AUXILIARY, make_module
+from cnnkit.nn.full_precision import full_precision
 from cnnkit.nn.plain import plain
 from cnnkit.nn.published import Stated, stated
 from cnnkit.nn.state_dicts import classes_in, load_state, misfits, read_state
@@ -74,7 +75,7 @@ class Opened:
         """Return its outputs in float64 where it runs so, in float32, and what computed them."""
         wide, narrow = (torch.from_numpy(images.astype(kind)) for kind in ("float64", "float32"))
         name = f"the module in PyTorch {torch.__version__}"
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), full_precision():
             warnings.simplefilter("ignore")
             module = copy.deepcopy(self.module).eval()
             rounded = _in_parts(module, narrow)
@@ -117,7 +118,7 @@ def written(model: Opened, error: OperatorsError) -> Any:
     example = torch.zeros((2, *model.size))
     free = free_images(model.module)
     try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        with warnings.catch_warnings(), redirect_stdout(StringIO()), full_precision():
             warnings.simplefilter("ignore")
             module = copy.deepcopy(model.module).eval()
             program = torch.onnx.export(
@@ -259,7 +260,7 @@ def compare(module: nn.Module, graph: Graph, size: Size) -> Check:
     images = drawn_images(size, count).astype(np.float32) / 255
     (name,) = graph.inputs
     expected = list(evaluate(graph, {name: images}, reproducible=False).values())
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), full_precision():
         warnings.simplefilter("ignore")
         try:
             found = copy.deepcopy(module).eval().double()(torch.from_numpy(images).double())

@@ -39,9 +39,14 @@ class Extra:
     command: str
 
     @property
+    def missing(self) -> list[str]:
+        """Its packages that are not installed."""
+        return [package for package, version in self.installed.items() if version is None]
+
+    @property
     def complete(self) -> bool:
         """All its packages are installed."""
-        return None not in self.installed.values()
+        return not self.missing
 
 
 def find_version(package: str) -> str | None:

@@ -68,7 +68,8 @@ def test_a_function_of_integers_is_onnx_runtimes(operator: str, kind: str, tmp_p
 def classifier() -> bytes:
     random = np.random.default_rng(0)
     nodes = [
-        helper.make_node("QLinearSigmoid", ["x", "s", "z", "s", "z"], ["a"], domain=MICROSOFT),
+        helper.make_node("QLinearLeakyRelu", ["x", "s", "z", "s", "z"], ["l"], domain=MICROSOFT),
+        helper.make_node("QLinearSigmoid", ["l", "s", "z", "s", "z"], ["a"], domain=MICROSOFT),
         helper.make_node(
             "QLinearGlobalAveragePool",
             ["a", "s", "z", "s", "z"],
@@ -94,7 +95,7 @@ def test_a_file_with_onnx_runtimes_operators_goes_out_with_them(tmp_path: Path) 
     report = export(str(tmp_path / "theirs.onnx"), tmp_path / "ours.onnx", data=images)
     assert report.passed
     operators = {node.op_type for node in onnx.load(tmp_path / "ours.onnx").graph.node}
-    assert {"QLinearGlobalAveragePool", "QGemm", "Sigmoid"} <= operators
+    assert {"QLinearGlobalAveragePool", "QGemm", "Sigmoid", "LeakyRelu"} <= operators
     session = onnxruntime.InferenceSession(classifier())
     (expected,) = session.run(None, {"x": images})
     np.testing.assert_array_equal(cnnkit.load(tmp_path / "ours.onnx")(images).logits, expected)

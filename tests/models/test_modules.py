@@ -278,6 +278,28 @@ def test_a_module_that_computes_otherwise_each_time_is_seen() -> None:
         read_model(hooked(), Said(preprocess="unit", size=SIZE))
 
 
+class InAutocast(Net):
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            features = self.conv(x)
+        with torch.autocast("cuda", torch.float16):
+            return cast("Tensor", self.head(self.norm(features.float()).relu().mean((2, 3))))
+
+
+@pytest.mark.filterwarnings("ignore:CUDA is not available")
+def test_modules_in_autocast_are_exported_in_float32() -> None:
+    module = InAutocast()
+    plain = Net()
+    plain.load_state_dict(module.state_dict())
+    with torch.autocast("cpu", torch.bfloat16):
+        network = read_model(module, Said(preprocess={"scale": 0.01}, size=SIZE))
+        assert torch.is_autocast_enabled("cpu")
+        half = module(torch.zeros(1, *SIZE))
+    assert half.dtype == torch.bfloat16  # as before: only what cnnkit does is in float32
+    expected = logits(plain, lambda x: x * 0.01)
+    np.testing.assert_allclose(found(network), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_hooks_and_tied_weights_are_part_of_what_is_computed() -> None:
     module = Of(lambda self, x: self.net(x) + self.again(x), again=Net())
     again: Any = module.again

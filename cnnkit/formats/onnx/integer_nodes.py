@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from cnnkit.formats.onnx.draft import Draft, NodeRefusedError
+from cnnkit.graph.operators.activations import SLOPE
 from cnnkit.graph.operators.quantised import MICROSOFT
-
-SLOPE = 0.01  # of LeakyRelu where no alpha is stated
 
 
 def read_function(draft: Draft, operator: str, count: int = 1) -> None:

@@ -25,6 +25,7 @@ from cnnkit.graph.types import FREE, Shape, TensorType
 from cnnkit.nn.exported.draft import Draft, Given, NotReadError
 from cnnkit.nn.exported.in_place import followed
 from cnnkit.nn.exported.operators import RULES
+from cnnkit.nn.full_precision import full_precision
 
 REMEDY = "use other layers in the module"
 CARRY = "export it with `--format onnx`, which ONNX Runtime alone has to know"
@@ -67,7 +68,7 @@ def export_images(
     """
     example = torch.zeros((2, *example_shape))  # one image would fix their number
     try:
-        with warnings.catch_warnings(), unlogged():
+        with warnings.catch_warnings(), unlogged(), full_precision():
             warnings.simplefilter("ignore")
             return export(module, (example,), dynamic_shapes=free_images(module))
     except (Exception, SystemExit) as error:  # of the person's code, or of PyTorch's tracer
