@@ -38,8 +38,13 @@ def embed(
     ],
     model: Annotated[str | None, typer.Argument(help=MODEL_HELP)] = None,
     format: Annotated[
-        str, typer.Option("--format", help="Format of the file that the host app reads.")
-    ] = "onnx",
+        str | None,
+        typer.Option(
+            "--format",
+            help="Format of the file that the host app reads; default: that of MODEL if it is a "
+            "file of c, c-int8, onnx or torchscript, else onnx.",
+        ),
+    ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
     parameters: ParametersOption = None,
@@ -56,11 +61,13 @@ def embed(
     """
     from cnnkit.cli.models import read
     from cnnkit.evaluation.proof import with_names
-    from cnnkit.hosts.embedding import CHECK_FOLDER, STEM, embed, find_host
+    from cnnkit.hosts.embedding import CHECK_FOLDER, STEM, embed, find_host, format_of_model
 
     messages = stderr(quiet or json)
+    format = format or format_of_model(model)
     find_host(format, host)  # for its error, before anything is read
-    network, test = read(model, parameters, preprocess, names, size, dataset, data, messages)
+    said = (parameters, preprocess, names, size)
+    network, test = read(model, *said, dataset, data, messages, format)
     messages.print(
         f"{network.source} → {output}: verifying on {on_all(test.kind)} first", soft_wrap=True
     )

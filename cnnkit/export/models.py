@@ -100,27 +100,30 @@ def read_for(form: str, model: Any, said: Said) -> Network:
         InputError: as `read_model`; of any other format all nodes in the way are named.
     """
     try:
-        return _artefact(model, said) or read_model(model, said)
+        return _artefact(form, model, said) or read_model(model, said)
     except OperatorsError as error:
         if form != "onnx":
             raise
         return read_carried(model, said, error)
 
 
-def _artefact(model: Any, said: Said) -> Network | None:
+def _artefact(wanted: str, model: Any, said: Said) -> Network | None:
     """Return the network in C, TorchScript or a torch.export program of ours; None if it is none.
 
-    Its runtime opens programs, which shows what they hold.
+    Its runtime opens programs, which shows what they hold. C of rounded parameters is a network
+    only for the format that holds these as they are.
     """
     if not isinstance(model, str | Path) or is_spec(model):
         return None
     path = find_weights(Path(model))
     form = detect(path)
-    if form not in PROGRAMS or (form == "pt2" and is_foreign(path)):
+    is_same = form == wanted == "c-int8"
+    if not is_same and (form not in PROGRAMS or (form == "pt2" and is_foreign(path))):
         return None
     said.refuse(path, OURS)
     stated = read_contract(path)
-    weights = TABLE["c"].read_weights(path) if form == "c" else load(path).weights
+    is_c = form in ("c", "c-int8")
+    weights = TABLE[form].read_weights(path) if is_c else load(path).weights
     return Network(as_stored(weights, stated), str(path), path=path)
 
 

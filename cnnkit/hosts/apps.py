@@ -35,6 +35,9 @@ def host_folder(format: str, host: str) -> Path:
         InputError: there is no such host app.
     """
     if (format, host) not in hosts():
-        known = ", ".join(f"{form}/{name}" for form, name in hosts())
-        raise InputError(f"{format}/{host}", "is not a host app", f"choose one of {known}")
+        pairs = [pair for pair in hosts() if pair[1] == host] or hosts()
+        known = " or ".join(f"`--format {form} --host {name}`" for form, name in pairs)
+        raise InputError(
+            f"--host {host}", f"is not a host app for the format {format}", f"choose {known}"
+        )
     return _installed() / format / host

@@ -15,11 +15,15 @@ from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, StorageError
 from cnnkit.export.pipeline import export
 from cnnkit.formats.base import Check, Format
+from cnnkit.formats.detect import detect
+from cnnkit.formats.onnx.format import ONNX
 from cnnkit.formats.options import Options
 from cnnkit.formats.registry import TABLE, find_format
 from cnnkit.graph.quantised import run_integers
 from cnnkit.graph.weights import Weights
-from cnnkit.hosts.apps import host_folder
+from cnnkit.hosts.apps import host_folder, hosts
+from cnnkit.models.read import is_spec
+from cnnkit.runs.find import find_weights
 from cnnkit.runs.folder import check_free
 from cnnkit.verify.reference import reference_logits
 
@@ -30,6 +34,21 @@ CHECK_IMAGES = 1000  # test images for the host app's own check
 CHECK_FOLDER = "check"
 CHANNELS = (1, 3)  # of the pictures that host apps take
 STEM = "mnist"  # the host apps open their model by this file name
+
+
+def format_of_model(model: str | None) -> str:
+    """Return the format in which a model is embedded unless another one is named.
+
+    That is a file's own, if there are host apps for it, and else onnx.
+
+    Raises:
+        StorageError, InputError: as in `cnnkit.formats.detect.detect`.
+    """
+    if model is not None and is_spec(model):
+        return ONNX.name
+    form = TABLE[detect(find_weights(None if model is None else Path(model)))]
+    known = {name for name, _ in hosts()}
+    return form.name if (form.hosts or form.name) in known else ONNX.name
 
 
 def find_host(format: str, host: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -265,6 +265,68 @@ def test_what_onnx_runtime_reads_otherwise_is_refused(
     path.write_bytes(model.SerializeToString())
     with pytest.raises(InputError, match=reason):
         cnnkit.load(path)(images_of(6))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        ("inner.norm.weight.scale", lambda a: np.full_like(a, 3e38), "beyond float32"),
+        ("inner.norm.weight.zero_point", np.int16, "its zero point is int16, and x int8"),
+        ("inner.norm.bias.zero_point", lambda a: a[:0], "its zero point is"),
+        ("sum.relu.scale", lambda a: np.float32(1e-42), "node QLinearAdd sum: its scale 1 is"),
+        ("sum.relu.scale", np.float16, "its weight is float32"),
+        ("sum.relu.scale", lambda a: np.full(10, a), r"its scale 6 is \[10\]"),
+    ],
+)
+def test_scales_and_zero_points_of_other_kinds_are_refused(
+    name: str, change: Callable[[np.ndarray], np.ndarray], reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "damaged.onnx"
+    path.write_bytes(with_tensor(mixed_model(), name, change).SerializeToString())
+    with pytest.raises(InputError, match=reason):
+        cnnkit.load(path)(images_of(6))
+
+
+def mixed_model() -> Model:
+    """Return a network with all that is quantised, as QDQ."""
+    return to_model(quantise(mixed_network(), images_of(6), calibration=6).graph, 17)
+
+
+def with_tensor(model: Model, name: str, change: Callable[[np.ndarray], np.ndarray]) -> Model:
+    """Return a model with one of its tensors changed."""
+    held = next(t for t in model.graph.initializer if t.name == name)
+    changed = np.asarray(change(numpy_helper.to_array(held)))
+    held.CopyFrom(numpy_helper.from_array(changed, name))
+    return model
+
+
+@pytest.mark.parametrize("name", ["sum.relu.scale", "stem.norm.relu.zero_point"])
+def test_a_scale_of_one_element_is_a_scalar(name: str, tmp_path: Path) -> None:
+    path, images = tmp_path / "one.onnx", images_of(6)
+    path.write_bytes(with_tensor(mixed_model(), name, np.ravel).SerializeToString())
+    (logits,) = open_session(path.read_bytes()).run([LOGITS], {INPUT: images})
+    np.testing.assert_array_equal(cnnkit.load(path)(images).logits, logits)
+
+
+def test_integers_that_are_read_as_numbers_are_onnx_runtimes(tmp_path: Path) -> None:
+    """A value that a table would stand for has another reader, which is none of integers."""
+    model, path, images = mixed_model(), tmp_path / "cast.onnx", images_of(6)
+    node = next(n for n in model.graph.node if n.output[0] == "both.relu")
+    assert node.op_type == "DequantizeLinear"
+    node.CopyFrom(helper.make_node("Cast", node.input[:1], node.output, to=TensorProto.FLOAT))
+    path.write_bytes(model.SerializeToString())
+    (logits,) = open_session(path.read_bytes()).run([LOGITS], {INPUT: images})
+    np.testing.assert_array_equal(cnnkit.load(path)(images).logits, logits)
+
+
+def test_a_type_that_is_not_the_zero_points_is_refused(tmp_path: Path) -> None:
+    model, path = mixed_model(), tmp_path / "type.onnx"
+    model.opset_import[0].version, model.ir_version = 21, 10
+    node = next(n for n in model.graph.node if n.op_type == "QuantizeLinear")
+    node.attribute.append(helper.make_attribute("output_dtype", TensorProto.INT16))
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match="its output_dtype 5 is not uint8"):
+        cnnkit.load(path)
 
 
 @pytest.mark.parametrize("value", [2**31 - 1, -(2**31), 2**24 + 1])

@@ -17,6 +17,8 @@ from support.in_process import in_process
 
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, StorageError
+from cnnkit.formats.c.source import read_c
+from cnnkit.formats.detect import detect
 from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.builder import Builder
 from cnnkit.graph.networks import separable
@@ -104,7 +106,7 @@ def test_a_network_of_colour_pictures_is_embedded(tmp_path: Path) -> None:
 def test_an_unknown_host_lists_the_known_ones(
     trained: Weights, few: Dataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="onnx/python"):
+    with pytest.raises(InputError, match="--format onnx --host python"):
         embed(trained, "onnx", "abacus", tmp_path / "app", few)
     assert not list(tmp_path.iterdir())
 
@@ -170,6 +172,31 @@ def test_a_network_beyond_the_family_runs_in_c_hosts(host: str, tmp_path: Path) 
 @pytest.mark.parametrize("host", ["c", "cpp", "cortex-m", "npm", "wasm"])
 def test_a_network_in_8_bits_runs_in_every_c_host(host: str, tmp_path: Path) -> None:
     passes_its_check(separable_network(tmp_path / "app", "c-int8", host), 20)
+
+
+@pytest.mark.parametrize("form", ["c", "c-int8"])
+def test_a_file_of_c_is_embedded_as_what_it_is(
+    cli: Callable[..., Any], form: str, tmp_path: Path
+) -> None:
+    source = separable_network(tmp_path / "app", form, "c") / "mnist.c"
+    done = cli("embed", source, "--host", "c", "-o", tmp_path / "again", "--json")
+    assert done.exit_code == 0, done.stderr
+    again = tmp_path / "again" / "mnist.c"
+    assert detect(again) == form
+    held, expected = (read_c(path).weights.graph.tensors for path in (again, source))
+    assert held.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(held[name], array)
+    passes_its_check(tmp_path / "again", len(np.load(tmp_path / "again" / "check" / "labels.npy")))
+
+
+def test_a_host_of_another_format_is_named_as_it_is_typed(
+    cli: Callable[..., Any], weights_file: Path, tmp_path: Path
+) -> None:
+    done = cli("embed", weights_file, "--host", "wasm", "-o", tmp_path / "app")
+    assert done.exit_code == 2
+    assert "--host wasm: is not a host app for the format onnx" in done.stderr
+    assert "`--format c --host wasm`" in done.stderr
 
 
 def test_firmware_runs_on_the_processor_that_make_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,16 +32,18 @@ METHOD = (
 )
 # What a kernel's source needs before it.
 NEEDS = {
-    "conv": ("helium", "products", "window", "tile"),
+    "conv": ("helium", "products", "window", "tile", "convolve"),
+    "pointwise": ("helium", "products", "window", "tile", "convolve"),
     "depthwise": ("helium", "products", "window", "strip"),
     "gemm": ("helium", "products"),
     "scores": ("helium", "products"),
     "add": ("helium", "products"),
     "pool": ("helium", "products", "taps"),
     "average": ("helium",),
-    "pooled": ("helium", "products", "window", "tile", "conv", "taps", "pool"),
+    "pooled": ("helium", "products", "window", "tile", "convolve", "taps", "pool"),
 }
-SHARED = {"conv": "window", "depthwise": "window"}  # where its structure stands
+# Where its structure stands.
+SHARED = dict.fromkeys(("conv", "pointwise", "depthwise"), "window")
 STACK = 512  # bytes, of sums and of what is kept of registers, rounded up
 
 
@@ -53,7 +58,7 @@ def integer_body(graph: Graph, source: object, images: NDArray[np.uint8] | None 
     Raises:
         InputError: no kernel computes some of its nodes; all of them are named.
     """
-    program = lower_integers(graph, source, bands=True)
+    program = _named(lower_integers(graph, source, bands=True))
     held = sum(map(bytes_of, program.constants.values()))
     classes = program.steps[-1].shape[0]
     exact = np.zeros((0, classes), np.float32) if images is None else run_integers(graph, images)
@@ -62,7 +67,7 @@ def integer_body(graph: Graph, source: object, images: NDArray[np.uint8] | None 
         program.constants,
         _functions(program),
         sum(a.size for name, a in program.constants.items() if name.startswith(("weight", "bias"))),
-        held + 4 * sum(map(fields_of, program.steps)),
+        held + 4 * sum(fields_of(program.steps[index]) for index in {*_structures(program)}),
         STACK,
         program.arena,
         largest(program, 1),
@@ -73,16 +78,47 @@ def integer_body(graph: Graph, source: object, images: NDArray[np.uint8] | None 
     )
 
 
+def _named(program: Program) -> Program:
+    """Return a program whose convolutions of single pixels have a kernel of their own."""
+    steps = [
+        replace(step, kernel="pointwise") if _is_pointwise(step) else step for step in program.steps
+    ]
+    return replace(program, steps=tuple(steps))
+
+
+def _is_pointwise(step: Step) -> bool:
+    """Tell whether a step is a convolution whose windows are the pixel in their place alone."""
+    of = step.numbers
+    return (
+        step.kernel == "conv"
+        and of["kernel_h"] == of["kernel_w"] == of["stride_h"] == of["stride_w"] == 1
+        and (of["in_h"], of["in_w"], of["pad_h"], of["pad_w"]) == (of["out_h"], of["out_w"], 0, 0)
+    )
+
+
+def _structures(program: Program) -> list[int]:
+    """Return for each step the first one of the same kernel and sizes, whose structure it has.
+
+    A kernel that is called with a single structure is compiled for its sizes.
+    """
+    first: dict[object, int] = {}
+    return [
+        first.setdefault((step.kernel, *step.numbers.values()), index)
+        for index, step in enumerate(program.steps)
+    ]
+
+
 def _functions(program: Program) -> str:
     """Return the kernels that are used, the layers' sizes, and `run`."""
     used = list(dict.fromkeys(step.kernel for step in program.steps))
     sources = ("rounding", *(part for kernel in used for part in (*NEEDS.get(kernel, ()), kernel)))
     parts = [_source(name) for name in dict.fromkeys(sources)]
-    parts += [
-        layer(index, step, _source(SHARED.get(step.kernel, step.kernel)))
-        for index, step in enumerate(program.steps)
-    ]
-    calls = "\n".join(_call(program, index, step) for index, step in enumerate(program.steps))
+    structures, steps = _structures(program), program.steps
+    for index in sorted({*structures}):
+        text = _source(SHARED.get(steps[index].kernel, steps[index].kernel))
+        same = [step for step, first in zip(steps, structures, strict=True) if first == index]
+        parts.append(layer(index, same[0], text, same[1:]))
+    calls = "\n".join(map(partial(_call, program), structures, steps))
     parts.append(
         "/* The whole network. */\n"
         "static void run(uint8_t *arena, const uint8_t *pixels_in, float *logits) {\n"

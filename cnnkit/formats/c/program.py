@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from importlib.resources import files
 
 from cnnkit.formats.c.body import Body
@@ -35,6 +36,7 @@ NEEDS = {
 }
 # What calls power_of_e, which stands behind them.
 POWERS = {"function", "lrn", "softmax", "elementary"}
+OF_CONVOLUTIONS = dict.fromkeys(("depthwise", "pointwise"), "conv")  # their structure
 FIELD = re.compile(r"^    (int|float) ([^;]*);", re.MULTILINE)
 STACK = 2048  # bytes, of the largest tile's sums and what is kept of registers, rounded up
 
@@ -99,17 +101,24 @@ def structure(kernel: str, text: str | None = None) -> list[str]:
     """
     if text is None:
         text = kernel_source("windows" if kernel in ("conv", "depthwise") else kernel)
-    start = text.index(f"struct {'conv' if kernel == 'depthwise' else kernel} {{")
+    start = text.index(f"struct {OF_CONVOLUTIONS.get(kernel, kernel)} {{")
     found = FIELD.finditer(text[start : text.index("};", start)])
     return [re.split(r"\W", name.strip())[0] for row in found for name in row[2].split(",")]
 
 
-def layer(index: int, step: Step, text: str | None = None) -> str:
-    """Return the definition of a step's structure; `text` as `structure` has it."""
+def layer(index: int, step: Step, text: str | None = None, more: Iterable[Step] = ()) -> str:
+    """Return the definition of a step's structure; `text` as `structure` has it.
+
+    `more` are other steps that have the same one.
+    """
     assert structure(step.kernel, text) == list(step.numbers), step.kernel
-    kind = "conv" if step.kernel == "depthwise" else step.kernel
+    kind = OF_CONVOLUTIONS.get(step.kernel, step.kernel)
     values = filled(map(_number, step.numbers.values()), ", ")
-    about = "".join(c if c.isalnum() or c in " ._:-" else "_" for c in step.node)
+    titles = (
+        "".join(c if c.isalnum() or c in " ._:-" else "_" for c in each.node)
+        for each in (step, *more)
+    )
+    about = filled(titles, ", ").strip()
     return f"/* {about} */\nstatic const struct {kind} layer{index} = {{\n{values}\n}};\n"
 
 

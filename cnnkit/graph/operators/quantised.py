@@ -38,6 +38,7 @@ from cnnkit.graph.types import Array, TensorType
 
 MICROSOFT = "com.microsoft"
 BYTES = ("uint8", "int8")  # what values are quantised to
+ONNX_TYPES = {"uint8": 2, "int8": 3}  # as TensorProto.DataType numbers them
 MORE_BITS = "quantise the model to 8 bits"
 EXACT = 2**24  # up to here, float32 sums of integers are exact in any order
 CONV = CONVOLUTIONS["Conv"].defaults
@@ -97,7 +98,8 @@ def _check_scale(types: Types, constants: Constants, index: int, channels: objec
 
 def _check_ratio(constants: Constants, index: int, of: int) -> None:
     """Check a ratio of two scales: outside of these ONNX Runtime fails or overflows."""
-    ratio = scale32(constants, index) / scale32(constants, of)
+    with np.errstate(over="ignore"):  # an infinite ratio is refused
+        ratio = scale32(constants, index) / scale32(constants, of)
     need(
         bool(((ratio >= 2.0**-32) & (ratio < 2.0**8)).all()),
         f"its scale {index} is {float(ratio.max()):.1e} of its scale {of}; 2^-32 to 2^8 can be",
@@ -109,7 +111,10 @@ def infer_quantise(attributes: Attributes, types: Types, constants: Constants) -
     x = floating(types, 0)
     need(attributes["block_size"] == 0, "it has a scale for each block", "quantise by channel")
     _check_scale(types, constants, 1, _channels(attributes, x, constants[1]))
-    return [TensorType(_quantised_type(types, 2), x.shape)]
+    dtype = _quantised_type(types, 2)
+    stated = attributes["output_dtype"]
+    need(stated in (0, ONNX_TYPES[dtype]), f"its output_dtype {stated} is not {dtype}")
+    return [TensorType(dtype, x.shape)]
 
 
 def _channels(attributes: Attributes, x: TensorType, scale: Array | None) -> object:
@@ -123,12 +128,16 @@ def infer_dequantise(
     """Return the type of integers as numbers."""
     x = given(types, 0)
     need(x.dtype in (*BYTES, "int32"), f"its input is {x}", MORE_BITS)
-    if x.dtype == "int32" and len(types) > 2 and types[2] is not None:
-        # ONNX has none there, and ONNX Runtime takes no notice of it where it fuses a bias.
-        zero = constant(constants, 2)
-        need(not zero.any(), f"its zero point is {zero.flat[0]}, and that of int32 has to be 0")
     need(attributes["block_size"] == 0, "it has a scale for each block", "quantise by channel")
     _check_scale(types, constants, 1, _channels(attributes, x, constants[1]))
+    with np.errstate(over="ignore"):
+        largest = scale32(constants, 1).max() * np.float32(2.0 ** (8 * np.dtype(x.dtype).itemsize))
+    need(bool(np.isfinite(largest)), "its scale 1 makes numbers beyond float32")
+    if len(types) > 2 and types[2] is not None:
+        need(types[2].dtype == x.dtype, f"its zero point is {types[2].dtype}, and x {x.dtype}")
+        # ONNX has none for int32, and ONNX Runtime takes no notice of it where it fuses a bias.
+        zero = constant(constants, 2) if x.dtype == "int32" else np.zeros(1)
+        need(not zero.any(), f"its zero point is {zero.flat[0]}, and that of int32 has to be 0")
     return [TensorType(floating(types, 1).dtype, x.shape)]
 
 

@@ -21,10 +21,11 @@ def banded(lowered: Lowered) -> Lowered:
     """
     made = copy.copy(lowered)
     made.steps, made.sizes = [], [*lowered.sizes]
-    users = Counter(buffer for step in lowered.steps for buffer in step.buffers)
+    buffers = Counter(buffer for step in lowered.steps for buffer in step.buffers)
     steps = iter(zip(lowered.steps, [*lowered.steps[1:], None], strict=True))
     for step, after in steps:
-        if after is None or not _is_band(step, after) or users[step.output] > 2:
+        # One of the two that have the result's buffer is the convolution, the other one the pool.
+        if after is None or not _is_band(step, after) or buffers[step.output] != len((step, after)):
             made.steps.append(step)
             continue
         *others, room = step.inputs

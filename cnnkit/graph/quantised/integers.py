@@ -17,6 +17,7 @@ from cnnkit.graph.passes.rewriting import consumers, drop_unused, with_nodes
 from cnnkit.graph.quantised.form import MOVED
 from cnnkit.graph.types import Array
 
+BORDERS = ("QuantizeLinear", "DequantizeLinear")
 Parts = tuple[str, str, str]  # the names of integers, their scale and their zero point
 
 
@@ -72,6 +73,7 @@ class Borders:
 
 def to_integers(graph: Graph) -> Graph:
     """Return a QDQ graph with operators of integers where there are some."""
+    graph = _with_scalars(graph)
     borders = Borders(graph)
     instead: dict[str, Node | None] = {}
     for node in graph.nodes:
@@ -91,6 +93,16 @@ def to_integers(graph: Graph) -> Graph:
             instead[node.outputs[0]] = replace(made, name=node.name)
     nodes = [instead.get(node.outputs[0], node) for node in graph.nodes]
     return drop_unused(with_nodes(graph, [n for n in nodes if n is not None], borders.zeros))
+
+
+def _with_scalars(graph: Graph) -> Graph:
+    """Return a graph whose values have their one scale and zero point as [], not as [1]."""
+    tensors = dict(graph.tensors)
+    for node in graph.nodes:
+        if node.operator in BORDERS and node.inputs[0] not in tensors:
+            names = [name for name in node.inputs[1:] if name and tensors[name].size == 1]
+            tensors |= {name: tensors[name].reshape(()) for name in names}
+    return replace(graph, tensors=tensors)
 
 
 def _layer(

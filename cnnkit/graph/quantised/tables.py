@@ -34,10 +34,15 @@ class Tables:
         self.graph, self.types = graph, infer_types(graph)
         self.made = {name: node for node in graph.nodes for name in node.outputs}
         self.inside = set[str]()
+        made = set[str]()
         for node in graph.nodes:
             if node.operator == "QuantizeLinear":
                 with suppress(InputError):  # which comes again when the node is lowered
                     self.inside.update(self._chain(node)[1])
+                    made.update(node.outputs)
+        for node in reversed(graph.nodes):  # what anything else takes has to be there itself
+            if not {*node.outputs} & (self.inside | made):
+                self.inside.difference_update(node.inputs)
 
     def _chain(self, node: Node) -> tuple[str, list[str]]:
         """Return the bytes that a QuantizeLinear begins with, and the values between."""

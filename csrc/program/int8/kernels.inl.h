@@ -7,6 +7,7 @@ namespace written {
 #include "int8/window.c"
 #include "int8/pixels.c"
 #include "int8/table.c"
+#include "int8/convolve.c"
 #include "int8/conv.c"
 #include "int8/depthwise.c"
 #include "int8/gemm.c"

@@ -25,7 +25,7 @@ static void pooled(const struct pooled* of, const int8_t* weight, const int32_t*
         const int first = top < 0 ? 0 : top;
         c.out_h = (end < of->out_h ? end : of->out_h) - first;
         c.pad_h = of->pad_h - first * of->stride_h; /* the first row of the band is row 0 */
-        conv(&c, weight, bias, factor, x, room, band);
+        convolve(&c, weight, bias, factor, x, room, band, 0);
         p.in_h = c.out_h;
         p.pad_h = first - top;
         pool(&p, band, y);

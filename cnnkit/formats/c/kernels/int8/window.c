@@ -5,12 +5,6 @@ struct conv {
     int zero, zero_y, block; /* so many channels' weights are unpacked at once */
 };
 
-/* Tell whether each window sees the pixel in its place, and no other one. */
-INLINE int is_pointwise(const struct conv* c) {
-    return c->kernel_h * c->kernel_w * c->stride_h * c->stride_w == 1 && c->in_h == c->out_h &&
-           c->in_w == c->out_w && !c->pad_h && !c->pad_w;
-}
-
 /* Tell whether what a window sees of a row of the image is one run of bytes. */
 INLINE int is_joined(const struct conv* c, int left, int channels) {
     return !SMALL && channels == c->in_c && c->dilation_w == 1 && left >= 0 &&
