@@ -77,6 +77,12 @@ bool has_avx_vnni() { return has_avx2() && has(cpuid(7, 1).a, 4); }
 
 bool has_avx512_vnni() { return has_avx512() && has(cpuid(7).c, 11); }
 
+// Only AMD's processors say it: EAX bit 3 of this leaf stands for units of 512 bits.
+bool avx512_is_halved() {
+    constexpr unsigned kAuth = 0x68747541, kOptimization = 0x8000001a;
+    return has_avx512() && cpuid(0).b == kAuth && !has(cpuid(kOptimization).a, 3);
+}
+
 bool has_neon() { return false; }
 bool has_neon_dot() { return false; }
 #else
@@ -85,6 +91,7 @@ bool has_avx512() { return false; }
 bool has_amx() { return false; }
 bool has_avx_vnni() { return false; }
 bool has_avx512_vnni() { return false; }
+bool avx512_is_halved() { return false; }
 #if defined(__aarch64__)
 bool has_neon() { return true; }  // part of the AArch64 baseline
 #if defined(__linux__)

@@ -40,14 +40,15 @@ inline Bytes no_bytes() { return zero(); }
 inline Bytes largest(Bytes a, Bytes b) { return _mm256_max_epu8(a, b); }
 
 // Words of 16 bits, kWords of them.
+using Words = __m256i;
 constexpr int kWords = 16;
-inline Bytes load_words(const uint8_t* from) {  // of kWords bytes
+inline Words load_words(const uint8_t* from) {  // of kWords bytes
     return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 }
-inline Bytes add_words(Bytes a, Bytes b) { return _mm256_add_epi16(a, b); }
-inline Bytes sub_words(Bytes a, Bytes b) { return _mm256_sub_epi16(a, b); }
+inline Words add_words(Words a, Words b) { return _mm256_add_epi16(a, b); }
+inline Words sub_words(Words a, Words b) { return _mm256_sub_epi16(a, b); }
 template <int bits>
-Bytes left_words(Bytes v) {
+Words left_words(Words v) {
     return _mm256_slli_epi16(v, bits);
 }
 

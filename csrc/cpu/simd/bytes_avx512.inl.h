@@ -19,9 +19,32 @@ inline Sums zero() { return _mm512_setzero_si512(); }
 inline Sums set1(int value) { return _mm512_set1_epi32(value); }
 inline Sums add(Sums a, Sums b) { return _mm512_add_epi32(a, b); }
 inline Sums sub(Sums a, Sums b) { return _mm512_sub_epi32(a, b); }
+inline Sums mul(Sums a, Sums b) { return _mm512_mullo_epi32(a, b); }
+template <int bits>
+Sums left(Sums v) {
+    return _mm512_slli_epi32(v, bits);
+}
+template <int bits>
+Sums right(Sums v) {
+    return _mm512_srai_epi32(v, bits);
+}
 inline Bytes every(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
 inline Bytes no_bytes() { return zero(); }
 inline Bytes largest(Bytes a, Bytes b) { return _mm512_max_epu8(a, b); }
+
+// Half as many words as a vector has: layers of 16 channels fill them.
+using Words = __m256i;
+constexpr int kWords = 16;
+inline Words load_words(const uint8_t* from) {
+    return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+inline void store(void* to, Words v) { _mm256_storeu_si256(static_cast<__m256i*>(to), v); }
+inline Words add_words(Words a, Words b) { return _mm256_add_epi16(a, b); }
+inline Words sub_words(Words a, Words b) { return _mm256_sub_epi16(a, b); }
+template <int bits>
+Words left_words(Words v) {
+    return _mm256_slli_epi16(v, bits);
+}
 
 struct Quads {
     static constexpr int kShift = 0;
@@ -29,6 +52,11 @@ struct Quads {
     static Sums dot(Sums sum, Bytes x, Bytes w) { return _mm512_dpbusd_epi32(sum, x, w); }
 };
 using WideQuads = Quads;
+
+// Two words by two.
+struct Pairs {
+    static Sums dot(Sums sum, Bytes x, Bytes w) { return _mm512_dpwssd_epi32(sum, x, w); }
+};
 
 constexpr int byte_of(int k, int lane) { return 4 * k + lane % 4 + lane / 4 * 16; }
 inline void interleave(const uint8_t* const (&rows)[4], long at, Bytes (&to)[4]) {

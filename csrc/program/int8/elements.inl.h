@@ -6,7 +6,6 @@ namespace elements {
 
 inline long none(const void*) { return 0; }
 inline long one(const void*) { return 1; }
-inline bool always(const void*) { return true; }
 
 // Raw pixels of a few channels beside one another.
 constexpr int kMostChannels = 4;
@@ -71,25 +70,40 @@ inline void pool_run(const void* fields, const void*, const void* const* in, voi
     }
 }
 
-// The mean of each channel, some channels at once.
+// The mean of each channel: sums of four pixels at once, times one.
+inline bool average_fits(const void* fields) {
+    const auto& a = as<struct written::average>(fields);
+    const double most = 384.0 * a.pixels;
+    return most < kMostScaled && a.factor >= 0.0f && most * a.factor < kMostScaled;
+}
 inline void average_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*,
                         long, long) {
-    constexpr int kAtOnce = 32;
     const auto& a = as<struct written::average>(fields);
-    for (int first = 0; first < a.channels; first += kAtOnce) {
-        const int count = a.channels - first < kAtOnce ? a.channels - first : kAtOnce;
-        const uint8_t* x = of<uint8_t>(in[0]) + first;
-        int32_t sums[kAtOnce];
-        for (int k = 0; k < count; ++k) sums[k] = -a.pixels * a.zero;
-        for (int i = 0; i < a.pixels; ++i, x += a.channels) {
-            if (count == kAtOnce) {
-                for (int k = 0; k < kAtOnce; ++k) sums[k] += x[k];
-            } else {
-                for (int k = 0; k < count; ++k) sums[k] += x[k];
-            }
+    const auto* x = of<uint8_t>(in[0]);
+    int32_t start[kSums];
+    float factor[kBytes];
+    uint8_t last[kBytes];  // as often as there are pixels left
+    for (int32_t& sum : start) sum = a.pixels * (Quads::kShift - a.zero);
+    for (int i = 0; i < kBytes; ++i) factor[i] = a.factor, last[i] = i % 4 < a.pixels % 4;
+    for (long first = 0; first < a.channels; first += kBytes) {
+        Sums sum[4];
+        for (Sums& some : sum) some = load_sums(start);
+        for (long i = 0; i < a.pixels; i += 4) {
+            const Bytes ones = i + 4 <= a.pixels ? every(1) : load(last);
+            const uint8_t* pixels[4];
+            for (long p = 0; p < 4; ++p) pixels[p] = x + min(i + p, a.pixels - 1) * a.channels;
+            Bytes quads[4];
+            interleave(pixels, first, quads);
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; ++k) sum[k] = Quads::dot(sum[k], quads[k], ones);
         }
-        for (int k = 0; k < count; ++k)
-            static_cast<uint8_t*>(y)[first + k] = written::requantised(sums[k], a.factor, a.zero_y);
+        const Bytes made = as_bytes(sum, factor, a.zero_y);
+        uint8_t* to = static_cast<uint8_t*>(y) + first;
+        if (first + kBytes <= a.channels) {
+            store(to, made);
+        } else {
+            store_some(to, made, a.channels - first);
+        }
     }
 }
 
@@ -127,8 +141,8 @@ constexpr ByteAlgorithm kPixels = {"int8-pixels", "pixels", pixels_fit, nullptr,
                                    nullptr,       none,     one,        pixels_run};
 constexpr ByteAlgorithm kPool = {"int8-max-pool", "pool", pool_fits,  nullptr,
                                  nullptr,         none,   pool_parts, pool_run};
-constexpr ByteAlgorithm kAverage = {"int8-average", "average", always, nullptr,
-                                    nullptr,        none,      one,    average_run};
+constexpr ByteAlgorithm kAverage = {"int8-average", "average", average_fits, nullptr,
+                                    nullptr,        none,      one,          average_run};
 constexpr ByteAlgorithm kAdd = {"int8-add", "add", add_fits, nullptr,
                                 nullptr,    none,  one,      add_run<0>};
 constexpr ByteAlgorithm kSignedAdd = {"int8-signed-add", "signed_add", add_fits, nullptr,

@@ -3,7 +3,7 @@
 // weights of 7 bits, the wide ones are the same functions.
 
 constexpr ByteAlgorithm kAlgorithms[] = {
-#if defined(__x86_64__) && !defined(__AVX512VNNI__)  // whose direct sums are faster
+#if defined(__x86_64__)
     fast::by_winograd::kConv,
 #endif
     fast::dense::conv_as<Quads>("int8-dense"),

@@ -5,7 +5,7 @@
 // the 9 away, a shift the 64, if the sum itself has 26 bits, which `prepare` checks.
 //   V[plane][tile][C_in]   the transformed input, words of 16 bits: at most 68 * 255
 //   U[plane][C_in][C_out]  the transformed weights, likewise: at most 144 * 128
-//   M[plane] = V[plane] U[plane]
+//   M[plane] = V[plane] U[plane]     for a block of output channels
 
 namespace fast {
 namespace by_winograd {
@@ -13,8 +13,12 @@ namespace by_winograd {
 constexpr int kTile = 4, kRows = 6, kPlanes = 36;
 // Fewer are faster directly, as measured; with sums of four products in one instruction, more so.
 constexpr int kLeastInputs = kChains > 1 ? 24 : 12;
+// Transforms are additions. Where two units take whole vectors of 64 bytes, those cost as much as
+// products, and direct sums are faster; halves of such vectors have four units for additions, and
+// two for products.
+inline bool pays() { return kBytes < 64 || avx512_is_halved(); }
 constexpr int kInverseOf9 = 954437177;
-constexpr long kBudget = 98304;  // bytes of V and M
+constexpr long kBudget = 36864;  // bytes of V and a block of M: the nearest cache keeps most
 constexpr double kMostSum = 33000000.0;
 
 struct Plan {
@@ -27,13 +31,13 @@ struct Plan {
         inputs = round_up(c.in_c, kWords);
         width = 0;
         for (long o = 0; o < c.out_c; o += kBlock) width += vecs_of(c.out_c - o) * kSums;
-        const long most = most_pixels(kVecs);
-        const long fit = kBudget / (kPlanes * (2 * inputs + 4 * width)) / most * most;
-        group = min(tiles, max(2 * most, fit));
+        const long fit = kBudget / (kPlanes * (2 * inputs + 4 * kBlock)) / 4 * 4;
+        group = min(tiles, max(4, fit));
     }
     long pairs(const Conv& c) const { return (c.in_c + 1) / 2; }
-    long v_plane() const { return 2 * group * inputs; }  // bytes
-    long m_plane() const { return group * width; }       // sums
+    // Bytes, an odd number of lines, as planes would share a few sets of the nearest cache else.
+    long v_plane() const { return round_up(2 * group * inputs, 64) | 64; }
+    long m_plane() const { return round_up(4 * group * kBlock, 64) | 64; }
 };
 
 inline bool fits(const void* fields) {
@@ -41,7 +45,7 @@ inline bool fits(const void* fields) {
     const Plan p(c);
     const bool shape = c.kernel_h == 3 && c.kernel_w == 3 && c.stride_h == 1 && c.stride_w == 1 &&
                        c.dilation_h == 1 && c.dilation_w == 1 && c.groups == 1;
-    return shape && c.in_c >= kLeastInputs && c.out_c >= 8 && p.inputs <= 2l * c.in_c &&
+    return shape && pays() && c.in_c >= kLeastInputs && c.out_c >= 8 && p.inputs <= 2l * c.in_c &&
            p.tiles * kTile * kTile * 2 <= 3l * c.out_h * c.out_w;
 }
 
@@ -113,7 +117,7 @@ inline bool prepare(const void* fields, const void* const* in, void* prepared) {
 
 inline long workspace_bytes(const void* fields) {
     const Plan p(as<Conv>(fields));
-    return kPlanes * (p.v_plane() + 4 * p.m_plane()) + 64 +
+    return kPlanes * (p.v_plane() + p.m_plane()) + 64 +
            kPlanes * static_cast<long>(as<Conv>(fields).in_c) + kByteSlack;
 }
 
@@ -140,25 +144,26 @@ inline long gather(const Conv& c, const uint8_t* x, long top, long left, uint8_t
 }
 
 // B' d.
-inline void input_1d(const Bytes (&d)[kRows], Bytes (&to)[kRows]) {
-    const Bytes a = sub_words(d[4], left_words<2>(d[2]));  // d4 - 4 d2
-    const Bytes b = sub_words(d[3], left_words<2>(d[1]));
-    const Bytes e = sub_words(d[4], d[2]), f = left_words<1>(sub_words(d[3], d[1]));
+inline void input_1d(const Words (&d)[kRows], Words (&to)[kRows]) {
+    const Words a = sub_words(d[4], left_words<2>(d[2]));  // d4 - 4 d2
+    const Words b = sub_words(d[3], left_words<2>(d[1]));
+    const Words e = sub_words(d[4], d[2]), half = sub_words(d[3], d[1]);
+    const Words f = add_words(half, half);
     to[0] = add_words(left_words<2>(sub_words(d[0], d[2])), e);
     to[1] = add_words(a, b);
     to[2] = sub_words(a, b);
     to[3] = add_words(e, f);
     to[4] = sub_words(e, f);
-    to[5] = sub_words(sub_words(d[5], d[3]), left_words<2>(sub_words(d[3], d[1])));
+    to[5] = sub_words(sub_words(d[5], d[3]), left_words<2>(half));
 }
 
 inline void transform_input(const uint8_t* x, long row, long channels, uint8_t* v, long plane) {
     for (long at = 0; at < channels; at += kWords) {
-        Bytes columns[kRows][kRows];
+        Words columns[kRows][kRows];
         const uint8_t* first = x + at;
 #pragma GCC unroll 6
         for (int j = 0; j < kRows; ++j, first = next(first, channels)) {
-            Bytes d[kRows];
+            Words d[kRows];
             const uint8_t* from = first;
 #pragma GCC unroll 6
             for (int i = 0; i < kRows; ++i, from = next(from, row)) d[i] = load_words(from);
@@ -167,7 +172,7 @@ inline void transform_input(const uint8_t* x, long row, long channels, uint8_t* 
         uint8_t* to = v + 2 * at;
 #pragma GCC unroll 6
         for (int i = 0; i < kRows; ++i) {
-            Bytes d[kRows], t[kRows];
+            Words d[kRows], t[kRows];
 #pragma GCC unroll 6
             for (int j = 0; j < kRows; ++j) d[j] = columns[j][i];
             input_1d(d, t);
@@ -182,9 +187,10 @@ inline void output_1d(const Sums (&m)[kRows], Sums (&to)[kTile]) {
     const Sums a = add(m[1], m[2]), b = sub(m[1], m[2]);
     const Sums e = add(m[3], m[4]), f = sub(m[3], m[4]);
     to[0] = add(add(m[0], a), e);
-    to[1] = add(b, left<1>(f));
+    const Sums f2 = add(f, f);
+    to[1] = add(b, f2);
     to[2] = add(a, left<2>(e));
-    to[3] = add(add(b, left<3>(f)), add(m[5], left<1>(m[5])));
+    to[3] = add(add(b, left<2>(f2)), add(m[5], add(m[5], m[5])));
 }
 
 // A block of channels of a tile, of which `rows` x `columns` are in the image.
@@ -216,8 +222,15 @@ void transform_output(const int32_t* m, long plane, const int32_t* bias, const f
         }
     }
     for (long i = 0; i < rows; ++i, y += static_cast<long>(c.out_w) * c.out_c) {
-        for (long j = 0; j < columns; ++j)
-            store_channels(y + j * c.out_c, all[i][j], factor, c.zero_y, channels);
+        if (columns == kTile) {
+            store_pixels(y, c.out_c, all[i], factor, c.zero_y, channels);
+            continue;
+        }
+        for (long j = 0; j < columns; ++j) {
+            Sums one[1][vecs];
+            for (int v = 0; v < vecs; ++v) one[0][v] = all[i][j][v];
+            store_pixels(y + j * c.out_c, c.out_c, one, factor, c.zero_y, channels);
+        }
     }
 }
 
@@ -227,13 +240,13 @@ void products(const uint8_t* x, long x_pixel, const uint8_t* w, long span, int32
               long count) {
     for (; count > 0; --count, x += pixels * x_pixel, y += pixels * y_pixel) {
         Sums sum[pixels][vecs];
-#pragma GCC unroll 12
+#pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 4
             for (int v = 0; v < vecs; ++v) sum[p][v] = zero();
         }
         add_run<Pairs>(x, x_pixel, w, span, sum);
-#pragma GCC unroll 12
+#pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 4
             for (int v = 0; v < vecs; ++v) store(y + p * y_pixel + v * kSums, sum[p][v]);
@@ -247,20 +260,23 @@ constexpr Products products_of() {
     return nullptr;
 }
 template <int vecs>
-constexpr Products kProducts[12] = {
+constexpr Products kProducts[16] = {
     products_of<1, vecs>(),  products_of<2, vecs>(),  products_of<3, vecs>(),
     products_of<4, vecs>(),  products_of<5, vecs>(),  products_of<6, vecs>(),
     products_of<7, vecs>(),  products_of<8, vecs>(),  products_of<9, vecs>(),
-    products_of<10, vecs>(), products_of<11, vecs>(), products_of<12, vecs>()};
+    products_of<10, vecs>(), products_of<11, vecs>(), products_of<12, vecs>(),
+    products_of<13, vecs>(), products_of<14, vecs>(), products_of<15, vecs>(),
+    products_of<16, vecs>()};
 
 template <int vecs>
 void multiply(const uint8_t* v, const uint8_t* u, int32_t* m, const Plan& p, long pairs,
               long count) {
+    constexpr long width = vecs * kSums;
     const Shares shares = share(count, vecs);
-    const long done = shares.larger * (shares.size + 1);
-    if (done) kProducts<vecs>[shares.size](v, 2 * p.inputs, u, pairs, m, p.width, shares.larger);
-    kProducts<vecs>[shares.size - 1](v + done* 2 * p.inputs, 2 * p.inputs, u, pairs,
-                                     m + done* p.width, p.width, shares.count);
+    const long done = shares.larger * (shares.size + 1), x_pixel = 2 * p.inputs;
+    if (done) kProducts<vecs>[shares.size](v, x_pixel, u, pairs, m, width, shares.larger);
+    kProducts<vecs>[shares.size - 1](v + done* x_pixel, x_pixel, u, pairs, m + done* width, width,
+                                     shares.count);
 }
 
 inline long parts(const void* fields) { return (as<Conv>(fields).out_h + kTile - 1) / kTile; }
@@ -273,7 +289,7 @@ inline void run(const void* fields, const void* prepared, const void* const* in,
     const auto* bias = static_cast<const int32_t*>(prepared);
     const auto* factor = static_cast<const float*>(prepared) + p.width;
     const auto* u = static_cast<const uint8_t*>(prepared) + 8 * p.width;
-    const long last = end * p.tiles_w, v_plane = p.v_plane(), m_plane = p.m_plane();
+    const long last = end * p.tiles_w, v_plane = p.v_plane(), m_plane = p.m_plane() / 4;
     uint8_t* v = workspace;
     auto* m = reinterpret_cast<int32_t*>(v + kPlanes * v_plane);
     auto* patch = reinterpret_cast<uint8_t*>(m + kPlanes * m_plane);
@@ -288,24 +304,22 @@ inline void run(const void* fields, const void* prepared, const void* const* in,
         }
         const long pairs = p.pairs(c);
         for (long o = 0; o < c.out_c; o += kBlock) {
-            const int vecs = vecs_of(c.out_c - o);
+            const long channels = min(kBlock, c.out_c - o);
+            const int vecs = vecs_of(channels);
             const bool two = vecs > 1;
             for (long k = 0; k < kPlanes; ++k) {
                 const uint8_t* w = u + 4 * pairs * (kPlanes * o + k * vecs * kSums);
-                (two ? multiply<2> : multiply<1>)(v + k * v_plane, w, m + k * m_plane + o, p, pairs,
+                (two ? multiply<2> : multiply<1>)(v + k * v_plane, w, m + k * m_plane, p, pairs,
                                                   count);
             }
-        }
-        for (long t = 0; t < count; ++t) {
-            const long tile = start + t, oy = tile / p.tiles_w * kTile;
-            const long ox = tile % p.tiles_w * kTile;
-            uint8_t* to = static_cast<uint8_t*>(y) + (oy * c.out_w + ox) * c.out_c;
-            for (long o = 0; o < c.out_c; o += kBlock) {
-                const bool two = vecs_of(c.out_c - o) > 1;
+            for (long t = 0; t < count; ++t) {
+                const long tile = start + t, oy = tile / p.tiles_w * kTile;
+                const long ox = tile % p.tiles_w * kTile;
+                uint8_t* to = static_cast<uint8_t*>(y) + (oy * c.out_w + ox) * c.out_c + o;
                 (two ? transform_output<2>
-                     : transform_output<1>)(m + t * p.width + o, m_plane, bias + o, factor + o, c,
-                                            to + o, min(kTile, c.out_h - oy),
-                                            min(kTile, c.out_w - ox), min(kBlock, c.out_c - o));
+                     : transform_output<1>)(m + t * vecs * kSums, m_plane, bias + o, factor + o, c,
+                                            to, min(kTile, c.out_h - oy), min(kTile, c.out_w - ox),
+                                            channels);
             }
         }
     }

@@ -15,6 +15,7 @@ namespace {
 #include "program/int8/common.inl.h"
 #include "program/int8/tiles.inl.h"
 #include "program/int8/dense.inl.h"
+#include "program/int8/winograd.inl.h"
 #include "program/int8/depthwise.inl.h"
 #include "program/int8/elements.inl.h"
 #include "program/int8/table.inl.h"
