@@ -31,8 +31,9 @@ struct ProgramAlgorithm {
     long (*workspace_floats)(const void* fields);
     // Into how many parts its work can be cut: rows of the output, mostly.
     long (*parts)(const void* fields);
-    // Whether it computes these values of x; null, where it computes any.
-    bool (*accepts)(const void* fields, const float* x);
+    // Whether it computes the values of x that belong to the parts from `first` to `end`; each
+    // value does to one of them at least. Null, where it computes any.
+    bool (*accepts)(const void* fields, const float* x, long first, long end);
     // Computes the parts from `first` to `end`, with the same bits however the work is cut.
     void (*run)(const void* fields, const float* prepared, const float* x, const float* residual,
                 float* y, float* workspace, long first, long end);

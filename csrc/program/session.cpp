@@ -1,6 +1,7 @@
 #include "program/session.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "program/concat.h"
@@ -223,18 +224,18 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
             const InPlace& to = in_place_[s];
             if (!to.copy) {
                 run_one(call, threads);
-            } else if (accepts(call)) {
-                float* y = where(program_.steps[to.copy].output) + to.start;
-                share_parts(call, threads,
-                            [&](const float* prepared, float* workspace, long from, long end_part) {
-                                call.chosen->algorithm->run_apart(call.fields, prepared, call.x, y,
-                                                                  to.pixel, workspace, from,
-                                                                  end_part);
-                            });
-            } else {
-                run_one(call, threads);
-                run_one(call_of(to.copy, raw, where), threads);
+                continue;
             }
+            float* y = where(program_.steps[to.copy].output) + to.start;
+            const bool done = share_parts(
+                call, threads,
+                [&](const float* prepared, float* workspace, long from, long end_part) {
+                    call.chosen->algorithm->run_apart(call.fields, prepared, call.x, y, to.pixel,
+                                                      workspace, from, end_part);
+                });
+            if (done) continue;
+            call.chosen->kernel->run(call.fields, call.in, call.y);
+            run_one(call_of(to.copy, raw, where), threads);
         }
     }
 
@@ -263,28 +264,39 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
         return call;
     }
 
-    static bool accepts(const Call& call) {
-        const ProgramAlgorithm* algorithm = call.chosen->algorithm;
-        return algorithm && (!algorithm->accepts || algorithm->accepts(call.fields, call.x));
-    }
-
     void run_one(const Call& call, int threads) const {
-        if (!accepts(call)) return call.chosen->kernel->run(call.fields, call.in, call.y);
-        share_parts(call, threads,
-                    [&](const float* prepared, float* workspace, long first, long end) {
-                        call.chosen->algorithm->run(call.fields, prepared, call.x, call.residual,
-                                                    call.y, workspace, first, end);
-                    });
+        const ProgramAlgorithm* algorithm = call.chosen->algorithm;
+        const bool done =
+            algorithm &&
+            share_parts(call, threads,
+                        [&](const float* prepared, float* workspace, long first, long end) {
+                            algorithm->run(call.fields, prepared, call.x, call.residual, call.y,
+                                           workspace, first, end);
+                        });
+        if (!done) call.chosen->kernel->run(call.fields, call.in, call.y);
     }
 
-    // Calls run(prepared, workspace, first, end) for ranges of an algorithm's parts.
+    // Calls run(prepared, workspace, first, end) for ranges of an algorithm's parts. False if it
+    // declines values of x: then the results are unfinished, the arguments as they were.
     template <typename Run>
-    void share_parts(const Call& call, int threads, const Run& run) const {
+    bool share_parts(const Call& call, int threads, const Run& run) const {
+        const ProgramAlgorithm& algorithm = *call.chosen->algorithm;
         const auto prepared = static_cast<const float*>(call.chosen->prepared.get());
-        share(call.chosen->algorithm->parts(call.fields), call.chosen->work, threads,
-              [&](long first, long end) {
-                  run(prepared, memory() + rounded(program_.arena), first, end);
-              });
+        const long parts = algorithm.parts(call.fields);
+        std::atomic<bool> declined{false};
+        const auto look = [&](long first, long end) {
+            if (algorithm.accepts && !algorithm.accepts(call.fields, call.x, first, end))
+                declined = true;
+        };
+        // A residual that is written over is needed if any part declines.
+        const bool look_first = algorithm.accepts && call.residual == call.y;
+        if (look_first) share(parts, call.chosen->work, threads, look);
+        if (declined) return false;
+        share(parts, call.chosen->work, threads, [&](long first, long end) {
+            if (!look_first) look(first, end);
+            if (!declined) run(prepared, memory() + rounded(program_.arena), first, end);
+        });
+        return !declined;
     }
 
     Program program_;

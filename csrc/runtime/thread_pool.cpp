@@ -5,6 +5,7 @@
 #endif
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -48,6 +49,7 @@ class Pool {
   public:
     void run(int threads, long count, void (*work)(void*, long), void* context) {
         start(threads);
+        if (count == threads && threads <= started_) return run_each(threads, work, context);
         threads_ = std::min(threads, started_);
         work_ = work, context_ = context;
         for (long i = 0; i < threads_; ++i) {
@@ -61,13 +63,53 @@ class Pool {
             int nobody = 0;
             return members_.compare_exchange_strong(nobody, kClosed);
         };
-        if (!look(close)) {
-            std::unique_lock<std::mutex> lock(mutex_);
-            waiting_ = true;
-            done_.wait(lock, close);
-            waiting_ = false;
+        await(close);
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+
+    // As run(), with a thread for each i: a helper finds in its seat what to do, and leaves there
+    // that it is done, so that few cache lines go from core to core.
+    void run_each(int threads, void (*work)(void*, long), void* context) {
+        for (int i = 1; i < threads; ++i) {
+            Seat& seat = seats_[i];
+            seat.work = work, seat.context = context;
+            ++seat.round;
+            call(seat);
+        }
+        attempt(work, context, 0);
+        for (int i = 1; i < threads; ++i) {
+            Seat& seat = seats_[i];
+            unsigned open = 2 * seat.round;
+            const unsigned done = open + 2;
+            // A helper that has not come yet is not waited for.
+            if (seat.state == open && seat.state.compare_exchange_strong(open, done)) {
+                attempt(work, context, i);
+                continue;
+            }
+            await([&] { return seat.state == done; });
         }
         if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+
+    // The median of some calls in which a helper took part; infinite where hardly any did.
+    double measure_handover() {
+        using Clock = std::chrono::steady_clock;
+        const auto note = [](void* thread, long i) {
+            if (i == 1) *static_cast<std::thread::id*>(thread) = std::this_thread::get_id();
+        };
+        std::array<double, 201> took;
+        size_t count = 0;
+        const auto end = Clock::now() + std::chrono::milliseconds(1);
+        while (count < took.size()) {
+            std::thread::id helper;
+            const auto begin = Clock::now();
+            run(2, 2, note, &helper);
+            const std::chrono::duration<double, std::nano> each = Clock::now() - begin;
+            if (helper != std::this_thread::get_id()) took[count++] = each.count();
+            if (begin > end) return std::numeric_limits<double>::infinity();
+        }
+        std::nth_element(took.begin(), took.begin() + count / 2, took.end());
+        return took[count / 2];
     }
 
   private:
@@ -78,9 +120,15 @@ class Pool {
     struct alignas(64) Seat {
         std::atomic<long> next{0};
         long end = 0;
-        alignas(64) std::atomic<unsigned> calls{0};
+        // `round` counts the calls of run_each(), whose arguments follow.
+        alignas(64) std::atomic<unsigned> calls{0}, round{0};
+        void (*work)(void*, long) = nullptr;
+        void* context = nullptr;
         std::atomic<bool> asleep{false};
-        std::condition_variable wake;
+        // Of a round: 2 round while nobody has begun it, 1 more when the helper has, 2 more when it
+        // is done; then the next one is open.
+        alignas(64) std::atomic<unsigned> state{2};
+        alignas(64) std::condition_variable wake;
     };
 
     void start(int threads) {
@@ -103,6 +151,37 @@ class Pool {
         seat.wake.notify_one();
     }
 
+    // Waits until ready() holds, which helpers change before they read `waiting_`.
+    template <typename Ready>
+    void await(Ready ready) {
+        if (look(ready)) return;
+        std::unique_lock<std::mutex> lock(mutex_);
+        waiting_ = true;
+        done_.wait(lock, ready);
+        waiting_ = false;
+    }
+
+    void finished() {
+        if (!waiting_) return;
+        {
+            const std::lock_guard<std::mutex> until_it_waits(mutex_);
+        }
+        done_.notify_one();
+    }
+
+    void attempt(void (*work)(void*, long), void* context, long i) {
+        try {
+            work(context, i);
+        } catch (...) {
+            fail();
+        }
+    }
+
+    void fail() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (!failure_) failure_ = std::current_exception();
+    }
+
     // The first failure ends the round and is thrown to the caller once nobody uses its work any
     // more.
     void take(int index) {
@@ -114,8 +193,7 @@ class Pool {
         } catch (...) {
             for (int i = 0; i < threads_; ++i)
                 seats_[i].next = std::numeric_limits<long>::max() / 2;
-            const std::lock_guard<std::mutex> lock(mutex_);
-            if (!failure_) failure_ = std::current_exception();
+            fail();
         }
     }
 
@@ -130,14 +208,16 @@ class Pool {
                 seat.asleep = false;
             }
             seen = seat.calls;
+            unsigned open = 2 * seat.round;
+            if (seat.state.compare_exchange_strong(open, open + 1)) {
+                attempt(seat.work, seat.context, index);
+                ++seat.state;
+                finished();
+                continue;
+            }
             if (!join()) continue;
             if (index < threads_) take(index);  // else it came late, to another round
-            if (--members_ == 0 && waiting_) {
-                {
-                    const std::lock_guard<std::mutex> until_it_waits(mutex_);
-                }
-                done_.notify_one();
-            }
+            if (--members_ == 0) finished();
         }
     }
 
@@ -201,6 +281,16 @@ void parallel_for(int threads, long count, void (*work)(void*, long), void* cont
         }
     }
     for (long i = 0; i < count; ++i) work(context, i);
+}
+
+double handover_ns() {
+    static std::atomic<double> measured{0};
+    if (measured == 0) {
+        const Turn turn;
+        if (!turn) return std::numeric_limits<double>::infinity();
+        measured = pool().measure_handover();
+    }
+    return measured;
 }
 
 }  // namespace cnnkit

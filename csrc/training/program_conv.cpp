@@ -67,9 +67,10 @@ void ProgramConv::set_weights(const float* weight, const float* bias) {
 }
 
 void ProgramConv::run(const float* x, float* y, float* workspace) const {
-    if (chosen_ && (!chosen_->accepts || chosen_->accepts(&fields_, x))) {
+    const long parts = chosen_ ? chosen_->parts(&fields_) : 0;
+    if (chosen_ && (!chosen_->accepts || chosen_->accepts(&fields_, x, 0, parts))) {
         chosen_->run(&fields_, static_cast<const float*>(prepared_.get()), x, nullptr, y, workspace,
-                     0, chosen_->parts(&fields_));
+                     0, parts);
         return;
     }
     const float* const arguments[] = {weight_, bias_, x, nullptr};

@@ -70,8 +70,10 @@ struct Memory {
             Floats workspace(fast.workspace_floats(fields), NAN);
             if (fast.prepare && !fast.prepare(fields, in[0], in[1], prepared.data())) continue;
             const float *x = in[fast.prepare ? 2 : 0], *residual = fast.prepare ? in[3] : nullptr;
-            if (fast.accepts && !fast.accepts(fields, x)) break;
             const long parts = fast.parts(fields), cut = draw(0, parts);
+            if (fast.accepts &&
+                (!fast.accepts(fields, x, 0, cut) || !fast.accepts(fields, x, cut, parts)))
+                break;
             fast.run(fields, prepared.data(), x, residual, y, workspace.data(), cut, parts);
             fast.run(fields, prepared.data(), x, residual, y, workspace.data(), 0, cut);
             if (name) *name = fast.name;

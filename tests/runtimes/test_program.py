@@ -207,6 +207,29 @@ def test_threads_that_share_an_image_change_no_bit(name: str, size: tuple[int, i
                 assert values[:count].tobytes() == some.tobytes()
 
 
+@pytest.mark.parametrize(("side", "channels"), [(16, 32), (8, 64)])
+@pytest.mark.parametrize("residual", [False, True])
+def test_threads_change_no_bit_of_what_one_of_them_declines(
+    side: int, channels: int, residual: bool
+) -> None:
+    net = Net(1, side, side)
+    x = net.conv("x", 1, channels, 1)
+    y = net.conv(x, channels, channels, 3, pads=(1, 1, 1, 1))
+    if residual:  # which is written over
+        y = net("Add", net.conv(y, channels, channels, 3, pads=(1, 1, 1, 1)), x)
+    graph = net.graph(net("Flatten", y))
+    images = np.random.default_rng(0).random((1, 1, side, side), np.float32)
+    images[0, 0, -1, -1] = np.inf
+    with np.errstate(all="ignore"):
+        (expected,) = evaluate(graph, {"x": images}, reproducible=False).values()
+    network = make_network(lowered(graph), image_size(graph))
+    assert "winograd-4x4" in network.algorithms or available_isas()[0] == "scalar"
+    alone = network(images, 1)[0]
+    np.testing.assert_allclose(alone, expected, rtol=1e-5, atol=1e-5 * side)
+    for threads in (2, 3):
+        assert network(images, threads)[0].tobytes() == alone.tobytes()
+
+
 def test_earlier_results_are_overwritten_and_bytes_are_floats() -> None:
     network = open_program(convnet(STACK), "net")
     x = np.random.default_rng(3).integers(0, 256, (5, *STACK.input), dtype=np.uint8)

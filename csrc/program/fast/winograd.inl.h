@@ -260,15 +260,29 @@ inline bool in_range(const float* x, long floats) {
     return below(most, kLimit);
 }
 
-inline bool accepts(const void* fields, const float* x) {
-    const Conv& c = conv_of(fields);
-    return in_range(x, static_cast<long>(c.in_h) * c.in_w * c.in_c);
+// Whether parts are blocks of output channels, not rows of tiles: where tiles are so few that the
+// products of a part of them would wait for one another.
+constexpr long kFewTiles = 4;
+template <typename F>
+bool by_blocks(const Conv& c) {
+    return Plan<F>(c).tiles <= kFewTiles && c.out_c > kBlock;
 }
-
-// Rows of tiles.
 template <typename F>
 long parts(const void* fields) {
-    return (conv_of(fields).out_h + F::kTileH - 1) / F::kTileH;
+    const Conv& c = conv_of(fields);
+    if (by_blocks<F>(c)) return (c.out_c + kBlock - 1) / kBlock;
+    return (c.out_h + F::kTileH - 1) / F::kTileH;
+}
+
+// Rows of x belong to the tiles that begin there; those after the last ones, to these.
+template <typename F>
+bool accepts(const void* fields, const float* x, long first, long end) {
+    const Conv& c = conv_of(fields);
+    const bool all = by_blocks<F>(c);
+    const long row = static_cast<long>(c.in_w) * c.in_c;
+    const long top = all ? 0 : min(c.in_h, first * F::kTileH);
+    const long bottom = all || end == parts<F>(fields) ? c.in_h : min(c.in_h, end * F::kTileH);
+    return in_range(x + top * row, (bottom - top) * row);
 }
 
 // Pixels of y and of the residual lie y_pixel floats apart.
@@ -277,12 +291,15 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
               float* y, long y_pixel, float* workspace, long first, long end) {
     const Conv& c = conv_of(fields);
     const Plan<F> p(c);
-    const long last = end * p.tiles_w;
-    const long v_plane = p.v_plane(c), m_plane = p.m_plane(), in = c.in_c, out = c.out_c;
+    const bool blocks = by_blocks<F>(c);
+    const long tile0 = blocks ? 0 : first * p.tiles_w, last = blocks ? p.tiles : end * p.tiles_w;
+    const long block0 = blocks ? first * kBlock : 0;
+    const long block1 = blocks ? min(end * kBlock, c.out_c) : c.out_c;
+    const long v_plane = p.v_plane(c), m_plane = p.m_plane(), in = c.in_c;
     float *v = workspace, *m = v + F::kPlanes * v_plane, *patch = m + F::kPlanes * m_plane;
     const float* u = prepared + p.width;
     const bool far = F::kPlanes * in * p.width > kNearWeights;
-    for (long start = first * p.tiles_w; start < last; start += p.group) {
+    for (long start = tile0; start < last; start += p.group) {
         const long count = min(p.group, last - start);
         for (long t = 0; t < count; ++t) {
             const long tile = start + t, top = tile / p.tiles_w * F::kTileH - c.pad_h;
@@ -301,8 +318,8 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
                 transform_input<F, false>(patch, F::kColumns * in, inside, in, v + t * in, v_plane);
             }
         }
-        for (long o = 0; o < out; o += kBlock) {
-            const long width = block_width(out, o);
+        for (long o = block0; o < block1; o += kBlock) {
+            const long width = block_width(c.out_c, o);
             const int vecs = static_cast<int>(width / kLanes);
             const Shares shares = share(count, vecs);
             const TileKernels *larger = &kTiles[vecs - 1][shares.size], *kernels = larger - 1;
@@ -320,16 +337,21 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
         }
         for (long t = 0; t < count; ++t) {
             const long tile = start + t, oy = tile / p.tiles_w * F::kTileH;
-            const long ox = tile % p.tiles_w * F::kTileW, at = (oy * c.out_w + ox) * y_pixel;
-            const Outputs to = {prepared,     residual ? residual + at : nullptr,
-                                y + at,       c.out_h - oy,
-                                c.out_w - ox, c.out_w * y_pixel,
-                                y_pixel,      out,
+            const long ox = tile % p.tiles_w * F::kTileW;
+            const long at = (oy * c.out_w + ox) * y_pixel + block0;
+            const Outputs to = {prepared + block0,
+                                residual ? residual + at : nullptr,
+                                y + at,
+                                c.out_h - oy,
+                                c.out_w - ox,
+                                c.out_w * y_pixel,
+                                y_pixel,
+                                block1 - block0,
                                 limits_of(c)};
             if (to.rows >= F::kTileH && to.columns >= F::kTileW) {
-                transform_output<F, true>(m + t * p.width, m_plane, to);
+                transform_output<F, true>(m + t * p.width + block0, m_plane, to);
             } else {
-                transform_output<F, false>(m + t * p.width, m_plane, to);
+                transform_output<F, false>(m + t * p.width + block0, m_plane, to);
             }
         }
     }
@@ -349,8 +371,9 @@ void run_apart(const void* fields, const float* prepared, const float* x, float*
 
 template <typename F>
 constexpr ProgramAlgorithm algorithm(const char* name) {
-    return {name,    "conv", fits<F>, prepared_floats<F>, prepare<F>, workspace_floats<F>, parts<F>,
-            accepts, run<F>, nullptr, run_apart<F>};
+    return {
+        name,       "conv", fits<F>, prepared_floats<F>, prepare<F>, workspace_floats<F>, parts<F>,
+        accepts<F>, run<F>, nullptr, run_apart<F>};
 }
 constexpr ProgramAlgorithm k4x4 = algorithm<winograd::Form<4, 4, 3>>("winograd-4x4");
 constexpr ProgramAlgorithm k4x2 = algorithm<winograd::Form<4, 2, 3>>("winograd-4x2");
