@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -24,6 +25,7 @@ from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.builder import Builder
 from cnnkit.graph.convnet import INPUT, LOGITS
+from cnnkit.graph.networks import separable
 from cnnkit.graph.quantised import run_integers
 from cnnkit.graph.quantised.lowering import lower_integers
 from cnnkit.graph.weights import Weights
@@ -203,6 +205,25 @@ def test_of_a_convolution_before_a_max_pool_only_a_band_exists(
     np.testing.assert_array_equal(build(source)(images).logits, expected)
     whole = lower_integers(source.weights.graph).arena
     assert lower_integers(source.weights.graph, bands=True).arena < whole
+
+
+def test_equal_layers_share_their_structure(
+    pictures: Dataset, options: Options, tmp_path: Path
+) -> None:
+    net = Builder((3, 12, 10))
+    x = net.unit(net.pixels, "stem", 8, 3, stride=2)
+    for name in ("first", "second", "third"):
+        x = separable(net, x, name, 8)
+    weights = Weights(net.classifier(net.add("GlobalAveragePool", "mean", [x]), 5), {})
+    for suffix, content in write_c_int8(weights, options).items():
+        (tmp_path / f"net{suffix.removeprefix('.int8')}").write_bytes(content)
+    source = read_c(tmp_path / "net.c")
+    calls = re.findall(r"    (depthwise|pointwise)\(&(layer\d+)", source.files[".c"].decode())
+    assert len(calls) == 6
+    assert len({*calls}) == 2
+    images = images_of(40, seed=3)
+    expected = run_integers(source.weights.graph, images)
+    np.testing.assert_array_equal(build(source)(images).logits, expected)
 
 
 def test_a_layer_in_float_is_refused_by_its_name(weights: Weights, options: Options) -> None:

@@ -56,7 +56,7 @@ INLINE void run_single(struct tile t) {
 
 /* Four pixels, the last ones of an image together with those before them, so that some are made
  * twice; of an image of fewer than four, one. */
-SHARED void convolve(const struct conv* c, const int8_t* weight, const int32_t* bias,
+INLINE void convolve(const struct conv* c, const int8_t* weight, const int32_t* bias,
                      const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y,
                      int pointwise) {
     const int in = c->in_c / c->groups, out = c->out_c / c->groups;
@@ -112,7 +112,7 @@ SHARED void convolve(const struct conv* c, const int8_t* weight, const int32_t* 
 }
 #elif defined(HELIUM)
 /* Four pixels, and channels in pairs, whose biases have what is lost with flipped windows. */
-SHARED void convolve(const struct conv* c, const int8_t* weight, const int32_t* bias,
+INLINE void convolve(const struct conv* c, const int8_t* weight, const int32_t* bias,
                      const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y,
                      int pointwise) {
     const int in = c->in_c / c->groups, out = c->out_c / c->groups, zero = c->zero_y;
@@ -178,7 +178,7 @@ INLINE rows rows_of(const struct conv* c, const uint8_t* x, int pixel, int two, 
     return found;
 }
 
-SHARED void convolve(const struct conv* c, const int8_t* weight, const int32_t* bias,
+INLINE void convolve(const struct conv* c, const int8_t* weight, const int32_t* bias,
                      const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y,
                      int pointwise) {
     const int in = c->in_c / c->groups, out = c->out_c / c->groups;
