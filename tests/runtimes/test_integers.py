@@ -86,6 +86,20 @@ def test_square_kernels_have_the_oracles_bits(
     np.testing.assert_array_equal(network(images)[0], run_integers(found, images))
 
 
+@pytest.mark.parametrize("isa", [None, *available_isas()])
+@pytest.mark.parametrize("channels", [16, 64, 128])
+def test_depthwise_pixels_of_whole_vectors_have_the_oracles_bits(
+    isa: str | None, channels: int
+) -> None:
+    net = Builder((2, 7, 5))
+    x = separable(net, net.unit(net.pixels, "first", channels, 3), "second", 8)
+    graph = net.classifier(net.add("GlobalAveragePool", "mean", [x]), 10)
+    images = np.random.default_rng(4).integers(0, 256, (3, 2, 7, 5), dtype=np.uint8)
+    found = quantise(graph, images, calibration=3, method="min-max").integers
+    network = make_integer_network(lower_integers(found), (2, 7, 5), isa)
+    np.testing.assert_array_equal(network(images)[0], run_integers(found, images))
+
+
 def test_the_fast_algorithms_compute_the_layers(mixed: Quantised) -> None:
     fast = {"int8-dense", "int8-depthwise", "int8-scores", "int8-max-pool", "int8-add"}
     if available_isas() != ["scalar"]:
