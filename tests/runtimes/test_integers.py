@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,20 @@ def test_square_kernels_have_the_oracles_bits(
     found = quantise(graph, images, calibration=3, method="min-max").integers
     network = make_integer_network(lower_integers(found), size, isa)
     np.testing.assert_array_equal(network(images)[0], run_integers(found, images))
+
+
+def test_winograd_computes_square_kernels_where_it_is_faster() -> None:
+    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    if "AuthenticAMD" not in cpu or "avx2" not in cpu or re.search(r"family\t: (?!25)", cpu):
+        pytest.skip("measured on AMD's Zen 3 and 4")
+    net = Builder((3, 8, 8))
+    x = net.unit(net.unit(net.pixels, "first", 32, 3), "second", 32, 3)
+    graph = net.classifier(net.add("GlobalAveragePool", "mean", [x]), 10)
+    images = np.random.default_rng(5).integers(0, 256, (3, 3, 8, 8), dtype=np.uint8)
+    found = quantise(graph, images, calibration=3, method="min-max").integers
+    for isa in {*available_isas()} - {"scalar"}:
+        chosen = make_integer_network(lower_integers(found), (3, 8, 8), isa).algorithms
+        assert chosen[1:3] == ["int8-dense", "int8-winograd-4x4"]
 
 
 @pytest.mark.parametrize("isa", [None, *available_isas()])
