@@ -140,7 +140,8 @@ Bytes right_conv(const ByteConv& c, bool depthwise, const std::vector<const Byte
 
 void add_byte_conv(ByteChain& chain, bool depthwise) {
     const Size s = chain.buffers.back();
-    ByteConv c = {s.h, s.w, s.c, 0, 0, draw(1, 40), 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0};
+    const long outputs = one_in(6) ? 64 * draw(1, 2) : draw(1, 40);  // whole vectors, too
+    ByteConv c = {s.h, s.w, s.c, 0, 0, outputs, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 0};
     if (!one_in(3)) {
         c.kernel_h = draw(1, 5), c.kernel_w = one_in(2) ? c.kernel_h : draw(1, 5);
         c.stride_h = draw(1, 2), c.stride_w = one_in(2) ? c.stride_h : draw(1, 3);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,62 @@ def test_threads_never_change_a_bit() -> None:
     for threads in (1, 2, 3):
         logits, _, _ = network(images, threads)
         np.testing.assert_array_equal(logits, run_integers(found, images))
+
+
+@pytest.mark.parametrize("isa", [None, *available_isas()])
+def test_images_that_share_a_matrix_keep_their_own_values(isa: str | None) -> None:
+    net = Builder((1, 6, 6))
+    x = net.max_pool(net.unit(net.pixels, "first", 5, 3), "pool")
+    x = net.relu(net.dense(net.relu(net.dense(x, "second", 37)), "third", 21))
+    graph = net.classifier(x, 10)
+    images = np.random.default_rng(2).integers(0, 256, (35, 1, 6, 6), dtype=np.uint8)
+    found = quantise(graph, images, calibration=35, method="min-max").integers
+    network = make_integer_network(lower_integers(found), (1, 6, 6), isa)
+    expected = run_integers(found, images)
+    for count in (1, 2, 16, 17, 35):
+        np.testing.assert_array_equal(network(images[:count])[0], expected[:count])
+
+
+@pytest.mark.parametrize("isa", [None, *available_isas()])
+@pytest.mark.parametrize(("size", "channels"), [((3, 8, 8), 24), ((3, 9, 11), 40), ((1, 4, 4), 64)])
+def test_square_kernels_have_the_oracles_bits(
+    isa: str | None, size: tuple[int, int, int], channels: int
+) -> None:
+    net = Builder(size)
+    x = net.unit(net.unit(net.pixels, "first", channels, 3), "second", channels + 8, 3)
+    graph = net.classifier(net.add("GlobalAveragePool", "mean", [x]), 10)
+    images = np.random.default_rng(3).integers(0, 256, (3, *size), dtype=np.uint8)
+    found = quantise(graph, images, calibration=3, method="min-max").integers
+    network = make_integer_network(lower_integers(found), size, isa)
+    np.testing.assert_array_equal(network(images)[0], run_integers(found, images))
+
+
+def test_winograd_computes_square_kernels_where_it_is_faster() -> None:
+    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    if "AuthenticAMD" not in cpu or "avx2" not in cpu or re.search(r"family\t: (?!25)", cpu):
+        pytest.skip("measured on AMD's Zen 3 and 4")
+    net = Builder((3, 8, 8))
+    x = net.unit(net.unit(net.pixels, "first", 32, 3), "second", 32, 3)
+    graph = net.classifier(net.add("GlobalAveragePool", "mean", [x]), 10)
+    images = np.random.default_rng(5).integers(0, 256, (3, 3, 8, 8), dtype=np.uint8)
+    found = quantise(graph, images, calibration=3, method="min-max").integers
+    for isa in {*available_isas()} - {"scalar"}:
+        chosen = make_integer_network(lower_integers(found), (3, 8, 8), isa).algorithms
+        assert chosen[1:3] == ["int8-dense", "int8-winograd-4x4"]
+
+
+@pytest.mark.parametrize("isa", [None, *available_isas()])
+@pytest.mark.parametrize("channels", [16, 64, 128])
+def test_depthwise_pixels_of_whole_vectors_have_the_oracles_bits(
+    isa: str | None, channels: int
+) -> None:
+    net = Builder((2, 7, 5))
+    x = separable(net, net.unit(net.pixels, "first", channels, 3), "second", 8)
+    graph = net.classifier(net.add("GlobalAveragePool", "mean", [x]), 10)
+    images = np.random.default_rng(4).integers(0, 256, (3, 2, 7, 5), dtype=np.uint8)
+    found = quantise(graph, images, calibration=3, method="min-max").integers
+    network = make_integer_network(lower_integers(found), (2, 7, 5), isa)
+    np.testing.assert_array_equal(network(images)[0], run_integers(found, images))
 
 
 def test_the_fast_algorithms_compute_the_layers(mixed: Quantised) -> None:

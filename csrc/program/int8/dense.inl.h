@@ -232,13 +232,20 @@ bool matrix_prepare(const void* fields, const void* const* in, void* prepared) {
 inline long none(const void*) { return 0; }
 inline long one(const void*) { return 1; }
 
+// The parts are images, whose values lie one behind the other.
 template <typename Dot, typename Matrix>
 void matrix_run(const void* fields, const void* prepared, const void* const* in, void* y, uint8_t*,
-                long, long) {
-    const Shape c = conv_of(as<Matrix>(fields));
-    constexpr bool last = sizeof(Matrix) == sizeof(struct written::scores);
-    run_rows<Dot>(c, prepared, of<uint8_t>(in[3]), last ? nullptr : static_cast<uint8_t*>(y),
-                  last ? static_cast<float*>(y) : nullptr, nullptr, 0, 1);
+                long first, long end) {
+    Shape c = conv_of(as<Matrix>(fields));
+    const auto* x = of<uint8_t>(in[3]);
+    if constexpr (sizeof(Matrix) == sizeof(struct written::scores)) {
+        for (long i = first; i < end; ++i)
+            run_rows<Dot>(c, prepared, x + i * c.in_c, nullptr,
+                          static_cast<float*>(y) + i * c.out_c, nullptr, 0, 1);
+    } else {
+        c.in_w = c.out_w = static_cast<int>(end);
+        run_rows<Dot>(c, prepared, x, static_cast<uint8_t*>(y), nullptr, nullptr, first, end);
+    }
 }
 
 template <typename Dot>

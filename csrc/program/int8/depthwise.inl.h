@@ -145,6 +145,42 @@ inline void sums_of(const Plan& p, int columns, const long* taps, const uint8_t*
     }
 }
 
+// A row of results whose pixels are whole vectors: four rows of an input pixel change places once
+// for the three results that see them. Weights and sums fill 24 registers.
+template <typename Dot>
+void run_whole(const Conv& c, const Plan& p, const char* prepared, const uint8_t* const* rows,
+               long output, uint8_t* y) {
+    for (long phase = 0; phase < p.phases; ++phase) {
+        const char* constants = prepared + phase * p.step;
+        const auto* factor = reinterpret_cast<const float*>(constants) + kBytes;
+        Bytes w[3][4];
+        Sums sum[3][4];
+#pragma GCC unroll 3
+        for (int t = 0; t < 3; ++t) {
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; ++k)
+                w[t][k] = load(constants + (8 + (t * p.outputs + output) * 4 + k) * kBytes);
+        }
+        for (int k = 0; k < 4; ++k) sum[1][k] = sum[2][k] = zero();
+        const long end = c.out_w + 2;
+        long at = phase * kBytes;
+        for (long column = 0; column < end; ++column, at += c.in_c) {
+            const uint8_t* const four_rows[4] = {rows[0], rows[1], rows[2], rows[3]};
+            Bytes x[4];
+            interleave(four_rows, at, x);
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; ++k) {
+                sum[0][k] = Dot::dot(load_sums(constants + k * kBytes), x[k], w[0][k]);
+                sum[1][k] = Dot::dot(sum[1][k], x[k], w[1][k]);
+                sum[2][k] = Dot::dot(sum[2][k], x[k], w[2][k]);
+            }
+            if (column >= 2) store(y + at - 2 * c.in_c, as_bytes(sum[2], factor, c.zero_y));
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; ++k) sum[2][k] = sum[1][k], sum[1][k] = sum[0][k];
+        }
+    }
+}
+
 template <typename Dot, int outputs, bool three>
 void run_rows(const Conv& c, const Plan& p, const char* prepared, const uint8_t* strip, uint8_t* y,
               long count) {
@@ -157,6 +193,11 @@ void run_rows(const Conv& c, const Plan& p, const char* prepared, const uint8_t*
     const uint8_t* rows[8];
     for (long r = 0; r < 4 * p.quads; ++r)  // those behind the kernel have weights of zero
         rows[r] = strip + min(r * c.dilation_h, in_rows(c, count) - 1) * p.row;
+    if (three && kRegisters == 32 && c.in_c % kBytes == 0 && c.stride_w == 1 && c.dilation_w == 1) {
+        for (long output = 0; output < min(outputs, count); ++output)
+            run_whole<Dot>(c, p, prepared, rows, output, y + output * bytes);
+        return;
+    }
     long phase = 0;
     for (long at = 0; at < bytes; at += kBytes) {
         const char* constants = prepared + phase * p.step;

@@ -34,7 +34,8 @@ struct ByteAlgorithm {
     bool (*prepare)(const void* fields, const void* const* in, void* prepared);
     long (*workspace_bytes)(const void* fields);
     long (*parts)(const void* fields);
-    // Computes the parts from `first` to `end`; the same bits however the work is cut.
+    // Computes the parts from `first` to `end`; the same bits however the work is cut. A matrix has
+    // one part, and takes more: images, one behind the other.
     void (*run)(const void* fields, const void* prepared, const void* const* in, void* y,
                 uint8_t* workspace, long first, long end);
 };

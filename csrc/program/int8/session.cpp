@@ -9,6 +9,8 @@
 namespace cnnkit {
 namespace {
 
+constexpr long kTogether = 16;  // images of a tail
+
 class Session : public StepSession<ByteKernel, ByteAlgorithm> {
   public:
     Session(const ByteKernelTable& table, const Architecture& architecture, ByteProgram program)
@@ -19,6 +21,7 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
             constant.resize(constant.size() + kByteSlack);
         }
         choose_steps(program_.steps, table.kernels, kByteKernelCount);
+        find_tail();
     }
 
   private:
@@ -83,18 +86,75 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
     }
     void infer_wide(const uint8_t* raw, int64_t n, const NetOutputs& out,
                     int threads) const override {
-        for (int64_t i = 0; i < n; ++i) {
-            uint8_t* arena = memory();
-            run(0, steps_.size(), raw + i * pixels_, arena, threads);
-            const void* logits = arena + program_.offsets[program_.result];
-            write_outputs(static_cast<const float*>(logits), classes_, i, out);
+        const size_t apart = n == 1 ? steps_.size() : tail_;
+        for (int64_t at = 0; at < n; at += kTogether) {
+            const long count = static_cast<long>(std::min<int64_t>(n - at, kTogether));
+            for (long i = 0; i < count; ++i) {
+                uint8_t* arena = memory();
+                run(0, apart, raw + (at + i) * pixels_, arena, threads);
+                if (apart == steps_.size()) {
+                    const void* logits = arena + program_.offsets[program_.result];
+                    write_outputs(static_cast<const float*>(logits), classes_, at + i, out);
+                } else {
+                    const long place = program_.steps[apart].inputs[3],
+                               size = program_.sizes[place];
+                    std::copy_n(arena + program_.offsets[place], size, in_tail(apart) + i * size);
+                }
+            }
+            if (apart < steps_.size()) run_tail(at, count, out, threads);
         }
     }
 
-    uint8_t* memory() const {
-        return static_cast<uint8_t*>(thread_workspace(space() + workspace_ + kByteSlack));
+    // The tail: matrices at the end of the program, each of the values of the one before. Their
+    // weights are read once for some images.
+    void find_tail() {
+        const auto is_matrix = [&](size_t s) {
+            const ProgramStep& step = program_.steps[s];
+            if (!steps_[s].algorithm || (step.kernel != "gemm" && step.kernel != "scores"))
+                return false;
+            int sizes[2];  // its features and outputs, which are all that its buffers hold
+            std::memcpy(sizes, step.fields.data(), sizeof sizes);
+            const long made = step.kernel == "gemm" ? sizes[1] : sizeof(float) * sizes[1];
+            return step.inputs[3] >= 0 && program_.sizes[step.inputs[3]] == sizes[0] &&
+                   program_.sizes[step.output] == made;
+        };
+        for (tail_ = steps_.size(); tail_ > 1 && is_matrix(tail_ - 1); --tail_) {
+            const bool last = tail_ == steps_.size();
+            if (!last && program_.steps[tail_].inputs[3] != program_.steps[tail_ - 1].output) break;
+        }
+        for (size_t s = tail_; s < steps_.size(); ++s) {
+            const ProgramStep& step = program_.steps[s];
+            tail_bytes_ = std::max(
+                {tail_bytes_, program_.sizes[step.inputs[3]], program_.sizes[step.output]});
+        }
+        if (tail_bytes_) tail_bytes_ = whole_lines(kTogether * tail_bytes_);
     }
-    long space() const { return (program_.arena + kByteSlack + 63) / 64 * 64; }
+    // What a step of the tail reads of all images, and the one before it writes.
+    uint8_t* in_tail(size_t step) const {
+        return memory() + space() + scratch() + static_cast<long>((step - tail_) % 2) * tail_bytes_;
+    }
+
+    void run_tail(int64_t first, long count, const NetOutputs& out, int threads) const {
+        for (size_t s = tail_; s < steps_.size(); ++s) {
+            const ByteAlgorithm& matrix = *steps_[s].algorithm;
+            const void* in[kMostByteInputs] = {nullptr, nullptr, nullptr, in_tail(s)};
+            uint8_t* y = in_tail(s + 1);
+            share(count, count * steps_[s].work, threads, [&](long from, long to) {
+                matrix.run(program_.steps[s].fields.data(), steps_[s].prepared.get(), in, y,
+                           nullptr, from, to);
+            });
+        }
+        const auto* logits = reinterpret_cast<const float*>(in_tail(steps_.size()));
+        for (long i = 0; i < count; ++i)
+            write_outputs(logits + i * classes_, classes_, first + i, out);
+    }
+
+    uint8_t* memory() const {
+        return static_cast<uint8_t*>(thread_workspace(space() + scratch() + 2 * tail_bytes_));
+    }
+    static long whole_lines(long bytes) { return (bytes + kByteSlack + 63) / 64 * 64; }
+    long space() const { return whole_lines(program_.arena); }
+    long scratch() const { return whole_lines(workspace_); }
 
     void arguments(const ProgramStep& step, const uint8_t* raw, uint8_t* arena,
                    const void* (&in)[kMostByteInputs]) const {
@@ -129,6 +189,8 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
     ByteProgram program_;
     const ByteKernelTable& table_;
     std::vector<long> lengths_;  // of the constants
+    size_t tail_ = 0;
+    long tail_bytes_ = 0;
 };
 
 }  // namespace

@@ -18,7 +18,8 @@ constexpr int kLeastInputs = kChains > 1 ? 24 : 12;
 // two for products.
 inline bool pays() { return kBytes < 64 || avx512_is_halved(); }
 constexpr int kInverseOf9 = 954437177;
-constexpr long kBudget = 36864;  // bytes of V and a block of M: the nearest cache keeps most
+// Bytes of V and a block of M, and tiles that are multiplied together, at least; as measured.
+constexpr long kBudget = kRegisters == 32 ? 36864 : 98304, kAtOnce = kRegisters == 32 ? 4 : 6;
 constexpr double kMostSum = 33000000.0;
 
 struct Plan {
@@ -31,8 +32,8 @@ struct Plan {
         inputs = round_up(c.in_c, kWords);
         width = 0;
         for (long o = 0; o < c.out_c; o += kBlock) width += vecs_of(c.out_c - o) * kSums;
-        const long fit = kBudget / (kPlanes * (2 * inputs + 4 * kBlock)) / 4 * 4;
-        group = min(tiles, max(4, fit));
+        const long fit = kBudget / (kPlanes * (2 * inputs + 4 * kBlock)) / kAtOnce * kAtOnce;
+        group = min(tiles, max(kAtOnce, fit));
     }
     long pairs(const Conv& c) const { return (c.in_c + 1) / 2; }
     // Bytes, an odd number of lines, as planes would share a few sets of the nearest cache else.
