@@ -5,7 +5,6 @@
 #endif
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -89,27 +88,6 @@ class Pool {
             await([&] { return seat.state == done; });
         }
         if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-    }
-
-    // The median of some calls in which a helper took part; infinite where hardly any did.
-    double measure_handover() {
-        using Clock = std::chrono::steady_clock;
-        const auto note = [](void* thread, long i) {
-            if (i == 1) *static_cast<std::thread::id*>(thread) = std::this_thread::get_id();
-        };
-        std::array<double, 201> took;
-        size_t count = 0;
-        const auto end = Clock::now() + std::chrono::milliseconds(1);
-        while (count < took.size()) {
-            std::thread::id helper;
-            const auto begin = Clock::now();
-            run(2, 2, note, &helper);
-            const std::chrono::duration<double, std::nano> each = Clock::now() - begin;
-            if (helper != std::this_thread::get_id()) took[count++] = each.count();
-            if (begin > end) return std::numeric_limits<double>::infinity();
-        }
-        std::nth_element(took.begin(), took.begin() + count / 2, took.end());
-        return took[count / 2];
     }
 
   private:
@@ -281,16 +259,6 @@ void parallel_for(int threads, long count, void (*work)(void*, long), void* cont
         }
     }
     for (long i = 0; i < count; ++i) work(context, i);
-}
-
-double handover_ns() {
-    static std::atomic<double> measured{0};
-    if (measured == 0) {
-        const Turn turn;
-        if (!turn) return std::numeric_limits<double>::infinity();
-        measured = pool().measure_handover();
-    }
-    return measured;
 }
 
 }  // namespace cnnkit

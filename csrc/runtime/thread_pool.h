@@ -8,8 +8,4 @@ namespace cnnkit {
 // runs on this thread alone.
 void parallel_for(int threads, long count, void (*work)(void* context, long i), void* context);
 
-// What it takes to hand a helper some work and to see that it is done, in nanoseconds: measured
-// when first asked, which takes up to a millisecond. Infinite while another caller has the pool.
-double handover_ns();
-
 }  // namespace cnnkit
