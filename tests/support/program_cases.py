@@ -386,7 +386,8 @@ def fast_convolutions() -> Iterator[Case]:
 
         yield one(f"{kernel}x{kernel} 1 to {k}, {wide} wide", (1, 5, wide), columns)
     places = ((2, 9, 0), (3, 20, 2), (4, 17, 1), (6, 33, 2), (10, 28, 2))
-    for (h, w, pad), (c, k) in product(places, ((1, 3), (1, 6), (1, 12), (3, 5), (6, 16), (20, 40))):
+    widths = ((1, 3), (1, 6), (1, 12), (3, 5), (6, 16), (20, 40))
+    for (h, w, pad), (c, k) in product(places, widths):
 
         def five(net: Net, p: int = pad, c: int = c, k: int = k, pool: bool = False) -> str:
             x = net.conv("x", 1, c, 1) if c > 1 else "x"
