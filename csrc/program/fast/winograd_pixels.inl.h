@@ -226,7 +226,7 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
     Run r;
     r.pitch = p.pitch, r.kernel_w = c.kernel_w, r.y_pixel = c.out_c, r.bias = prepared;
     r.y_row = c.out_w / kShrunk * r.y_pixel, r.limits = limits_of(c);
-    r.overlap = !residual && c.out_c <= kFewLanes && c.out_c <= kChannels;
+    r.overlap = !residual && c.out_c <= min(kFewLanes, kChannels) && kFewLanes <= 2 * c.out_c;
     for (long from = begin; from < end; from += p.group) {
         const long tiles = min(p.group, end - from);
         for (long t = 0; t < tiles; ++t) {
