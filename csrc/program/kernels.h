@@ -45,6 +45,10 @@ struct ProgramAlgorithm {
     // concatenation; null, where it cannot.
     void (*run_apart)(const void* fields, const float* prepared, const float* x, float* y,
                       long y_pixel, float* workspace, long first, long end) = nullptr;
+    // As `run` without a residual and a max-pool of 2x2 with stride 2 behind it, with the same
+    // bits: y is the pool's. Null, where it cannot.
+    void (*run_pooled)(const void* fields, const float* prepared, const float* x, float* y,
+                       float* workspace, long first, long end) = nullptr;
 };
 
 struct ProgramKernelTable {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "program/concat.h"
+#include "program/pooled.h"
 #include "program/steps.h"
 #include "program/tail.h"
 #include "runtime/outputs.h"
@@ -48,6 +49,7 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
         for (size_t step = 0; step < products.size(); ++step) products[step] = is_product(step);
         tail_ = find_tail(program_, products);
         find_in_place();
+        find_pooled();
     }
 
   private:
@@ -205,9 +207,24 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
                                                algorithm->run_apart && step.inputs[3] == -1);
         }
         in_place_ = concatenate_in_place(program_, may);
-        copied_.resize(steps_.size());
+        skipped_.resize(steps_.size());
         for (const InPlace& one : in_place_) {
-            if (one.copy) copied_[one.copy] = true;
+            if (one.copy) skipped_[one.copy] = true;
+        }
+    }
+
+    void find_pooled() {
+        std::vector<bool> may(steps_.size());
+        const size_t end = tail_.first ? tail_.first : steps_.size();
+        for (size_t s = 0; s < end; ++s) {
+            const ProgramStep& step = program_.steps[s];
+            const ProgramAlgorithm* algorithm = steps_[s].algorithm;
+            may[s] = step.kernel == "pool" || (step.kernel == "conv" && algorithm &&
+                                               algorithm->run_pooled && step.inputs[3] == -1);
+        }
+        pools_ = find_pools(program_, may);
+        for (const size_t pool : pools_) {
+            if (pool) skipped_[pool] = true;
         }
     }
 
@@ -219,9 +236,13 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
     void run(size_t first, size_t end, const float* raw, float* arena, int threads) const {
         const auto where = [&](long b) { return arena + program_.offsets[b]; };
         for (size_t s = first; s < end; ++s) {
-            if (copied_[s]) continue;
+            if (skipped_[s]) continue;
             const Call call = call_of(s, raw, where);
             const InPlace& to = in_place_[s];
+            if (const size_t pool = pools_[s]) {
+                run_pooled(call, call_of(pool, raw, where), threads);
+                continue;
+            }
             if (!to.copy) {
                 run_one(call, threads);
                 continue;
@@ -276,6 +297,18 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
         if (!done) call.chosen->kernel->run(call.fields, call.in, call.y);
     }
 
+    // A convolution and the pool of what it writes.
+    void run_pooled(const Call& call, const Call& pool, int threads) const {
+        const bool done = share_parts(
+            call, threads, [&](const float* prepared, float* workspace, long first, long end) {
+                call.chosen->algorithm->run_pooled(call.fields, prepared, call.x, pool.y, workspace,
+                                                   first, end);
+            });
+        if (done) return;
+        call.chosen->kernel->run(call.fields, call.in, call.y);
+        run_one(pool, threads);
+    }
+
     // Calls run(prepared, workspace, first, end) for ranges of an algorithm's parts. False if it
     // declines values of x: then the results are unfinished, the arguments as they were.
     template <typename Run>
@@ -303,7 +336,8 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
     const ProgramKernelTable& table_;
     Tail tail_;
     std::vector<InPlace> in_place_;  // of each step
-    std::vector<bool> copied_;       // steps whose copy is made by the convolution before
+    std::vector<size_t> pools_;      // of each step: the pool that it takes as well, or 0
+    std::vector<bool> skipped_;      // steps that the convolution before takes as well
 };
 
 }  // namespace

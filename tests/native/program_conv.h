@@ -105,6 +105,9 @@ void add_conv(Chain& chain, long x, bool depthwise) {
             c.pad_h = c.pad_w = 0;
         }
     }
+    const bool five = !plain && !depthwise && one_in(3);  // rows, with algorithms of their own
+    if (five) c.groups = 1, c.kernel_h = 5, c.stride_h = c.dilation_h = c.dilation_w = 1;
+    if (five && c.in.c == 1) c.stride_w = 1;
     const auto size = [=](long in, long pad, long kernel, long dilation, long stride) {
         const long room = in + pad + (plain ? pad : draw(0, 4)) - (kernel - 1) * dilation - 1;
         return room < 0 ? 0 : room / stride + 1;
@@ -113,6 +116,7 @@ void add_conv(Chain& chain, long x, bool depthwise) {
     c.out.w = size(c.in.w, c.pad_w, c.kernel_w, c.dilation_w, c.stride_w);
     if (plain && one_in(4) && c.out.h > 2) c.out.h = 2;  // tiles of four rows waste the half of it
     c.out.c = depthwise ? c.in.c : c.groups * draw(1, c.groups > 1 ? 6 : 40);
+    if (five && c.in.c == 1) c.out.c = draw(1, 12);
     if (plain && !depthwise) c.out.c = c.in.c == 1 ? draw(1, 12) : 8 * draw(2, 5);
     if (c.out.h < 1 || c.out.w < 1 || c.out.count() > 4000) return;
     const float most = 1.0f / std::sqrt(static_cast<float>(c.in_each() * c.kernel_h * c.kernel_w));

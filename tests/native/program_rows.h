@@ -7,11 +7,15 @@ namespace {
 
 void add_pool(Chain& chain, long x) {
     const Size in = chain.buffers[x];
-    const bool whole = one_in(4);  // a global pool
-    const long most = whole ? 0 : 2, sides[] = {in.h, in.w};
-    const long kernel[] = {whole ? in.h : draw(1, 4), whole ? in.w : draw(1, 4)};
-    const long stride[] = {draw(1, 3), draw(1, 3)}, average = draw(0, 2);
-    const long dilation[] = {whole ? 1 : draw(1, 2), whole ? 1 : draw(1, 2)};
+    const bool whole = one_in(4);            // a global pool
+    const bool pairs = !whole && one_in(2);  // what convolutions take as well
+    const bool plain = whole || pairs;
+    const long most = plain ? 0 : 2, sides[] = {in.h, in.w};
+    const auto side = [&](long all) { return whole ? all : pairs ? 2 : draw(1, 4); };
+    const long kernel[] = {side(in.h), side(in.w)};
+    const long stride[] = {pairs ? 2 : draw(1, 3), pairs ? 2 : draw(1, 3)};
+    const long average = pairs ? 0 : draw(0, 2);
+    const long dilation[] = {plain ? 1 : draw(1, 2), plain ? 1 : draw(1, 2)};
     const long pad[] = {draw(0, most), draw(0, most)}, end[] = {draw(0, most), draw(0, most)};
     long out[2];
     for (int a = 0; a < 2; ++a) {

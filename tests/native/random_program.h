@@ -10,7 +10,7 @@ namespace {
 
 Chain random_chain() {
     Chain chain;
-    chain.image = {draw(1, 14), draw(1, 14), draw(1, 5)};
+    chain.image = {draw(1, 14), draw(1, one_in(4) ? 40 : 14), one_in(4) ? 1 : draw(1, 5)};
     add_pixels(chain);
     for (long left = draw(3, 12); left > 0; --left) {
         const long last = static_cast<long>(chain.buffers.size()) - 1;
@@ -19,6 +19,7 @@ Chain random_chain() {
             case 0:
             case 1:
                 add_conv(chain, x, false);
+                if (one_in(2)) add_pool(chain, static_cast<long>(chain.buffers.size()) - 1);
                 break;
             case 2:
                 add_conv(chain, x, true);

@@ -6,6 +6,7 @@ Each takes x, float32 [N, C, H, W] from 0 to 1, and gives all values of its last
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -384,6 +385,18 @@ def fast_convolutions() -> Iterator[Case]:
             return net("Relu", net.conv("x", 1, k, kernel, pads=(kernel // 2,) * 4))
 
         yield one(f"{kernel}x{kernel} 1 to {k}, {wide} wide", (1, 5, wide), columns)
+    places = ((2, 9, 0), (3, 20, 2), (4, 17, 1), (6, 33, 2), (10, 28, 2))
+    widths = ((1, 3), (1, 6), (1, 12), (3, 5), (6, 16), (20, 40))
+    for (h, w, pad), (c, k) in product(places, widths):
+
+        def five(net: Net, p: int = pad, c: int = c, k: int = k, pool: bool = False) -> str:
+            x = net.conv("x", 1, c, 1) if c > 1 else "x"
+            y = net.relu6(net.conv(x, c, k, 5, pads=(2, p, 2, p)))
+            return net("MaxPool", y, kernel_shape=(2, 2), strides=(2, 2)) if pool else y
+
+        yield one(f"5x5 {c} to {k}, {h}x{w}, pad {pad}", (1, h, w), five)
+        pooled = partial(five, pool=True)
+        yield one(f"5x5 {c} to {k}, {h}x{w}, pad {pad}, pool", (1, h, w), pooled)
     for wide, k, kernel in product((2, 16, 17, 33), (1, 5, 7, 8), (1, 2, 3)):
 
         def pairs(net: Net, k: int = k, kernel: int = kernel) -> str:

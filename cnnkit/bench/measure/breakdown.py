@@ -38,6 +38,8 @@ EXECUTED = {
     "winograd-4x4": 36 / 144,
     "winograd-4x2": 24 / 72,
     "winograd-2x2": 16 / 36,
+    "winograd-4x1": 8 / 20,
+    "winograd-4x1-pixels": 8 / 20,
     "int8-winograd-4x4": 36 / 144,
 }
 MOST_SPREAD = 0.5  # of a part's interval, as a share of its time

@@ -3,7 +3,8 @@
 
 constexpr ProgramAlgorithm kAlgorithms[] = {
     fast::by_winograd::k4x4,      fast::by_winograd::k4x2,
-    fast::by_winograd::k2x2,      fast::columns::kConv,
+    fast::by_winograd::k2x2,      fast::by_winograd_pixels::kConv,
+    fast::by_winograd_1d::kConv,  fast::columns::kConv,
 #if defined(__AVX512F__)
     fast::pairs::kConv,
 #endif

@@ -81,9 +81,14 @@ inline const float* add_run(const float* x, long x_pixel, const float* w, long s
         if (kAsksAhead && vecs == kVecs) prefetch_far(ahead.from), ahead.from += ahead.step;
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {
-            const Vec pixel = broadcast(base[p / 4] + (p % 4 == 3 ? third : p % 4 * x_pixel));
+            const float* at = base[p / 4] + (p % 4 == 3 ? third : p % 4 * x_pixel);
+            if constexpr (vecs == 1) {
+                sum[p][0] = fma_broadcast(at, weight[0], sum[p][0]);
+            } else {
+                const Vec pixel = broadcast(at);
 #pragma GCC unroll 16
-            for (int v = 0; v < vecs; ++v) sum[p][v] = fma(pixel, weight[v], sum[p][v]);
+                for (int v = 0; v < vecs; ++v) sum[p][v] = fma(pixel, weight[v], sum[p][v]);
+            }
         }
 #pragma GCC unroll 4
         for (int b = 0; b < kBases; ++b) {

@@ -274,15 +274,19 @@ long parts(const void* fields) {
     return (c.out_h + F::kTileH - 1) / F::kTileH;
 }
 
-// Rows of x belong to the tiles that begin there; those after the last ones, to these.
+// Whether values are in range that belong to the parts from `first` to `end`, rows of tiles: the
+// rows of x that begin there; those after the last tiles belong to these.
+inline bool rows_in_range(const Conv& c, const float* x, long tile, long first, long end,
+                          long parts) {
+    const long row = static_cast<long>(c.in_w) * c.in_c, top = min(c.in_h, first * tile);
+    const long bottom = end == parts ? c.in_h : min(c.in_h, end * tile);
+    return in_range(x + top * row, (bottom - top) * row);
+}
 template <typename F>
 bool accepts(const void* fields, const float* x, long first, long end) {
     const Conv& c = conv_of(fields);
-    const bool all = by_blocks<F>(c);
-    const long row = static_cast<long>(c.in_w) * c.in_c;
-    const long top = all ? 0 : min(c.in_h, first * F::kTileH);
-    const long bottom = all || end == parts<F>(fields) ? c.in_h : min(c.in_h, end * F::kTileH);
-    return in_range(x + top * row, (bottom - top) * row);
+    if (by_blocks<F>(c)) return rows_in_range(c, x, c.in_h, 0, 1, 1);
+    return rows_in_range(c, x, F::kTileH, first, end, parts<F>(fields));
 }
 
 // Pixels of y and of the residual lie y_pixel floats apart.
