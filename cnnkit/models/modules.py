@@ -212,7 +212,7 @@ def _check_parameters(module: nn.Module, source: str) -> None:
             raise InputError(
                 source,
                 f"has parameters on no device, without values ({name} is on meta)",
-                "build it on the CPU, or load its parameters with assign=True",
+                "build it on the CPU, or give its parameters with --weights",
             )
         if tensor.is_floating_point() and tensor.dtype not in (torch.float32, torch.float64):
             kind = str(tensor.dtype).removeprefix("torch.")

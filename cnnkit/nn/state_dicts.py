@@ -83,7 +83,8 @@ def load_state(
             "give the file that this very module was saved to",
             lines,
         )
-    module.load_state_dict(state, strict=False)
+    empty = any(tensor.is_meta for tensor in wanted.values())  # nothing can be copied into that
+    module.load_state_dict(state, strict=False, assign=empty)
     broken = [name for name in state if not torch.isfinite(state[name]).all()]
     if broken:
         reason = f"holds NaN or infinity ({', '.join(broken[:3])})"

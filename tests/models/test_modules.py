@@ -54,7 +54,7 @@ class Of(nn.Module):
 @pytest.fixture(autouse=True)
 def nets(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("person_nets")
-    vars(module).update(Net=Net, fixed=lambda: Net(4))
+    vars(module).update(Net=Net, fixed=lambda: Net(4), empty=lambda: Net().to("meta"))
     monkeypatch.setitem(sys.modules, "person_nets", module)
 
 
@@ -94,6 +94,14 @@ def test_parameters_of_a_file_are_loaded_by_name(suffix: str, prefix: str, tmp_p
     assert network.weights.classes == 7
     assert network.notes == ()
     np.testing.assert_allclose(found(network), logits(module, lambda x: x), rtol=1e-5, atol=1e-4)
+
+
+def test_a_module_on_no_device_takes_the_parameters_of_a_file(tmp_path: Path) -> None:
+    module = Net()
+    torch.save(module.state_dict(), tmp_path / "net.pt")
+    network = read_model("person_nets:empty", Said(tmp_path / "net.pt", {"scale": 0.01}, size=SIZE))
+    expected = logits(module, lambda x: x * 0.01)
+    np.testing.assert_allclose(found(network), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_all_tensors_that_do_not_fit_are_named_at_once(tmp_path: Path) -> None:
