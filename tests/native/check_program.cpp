@@ -12,6 +12,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "cpu/dispatch.h"
 #include "random_program.h"
@@ -24,6 +25,20 @@ const ProgramKernel& find(const ProgramKernelTable& table, const std::string& na
     for (int i = 0; i < kProgramKernelCount; ++i)
         if (table.kernels[i].name == name) return table.kernels[i];
     throw std::invalid_argument(name);
+}
+
+// The largest of each 2x2 pixels of what a convolution wrote.
+Floats pairs_of(const ConvSizes& c, const Floats& y) {
+    Floats most;
+    for (long row = 0; row + 1 < c.out_h; row += 2)
+        for (long column = 0; column + 1 < c.out_w; column += 2)
+            for (long o = 0; o < c.out_c; ++o) {
+                const float* at = y.data() + (row * c.out_w + column) * c.out_c + o;
+                const float* below = at + static_cast<long>(c.out_w) * c.out_c;
+                most.push_back(
+                    std::max(std::max(at[0], at[c.out_c]), std::max(below[0], below[c.out_c])));
+            }
+    return most;
 }
 
 // Each buffer of a program by itself.
@@ -41,7 +56,8 @@ struct Memory {
         return place < -1 ? &chain.constants[-2 - place] : nullptr;
     }
     // Runs a step as the engine does, after `skipped` of the algorithms that take it. False if the
-    // kernel's own check refuses it. `name` is that of what computed it.
+    // kernel's own check refuses it, or if it gives a pool behind it other values. `name` is that
+    // of what computed it.
     bool run(const ProgramKernelTable& table, const ProgramStep& step, int skipped = 0,
              std::string* name = nullptr) {
         const ProgramKernel& kernel = find(table, step.kernel);
@@ -77,7 +93,13 @@ struct Memory {
             fast.run(fields, prepared.data(), x, residual, y, workspace.data(), cut, parts);
             fast.run(fields, prepared.data(), x, residual, y, workspace.data(), 0, cut);
             if (name) *name = fast.name;
-            return true;
+            if (!fast.run_pooled || residual) return true;
+            const ConvSizes c(step);
+            Floats pooled(static_cast<size_t>(c.out_h / 2) * (c.out_w / 2) * c.out_c, NAN);
+            for (const auto& [from, to] : {std::pair{cut, parts}, std::pair{0l, cut}})
+                fast.run_pooled(fields, prepared.data(), x, pooled.data(), workspace.data(), from,
+                                to);
+            return pooled == pairs_of(c, buffers[step.output]);
         }
         if (name) *name = kernel.name;
         kernel.run(fields, in, y);
