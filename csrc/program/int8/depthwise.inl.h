@@ -193,10 +193,12 @@ void run_rows(const Conv& c, const Plan& p, const char* prepared, const uint8_t*
     const uint8_t* rows[8];
     for (long r = 0; r < 4 * p.quads; ++r)  // those behind the kernel have weights of zero
         rows[r] = strip + min(r * c.dilation_h, in_rows(c, count) - 1) * p.row;
-    if (three && kRegisters == 32 && c.in_c % kBytes == 0 && c.stride_w == 1 && c.dilation_w == 1) {
-        for (long output = 0; output < min(outputs, count); ++output)
-            run_whole<Dot>(c, p, prepared, rows, output, y + output * bytes);
-        return;
+    if constexpr (three && kRegisters == 32) {
+        if (c.in_c % kBytes == 0 && c.stride_w == 1 && c.dilation_w == 1) {
+            for (long output = 0; output < min(outputs, count); ++output)
+                run_whole<Dot>(c, p, prepared, rows, output, y + output * bytes);
+            return;
+        }
     }
     long phase = 0;
     for (long at = 0; at < bytes; at += kBytes) {
