@@ -31,7 +31,7 @@ from cnnkit.graph.convnet import INPUT, LOGITS
 from cnnkit.graph.reference import evaluate
 from cnnkit.graph.weights import Weights
 from cnnkit.models.read import is_spec, read_model
-from cnnkit.models.said import Said
+from cnnkit.models.said import Said, parse_image_size
 from cnnkit.runtimes.loader import load
 
 SIZE = (3, 8, 6)
@@ -307,3 +307,9 @@ def test_a_network_of_ours_says_everything_itself(tmp_path: Path) -> None:
 )
 def test_a_module_is_named_with_a_colon(text: str, expected: bool) -> None:
     assert is_spec(text) is expected
+
+
+def test_a_size_has_three_numbers() -> None:
+    assert parse_image_size("3x32x24") == (3, 32, 24)
+    with pytest.raises(InputError, match="is not CxHxW"):
+        parse_image_size("32x24")

@@ -21,7 +21,7 @@ from cnnkit.graph.convnet import INPUT, LOGITS
 from cnnkit.graph.reference import evaluate
 from cnnkit.models.modules import SAME
 from cnnkit.models.read import read_model
-from cnnkit.models.said import Said, parse_image_size
+from cnnkit.models.said import Said
 
 SIZE = (3, 8, 6)
 
@@ -348,9 +348,3 @@ def test_nodes_of_one_layer_have_names_of_their_own() -> None:
     graph = read_model(nn.Sequential(layer), Said(preprocess="unit", size=SIZE)).weights.graph
     names = [node.name for node in graph.nodes]
     assert len(set(names)) == len(names)
-
-
-def test_a_size_has_three_numbers() -> None:
-    assert parse_image_size("3x32x24") == (3, 32, 24)
-    with pytest.raises(InputError, match="is not CxHxW"):
-        parse_image_size("32x24")
