@@ -20,8 +20,8 @@ Copy copy_of(const ProgramStep& step) {
 
 // The floats between the pixels that a copy of all of x writes, if x lies in one piece and its
 // pixels keep their order; otherwise 0.
-long pixel_of(const Copy& c, long floats) {
-    long pixel = 0, pixels = 1;
+ptrdiff_t pixel_of(const Copy& c, ptrdiff_t floats) {
+    ptrdiff_t pixel = 0, pixels = 1;
     if (c.start_x || c.x[4] != 1 || c.y[4] != 1) return 0;
     for (int axis = 3; axis >= 0; --axis) {
         if (c.size[axis] == 1) continue;
@@ -38,16 +38,16 @@ class Places {
     explicit Places(Program& program) : program_(program), base_((program.arena + 15) / 16 * 16) {}
 
     // Whether two buffers share floats.
-    bool meet(long a, long b) const {
-        const std::vector<long>&at = program_.offsets, &size = program_.sizes;
+    bool meet(ptrdiff_t a, ptrdiff_t b) const {
+        const std::vector<ptrdiff_t>&at = program_.offsets, &size = program_.sizes;
         return at[a] < at[b] + size[b] && at[b] < at[a] + size[a];
     }
 
     // Moves a buffer that is needed from a step on behind the arena, beside those that were moved
     // there and are needed at the same time.
-    void move(long buffer, size_t first) {
+    void move(ptrdiff_t buffer, size_t first) {
         const Moved one = {buffer, first, last_of(buffer)};
-        long& offset = program_.offsets[buffer];
+        ptrdiff_t& offset = program_.offsets[buffer];
         offset = base_;
         for (bool again = true; again;) {
             again = false;
@@ -64,21 +64,21 @@ class Places {
 
   private:
     struct Moved {
-        long buffer;
+        ptrdiff_t buffer;
         size_t first, last;  // the steps that need it
     };
 
-    size_t last_of(long buffer) const {
+    size_t last_of(ptrdiff_t buffer) const {
         size_t last = 0;
         for (size_t s = 0; s < program_.steps.size(); ++s) {
-            const std::vector<long>& inputs = program_.steps[s].inputs;
+            const std::vector<ptrdiff_t>& inputs = program_.steps[s].inputs;
             if (std::count(inputs.begin(), inputs.end(), buffer)) last = s;
         }
         return last;
     }
 
     Program& program_;
-    const long base_;
+    const ptrdiff_t base_;
     std::vector<Moved> moved_;
 };
 
@@ -87,20 +87,20 @@ class Places {
 std::vector<InPlace> concatenate_in_place(Program& program, const std::vector<bool>& may) {
     const std::vector<ProgramStep>& steps = program.steps;
     std::vector<InPlace> found(steps.size());
-    const long buffers = static_cast<long>(program.sizes.size());
+    const ptrdiff_t buffers = static_cast<ptrdiff_t>(program.sizes.size());
     std::vector<std::vector<size_t>> writers(buffers), readers(buffers);
     for (size_t s = 0; s < steps.size(); ++s) {
         writers[steps[s].output].push_back(s);
-        for (const long place : steps[s].inputs) {
+        for (const ptrdiff_t place : steps[s].inputs) {
             if (place >= 0) readers[place].push_back(s);
         }
     }
     Places places(program);
-    for (long to = 0; to < buffers; ++to) {
+    for (ptrdiff_t to = 0; to < buffers; ++to) {
         // Copies alone write it, each its own channels, before anything reads it.
-        long pixel = 0;
+        ptrdiff_t pixel = 0;
         bool whole = !readers[to].empty() && to != program.result;
-        std::vector<std::pair<long, long>> channels;
+        std::vector<std::pair<ptrdiff_t, ptrdiff_t>> channels;
         for (const size_t t : writers[to]) {
             if (!whole || steps[t].kernel != "copy" || steps[t].inputs[0] < 0 ||
                 readers[to].front() <= t) {
@@ -108,7 +108,7 @@ std::vector<InPlace> concatenate_in_place(Program& program, const std::vector<bo
                 break;
             }
             const Copy copy = copy_of(steps[t]);
-            const long each = pixel_of(copy, program.sizes[steps[t].inputs[0]]);
+            const ptrdiff_t each = pixel_of(copy, program.sizes[steps[t].inputs[0]]);
             whole = each && (!pixel || each == pixel);
             pixel = each;
             channels.emplace_back(copy.start_y, copy.start_y + copy.size[4]);
@@ -119,7 +119,7 @@ std::vector<InPlace> concatenate_in_place(Program& program, const std::vector<bo
         if (!whole || channels.size() < 2) continue;
         size_t first = steps.size();
         for (const size_t t : writers[to]) {
-            const long from = steps[t].inputs[0];
+            const ptrdiff_t from = steps[t].inputs[0];
             if (from == program.result || writers[from].size() != 1 || readers[from].size() != 1)
                 continue;
             const size_t s = writers[from][0];

@@ -9,24 +9,25 @@ namespace cnnkit {
 void resample_picture(const KernelTable& kernels, const PixelRows& picture,
                       const ResampleAxis& across, const ResampleAxis& down, uint8_t* out) {
     const auto [first, last] = std::minmax_element(down.first, down.first + down.count);
-    const long begin = *first, end = *last + down.most, together = kResampleStrip / picture.bytes;
-    const auto rounded = [](long n, long to) { return (n + to - 1) / to * to; };
-    const long step = rounded(across.count * picture.bytes, kResampleStrip);
-    const long strip_bytes = (picture.width + across.count + 3) * kResampleStrip;
+    const ptrdiff_t begin = *first, end = *last + down.most,
+                    together = kResampleStrip / picture.bytes;
+    const auto rounded = [](ptrdiff_t n, ptrdiff_t to) { return (n + to - 1) / to * to; };
+    const ptrdiff_t step = rounded(across.count * picture.bytes, kResampleStrip);
+    const ptrdiff_t strip_bytes = (picture.width + across.count + 3) * kResampleStrip;
     auto* const strip = static_cast<uint8_t*>(
         thread_workspace(strip_bytes + (rounded(end - begin, together) + 1) * step));
     uint8_t* const made = strip + strip_bytes;
     uint8_t* const rows = made + step;
-    for (long y = begin; y < end; y += together) {
+    for (ptrdiff_t y = begin; y < end; y += together) {
         kernels.resample.along_rows(picture.pixels + y * picture.width * picture.bytes,
                                     picture.width, std::min(together, end - y), picture.bytes,
                                     across, rows + (y - begin) * step, step, strip);
     }
-    const long channels = picture.bytes == 4 ? 3 : 1, plane = down.count * across.count;
-    for (long y = 0; y < down.count; ++y, out += across.count) {
+    const ptrdiff_t channels = picture.bytes == 4 ? 3 : 1, plane = down.count * across.count;
+    for (ptrdiff_t y = 0; y < down.count; ++y, out += across.count) {
         kernels.resample.along_columns(rows - begin * step, step, down, y, made);
-        for (long c = 0; c < channels; ++c)
-            for (long x = 0; x < across.count; ++x)
+        for (ptrdiff_t c = 0; c < channels; ++c)
+            for (ptrdiff_t x = 0; x < across.count; ++x)
                 out[c * plane + x] = made[x * picture.bytes + c];
     }
 }

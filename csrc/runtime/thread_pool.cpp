@@ -46,11 +46,11 @@ bool look(Ready ready) {
 
 class Pool {
   public:
-    void run(int threads, long count, void (*work)(void*, long), void* context) {
+    void run(int threads, ptrdiff_t count, void (*work)(void*, ptrdiff_t), void* context) {
         start(threads);
         threads_ = std::min(threads, started_);
         work_ = work, context_ = context;
-        for (long i = 0; i < threads_; ++i) {
+        for (ptrdiff_t i = 0; i < threads_; ++i) {
             seats_[i].next = i * count / threads_, seats_[i].end = (i + 1) * count / threads_;
         }
         members_ = 0;
@@ -76,8 +76,8 @@ class Pool {
     // A thread's place, the caller's first. Everyone begins with a range of its own, so that an
     // image of one call is likely to be where it was in the last one, and then helps the others.
     struct alignas(64) Seat {
-        std::atomic<long> next{0};
-        long end = 0;
+        std::atomic<ptrdiff_t> next{0};
+        ptrdiff_t end = 0;
         alignas(64) std::atomic<unsigned> calls{0};
         std::atomic<bool> asleep{false};
         std::condition_variable wake;
@@ -109,11 +109,11 @@ class Pool {
         try {
             for (int k = 0; k < threads_; ++k) {
                 Seat& seat = seats_[(index + k) % threads_];
-                for (long i; (i = seat.next.fetch_add(1)) < seat.end;) work_(context_, i);
+                for (ptrdiff_t i; (i = seat.next.fetch_add(1)) < seat.end;) work_(context_, i);
             }
         } catch (...) {
             for (int i = 0; i < threads_; ++i)
-                seats_[i].next = std::numeric_limits<long>::max() / 2;
+                seats_[i].next = std::numeric_limits<ptrdiff_t>::max() / 2;
             const std::lock_guard<std::mutex> lock(mutex_);
             if (!failure_) failure_ = std::current_exception();
         }
@@ -154,7 +154,7 @@ class Pool {
     std::atomic<bool> waiting_{false};
     std::atomic<int> members_{kClosed};  // helpers at work; none may join a closed round
     int started_ = 1, threads_ = 1;      // the caller among them
-    void (*work_)(void*, long) = nullptr;
+    void (*work_)(void*, ptrdiff_t) = nullptr;
     void* context_ = nullptr;
     std::exception_ptr failure_;
     Seat seats_[kMostThreads];
@@ -192,15 +192,15 @@ class Turn {
 
 }  // namespace
 
-void parallel_for(int threads, long count, void (*work)(void*, long), void* context) {
+void parallel_for(int threads, ptrdiff_t count, void (*work)(void*, ptrdiff_t), void* context) {
     if (threads > 1 && count > 1) {
         if (const Turn turn; turn) {
-            const long most = std::min<long>(count, kMostThreads);
-            pool().run(static_cast<int>(std::min<long>(threads, most)), count, work, context);
+            const ptrdiff_t most = std::min<ptrdiff_t>(count, kMostThreads);
+            pool().run(static_cast<int>(std::min<ptrdiff_t>(threads, most)), count, work, context);
             return;
         }
     }
-    for (long i = 0; i < count; ++i) work(context, i);
+    for (ptrdiff_t i = 0; i < count; ++i) work(context, i);
 }
 
 }  // namespace cnnkit

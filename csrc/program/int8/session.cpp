@@ -15,7 +15,7 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
         : StepSession(architecture), program_(std::move(program)), table_(table) {
         check_buffers(program_, sizeof(float));
         for (std::vector<char>& constant : program_.constants) {
-            lengths_.push_back(static_cast<long>(constant.size()));
+            lengths_.push_back(static_cast<ptrdiff_t>(constant.size()));
             constant.resize(constant.size() + kByteSlack);
         }
         choose_steps(program_.steps, table.kernels, kByteKernelCount);
@@ -43,17 +43,17 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
     }
 
     bool fits(const ByteKernel& kernel, const ProgramStep& step) const override {
-        const long buffers = static_cast<long>(program_.sizes.size());
-        const long constants = static_cast<long>(program_.constants.size());
-        const long inputs = static_cast<long>(step.inputs.size());
+        const ptrdiff_t buffers = static_cast<ptrdiff_t>(program_.sizes.size());
+        const ptrdiff_t constants = static_cast<ptrdiff_t>(program_.constants.size());
+        const ptrdiff_t inputs = static_cast<ptrdiff_t>(step.inputs.size());
         if (step.fields.size() != kernel.field_bytes || inputs != kernel.inputs) return false;
         if (step.output < 0 || step.output >= buffers) return false;
         // Floats are written to the result alone, and nothing else is.
         const bool floats = step.kernel == "scores" || step.kernel == "numbers";
         if (floats != (step.output == program_.result)) return false;
-        long bytes[kMostByteInputs + 1] = {};
-        for (long i = 0; i < inputs; ++i) {
-            const long place = step.inputs[i];
+        ptrdiff_t bytes[kMostByteInputs + 1] = {};
+        for (ptrdiff_t i = 0; i < inputs; ++i) {
+            const ptrdiff_t place = step.inputs[i];
             if (place >= buffers || -2 - place >= constants || place == program_.result)
                 return false;
             if (place >= 0) bytes[i] = program_.sizes[place];
@@ -94,12 +94,12 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
     uint8_t* memory() const {
         return static_cast<uint8_t*>(thread_workspace(space() + workspace_ + kByteSlack));
     }
-    long space() const { return (program_.arena + kByteSlack + 63) / 64 * 64; }
+    ptrdiff_t space() const { return (program_.arena + kByteSlack + 63) / 64 * 64; }
 
     void arguments(const ProgramStep& step, const uint8_t* raw, uint8_t* arena,
                    const void* (&in)[kMostByteInputs]) const {
         for (size_t i = 0; i < step.inputs.size(); ++i) {
-            const long place = step.inputs[i];
+            const ptrdiff_t place = step.inputs[i];
             in[i] = nullptr;
             if (place < -1) in[i] = program_.constants[-2 - place].data();
             if (place >= 0 && arena) in[i] = arena + program_.offsets[place];
@@ -119,16 +119,17 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
                 chosen.kernel->run(fields, in, y);
                 continue;
             }
-            share(chosen.algorithm->parts(fields), chosen.work, threads, [&](long from, long to) {
-                chosen.algorithm->run(fields, chosen.prepared.get(), in, y, memory() + space(),
-                                      from, to);
-            });
+            share(chosen.algorithm->parts(fields), chosen.work, threads,
+                  [&](ptrdiff_t from, ptrdiff_t to) {
+                      chosen.algorithm->run(fields, chosen.prepared.get(), in, y,
+                                            memory() + space(), from, to);
+                  });
         }
     }
 
     ByteProgram program_;
     const ByteKernelTable& table_;
-    std::vector<long> lengths_;  // of the constants
+    std::vector<ptrdiff_t> lengths_;  // of the constants
 };
 
 }  // namespace
