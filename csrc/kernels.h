@@ -10,13 +10,13 @@ namespace cnnkit {
 
 // Rows first, then columns, as in PyTorch.
 struct Pair {
-    long h, w;
+    ptrdiff_t h, w;
 };
 
 // y = max_pool2d(relu(conv2d(x, weight, bias, stride, padding)), pool_kernel, pool_stride,
 // pool_padding) of one image. A pool of 1x1 with stride 1 is none.
 struct PlainShape {
-    long channels_in, channels_out;
+    ptrdiff_t channels_in, channels_out;
     Pair input, kernel, stride, padding;
     Pair pool_kernel, pool_stride, pool_padding;
     Pair conv;    // rows and columns of the convolution
@@ -29,7 +29,7 @@ struct PlainShape {
 struct ConvShape : PlainShape {
     Pair extra_padding = {0, 0};  // at the bottom and right, beyond `padding`; negative for less
     Pair dilation = {1, 1};
-    long groups = 1;  // divides both channel counts
+    ptrdiff_t groups = 1;  // divides both channel counts
     // The activation: from 0 to infinity is ReLU, from -infinity none. NaN stays NaN.
     float low = 0.0f, high = __builtin_inff();
     bool residual = false;  // whether one is added: [channels_out][conv.h][conv.w]
@@ -60,21 +60,21 @@ struct ConvKernel {
     // (NaN, infinite or huge) are not for this algorithm, and y holds nothing of use. `indices` is
     // null unless the kernel returns them; `residual` is null unless the shape has one.
     bool (*run)(const ConvShape&, const float* x, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace,
+                unsigned char* indices, ptrdiff_t row0, ptrdiff_t row1, void* workspace,
                 const float* residual);
 };
 
 constexpr unsigned char kNoIndex = 255;
-constexpr long kMostTaps = 255;  // of a pool window whose indices are asked for
+constexpr ptrdiff_t kMostTaps = 255;  // of a pool window whose indices are asked for
 
 constexpr size_t kAlignment = 64;
 
 // Work whose speed is a limit of the machine: what a kernel's speed is a share of.
 struct Roofline {
-    long flop_per_turn;
-    float (*multiply_add)(long turns);
-    long read_step;  // floats; `count` below is a multiple of it
-    float (*read)(const float* from, long count, long passes);
+    ptrdiff_t flop_per_turn;
+    float (*multiply_add)(ptrdiff_t turns);
+    ptrdiff_t read_step;  // floats; `count` below is a multiple of it
+    float (*read)(const float* from, ptrdiff_t count, ptrdiff_t passes);
 };
 
 // One way to compute the gradients on one instruction set. Weights, and the sums over images that
@@ -104,35 +104,35 @@ struct AdamStep {
 
 // The linear layer, for one instruction set; see ops/linear.inl.h.
 struct LinearKernels {
-    void (*forward)(const float* weight, const float* bias, const float* x, long inputs,
-                    long outputs, float* y);
-    void (*input_gradient)(const float* weight, const float* dy, long inputs, long outputs,
-                           float* dx);
-    void (*weight_gradient)(const float* x, const float* dy, long n, long inputs, long outputs,
-                            float* dweight);
+    void (*forward)(const float* weight, const float* bias, const float* x, ptrdiff_t inputs,
+                    ptrdiff_t outputs, float* y);
+    void (*input_gradient)(const float* weight, const float* dy, ptrdiff_t inputs,
+                           ptrdiff_t outputs, float* dx);
+    void (*weight_gradient)(const float* x, const float* dy, ptrdiff_t n, ptrdiff_t inputs,
+                            ptrdiff_t outputs, float* dweight);
 };
 
 // Along one axis, output i is the sum of taps[i][k] times the pixel first[i] + k, for each of
 // `most` taps, in 1/2^22 and rounded.
 struct ResampleAxis {
-    long count, most;
+    ptrdiff_t count, most;
     const int32_t *first, *taps;
 };
 
 // Resampling of 8-bit pixels; see ops/resample.inl.h. Rows of the result are `step` bytes apart, a
 // multiple of kResampleStrip.
-constexpr long kResampleStrip = 16;  // bytes
+constexpr ptrdiff_t kResampleStrip = 16;  // bytes
 struct ResampleKernels {
     // Of 1 to kResampleStrip / `bytes` rows of pixels of 1 or 4 bytes. There is room for so many in
     // `out`; in `strip` for kResampleStrip bytes for each pixel of a row, before and after (three
     // more after).
-    void (*along_rows)(const uint8_t* pixels, long width, long rows, int bytes,
-                       const ResampleAxis& axis, uint8_t* out, long step, uint8_t* strip);
+    void (*along_rows)(const uint8_t* pixels, ptrdiff_t width, ptrdiff_t rows, int bytes,
+                       const ResampleAxis& axis, uint8_t* out, ptrdiff_t step, uint8_t* strip);
     // Row `at` of the result.
-    void (*along_columns)(const uint8_t* rows, long step, const ResampleAxis& axis, long at,
-                          uint8_t* out);
+    void (*along_columns)(const uint8_t* rows, ptrdiff_t step, const ResampleAxis& axis,
+                          ptrdiff_t at, uint8_t* out);
     // The first three of each four bytes go to three planes, which are `plane` bytes apart.
-    void (*split_colours)(const uint8_t* row, long count, uint8_t* out, long plane);
+    void (*split_colours)(const uint8_t* row, ptrdiff_t count, uint8_t* out, ptrdiff_t plane);
 };
 
 // The kernels of one instruction set. Those of convolutions stand best first, and the last ones fit
@@ -145,8 +145,8 @@ struct KernelTable {
     int conv_count;
     const ConvBackwardKernel* conv_backward;
     LinearKernels linear;
-    void (*adam)(const AdamStep&, const float* gradient, long count, float* parameter, float* mean,
-                 float* square);
+    void (*adam)(const AdamStep&, const float* gradient, ptrdiff_t count, float* parameter,
+                 float* mean, float* square);
     Roofline roofline;
     ResampleKernels resample;
 };

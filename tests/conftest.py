@@ -6,12 +6,15 @@ import gc
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Generator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.forked import forked_processes
 from support.schemas import problems
 from support.shared import made_once
 from support.slow import SLOW_FILES, SLOW_FIXTURES, SLOW_TESTS
@@ -76,6 +79,13 @@ class Result:
     exit_code: int
     stdout: str
     stderr: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked() -> Generator[None, None, None]:
+    """Processes of cnnkit's own find PyTorch imported, which takes half of their time."""
+    with forked_processes() if sys.platform == "linux" else nullcontext():
+        yield
 
 
 @pytest.fixture

@@ -35,7 +35,9 @@ def read_file(path: Path | str) -> bytes:
         InputError: it is a device, a pipe or a folder, or too large for a picture.
     """
     # A pipe would be waited for as soon as it is opened, before one could see what it is.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    # Windows has no such flag, and another one without which it changes line ends.
+    more = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, os.O_RDONLY | more)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

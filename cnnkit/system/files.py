@@ -111,7 +111,7 @@ def _move_together(files: list[Path], path: Path, journal: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    with path.open("rb") as written:
+    with path.open("r+b") as written:  # Windows flushes only what could be written
         os.fsync(written.fileno())
 
 

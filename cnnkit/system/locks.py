@@ -1,18 +1,20 @@
 """Who uses a file or folder, across processes: `with held(folder) as ours: ...`.
 
-The locks are the system's advisory ones (flock), so a killed process holds none, and what it left
-can be told from what a living one is writing.
+The locks are the operating system's, so a killed process holds none, and what it left can be told
+from what a living one is writing.
 """
 
 from __future__ import annotations
 
-import fcntl
+import math
 import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from cnnkit.system.lock import Lock
 
 POLL = 0.05  # seconds
 
@@ -30,50 +32,45 @@ def held(path: Path, patience: float = 0.0) -> Iterator[bool | None]:
         system has no locks.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        lock = Lock(path)
     except OSError:
         yield None
         return
     try:
-        yield _lock(descriptor, time.monotonic() + patience)
+        yield _taken(lock, patience)
     finally:
-        os.close(descriptor)  # which unlocks it
+        lock.close()
 
 
-def _lock(descriptor: int, deadline: float) -> bool | None:
+def _taken(lock: Lock, patience: float) -> bool | None:
+    deadline = time.monotonic() + patience
     while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(POLL)
-        except OSError:
-            return None
+        taken = lock.take()
+        if taken is not False or time.monotonic() >= deadline:
+            return taken
+        time.sleep(POLL)
 
 
 @contextmanager
 def temporary(make: Callable[[], Path]) -> Iterator[Path]:
     """Yield the file or folder that `make` creates, locked; it is removed at the end."""
-    path, descriptor = _make_locked(make)
+    path, lock = _make_locked(make)
     try:
         yield path
     finally:
         remove(path)
-        os.close(descriptor)
+        lock.close()
 
 
-def _make_locked(make: Callable[[], Path]) -> tuple[Path, int]:
+def _make_locked(make: Callable[[], Path]) -> tuple[Path, Lock]:
     while True:
         path = make()
         with suppress(FileNotFoundError):
-            descriptor = os.open(path, os.O_RDONLY)
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock = Lock(path)
+            _taken(lock, math.inf)
             if path.exists():
-                return path, descriptor
-            os.close(descriptor)  # `remove_stale` was quicker: make another one
+                return path, lock
+            lock.close()  # `remove_stale` was quicker: make another one
 
 
 def remove_stale(
@@ -91,18 +88,17 @@ def remove_stale(
         found = os.listdir(folder)
     for path in (folder / file for file in found if name.fullmatch(file)):
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            lock = Lock(path, follow=False)
         except OSError:
             continue
         try:
-            if os.fstat(descriptor).st_uid == os.geteuid():
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if lock.is_mine() and lock.take():  # else a living process has it, or nobody can know
                 rescue(path)
                 remove(path)
         except OSError:
-            pass  # a living process has it, or nobody can know
+            pass
         finally:
-            os.close(descriptor)
+            lock.close()
 
 
 def remove(path: Path) -> None:

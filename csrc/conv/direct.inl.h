@@ -13,12 +13,12 @@ constexpr int kChannels = 4;
 constexpr int kVectors = kRegisters >= 32 ? 4 : 2;
 
 struct Plan {
-    long padded_h;  // rows of the padded input that the largest row range needs
-    long phase;     // floats of one phase of a padded row
-    long row;       // floats of a padded row, all phases
-    long plane;     // floats of a padded channel
-    long conv_row;  // floats of a convolution row: whole vectors
-    long line;      // floats of a pool line
+    ptrdiff_t padded_h;  // rows of the padded input that the largest row range needs
+    ptrdiff_t phase;     // floats of one phase of a padded row
+    ptrdiff_t row;       // floats of a padded row, all phases
+    ptrdiff_t plane;     // floats of a padded channel
+    ptrdiff_t conv_row;  // floats of a convolution row: whole vectors
+    ptrdiff_t line;      // floats of a pool line
 };
 
 inline Plan plan(const PlainShape& s) {
@@ -40,9 +40,9 @@ inline size_t prepared_bytes(const ConvShape& s) {
 // The bias, then the weights, as they came.
 inline bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     float* to = static_cast<float*>(prepared);
-    for (long o = 0; o < s.channels_out; ++o) *to++ = bias ? bias[o] : 0.0f;
-    const long count = s.channels_out * s.channels_in * s.kernel.h * s.kernel.w;
-    for (long i = 0; i < count; ++i) *to++ = weight[i];
+    for (ptrdiff_t o = 0; o < s.channels_out; ++o) *to++ = bias ? bias[o] : 0.0f;
+    const ptrdiff_t count = s.channels_out * s.channels_in * s.kernel.h * s.kernel.w;
+    for (ptrdiff_t i = 0; i < count; ++i) *to++ = weight[i];
     return true;
 }
 
@@ -53,23 +53,23 @@ inline size_t workspace_bytes(const ConvShape& s) {
 }
 
 // Copies the padded rows first <= row < last of every channel to x.
-inline void pad(const PlainShape& s, const Plan& p, const float* image, long first, long last,
-                float* x) {
-    for (long c = 0; c < s.channels_in; ++c) {
-        for (long r = first; r < last; ++r) {
+inline void pad(const PlainShape& s, const Plan& p, const float* image, ptrdiff_t first,
+                ptrdiff_t last, float* x) {
+    for (ptrdiff_t c = 0; c < s.channels_in; ++c) {
+        for (ptrdiff_t r = first; r < last; ++r) {
             float* to = x + c * p.plane + (r - first) * p.row;
-            for (long i = 0; i < p.row; ++i) to[i] = 0.0f;
-            const long in = r - s.padding.h;
+            for (ptrdiff_t i = 0; i < p.row; ++i) to[i] = 0.0f;
+            const ptrdiff_t in = r - s.padding.h;
             if (in < 0 || in >= s.input.h) continue;
             const float* from = image + (c * s.input.h + in) * s.input.w;
             // Columns beyond the last convolution's reach are read by no tap.
-            const long reach = (s.conv.w - 1) * s.stride.w + s.kernel.w - s.padding.w;
-            const long columns = min(s.input.w, reach);
+            const ptrdiff_t reach = (s.conv.w - 1) * s.stride.w + s.kernel.w - s.padding.w;
+            const ptrdiff_t columns = min(s.input.w, reach);
             if (s.stride.w == 1) {
-                for (long j = 0; j < columns; ++j) to[j + s.padding.w] = from[j];
+                for (ptrdiff_t j = 0; j < columns; ++j) to[j + s.padding.w] = from[j];
             } else {
-                for (long j = 0; j < columns; ++j) {
-                    const long column = j + s.padding.w;
+                for (ptrdiff_t j = 0; j < columns; ++j) {
+                    const ptrdiff_t column = j + s.padding.w;
                     to[column % s.stride.w * p.phase + column / s.stride.w] = from[j];
                 }
             }
@@ -81,18 +81,18 @@ inline void pad(const PlainShape& s, const Plan& p, const float* image, long fir
 // row's first padded input row and first column, weight at the first output channel.
 template <int channels, int vectors>
 inline void sum(const PlainShape& s, const Plan& p, const float* x, const float* weight,
-                const float* bias, float* to, long to_channel) {
+                const float* bias, float* to, ptrdiff_t to_channel) {
     Vec total[channels][vectors];
     for (int o = 0; o < channels; ++o) {
         for (int v = 0; v < vectors; ++v) total[o][v] = set1(bias[o]);
     }
-    const long per_channel = s.channels_in * s.kernel.h * s.kernel.w;
-    for (long c = 0; c < s.channels_in; ++c) {
-        for (long i = 0; i < s.kernel.h; ++i) {
+    const ptrdiff_t per_channel = s.channels_in * s.kernel.h * s.kernel.w;
+    for (ptrdiff_t c = 0; c < s.channels_in; ++c) {
+        for (ptrdiff_t i = 0; i < s.kernel.h; ++i) {
             const float* row = x + c * p.plane + i * p.row;
             const float* taps = weight + (c * s.kernel.h + i) * s.kernel.w;
-            long phase = 0, column = 0;  // of tap j: j % stride, j / stride
-            for (long j = 0; j < s.kernel.w; ++j) {
+            ptrdiff_t phase = 0, column = 0;  // of tap j: j % stride, j / stride
+            for (ptrdiff_t j = 0; j < s.kernel.w; ++j) {
                 const float* from = row + phase * p.phase + column;
                 Vec pixels[vectors];
                 for (int v = 0; v < vectors; ++v) pixels[v] = load(from + v * kLanes);
@@ -113,7 +113,7 @@ inline void sum(const PlainShape& s, const Plan& p, const float* x, const float*
 template <int channels>
 inline void conv_row(const PlainShape& s, const Plan& p, const float* x, const float* weight,
                      const float* bias, float* to) {
-    long j = 0;
+    ptrdiff_t j = 0;
     for (; j + kVectors * kLanes <= p.conv_row; j += kVectors * kLanes) {
         sum<channels, kVectors>(s, p, x + j, weight, bias, to + j, p.conv_row);
     }
@@ -125,16 +125,16 @@ inline void conv_row(const PlainShape& s, const Plan& p, const float* x, const f
 }
 
 // The max-pool indices of one output row; see ConvKernel::run.
-inline void indices_row(const PlainShape& s, const Plan& p, const float* ring, long top, long first,
-                        long last, unsigned char* indices) {
-    for (long j = 0; j < s.output.w; ++j) {
-        const long left = j * s.pool_stride.w - s.pool_padding.w;
-        const long start = max(0, left), end = min(s.conv.w, left + s.pool_kernel.w);
+inline void indices_row(const PlainShape& s, const Plan& p, const float* ring, ptrdiff_t top,
+                        ptrdiff_t first, ptrdiff_t last, unsigned char* indices) {
+    for (ptrdiff_t j = 0; j < s.output.w; ++j) {
+        const ptrdiff_t left = j * s.pool_stride.w - s.pool_padding.w;
+        const ptrdiff_t start = max(0, left), end = min(s.conv.w, left + s.pool_kernel.w);
         float most = -__builtin_inff();
-        long index = (first - top) * s.pool_kernel.w + start - left;
-        for (long r = first; r < last; ++r) {
+        ptrdiff_t index = (first - top) * s.pool_kernel.w + start - left;
+        for (ptrdiff_t r = first; r < last; ++r) {
             const float* row = ring + r % s.pool_kernel.h * kChannels * p.conv_row;
-            for (long c = start; c < end; ++c) {
+            for (ptrdiff_t c = start; c < end; ++c) {
                 if (row[c] > most || row[c] != row[c]) {
                     most = row[c], index = (r - top) * s.pool_kernel.w + c - left;
                 }
@@ -147,15 +147,16 @@ inline void indices_row(const PlainShape& s, const Plan& p, const float* ring, l
 
 // The same where no window hangs into padding and none holds NaN: branches would be mispredicted,
 // so every window's taps are compared, also of those windows that the stride leaves out.
-inline void indices_row_inside(const PlainShape& s, const Plan& p, const float* ring, long first,
-                               long last, float* line, unsigned char* indices) {
-    const long reach = (s.output.w - 1) * s.pool_stride.w + 1;
-    for (long j = 0; j < reach; j += kLanes) {
+inline void indices_row_inside(const PlainShape& s, const Plan& p, const float* ring,
+                               ptrdiff_t first, ptrdiff_t last, float* line,
+                               unsigned char* indices) {
+    const ptrdiff_t reach = (s.output.w - 1) * s.pool_stride.w + 1;
+    for (ptrdiff_t j = 0; j < reach; j += kLanes) {
         Vec most = set1(-__builtin_inff()), index = zero();
         float tap = 0.0f;
-        for (long r = first; r < last; ++r) {
+        for (ptrdiff_t r = first; r < last; ++r) {
             const float* row = ring + r % s.pool_kernel.h * kChannels * p.conv_row + j;
-            for (long k = 0; k < s.pool_kernel.w; ++k, tap += 1.0f) {
+            for (ptrdiff_t k = 0; k < s.pool_kernel.w; ++k, tap += 1.0f) {
                 const Vec value = load(row + k);
                 index = select_greater(value, most, set1(tap), index);
                 most = max(most, value);
@@ -163,18 +164,19 @@ inline void indices_row_inside(const PlainShape& s, const Plan& p, const float* 
         }
         store(line + j, select_greater(most, zero(), index, set1(kNoIndex)));
     }
-    for (long j = 0; j < s.output.w; ++j)
+    for (ptrdiff_t j = 0; j < s.output.w; ++j)
         indices[j] = static_cast<unsigned char>(line[j * s.pool_stride.w]);
 }
 
-inline bool any_nan(const float* y, long count) {
+inline bool any_nan(const float* y, ptrdiff_t count) {
     bool found = false;
-    for (long j = 0; j < count; ++j) found |= y[j] != y[j];
+    for (ptrdiff_t j = 0; j < count; ++j) found |= y[j] != y[j];
     return found;
 }
 
 inline bool run(const ConvShape& shape, const float* image, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace, const float*) {
+                unsigned char* indices, ptrdiff_t row0, ptrdiff_t row1, void* workspace,
+                const float*) {
     const PlainShape& s = shape;
     const Plan p = plan(s);
     float* x = static_cast<float*>(workspace);
@@ -182,22 +184,22 @@ inline bool run(const ConvShape& shape, const float* image, const void* prepared
     float* line = ring + round_up(s.pool_kernel.h * kChannels * p.conv_row, 16);
     const float* biases = static_cast<const float*>(prepared);
     const float* weights = biases + s.channels_out;
-    const long per_channel = s.channels_in * s.kernel.h * s.kernel.w;
+    const ptrdiff_t per_channel = s.channels_in * s.kernel.h * s.kernel.w;
     const bool inside = s.pool_padding.h == 0 && s.pool_padding.w == 0;
 
-    const long conv0 = max(0, row0 * s.pool_stride.h - s.pool_padding.h);
-    const long conv1 =
+    const ptrdiff_t conv0 = max(0, row0 * s.pool_stride.h - s.pool_padding.h);
+    const ptrdiff_t conv1 =
         min(s.conv.h, (row1 - 1) * s.pool_stride.h - s.pool_padding.h + s.pool_kernel.h);
-    const long padded0 = conv0 * s.stride.h;
+    const ptrdiff_t padded0 = conv0 * s.stride.h;
     pad(s, p, image, padded0, (conv1 - 1) * s.stride.h + s.kernel.h, x);
 
-    for (long o = 0; o < s.channels_out; o += kChannels) {
+    for (ptrdiff_t o = 0; o < s.channels_out; o += kChannels) {
         const float* weight = weights + o * per_channel;
-        const long channels = min(kChannels, s.channels_out - o);
-        long done = conv0;  // convolution rows before this one stand in the ring
-        for (long r = row0; r < row1; ++r) {
-            const long top = r * s.pool_stride.h - s.pool_padding.h;
-            const long first = max(0, top), last = min(s.conv.h, top + s.pool_kernel.h);
+        const ptrdiff_t channels = min(kChannels, s.channels_out - o);
+        ptrdiff_t done = conv0;  // convolution rows before this one stand in the ring
+        for (ptrdiff_t r = row0; r < row1; ++r) {
+            const ptrdiff_t top = r * s.pool_stride.h - s.pool_padding.h;
+            const ptrdiff_t first = max(0, top), last = min(s.conv.h, top + s.pool_kernel.h);
             for (done = max(done, first); done < last; ++done) {
                 const float* from = x + (done * s.stride.h - padded0) * p.row;
                 float* to = ring + done % s.pool_kernel.h * kChannels * p.conv_row;
@@ -215,10 +217,10 @@ inline bool run(const ConvShape& shape, const float* image, const void* prepared
                         conv_row<4>(s, p, from, weight, biases + o, to);
                 }
             }
-            for (long i = 0; i < channels; ++i) {
-                const long to = ((o + i) * s.output.h + r) * s.output.w;
+            for (ptrdiff_t i = 0; i < channels; ++i) {
+                const ptrdiff_t to = ((o + i) * s.output.h + r) * s.output.w;
                 const float* rows = ring + i * p.conv_row;
-                const auto row = [&](long n) {
+                const auto row = [&](ptrdiff_t n) {
                     return rows + n % s.pool_kernel.h * kChannels * p.conv_row;
                 };
                 pool::pool_row(s, row, p.conv_row, first, last, line, y + to);

@@ -20,15 +20,15 @@ namespace few_inputs {
 
 // m[pixel][channels] = sum over rows and kx of v[row][kStride pixel + kx] u[row][kx][channels]
 template <int kPixels, int kVectors, int kStride>
-__attribute__((noinline)) void product(const float* v, long rows, long width, long kw,
-                                       const float* u, float* m) {
+__attribute__((noinline)) void product(const float* v, ptrdiff_t rows, ptrdiff_t width,
+                                       ptrdiff_t kw, const float* u, float* m) {
     Vec sum[kPixels][kVectors];
 #pragma GCC unroll 16
     for (int a = 0; a < kPixels; ++a)
 #pragma GCC unroll 4
         for (int b = 0; b < kVectors; ++b) sum[a][b] = zero();
-    for (long r = 0; r < rows; ++r, v += width)
-        for (long kx = 0; kx < kw; ++kx, u += kVectors * kLanes) {
+    for (ptrdiff_t r = 0; r < rows; ++r, v += width)
+        for (ptrdiff_t kx = 0; kx < kw; ++kx, u += kVectors * kLanes) {
             Vec weights[kVectors];
 #pragma GCC unroll 4
             for (int b = 0; b < kVectors; ++b) weights[b] = load(u + b * kLanes);
@@ -48,7 +48,7 @@ __attribute__((noinline)) void product(const float* v, long rows, long width, lo
 // The products of a pixel at the points that kTaps taps use -> the pixel in both conv rows.
 template <int kTaps, int kVectors>
 inline void output_pair(const float* m, float* row0, float* row1) {
-    constexpr long kPlane = kStripe * kVectors * kLanes;
+    constexpr ptrdiff_t kPlane = kStripe * kVectors * kLanes;
 #pragma GCC unroll 4
     for (int b = 0; b < kVectors; ++b) {
         const float* from = m + b * kLanes;
@@ -82,22 +82,22 @@ inline void copy_pixel(const float* m, float* row) {
 template <int kVectors, int kStride>
 void conv_rows(const Plan& p, const float* v, const float* u, float* m, float* row0, float* row1) {
     constexpr int kPixels = pixels(kVectors);
-    constexpr long kPixelFloats = kVectors * kLanes;
+    constexpr ptrdiff_t kPixelFloats = kVectors * kLanes;
     constexpr int kBlock = kStripe / kPixels * kPixels;  // pixels of a stripe
-    for (long x0 = 0; x0 < p.conv_w; x0 += kBlock) {
+    for (ptrdiff_t x0 = 0; x0 < p.conv_w; x0 += kBlock) {
         const float* weights = u;
-        const long count = min(kBlock, p.conv_w - x0);
+        const ptrdiff_t count = min(kBlock, p.conv_w - x0);
         for (int point = 0; point < kPoints; ++point) {
             if (p.rows[point] == 0) continue;
-            for (long x = 0; x < count; x += kPixels)
+            for (ptrdiff_t x = 0; x < count; x += kPixels)
                 product<kPixels, kVectors, kStride>(
                     v + p.first_row[point] * p.width + (x0 + x) * kStride, p.rows[point], p.width,
                     p.s.kernel.w, weights, m + (point * kStripe + x) * kPixelFloats);
             weights += p.rows[point] * p.s.kernel.w * kPixelFloats;
         }
-        for (long x = 0; x < count; ++x) {
+        for (ptrdiff_t x = 0; x < count; ++x) {
             const float* from = m + x * kPixelFloats;
-            const long to = (x0 + x) * kPixelFloats;
+            const ptrdiff_t to = (x0 + x) * kPixelFloats;
             if (!p.pairs)
                 copy_pixel<kVectors>(from, row0 + to);
             else if (p.rows[3])
@@ -133,16 +133,16 @@ void conv_rows_strided(const Plan& p, const float* v, const float* u, float* m, 
 // are 0. Rows hold the window's rows, `step` floats a pixel; columns outside the image repeat the
 // nearest one inside, which changes no maximum.
 template <int kHeight, int kWidth>
-inline Vec window(const Plan& p, const float* const* rows, long step, long left) {
-    const long height = kHeight ? kHeight : p.s.pool_kernel.h,
-               width = kWidth ? kWidth : p.s.pool_kernel.w;
+inline Vec window(const Plan& p, const float* const* rows, ptrdiff_t step, ptrdiff_t left) {
+    const ptrdiff_t height = kHeight ? kHeight : p.s.pool_kernel.h,
+                    width = kWidth ? kWidth : p.s.pool_kernel.w;
     const bool inside = left >= 0 && left + width <= p.conv_w;
     Vec most = load(rows[0] + min(p.conv_w - 1, max(0, left)) * step);
 #pragma GCC unroll 3
-    for (long i = 0; i < height; ++i)
+    for (ptrdiff_t i = 0; i < height; ++i)
 #pragma GCC unroll 3
-        for (long j = 0; j < width; ++j) {
-            const long column = inside ? left + j : min(p.conv_w - 1, max(0, left + j));
+        for (ptrdiff_t j = 0; j < width; ++j) {
+            const ptrdiff_t column = inside ? left + j : min(p.conv_w - 1, max(0, left + j));
             most = max(most, load(rows[i] + column * step));
         }
     return most;
@@ -150,19 +150,19 @@ inline Vec window(const Plan& p, const float* const* rows, long step, long left)
 
 // One pooled row of up to a vector of channels. ReLU is the zero in the maximum.
 template <int kHeight, int kWidth>
-void pool_row(const Plan& p, const float* const* rows, long step, Vec bias, long channels,
+void pool_row(const Plan& p, const float* const* rows, ptrdiff_t step, Vec bias, ptrdiff_t channels,
               float* y) {
     const PlainShape& s = p.s;
-    for (long x0 = 0; x0 < s.output.w; x0 += kLanes) {
-        const long count = min(kLanes, s.output.w - x0);
+    for (ptrdiff_t x0 = 0; x0 < s.output.w; x0 += kLanes) {
+        const ptrdiff_t count = min(kLanes, s.output.w - x0);
         Vec out[kLanes];
-        for (long x = 0; x < kLanes; ++x) {
-            const long left = min(x0 + x, s.output.w - 1) * s.pool_stride.w - s.pool_padding.w;
+        for (ptrdiff_t x = 0; x < kLanes; ++x) {
+            const ptrdiff_t left = min(x0 + x, s.output.w - 1) * s.pool_stride.w - s.pool_padding.w;
             out[x] = max(add(window<kHeight, kWidth>(p, rows, step, left), bias), zero());
         }
         transpose(out);
         const Mask stored = mask_lanes(0, count);
-        for (long lane = 0; lane < channels; ++lane) {
+        for (ptrdiff_t lane = 0; lane < channels; ++lane) {
             float* to = y + lane * s.output.h * s.output.w + x0;
             if (count == kLanes)
                 store(to, out[lane]);
@@ -174,17 +174,17 @@ void pool_row(const Plan& p, const float* const* rows, long step, Vec bias, long
 
 // Pooled row r of a panel of `vectors` vectors from channel c on, from the panel's ring of conv
 // rows.
-inline void pool_panel(const Plan& p, const float* ring, const float* bias, long r, long c,
-                       long vectors, float* y) {
+inline void pool_panel(const Plan& p, const float* ring, const float* bias, ptrdiff_t r,
+                       ptrdiff_t c, ptrdiff_t vectors, float* y) {
     const PlainShape& s = p.s;
-    const long top = r * s.pool_stride.h - s.pool_padding.h, step = vectors * kLanes;
+    const ptrdiff_t top = r * s.pool_stride.h - s.pool_padding.h, step = vectors * kLanes;
     const float* rows[kPoolMost];
-    for (long v = 0; v < vectors; ++v, c += kLanes) {
-        for (long i = 0; i < s.pool_kernel.h; ++i)
+    for (ptrdiff_t v = 0; v < vectors; ++v, c += kLanes) {
+        for (ptrdiff_t i = 0; i < s.pool_kernel.h; ++i)
             rows[i] =
                 ring + min(p.conv_h - 1, max(0, top + i)) % p.ring * p.conv_w * step + v * kLanes;
         const Vec b = load(bias + c);
-        const long channels = min(kLanes, s.channels_out - c);
+        const ptrdiff_t channels = min(kLanes, s.channels_out - c);
         float* to = y + (c * s.output.h + r) * s.output.w;
         if (s.pool_kernel.h == 2 && s.pool_kernel.w == 2)
             pool_row<2, 2>(p, rows, step, b, channels, to);
@@ -197,40 +197,41 @@ inline void pool_panel(const Plan& p, const float* ring, const float* bias, long
 
 // Pooled rows row0 .. row1 - 1 of one image. False where the input holds NaN, Inf or anything from
 // 2^60 up: y is then undefined.
-inline bool run(const float* x, const float* prepared, const Plan& p, long row0, long row1,
-                float* y, float* workspace) {
+inline bool run(const float* x, const float* prepared, const Plan& p, ptrdiff_t row0,
+                ptrdiff_t row1, float* y, float* workspace) {
     const PlainShape& s = p.s;
     if (row0 >= row1) return true;
     float* v = workspace;
     float* m = v + p.all_rows * p.width;
     float* ring = m + kPoints * kStripe * 3 * kLanes;
     const float* bias = prepared + p.all_rows * s.kernel.w * p.channels;
-    const long step = p.pairs ? 2 : 1, vectors = p.channels / kLanes;
-    const long first = max(0, row0 * s.pool_stride.h - s.pool_padding.h) / step * step;
-    const long last =
+    const ptrdiff_t step = p.pairs ? 2 : 1, vectors = p.channels / kLanes;
+    const ptrdiff_t first = max(0, row0 * s.pool_stride.h - s.pool_padding.h) / step * step;
+    const ptrdiff_t last =
         min(p.conv_h, (row1 - 1) * s.pool_stride.h - s.pool_padding.h + s.pool_kernel.h);
-    long r = row0, checked = max(0, first * s.stride.h - s.padding.h);
-    for (long row = first; row < last; row += step) {
-        const long needed =
+    ptrdiff_t r = row0, checked = max(0, first * s.stride.h - s.padding.h);
+    for (ptrdiff_t row = first; row < last; row += step) {
+        const ptrdiff_t needed =
             min(s.input.h, (row + step - 1) * s.stride.h - s.padding.h + s.kernel.h);
         if (checked < needed && !tame(x, s, checked, needed)) return false;
         checked = max(checked, needed);
         input_pair(x, p, row, v);
         const float* u = prepared;
         // Pool every row whose window is complete.
-        long complete = r;
+        ptrdiff_t complete = r;
         while (complete < row1 && min(last, complete * s.pool_stride.h - s.pool_padding.h +
                                                 s.pool_kernel.h) <= row + step)
             ++complete;
-        for (long c = 0; c < vectors;) {
-            const long n = panel_vectors(c, vectors), ring_row = p.conv_w * n * kLanes;
+        for (ptrdiff_t c = 0; c < vectors;) {
+            const ptrdiff_t n = panel_vectors(c, vectors), ring_row = p.conv_w * n * kLanes;
             float* panel = ring + c * kLanes * p.ring * p.conv_w;
             float* to0 = panel + row % p.ring * ring_row;
             float* to1 = panel + (row + 1) % p.ring * ring_row;
             if (n == 3) conv_rows_strided<3>(p, v, u, m, to0, to1);
             if (n == 2) conv_rows_strided<2>(p, v, u, m, to0, to1);
             if (n == 1) conv_rows_strided<1>(p, v, u, m, to0, to1);
-            for (long i = r; i < complete; ++i) pool_panel(p, panel, bias, i, c * kLanes, n, y);
+            for (ptrdiff_t i = r; i < complete; ++i)
+                pool_panel(p, panel, bias, i, c * kLanes, n, y);
             u += p.all_rows * s.kernel.w * n * kLanes;
             c += n;
         }
@@ -258,7 +259,7 @@ inline bool prepare(const ConvShape& s, const float* weight, const float* bias, 
 }
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y, unsigned char*,
-                long row0, long row1, void* workspace, const float*) {
+                ptrdiff_t row0, ptrdiff_t row1, void* workspace, const float*) {
     return run(x, static_cast<const float*>(prepared), plan(s), row0, row1, y,
                static_cast<float*>(workspace));
 }

@@ -13,12 +13,13 @@ constexpr int kChannels = 4;
 constexpr int kVectors = kRegisters >= 32 ? 4 : 2;
 
 struct Plan {
-    long in, out;                // channels of a group
-    long tap_phase, tap_column;  // from a tap to the next one of its row
-    long padded_h;               // rows of the padded input that the largest row range needs
-    long phase, row, plane;      // floats of a phase, of a padded row, of a padded channel
-    long conv_row;               // floats of a convolution row: whole vectors
-    long ring_row, ring, line;   // floats of a ring's row (all channels), of the ring, a pool line
+    ptrdiff_t in, out;                // channels of a group
+    ptrdiff_t tap_phase, tap_column;  // from a tap to the next one of its row
+    ptrdiff_t padded_h;               // rows of the padded input that the largest row range needs
+    ptrdiff_t phase, row, plane;      // floats of a phase, of a padded row, of a padded channel
+    ptrdiff_t conv_row;               // floats of a convolution row: whole vectors
+    ptrdiff_t ring_row, ring,
+        line;  // floats of a ring's row (all channels), of the ring, a pool line
     bool pooled;
 };
 
@@ -46,7 +47,7 @@ inline bool is_pointwise(const ConvShape& s, const Plan& p) {
            s.conv.h == s.input.h && s.conv.w == s.input.w && s.padding.h == 0 && s.padding.w == 0 &&
            !p.pooled;
 }
-inline ConvShape single_row(ConvShape s, long rows) {
+inline ConvShape single_row(ConvShape s, ptrdiff_t rows) {
     s.input = s.conv = s.output = {1, rows * s.input.w};
     return s;
 }
@@ -59,9 +60,9 @@ inline size_t prepared_bytes(const ConvShape& s) {
 // The bias, then the weights, as they came.
 inline bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     float* to = static_cast<float*>(prepared);
-    for (long o = 0; o < s.channels_out; ++o) *to++ = bias ? bias[o] : 0.0f;
-    const long count = s.channels_out * (s.channels_in / s.groups) * s.kernel.h * s.kernel.w;
-    for (long i = 0; i < count; ++i) *to++ = weight[i];
+    for (ptrdiff_t o = 0; o < s.channels_out; ++o) *to++ = bias ? bias[o] : 0.0f;
+    const ptrdiff_t count = s.channels_out * (s.channels_in / s.groups) * s.kernel.h * s.kernel.w;
+    for (ptrdiff_t i = 0; i < count; ++i) *to++ = weight[i];
     return true;
 }
 
@@ -75,29 +76,29 @@ inline size_t workspace_bytes(const ConvShape& s) {
 struct Image {
     const float *x, *residual;  // residual may be null
     float* y;
-    long x_channel, conv_channel, y_channel;
+    ptrdiff_t x_channel, conv_channel, y_channel;
 };
 
 // Copies the padded rows first <= row < last of a group, whose channels begin at `image`.
-inline void pad(const ConvShape& s, const Plan& p, const float* image, long x_channel, long first,
-                long last, float* x) {
+inline void pad(const ConvShape& s, const Plan& p, const float* image, ptrdiff_t x_channel,
+                ptrdiff_t first, ptrdiff_t last, float* x) {
     // Columns beyond the last convolution's reach are read by no tap.
-    const long reach = (s.conv.w - 1) * s.stride.w + (s.kernel.w - 1) * s.dilation.w + 1;
-    const long columns = min(s.input.w, reach - s.padding.w);
-    for (long c = 0; c < p.in; ++c) {
-        for (long r = first; r < last; ++r) {
+    const ptrdiff_t reach = (s.conv.w - 1) * s.stride.w + (s.kernel.w - 1) * s.dilation.w + 1;
+    const ptrdiff_t columns = min(s.input.w, reach - s.padding.w);
+    for (ptrdiff_t c = 0; c < p.in; ++c) {
+        for (ptrdiff_t r = first; r < last; ++r) {
             float* to = x + c * p.plane + (r - first) * p.row;
-            for (long i = 0; i < p.row; ++i) to[i] = 0.0f;
-            const long in = r - s.padding.h;
+            for (ptrdiff_t i = 0; i < p.row; ++i) to[i] = 0.0f;
+            const ptrdiff_t in = r - s.padding.h;
             if (in < 0 || in >= s.input.h) continue;
             const float* from = image + c * x_channel + in * s.input.w;
             if (s.stride.w == 1) {
-                for (long j = 0; j < columns; ++j) to[j + s.padding.w] = from[j];
+                for (ptrdiff_t j = 0; j < columns; ++j) to[j + s.padding.w] = from[j];
                 continue;
             }
-            for (long phase = 0; phase < s.stride.w; ++phase, to += p.phase) {
-                const long skipped = (s.padding.w - phase + s.stride.w - 1) / s.stride.w;
-                long i = skipped, j = skipped * s.stride.w + phase - s.padding.w;
+            for (ptrdiff_t phase = 0; phase < s.stride.w; ++phase, to += p.phase) {
+                const ptrdiff_t skipped = (s.padding.w - phase + s.stride.w - 1) / s.stride.w;
+                ptrdiff_t i = skipped, j = skipped * s.stride.w + phase - s.padding.w;
                 for (; j < columns; ++i, j += s.stride.w) to[i] = from[j];
             }
         }
@@ -108,25 +109,26 @@ inline void pad(const ConvShape& s, const Plan& p, const float* image, long x_ch
 struct Target {
     float* to;
     const float* residual;
-    long to_channel, residual_channel;  // floats from a channel to the next
+    ptrdiff_t to_channel, residual_channel;  // floats from a channel to the next
 };
 
 // Computes `vectors` vectors of `channels` output channels, from `column` on. x points at the row's
 // first padded input row, weight and bias at the first output channel.
 template <int channels, int vectors>
 inline void block(const ConvShape& s, const Plan& p, const float* x, const float* weight,
-                  const float* bias, const Target& t, long column) {
+                  const float* bias, const Target& t, ptrdiff_t column) {
     Vec total[channels][vectors];
     for (int o = 0; o < channels; ++o) {
         for (int v = 0; v < vectors; ++v) total[o][v] = set1(bias[o]);
     }
-    const long per_channel = p.in * s.kernel.h * s.kernel.w;
-    for (long c = 0; c < p.in; ++c) {
-        for (long i = 0; i < s.kernel.h; ++i) {
+    const ptrdiff_t per_channel = p.in * s.kernel.h * s.kernel.w;
+    for (ptrdiff_t c = 0; c < p.in; ++c) {
+        for (ptrdiff_t i = 0; i < s.kernel.h; ++i) {
             const float* row = x + c * p.plane + i * s.dilation.h * p.row + column;
             const float* taps = weight + (c * s.kernel.h + i) * s.kernel.w;
-            long phase = 0, offset = 0;  // of tap j: j * dilation % stride, j * dilation / stride
-            for (long j = 0; j < s.kernel.w; ++j) {
+            ptrdiff_t phase = 0,
+                      offset = 0;  // of tap j: j * dilation % stride, j * dilation / stride
+            for (ptrdiff_t j = 0; j < s.kernel.w; ++j) {
                 const float* from = row + phase * p.phase + offset;
                 Vec pixels[vectors];
                 for (int v = 0; v < vectors; ++v) pixels[v] = load(from + v * kLanes);
@@ -142,7 +144,7 @@ inline void block(const ConvShape& s, const Plan& p, const float* x, const float
     }
     const Vec low = set1(s.low), high = set1(s.high);
     for (int v = 0; v < vectors; ++v) {
-        const long at = column + v * kLanes;
+        const ptrdiff_t at = column + v * kLanes;
         const Mask columns = mask_lanes(0, s.conv.w - at);
         for (int o = 0; o < channels; ++o) {
             Vec y = total[o][v];
@@ -163,7 +165,7 @@ inline void block(const ConvShape& s, const Plan& p, const float* x, const float
 template <int channels>
 inline void conv_row(const ConvShape& s, const Plan& p, const float* x, const float* weight,
                      const float* bias, const Target& t) {
-    long j = 0;
+    ptrdiff_t j = 0;
     for (; j + kVectors * kLanes <= p.conv_row; j += kVectors * kLanes)
         block<channels, kVectors>(s, p, x, weight, bias, t, j);
     for (; j + 2 * kLanes <= p.conv_row; j += 2 * kLanes)
@@ -177,14 +179,14 @@ constexpr decltype(&conv_row<1>) kConvRow[kChannels] = {conv_row<1>, conv_row<2>
 // The output rows row0 <= r < row1 of `count` output channels from channel o on, which read the
 // padded rows from padded0 on. ring is for the pool.
 inline void rows(const ConvShape& s, const Plan& p, const Image& image, const float* x,
-                 long padded0, const float* weight, const float* bias, long o, long count,
-                 long row0, long row1, float* ring) {
+                 ptrdiff_t padded0, const float* weight, const float* bias, ptrdiff_t o,
+                 ptrdiff_t count, ptrdiff_t row0, ptrdiff_t row1, float* ring) {
     float* y = image.y + o * image.y_channel;
     const float* residual = image.residual ? image.residual + o * image.conv_channel : nullptr;
-    long done = 0;  // convolution rows before this one are computed
-    for (long r = row0; r < row1; ++r) {
-        const long top = r * s.pool_stride.h - s.pool_padding.h;
-        const long first = max(0, top), last = min(s.conv.h, top + s.pool_kernel.h);
+    ptrdiff_t done = 0;  // convolution rows before this one are computed
+    for (ptrdiff_t r = row0; r < row1; ++r) {
+        const ptrdiff_t top = r * s.pool_stride.h - s.pool_padding.h;
+        const ptrdiff_t first = max(0, top), last = min(s.conv.h, top + s.pool_kernel.h);
         for (done = max(done, first); done < last; ++done) {
             const Target t = {
                 p.pooled ? ring + done % s.pool_kernel.h * p.ring_row : y + done * s.conv.w,
@@ -193,8 +195,8 @@ inline void rows(const ConvShape& s, const Plan& p, const Image& image, const fl
             kConvRow[count - 1](s, p, x + (done * s.stride.h - padded0) * p.row, weight, bias, t);
         }
         if (!p.pooled) continue;
-        for (long i = 0; i < count; ++i) {
-            const auto row = [&](long n) {
+        for (ptrdiff_t i = 0; i < count; ++i) {
+            const auto row = [&](ptrdiff_t n) {
                 return ring + n % s.pool_kernel.h * p.ring_row + i * p.conv_row;
             };
             pool::pool_row<false>(s, row, p.conv_row, first, last, ring + p.ring,
@@ -204,18 +206,18 @@ inline void rows(const ConvShape& s, const Plan& p, const Image& image, const fl
 }
 
 inline void run_image(const ConvShape& s, const Plan& p, const Image& image, const float* prepared,
-                      long row0, long row1, float* x) {
+                      ptrdiff_t row0, ptrdiff_t row1, float* x) {
     const float* weights = prepared + s.channels_out;
-    const long per_channel = p.in * s.kernel.h * s.kernel.w;
-    const long conv0 = max(0, row0 * s.pool_stride.h - s.pool_padding.h);
-    const long conv1 =
+    const ptrdiff_t per_channel = p.in * s.kernel.h * s.kernel.w;
+    const ptrdiff_t conv0 = max(0, row0 * s.pool_stride.h - s.pool_padding.h);
+    const ptrdiff_t conv1 =
         min(s.conv.h, (row1 - 1) * s.pool_stride.h - s.pool_padding.h + s.pool_kernel.h);
-    const long padded0 = conv0 * s.stride.h;
-    const long padded1 = (conv1 - 1) * s.stride.h + (s.kernel.h - 1) * s.dilation.h + 1;
-    for (long group = 0; group < s.groups; ++group) {
+    const ptrdiff_t padded0 = conv0 * s.stride.h;
+    const ptrdiff_t padded1 = (conv1 - 1) * s.stride.h + (s.kernel.h - 1) * s.dilation.h + 1;
+    for (ptrdiff_t group = 0; group < s.groups; ++group) {
         pad(s, p, image.x + group * p.in * image.x_channel, image.x_channel, padded0, padded1, x);
-        for (long i = 0; i < p.out; i += kChannels) {
-            const long o = group * p.out + i;
+        for (ptrdiff_t i = 0; i < p.out; i += kChannels) {
+            const ptrdiff_t o = group * p.out + i;
             rows(s, p, image, x, padded0, weights + o * per_channel, prepared + o, o,
                  min(kChannels, p.out - i), row0, row1, x + round_up(p.in * p.plane, 16));
         }
@@ -223,14 +225,14 @@ inline void run_image(const ConvShape& s, const Plan& p, const Image& image, con
 }
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y, unsigned char*,
-                long row0, long row1, void* workspace, const float* residual) {
+                ptrdiff_t row0, ptrdiff_t row1, void* workspace, const float* residual) {
     const float* weights = static_cast<const float*>(prepared);
     float* memory = static_cast<float*>(workspace);
     const Plan p = plan(s);
     Image image = {
         x, residual, y, s.input.h * s.input.w, s.conv.h * s.conv.w, s.output.h * s.output.w};
     if (is_pointwise(s, p)) {
-        const long skipped = row0 * s.input.w;
+        const ptrdiff_t skipped = row0 * s.input.w;
         image.x += skipped, image.y += skipped;
         if (residual) image.residual += skipped;
         const ConvShape row = single_row(s, row1 - row0);

@@ -20,11 +20,13 @@ constexpr int kChannels = 4;  // output channels and
 constexpr int kTiles = 7;     // pool windows of a vector
 constexpr int kStack = 3;     // tile rows at a time: 24 sums
 constexpr int kOrder[4] = {1, 2, 0, 3};
-constexpr long kRow = 4 * kLanes;  // floats of D of a channel's tile row
-constexpr long kChannel = kStack * kRow;
+constexpr ptrdiff_t kRow = 4 * kLanes;  // floats of D of a channel's tile row
+constexpr ptrdiff_t kChannel = kStack * kRow;
 
 // Whether at least three lanes of four are needed.
-inline bool fills(long count, long at_once) { return 4 * count >= 3 * round_up(count, at_once); }
+inline bool fills(ptrdiff_t count, ptrdiff_t at_once) {
+    return 4 * count >= 3 * round_up(count, at_once);
+}
 
 // Rows that do not fill their vectors are left to winograd_f2x2; an output size of 0 is not known
 // yet.
@@ -36,7 +38,7 @@ inline bool fits(const ConvShape& s, Precision) {
 
 // Of the weights of kChannels output channels: the bias, then U[half of V][Cin][2][tap], every one
 // a vector.
-inline long group_floats(const ConvShape& s) { return kLanes * (1 + 12 * s.channels_in); }
+inline ptrdiff_t group_floats(const ConvShape& s) { return kLanes * (1 + 12 * s.channels_in); }
 
 inline size_t prepared_bytes(const ConvShape& s) {
     return sizeof(float) * group_floats(s) * (round_up(s.channels_out, kChannels) / kChannels);
@@ -49,9 +51,9 @@ inline size_t workspace_bytes(const ConvShape& s) {
 // The limits of winograd_f2x2, whose transform this is.
 inline bool are_tame(const ConvShape& s, const float* weight, const float* bias) {
     bool tame = true;
-    for (long i = 0; i < s.channels_out * s.channels_in * 9; ++i)
+    for (ptrdiff_t i = 0; i < s.channels_out * s.channels_in * 9; ++i)
         tame &= winograd_f2x2::is_below(weight[i], winograd_f2x2::kWeightLimit);
-    for (long o = 0; bias && o < s.channels_out; ++o)
+    for (ptrdiff_t o = 0; bias && o < s.channels_out; ++o)
         tame &= winograd_f2x2::is_below(bias[o], winograd_f2x2::kInputLimit);
     return tame;
 }
@@ -60,13 +62,13 @@ inline bool prepare(const ConvShape& s, const float* weight, const float* bias, 
     float* group = static_cast<float*>(prepared);
     if (!are_tame(s, weight, bias)) return false;
     __builtin_memset(group, 0, prepared_bytes(s));
-    for (long o = 0; o < s.channels_out; ++o) {
+    for (ptrdiff_t o = 0; o < s.channels_out; ++o) {
         float* lanes = group + o / kChannels * group_floats(s) + o % kChannels * 4;
-        const auto repeat = [&](long at, float value) {
+        const auto repeat = [&](ptrdiff_t at, float value) {
             for (int l = 0; l < 4; ++l) lanes[at * kLanes + l] = value;
         };
         if (bias) repeat(0, bias[o]);
-        for (long c = 0; c < s.channels_in; ++c, weight += 9)
+        for (ptrdiff_t c = 0; c < s.channels_in; ++c, weight += 9)
             for (int k = 0; k < 3; ++k) {
                 double u[4];
                 winograd_f2x2::transform(weight[k], weight[3 + k], weight[6 + k], u);
@@ -80,15 +82,15 @@ inline bool prepare(const ConvShape& s, const float* weight, const float* bias, 
 
 // Tile rows from top on of every channel, 16 columns from `left` on.
 template <int rows>
-inline Magnitude input(const ConvShape& s, const float* x, long top, long left, float* to,
+inline Magnitude input(const ConvShape& s, const float* x, ptrdiff_t top, ptrdiff_t left, float* to,
                        Magnitude most) {
     constexpr int kColumns[kLanes] = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
     const Index columns = load_index(kColumns);
-    const long width = s.input.w, plane = s.input.h * width;
+    const ptrdiff_t width = s.input.w, plane = s.input.h * width;
     const Mask inside = mask_lanes(-left, width - left);
     const bool first = top > 0, last = 2 * (top + rows) < s.input.h;
     const float* row = x + (2 * top - 1) * width + left;
-    for (long c = 0; c < s.channels_in; ++c, row += plane, to += kChannel) {
+    for (ptrdiff_t c = 0; c < s.channels_in; ++c, row += plane, to += kChannel) {
         Vec v[2 * rows + 2];
 #pragma GCC unroll 8
         for (int i = 0; i < 2 * rows + 2; ++i) {
@@ -111,10 +113,10 @@ inline Magnitude input(const ConvShape& s, const float* x, long top, long left, 
 
 // Two of the four products of every tile row, [tile row][product][phase], added to the sums.
 template <int rows>
-inline __attribute__((always_inline)) void products(long channels, const float* d, const float* u,
-                                                    Vec (&sum)[rows][2][4]) {
+inline __attribute__((always_inline)) void products(ptrdiff_t channels, const float* d,
+                                                    const float* u, Vec (&sum)[rows][2][4]) {
 #pragma GCC unroll 1
-    for (long c = 0; c < channels; ++c, d += kChannel, u += 6 * kLanes) {
+    for (ptrdiff_t c = 0; c < channels; ++c, d += kChannel, u += 6 * kLanes) {
 #pragma GCC unroll 2
         for (int j = 0; j < 2; ++j) {
             Vec tap[3];
@@ -139,12 +141,12 @@ inline __attribute__((always_inline)) void products(long channels, const float* 
 struct Output {
     float* y;
     unsigned char* indices;
-    long channel;  // floats from channel to channel
-    long channels, tiles;
+    ptrdiff_t channel;  // floats from channel to channel
+    ptrdiff_t channels, tiles;
 };
 
 // ReLU and the largest of the four outputs of every window; y is [row][phase].
-inline __attribute__((always_inline)) void finish(const Output& out, long at,
+inline __attribute__((always_inline)) void finish(const Output& out, ptrdiff_t at,
                                                   const Vec (&y)[2][4]) {
     Vec most[2];
 #pragma GCC unroll 2
@@ -171,8 +173,8 @@ inline __attribute__((always_inline)) void finish(const Output& out, long at,
         float lanes[kLanes];
         winograd_f2x2::find_indices(
             {y[0][2 * odd], y[0][2 * odd + 1], y[1][2 * odd], y[1][2 * odd + 1]}, lanes);
-        for (long o = 0; o < out.channels; ++o)
-            for (long t = odd; t < out.tiles; t += 2)
+        for (ptrdiff_t o = 0; o < out.channels; ++o)
+            for (ptrdiff_t t = odd; t < out.tiles; t += 2)
                 out.indices[o * out.channel + at + t] =
                     static_cast<unsigned char>(lanes[o * 4 + t / 2]);
     }
@@ -204,11 +206,12 @@ __attribute__((noinline)) void block(const ConvShape& s, const float* d, const f
 // Tile rows from top on of all output channels, kTiles windows from `tile` on.
 template <int rows>
 inline void stack(const ConvShape& s, const float* x, const float* prepared, float* y,
-                  unsigned char* indices, long top, long tile, float* d, Magnitude& most) {
+                  unsigned char* indices, ptrdiff_t top, ptrdiff_t tile, float* d,
+                  Magnitude& most) {
     most = input<rows>(s, x, top, 2 * tile - 1, d, most);
-    const long plane = s.output.h * s.output.w;
-    for (long o = 0; o < s.channels_out; o += kChannels, prepared += group_floats(s)) {
-        const long at = o * plane + top * s.output.w + tile;
+    const ptrdiff_t plane = s.output.h * s.output.w;
+    for (ptrdiff_t o = 0; o < s.channels_out; o += kChannels, prepared += group_floats(s)) {
+        const ptrdiff_t at = o * plane + top * s.output.w + tile;
         block<rows>(s, d, prepared,
                     {y + at, indices ? indices + at : nullptr, plane,
                      min(kChannels, s.channels_out - o), min(kTiles, s.output.w - tile)});
@@ -216,13 +219,14 @@ inline void stack(const ConvShape& s, const float* x, const float* prepared, flo
 }
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace, const float*) {
+                unsigned char* indices, ptrdiff_t row0, ptrdiff_t row1, void* workspace,
+                const float*) {
     float* d = static_cast<float*>(workspace);
     const float* u = static_cast<const float*>(prepared);
     Magnitude most = no_magnitude();
-    for (long tile = 0; tile < s.output.w; tile += kTiles) {
-        for (long top = row0; top < row1;) {
-            const long left = row1 - top, rows = left == 4 ? 2 : min(left, kStack);
+    for (ptrdiff_t tile = 0; tile < s.output.w; tile += kTiles) {
+        for (ptrdiff_t top = row0; top < row1;) {
+            const ptrdiff_t left = row1 - top, rows = left == 4 ? 2 : min(left, kStack);
             if (rows == 3) stack<3>(s, x, u, y, indices, top, tile, d, most);
             if (rows == 2) stack<2>(s, x, u, y, indices, top, tile, d, most);
             if (rows == 1) stack<1>(s, x, u, y, indices, top, tile, d, most);

@@ -4,14 +4,14 @@
 #include "conv_backward/active.inl.h"
 
 inline void gather(const ConvShape& s, const Steps& step, const float* grad,
-                   const unsigned char* indices, long pixels, Active& active) {
+                   const unsigned char* indices, ptrdiff_t pixels, Active& active) {
     const int width = static_cast<int>(s.pool_kernel.w);
     const int column_step = static_cast<int>(s.stride.w * step.column),
               row_step = static_cast<int>(s.stride.h * step.row);
     const int reciprocal = 65535 / width + 1;  // tap / width, by a multiplication
-    long n = 0;
+    ptrdiff_t n = 0;
     const __m128i none = _mm_set1_epi8(static_cast<char>(kNoIndex));
-    for (long i = 0; i < pixels; i += kLanes) {
+    for (ptrdiff_t i = 0; i < pixels; i += kLanes) {
         const Mask inside = mask_lanes(0, pixels - i);
         const __m128i index = _mm_maskz_loadu_epi8(inside, indices + i);
         const Mask some = _mm_mask_cmpneq_epi8_mask(inside, index, none);

@@ -7,11 +7,12 @@
 namespace backward_generic {
 
 struct Plan {
-    long columns;  // floats of a padded row
-    long padded;   // floats of a padded image, and a vector that the last tap may read beyond it
-    long reach;    // floats of a kernel row
-    long vectors;  // vectors of a kernel row
-    long kernel;   // floats of one output channel's weights
+    ptrdiff_t columns;  // floats of a padded row
+    ptrdiff_t
+        padded;       // floats of a padded image, and a vector that the last tap may read beyond it
+    ptrdiff_t reach;  // floats of a kernel row
+    ptrdiff_t vectors;  // vectors of a kernel row
+    ptrdiff_t kernel;   // floats of one output channel's weights
 };
 
 inline Plan plan(const ConvShape& s) {
@@ -42,11 +43,11 @@ inline size_t workspace_bytes(const ConvShape& s) {
 // [Cout][Cin][kernel rows][kernel columns] -> our order, zero where a kernel row is filled up.
 inline void pack_weights(const ConvShape& s, const float* weight, float* packed) {
     const Plan p = plan(s);
-    for (long i = 0; i < s.channels_out * p.kernel; ++i) packed[i] = 0.0f;
-    for (long o = 0; o < s.channels_out; ++o) {
-        for (long c = 0; c < s.channels_in; ++c) {
-            for (long i = 0; i < s.kernel.h; ++i) {
-                for (long j = 0; j < s.kernel.w; ++j) {
+    for (ptrdiff_t i = 0; i < s.channels_out * p.kernel; ++i) packed[i] = 0.0f;
+    for (ptrdiff_t o = 0; o < s.channels_out; ++o) {
+        for (ptrdiff_t c = 0; c < s.channels_in; ++c) {
+            for (ptrdiff_t i = 0; i < s.kernel.h; ++i) {
+                for (ptrdiff_t j = 0; j < s.kernel.w; ++j) {
                     packed[o * p.kernel + i * p.vectors * kLanes + j * s.channels_in + c] =
                         *weight++;
                 }
@@ -57,11 +58,11 @@ inline void pack_weights(const ConvShape& s, const float* weight, float* packed)
 
 inline void add_sums(const ConvShape& s, const float* sums, float* dw, float* db) {
     const Plan p = plan(s);
-    for (long o = 0; o < s.channels_out; ++o) {
+    for (ptrdiff_t o = 0; o < s.channels_out; ++o) {
         db[o] += sums[s.channels_out * p.kernel + o];
-        for (long c = 0; c < s.channels_in; ++c) {
-            for (long i = 0; i < s.kernel.h; ++i) {
-                for (long j = 0; j < s.kernel.w; ++j) {
+        for (ptrdiff_t c = 0; c < s.channels_in; ++c) {
+            for (ptrdiff_t i = 0; i < s.kernel.h; ++i) {
+                for (ptrdiff_t j = 0; j < s.kernel.w; ++j) {
                     *dw++ += sums[o * p.kernel + i * p.vectors * kLanes + j * s.channels_in + c];
                 }
             }
@@ -72,12 +73,12 @@ inline void add_sums(const ConvShape& s, const float* sums, float* dw, float* db
 // Channels go over in whole vectors, a square of pixels and channels at a time, and the rest one by
 // one.
 inline void pad(const ConvShape& s, const Plan& p, const float* x, float* padded) {
-    for (long i = 0; i < p.padded; ++i) padded[i] = 0.0f;
-    const long plane = s.input.h * s.input.w, whole = s.channels_in / kLanes * kLanes;
-    for (long r = 0; r < s.input.h; ++r, x += s.input.w) {
+    for (ptrdiff_t i = 0; i < p.padded; ++i) padded[i] = 0.0f;
+    const ptrdiff_t plane = s.input.h * s.input.w, whole = s.channels_in / kLanes * kLanes;
+    for (ptrdiff_t r = 0; r < s.input.h; ++r, x += s.input.w) {
         float* row = padded + (r + s.padding.h) * p.columns + s.padding.w * s.channels_in;
-        for (long c = 0; c < whole; c += kLanes) {
-            for (long j = 0; j < s.input.w; j += kLanes) {
+        for (ptrdiff_t c = 0; c < whole; c += kLanes) {
+            for (ptrdiff_t j = 0; j < s.input.w; j += kLanes) {
                 const Mask inside = mask_lanes(0, s.input.w - j);
                 Vec square[kLanes];
                 for (int k = 0; k < kLanes; ++k)
@@ -89,18 +90,18 @@ inline void pad(const ConvShape& s, const Plan& p, const float* x, float* padded
                 }
             }
         }
-        for (long c = whole; c < s.channels_in; ++c) {
-            for (long j = 0; j < s.input.w; ++j) row[j * s.channels_in + c] = x[c * plane + j];
+        for (ptrdiff_t c = whole; c < s.channels_in; ++c) {
+            for (ptrdiff_t j = 0; j < s.input.w; ++j) row[j * s.channels_in + c] = x[c * plane + j];
         }
     }
 }
 
 inline void unpad(const ConvShape& s, const Plan& p, const float* padded, float* x) {
-    const long plane = s.input.h * s.input.w, whole = s.channels_in / kLanes * kLanes;
-    for (long r = 0; r < s.input.h; ++r, x += s.input.w) {
+    const ptrdiff_t plane = s.input.h * s.input.w, whole = s.channels_in / kLanes * kLanes;
+    for (ptrdiff_t r = 0; r < s.input.h; ++r, x += s.input.w) {
         const float* row = padded + (r + s.padding.h) * p.columns + s.padding.w * s.channels_in;
-        for (long c = 0; c < whole; c += kLanes) {
-            for (long j = 0; j < s.input.w; j += kLanes) {
+        for (ptrdiff_t c = 0; c < whole; c += kLanes) {
+            for (ptrdiff_t j = 0; j < s.input.w; j += kLanes) {
                 const int count = static_cast<int>(min(kLanes, s.input.w - j));
                 Vec square[kLanes];
                 for (int k = 0; k < kLanes; ++k) {
@@ -112,8 +113,8 @@ inline void unpad(const ConvShape& s, const Plan& p, const float* padded, float*
                     store_mask(x + (c + k) * plane + j, inside, square[k]);
             }
         }
-        for (long c = whole; c < s.channels_in; ++c) {
-            for (long j = 0; j < s.input.w; ++j) x[c * plane + j] = row[j * s.channels_in + c];
+        for (ptrdiff_t c = whole; c < s.channels_in; ++c) {
+            for (ptrdiff_t j = 0; j < s.input.w; ++j) x[c * plane + j] = row[j * s.channels_in + c];
         }
     }
 }
@@ -126,7 +127,7 @@ inline void add_weights_short(const Plan& p, const float* x, const Active& a, fl
     Vec even[rows],
         odd[rows];  // two sums, so that additions of neighbouring pixels do not wait for each other
     for (int i = 0; i < rows; ++i) even[i] = odd[i] = zero();
-    long n = 0;
+    ptrdiff_t n = 0;
     for (; n + 1 < a.count; n += 2) {
         const Vec g = set1(a.value[n]), h = set1(a.value[n + 1]);
         for (int i = 0; i < rows; ++i) {
@@ -143,11 +144,11 @@ inline void add_weights_short(const Plan& p, const float* x, const Active& a, fl
 
 inline void add_weights(const ConvShape& s, const Plan& p, const float* x, const Active& a,
                         float* dw) {
-    for (long i = 0; i < s.kernel.h; ++i) {
-        for (long v = 0; v < p.vectors; ++v, dw += kLanes) {
+    for (ptrdiff_t i = 0; i < s.kernel.h; ++i) {
+        for (ptrdiff_t v = 0; v < p.vectors; ++v, dw += kLanes) {
             const float* from = x + i * p.columns + v * kLanes;
             Vec sum[4] = {zero(), zero(), zero(), zero()};
-            long n = 0;
+            ptrdiff_t n = 0;
             for (; n + 3 < a.count; n += 4) {
                 for (int k = 0; k < 4; ++k)
                     sum[k] = fma(set1(a.value[n + k]), load(from + a.at[n + k]), sum[k]);
@@ -161,14 +162,14 @@ inline void add_weights(const ConvShape& s, const Plan& p, const float* x, const
 // Adds the kernel, times the gradient, to the input's gradient at every active pixel.
 inline void add_input(const ConvShape& s, const Plan& p, const float* weight, const Active& a,
                       float* dx) {
-    const long whole = p.reach / kLanes * kLanes;
+    const ptrdiff_t whole = p.reach / kLanes * kLanes;
     const Mask rest = mask_lanes(0, p.reach - whole);
-    for (long n = 0; n < a.count; ++n) {
+    for (ptrdiff_t n = 0; n < a.count; ++n) {
         const Vec g = set1(a.value[n]);
-        for (long i = 0; i < s.kernel.h; ++i) {
+        for (ptrdiff_t i = 0; i < s.kernel.h; ++i) {
             const float* from = weight + i * p.vectors * kLanes;
             float* to = dx + a.at[n] + i * p.columns;
-            for (long v = 0; v < whole; v += kLanes)
+            for (ptrdiff_t v = 0; v < whole; v += kLanes)
                 store(to + v, fma(g, load(from + v), load(to + v)));
             if (whole < p.reach) {
                 store_mask(to + whole, rest,
@@ -184,15 +185,15 @@ inline void run(const ConvShape& s, const float* x, const float* weight, const f
     float *dw = sums, *db = sums + s.channels_out * p.kernel;
     float* padded = static_cast<float*>(workspace);
     float* dpadded = padded + p.padded;
-    const long pixels = s.output.h * s.output.w;
+    const ptrdiff_t pixels = s.output.h * s.output.w;
     Active active = list_in(dpadded + p.padded, pixels);
     const Steps step = {p.columns, s.channels_in};
     find_windows(s, step, s.output.h, active);
     pad(s, p, x, padded);
     if (dx) {
-        for (long i = 0; i < p.padded; ++i) dpadded[i] = 0.0f;
+        for (ptrdiff_t i = 0; i < p.padded; ++i) dpadded[i] = 0.0f;
     }
-    for (long o = 0; o < s.channels_out; ++o, grad += pixels, indices += pixels) {
+    for (ptrdiff_t o = 0; o < s.channels_out; ++o, grad += pixels, indices += pixels) {
         gather(s, step, grad, indices, pixels, active);
         db[o] += sum(active);
         if (p.vectors == 1 && s.kernel.h == 3) {

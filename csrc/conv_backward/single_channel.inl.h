@@ -10,13 +10,13 @@ namespace backward_single_channel {
 constexpr int kSums = 10;  // vectors of one output channel's sums: nine taps and the bias
 
 struct Plan {
-    long pitch;  // floats of the four columns of the tiles' windows, in one row
-    long parts;  // of one of the four of dx, with a vector to spare at each end
-    long rows;   // of the tiles' windows
+    ptrdiff_t pitch;  // floats of the four columns of the tiles' windows, in one row
+    ptrdiff_t parts;  // of one of the four of dx, with a vector to spare at each end
+    ptrdiff_t rows;   // of the tiles' windows
 };
 
 inline Plan plan(const ConvShape& s) {
-    const long width = round_up(s.output.w, kLanes);
+    const ptrdiff_t width = round_up(s.output.w, kLanes);
     return {4 * width, width + 2 * kLanes, 2 * s.output.h + 2};
 }
 
@@ -35,11 +35,11 @@ inline size_t workspace_bytes(const ConvShape& s) {
 }
 
 inline void pack_weights(const ConvShape& s, const float* weight, float* packed) {
-    for (long i = 0; i < s.channels_out * 9; ++i) packed[i] = weight[i];
+    for (ptrdiff_t i = 0; i < s.channels_out * 9; ++i) packed[i] = weight[i];
 }
 
 inline void add_sums(const ConvShape& s, const float* sums, float* dw, float* db) {
-    for (long o = 0; o < s.channels_out; ++o, sums += kSums * kLanes) {
+    for (ptrdiff_t o = 0; o < s.channels_out; ++o, sums += kSums * kLanes) {
         for (int k = 0; k < 9; ++k) *dw++ += lane_sum(sums + k * kLanes);
         db[o] += lane_sum(sums + 9 * kLanes);
     }
@@ -47,18 +47,19 @@ inline void add_sums(const ConvShape& s, const float* sums, float* dw, float* db
 
 // Lanes take every second padded pixel from `column` on, an even and an odd column at once. An
 // image row's first pixel is the padded row's second.
-inline void split_columns(const ConvShape& s, const float* row, long column, Vec& even, Vec& odd) {
+inline void split_columns(const ConvShape& s, const float* row, ptrdiff_t column, Vec& even,
+                          Vec& odd) {
     const float* from = row + column - 1;
-    const long left = s.input.w + 1 - column;
+    const ptrdiff_t left = s.input.w + 1 - column;
     deinterleave(load_mask(from, mask_lanes(1 - column, left)),
                  load_mask(from + kLanes, mask_lanes(0, left - kLanes)), even, odd);
 }
 
 inline void split(const ConvShape& s, const Plan& p, const float* x, float* pixels) {
-    for (long r = 0; r < p.rows; ++r) {
+    for (ptrdiff_t r = 0; r < p.rows; ++r) {
         const bool border = r == 0 || r > s.input.h;
         const float* row = x + (r - 1) * s.input.w;
-        for (long c = 0; c < s.output.w; c += kLanes) {
+        for (ptrdiff_t c = 0; c < s.output.w; c += kLanes) {
             Vec column[4] = {zero(), zero(), zero(), zero()};
             if (!border) {
                 split_columns(s, row, 2 * c, column[0], column[1]);
@@ -73,7 +74,7 @@ inline void split(const ConvShape& s, const Plan& p, const float* x, float* pixe
 // Adds one column of vectors of tiles to the sums of one output channel. With many registers the
 // lower half of a window stays there to be the next one's upper half.
 inline void add_weights(const ConvShape& s, const Plan& p, const float* pixels, const float* grad,
-                        const unsigned char* indices, long count, float* sums) {
+                        const unsigned char* indices, ptrdiff_t count, float* sums) {
     const Mask inside = mask_lanes(0, count);
     Vec sum[kSums];
 #pragma GCC unroll 10
@@ -82,7 +83,7 @@ inline void add_weights(const ConvShape& s, const Plan& p, const float* pixels, 
     Vec kept[2][4];
 #pragma GCC unroll 8
     for (int k = 0; k < 8; ++k) kept[k / 4][k % 4] = pixel_at(k / 4, k % 4);
-    for (long r = 0; r < s.output.h; ++r) {
+    for (ptrdiff_t r = 0; r < s.output.h; ++r) {
         const PoolIndices index = load_indices(indices, count);
         const Vec g = where_active(index, load_mask(grad, inside));
         Vec above[3];
@@ -115,15 +116,15 @@ inline void add_weights(const ConvShape& s, const Plan& p, const float* pixels, 
 // With few registers the window's upper and lower half come one after the other.
 template <int first, int last>
 inline void add_input(const ConvShape& s, const Plan& p, const float* weight, const float* grad,
-                      const unsigned char* indices, long count, float* dx) {
-    const long plane = s.output.h * s.output.w;
+                      const unsigned char* indices, ptrdiff_t count, float* dx) {
+    const ptrdiff_t plane = s.output.h * s.output.w;
     const Mask inside = mask_lanes(0, count);
     Vec window[last - first][4];
 #pragma GCC unroll 4
     for (int i = 0; i < last - first; ++i)
 #pragma GCC unroll 4
         for (int j = 0; j < 4; ++j) window[i][j] = zero();
-    for (long o = 0; o < s.channels_out; ++o, weight += 9) {
+    for (ptrdiff_t o = 0; o < s.channels_out; ++o, weight += 9) {
         const Vec g = load_mask(grad + o * plane, inside);
         const PoolIndices index = load_indices(indices + o * plane, count);
         const Vec of[4] = {where_index(index, 0, g), where_index(index, 1, g),
@@ -151,14 +152,14 @@ inline void add_input(const ConvShape& s, const Plan& p, const float* weight, co
 
 // Puts the positions together: window column j of tile t is padded column 2t + j.
 inline void join(const ConvShape& s, const Plan& p, const float* parts, float* dx) {
-    for (long y = 0; y < s.input.h; ++y) {
+    for (ptrdiff_t y = 0; y < s.input.h; ++y) {
         const float* part = parts + (y + 1) * 4 * p.parts + kLanes;
-        for (long c = 0; 2 * c < s.input.w; c += kLanes) {
+        for (ptrdiff_t c = 0; 2 * c < s.input.w; c += kLanes) {
             float pair[2][kLanes];
             store(pair[0], add(load(part + p.parts + c), load(part + 3 * p.parts + c - 1)));
             store(pair[1], add(load(part + c + 1), load(part + 2 * p.parts + c)));
-            const long count = min(2 * kLanes, s.input.w - 2 * c);
-            for (long i = 0; i < count; ++i) *dx++ = pair[i % 2][i / 2];
+            const ptrdiff_t count = min(2 * kLanes, s.input.w - 2 * c);
+            for (ptrdiff_t i = 0; i < count; ++i) *dx++ = pair[i % 2][i / 2];
         }
     }
 }
@@ -169,18 +170,18 @@ inline void run(const ConvShape& s, const float* x, const float* weight, const f
     float* pixels = static_cast<float*>(workspace);
     float* parts = pixels + p.rows * p.pitch;
     split(s, p, x, pixels);
-    for (long o = 0; o < s.channels_out; ++o) {
-        for (long c = 0; c < s.output.w; c += kLanes) {
-            const long at = o * s.output.h * s.output.w + c;
+    for (ptrdiff_t o = 0; o < s.channels_out; ++o) {
+        for (ptrdiff_t c = 0; c < s.output.w; c += kLanes) {
+            const ptrdiff_t at = o * s.output.h * s.output.w + c;
             add_weights(s, p, pixels + 4 * c, grad + at, indices + at, s.output.w - c,
                         sums + o * kSums * kLanes);
         }
     }
     if (!dx) return;
-    for (long i = 0; i < p.rows * 4 * p.parts; ++i) parts[i] = 0.0f;
-    for (long r = 0; r < s.output.h; ++r) {
-        for (long c = 0; c < s.output.w; c += kLanes) {
-            const long at = r * s.output.w + c, count = min(kLanes, s.output.w - c);
+    for (ptrdiff_t i = 0; i < p.rows * 4 * p.parts; ++i) parts[i] = 0.0f;
+    for (ptrdiff_t r = 0; r < s.output.h; ++r) {
+        for (ptrdiff_t c = 0; c < s.output.w; c += kLanes) {
+            const ptrdiff_t at = r * s.output.w + c, count = min(kLanes, s.output.w - c);
             float* to = parts + r * 8 * p.parts + kLanes + c;
             if (kRegisters >= 32) {
                 add_input<0, 4>(s, p, weight, grad + at, indices + at, count, to);

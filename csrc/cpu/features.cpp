@@ -6,6 +6,8 @@
 #if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include <cstdint>
 #endif
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
@@ -45,7 +47,7 @@ constexpr unsigned kZmm = 0xe6;  // and the mask registers, and ZMM in both halv
 bool system_gives_tiles() {
 #if defined(__linux__)
     constexpr unsigned kTiles = 0x60000;  // the tiles' shapes and the tiles
-    constexpr long kRequestPermission = 0x1023, kTileData = 18;
+    constexpr int64_t kRequestPermission = 0x1023, kTileData = 18;
     return system_saves(kTiles) && !syscall(SYS_arch_prctl, kRequestPermission, kTileData);
 #else
     return false;

@@ -22,7 +22,7 @@ namespace {
 Pair pair(const Ort::ConstKernelInfo& info, const char* name) {
     const auto values = info.GetAttributes<int64_t>(name);
     if (values.size() != 2) throw std::invalid_argument(std::string(name) + " is not two numbers");
-    return {static_cast<long>(values[0]), static_cast<long>(values[1])};
+    return {static_cast<ptrdiff_t>(values[0]), static_cast<ptrdiff_t>(values[1])};
 }
 
 Ort::ConstValue constant(const Ort::ConstKernelInfo& info, size_t index, size_t rank) {
@@ -42,9 +42,9 @@ ConvOp make_op(const Ort::ConstKernelInfo& info) {
     if (bias.GetTensorTypeAndShapeInfo().GetElementCount() != static_cast<size_t>(sizes[0]))
         throw std::invalid_argument("bias must have a value for each output channel");
     ConvShape shape = {};
-    shape.channels_out = static_cast<long>(sizes[0]);
-    shape.channels_in = static_cast<long>(sizes[1]);
-    shape.kernel = {static_cast<long>(sizes[2]), static_cast<long>(sizes[3])};
+    shape.channels_out = static_cast<ptrdiff_t>(sizes[0]);
+    shape.channels_in = static_cast<ptrdiff_t>(sizes[1]);
+    shape.kernel = {static_cast<ptrdiff_t>(sizes[2]), static_cast<ptrdiff_t>(sizes[3])};
     shape.stride = pair(info, "strides");
     shape.padding = pair(info, "pads");
     shape.pool_kernel = pair(info, "pool_kernel");
@@ -68,7 +68,7 @@ class Kernel {
             ConvShape shape = op_.shape();
             if (sizes.size() != 4 || sizes[1] != shape.channels_in)
                 throw std::invalid_argument("x does not have the weight's channels");
-            shape.input = {static_cast<long>(sizes[2]), static_cast<long>(sizes[3])};
+            shape.input = {static_cast<ptrdiff_t>(sizes[2]), static_cast<ptrdiff_t>(sizes[3])};
             complete(shape);
             if (shape.output.h < 1 || shape.output.w < 1)
                 throw std::invalid_argument("x is too small for kernel and pool");
@@ -98,7 +98,7 @@ class Kernel {
     static void run_image(void* context, size_t image) {
         Call& c = *static_cast<Call*>(context);
         const ConvShape& s = c.shape;
-        const auto index = static_cast<long>(image);
+        const auto index = static_cast<ptrdiff_t>(image);
         try {
             c.op.run(s, c.x + index * s.channels_in * s.input.h * s.input.w, 1,
                      c.y + index * s.channels_out * s.output.h * s.output.w, nullptr, 1);

@@ -11,11 +11,11 @@ inline float sum(Vec v) {
 
 // y [outputs] = bias + weight [outputs][inputs] x. Four sums, so that additions do not wait for
 // each other.
-inline void forward(const float* weight, const float* bias, const float* x, long inputs,
-                    long outputs, float* y) {
-    for (long k = 0; k < outputs; ++k, weight += inputs) {
+inline void forward(const float* weight, const float* bias, const float* x, ptrdiff_t inputs,
+                    ptrdiff_t outputs, float* y) {
+    for (ptrdiff_t k = 0; k < outputs; ++k, weight += inputs) {
         Vec part[4] = {zero(), zero(), zero(), zero()};
-        long f = 0;
+        ptrdiff_t f = 0;
         for (; f + 4 * kLanes <= inputs; f += 4 * kLanes) {
             for (int i = 0; i < 4; ++i)
                 part[i] = fma(load(weight + f + i * kLanes), load(x + f + i * kLanes), part[i]);
@@ -29,12 +29,12 @@ inline void forward(const float* weight, const float* bias, const float* x, long
 }
 
 // dx [inputs] = dy [outputs] weight
-inline void input_gradient(const float* weight, const float* dy, long inputs, long outputs,
-                           float* dx) {
-    for (long f = 0; f < inputs; f += kLanes) {
+inline void input_gradient(const float* weight, const float* dy, ptrdiff_t inputs,
+                           ptrdiff_t outputs, float* dx) {
+    for (ptrdiff_t f = 0; f < inputs; f += kLanes) {
         const Mask inside = mask_lanes(0, inputs - f);
         Vec total = zero();
-        for (long k = 0; k < outputs; ++k)
+        for (ptrdiff_t k = 0; k < outputs; ++k)
             total = fma(set1(dy[k]), load_mask(weight + k * inputs + f, inside), total);
         store_mask(dx + f, inside, total);
     }
@@ -45,13 +45,13 @@ inline void input_gradient(const float* weight, const float* dy, long inputs, lo
 constexpr int kOutputs = 8;
 
 template <int count>
-inline void weight_gradient(const float* x, const float* dy, long n, long inputs, long outputs,
-                            float* dweight) {
-    for (long f = 0; f < inputs; f += kLanes) {
+inline void weight_gradient(const float* x, const float* dy, ptrdiff_t n, ptrdiff_t inputs,
+                            ptrdiff_t outputs, float* dweight) {
+    for (ptrdiff_t f = 0; f < inputs; f += kLanes) {
         const Mask inside = mask_lanes(0, inputs - f);
         Vec total[count];
         for (int k = 0; k < count; ++k) total[k] = zero();
-        for (long i = 0; i < n; ++i) {
+        for (ptrdiff_t i = 0; i < n; ++i) {
             const Vec feature = load_mask(x + i * inputs + f, inside);
             for (int k = 0; k < count; ++k)
                 total[k] = fma(set1(dy[i * outputs + k]), feature, total[k]);
@@ -63,9 +63,9 @@ inline void weight_gradient(const float* x, const float* dy, long n, long inputs
     }
 }
 
-inline void weight_gradient(const float* x, const float* dy, long n, long inputs, long outputs,
-                            float* dweight) {
-    long k = 0;
+inline void weight_gradient(const float* x, const float* dy, ptrdiff_t n, ptrdiff_t inputs,
+                            ptrdiff_t outputs, float* dweight) {
+    ptrdiff_t k = 0;
     for (; k + kOutputs <= outputs; k += kOutputs)
         weight_gradient<kOutputs>(x, dy + k, n, inputs, outputs, dweight + k * inputs);
     for (; k + 2 <= outputs; k += 2)

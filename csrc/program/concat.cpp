@@ -22,8 +22,8 @@ Copy copy_of(const ProgramStep& step) {
 
 // The floats between the pixels that a copy of all of x writes, if x lies in one piece and its
 // pixels keep their order; otherwise 0.
-long pixel_of(const Copy& c, long floats) {
-    long pixel = 0, pixels = 1;
+ptrdiff_t pixel_of(const Copy& c, ptrdiff_t floats) {
+    ptrdiff_t pixel = 0, pixels = 1;
     if (c.start_x || c.x[4] != 1 || c.y[4] != 1) return 0;
     for (int axis = 3; axis >= 0; --axis) {
         if (c.size[axis] == 1) continue;
@@ -39,20 +39,20 @@ long pixel_of(const Copy& c, long floats) {
 std::vector<InPlace> concatenate_in_place(Program& program, const std::vector<bool>& may) {
     const std::vector<ProgramStep>& steps = program.steps;
     std::vector<InPlace> found(steps.size());
-    const long buffers = static_cast<long>(program.sizes.size());
+    const ptrdiff_t buffers = static_cast<ptrdiff_t>(program.sizes.size());
     std::vector<std::vector<size_t>> writers(buffers), readers(buffers);
     for (size_t s = 0; s < steps.size(); ++s) {
         writers[steps[s].output].push_back(s);
-        for (const long place : steps[s].inputs) {
+        for (const ptrdiff_t place : steps[s].inputs) {
             if (place >= 0) readers[place].push_back(s);
         }
     }
     Places places(program);
-    for (long to = 0; to < buffers; ++to) {
+    for (ptrdiff_t to = 0; to < buffers; ++to) {
         // Copies alone write it, each its own channels, before anything reads it.
-        long pixel = 0;
+        ptrdiff_t pixel = 0;
         bool whole = !readers[to].empty() && to != program.result;
-        std::vector<std::pair<long, long>> channels;
+        std::vector<std::pair<ptrdiff_t, ptrdiff_t>> channels;
         for (const size_t t : writers[to]) {
             if (!whole || steps[t].kernel != "copy" || steps[t].inputs[0] < 0 ||
                 readers[to].front() <= t) {
@@ -60,7 +60,7 @@ std::vector<InPlace> concatenate_in_place(Program& program, const std::vector<bo
                 break;
             }
             const Copy copy = copy_of(steps[t]);
-            const long each = pixel_of(copy, program.sizes[steps[t].inputs[0]]);
+            const ptrdiff_t each = pixel_of(copy, program.sizes[steps[t].inputs[0]]);
             whole = each && (!pixel || each == pixel);
             pixel = each;
             channels.emplace_back(copy.start_y, copy.start_y + copy.size[4]);
@@ -71,7 +71,7 @@ std::vector<InPlace> concatenate_in_place(Program& program, const std::vector<bo
         if (!whole || channels.size() < 2) continue;
         size_t first = steps.size();
         for (const size_t t : writers[to]) {
-            const long from = steps[t].inputs[0];
+            const ptrdiff_t from = steps[t].inputs[0];
             if (from == program.result || writers[from].size() != 1 || readers[from].size() != 1)
                 continue;
             const size_t s = writers[from][0];

@@ -11,7 +11,7 @@ namespace cnnkit {
 // Of a convolution: the step that would copy its output, and where its pixels go instead.
 struct InPlace {
     size_t copy = 0;  // 0: it writes its own buffer
-    long start = 0, pixel = 0;
+    ptrdiff_t start = 0, pixel = 0;
 };
 
 // Finds them among the convolutions and copies whose `may` is true, one InPlace for each step, and

@@ -14,16 +14,16 @@ class Places {
     explicit Places(Program& program) : program_(program), base_((program.arena + 15) / 16 * 16) {}
 
     // Whether two buffers share floats.
-    bool meet(long a, long b) const {
-        const std::vector<long>&at = program_.offsets, &size = program_.sizes;
+    bool meet(ptrdiff_t a, ptrdiff_t b) const {
+        const std::vector<ptrdiff_t>&at = program_.offsets, &size = program_.sizes;
         return at[a] < at[b] + size[b] && at[b] < at[a] + size[a];
     }
 
     // Moves a buffer that is needed from a step on behind the arena, beside those that were moved
     // there and are needed at the same time.
-    void move(long buffer, size_t first) {
+    void move(ptrdiff_t buffer, size_t first) {
         const Moved one = {buffer, first, last_of(buffer)};
-        long& offset = program_.offsets[buffer];
+        ptrdiff_t& offset = program_.offsets[buffer];
         offset = base_;
         for (bool again = true; again;) {
             again = false;
@@ -40,21 +40,21 @@ class Places {
 
   private:
     struct Moved {
-        long buffer;
+        ptrdiff_t buffer;
         size_t first, last;  // the steps that need it
     };
 
-    size_t last_of(long buffer) const {
+    size_t last_of(ptrdiff_t buffer) const {
         size_t last = 0;
         for (size_t s = 0; s < program_.steps.size(); ++s) {
-            const std::vector<long>& inputs = program_.steps[s].inputs;
+            const std::vector<ptrdiff_t>& inputs = program_.steps[s].inputs;
             if (std::count(inputs.begin(), inputs.end(), buffer)) last = s;
         }
         return last;
     }
 
     Program& program_;
-    const long base_;
+    const ptrdiff_t base_;
     std::vector<Moved> moved_;
 };
 

@@ -33,19 +33,19 @@ std::vector<size_t> find_pools(Program& program, const std::vector<bool>& may) {
     std::vector<size_t> found(steps.size());
     Places places(program);
     for (size_t s = 0; s + 1 < steps.size(); ++s) {
-        const long output = steps[s].output;
+        const ptrdiff_t output = steps[s].output;
         if (!may[s] || !may[s + 1] || output == program.result ||
             steps[s + 1].inputs[0] != output || !takes_pairs(steps[s + 1], ConvSizes(steps[s])))
             continue;
-        const long x = steps[s].inputs[2], pooled = steps[s + 1].output;
-        const auto use = [&](long buffer) {
+        const ptrdiff_t x = steps[s].inputs[2], pooled = steps[s + 1].output;
+        const auto use = [&](ptrdiff_t buffer) {
             return [=](const ProgramStep& step) {
                 return step.output == buffer ||
                        std::count(step.inputs.begin(), step.inputs.end(), buffer) > 0;
             };
         };
         if (std::count_if(steps.begin(), steps.end(), use(output)) != 2 ||
-            std::any_of(steps.begin(), steps.begin() + static_cast<long>(s) + 1, use(pooled)))
+            std::any_of(steps.begin(), steps.begin() + static_cast<ptrdiff_t>(s) + 1, use(pooled)))
             continue;
         found[s] = s + 1;
         if (x >= 0 && places.meet(x, pooled)) places.move(pooled, s);

@@ -33,7 +33,7 @@ const ProgramKernelTable& program_kernels(const KernelTable& kernels) {
 
 namespace {
 
-constexpr long kTogether = 16;  // images of a tail
+constexpr ptrdiff_t kTogether = 16;  // images of a tail
 
 class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
   public:
@@ -74,17 +74,18 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
     }
 
     bool fits(const ProgramKernel& kernel, const ProgramStep& step) const override {
-        const long buffers = static_cast<long>(program_.sizes.size());
-        const long constants = static_cast<long>(program_.constants.size());
-        const long inputs = static_cast<long>(step.inputs.size());
+        const ptrdiff_t buffers = static_cast<ptrdiff_t>(program_.sizes.size());
+        const ptrdiff_t constants = static_cast<ptrdiff_t>(program_.constants.size());
+        const ptrdiff_t inputs = static_cast<ptrdiff_t>(step.inputs.size());
         if (step.fields.size() != kernel.field_bytes || inputs != kernel.inputs) return false;
         if (step.output < 0 || step.output >= buffers) return false;
-        long floats[kMostProgramInputs + 1] = {};
-        for (long i = 0; i < inputs; ++i) {
-            const long place = step.inputs[i];
+        ptrdiff_t floats[kMostProgramInputs + 1] = {};
+        for (ptrdiff_t i = 0; i < inputs; ++i) {
+            const ptrdiff_t place = step.inputs[i];
             if (place >= buffers || -2 - place >= constants) return false;
             if (place >= 0) floats[i] = program_.sizes[place];
-            if (place < -1) floats[i] = static_cast<long>(program_.constants[-2 - place].size());
+            if (place < -1)
+                floats[i] = static_cast<ptrdiff_t>(program_.constants[-2 - place].size());
         }
         // Raw pixels come from the caller, and only to the first step.
         if (step.kernel == "pixels") floats[2] = pixels_;
@@ -124,9 +125,9 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
         infer_all(n, out, threads, [&](int64_t i, float* arena, size_t end) {
             float* y = arena + program_.offsets[step.output];
             const float* image = scaled + i * pixels_;
-            for (long c = 0; c < sizes[0]; ++c) {
+            for (ptrdiff_t c = 0; c < sizes[0]; ++c) {
                 const float whole = 255.0f * scale[c];
-                for (long p = 0; p < sizes[1]; ++p)
+                for (ptrdiff_t p = 0; p < sizes[1]; ++p)
                     y[p * sizes[0] + c] = *image++ * whole + shift[c];
             }
             run(1, end, nullptr, arena, threads);
@@ -146,40 +147,40 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
             return;
         }
         for (int64_t at = 0; at < n; at += kTogether) {
-            const long count = static_cast<long>(std::min<int64_t>(n - at, kTogether));
+            const ptrdiff_t count = static_cast<ptrdiff_t>(std::min<int64_t>(n - at, kTogether));
             float* const arena = memory(kTogether * tail_.floats);
             float* const tail = arena + rounded(program_.arena) + workspace_;
-            for (long i = 0; i < count; ++i) {
+            for (ptrdiff_t i = 0; i < count; ++i) {
                 begin(at + i, arena, tail_.first);
-                for (const long buffer : tail_.carried)
+                for (const ptrdiff_t buffer : tail_.carried)
                     std::copy_n(arena + program_.offsets[buffer], program_.sizes[buffer],
                                 in_tail(tail, count, buffer, i));
             }
             run_tail(tail, count, threads);
-            for (long i = 0; i < count; ++i)
+            for (ptrdiff_t i = 0; i < count; ++i)
                 write_outputs(in_tail(tail, count, program_.result, i), classes_, at + i, out);
         }
     }
 
     // Where the tail has a buffer of an image: behind the same one of the image before.
-    float* in_tail(float* tail, long count, long buffer, long image) const {
+    float* in_tail(float* tail, ptrdiff_t count, ptrdiff_t buffer, ptrdiff_t image) const {
         return tail + tail_.offsets[buffer] * count + program_.sizes[buffer] * image;
     }
 
-    void run_tail(float* tail, long count, int threads) const {
+    void run_tail(float* tail, ptrdiff_t count, int threads) const {
         for (size_t s = tail_.first; s < steps_.size(); ++s) {
-            const auto call_at = [&](long i) {
-                return call_of(s, nullptr, [&](long b) { return in_tail(tail, count, b, i); });
+            const auto call_at = [&](ptrdiff_t i) {
+                return call_of(s, nullptr, [&](ptrdiff_t b) { return in_tail(tail, count, b, i); });
             };
             if (!is_product(s)) {
-                for (long i = 0; i < count; ++i) run_one(call_at(i), threads);
+                for (ptrdiff_t i = 0; i < count; ++i) run_one(call_at(i), threads);
                 continue;
             }
             const Call call = call_at(0);
             const ProgramAlgorithm& product = *call.chosen->algorithm;
             const auto prepared = static_cast<const float*>(call.chosen->prepared.get());
             share(product.parts(call.fields), count * call.chosen->work, threads,
-                  [&](long from, long to) {
+                  [&](ptrdiff_t from, ptrdiff_t to) {
                       product.run_images(call.fields, prepared, call.x, call.y, count, from, to);
                   });
         }
@@ -228,13 +229,13 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
         }
     }
 
-    float* memory(long more = 0) const {
+    float* memory(ptrdiff_t more = 0) const {
         return static_cast<float*>(
             thread_workspace(sizeof(float) * (rounded(program_.arena) + workspace_ + more)));
     }
 
     void run(size_t first, size_t end, const float* raw, float* arena, int threads) const {
-        const auto where = [&](long b) { return arena + program_.offsets[b]; };
+        const auto where = [&](ptrdiff_t b) { return arena + program_.offsets[b]; };
         for (size_t s = first; s < end; ++s) {
             if (skipped_[s]) continue;
             const Call call = call_of(s, raw, where);
@@ -250,7 +251,7 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
             float* y = where(program_.steps[to.copy].output) + to.start;
             const bool done = share_parts(
                 call, threads,
-                [&](const float* prepared, float* workspace, long from, long end_part) {
+                [&](const float* prepared, float* workspace, ptrdiff_t from, ptrdiff_t end_part) {
                     call.chosen->algorithm->run_apart(call.fields, prepared, call.x, y, to.pixel,
                                                       workspace, from, end_part);
                 });
@@ -274,7 +275,7 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
         const ProgramStep& step = program_.steps[s];
         Call call = {&steps_[s], step.fields.data(), {}, nullptr, nullptr, nullptr};
         for (size_t i = 0; i < step.inputs.size(); ++i) {
-            const long place = step.inputs[i];
+            const ptrdiff_t place = step.inputs[i];
             if (place >= 0) call.in[i] = where(place);
             if (place < -1) call.in[i] = program_.constants[-2 - place].data();
         }
@@ -287,20 +288,21 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
 
     void run_one(const Call& call, int threads) const {
         const ProgramAlgorithm* algorithm = call.chosen->algorithm;
-        const bool done =
-            algorithm &&
-            share_parts(call, threads,
-                        [&](const float* prepared, float* workspace, long first, long end) {
-                            algorithm->run(call.fields, prepared, call.x, call.residual, call.y,
-                                           workspace, first, end);
-                        });
+        const bool done = algorithm && share_parts(call, threads,
+                                                   [&](const float* prepared, float* workspace,
+                                                       ptrdiff_t first, ptrdiff_t end) {
+                                                       algorithm->run(call.fields, prepared, call.x,
+                                                                      call.residual, call.y,
+                                                                      workspace, first, end);
+                                                   });
         if (!done) call.chosen->kernel->run(call.fields, call.in, call.y);
     }
 
     // A convolution and the pool of what it writes.
     void run_pooled(const Call& call, const Call& pool, int threads) const {
         const bool done = share_parts(
-            call, threads, [&](const float* prepared, float* workspace, long first, long end) {
+            call, threads,
+            [&](const float* prepared, float* workspace, ptrdiff_t first, ptrdiff_t end) {
                 call.chosen->algorithm->run_pooled(call.fields, prepared, call.x, pool.y, workspace,
                                                    first, end);
             });
@@ -315,9 +317,9 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
     bool share_parts(const Call& call, int threads, const Run& run) const {
         const ProgramAlgorithm& algorithm = *call.chosen->algorithm;
         const auto prepared = static_cast<const float*>(call.chosen->prepared.get());
-        const long parts = algorithm.parts(call.fields);
+        const ptrdiff_t parts = algorithm.parts(call.fields);
         std::atomic<bool> declined{false};
-        const auto look = [&](long first, long end) {
+        const auto look = [&](ptrdiff_t first, ptrdiff_t end) {
             if (algorithm.accepts && !algorithm.accepts(call.fields, call.x, first, end))
                 declined = true;
         };
@@ -325,7 +327,7 @@ class Session : public StepSession<ProgramKernel, ProgramAlgorithm> {
         const bool look_first = algorithm.accepts && call.residual == call.y;
         if (look_first) share(parts, call.chosen->work, threads, look);
         if (declined) return false;
-        share(parts, call.chosen->work, threads, [&](long first, long end) {
+        share(parts, call.chosen->work, threads, [&](ptrdiff_t first, ptrdiff_t end) {
             if (!look_first) look(first, end);
             if (!declined) run(prepared, memory() + rounded(program_.arena), first, end);
         });

@@ -15,8 +15,8 @@ struct ProgramStep {
     std::string kernel;
     std::vector<char> fields;
     // A buffer from 0 up; -1 is no argument, -2 the first constant, -3 the second and so on.
-    std::vector<long> inputs;
-    long output;
+    std::vector<ptrdiff_t> inputs;
+    ptrdiff_t output;
 };
 
 // As the C format's `conv` begins.
@@ -31,8 +31,8 @@ struct ConvSizes {
 struct Program {
     std::vector<ProgramStep> steps;  // the first one takes the raw pixels
     std::vector<std::vector<float>> constants;
-    std::vector<long> sizes, offsets;  // of each buffer, in floats
-    long arena, result;
+    std::vector<ptrdiff_t> sizes, offsets;  // of each buffer, in floats
+    ptrdiff_t arena, result;
 };
 
 class ProgramSession : public InferenceSession {

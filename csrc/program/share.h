@@ -11,15 +11,15 @@ constexpr double kWorth = 1e6;
 
 // Calls run(first, end) for ranges of parts, on several threads if the work is worth them.
 template <typename Run>
-void share(long parts, double work, int threads, const Run& run) {
+void share(ptrdiff_t parts, double work, int threads, const Run& run) {
     if (threads == 1 || work < kWorth || parts < threads) return run(0, parts);
     struct Shares {
         const Run& run;
-        long parts, count;
+        ptrdiff_t parts, count;
     } shares = {run, parts, threads};
     parallel_for(
         threads, threads,
-        [](void* context, long i) {
+        [](void* context, ptrdiff_t i) {
             const Shares& s = *static_cast<Shares*>(context);
             s.run(i * s.parts / s.count, (i + 1) * s.parts / s.count);
         },

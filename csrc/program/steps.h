@@ -57,10 +57,10 @@ class StepSession : public ProgramSession {
 
     // `floats` is the size of a float, as buffers are counted.
     template <typename Buffers>
-    void check_buffers(const Buffers& p, long floats) const {
-        const long count = static_cast<long>(p.sizes.size());
+    void check_buffers(const Buffers& p, ptrdiff_t floats) const {
+        const ptrdiff_t count = static_cast<ptrdiff_t>(p.sizes.size());
         need(p.offsets.size() == p.sizes.size(), "the buffers");
-        for (long i = 0; i < count; ++i) {
+        for (ptrdiff_t i = 0; i < count; ++i) {
             need(p.sizes[i] >= 0 && p.offsets[i] >= 0 && p.offsets[i] <= p.arena &&
                      p.sizes[i] <= p.arena - p.offsets[i],
                  "buffer " + std::to_string(i));
@@ -99,7 +99,7 @@ class StepSession : public ProgramSession {
         return std::clamp<int64_t>(static_cast<int64_t>(kWorth / (work_ + 1)), 1, 8);
     }
     int64_t wide(int64_t n, int threads) const override {
-        return work_ >= kWorth && n < 4l * threads ? n % threads : 0;
+        return work_ >= kWorth && n < ptrdiff_t{4} * threads ? n % threads : 0;
     }
     void infer_here(const uint8_t* raw, int64_t n, const NetOutputs& out) const override {
         infer_wide(raw, n, out, 1);
@@ -108,10 +108,10 @@ class StepSession : public ProgramSession {
         infer_wide(scaled, n, out, 1);
     }
 
-    const long pixels_, classes_;
+    const ptrdiff_t pixels_, classes_;
     std::vector<Step> steps_;
-    long workspace_ = 0;  // counted as buffers are
-    double work_ = 0;     // of an image
+    ptrdiff_t workspace_ = 0;  // counted as buffers are
+    double work_ = 0;          // of an image
 };
 
 }  // namespace cnnkit

@@ -4,7 +4,7 @@ namespace cnnkit {
 
 namespace {
 
-constexpr long kMostOutput = 1 << 14, kMostTail = 1 << 18;  // floats
+constexpr ptrdiff_t kMostOutput = 1 << 14, kMostTail = 1 << 18;  // floats
 
 }  // namespace
 
@@ -24,14 +24,14 @@ Tail find_tail(const Program& program, const std::vector<bool>& products) {
     tail.offsets.assign(program.sizes.size(), -1);
     std::vector<bool> written(program.sizes.size());
     for (size_t s = 0; s < first; ++s) written[steps[s].output] = true;
-    const auto use = [&](long buffer) {
+    const auto use = [&](ptrdiff_t buffer) {
         if (buffer < 0 || tail.offsets[buffer] >= 0) return;
         tail.offsets[buffer] = tail.floats;
         tail.floats += rounded(program.sizes[buffer]);
         if (written[buffer]) tail.carried.push_back(buffer);
     };
     for (size_t s = first; s < steps.size(); ++s) {
-        for (const long place : steps[s].inputs) use(place);
+        for (const ptrdiff_t place : steps[s].inputs) use(place);
         use(steps[s].output);
     }
     if (tail.floats <= kMostTail) tail.first = first;

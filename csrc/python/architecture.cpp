@@ -14,21 +14,22 @@ namespace py = pybind11;
 namespace cnnkit {
 namespace {
 
-constexpr long kMostSize = 4096, kMostClasses = 256;  // labels are bytes
-constexpr long kMostFloats = 1l << 30;                // of a padded image: its places are ints
+constexpr ptrdiff_t kMostSize = 4096, kMostClasses = 256;  // labels are bytes
+constexpr ptrdiff_t kMostFloats = ptrdiff_t{1} << 30;      // of a padded image: its places are ints
 
 }  // namespace
 
 Architecture architecture_of(const py::object& value) {
     if (value.is_none()) return published_architecture();
-    using Sizes = std::tuple<std::array<long, 3>, std::vector<std::array<long, 4>>, long>;
+    using Sizes =
+        std::tuple<std::array<ptrdiff_t, 3>, std::vector<std::array<ptrdiff_t, 4>>, ptrdiff_t>;
     Architecture a = {};
     bool good = false;
     try {
         const auto [input, blocks, classes] = py::cast<Sizes>(value);
         a = {input[0], input[1], input[2], {}, classes};
         good = !blocks.empty() && classes <= kMostClasses;
-        for (const long size : {a.channels, a.height, a.width, classes})
+        for (const ptrdiff_t size : {a.channels, a.height, a.width, classes})
             good = good && size >= 1 && size <= kMostSize;
         for (const auto& [channels, kernel, padding, pool] : blocks) {
             a.blocks.push_back({channels, kernel, padding, pool});
@@ -38,8 +39,8 @@ Architecture architecture_of(const py::object& value) {
         }
         if (good) {
             for (const ConvShape& s : a.shapes()) {
-                const long rows = s.input.h + 2 * s.padding.h,
-                           columns = s.input.w + 2 * s.padding.w;
+                const ptrdiff_t rows = s.input.h + 2 * s.padding.h,
+                                columns = s.input.w + 2 * s.padding.w;
                 good = good && s.output.h >= 1 && s.output.w >= 1 &&
                        rows * columns < kMostFloats / s.channels_in &&
                        s.conv.h * s.conv.w < kMostFloats / s.channels_out;
@@ -55,7 +56,7 @@ Architecture architecture_of(const py::object& value) {
     return a;
 }
 
-Floats parameters(const py::handle& value, const char* name, long count) {
+Floats parameters(const py::handle& value, const char* name, ptrdiff_t count) {
     return array<Floats>(value, name, {count}, "float32 [" + std::to_string(count) + "]");
 }
 

@@ -11,6 +11,6 @@ namespace cnnkit {
 Architecture architecture_of(const pybind11::object& value);
 
 // A float32 vector in the order of `Layout`.
-Floats parameters(const pybind11::handle& value, const char* name, long count);
+Floats parameters(const pybind11::handle& value, const char* name, ptrdiff_t count);
 
 }  // namespace cnnkit

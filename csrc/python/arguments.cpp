@@ -17,10 +17,11 @@ using cnnkit::text;
 
 std::string text(const Pair& p) { return std::to_string(p.h) + "x" + std::to_string(p.w); }
 
-long whole(const py::handle& item, const py::handle& value, const char* name, long least) {
+ptrdiff_t whole(const py::handle& item, const py::handle& value, const char* name,
+                ptrdiff_t least) {
     // bool is an int in Python, and never meant here.
     const bool is_int = PyIndex_Check(item.ptr()) && !PyBool_Check(item.ptr());
-    const long size =
+    const ptrdiff_t size =
         is_int ? PyNumber_AsSsize_t(item.ptr(), nullptr) : -1;  // clipped, if too large
     if (!is_int || PyErr_Occurred()) {
         PyErr_Clear();
@@ -75,7 +76,7 @@ Floats floats(const py::handle& value, const char* name, int rank, const char* a
     return Floats::ensure(is_aligned(array) ? array : py::array(array.attr("copy")()));
 }
 
-Floats bias_floats(const py::handle& value, long channels_out) {
+Floats bias_floats(const py::handle& value, ptrdiff_t channels_out) {
     Floats bias = floats(value, "bias", 1, "[C_out]");
     if (bias.shape(0) != channels_out) {
         refuse("bias", "has " + std::to_string(bias.shape(0)) + " values",
@@ -84,7 +85,7 @@ Floats bias_floats(const py::handle& value, long channels_out) {
     return bias;
 }
 
-Floats output(const py::handle& value, const std::array<long, 4>& sizes) {
+Floats output(const py::handle& value, const std::array<ptrdiff_t, 4>& sizes) {
     if (value.is_none()) return Floats(sizes);
     const auto refuse_for = [&](const std::string& reason) {
         const std::string shape = text(py::tuple(py::cast(sizes)));
@@ -114,7 +115,7 @@ QuickArray::QuickArray(PyObject* value, int wanted) {
     writeable = array.flags & npy_api::NPY_ARRAY_WRITEABLE_;
 }
 
-Pair pair(const py::handle& value, const char* name, long least) {
+Pair pair(const py::handle& value, const char* name, ptrdiff_t least) {
     if (py::isinstance<py::tuple>(value) || py::isinstance<py::list>(value)) {
         const auto items = py::reinterpret_borrow<py::sequence>(value);
         if (items.size() != 2) {
@@ -122,11 +123,11 @@ Pair pair(const py::handle& value, const char* name, long least) {
         }
         return {whole(items[0], value, name, least), whole(items[1], value, name, least)};
     }
-    const long both = whole(value, value, name, least);
+    const ptrdiff_t both = whole(value, value, name, least);
     return {both, both};
 }
 
-ConvShape parameters(const std::array<long, 4>& weight, const py::object& stride,
+ConvShape parameters(const std::array<ptrdiff_t, 4>& weight, const py::object& stride,
                      const py::object& padding, const py::object& pool_kernel,
                      const py::object& pool_stride, const py::object& pool_padding) {
     ConvShape s = {};
@@ -149,7 +150,7 @@ ConvShape parameters(const std::array<long, 4>& weight, const py::object& stride
     return s;
 }
 
-ConvShape with_input(ConvShape s, long channels, long height, long width) {
+ConvShape with_input(ConvShape s, ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width) {
     if (channels != s.channels_in) {
         refuse("x", "has " + std::to_string(channels) + " channels",
                "give the " + std::to_string(s.channels_in) + " that weight expects");
@@ -189,9 +190,9 @@ const KernelTable& kernels(const py::object& isa) {
     return find_kernels(py::str(isa));
 }
 
-long integer(const py::handle& value, const char* name, long least) {
+ptrdiff_t integer(const py::handle& value, const char* name, ptrdiff_t least) {
     const bool is_int = PyIndex_Check(value.ptr());
-    const long found = is_int ? PyNumber_AsSsize_t(value.ptr(), PyExc_OverflowError) : 0;
+    const ptrdiff_t found = is_int ? PyNumber_AsSsize_t(value.ptr(), PyExc_OverflowError) : 0;
     if (!is_int || PyErr_Occurred()) {
         PyErr_Clear();
         refuse(name, "is " + text(py::repr(value)),
@@ -205,7 +206,7 @@ long integer(const py::handle& value, const char* name, long least) {
 
 int thread_count(const py::object& threads) {
     const bool is_int = PyIndex_Check(threads.ptr());
-    const long count = is_int ? PyNumber_AsSsize_t(threads.ptr(), nullptr) : 0;  // clipped
+    const ptrdiff_t count = is_int ? PyNumber_AsSsize_t(threads.ptr(), nullptr) : 0;  // clipped
     if (!is_int || PyErr_Occurred()) {
         PyErr_Clear();
         refuse("threads", "is " + text(py::repr(threads)), "give an int");

@@ -30,16 +30,16 @@ inline std::string text(const pybind11::handle& value) { return pybind11::str(va
 // A contiguous array of exactly this type and shape; -1 leaves a size open. A misaligned one is
 // copied.
 template <typename Array>
-Array array(const pybind11::handle& value, const char* name, std::initializer_list<long> sizes,
+Array array(const pybind11::handle& value, const char* name, std::initializer_list<ptrdiff_t> sizes,
             const std::string& wanted) {
     if (!pybind11::isinstance<pybind11::array>(value)) {
         refuse(name, "is a " + text(pybind11::type::of(value).attr("__name__")),
                "give a NumPy array, " + wanted);
     }
     const auto given = pybind11::reinterpret_borrow<pybind11::array>(value);
-    bool fits = given.ndim() == static_cast<long>(sizes.size());
-    long axis = 0;
-    for (const long size : sizes) {
+    bool fits = given.ndim() == static_cast<ptrdiff_t>(sizes.size());
+    ptrdiff_t axis = 0;
+    for (const ptrdiff_t size : sizes) {
         fits = fits && (size < 0 || given.shape(axis) == size);
         ++axis;
     }
@@ -57,8 +57,8 @@ Array array(const pybind11::handle& value, const char* name, std::initializer_li
 
 // Such an array to write, in its own memory.
 template <typename Array>
-Array writable(const pybind11::handle& value, const char* name, std::initializer_list<long> sizes,
-               const std::string& wanted) {
+Array writable(const pybind11::handle& value, const char* name,
+               std::initializer_list<ptrdiff_t> sizes, const std::string& wanted) {
     const Array found = array<Array>(value, name, sizes, wanted);
     if (!found.is(value)) refuse(name, "is not aligned in memory", "give aligned " + wanted);
     if (!found.writeable()) refuse("out", "is read-only", "give arrays that can be written");
@@ -71,10 +71,10 @@ Array writable(const pybind11::handle& value, const char* name, std::initializer
 Floats floats(const pybind11::handle& value, const char* name, int rank, const char* axes);
 
 // The bias of so many output channels, likewise.
-Floats bias_floats(const pybind11::handle& value, long channels_out);
+Floats bias_floats(const pybind11::handle& value, ptrdiff_t channels_out);
 
 // The array to write: `value`, which must be contiguous, or a new one where it is None.
-Floats output(const pybind11::handle& value, const std::array<long, 4>& sizes);
+Floats output(const pybind11::handle& value, const std::array<ptrdiff_t, 4>& sizes);
 
 // What nearly every call gives: an array of exactly NumPy's type, float32, contiguous, of `rank`
 // dimensions, or of any where that is -1. Anything else is for `floats` and `output` to judge,
@@ -90,15 +90,15 @@ struct QuickArray {
 };
 
 // An int or a pair of ints, each at least `least`.
-Pair pair(const pybind11::handle& value, const char* name, long least);
+Pair pair(const pybind11::handle& value, const char* name, ptrdiff_t least);
 
 // The shape of everything but the input's size, for a weight of these sizes.
-ConvShape parameters(const std::array<long, 4>& weight, const pybind11::object& stride,
+ConvShape parameters(const std::array<ptrdiff_t, 4>& weight, const pybind11::object& stride,
                      const pybind11::object& padding, const pybind11::object& pool_kernel,
                      const pybind11::object& pool_stride, const pybind11::object& pool_padding);
 
 // The whole shape for an input of these sizes; refuses what would leave an empty output.
-ConvShape with_input(ConvShape shape, long channels, long height, long width);
+ConvShape with_input(ConvShape shape, ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width);
 
 Precision precision(const pybind11::object& name);
 
@@ -109,7 +109,7 @@ const KernelTable& kernels(const pybind11::object& isa);
 int thread_count(const pybind11::object& threads);
 
 // An int from `least` that 64 bits can hold, and a number.
-long integer(const pybind11::handle& value, const char* name, long least);
+ptrdiff_t integer(const pybind11::handle& value, const char* name, ptrdiff_t least);
 double number(const pybind11::handle& value, const char* name);
 
 }  // namespace cnnkit

@@ -25,7 +25,7 @@ Bytes augment_images(const py::object& images, const py::object& order, const py
                      const py::object& border, const py::object& threads) {
     const Bytes from = array<Bytes>(images, "images", {-1, -1, -1, -1}, "uint8 [N, C, H, W]");
     const Longs indices = array<Longs>(order, "order", {-1}, "int64 [N]");
-    const long count = indices.shape(0), known = from.shape(0);
+    const ptrdiff_t count = indices.shape(0), known = from.shape(0);
     const Ints changes = array<Ints>(table, "table", {count, kAugmentColumns},
                                      "int32 [N, " + std::to_string(kAugmentColumns) + "]");
     const Border outside = border_of(border);

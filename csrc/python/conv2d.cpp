@@ -23,9 +23,9 @@ bool is_sequence(const py::object& value) {
     return py::isinstance<py::tuple>(value) || py::isinstance<py::list>(value);
 }
 
-long group_count(const py::object& groups, long channels_out) {
+ptrdiff_t group_count(const py::object& groups, ptrdiff_t channels_out) {
     const bool is_int = PyIndex_Check(groups.ptr()) && !PyBool_Check(groups.ptr());
-    const long count = is_int ? PyNumber_AsSsize_t(groups.ptr(), nullptr) : 0;
+    const ptrdiff_t count = is_int ? PyNumber_AsSsize_t(groups.ptr(), nullptr) : 0;
     PyErr_Clear();
     if (count < 1 || channels_out % count != 0) {
         refuse("groups",
@@ -106,7 +106,7 @@ class Conv2d {
         const Floats in = floats(x, "x", 4, "[N, C_in, H, W]");
         const ConvOp& op = residual.is_none() ? *plain_ : with_residual();
         const ConvShape s = with_input(op.shape(), in.shape(1), in.shape(2), in.shape(3));
-        const long images = in.shape(0);
+        const ptrdiff_t images = in.shape(0);
         Floats added;
         if (!residual.is_none()) {
             added = floats(residual, "residual", 4, "[N, C_out, rows, columns]");
@@ -126,7 +126,7 @@ class Conv2d {
     std::string isa() const { return plain_->kernels().name; }
 
   private:
-    static void check_residual(const Floats& residual, const std::array<long, 4>& sizes) {
+    static void check_residual(const Floats& residual, const std::array<ptrdiff_t, 4>& sizes) {
         for (int axis = 0; axis < 4; ++axis) {
             if (residual.shape(axis) == sizes[axis]) continue;
             refuse("residual", "has shape " + repr(residual.attr("shape")),

@@ -36,7 +36,7 @@ class ConvReluPool {
 
     // Of weights in memory, contiguous: weight of these sizes, and bias [C_out] or null.
     static std::unique_ptr<ConvReluPool> at_address(
-        std::uintptr_t weight, const std::array<long, 4>& sizes, std::uintptr_t bias,
+        std::uintptr_t weight, const std::array<ptrdiff_t, 4>& sizes, std::uintptr_t bias,
         const py::object& stride, const py::object& padding, const py::object& pool_kernel,
         const py::object& pool_stride, const py::object& pool_padding,
         const py::object& precision_name) {
@@ -50,16 +50,17 @@ class ConvReluPool {
     Floats run_array(const py::object& x, const py::object& threads, const py::object& out) const {
         const Floats in = floats(x, "x", 4, "[N, C_in, H, W]");
         const ConvShape shape = with_input(op_->shape(), in.shape(1), in.shape(2), in.shape(3));
-        Floats y = output(out, {static_cast<long>(in.shape(0)), shape.channels_out, shape.output.h,
-                                shape.output.w});
+        Floats y = output(out, {static_cast<ptrdiff_t>(in.shape(0)), shape.channels_out,
+                                shape.output.h, shape.output.w});
         run(shape, in.data(), in.shape(0), y.mutable_data(), thread_count(threads));
         return y;
     }
 
     const std::shared_ptr<ConvOp>& operation() const { return op_; }
 
-    void run_at(std::uintptr_t x, long images, long channels, long height, long width,
-                std::uintptr_t y, const py::object& threads, std::uintptr_t indices) const {
+    void run_at(std::uintptr_t x, ptrdiff_t images, ptrdiff_t channels, ptrdiff_t height,
+                ptrdiff_t width, std::uintptr_t y, const py::object& threads,
+                std::uintptr_t indices) const {
         const ConvShape shape = with_input(op_->shape(), channels, height, width);
         if (indices && shape.pool_kernel.h * shape.pool_kernel.w > kMostTaps) {
             refuse("pool_kernel",
@@ -70,9 +71,10 @@ class ConvReluPool {
             at<unsigned char>(indices));
     }
 
-    void gradient_at(std::uintptr_t x, std::uintptr_t grad, std::uintptr_t indices, long images,
-                     long channels, long height, long width, std::uintptr_t dw, std::uintptr_t db,
-                     std::uintptr_t dx, const py::object& threads) const {
+    void gradient_at(std::uintptr_t x, std::uintptr_t grad, std::uintptr_t indices,
+                     ptrdiff_t images, ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width,
+                     std::uintptr_t dw, std::uintptr_t db, std::uintptr_t dx,
+                     const py::object& threads) const {
         const ConvShape shape = with_input(op_->shape(), channels, height, width);
         const int count = thread_count(threads);
         const py::gil_scoped_release released;
@@ -81,7 +83,7 @@ class ConvReluPool {
                       at<float>(dx), count);
     }
 
-    std::array<long, 2> output_size(long height, long width) const {
+    std::array<ptrdiff_t, 2> output_size(ptrdiff_t height, ptrdiff_t width) const {
         const ConvShape s = with_input(op_->shape(), op_->shape().channels_in, height, width);
         return {s.output.h, s.output.w};
     }
@@ -97,7 +99,7 @@ class ConvReluPool {
         return reinterpret_cast<T*>(address);
     }
 
-    void run(const ConvShape& shape, const float* x, long images, float* y, int threads,
+    void run(const ConvShape& shape, const float* x, ptrdiff_t images, float* y, int threads,
              unsigned char* indices = nullptr) const {
         const py::gil_scoped_release released;
         op_->run(shape, x, images, y, indices, threads);
@@ -120,7 +122,7 @@ PyObject* call(PyObject* self, PyObject* positional, PyObject* named) {
         }
         if (PyTuple_GET_SIZE(positional) == 1 && (!named || known == PyDict_GET_SIZE(named)) &&
             (threads == Py_None || PyLong_CheckExact(threads))) {
-            std::optional<long> count;
+            std::optional<ptrdiff_t> count;
             if (threads != Py_None) count = PyLong_AsLong(threads);
             PyErr_Clear();  // of a number too large; -1 is refused below
             const auto& operation = py::cast<const ConvReluPool&>(py::handle(self));

@@ -31,8 +31,8 @@ struct Images {
             refuse("images", "is a " + text(py::type::of(value).attr("__name__")), wanted(a));
         }
         array = py::reinterpret_borrow<py::array>(value);
-        const long rank = array.ndim();
-        const auto size = [&](long from_end) { return array.shape(rank - from_end); };
+        const ptrdiff_t rank = array.ndim();
+        const auto size = [&](ptrdiff_t from_end) { return array.shape(rank - from_end); };
         const bool plane = rank >= 2 && size(2) == a.height && size(1) == a.width;
         const bool whole = plane && rank >= 3 && size(3) == a.channels;
         bytes = py::isinstance<Bytes>(value);
@@ -55,7 +55,7 @@ struct Images {
 
     py::array array;
     bool bytes;
-    long count;
+    ptrdiff_t count;
 };
 
 // What is called with images.
@@ -66,7 +66,7 @@ class Inference {
     py::tuple infer(const py::object& images, const py::object& threads,
                     const py::object& out) const {
         const Images in(images, architecture_);
-        const long classes = architecture_.classes;
+        const ptrdiff_t classes = architecture_.classes;
         Floats logits, probabilities;
         Longs label;
         if (out.is_none()) {
@@ -118,7 +118,7 @@ class Network : public Inference {
   public:
     Network(const py::object& values, const py::object& isa, const py::object& architecture)
         : Inference(architecture_of(architecture)) {
-        const long count = Layout(architecture_).count;
+        const ptrdiff_t count = Layout(architecture_).count;
         const KernelTable& table = kernels(isa);
         engine_ = &find_engine(table, architecture_);
         session_ = engine_->make_session(table, architecture_,
@@ -136,7 +136,7 @@ class Stepped : public Inference {
   public:
     // A kernel's name, the bytes of its structure, the numbers of its inputs as in ProgramStep, and
     // that of its output.
-    using Step = std::tuple<std::string, py::bytes, std::vector<long>, long>;
+    using Step = std::tuple<std::string, py::bytes, std::vector<ptrdiff_t>, ptrdiff_t>;
     using Inference::Inference;
 
     std::vector<std::string> algorithms() const { return program_->algorithms(); }
@@ -181,9 +181,10 @@ class Stepped : public Inference {
 
 class ProgramNetwork : public Stepped {
   public:
-    ProgramNetwork(const std::array<long, 3>& size, long classes, const std::vector<Step>& steps,
-                   const py::list& constants, std::vector<long> sizes, std::vector<long> offsets,
-                   long arena, long result, const py::object& isa)
+    ProgramNetwork(const std::array<ptrdiff_t, 3>& size, ptrdiff_t classes,
+                   const std::vector<Step>& steps, const py::list& constants,
+                   std::vector<ptrdiff_t> sizes, std::vector<ptrdiff_t> offsets, ptrdiff_t arena,
+                   ptrdiff_t result, const py::object& isa)
         : Stepped({size[0], size[1], size[2], {}, classes}) {
         Program program = {read(steps), {}, std::move(sizes), std::move(offsets), arena, result};
         for (const py::handle& constant : constants) {
@@ -194,11 +195,12 @@ class ProgramNetwork : public Stepped {
     }
 
     // Floats of an image's result.
-    long values() const { return architecture_.classes; }
+    ptrdiff_t values() const { return architecture_.classes; }
 
     // Floats [N, C, H, W] at one address to the result [N, values] at another, which are the
     // caller's to check.
-    void run_at(uintptr_t images, long count, uintptr_t result, const py::object& threads) const {
+    void run_at(uintptr_t images, ptrdiff_t count, uintptr_t result,
+                const py::object& threads) const {
         const NetOutputs out = {reinterpret_cast<float*>(result), nullptr, nullptr, nullptr};
         const int shared = thread_count(threads);
         const py::gil_scoped_release released;
@@ -209,9 +211,10 @@ class ProgramNetwork : public Stepped {
 // Of integers: sizes, offsets and constants are bytes.
 class ByteNetwork : public Stepped {
   public:
-    ByteNetwork(const std::array<long, 3>& size, long classes, const std::vector<Step>& steps,
-                const std::vector<py::bytes>& constants, std::vector<long> sizes,
-                std::vector<long> offsets, long arena, long result, const py::object& isa)
+    ByteNetwork(const std::array<ptrdiff_t, 3>& size, ptrdiff_t classes,
+                const std::vector<Step>& steps, const std::vector<py::bytes>& constants,
+                std::vector<ptrdiff_t> sizes, std::vector<ptrdiff_t> offsets, ptrdiff_t arena,
+                ptrdiff_t result, const py::object& isa)
         : Stepped({size[0], size[1], size[2], {}, classes}), table_(byte_kernels(kernels(isa))) {
         ByteProgram program = {read(steps),        {},    std::move(sizes),
                                std::move(offsets), arena, result};
@@ -230,9 +233,9 @@ class ByteNetwork : public Stepped {
 template <typename Network, typename Constants>
 py::class_<Network, Stepped> bind_stepped(py::module_& m, const char* name, const char* text) {
     return py::class_<Network, Stepped>(m, name, text)
-        .def(py::init<const std::array<long, 3>&, long, const std::vector<Stepped::Step>&,
-                      const Constants&, std::vector<long>, std::vector<long>, long, long,
-                      const py::object&>(),
+        .def(py::init<const std::array<ptrdiff_t, 3>&, ptrdiff_t, const std::vector<Stepped::Step>&,
+                      const Constants&, std::vector<ptrdiff_t>, std::vector<ptrdiff_t>, ptrdiff_t,
+                      ptrdiff_t, const py::object&>(),
              py::arg("size"), py::arg("classes"), py::arg("steps"), py::arg("constants"),
              py::arg("sizes"), py::arg("offsets"), py::arg("arena"), py::arg("result"),
              py::arg("isa") = py::none());

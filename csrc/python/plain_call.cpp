@@ -20,18 +20,18 @@ namespace cnnkit {
 namespace {
 
 // A brief call is over before the GIL would have changed hands.
-void run(const ConvOp& op, const ConvShape& shape, const float* x, long images, float* y,
+void run(const ConvOp& op, const ConvShape& shape, const float* x, ptrdiff_t images, float* y,
          int threads) {
     if (ConvOp::is_brief(shape, images)) return op.run(shape, x, images, y, nullptr, 1);
     const py::gil_scoped_release released;
     op.run(shape, x, images, y, nullptr, threads);
 }
 
-PyObject* on_array(const ConvOp& op, PyObject* x, std::optional<long> threads, PyObject* out) {
+PyObject* on_array(const ConvOp& op, PyObject* x, std::optional<ptrdiff_t> threads, PyObject* out) {
     const QuickArray from(x);
     if (!from || from.sizes[1] != op.shape().channels_in) return nullptr;
     const ConvShape shape = with_input(op.shape(), from.sizes[1], from.sizes[2], from.sizes[3]);
-    const long images = from.sizes[0];
+    const ptrdiff_t images = from.sizes[0];
     if (!threads && !ConvOp::is_brief(shape, images)) return nullptr;  // Python chooses how many
     py::object made;
     if (out == Py_None) {
@@ -49,10 +49,10 @@ PyObject* on_array(const ConvOp& op, PyObject* x, std::optional<long> threads, P
 
 // Of a tensor that is plain, as nothing that PyTorch does at this moment changes.
 PyObject* on_tensor(const ConvOp& op, PyObject* x, const QuickTensor& from,
-                    std::optional<long> threads) {
+                    std::optional<ptrdiff_t> threads) {
     if (from.rank != 4 || from.sizes[1] != op.shape().channels_in) return nullptr;
     const ConvShape shape = with_input(op.shape(), from.sizes[1], from.sizes[2], from.sizes[3]);
-    const long images = from.sizes[0];
+    const ptrdiff_t images = from.sizes[0];
     py::object y = new_tensor(x, {images, shape.channels_out, shape.output.h, shape.output.w});
     const QuickTensor to(y.ptr(), false);
     if (!to) return nullptr;
@@ -100,7 +100,7 @@ class TensorCall {
     const std::shared_ptr<const ConvOp> op_;
     const py::object weight_, bias_;
     float* at_[2] = {};
-    long versions_[2] = {};
+    ptrdiff_t versions_[2] = {};
     MemorySample sample_;
 };
 
@@ -118,18 +118,18 @@ struct Parameter {
     const float* data = nullptr;
     int rank = 0;
     bool is_tensor = false;
-    std::array<long, 4> sizes = {};
+    std::array<ptrdiff_t, 4> sizes = {};
 };
 
-constexpr int kKept = 16;            // operations of `plain_call`
-constexpr long kMostKept = 1 << 16;  // floats of a weight that is kept
-constexpr int kNumbers = 6;          // of its arguments: five sizes and the precision
+constexpr int kKept = 16;                 // operations of `plain_call`
+constexpr ptrdiff_t kMostKept = 1 << 16;  // floats of a weight that is kept
+constexpr int kNumbers = 6;               // of its arguments: five sizes and the precision
 
 // An operation that was called before, with what it was packed from. Whoever changes a weight
 // leaves no trace in it that NumPy and PyTorch both keep: the values are compared.
 struct Kept {
     std::shared_ptr<ConvOp> op;
-    std::array<long, 4> sizes;
+    std::array<ptrdiff_t, 4> sizes;
     py::object numbers[kNumbers];
 
     // Small numbers and names exist once; what is none is not usual.
@@ -182,7 +182,7 @@ PyObject* plain_call(PyObject*, PyObject* const* given, Py_ssize_t count) {
     return c_call([&]() -> PyObject* {
         PyObject *x = given[0], *threads = given[kCount - 1];
         const Parameter weight(given[1]), bias(given[2]);
-        std::optional<long> most;
+        std::optional<ptrdiff_t> most;
         if (threads != Py_None) most = PyLong_CheckExact(threads) ? PyLong_AsLong(threads) : 0;
         PyErr_Clear();  // of a number too large
         const bool usual =
@@ -224,7 +224,8 @@ PyMethodDef kPlainCall = {
 
 }  // namespace
 
-PyObject* quick_call(const ConvOp& op, PyObject* x, std::optional<long> threads, PyObject* out) {
+PyObject* quick_call(const ConvOp& op, PyObject* x, std::optional<ptrdiff_t> threads,
+                     PyObject* out) {
     if (threads.value_or(1) < 1 || threads.value_or(1) > INT_MAX) return nullptr;
     if (out == Py_None) {
         if (const QuickTensor from(x); from) {

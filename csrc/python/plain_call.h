@@ -12,7 +12,8 @@ namespace cnnkit {
 
 // Runs an operation on an array or a tensor x; null, without an error set, where the call is not
 // usual. Throws what Python has raised.
-PyObject* quick_call(const ConvOp& op, PyObject* x, std::optional<long> threads, PyObject* out);
+PyObject* quick_call(const ConvOp& op, PyObject* x, std::optional<ptrdiff_t> threads,
+                     PyObject* out);
 
 void bind_plain_call(pybind11::module_& m);
 

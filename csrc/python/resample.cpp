@@ -25,7 +25,7 @@ struct ArrowArray {
 using Ints = py::array_t<int32_t, py::array::c_style>;
 
 // A picture of mode "L" is an array of bytes; one of mode "RGB" is an array of lists of four bytes.
-PixelRows pixels_of(const py::capsule& capsule, long height, long width) {
+PixelRows pixels_of(const py::capsule& capsule, ptrdiff_t height, ptrdiff_t width) {
     const auto* array = static_cast<const ArrowArray*>(capsule.get_pointer());
     const int bytes = array->n_children == 1 ? 4 : 1;
     const ArrowArray* levels = bytes == 4 ? array->children[0] : array;
@@ -38,7 +38,7 @@ PixelRows pixels_of(const py::capsule& capsule, long height, long width) {
 // Keeps its arrays, which were checked once.
 class Axis {
   public:
-    Axis(const py::object& first, const py::object& taps, long size)
+    Axis(const py::object& first, const py::object& taps, ptrdiff_t size)
         : taps_(array<Ints>(taps, "taps", {-1, -1}, "int32 [N, K]")),
           first_(array<Ints>(first, "first", {taps_.shape(0)}, "int32 [N]")),
           size_(size) {
@@ -52,17 +52,17 @@ class Axis {
         return {taps_.shape(0), taps_.shape(1), first_.data(), taps_.data()};
     }
 
-    long size() const { return size_; }
+    ptrdiff_t size() const { return size_; }
 
   private:
     Ints taps_, first_;
-    long size_;
+    ptrdiff_t size_;
 };
 
 Bytes resample(const py::capsule& picture, const Axis& across, const Axis& down) {
     const PixelRows rows = pixels_of(picture, down.size(), across.size());
     const ResampleAxis columns = across.view(), lines = down.view();
-    Bytes made({rows.bytes == 4 ? 3l : 1l, lines.count, columns.count});
+    Bytes made({rows.bytes == 4 ? ptrdiff_t{3} : ptrdiff_t{1}, lines.count, columns.count});
     resample_picture(current_kernels(), rows, columns, lines, made.mutable_data());
     return made;
 }
@@ -71,7 +71,7 @@ Bytes resample(const py::capsule& picture, const Axis& across, const Axis& down)
 
 void bind_resample(py::module_& m) {
     py::class_<Axis>(m, "ResampleAxis", "One side of pictures of one size: `first` and `taps`.")
-        .def(py::init<const py::object&, const py::object&, long>(), py::arg("first"),
+        .def(py::init<const py::object&, const py::object&, ptrdiff_t>(), py::arg("first"),
              py::arg("taps"), py::arg("size"));
     m.def("resample", &resample,
           "A picture in another size, uint8 [C, H, W]; runtime/resample.h explains the axes.",

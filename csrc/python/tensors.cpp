@@ -59,8 +59,8 @@ bool is_contiguous(const DLTensor& t) {
     return step > 0;
 }
 
-long number_of(PyObject* value, long otherwise) {
-    const long found = value ? PyLong_AsLong(value) : -1;
+ptrdiff_t number_of(PyObject* value, ptrdiff_t otherwise) {
+    const ptrdiff_t found = value ? PyLong_AsSsize_t(value) : -1;
     Py_XDECREF(value);
     if (!PyErr_Occurred()) return found;
     PyErr_Clear();
@@ -71,7 +71,7 @@ long number_of(PyObject* value, long otherwise) {
 bool is_freed(PyObject* tensor, uintptr_t address) {
     static PyObject* const kOffset = name("storage_offset");
     if (address >> 40) return false;  // as nearly every address of memory is
-    const long offset = number_of(PyObject_CallMethodNoArgs(tensor, kOffset), -1);
+    const ptrdiff_t offset = number_of(PyObject_CallMethodNoArgs(tensor, kOffset), -1);
     return offset < 0 || address == sizeof(float) * offset;
 }
 
@@ -221,15 +221,15 @@ bool needs_gradient(PyObject* x, PyObject* weight, PyObject* bias) {
     return false;
 }
 
-long tensor_version(PyObject* tensor) {
+ptrdiff_t tensor_version(PyObject* tensor) {
     static PyObject* const kVersion = name("_version");
     return number_of(PyObject_GetAttr(tensor, kVersion), -1);
 }
 
-py::object new_tensor(PyObject* like, const long (&sizes)[4]) {
+py::object new_tensor(PyObject* like, const ptrdiff_t (&sizes)[4]) {
     static PyObject* const kNewEmpty = name("new_empty");
     PyObject* given[5] = {like};
-    for (int axis = 0; axis < 4; ++axis) given[axis + 1] = PyLong_FromLong(sizes[axis]);
+    for (int axis = 0; axis < 4; ++axis) given[axis + 1] = PyLong_FromSsize_t(sizes[axis]);
     PyObject* const made = PyObject_VectorcallMethod(kNewEmpty, given, 5, nullptr);
     for (int axis = 0; axis < 4; ++axis) Py_DECREF(given[axis + 1]);
     if (!made) throw py::error_already_set();
@@ -237,8 +237,8 @@ py::object new_tensor(PyObject* like, const long (&sizes)[4]) {
 }
 
 int torch_threads() {
-    const long count = number_of(PyObject_CallNoArgs(torch.threads), 1);
-    return static_cast<int>(std::clamp<long>(count, 1, INT_MAX));
+    const ptrdiff_t count = number_of(PyObject_CallNoArgs(torch.threads), 1);
+    return static_cast<int>(std::clamp<ptrdiff_t>(count, 1, INT_MAX));
 }
 
 void bind_tensors(py::module_& m) {

@@ -29,10 +29,10 @@ bool torch_is_plain();
 bool needs_gradient(PyObject* x, PyObject* weight, PyObject* bias);
 
 // How often a tensor was changed; -1 where nobody counts.
-long tensor_version(PyObject* tensor);
+ptrdiff_t tensor_version(PyObject* tensor);
 
 // A new tensor of the type of another one, and PyTorch's number of threads.
-pybind11::object new_tensor(PyObject* like, const long (&sizes)[4]);
+pybind11::object new_tensor(PyObject* like, const ptrdiff_t (&sizes)[4]);
 int torch_threads();
 
 void bind_tensors(pybind11::module_& m);

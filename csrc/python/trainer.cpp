@@ -37,7 +37,7 @@ struct State {
 // Holds the training images, so that each call checks only its order. Not for two threads at once.
 class Training {
   public:
-    Training(const Examples& given, const std::array<long, 3>& size, long classes) {
+    Training(const Examples& given, const std::array<ptrdiff_t, 3>& size, ptrdiff_t classes) {
         images_ = array<Bytes>(given.images, "images", {-1, size[0], size[1], size[2]},
                                "uint8 " + shape_text(size));
         labels_ = array<Bytes>(given.labels, "labels", {images_.shape(0)}, "uint8 [N], as images")
@@ -106,19 +106,19 @@ class Training {
     }
 
   private:
-    static std::string shape_text(const std::array<long, 3>& size) {
+    static std::string shape_text(const std::array<ptrdiff_t, 3>& size) {
         return "[N, " + std::to_string(size[0]) + ", " + std::to_string(size[1]) + ", " +
                std::to_string(size[2]) + "]";
     }
 
     // What weighted_loss.inl.h reads, for every label.
-    void set_loss(long classes, const py::object& class_weights, double smoothing) {
+    void set_loss(ptrdiff_t classes, const py::object& class_weights, double smoothing) {
         const Floats weight = array<Floats>(class_weights, "class_weights", {classes},
                                             "float32 [" + std::to_string(classes) + "]");
         const double even = smoothing / static_cast<double>(classes);
-        for (long label = 0; label < classes; ++label) {
+        for (ptrdiff_t label = 0; label < classes; ++label) {
             double sum = 0.0;
-            for (long k = 0; k < classes; ++k) {
+            for (ptrdiff_t k = 0; k < classes; ++k) {
                 const double share = even + (k == label ? 1.0 - smoothing : 0.0);
                 targets_.push_back(static_cast<float>(share * weight.at(k)));
                 sum += share * weight.at(k);
@@ -137,7 +137,7 @@ class Training {
 
     Longs checked(const py::object& order) const {
         const Longs indices = array<Longs>(order, "order", {-1}, "int64 [N]");
-        const long images = images_.shape(0);
+        const ptrdiff_t images = images_.shape(0);
         const int64_t* index = indices.data();
         if (std::any_of(index, index + indices.size(),
                         [=](int64_t i) { return i < 0 || i >= images; })) {
@@ -153,7 +153,7 @@ class Training {
     NetLoss loss_ = {};
 
   protected:
-    long count_ = 0;  // of parameters
+    ptrdiff_t count_ = 0;  // of parameters
     std::unique_ptr<Trainer> trainer_;
 };
 
@@ -184,10 +184,11 @@ class NetworkTrainer : public Training {
 // A network as a list of layers; what they are, plan.cpp says.
 class LayerTrainer : public Training {
   public:
-    using Row = std::tuple<std::string, std::vector<long>, std::vector<double>>;
+    using Row = std::tuple<std::string, std::vector<ptrdiff_t>, std::vector<double>>;
 
     LayerTrainer(const Examples& given, const State& state, const py::object& running,
-                 const std::vector<Row>& layers, const std::array<long, 3>& size, long classes,
+                 const std::vector<Row>& layers, const std::array<ptrdiff_t, 3>& size,
+                 ptrdiff_t classes,
                  const std::pair<std::vector<float>, std::vector<float>>& normalisation,
                  uint64_t seed, const py::object& isa)
         : Training(given, size, classes) {
@@ -195,7 +196,7 @@ class LayerTrainer : public Training {
             {size[0], size[1], size[2]}, classes, normalisation.first, normalisation.second, {}};
         bool good = classes <= 256;  // labels are bytes
         for (const auto* values : {&sequence.mean, &sequence.deviation})
-            good = good && (values->empty() || static_cast<long>(values->size()) == size[0]);
+            good = good && (values->empty() || static_cast<ptrdiff_t>(values->size()) == size[0]);
         good = good && sequence.mean.size() == sequence.deviation.size();
         for (const auto& [kind, sizes, numbers] : layers)
             sequence.layers.push_back({kind, sizes, numbers});
@@ -223,7 +224,7 @@ class LayerTrainer : public Training {
     }
 
   private:
-    long statistics_ = 0;
+    ptrdiff_t statistics_ = 0;
     const SequenceTrainer* sequence_ = nullptr;
 };
 
@@ -256,7 +257,7 @@ void bind_trainer(py::module_& m) {
         .def(
             py::init([](Given images, Given labels, Given values, Given mean, Given square,
                         Given steps, Given statistics, const std::vector<LayerTrainer::Row>& layers,
-                        const std::array<long, 3>& size, long classes,
+                        const std::array<ptrdiff_t, 3>& size, ptrdiff_t classes,
                         const std::pair<std::vector<float>, std::vector<float>>& normalisation,
                         uint64_t seed, Given isa, Given class_weights, Given label_smoothing) {
                 return std::make_unique<LayerTrainer>(

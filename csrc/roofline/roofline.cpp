@@ -35,7 +35,7 @@ double least_seconds(double seconds, Burst burst) {
 double measure_fma_peak(const KernelTable& kernels, double seconds) {
     constexpr double kBurst =
         1e-3;  // seconds: long beside the clock's resolution, short beside a time slice
-    long turns = 1 << 10;
+    ptrdiff_t turns = 1 << 10;
     while (least_seconds(0.0, [&] { return kernels.roofline.multiply_add(turns); }) < kBurst)
         turns *= 2;
     const double least =
@@ -44,15 +44,16 @@ double measure_fma_peak(const KernelTable& kernels, double seconds) {
 }
 
 double measure_bandwidth(const KernelTable& kernels, double seconds, size_t bytes) {
-    const long step = kernels.roofline.read_step;
-    const long count = std::max<long>(static_cast<long>(bytes / sizeof(float)) / step, 1) * step;
+    const ptrdiff_t step = kernels.roofline.read_step;
+    const ptrdiff_t count =
+        std::max<ptrdiff_t>(static_cast<ptrdiff_t>(bytes / sizeof(float)) / step, 1) * step;
     std::vector<float> memory(static_cast<size_t>(count) + kAlignment / sizeof(float), 1.0f);
     const std::uintptr_t address = reinterpret_cast<std::uintptr_t>(memory.data());
     const float* from =
         memory.data() + (kAlignment - address % kAlignment) % kAlignment / sizeof(float);
-    constexpr long kFloatsAPass =
+    constexpr ptrdiff_t kFloatsAPass =
         1 << 22;  // small sets are read many times between two looks at the clock
-    const long passes = std::max<long>(kFloatsAPass / count, 1);
+    const ptrdiff_t passes = std::max<ptrdiff_t>(kFloatsAPass / count, 1);
     const double least =
         least_seconds(seconds, [&] { return kernels.roofline.read(from, count, passes); });
     return static_cast<double>(passes) * static_cast<double>(count) * sizeof(float) / least;

@@ -5,7 +5,7 @@ namespace roofline {
 
 // More chains than latency x pipes of any processor so far (4 x 2), and they fit the registers.
 constexpr int kChains = kRegisters >= 32 ? 16 : 12;
-constexpr long kFlopPerTurn = 2l * kChains * kLanes;
+constexpr ptrdiff_t kFlopPerTurn = ptrdiff_t{2} * kChains * kLanes;
 
 // The sum keeps the compiler from dropping the work.
 inline float total(const Vec (&chains)[kChains]) {
@@ -24,11 +24,11 @@ inline void start(Vec (&chains)[kChains]) {
     for (int c = 0; c < kChains; ++c) chains[c] = set1(1.0f + 0.01f * static_cast<float>(c));
 }
 
-inline float multiply_add(long turns) {
+inline float multiply_add(ptrdiff_t turns) {
     Vec chains[kChains];
     start(chains);
     const Vec half = set1(0.5f);
-    for (long t = 0; t < turns; ++t) {
+    for (ptrdiff_t t = 0; t < turns; ++t) {
 #pragma GCC unroll 16  // kChains at most: rolled up, the chains would live in memory
         for (int c = 0; c < kChains; ++c) chains[c] = fma(chains[c], half, half);
     }
@@ -36,12 +36,12 @@ inline float multiply_add(long turns) {
 }
 
 // Reads `count` floats, a multiple of kChains * kLanes, `passes` times.
-inline float read(const float* from, long count, long passes) {
+inline float read(const float* from, ptrdiff_t count, ptrdiff_t passes) {
     Vec chains[kChains];
     start(chains);
     const Vec half = set1(0.5f);
-    for (long p = 0; p < passes; ++p) {
-        for (long i = 0; i < count; i += kChains * kLanes) {
+    for (ptrdiff_t p = 0; p < passes; ++p) {
+        for (ptrdiff_t i = 0; i < count; i += kChains * kLanes) {
 #pragma GCC unroll 16
             for (int c = 0; c < kChains; ++c)
                 chains[c] = fma(chains[c], half, load(from + i + c * kLanes));

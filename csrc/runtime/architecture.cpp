@@ -6,7 +6,7 @@ namespace cnnkit {
 
 std::vector<ConvShape> Architecture::shapes() const {
     std::vector<ConvShape> shapes;
-    long channels_in = channels;
+    ptrdiff_t channels_in = channels;
     Pair input = {height, width};
     for (const Block& b : blocks) {
         ConvShape s = {};

@@ -9,16 +9,16 @@
 namespace cnnkit {
 
 struct Block {
-    long channels, kernel, padding, pool;
+    ptrdiff_t channels, kernel, padding, pool;
 };
 
 // `channels`, `height` and `width` are the input's.
 struct Architecture {
-    long channels, height, width;
+    ptrdiff_t channels, height, width;
     std::vector<Block> blocks;
-    long classes;
+    ptrdiff_t classes;
 
-    long pixels() const { return channels * height * width; }
+    ptrdiff_t pixels() const { return channels * height * width; }
     // Of every block; a size below 1 leaves nothing to compute.
     std::vector<ConvShape> shapes() const;
 };
@@ -30,10 +30,10 @@ struct Layout {
     explicit Layout(const Architecture& architecture);
 
     std::vector<ConvShape> shapes;
-    std::vector<long> weight, bias;  // of every block
-    long features, classes;
-    long linear, linear_bias;
-    long count;
+    std::vector<ptrdiff_t> weight, bias;  // of every block
+    ptrdiff_t features, classes;
+    ptrdiff_t linear, linear_bias;
+    ptrdiff_t count;
 };
 
 }  // namespace cnnkit

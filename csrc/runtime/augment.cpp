@@ -17,12 +17,12 @@ constexpr int64_t kPerThread = 16;  // images that a thread takes at a time
 
 // Which pixel of a line stands for each place from `size` before it to `size` behind it; place
 // `size` itself is a black one, which the buffers have behind every line.
-std::vector<long> places(long size, Border border) {
-    std::vector<long> found(3 * size + 2);
-    const long period = std::max(2 * (size - 1), 1l);
-    for (long i = 0; i < static_cast<long>(found.size()); ++i) {
-        const long at = i - size;
-        const long turned = (at % period + period) % period;
+std::vector<ptrdiff_t> places(ptrdiff_t size, Border border) {
+    std::vector<ptrdiff_t> found(3 * size + 2);
+    const ptrdiff_t period = std::max(2 * (size - 1), ptrdiff_t{1});
+    for (ptrdiff_t i = 0; i < static_cast<ptrdiff_t>(found.size()); ++i) {
+        const ptrdiff_t at = i - size;
+        const ptrdiff_t turned = (at % period + period) % period;
         if (at >= 0 && at < size) {
             found[i] = at;
         } else if (border == Border::kBlack) {
@@ -47,22 +47,22 @@ class Augmenter {
           rows_(places(size.height, border)),
           out_(out) {}
 
-    void run(long part) const {
-        const long row = size_.width + 1, plane = row * (size_.height + 1);
+    void run(ptrdiff_t part) const {
+        const ptrdiff_t row = size_.width + 1, plane = row * (size_.height + 1);
         auto* padded = static_cast<uint8_t*>(thread_workspace(plane * size_.channels));
         std::memset(padded, 0, plane * size_.channels);
         const int64_t end = std::min(count_, (part + 1) * kPerThread);
         for (int64_t i = part * kPerThread; i < end; ++i) {
             const uint8_t* from = images_ + order_[i] * pixels();
-            for (long c = 0; c < size_.channels; ++c)
-                for (long y = 0; y < size_.height; ++y, from += size_.width)
+            for (ptrdiff_t c = 0; c < size_.channels; ++c)
+                for (ptrdiff_t y = 0; y < size_.height; ++y, from += size_.width)
                     std::memcpy(padded + c * plane + y * row, from, size_.width);
             image(padded, table_ + i * kAugmentColumns, out_ + i * pixels());
         }
     }
 
   private:
-    long pixels() const { return size_.channels * size_.height * size_.width; }
+    ptrdiff_t pixels() const { return size_.channels * size_.height * size_.width; }
 
     void image(const uint8_t* padded, const int32_t* m, uint8_t* out) const {
         uint8_t toned[256];
@@ -72,7 +72,7 @@ class Augmenter {
         }
         const int64_t width = size_.width, height = size_.height;
         const int64_t right = (width - 1) * kOne, bottom = (height - 1) * kOne;
-        for (long y = 0; y < height; ++y, out += width) {
+        for (ptrdiff_t y = 0; y < height; ++y, out += width) {
             const int64_t at_x = int64_t{m[1]} * y + m[4], at_y = int64_t{m[3]} * y + m[5];
             const auto outside = [=](int64_t i) {
                 const int64_t u = at_x + m[0] * i, v = at_y + m[2] * i;
@@ -92,23 +92,24 @@ class Augmenter {
     template <bool inside>
     void stretch(const uint8_t* padded, const int32_t* m, const uint8_t* toned, int64_t x,
                  int64_t y, int64_t first, int64_t last, uint8_t* out) const {
-        const long row = size_.width + 1, plane = row * (size_.height + 1);
+        const ptrdiff_t row = size_.width + 1, plane = row * (size_.height + 1);
         const int64_t width = size_.width, height = size_.height;
         for (int64_t i = first; i < last; ++i) {
             int64_t u = x + m[0] * i, v = y + m[2] * i;
-            long left, next, top, below;
+            ptrdiff_t left, next, top, below;
             if (inside) {
                 left = u >> kFraction, next = left + 1;
                 top = (v >> kFraction) * row, below = top + row;
             } else {
                 u = std::clamp(u, -width * kOne, 2 * width * kOne);
                 v = std::clamp(v, -height * kOne, 2 * height * kOne);
-                const long column = (u >> kFraction) + width, place = (v >> kFraction) + height;
+                const ptrdiff_t column = (u >> kFraction) + width,
+                                place = (v >> kFraction) + height;
                 left = columns_[column], next = columns_[column + 1];
                 top = rows_[place] * row, below = rows_[place + 1] * row;
             }
             const int fx = u >> (kFraction - 8) & 255, fy = v >> (kFraction - 8) & 255;
-            for (long c = 0; c < size_.channels; ++c) {
+            for (ptrdiff_t c = 0; c < size_.channels; ++c) {
                 const uint8_t* p = padded + c * plane;
                 const int above = p[top + left] * 256 + (p[top + next] - p[top + left]) * fx;
                 const int under = p[below + left] * 256 + (p[below + next] - p[below + left]) * fx;
@@ -123,7 +124,7 @@ class Augmenter {
     const int32_t* table_;
     const int64_t count_;
     const ImageSize size_;
-    const std::vector<long> columns_, rows_;
+    const std::vector<ptrdiff_t> columns_, rows_;
     uint8_t* out_;
 };
 
@@ -133,8 +134,8 @@ void augment(const uint8_t* images, const int64_t* order, const int32_t* table, 
              const ImageSize& size, Border border, int threads, uint8_t* out) {
     Augmenter augmenter(images, order, table, count, size, border, out);
     parallel_for(
-        threads, static_cast<long>((count + kPerThread - 1) / kPerThread),
-        [](void* context, long part) { static_cast<const Augmenter*>(context)->run(part); },
+        threads, static_cast<ptrdiff_t>((count + kPerThread - 1) / kPerThread),
+        [](void* context, ptrdiff_t part) { static_cast<const Augmenter*>(context)->run(part); },
         &augmenter);
 }
 

@@ -15,13 +15,13 @@ namespace {
 // A thread's share of multiply-adds that is worth having it: less is done before it looks up.
 constexpr double kShare = 500'000;
 
-double multiply_adds(const ConvShape& s, long images) {
+double multiply_adds(const ConvShape& s, ptrdiff_t images) {
     return 1.0 * images * s.channels_out * s.conv.h * s.conv.w * (s.channels_in / s.groups) *
            s.kernel.h * s.kernel.w;
 }
 
 // As many of the threads as have enough to do.
-int useful(int threads, const ConvShape& s, long images) {
+int useful(int threads, const ConvShape& s, ptrdiff_t images) {
     const double shares = multiply_adds(s, images) / kShare;
     return shares >= threads ? threads : std::max(1, static_cast<int>(shares));
 }
@@ -29,8 +29,8 @@ int useful(int threads, const ConvShape& s, long images) {
 }  // namespace
 
 void complete(ConvShape& s) {
-    const auto windows = [](long size, long padding, long reach, long stride) {
-        const long room = size + 2 * padding - reach;
+    const auto windows = [](ptrdiff_t size, ptrdiff_t padding, ptrdiff_t reach, ptrdiff_t stride) {
+        const ptrdiff_t room = size + 2 * padding - reach;
         return room < 0 ? 0 : room / stride + 1;
     };
     const Pair reach = {(s.kernel.h - 1) * s.dilation.h + 1, (s.kernel.w - 1) * s.dilation.w + 1};
@@ -66,7 +66,7 @@ std::unique_ptr<ConvOp> ConvOp::with_residual() const {
                                     bias_.empty() ? nullptr : bias_.data());
 }
 
-bool ConvOp::is_brief(const ConvShape& shape, long images) {
+bool ConvOp::is_brief(const ConvShape& shape, ptrdiff_t images) {
     return multiply_adds(shape, images) < 2 * kShare;
 }
 
@@ -79,7 +79,7 @@ const float* ConvOp::backward_weight() const {
     return static_cast<const float*>(backward_weight_.get());
 }
 
-void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
+void ConvOp::run(const ConvShape& shape, const float* x, ptrdiff_t images, float* y,
                  unsigned char* indices, int threads, const float* residual) const {
     struct Call {
         const PackedConv& packed;
@@ -89,7 +89,7 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
         float* y;
         unsigned char* indices;
         const float* residual;
-        long parts;  // row ranges that an image is cut into
+        ptrdiff_t parts;  // row ranges that an image is cut into
     };
     if (indices && !backward_) {
         throw std::invalid_argument("only a plain convolution returns max-pool indices");
@@ -98,23 +98,25 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
     threads = useful(threads, shape, images);
     // Whole images keep the input's borders from being read twice; few are cut, so that everyone
     // has as much to do.
-    const long parts = images >= 8L * threads
-                           ? 1
-                           : std::min(threads / std::gcd<long>(threads, images), shape.output.h);
+    const ptrdiff_t parts =
+        images >= ptrdiff_t{8} * threads
+            ? 1
+            : std::min(threads / std::gcd<ptrdiff_t>(threads, images), shape.output.h);
     Call call = {packed_, packed_.choose(shape, indices), shape, x, y, indices, residual, parts};
     parallel_for(
         threads, images * parts,
-        [](void* context, long i) {
+        [](void* context, ptrdiff_t i) {
             const Call& c = *static_cast<Call*>(context);
             const ConvShape& s = c.shape;
-            const long image = i / c.parts, part = i % c.parts;
+            const ptrdiff_t image = i / c.parts, part = i % c.parts;
             const float* from = c.x + image * s.channels_in * s.input.h * s.input.w;
-            const long out = image * s.channels_out * s.output.h * s.output.w;
+            const ptrdiff_t out = image * s.channels_out * s.output.h * s.output.w;
             float* to = c.y + out;
             unsigned char* indices = c.indices ? c.indices + out : nullptr;
             const float* residual =
                 c.residual ? c.residual + image * s.channels_out * s.conv.h * s.conv.w : nullptr;
-            const long row0 = part * s.output.h / c.parts, row1 = (part + 1) * s.output.h / c.parts;
+            const ptrdiff_t row0 = part * s.output.h / c.parts,
+                            row1 = (part + 1) * s.output.h / c.parts;
             c.packed.run(c.choice, s, from, to, indices, row0, row1,
                          thread_workspace(c.choice.workspace_bytes), residual);
         },
@@ -122,8 +124,8 @@ void ConvOp::run(const ConvShape& shape, const float* x, long images, float* y,
 }
 
 void ConvOp::backward(const ConvShape& shape, const float* x, const float* grad,
-                      const unsigned char* indices, long images, float* dw, float* db, float* dx,
-                      int threads) const {
+                      const unsigned char* indices, ptrdiff_t images, float* dw, float* db,
+                      float* dx, int threads) const {
     if (!backward_) throw std::invalid_argument("only a plain convolution has gradients");
     // Sums of fixed groups of images, added in their order: the result does not depend on the
     // threads.
@@ -135,16 +137,16 @@ void ConvOp::backward(const ConvShape& shape, const float* x, const float* grad,
         const unsigned char* indices;
         float* dx;
         float* sums;  // of each group
-        long images, groups, group_floats;
+        ptrdiff_t images, groups, group_floats;
     };
-    const long group_floats = backward_->sum_bytes(shape) / sizeof(float);
-    const long groups = std::min<long>(images, useful(kMostGroups, shape, images));
+    const ptrdiff_t group_floats = backward_->sum_bytes(shape) / sizeof(float);
+    const ptrdiff_t groups = std::min<ptrdiff_t>(images, useful(kMostGroups, shape, images));
     const Buffer sums = allocate(sizeof(float) * groups * group_floats);
     Call call = {*this,  shape,  x,           grad, indices, dx, static_cast<float*>(sums.get()),
                  images, groups, group_floats};
     parallel_for(
         threads, groups,
-        [](void* context, long group) {
+        [](void* context, ptrdiff_t group) {
             const Call& c = *static_cast<Call*>(context);
             const ConvShape& s = c.shape;
             const ConvBackwardKernel& kernel = *c.op.backward_;
@@ -152,16 +154,18 @@ void ConvOp::backward(const ConvShape& shape, const float* x, const float* grad,
             float* to = c.sums + group * c.group_floats;
             std::fill_n(to, c.group_floats, 0.0f);
             void* memory = thread_workspace(kernel.workspace_bytes(s));
-            const long in = s.channels_in * s.input.h * s.input.w,
-                       out = s.channels_out * s.output.h * s.output.w;
-            for (long i = group * c.images / c.groups; i < (group + 1) * c.images / c.groups; ++i) {
+            const ptrdiff_t in = s.channels_in * s.input.h * s.input.w,
+                            out = s.channels_out * s.output.h * s.output.w;
+            for (ptrdiff_t i = group * c.images / c.groups; i < (group + 1) * c.images / c.groups;
+                 ++i) {
                 kernel.run(s, c.x + i * in, weight, c.grad + i * out, c.indices + i * out, to,
                            c.dx ? c.dx + i * in : nullptr, memory);
             }
         },
         &call);
-    for (long group = 1; group < groups; ++group) {
-        for (long i = 0; i < group_floats; ++i) call.sums[i] += call.sums[group * group_floats + i];
+    for (ptrdiff_t group = 1; group < groups; ++group) {
+        for (ptrdiff_t i = 0; i < group_floats; ++i)
+            call.sums[i] += call.sums[group * group_floats + i];
     }
     std::fill_n(dw, shape.channels_out * shape.channels_in * shape.kernel.h * shape.kernel.w, 0.0f);
     std::fill_n(db, shape.channels_out, 0.0f);

@@ -29,8 +29,8 @@ class ConvOp {
     // ConvKernel::run. Only plain shapes (conv/plain.inl.h) have them: throws std::invalid_argument
     // for others. `residual` is [images][channels_out][conv.h][conv.w], null unless the shape has
     // one.
-    void run(const ConvShape& shape, const float* x, long images, float* y, unsigned char* indices,
-             int threads, const float* residual = nullptr) const;
+    void run(const ConvShape& shape, const float* x, ptrdiff_t images, float* y,
+             unsigned char* indices, int threads, const float* residual = nullptr) const;
 
     // The same operation, of a shape that has a residual.
     std::unique_ptr<ConvOp> with_residual() const;
@@ -38,11 +38,11 @@ class ConvOp {
     // Gradients of `images` images: overwrites dw and db, and dx unless it is null. The same bits
     // for any number of threads. Throws std::invalid_argument unless the shape is plain.
     void backward(const ConvShape& shape, const float* x, const float* grad,
-                  const unsigned char* indices, long images, float* dw, float* db, float* dx,
+                  const unsigned char* indices, ptrdiff_t images, float* dw, float* db, float* dx,
                   int threads) const;
 
     // Whether a call of so many images is over before another thread could help, or run Python.
-    static bool is_brief(const ConvShape& shape, long images);
+    static bool is_brief(const ConvShape& shape, ptrdiff_t images);
 
     // Packs the weights now rather than in the first call. Of no use to training where the best
     // kernel returns no indices.

@@ -44,7 +44,7 @@ class ConvnetSession : public InferenceSession {
     void infer_image(const float* image, int64_t at, const NetOutputs& out) const {
         // The maps before and after a block by turns, then the logits.
         thread_local std::vector<float> memory;
-        const long classes = layout_.classes;
+        const ptrdiff_t classes = layout_.classes;
         memory.resize(2 * largest_ + classes);
         float *from = memory.data(), *to = from + largest_, *logits = to + largest_;
         const float* x = image;
@@ -60,10 +60,10 @@ class ConvnetSession : public InferenceSession {
 
     const KernelTable& kernels_;
     const Layout layout_;
-    const long pixels_;
+    const ptrdiff_t pixels_;
     const std::vector<float> linear_;
     std::vector<std::unique_ptr<ConvOp>> ops_;
-    long largest_ = 0;  // floats of a block's output
+    ptrdiff_t largest_ = 0;  // floats of a block's output
 };
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace cnnkit {
 namespace {
 
 // The outputs of the images from `first` on.
-NetOutputs from(const NetOutputs& out, int64_t first, long classes) {
+NetOutputs from(const NetOutputs& out, int64_t first, ptrdiff_t classes) {
     const auto moved = [&](float* values) { return values ? values + first * classes : nullptr; };
     return {moved(out.logits), moved(out.probabilities), moved(out.log_probabilities),
             out.label ? out.label + first : nullptr};
@@ -33,7 +33,7 @@ void InferenceSession::infer_parts(const Pixel* images, int64_t n, const NetOutp
     Call call = {*this, images, n, out, parts};
     parallel_for(
         threads, parts,
-        [](void* context, long part) {
+        [](void* context, ptrdiff_t part) {
             const Call& c = *static_cast<Call*>(context);
             const int64_t first = part * c.n / c.parts, end = (part + 1) * c.n / c.parts;
             c.session.infer_here(c.images + first * c.session.pixels_, end - first,

@@ -41,7 +41,7 @@ class InferenceSession {
     template <typename Pixel>
     void infer_parts(const Pixel* images, int64_t n, const NetOutputs& out, int threads) const;
 
-    const long pixels_, classes_;
+    const ptrdiff_t pixels_, classes_;
 };
 
 // Holds parameters and Adam's moments during training; vectors have the order of `Layout`. Not for

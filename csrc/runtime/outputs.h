@@ -11,7 +11,8 @@
 namespace cnnkit {
 
 // Of image `at` of the call: logits, and what follows from them; null pointers are left out.
-inline void write_outputs(const float* logits, long classes, int64_t at, const NetOutputs& out) {
+inline void write_outputs(const float* logits, ptrdiff_t classes, int64_t at,
+                          const NetOutputs& out) {
     thread_local std::vector<float> both;
     if (out.log_probabilities || out.probabilities) {
         both.resize(2 * classes);

@@ -68,7 +68,7 @@ PackedConv::Choice PackedConv::choose(const ConvShape& shape, bool needs_indices
 }
 
 void PackedConv::run(const Choice& choice, const ConvShape& shape, const float* x, float* y,
-                     unsigned char* indices, long row0, long row1, void* workspace,
+                     unsigned char* indices, ptrdiff_t row0, ptrdiff_t row1, void* workspace,
                      const float* residual) const {
     const Packed* best = choice.best;
     if (best && best->kernel->run(shape, x, best->memory.get(), y, indices, row0, row1, workspace,

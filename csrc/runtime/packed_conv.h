@@ -40,7 +40,7 @@ class PackedConv {
 
     // As ConvKernel::run, but for any pixels. Several threads may run one.
     void run(const Choice& choice, const ConvShape& shape, const float* x, float* y,
-             unsigned char* indices, long row0, long row1, void* workspace,
+             unsigned char* indices, ptrdiff_t row0, ptrdiff_t row1, void* workspace,
              const float* residual = nullptr) const;
 
     // The best kernel for inference, as far as that is known without an input size. Packs its

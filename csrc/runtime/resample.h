@@ -9,7 +9,7 @@ namespace cnnkit {
 
 struct PixelRows {
     const uint8_t* pixels;
-    long height, width;
+    ptrdiff_t height, width;
     int bytes;  // of a pixel: 1, or 4 of which the last is of no account
 };
 

@@ -46,12 +46,12 @@ bool look(Ready ready) {
 
 class Pool {
   public:
-    void run(int threads, long count, void (*work)(void*, long), void* context) {
+    void run(int threads, ptrdiff_t count, void (*work)(void*, ptrdiff_t), void* context) {
         start(threads);
         if (count == threads && threads <= started_) return run_each(threads, work, context);
         threads_ = std::min(threads, started_);
         work_ = work, context_ = context;
-        for (long i = 0; i < threads_; ++i) {
+        for (ptrdiff_t i = 0; i < threads_; ++i) {
             seats_[i].next = i * count / threads_, seats_[i].end = (i + 1) * count / threads_;
         }
         members_ = 0;
@@ -68,7 +68,7 @@ class Pool {
 
     // As run(), with a thread for each i: a helper finds in its seat what to do, and leaves there
     // that it is done, so that few cache lines go from core to core.
-    void run_each(int threads, void (*work)(void*, long), void* context) {
+    void run_each(int threads, void (*work)(void*, ptrdiff_t), void* context) {
         for (int i = 1; i < threads; ++i) {
             Seat& seat = seats_[i];
             seat.work = work, seat.context = context;
@@ -96,11 +96,11 @@ class Pool {
     // A thread's place, the caller's first. Everyone begins with a range of its own, so that an
     // image of one call is likely to be where it was in the last one, and then helps the others.
     struct alignas(64) Seat {
-        std::atomic<long> next{0};
-        long end = 0;
+        std::atomic<ptrdiff_t> next{0};
+        ptrdiff_t end = 0;
         // `round` counts the calls of run_each(), whose arguments follow.
         alignas(64) std::atomic<unsigned> calls{0}, round{0};
-        void (*work)(void*, long) = nullptr;
+        void (*work)(void*, ptrdiff_t) = nullptr;
         void* context = nullptr;
         std::atomic<bool> asleep{false};
         // Of a round: 2 round while nobody has begun it, 1 more when the helper has, 2 more when it
@@ -147,7 +147,7 @@ class Pool {
         done_.notify_one();
     }
 
-    void attempt(void (*work)(void*, long), void* context, long i) {
+    void attempt(void (*work)(void*, ptrdiff_t), void* context, ptrdiff_t i) {
         try {
             work(context, i);
         } catch (...) {
@@ -166,11 +166,11 @@ class Pool {
         try {
             for (int k = 0; k < threads_; ++k) {
                 Seat& seat = seats_[(index + k) % threads_];
-                for (long i; (i = seat.next.fetch_add(1)) < seat.end;) work_(context_, i);
+                for (ptrdiff_t i; (i = seat.next.fetch_add(1)) < seat.end;) work_(context_, i);
             }
         } catch (...) {
             for (int i = 0; i < threads_; ++i)
-                seats_[i].next = std::numeric_limits<long>::max() / 2;
+                seats_[i].next = std::numeric_limits<ptrdiff_t>::max() / 2;
             fail();
         }
     }
@@ -212,7 +212,7 @@ class Pool {
     std::atomic<bool> waiting_{false};
     std::atomic<int> members_{kClosed};  // helpers at work; none may join a closed round
     int started_ = 1, threads_ = 1;      // the caller among them
-    void (*work_)(void*, long) = nullptr;
+    void (*work_)(void*, ptrdiff_t) = nullptr;
     void* context_ = nullptr;
     std::exception_ptr failure_;
     Seat seats_[kMostThreads];
@@ -250,15 +250,15 @@ class Turn {
 
 }  // namespace
 
-void parallel_for(int threads, long count, void (*work)(void*, long), void* context) {
+void parallel_for(int threads, ptrdiff_t count, void (*work)(void*, ptrdiff_t), void* context) {
     if (threads > 1 && count > 1) {
         if (const Turn turn; turn) {
-            const long most = std::min<long>(count, kMostThreads);
-            pool().run(static_cast<int>(std::min<long>(threads, most)), count, work, context);
+            const ptrdiff_t most = std::min<ptrdiff_t>(count, kMostThreads);
+            pool().run(static_cast<int>(std::min<ptrdiff_t>(threads, most)), count, work, context);
             return;
         }
     }
-    for (long i = 0; i < count; ++i) work(context, i);
+    for (ptrdiff_t i = 0; i < count; ++i) work(context, i);
 }
 
 }  // namespace cnnkit

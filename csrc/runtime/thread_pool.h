@@ -1,11 +1,14 @@
 // Work shared over threads: one small pool for the process, started when first needed.
 #pragma once
 
+#include <cstddef>
+
 namespace cnnkit {
 
 // Calls work(context, i) for every 0 <= i < count, on this thread and up to threads - 1 others;
 // returns when all are done. With threads = 1, or while another caller has the pool, everything
 // runs on this thread alone.
-void parallel_for(int threads, long count, void (*work)(void* context, long i), void* context);
+void parallel_for(int threads, ptrdiff_t count, void (*work)(void* context, ptrdiff_t i),
+                  void* context);
 
 }  // namespace cnnkit

@@ -19,7 +19,7 @@ class Relu : public Layer {
         float *dy = pass.dy.at(t.image, t.group), *dx = pass.dx.at(t.image, t.group);
         if (!dx) return;
         vectors_.relu_backward(pass.y.at(t.image, t.group), in.floats(), dy);
-        for (long i = 0; i < in.floats(); ++i) dx[i] = dy[i];
+        for (ptrdiff_t i = 0; i < in.floats(); ++i) dx[i] = dy[i];
     }
 
   private:

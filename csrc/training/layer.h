@@ -14,19 +14,19 @@ namespace cnnkit {
 
 // Of an image, [height][width][channels] in memory.
 struct Size {
-    long channels, height, width;
-    long pixels() const { return height * width; }
-    long floats() const { return channels * pixels(); }
+    ptrdiff_t channels, height, width;
+    ptrdiff_t pixels() const { return height * width; }
+    ptrdiff_t floats() const { return channels * pixels(); }
 };
 
 // A layer as it is asked for: its kind, a row of the table in plan.cpp, which says what its numbers
 // mean; and what it also does to its output.
 struct LayerSpec {
     std::string kind;
-    std::vector<long> sizes;
+    std::vector<ptrdiff_t> sizes;
     std::vector<double> numbers;
     bool relu = false;
-    std::vector<long> pool = {};  // a max-pool's sizes; ReLU comes before or after it
+    std::vector<ptrdiff_t> pool = {};  // a max-pool's sizes; ReLU comes before or after it
 };
 
 // An array for each image of a batch, or for each group of them where nobody needs an image's
@@ -34,16 +34,16 @@ struct LayerSpec {
 template <typename T>
 struct PerImage {
     T* base = nullptr;
-    long stride = 0;
+    ptrdiff_t stride = 0;
     bool by_group = false;
-    T* at(long image, long group) const {
+    T* at(ptrdiff_t image, ptrdiff_t group) const {
         return base ? base + (by_group ? group : image) * stride : nullptr;
     }
 };
 
 // The update of parameters and Adam's moments that belongs to a gradient.
 struct Update {
-    void (*adam)(const AdamStep& step, const float* gradient, long count, float* parameter,
+    void (*adam)(const AdamStep& step, const float* gradient, ptrdiff_t count, float* parameter,
                  float* mean, float* square);
     AdamStep step;
 };
@@ -51,8 +51,8 @@ struct Update {
 // A batch, or a part of it, on its way through a layer. Its images are in groups, which threads
 // share: their number depends on nothing but that of the images.
 struct Pass {
-    long images, groups;
-    long before;  // images of the batch in earlier parts
+    ptrdiff_t images, groups;
+    ptrdiff_t before;  // images of the batch in earlier parts
     int threads;
     uint64_t draws;                // determines what is dropped, with an image's place in the batch
     PerImage<float> x, y, dy, dx;  // no dx: nobody wants it
@@ -67,19 +67,19 @@ struct Pass {
 
 // An image and its group.
 struct Turn {
-    long image, group;
+    ptrdiff_t image, group;
 };
 
 // Calls work(group, first image, end) for all groups, on several threads.
 template <typename Work>
-void for_groups(long images, long groups, int threads, const Work& work) {
+void for_groups(ptrdiff_t images, ptrdiff_t groups, int threads, const Work& work) {
     struct Call {
         const Work& work;
-        long images, groups;
+        ptrdiff_t images, groups;
     } call = {work, images, groups};
     parallel_for(
         threads, groups,
-        [](void* context, long g) {
+        [](void* context, ptrdiff_t g) {
             const Call& c = *static_cast<Call*>(context);
             c.work(g, g * c.images / c.groups, (g + 1) * c.images / c.groups);
         },
@@ -100,10 +100,10 @@ class Layer {
     virtual ~Layer() = default;
 
     const Size in, out;
-    long given = 0, own = 0;   // parameters in either order
-    long statistics = 0;       // running means, then running variances
-    long kept_bytes = 0;       // of each image, from forward to backward
-    bool whole_batch = false;  // forward and backward take all images at once
+    ptrdiff_t given = 0, own = 0;  // parameters in either order
+    ptrdiff_t statistics = 0;      // running means, then running variances
+    ptrdiff_t kept_bytes = 0;      // of each image, from forward to backward
+    bool whole_batch = false;      // forward and backward take all images at once
     // Its backward pass makes the update, if there is one, and leaves no gradient then.
     bool updates_itself = false;
 

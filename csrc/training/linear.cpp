@@ -9,10 +9,10 @@
 namespace cnnkit {
 namespace {
 
-constexpr long kSpan = 256;  // inputs whose products are added up at once
-constexpr long kPanel = 64;  // inputs whose gradients are computed together
-constexpr long kShares = 8;
-constexpr long kWorth = 1l << 17;  // products that are worth another thread
+constexpr ptrdiff_t kSpan = 256;  // inputs whose products are added up at once
+constexpr ptrdiff_t kPanel = 64;  // inputs whose gradients are computed together
+constexpr ptrdiff_t kShares = 8;
+constexpr ptrdiff_t kWorth = ptrdiff_t{1} << 17;  // products that are worth another thread
 
 class Linear : public Layer {
   public:
@@ -35,18 +35,18 @@ class Linear : public Layer {
 
     void forward(const Pass& pass, const Turn&) override {
         const float* bias = pass.parameters + blocks_.weights();
-        for (long n = 0; n < pass.images; ++n)
+        for (ptrdiff_t n = 0; n < pass.images; ++n)
             std::copy_n(bias, rounded(out.channels), pass.y.at(n, 0));
         MatrixProduct m = {};
         m.a_row = pass.x.stride, m.a_step = 1, m.b_step = kBlock;
         m.b_vector = block_vector(), m.c_vector = vectors_.lanes;
         m.c_row = pass.y.stride, m.rows = pass.images, m.runs = 1, m.add = true;
-        share(pass, (blocks_.blocks() + together_ - 1) / together_, [&](long, long pair) {
-            const long b = pair * together_;
+        share(pass, (blocks_.blocks() + together_ - 1) / together_, [&](ptrdiff_t, ptrdiff_t pair) {
+            const ptrdiff_t b = pair * together_;
             MatrixProduct part = m;
             part.c = pass.y.base + b * kBlock;
             part.columns = std::min(together_, blocks_.blocks() - b) * kBlock;
-            for (long i = 0; i < in.floats(); i += kSpan) {
+            for (ptrdiff_t i = 0; i < in.floats(); i += kSpan) {
                 part.a = pass.x.base + i, part.span = std::min(kSpan, in.floats() - i);
                 part.b = pass.parameters + blocks_.block(b) + i * kBlock;
                 vectors_.multiply(part);
@@ -60,12 +60,12 @@ class Linear : public Layer {
         if (blocks_.bias) {
             float* bias = pass.gradient + blocks_.weights();
             if (!pass.add) std::fill_n(bias, out.channels, 0.0f);
-            for (long n = 0; n < pass.images; ++n)
+            for (ptrdiff_t n = 0; n < pass.images; ++n)
                 vectors_.add_pixels(pass.dy.at(n, 0), 1, out.channels, bias);
             if (pass.update) update(pass, bias, blocks_.weights(), rounded(out.channels));
         }
-        share(pass, (in.floats() + kPanel - 1) / kPanel, [&](long group, long panel) {
-            const long first = panel * kPanel, count = std::min(kPanel, in.floats() - first);
+        share(pass, (in.floats() + kPanel - 1) / kPanel, [&](ptrdiff_t group, ptrdiff_t panel) {
+            const ptrdiff_t first = panel * kPanel, count = std::min(kPanel, in.floats() - first);
             float* memory = &panels_[group * panel_floats_];
             if (pass.dx.base) input_gradient(pass, first, count, memory);
             weight_gradient(pass, first, count, memory + kPanel * rounded(out.channels));
@@ -74,21 +74,22 @@ class Linear : public Layer {
 
   private:
     // From one vector of a block to the next, or from one block to the next where that is a vector.
-    long block_vector() const { return together_ > 1 ? blocks_.block(1) : vectors_.lanes; }
+    ptrdiff_t block_vector() const { return together_ > 1 ? blocks_.block(1) : vectors_.lanes; }
 
     // Calls work(group, i) for every i < count; threads share the groups.
     template <typename Work>
-    void share(const Pass& pass, long count, const Work& work) const {
+    void share(const Pass& pass, ptrdiff_t count, const Work& work) const {
         const int threads = pass.images * blocks_.weights() < kWorth ? 1 : pass.threads;
-        for_groups(count, std::min(count, kShares), threads, [&](long group, long first, long end) {
-            for (long i = first; i < end; ++i) work(group, i);
-        });
+        for_groups(count, std::min(count, kShares), threads,
+                   [&](ptrdiff_t group, ptrdiff_t first, ptrdiff_t end) {
+                       for (ptrdiff_t i = first; i < end; ++i) work(group, i);
+                   });
     }
 
     // The weights of some inputs, turned to [output][input].
-    void input_gradient(const Pass& pass, long first, long count, float* panel) const {
+    void input_gradient(const Pass& pass, ptrdiff_t first, ptrdiff_t count, float* panel) const {
         if (count < kPanel) std::fill_n(panel, rounded(out.channels) * kPanel, 0.0f);
-        for (long b = 0; b < blocks_.blocks(); ++b) {
+        for (ptrdiff_t b = 0; b < blocks_.blocks(); ++b) {
             vectors_.transpose(pass.parameters + blocks_.block(b) + first * kBlock, kBlock, count,
                                kBlock, panel + b * kBlock * kPanel, kPanel);
         }
@@ -100,39 +101,39 @@ class Linear : public Layer {
         vectors_.multiply(m);
     }
 
-    static void update(const Pass& pass, const float* gradient, long at, long count) {
+    static void update(const Pass& pass, const float* gradient, ptrdiff_t at, ptrdiff_t count) {
         const Update& u = *pass.update;
         u.adam(u.step, gradient, count, pass.own + at, pass.mean + at, pass.square + at);
     }
 
     // Some inputs of all images as neighbours: their rows may lie so that a cache keeps few of
     // them.
-    void weight_gradient(const Pass& pass, long first, long count, float* panel) const {
-        for (long n = 0; n < pass.images; ++n)
+    void weight_gradient(const Pass& pass, ptrdiff_t first, ptrdiff_t count, float* panel) const {
+        for (ptrdiff_t n = 0; n < pass.images; ++n)
             std::copy_n(pass.x.at(n, 0) + first, count, panel + n * kPanel);
         // A gradient that is used at once does not go to memory.
         float* used = panel + kPanel * pass.images;
         float* gradient = pass.update ? used : pass.gradient + first * kBlock;
-        const long block = pass.update ? kPanel * kBlock : blocks_.block(1);
+        const ptrdiff_t block = pass.update ? kPanel * kBlock : blocks_.block(1);
         MatrixProduct m = {};
         m.a = panel, m.a_row = 1, m.a_step = kPanel, m.b_step = pass.dy.stride, m.c_row = kBlock;
         m.b_vector = vectors_.lanes, m.c_vector = together_ > 1 ? block : vectors_.lanes;
         m.rows = count, m.runs = 1, m.span = pass.images, m.add = pass.add;
-        for (long b = 0; b < blocks_.blocks(); b += together_) {
+        for (ptrdiff_t b = 0; b < blocks_.blocks(); b += together_) {
             m.columns = std::min(together_, blocks_.blocks() - b) * kBlock;
             m.b = pass.dy.base + b * kBlock, m.c = gradient + b * block;
             vectors_.multiply(m);
         }
-        for (long b = 0; pass.update && b < blocks_.blocks(); ++b)
+        for (ptrdiff_t b = 0; pass.update && b < blocks_.blocks(); ++b)
             update(pass, used + b * block, blocks_.block(b) + first * kBlock, count * kBlock);
     }
 
     const TrainingKernels& vectors_;
     const Blocks blocks_;
     const bool relu_;
-    const long together_;  // blocks of a product
-    Values panels_;        // memory of each group
-    long panel_floats_ = 0;
+    const ptrdiff_t together_;  // blocks of a product
+    Values panels_;             // memory of each group
+    ptrdiff_t panel_floats_ = 0;
 };
 
 }  // namespace

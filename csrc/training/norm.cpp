@@ -34,17 +34,17 @@ class Norm : public Layer {
     }
 
     void forward(const Pass& pass, const Turn&) override {
-        const long channels = in.channels;
+        const ptrdiff_t channels = in.channels;
         count_ = static_cast<double>(pass.images) * static_cast<double>(in.pixels());
-        mean_of(pass, mean_.data(), [&](long n, float* to) {
+        mean_of(pass, mean_.data(), [&](ptrdiff_t n, float* to) {
             vectors_.add_pixels(pass.x.at(n, 0), in.pixels(), channels, to);
         });
-        mean_of(pass, variance_.data(), [&](long n, float* to) {
+        mean_of(pass, variance_.data(), [&](ptrdiff_t n, float* to) {
             vectors_.add_squares(pass.x.at(n, 0), mean_.data(), in.pixels(), channels, to);
         });
         float* scale = &rows_[0];
-        for (long c = 0; c < channels; ++c) scale[c] = pass.parameters[c] * deviation(c);
-        each(pass, [&](long n) {
+        for (ptrdiff_t c = 0; c < channels; ++c) scale[c] = pass.parameters[c] * deviation(c);
+        each(pass, [&](ptrdiff_t n) {
             float* y = pass.y.at(n, 0);
             vectors_.normalise(pass.x.at(n, 0), mean_.data(), scale, pass.parameters + channels,
                                in.pixels(), channels, y);
@@ -55,22 +55,22 @@ class Norm : public Layer {
     // With z = (x - mean) / deviation: dx = weight / deviation * (dy - mean of dy - z * mean of
     // dy z).
     void backward(const Pass& pass, const Turn&) override {
-        const long channels = in.channels;
+        const ptrdiff_t channels = in.channels;
         float *scale = &rows_[0], *even = scale + channels, *products = even + channels,
               *slope = products + channels;
         if (relu_) {
-            each(pass, [&](long n) {
+            each(pass, [&](ptrdiff_t n) {
                 vectors_.relu_backward(pass.y.at(n, 0), out.floats(), pass.dy.at(n, 0));
             });
         }
-        mean_of(pass, even, [&](long n, float* to) {
+        mean_of(pass, even, [&](ptrdiff_t n, float* to) {
             vectors_.add_pixels(pass.dy.at(n, 0), in.pixels(), channels, to);
         });
-        mean_of(pass, products, [&](long n, float* to) {
+        mean_of(pass, products, [&](ptrdiff_t n, float* to) {
             vectors_.add_products(pass.x.at(n, 0), mean_.data(), pass.dy.at(n, 0), in.pixels(),
                                   channels, to);
         });
-        for (long c = 0; c < channels; ++c) {
+        for (ptrdiff_t c = 0; c < channels; ++c) {
             const float by = deviation(c), images = static_cast<float>(count_);
             pass.gradient[c] = products[c] * images * by;
             pass.gradient[channels + c] = even[c] * images;
@@ -78,7 +78,7 @@ class Norm : public Layer {
             slope[c] = products[c] * by * by;
         }
         if (!pass.dx.base) return;
-        each(pass, [&](long n) {
+        each(pass, [&](ptrdiff_t n) {
             vectors_.normalise_backward(pass.x.at(n, 0), mean_.data(), pass.dy.at(n, 0), scale,
                                         even, slope, in.pixels(), channels, pass.dx.at(n, 0));
         });
@@ -86,7 +86,7 @@ class Norm : public Layer {
 
     void update_statistics() override {
         const double even = count_ > 1.0 ? count_ / (count_ - 1.0) : 1.0;
-        for (long c = 0; c < in.channels; ++c) {
+        for (ptrdiff_t c = 0; c < in.channels; ++c) {
             float &mean = running_[c], &variance = running_[in.channels + c];
             mean = towards(mean, static_cast<double>(mean_[c]));
             variance = towards(variance, static_cast<double>(variance_[c]) * even);
@@ -97,20 +97,21 @@ class Norm : public Layer {
     // Calls work(image) for all images, on several threads.
     template <typename Work>
     static void each(const Pass& pass, const Work& work) {
-        for_groups(pass.images, pass.groups, pass.threads, [&](long, long first, long end) {
-            for (long n = first; n < end; ++n) work(n);
-        });
+        for_groups(pass.images, pass.groups, pass.threads,
+                   [&](ptrdiff_t, ptrdiff_t first, ptrdiff_t end) {
+                       for (ptrdiff_t n = first; n < end; ++n) work(n);
+                   });
     }
 
     // The mean over all pixels of what add(image, sums) adds up for an image.
     template <typename Add>
     void mean_of(const Pass& pass, float* to, const Add& add) {
-        const long channels = in.channels;
+        const ptrdiff_t channels = in.channels;
         sums_.assign(pass.images * channels, 0.0f);
-        each(pass, [&](long n) { add(n, &sums_[n * channels]); });
-        for (long c = 0; c < channels; ++c) {
+        each(pass, [&](ptrdiff_t n) { add(n, &sums_[n * channels]); });
+        for (ptrdiff_t c = 0; c < channels; ++c) {
             double total = 0.0;
-            for (long n = 0; n < pass.images; ++n)
+            for (ptrdiff_t n = 0; n < pass.images; ++n)
                 total += static_cast<double>(sums_[n * channels + c]);
             to[c] = static_cast<float>(total / count_);
         }
@@ -121,7 +122,7 @@ class Norm : public Layer {
                                   momentum_ * value);
     }
     // One over a channel's standard deviation.
-    float deviation(long c) const {
+    float deviation(ptrdiff_t c) const {
         return static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance_[c]) + epsilon_));
     }
 

@@ -30,26 +30,27 @@ constexpr LayerKind kKinds[] = {
     {"dropout", 1, 1, make_dropout},
 };
 
-constexpr long kMost = 1l << 24;        // of any size
-constexpr long kMostFloats = 1l << 28;  // of an image
+constexpr ptrdiff_t kMost = ptrdiff_t{1} << 24;        // of any size
+constexpr ptrdiff_t kMostFloats = ptrdiff_t{1} << 28;  // of an image
 
 // Whether each window of `count`, from `before` on, has a pixel of the image.
-bool windows_fit(long size, long kernel, long stride, long before, long count) {
+bool windows_fit(ptrdiff_t size, ptrdiff_t kernel, ptrdiff_t stride, ptrdiff_t before,
+                 ptrdiff_t count) {
     return kernel >= 1 && stride >= 1 && before < kernel && count >= 1 &&
            (count - 1) * stride - before < size;
 }
-bool windows_fit(const Size& in, const long* s) {
+bool windows_fit(const Size& in, const ptrdiff_t* s) {
     return windows_fit(in.height, s[0], s[2], s[4], s[6]) &&
            windows_fit(in.width, s[1], s[3], s[5], s[7]);
 }
 
 bool is_sound(const Size& in, const LayerSpec& spec) {
-    const std::vector<long>& s = spec.sizes;
-    for (const long size : s)
+    const std::vector<ptrdiff_t>& s = spec.sizes;
+    for (const ptrdiff_t size : s)
         if (size < 0 || size > kMost) return false;
     if (spec.kind == "conv") {
         const Size out = {s[0], s[7], s[8]};
-        const std::vector<long>& pool = spec.pool;
+        const std::vector<ptrdiff_t>& pool = spec.pool;
         return s[0] >= 1 && windows_fit(in, &s[1]) && out.floats() <= kMostFloats &&
                (pool.empty() || windows_fit(out, pool.data()));
     }

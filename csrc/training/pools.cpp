@@ -57,9 +57,9 @@ class AveragePool : public Layer {
         const float* x = pass.x.at(t.image, t.group);
         float* y = pass.y.at(t.image, t.group);
         std::fill_n(y, out.floats(), 0.0f);
-        windows([&](long to, long from, long columns, float share, bool last) {
+        windows([&](ptrdiff_t to, ptrdiff_t from, ptrdiff_t columns, float share, bool last) {
             vectors_.add_pixels(x + from, columns, in.channels, y + to);
-            for (long c = 0; last && c < in.channels; ++c) y[to + c] *= share;
+            for (ptrdiff_t c = 0; last && c < in.channels; ++c) y[to + c] *= share;
         });
     }
 
@@ -68,9 +68,9 @@ class AveragePool : public Layer {
         float* dx = pass.dx.at(t.image, t.group);
         if (!dx) return;
         std::fill_n(dx, in.floats(), 0.0f);
-        windows([&](long of, long to, long columns, float share, bool) {
-            for (long p = 0; p < columns; ++p) {
-                for (long c = 0; c < in.channels; ++c)
+        windows([&](ptrdiff_t of, ptrdiff_t to, ptrdiff_t columns, float share, bool) {
+            for (ptrdiff_t p = 0; p < columns; ++p) {
+                for (ptrdiff_t c = 0; c < in.channels; ++c)
                     dx[to + p * in.channels + c] += dy[of + c] * share;
             }
         });
@@ -82,15 +82,19 @@ class AveragePool : public Layer {
     template <typename Row>
     void windows(const Row& row) const {
         const PoolShape& s = shape_;
-        for (long i = 0; i < s.output.h; ++i) {
-            for (long j = 0; j < s.output.w; ++j) {
-                const long top = i * s.stride.h - s.padding.h, left = j * s.stride.w - s.padding.w;
-                const long first = std::max(0l, top), end = std::min(in.height, top + s.kernel.h);
-                const long from = std::max(0l, left), to = std::min(in.width, left + s.kernel.w);
-                const long rows = std::min(top + s.kernel.h, end_.h) - top;
-                const long columns = std::min(left + s.kernel.w, end_.w) - left;
-                const long count = counts_padding_ ? rows * columns : (end - first) * (to - from);
-                for (long r = first; r < end; ++r) {
+        for (ptrdiff_t i = 0; i < s.output.h; ++i) {
+            for (ptrdiff_t j = 0; j < s.output.w; ++j) {
+                const ptrdiff_t top = i * s.stride.h - s.padding.h,
+                                left = j * s.stride.w - s.padding.w;
+                const ptrdiff_t first = std::max(ptrdiff_t{0}, top),
+                                end = std::min(in.height, top + s.kernel.h);
+                const ptrdiff_t from = std::max(ptrdiff_t{0}, left),
+                                to = std::min(in.width, left + s.kernel.w);
+                const ptrdiff_t rows = std::min(top + s.kernel.h, end_.h) - top;
+                const ptrdiff_t columns = std::min(left + s.kernel.w, end_.w) - left;
+                const ptrdiff_t count =
+                    counts_padding_ ? rows * columns : (end - first) * (to - from);
+                for (ptrdiff_t r = first; r < end; ++r) {
                     row((i * s.output.w + j) * in.channels, (r * in.width + from) * in.channels,
                         to - from, 1.0f / static_cast<float>(count), r + 1 == end);
                 }

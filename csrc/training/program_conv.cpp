@@ -12,7 +12,7 @@ namespace cnnkit {
 
 ProgramConv::ProgramConv(const KernelTable& kernels, const Size& in, const Size& out,
                          const Pair& kernel, const Pair& stride, const Pair& before, bool relu) {
-    const auto small = [](long value) {
+    const auto small = [](ptrdiff_t value) {
         if (value > std::numeric_limits<int>::max()) throw std::invalid_argument("conv");
         return static_cast<int>(value);
     };
@@ -34,7 +34,7 @@ ProgramConv::ProgramConv(const KernelTable& kernels, const Size& in, const Size&
                relu ? 1 : 0,
                relu ? 0.0f : -HUGE_VALF,
                HUGE_VALF};
-    const long last = out.channels % kBlock;
+    const ptrdiff_t last = out.channels % kBlock;
     narrow_ = last > 0 && last <= kBlock / 2;
     const ProgramKernelTable& table = program_kernels(kernels);
     const auto is_conv = [](const char* name) { return !std::strcmp(name, "conv"); };
@@ -51,8 +51,8 @@ ProgramConv::ProgramConv(const KernelTable& kernels, const Size& in, const Size&
     prepared_ = allocate(sizeof(float) * floats);
 }
 
-long ProgramConv::weight_floats() const {
-    const long taps = static_cast<long>(fields_.kernel_h) * fields_.kernel_w;
+ptrdiff_t ProgramConv::weight_floats() const {
+    const ptrdiff_t taps = static_cast<ptrdiff_t>(fields_.kernel_h) * fields_.kernel_w;
     return rounded(fields_.out_c, kBlock / 2) * fields_.in_c * taps;
 }
 
@@ -67,7 +67,7 @@ void ProgramConv::set_weights(const float* weight, const float* bias) {
 }
 
 void ProgramConv::run(const float* x, float* y, float* workspace) const {
-    const long parts = chosen_ ? chosen_->parts(&fields_) : 0;
+    const ptrdiff_t parts = chosen_ ? chosen_->parts(&fields_) : 0;
     if (chosen_ && (!chosen_->accepts || chosen_->accepts(&fields_, x, 0, parts))) {
         chosen_->run(&fields_, static_cast<const float*>(prepared_.get()), x, nullptr, y, workspace,
                      0, parts);

@@ -18,10 +18,10 @@ class ProgramConv {
     // Weights in blocks of 16 output channels, the last of which has 8 where that is enough; and as
     // many of the bias. They stay where they are, and as they are, until the next call.
     void set_weights(const float* weight, const float* bias);
-    long weight_floats() const;
+    ptrdiff_t weight_floats() const;
     bool is_last_narrow() const { return narrow_; }
 
-    long workspace_floats() const { return workspace_; }
+    ptrdiff_t workspace_floats() const { return workspace_; }
     void run(const float* x, float* y, float* workspace) const;
 
   private:
@@ -37,7 +37,7 @@ class ProgramConv {
     const ProgramAlgorithm* chosen_ = nullptr;
     Buffer prepared_;
     const float *weight_ = nullptr, *bias_ = nullptr;
-    long workspace_ = 0;
+    ptrdiff_t workspace_ = 0;
 };
 
 }  // namespace cnnkit

@@ -14,13 +14,15 @@ namespace cnnkit {
 namespace {
 #include "weighted_loss.inl.h"
 
-constexpr long kPart = 64;         // images that go through the layers together
-constexpr long kMostGroups = 8;    // of them, with sums of their own
-constexpr long kUpdate = 1 << 14;  // parameters that are worth another thread
-constexpr long kSlack = 16;        // floats behind an array, which vectors may read
+constexpr ptrdiff_t kPart = 64;         // images that go through the layers together
+constexpr ptrdiff_t kMostGroups = 8;    // of them, with sums of their own
+constexpr ptrdiff_t kUpdate = 1 << 14;  // parameters that are worth another thread
+constexpr ptrdiff_t kSlack = 16;        // floats behind an array, which vectors may read
 
 // From one image to the next: never so that all begin in the same few sets of a cache.
-long spread(long floats) { return rounded(floats) + (rounded(floats) % 256 ? 0 : kBlock); }
+ptrdiff_t spread(ptrdiff_t floats) {
+    return rounded(floats) + (rounded(floats) % 256 ? 0 : kBlock);
+}
 
 // Layers whose images go on one by one, or a single one that takes all at once.
 struct Span {
@@ -54,8 +56,8 @@ class LayersTrainer : public SequenceTrainer {
             values->assign(own_count_, 0.0f);
     }
 
-    long parameters() const override { return given_count_; }
-    long statistics() const override { return statistics_; }
+    ptrdiff_t parameters() const override { return given_count_; }
+    ptrdiff_t statistics() const override { return statistics_; }
 
     void take(const float* parameters, const float* mean, const float* square,
               const float* statistics, int64_t steps) override {
@@ -112,8 +114,8 @@ class LayersTrainer : public SequenceTrainer {
     }
 
     // Images of a batch that go through the layers together.
-    long part_of(int64_t n) const {
-        return needs_all_ ? static_cast<long>(n) : std::min<long>(n, kPart);
+    ptrdiff_t part_of(int64_t n) const {
+        return needs_all_ ? static_cast<ptrdiff_t>(n) : std::min<ptrdiff_t>(n, kPart);
     }
 
     // The mean loss of images order[first] .. order[first + n - 1]; leaves its gradient. Layers
@@ -122,11 +124,11 @@ class LayersTrainer : public SequenceTrainer {
     float batch_gradient(const NetBatches& data, int64_t first, int64_t n, int64_t* correct,
                          const Update* update) {
         const double weight = batch_weight(data, first, n);
-        const long most = part_of(n);
+        const ptrdiff_t most = part_of(n);
         double loss = 0.0;
         for (int64_t done = 0; done < n; done += most) {
-            const long images = std::min<long>(most, n - done);
-            make_passes(images, static_cast<long>(done), data.threads);
+            const ptrdiff_t images = std::min<ptrdiff_t>(most, n - done);
+            make_passes(images, static_cast<ptrdiff_t>(done), data.threads);
             forward(data, first + done);
             loss += score(data, first + done, images, 1.0f / static_cast<float>(weight), correct);
             if (most == n && std::isfinite(static_cast<float>(loss / weight)))
@@ -137,8 +139,8 @@ class LayersTrainer : public SequenceTrainer {
     }
 
     // Lays out memory for so many images, and tells the layers.
-    void make_passes(long images, long before, int threads) {
-        const long groups = std::clamp<long>(images / 4, 1, kMostGroups);
+    void make_passes(ptrdiff_t images, ptrdiff_t before, int threads) {
+        const ptrdiff_t groups = std::clamp<ptrdiff_t>(images / 4, 1, kMostGroups);
         if (images > room_) make_room(images);
         passes_.resize(layers_.size());
         const uint64_t draws = mixed(mixed(seed_) + static_cast<uint64_t>(steps_));
@@ -164,14 +166,15 @@ class LayersTrainer : public SequenceTrainer {
         }
     }
 
-    void make_room(long images) {
+    void make_room(ptrdiff_t images) {
         room_ = images;
-        const long groups = std::min(images, kMostGroups);
-        long floats = 0, bytes = 0;
-        std::vector<long> value_at, slope_at, kept_at;
+        const ptrdiff_t groups = std::min(images, kMostGroups);
+        ptrdiff_t floats = 0, bytes = 0;
+        std::vector<ptrdiff_t> value_at, slope_at, kept_at;
         values_.clear(), slopes_.clear(), kept_.clear();
         for (size_t i = 0; i <= layers_.size(); ++i) {
-            const long stride = spread(i ? layers_[i - 1]->out.floats() : layers_[0]->in.floats());
+            const ptrdiff_t stride =
+                spread(i ? layers_[i - 1]->out.floats() : layers_[0]->in.floats());
             const bool inner = i > 0 && i < layers_.size() && !layers_[i - 1]->whole_batch &&
                                !layers_[i]->whole_batch;
             values_.push_back({nullptr, stride, false});
@@ -195,12 +198,14 @@ class LayersTrainer : public SequenceTrainer {
 
     void forward(const NetBatches& data, int64_t first) {
         const Pass& start = passes_[0];
-        for_groups(start.images, start.groups, start.threads, [&](long group, long from, long end) {
-            for (long n = from; n < end; ++n) {
-                const uint8_t* raw = data.images + data.order[first + n] * start_floats();
-                pixels(raw, start.x.at(n, group));
-            }
-        });
+        for_groups(start.images, start.groups, start.threads,
+                   [&](ptrdiff_t group, ptrdiff_t from, ptrdiff_t end) {
+                       for (ptrdiff_t n = from; n < end; ++n) {
+                           const uint8_t* raw =
+                               data.images + data.order[first + n] * start_floats();
+                           pixels(raw, start.x.at(n, group));
+                       }
+                   });
         for (const Span& span : spans_)
             run(span, [&](size_t i, const Turn& turn) { layers_[i]->forward(passes_[i], turn); });
     }
@@ -221,21 +226,22 @@ class LayersTrainer : public SequenceTrainer {
     void run(const Span& span, const Work& work) {
         const Pass& pass = passes_[span.first];
         if (layers_[span.first]->whole_batch) return work(span.first, {0, 0});
-        for_groups(pass.images, pass.groups, pass.threads, [&](long group, long first, long end) {
-            for (long n = first; n < end; ++n) {
-                for (size_t i = span.first; i < span.end; ++i) work(i, {n, group});
-            }
-        });
+        for_groups(pass.images, pass.groups, pass.threads,
+                   [&](ptrdiff_t group, ptrdiff_t first, ptrdiff_t end) {
+                       for (ptrdiff_t n = first; n < end; ++n) {
+                           for (size_t i = span.first; i < span.end; ++i) work(i, {n, group});
+                       }
+                   });
     }
 
-    long start_floats() const { return sequence_.images.floats(); }
+    ptrdiff_t start_floats() const { return sequence_.images.floats(); }
 
     // Raw pixels [C][H][W] as the network was made for them, each step rounded as in its graph.
     void pixels(const uint8_t* raw, float* to) const {
         constexpr float kPixelScale = 1.0f / 255.0f;
-        const long channels = sequence_.images.channels, count = sequence_.images.pixels();
-        for (long c = 0; c < channels; ++c) {
-            for (long p = 0; p < count; ++p) {
+        const ptrdiff_t channels = sequence_.images.channels, count = sequence_.images.pixels();
+        for (ptrdiff_t c = 0; c < channels; ++c) {
+            for (ptrdiff_t p = 0; p < count; ++p) {
                 float value = static_cast<float>(*raw++) * kPixelScale;
                 if (!sequence_.mean.empty())
                     value = (value - sequence_.mean[c]) / sequence_.deviation[c];
@@ -246,14 +252,14 @@ class LayersTrainer : public SequenceTrainer {
 
     // Loss and gradient of the scores. The label's own entry, p - 1, is taken as minus the others'
     // sum, which keeps its digits when p is close to 1.
-    double score(const NetBatches& data, int64_t first, long images, float share,
+    double score(const NetBatches& data, int64_t first, ptrdiff_t images, float share,
                  int64_t* correct) {
-        const long classes = sequence_.classes;
+        const ptrdiff_t classes = sequence_.classes;
         const Pass& last = passes_.back();
         Values log_p(classes), p(classes);
         double loss = 0.0;
-        for (long n = 0; n < images; ++n) {
-            const long label = data.labels[data.order[first + n]];
+        for (ptrdiff_t n = 0; n < images; ++n) {
+            const ptrdiff_t label = data.labels[data.order[first + n]];
             const float* logits = last.y.at(n, 0);
             float* slope = last.dy.at(n, 0);
             softmax(logits, classes, log_p.data(), p.data());
@@ -264,7 +270,7 @@ class LayersTrainer : public SequenceTrainer {
                 continue;
             }
             float others = 0.0f;
-            for (long k = 0; k < classes; ++k) {
+            for (ptrdiff_t k = 0; k < classes; ++k) {
                 if (k != label) others += p[k];
                 slope[k] = p[k] * share;
             }
@@ -291,10 +297,10 @@ class LayersTrainer : public SequenceTrainer {
     void update_rest(const Update& update, int64_t n, int threads) {
         for (size_t i = 0; i < layers_.size(); ++i) {
             if (layers_[i]->updates_itself && part_of(n) == n) continue;
-            const long count = layers_[i]->own, parts = (count + kUpdate - 1) / kUpdate;
+            const ptrdiff_t count = layers_[i]->own, parts = (count + kUpdate - 1) / kUpdate;
             if (!parts) continue;
-            for_groups(parts, parts, threads, [&](long part, long, long) {
-                const long at = own_[i] + part * kUpdate;
+            for_groups(parts, parts, threads, [&](ptrdiff_t part, ptrdiff_t, ptrdiff_t) {
+                const ptrdiff_t at = own_[i] + part * kUpdate;
                 update.adam(update.step, &gradient_[at], std::min(kUpdate, count - part * kUpdate),
                             &parameters_[at], &mean_[at], &square_[at]);
             });
@@ -307,13 +313,13 @@ class LayersTrainer : public SequenceTrainer {
     const uint64_t seed_;
     std::vector<std::unique_ptr<Layer>> layers_;
     std::vector<Span> spans_;
-    std::vector<long> given_, own_;  // where each layer's parameters begin
-    long given_count_ = 0, own_count_ = 0, statistics_ = 0;
+    std::vector<ptrdiff_t> given_, own_;  // where each layer's parameters begin
+    ptrdiff_t given_count_ = 0, own_count_ = 0, statistics_ = 0;
     bool needs_all_ = false;  // the layers, all images of a batch: it does not go through in parts
     Values parameters_, mean_, square_, gradient_;
     int64_t steps_ = 0;
     // Of a batch: the layers' inputs and outputs, their gradients, and what is kept between.
-    long room_ = 0;
+    ptrdiff_t room_ = 0;
     Buffer arena_;
     std::vector<unsigned char> marks_;
     std::vector<PerImage<float>> values_, slopes_;

@@ -8,7 +8,7 @@ namespace cnnkit {
 
 struct Sequence {
     Size images;
-    long classes;
+    ptrdiff_t classes;
     std::vector<float> mean, deviation;  // of each channel of scaled pixels; empty for none
     std::vector<LayerSpec> layers;
 };
@@ -16,8 +16,8 @@ struct Sequence {
 class SequenceTrainer : public Trainer {
   public:
     // Parameters in the layers' order, as PyTorch lays each.
-    virtual long parameters() const = 0;
-    virtual long statistics() const = 0;
+    virtual ptrdiff_t parameters() const = 0;
+    virtual ptrdiff_t statistics() const = 0;
     virtual void take(const float* parameters, const float* mean, const float* square,
                       const float* statistics, int64_t steps) = 0;
     virtual void give_statistics(float* statistics) const = 0;

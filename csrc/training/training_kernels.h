@@ -9,28 +9,28 @@ namespace cnnkit {
 // vectors of columns: b and c are read and written up to a multiple of TrainingKernels::lanes.
 struct MatrixProduct {
     const float* a;
-    long a_row, a_run, a_step;  // floats from one to the next
+    ptrdiff_t a_row, a_run, a_step;  // floats from one to the next
     const float* b;
-    long b_run, b_step;
+    ptrdiff_t b_run, b_step;
     float* c;
-    long c_row;
-    long b_vector, c_vector;         // from one vector of columns to the next
-    long rows, columns, runs, span;  // a run has `span` steps
+    ptrdiff_t c_row;
+    ptrdiff_t b_vector, c_vector;         // from one vector of columns to the next
+    ptrdiff_t rows, columns, runs, span;  // a run has `span` steps
     bool add;
 };
 
 // A max-pool of channels [H][W][C] whose window is cut at the borders.
 struct PoolShape {
     Pair input, output, kernel, stride, padding;
-    long channels;
-    long pixel;  // floats of an input pixel, which may be more than its channels
+    ptrdiff_t channels;
+    ptrdiff_t pixel;  // floats of an input pixel, which may be more than its channels
 };
 
-constexpr long kListed = 16;  // windows whose maxima are listed together
+constexpr ptrdiff_t kListed = 16;  // windows whose maxima are listed together
 
 // What the lists of maxima need: gradients and places, windows, and where bands of them end.
-inline long maxima_floats(const PoolShape& s) {
-    const long windows = (s.output.h * s.output.w + kListed - 1) / kListed * kListed;
+inline ptrdiff_t maxima_floats(const PoolShape& s) {
+    const ptrdiff_t windows = (s.output.h * s.output.w + kListed - 1) / kListed * kListed;
     return s.channels * (2 * windows + windows / kListed) + windows + kListed;
 }
 
@@ -38,26 +38,26 @@ inline long maxima_floats(const PoolShape& s) {
 // Kernel rows are runs of floats in images padded with zeros, filled up to whole vectors.
 struct MaximaShape {
     PoolShape pool;
-    Pair stride;                      // of the convolution
-    long row, pixel;                  // floats of the padded input
-    long kernel_rows, reach, filled;  // floats of a kernel row, and up to whole vectors
+    Pair stride;                           // of the convolution
+    ptrdiff_t row, pixel;                  // floats of the padded input
+    ptrdiff_t kernel_rows, reach, filled;  // floats of a kernel row, and up to whole vectors
 };
 
 // A convolution of one input channel, stride 1, before a max-pool of 2x2. Rows of its input are
 // split into `half` even columns and as many odd ones.
 struct PooledRows {
     Pair output, kernel;
-    long channels, half;
-    long weight_tap, weight_block;  // output channels of a block, and a block's floats
+    ptrdiff_t channels, half;
+    ptrdiff_t weight_tap, weight_block;  // output channels of a block, and a block's floats
     bool relu;
 };
 
 struct TrainingKernels {
-    long lanes;
+    ptrdiff_t lanes;
     void (*multiply)(const MatrixProduct& product);
     // to[columns][rows] of from[rows][columns]
-    void (*transpose)(const float* from, long from_row, long rows, long columns, float* to,
-                      long to_row);
+    void (*transpose)(const float* from, ptrdiff_t from_row, ptrdiff_t rows, ptrdiff_t columns,
+                      float* to, ptrdiff_t to_row);
     // y [H][W][C] and max-pool indices as ConvKernel::run has them; with `relu`, what is not above
     // zero becomes zero and has none.
     void (*max_pool)(const PoolShape& shape, const float* x, float* y, unsigned char* indices,
@@ -66,7 +66,7 @@ struct TrainingKernels {
     void (*max_pool_backward)(const PoolShape& shape, const float* dy, const unsigned char* indices,
                               float* dx);
     // Splits padded rows of an image, with zeros beyond their ends.
-    void (*split_rows)(const float* x, long rows, long row, long half, float* to);
+    void (*split_rows)(const float* x, ptrdiff_t rows, ptrdiff_t row, ptrdiff_t half, float* to);
     // y and indices as max_pool has them, of split rows and weights in blocks.
     void (*pooled_rows)(const PooledRows& shape, const float* x, const float* weight,
                         const float* bias, float* y, unsigned char* indices);
@@ -78,25 +78,26 @@ struct TrainingKernels {
     void (*maxima_weights)(const MaximaShape& shape, const float* x, float* memory, float* sums);
     void (*maxima_input)(const MaximaShape& shape, const float* weight, float* memory, float* dx);
     // sums[c] += the sum over pixels of x[pixel][c]
-    void (*add_pixels)(const float* x, long pixels, long channels, float* sums);
+    void (*add_pixels)(const float* x, ptrdiff_t pixels, ptrdiff_t channels, float* sums);
     // sums[c] += the squares of x[pixel][c] - mean[c]
-    void (*add_squares)(const float* x, const float* mean, long pixels, long channels, float* sums);
+    void (*add_squares)(const float* x, const float* mean, ptrdiff_t pixels, ptrdiff_t channels,
+                        float* sums);
     // sums[c] += dy[pixel][c] * (x[pixel][c] - mean[c])
-    void (*add_products)(const float* x, const float* mean, const float* dy, long pixels,
-                         long channels, float* sums);
+    void (*add_products)(const float* x, const float* mean, const float* dy, ptrdiff_t pixels,
+                         ptrdiff_t channels, float* sums);
     // y = scale[c] * (x - mean[c]) + shift[c]
     void (*normalise)(const float* x, const float* mean, const float* scale, const float* shift,
-                      long pixels, long channels, float* y);
+                      ptrdiff_t pixels, ptrdiff_t channels, float* y);
     // dx = scale[c] * (dy - even[c] - (x - mean[c]) * slope[c])
     void (*normalise_backward)(const float* x, const float* mean, const float* dy,
                                const float* scale, const float* even, const float* slope,
-                               long pixels, long channels, float* dx);
+                               ptrdiff_t pixels, ptrdiff_t channels, float* dx);
     // y = max(x, 0), in which NaN stays; and dy becomes zero where y is not above zero
-    void (*relu)(const float* x, long count, float* y);
-    void (*relu_backward)(const float* y, long count, float* dy);
+    void (*relu)(const float* x, ptrdiff_t count, float* y);
+    void (*relu_backward)(const float* y, ptrdiff_t count, float* dy);
     // y = scale * x, or zero where the random bits of a place, which the keys determine, are below
     // `threshold` (of 2^24).
-    void (*drop)(const float* x, long count, unsigned key, unsigned more, unsigned threshold,
+    void (*drop)(const float* x, ptrdiff_t count, unsigned key, unsigned more, unsigned threshold,
                  float scale, float* y);
 };
 

@@ -24,20 +24,20 @@ struct Case {
     std::vector<int64_t> order;
     std::vector<int32_t> table;
 
-    long pixels() const { return size.channels * size.height * size.width; }
+    ptrdiff_t pixels() const { return size.channels * size.height * size.width; }
 };
 
 Case random_case(std::mt19937& random) {
-    const auto up_to = [&](long most) { return 1 + static_cast<long>(random() % most); };
+    const auto up_to = [&](ptrdiff_t most) { return 1 + static_cast<ptrdiff_t>(random() % most); };
     Case c;
     c.size = {up_to(3), up_to(20), up_to(20)};
     c.border = random() % 2 ? Border::kBlack : Border::kReflect;
-    const long images = up_to(4), count = up_to(40);
-    for (long i = 0; i < images * c.pixels(); ++i) c.images.push_back(random() % 256);
-    for (long i = 0; i < count; ++i) {
+    const ptrdiff_t images = up_to(4), count = up_to(40);
+    for (ptrdiff_t i = 0; i < images * c.pixels(); ++i) c.images.push_back(random() % 256);
+    for (ptrdiff_t i = 0; i < count; ++i) {
         c.order.push_back(random() % images);
         const bool absurd = random() % 8 == 0;
-        for (long column = 0; column < kAugmentColumns; ++column) {
+        for (ptrdiff_t column = 0; column < kAugmentColumns; ++column) {
             const int64_t one = column == 0 || column == 3 || column == 6 ? kOne : 0;
             const int64_t spread = column == 4 || column == 5 || column == 7 ? 8 * kOne : kOne;
             const int64_t near = one + static_cast<int64_t>(random() % (2 * spread)) - spread;
@@ -60,7 +60,7 @@ int64_t pixel(const Case& c, const uint8_t* image, int64_t y, int64_t x) {
     return image[reflected(y, height) * width + reflected(x, width)];
 }
 
-uint8_t expected(const Case& c, long i, long channel, long y, long x) {
+uint8_t expected(const Case& c, ptrdiff_t i, ptrdiff_t channel, ptrdiff_t y, ptrdiff_t x) {
     const int64_t height = c.size.height, width = c.size.width;
     const uint8_t* image =
         c.images.data() + c.order[i] * c.pixels() + channel * c.size.height * c.size.width;
@@ -80,15 +80,15 @@ uint8_t expected(const Case& c, long i, long channel, long y, long x) {
 }
 
 bool check(const Case& c, int threads) {
-    const long count = static_cast<long>(c.order.size());
+    const ptrdiff_t count = static_cast<ptrdiff_t>(c.order.size());
     std::vector<uint8_t> found(count * c.pixels());
     augment(c.images.data(), c.order.data(), c.table.data(), count, c.size, c.border, threads,
             found.data());
     const uint8_t* at = found.data();
-    for (long i = 0; i < count; ++i)
-        for (long channel = 0; channel < c.size.channels; ++channel)
-            for (long y = 0; y < c.size.height; ++y)
-                for (long x = 0; x < c.size.width; ++x)
+    for (ptrdiff_t i = 0; i < count; ++i)
+        for (ptrdiff_t channel = 0; channel < c.size.channels; ++channel)
+            for (ptrdiff_t y = 0; y < c.size.height; ++y)
+                for (ptrdiff_t x = 0; x < c.size.width; ++x)
                     if (*at++ != expected(c, i, channel, y, x)) return false;
     return true;
 }

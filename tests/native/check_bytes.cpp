@@ -19,7 +19,7 @@ using namespace cnnkit;
 
 // Bytes with the slack behind them, which hold anything.
 Bytes with_slack(Bytes bytes) {
-    for (long i = 0; i < kByteSlack; ++i) bytes.push_back(static_cast<uint8_t>(draw(0, 255)));
+    for (ptrdiff_t i = 0; i < kByteSlack; ++i) bytes.push_back(static_cast<uint8_t>(draw(0, 255)));
     return bytes;
 }
 
@@ -31,9 +31,9 @@ const ByteKernel& find(const ByteKernelTable& table, const std::string& name) {
 
 // Aligned as the engine's memory is.
 struct Memory {
-    explicit Memory(long count)
+    explicit Memory(ptrdiff_t count)
         : kept(allocate(count + 64)), bytes(static_cast<uint8_t*>(kept.get())) {
-        for (long i = 0; i < count; ++i) bytes[i] = static_cast<uint8_t>(draw(0, 255));
+        for (ptrdiff_t i = 0; i < count; ++i) bytes[i] = static_cast<uint8_t>(draw(0, 255));
     }
     Buffer kept;
     uint8_t* bytes;
@@ -43,15 +43,15 @@ struct Memory {
 struct Call {
     std::vector<Bytes> kept;
     const void* in[kMostByteInputs] = {};
-    long sizes[kMostByteInputs + 1] = {};
+    ptrdiff_t sizes[kMostByteInputs + 1] = {};
     Bytes y;
 
-    Call(const ByteStep& step, const std::vector<const Bytes*>& values, long bytes)
+    Call(const ByteStep& step, const std::vector<const Bytes*>& values, ptrdiff_t bytes)
         : y(bytes + kByteSlack, 77) {
         for (const Bytes* value : values) kept.push_back(with_slack(value ? *value : Bytes()));
         for (size_t i = 0; i < values.size(); ++i) {
             if (values[i]) in[i] = kept[i].data();
-            if (values[i]) sizes[i] = static_cast<long>(values[i]->size());
+            if (values[i]) sizes[i] = static_cast<ptrdiff_t>(values[i]->size());
         }
         sizes[step.call.inputs.size()] = bytes;
     }
@@ -67,7 +67,7 @@ bool check_step(const ByteKernelTable& table, const ByteStep& step,
     const auto judge = [&](const Call& call, const char* name) {
         seen.insert(name);
         bool kept = true;
-        for (long i = 0; i < kByteSlack; ++i) kept = kept && call.y[right.size() + i] == 77;
+        for (ptrdiff_t i = 0; i < kByteSlack; ++i) kept = kept && call.y[right.size() + i] == 77;
         if (call.made() == right && kept) return true;
         const Bytes made = call.made();
         size_t first = 0;
@@ -76,7 +76,7 @@ bool check_step(const ByteKernelTable& table, const ByteStep& step,
                     right.size());
         return false;
     };
-    Call plain(step, values, static_cast<long>(right.size()));
+    Call plain(step, values, static_cast<ptrdiff_t>(right.size()));
     if (step.call.fields.size() != kernel.field_bytes || !kernel.fits(fields, plain.sizes)) {
         std::printf("  %s: refused\n", kernel.name);
         return false;
@@ -86,12 +86,12 @@ bool check_step(const ByteKernelTable& table, const ByteStep& step,
     for (int i = 0; i < table.algorithm_count; ++i) {
         const ByteAlgorithm& fast = table.algorithms[i];
         if (step.call.kernel != fast.kernel || !fast.fits(fields)) continue;
-        Call call(step, values, static_cast<long>(right.size()));
+        Call call(step, values, static_cast<ptrdiff_t>(right.size()));
         const Memory prepared(fast.prepare ? fast.prepared_bytes(fields) : 0);
         if (fast.prepare && !fast.prepare(fields, call.in, prepared.bytes)) continue;
         const Memory workspace(fast.workspace_bytes(fields));
-        const long parts = fast.parts(fields), cut = draw(0, parts);
-        const auto run = [&](long first, long end) {
+        const ptrdiff_t parts = fast.parts(fields), cut = draw(0, parts);
+        const auto run = [&](ptrdiff_t first, ptrdiff_t end) {
             if (first < end)
                 fast.run(fields, prepared.bytes, call.in, call.y.data(), workspace.bytes, first,
                          end);
@@ -135,13 +135,15 @@ bool check_whole(const ByteKernelTable& table, const ByteChain& chain, const Byt
 }
 
 // Other numbers in steps: the session refuses them, or runs inside its arguments.
-void damage(const ByteKernelTable& table, ByteChain chain, const Bytes& raw, long (&counts)[2]) {
-    const long others[] = {-1, 0, 1, 2, 7, 1 << 20, INT32_MAX, INT32_MIN};
+void damage(const ByteKernelTable& table, ByteChain chain, const Bytes& raw,
+            ptrdiff_t (&counts)[2]) {
+    const ptrdiff_t others[] = {-1, 0, 1, 2, 7, 1 << 20, INT32_MAX, INT32_MIN};
     std::vector<char>& fields = chain.steps[draw(0, chain.steps.size() - 1)].call.fields;
-    char* at = fields.data() + 4 * draw(0, static_cast<long>(fields.size()) / 4 - 1);
+    char* at = fields.data() + 4 * draw(0, static_cast<ptrdiff_t>(fields.size()) / 4 - 1);
     int value;
     std::memcpy(&value, at, sizeof value);
-    value = static_cast<int>(one_in(2) ? others[draw(0, 7)] : value + (one_in(2) ? 1l : -1l));
+    value = static_cast<int>(one_in(2) ? others[draw(0, 7)]
+                                       : value + (one_in(2) ? ptrdiff_t{1} : -ptrdiff_t{1}));
     std::memcpy(at, &value, sizeof value);
     bool runs = true;
     try {
@@ -155,7 +157,7 @@ void damage(const ByteKernelTable& table, ByteChain chain, const Bytes& raw, lon
 
 // One program on every table; the bytes that each step should make stay with it.
 bool check(const ByteChain& chain, const std::vector<const ByteKernelTable*>& tables,
-           std::set<std::string>& seen, long (&counts)[2]) {
+           std::set<std::string>& seen, ptrdiff_t (&counts)[2]) {
     Bytes raw(chain.image.count());
     for (uint8_t& pixel : raw) pixel = static_cast<uint8_t>(one_in(4) ? 255 : draw(0, 255));
     std::vector<Bytes> buffers;
@@ -163,7 +165,7 @@ bool check(const ByteChain& chain, const std::vector<const ByteKernelTable*>& ta
     bool good = true;
     for (const ByteStep& step : chain.steps) {
         std::vector<const Bytes*> values;
-        for (const long place : step.call.inputs)
+        for (const ptrdiff_t place : step.call.inputs)
             values.push_back(place >= 0    ? &buffers[place]
                              : place == -1 ? nullptr
                                            : &chain.constants[-2 - place]);
@@ -188,7 +190,7 @@ int main(int count, char** words) {
     for (const ByteKernelTable* table : available_byte_kernels())
         if (count < 3 || std::string(words[2]) == table->name) tables.push_back(table);
     int wrong = 0;
-    long counts[2] = {};
+    ptrdiff_t counts[2] = {};
     std::set<std::string> seen, known;
     for (int i = 1; i <= cases; ++i) {
         const ByteChain chain = random_byte_chain();
@@ -202,9 +204,9 @@ int main(int count, char** words) {
         std::printf("%s ", table->name);
     }
     std::printf(
-        "- %d programs, %zu of %zu kernels and algorithms, %d wrong; damaged programs: %ld "
+        "- %d programs, %zu of %zu kernels and algorithms, %d wrong; damaged programs: %td "
         "refused, "
-        "%ld run\n",
+        "%td run\n",
         cases, seen.size(), known.size(), wrong, counts[0], counts[1]);
     return wrong || cases < 1 || seen.size() < known.size() ? EXIT_FAILURE : EXIT_SUCCESS;
 }

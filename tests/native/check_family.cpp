@@ -46,14 +46,14 @@ struct Case {
 
 // Targets as of PyTorch's CrossEntropyLoss.
 void add_loss(Case& c, std::mt19937& random) {
-    const long classes = c.architecture.classes;
+    const ptrdiff_t classes = c.architecture.classes;
     c.weighted = random() % 2;
     const float smoothing = c.weighted && random() % 2 ? 0.1f : 0.0f;
-    for (long k = 0; k < classes; ++k)
+    for (ptrdiff_t k = 0; k < classes; ++k)
         c.weights.push_back(c.weighted && k ? (1 + random() % 4) / 2.0f : 1.0f);
-    for (long label = 0; label < classes; ++label) {
+    for (ptrdiff_t label = 0; label < classes; ++label) {
         float sum = 0.0f;
-        for (long k = 0; k < classes; ++k) {
+        for (ptrdiff_t k = 0; k < classes; ++k) {
             const float own = k == label ? 1.0f - smoothing : 0.0f;
             c.targets.push_back((own + smoothing / classes) * c.weights[k]);
             sum += c.targets.back();
@@ -64,16 +64,16 @@ void add_loss(Case& c, std::mt19937& random) {
 
 // The first is the published network, which some instruction sets run on the general kernels.
 Case random_case(std::mt19937& random, bool first) {
-    const auto any = [&](std::initializer_list<long> of) {
+    const auto any = [&](std::initializer_list<ptrdiff_t> of) {
         return of.begin()[random() % of.size()];
     };
     Case c;
     for (;;) {
         c.architecture = {
             any({1, 2, 3}), any({5, 9, 14, 20, 28}), any({6, 9, 17, 28}), {}, any({2, 7, 10, 17})};
-        const long blocks = any({1, 1, 2, 2, 3, 4});
-        for (long i = 0; i < blocks; ++i) {
-            const long kernel = any({1, 2, 3, 3, 3, 5, 11});
+        const ptrdiff_t blocks = any({1, 1, 2, 2, 3, 4});
+        for (ptrdiff_t i = 0; i < blocks; ++i) {
+            const ptrdiff_t kernel = any({1, 2, 3, 3, 3, 5, 11});
             c.architecture.blocks.push_back({any({1, 3, 4, 8, 17}), kernel,
                                              any({0, kernel / 2, kernel / 2}), any({1, 2, 2, 3})});
         }
@@ -84,9 +84,10 @@ Case random_case(std::mt19937& random, bool first) {
         if (good) break;
     }
     const Layout layout(c.architecture);
-    for (long i = 0; i < layout.count; ++i)
+    for (ptrdiff_t i = 0; i < layout.count; ++i)
         c.parameters.push_back((random() / 4294967296.0f - 0.5f) / 2.0f);
-    for (long i = 0; i < kImages * c.architecture.pixels(); ++i) c.images.push_back(random() % 256);
+    for (ptrdiff_t i = 0; i < kImages * c.architecture.pixels(); ++i)
+        c.images.push_back(random() % 256);
     for (int i = 0; i < kImages; ++i) {
         c.labels.push_back(i ? random() % c.architecture.classes : 0);
         c.order.push_back(kImages - 1 - i);
@@ -99,37 +100,39 @@ Case random_case(std::mt19937& random, bool first) {
 // tap of the pool window's maximum; -1 where ReLU gave zero.
 struct Trace {
     std::vector<Doubles> maps;  // the image, then each block's
-    std::vector<std::vector<long>> row, column;
+    std::vector<std::vector<ptrdiff_t>> row, column;
     Doubles log_p;
     double closest = 1.0;  // two values, of which rounding may choose the other
 };
 
 Trace forward(const Case& c, const Layout& layout, int image) {
     Trace t;
-    const long pixels = c.architecture.pixels();
+    const ptrdiff_t pixels = c.architecture.pixels();
     t.maps.emplace_back();
-    for (long i = 0; i < pixels; ++i)
+    for (ptrdiff_t i = 0; i < pixels; ++i)
         t.maps[0].push_back(c.images[image * pixels + i] * static_cast<double>(1.0f / 255.0f));
     for (size_t b = 0; b < layout.shapes.size(); ++b) {
         const ConvShape& s = layout.shapes[b];
         const Doubles in = t.maps.back();
         Doubles out;
         t.row.emplace_back(), t.column.emplace_back();
-        for (long o = 0; o < s.channels_out; ++o)
-            for (long y = 0; y < s.output.h; ++y)
-                for (long x = 0; x < s.output.w; ++x) {
+        for (ptrdiff_t o = 0; o < s.channels_out; ++o)
+            for (ptrdiff_t y = 0; y < s.output.h; ++y)
+                for (ptrdiff_t x = 0; x < s.output.w; ++x) {
                     double best = 0.0;
-                    long row = -1, column = -1;
-                    for (long tap = 0; tap < s.pool_kernel.h * s.pool_kernel.w; ++tap) {
-                        const long top = y * s.pool_kernel.h + tap / s.pool_kernel.w - s.padding.h;
-                        const long left = x * s.pool_kernel.w + tap % s.pool_kernel.w - s.padding.w;
+                    ptrdiff_t row = -1, column = -1;
+                    for (ptrdiff_t tap = 0; tap < s.pool_kernel.h * s.pool_kernel.w; ++tap) {
+                        const ptrdiff_t top =
+                            y * s.pool_kernel.h + tap / s.pool_kernel.w - s.padding.h;
+                        const ptrdiff_t left =
+                            x * s.pool_kernel.w + tap % s.pool_kernel.w - s.padding.w;
                         double sum = c.parameters[layout.bias[b] + o];
                         const float* w = &c.parameters[layout.weight[b] +
                                                        o * s.channels_in * s.kernel.h * s.kernel.w];
-                        for (long i = 0; i < s.channels_in; ++i)
-                            for (long k = 0; k < s.kernel.h; ++k)
-                                for (long l = 0; l < s.kernel.w; ++l, ++w) {
-                                    const long r = top + k, q = left + l;
+                        for (ptrdiff_t i = 0; i < s.channels_in; ++i)
+                            for (ptrdiff_t k = 0; k < s.kernel.h; ++k)
+                                for (ptrdiff_t l = 0; l < s.kernel.w; ++l, ++w) {
+                                    const ptrdiff_t r = top + k, q = left + l;
                                     if (r < 0 || r >= s.input.h || q < 0 || q >= s.input.w)
                                         continue;
                                     sum += *w * in[(i * s.input.h + r) * s.input.w + q];
@@ -144,9 +147,9 @@ Trace forward(const Case& c, const Layout& layout, int image) {
     }
     Doubles logits;
     double top = -INFINITY, total = 0.0;
-    for (long k = 0; k < layout.classes; ++k) {
+    for (ptrdiff_t k = 0; k < layout.classes; ++k) {
         double sum = c.parameters[layout.linear_bias + k];
-        for (long f = 0; f < layout.features; ++f)
+        for (ptrdiff_t f = 0; f < layout.features; ++f)
             sum += c.parameters[layout.linear + k * layout.features + f] * t.maps.back()[f];
         logits.push_back(sum), top = std::fmax(top, sum);
     }
@@ -162,12 +165,12 @@ double backward(const Case& c, const Layout& layout, int image, Doubles& gradien
     const float* target = c.targets.data() + label * layout.classes;
     Doubles d(layout.features);
     double loss = 0.0;
-    for (long k = 0; k < layout.classes; ++k) {
+    for (ptrdiff_t k = 0; k < layout.classes; ++k) {
         const double dlogit = (c.sums[label] * std::exp(t.log_p[k]) - target[k]) / c.weight();
         loss -= target[k] * t.log_p[k];
         gradient[layout.linear_bias + k] += dlogit;
-        for (long f = 0; f < layout.features; ++f) {
-            const long at = layout.linear + k * layout.features + f;
+        for (ptrdiff_t f = 0; f < layout.features; ++f) {
+            const ptrdiff_t at = layout.linear + k * layout.features + f;
             gradient[at] += dlogit * t.maps.back()[f];
             d[f] += dlogit * c.parameters[at];
         }
@@ -175,18 +178,18 @@ double backward(const Case& c, const Layout& layout, int image, Doubles& gradien
     for (size_t b = layout.shapes.size(); b-- > 0;) {
         const ConvShape& s = layout.shapes[b];
         Doubles dx(s.channels_in * s.input.h * s.input.w);
-        const long plane = s.output.h * s.output.w;
-        for (long n = 0; n < s.channels_out * plane; ++n) {
+        const ptrdiff_t plane = s.output.h * s.output.w;
+        for (ptrdiff_t n = 0; n < s.channels_out * plane; ++n) {
             if (!(t.maps[b + 1][n] > 0.0)) continue;
-            const long o = n / plane;
+            const ptrdiff_t o = n / plane;
             gradient[layout.bias[b] + o] += d[n];
-            long at = layout.weight[b] + o * s.channels_in * s.kernel.h * s.kernel.w;
-            for (long i = 0; i < s.channels_in; ++i)
-                for (long k = 0; k < s.kernel.h; ++k)
-                    for (long l = 0; l < s.kernel.w; ++l, ++at) {
-                        const long r = t.row[b][n] + k, q = t.column[b][n] + l;
+            ptrdiff_t at = layout.weight[b] + o * s.channels_in * s.kernel.h * s.kernel.w;
+            for (ptrdiff_t i = 0; i < s.channels_in; ++i)
+                for (ptrdiff_t k = 0; k < s.kernel.h; ++k)
+                    for (ptrdiff_t l = 0; l < s.kernel.w; ++l, ++at) {
+                        const ptrdiff_t r = t.row[b][n] + k, q = t.column[b][n] + l;
                         if (r < 0 || r >= s.input.h || q < 0 || q >= s.input.w) continue;
-                        const long pixel = (i * s.input.h + r) * s.input.w + q;
+                        const ptrdiff_t pixel = (i * s.input.h + r) * s.input.w + q;
                         gradient[at] += d[n] * t.maps[b][pixel];
                         dx[pixel] += d[n] * c.parameters[at];
                     }
@@ -199,13 +202,13 @@ double backward(const Case& c, const Layout& layout, int image, Doubles& gradien
 // Within `share` of the largest value, or a thirtieth of `scale`, where a tensor's values
 // cancel.
 template <typename Found>
-bool near(const char* what, const Found* found, const double* wanted, long count, double share,
+bool near(const char* what, const Found* found, const double* wanted, ptrdiff_t count, double share,
           double scale = 0.0) {
     double largest = scale / 30.0;
-    for (long i = 0; i < count; ++i) largest = std::fmax(largest, std::fabs(wanted[i]));
-    for (long i = 0; i < count; ++i) {
+    for (ptrdiff_t i = 0; i < count; ++i) largest = std::fmax(largest, std::fabs(wanted[i]));
+    for (ptrdiff_t i = 0; i < count; ++i) {
         if (std::fabs(found[i] - wanted[i]) <= share * largest) continue;
-        std::printf("  %s: value %ld is %.9g, not %.9g (largest %.9g)\n", what, i,
+        std::printf("  %s: value %td is %.9g, not %.9g (largest %.9g)\n", what, i,
                     static_cast<double>(found[i]), wanted[i], largest);
         return false;
     }
@@ -251,10 +254,10 @@ bool check(const KernelTable& kernels, const Case& c, const Layout& layout, cons
     double scale = 0.0;
     for (const double value : wanted.gradient) scale = std::fmax(scale, std::fabs(value));
     good &= near("loss", &loss, &wanted.loss, 1, 5e-6);
-    std::vector<long> ends(layout.weight.begin() + 1, layout.weight.end());
+    std::vector<ptrdiff_t> ends(layout.weight.begin() + 1, layout.weight.end());
     ends.push_back(layout.linear);
     for (size_t b = 0; b < layout.shapes.size(); ++b) {
-        const long w = layout.weight[b], bias = layout.bias[b];
+        const ptrdiff_t w = layout.weight[b], bias = layout.bias[b];
         good &= near("weight", &gradient[w], &wanted.gradient[w], bias - w, 1e-5, scale);
         good &= near("bias", &gradient[bias], &wanted.gradient[bias], ends[b] - bias, 1e-5, scale);
     }

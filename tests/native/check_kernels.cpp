@@ -31,15 +31,15 @@ using cnnkit::Precision;
 // How far off an algorithm may be, as a share of the largest sum of magnitudes.
 double tolerance(Precision precision) { return precision == Precision::kFast ? 3e-5 : 1e-6; }
 
-bool right(const Case& c, const float* y, long first, long count, double share) {
-    const long plane = c.shape.output.h * c.shape.output.w;
-    for (long i = 0; i < count; ++i) {
+bool right(const Case& c, const float* y, ptrdiff_t first, ptrdiff_t count, double share) {
+    const ptrdiff_t plane = c.shape.output.h * c.shape.output.w;
+    for (ptrdiff_t i = 0; i < count; ++i) {
         const double wanted = c.y[first + i];
         const double error = std::fabs(y[i] - wanted);
         // As a float, which may overflow where the double does not.
         if (std::isnan(wanted) ? std::isnan(y[i]) : y[i] == static_cast<float>(wanted)) continue;
         if (!(error <= share * c.scale[(first + i) / plane % c.shape.channels_out])) {
-            std::printf("value %ld is %.9g, not %.9g\n", first + i, y[i], wanted);
+            std::printf("value %td is %.9g, not %.9g\n", first + i, y[i], wanted);
             return false;
         }
     }
@@ -77,7 +77,7 @@ bool check_leftovers(const Case& c, const ConvKernel& a) {
     const cnnkit::Buffer workspace = cnnkit::allocate(bytes);
     if (!a.prepare(c.shape, c.weight.data(), c.bias_or_null(), prepared.get())) return false;
     std::vector<float> y(c.outputs());
-    const long middle = draw(0, c.shape.output.h);
+    const ptrdiff_t middle = draw(0, c.shape.output.h);
     for (const Pair rows : {Pair{0, middle}, Pair{middle, c.shape.output.h}}) {
         if (rows.h == rows.w) continue;
         std::fill_n(static_cast<unsigned*>(workspace.get()), bytes / sizeof(unsigned), 0x7fffu);
@@ -98,16 +98,16 @@ bool check_algorithm(const Case& c, const ConvKernel& a, Precision precision, bo
     const cnnkit::Buffer prepared = poisoned(a.prepared_bytes(c.shape));
     const cnnkit::Buffer workspace = poisoned(a.workspace_bytes(c.shape));
     if (!a.prepare(c.shape, c.weight.data(), c.bias_or_null(), prepared.get())) return special;
-    for (long image = 0; image < c.images; ++image) {
+    for (ptrdiff_t image = 0; image < c.images; ++image) {
         std::vector<float> y(c.outputs(), NAN);
         bool done = true;
-        for (long row = 0, end; done && row < c.shape.output.h; row = end) {
+        for (ptrdiff_t row = 0, end; done && row < c.shape.output.h; row = end) {
             end = one_in(2) ? c.shape.output.h : draw(row + 1, c.shape.output.h);
             done = a.run(c.shape, c.x.data() + image * c.pixels(), prepared.get(), y.data(),
                          nullptr, row, end, workspace.get(), c.residual_or_null(image));
         }
         if (!done && !special && c.shape.input.w >= 3 * c.shape.kernel.w) return false;
-        const long first = image * c.outputs();
+        const ptrdiff_t first = image * c.outputs();
         if (done && !right(c, y.data(), first, c.outputs(), tolerance(precision))) return false;
     }
     return true;
@@ -124,13 +124,13 @@ bool indices_right(const Case& c, const std::vector<float>& y,
     for (size_t i = 0; i < y.size(); ++i) {
         if ((indices[i] == cnnkit::kNoIndex) != (y[i] == 0.0f)) return false;
         if (indices[i] == cnnkit::kNoIndex) continue;
-        const long at = static_cast<long>(i), plane = at / (s.output.h * s.output.w);
-        const long row = at / s.output.w % s.output.h * s.pool_stride.h - s.pool_padding.h +
-                         indices[i] / s.pool_kernel.w;
-        const long column =
+        const ptrdiff_t at = static_cast<ptrdiff_t>(i), plane = at / (s.output.h * s.output.w);
+        const ptrdiff_t row = at / s.output.w % s.output.h * s.pool_stride.h - s.pool_padding.h +
+                              indices[i] / s.pool_kernel.w;
+        const ptrdiff_t column =
             at % s.output.w * s.pool_stride.w - s.pool_padding.w + indices[i] % s.pool_kernel.w;
         if (row < 0 || row >= s.conv.h || column < 0 || column >= s.conv.w) return false;
-        const long o = plane % s.channels_out;
+        const ptrdiff_t o = plane % s.channels_out;
         double magnitude;
         const double value = convolve(c, plane / s.channels_out, o, row, column, magnitude);
         if (std::fabs(value - c.y[i]) > share * c.scale[o]) return false;
@@ -156,7 +156,7 @@ bool check_gradient(const Case& c, const cnnkit::ConvOp& op, double share) {
     std::vector<float> y(c.y.size()), grad(c.y.size());
     std::vector<unsigned char> indices(c.y.size(), 254);
     op.run(c.shape, c.x.data(), c.images, y.data(), indices.data(), 2);
-    if (!right(c, y.data(), 0, static_cast<long>(y.size()), share)) return false;
+    if (!right(c, y.data(), 0, static_cast<ptrdiff_t>(y.size()), share)) return false;
     if (!indices_right(c, y, indices, share)) {
         std::puts("wrong indices");
         return false;
@@ -216,7 +216,7 @@ bool check_conv_op(const Case& c, const KernelTable& kernels, Precision precisio
         op.run(c.shape, c.x.data(), c.images, y.data(), nullptr, threads, c.residual_or_null(0));
     };
     const auto is_right = [&](const std::vector<float>& y) {
-        return right(c, y.data(), 0, static_cast<long>(y.size()), tolerance(precision));
+        return right(c, y.data(), 0, static_cast<ptrdiff_t>(y.size()), tolerance(precision));
     };
     std::vector<float> alone(c.y.size()), y(c.y.size()), other(c.y.size());
     run(alone, 1);
@@ -231,19 +231,19 @@ bool check_conv_op(const Case& c, const KernelTable& kernels, Precision precisio
 }
 
 void print(const ConvShape& s) {
-    std::printf("channels %ld to %ld, input %ldx%ld, kernel %ldx%ld, stride %ldx%ld, ",
+    std::printf("channels %td to %td, input %tdx%td, kernel %tdx%td, stride %tdx%td, ",
                 s.channels_in, s.channels_out, s.input.h, s.input.w, s.kernel.h, s.kernel.w,
                 s.stride.h, s.stride.w);
-    std::printf("padding %ldx%ld, pool %ldx%ld, stride %ldx%ld, padding %ldx%ld\n", s.padding.h,
+    std::printf("padding %tdx%td, pool %tdx%td, stride %tdx%td, padding %tdx%td\n", s.padding.h,
                 s.padding.w, s.pool_kernel.h, s.pool_kernel.w, s.pool_stride.h, s.pool_stride.w,
                 s.pool_padding.h, s.pool_padding.w);
-    std::printf("groups %ld, dilation %ldx%ld, extra padding %ldx%ld, from %g to %g%s\n", s.groups,
+    std::printf("groups %td, dilation %tdx%td, extra padding %tdx%td, from %g to %g%s\n", s.groups,
                 s.dilation.h, s.dilation.w, s.extra_padding.h, s.extra_padding.w,
                 static_cast<double>(s.low), static_cast<double>(s.high),
                 s.residual ? ", residual" : "");
 }
 
-bool check_round(long round, std::vector<long>& runs) {
+bool check_round(ptrdiff_t round, std::vector<ptrdiff_t>& runs) {
     const bool special = round % 4 == 3;
     const Case c = draw_case(special);
     size_t counter = 0;
@@ -259,7 +259,7 @@ bool check_round(long round, std::vector<long>& runs) {
                 if (!special && !check_leftovers(c, a)) failed = a.name;
             }
             if (failed) {
-                std::printf("round %ld: %s on %s is wrong: ", round, failed, kernels->name);
+                std::printf("round %td: %s on %s is wrong: ", round, failed, kernels->name);
                 print(c.shape);
                 good = false;
             }
@@ -272,7 +272,7 @@ bool check_round(long round, std::vector<long>& runs) {
 }  // namespace
 
 int main(int count, char** words) {
-    const long rounds = count > 1 ? std::atol(words[1]) : 400;
+    const ptrdiff_t rounds = count > 1 ? std::atol(words[1]) : 400;
     std::string found, wanted;
     for (const KernelTable* kernels : cnnkit::available_kernels())
         found += std::string(" ") + kernels->name;
@@ -281,10 +281,10 @@ int main(int count, char** words) {
         std::printf("this machine runs%s, not%s\n", found.c_str(), wanted.c_str());
         return 1;
     }
-    std::vector<long> runs(cnnkit::available_kernels().size());
-    long wrong = 0;
-    for (long round = 0; round < rounds; ++round) wrong += !check_round(round, runs);
-    for (const long n : runs) wrong += n == 0;
-    std::printf("%ld random cases on each of%s: %ld wrong\n", rounds, found.c_str(), wrong);
+    std::vector<ptrdiff_t> runs(cnnkit::available_kernels().size());
+    ptrdiff_t wrong = 0;
+    for (ptrdiff_t round = 0; round < rounds; ++round) wrong += !check_round(round, runs);
+    for (const ptrdiff_t n : runs) wrong += n == 0;
+    std::printf("%td random cases on each of%s: %td wrong\n", rounds, found.c_str(), wrong);
     return wrong != 0;
 }

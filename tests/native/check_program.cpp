@@ -30,11 +30,11 @@ const ProgramKernel& find(const ProgramKernelTable& table, const std::string& na
 // The largest of each 2x2 pixels of what a convolution wrote.
 Floats pairs_of(const ConvSizes& c, const Floats& y) {
     Floats most;
-    for (long row = 0; row + 1 < c.out_h; row += 2)
-        for (long column = 0; column + 1 < c.out_w; column += 2)
-            for (long o = 0; o < c.out_c; ++o) {
+    for (ptrdiff_t row = 0; row + 1 < c.out_h; row += 2)
+        for (ptrdiff_t column = 0; column + 1 < c.out_w; column += 2)
+            for (ptrdiff_t o = 0; o < c.out_c; ++o) {
                 const float* at = y.data() + (row * c.out_w + column) * c.out_c + o;
-                const float* below = at + static_cast<long>(c.out_w) * c.out_c;
+                const float* below = at + static_cast<ptrdiff_t>(c.out_w) * c.out_c;
                 most.push_back(
                     std::max(std::max(at[0], at[c.out_c]), std::max(below[0], below[c.out_c])));
             }
@@ -51,7 +51,7 @@ struct Memory {
         for (uint8_t& pixel : raw) pixel = static_cast<uint8_t>(draw(0, 255));
         for (const Size& size : c.buffers) buffers.emplace_back(size.count(), NAN);
     }
-    const Floats* argument(long place) const {
+    const Floats* argument(ptrdiff_t place) const {
         if (place >= 0) return &buffers[place];
         return place < -1 ? &chain.constants[-2 - place] : nullptr;
     }
@@ -62,16 +62,16 @@ struct Memory {
              std::string* name = nullptr) {
         const ProgramKernel& kernel = find(table, step.kernel);
         const float* in[kMostProgramInputs] = {};
-        long floats[kMostProgramInputs + 1] = {};
+        ptrdiff_t floats[kMostProgramInputs + 1] = {};
         for (size_t i = 0; i < step.inputs.size(); ++i) {
             const Floats* values = argument(step.inputs[i]);
-            if (values) in[i] = values->data(), floats[i] = static_cast<long>(values->size());
+            if (values) in[i] = values->data(), floats[i] = static_cast<ptrdiff_t>(values->size());
         }
         if (step.kernel == "pixels") {
             in[2] = reinterpret_cast<const float*>(raw.data());
-            floats[2] = static_cast<long>(raw.size());
+            floats[2] = static_cast<ptrdiff_t>(raw.size());
         }
-        floats[step.inputs.size()] = static_cast<long>(buffers[step.output].size());
+        floats[step.inputs.size()] = static_cast<ptrdiff_t>(buffers[step.output].size());
         if (step.fields.size() != kernel.field_bytes) return false;
         if (!kernel.fits(step.fields.data(), floats)) return false;
         float* y = buffers[step.output].data();
@@ -86,7 +86,7 @@ struct Memory {
             Floats workspace(fast.workspace_floats(fields), NAN);
             if (fast.prepare && !fast.prepare(fields, in[0], in[1], prepared.data())) continue;
             const float *x = in[fast.prepare ? 2 : 0], *residual = fast.prepare ? in[3] : nullptr;
-            const long parts = fast.parts(fields), cut = draw(0, parts);
+            const ptrdiff_t parts = fast.parts(fields), cut = draw(0, parts);
             if (fast.accepts &&
                 (!fast.accepts(fields, x, 0, cut) || !fast.accepts(fields, x, cut, parts)))
                 break;
@@ -96,7 +96,7 @@ struct Memory {
             if (!fast.run_pooled || residual) return true;
             const ConvSizes c(step);
             Floats pooled(static_cast<size_t>(c.out_h / 2) * (c.out_w / 2) * c.out_c, NAN);
-            for (const auto& [from, to] : {std::pair{cut, parts}, std::pair{0l, cut}})
+            for (const auto& [from, to] : {std::pair{cut, parts}, std::pair{ptrdiff_t{0}, cut}})
                 fast.run_pooled(fields, prepared.data(), x, pooled.data(), workspace.data(), from,
                                 to);
             return pooled == pairs_of(c, buffers[step.output]);
@@ -126,7 +126,7 @@ bool check_steps(const ProgramKernelTable& table, Memory& memory, std::set<std::
     for (const Step& step : memory.chain.steps) {
         const ProgramStep& call = step.call;
         std::vector<const Floats*> in;
-        for (const long place : call.inputs) in.push_back(memory.argument(place));
+        for (const ptrdiff_t place : call.inputs) in.push_back(memory.argument(place));
         if (call.kernel == "pixels") in[2] = &pixels;
         const Wanted wanted = step.reference(in, memory.buffers[call.output]);
         const Floats before = memory.buffers[call.output];
@@ -159,7 +159,7 @@ std::unique_ptr<InferenceSession> whole(const KernelTable& kernels, const Chain&
         program.arena += chain.buffers[i].count();
     }
     for (const Size& size : chain.buffers) program.sizes.push_back(size.count());
-    program.result = static_cast<long>(order.size()) - 1;
+    program.result = static_cast<ptrdiff_t>(order.size()) - 1;
     const Architecture architecture = {
         chain.image.c, chain.image.h, chain.image.w, {}, program.sizes.back()};
     return make_program_session(kernels, architecture, std::move(program));
@@ -189,17 +189,18 @@ bool check_whole(const KernelTable& kernels, const Memory& memory) {
 }
 
 // Other numbers in a step: refused, or computed inside its arguments. Returns how many of each.
-void damage(const ProgramKernelTable& table, Memory& memory, long (&counts)[2]) {
-    const std::initializer_list<long> others = {-1, 0, 1, 2, 7, 1 << 20, INT32_MAX, INT32_MIN};
+void damage(const ProgramKernelTable& table, Memory& memory, ptrdiff_t (&counts)[2]) {
+    const std::initializer_list<ptrdiff_t> others = {-1, 0, 1, 2, 7, 1 << 20, INT32_MAX, INT32_MIN};
     for (const Step& step : memory.chain.steps) {
         for (int time = 0; time < 6; ++time) {
             ProgramStep call = step.call;
-            char* at =
-                call.fields.data() + 4 * draw(0, static_cast<long>(call.fields.size()) / 4 - 1);
+            char* at = call.fields.data() +
+                       4 * draw(0, static_cast<ptrdiff_t>(call.fields.size()) / 4 - 1);
             int value;
             std::memcpy(&value, at, sizeof value);
-            value = static_cast<int>(one_in(2) ? others.begin()[draw(0, 7)]
-                                               : static_cast<long>(value) + (one_in(2) ? 1 : -1));
+            value =
+                static_cast<int>(one_in(2) ? others.begin()[draw(0, 7)]
+                                           : static_cast<ptrdiff_t>(value) + (one_in(2) ? 1 : -1));
             std::memcpy(at, &value, sizeof value);
             ++counts[memory.run(table, call)];
         }
@@ -222,7 +223,7 @@ std::set<std::string> all_names() {
 int main(int count, char** words) {
     const int cases = count > 1 ? std::atoi(words[1]) : 200;
     int wrong = 0;
-    long counts[2] = {};
+    ptrdiff_t counts[2] = {};
     std::set<std::string> seen;
     for (int i = 1; i <= cases; ++i) {
         const Chain chain = random_chain();
@@ -239,7 +240,7 @@ int main(int count, char** words) {
     }
     std::printf(
         "%d programs of %zu kernels on %zu instruction sets, %d wrong; "
-        "damaged steps: %ld refused, %ld inside\n",
+        "damaged steps: %td refused, %td inside\n",
         cases, seen.size(), available_kernels().size(), wrong, counts[0], counts[1]);
     bool all = true;
     for (const std::string& name : all_names()) {

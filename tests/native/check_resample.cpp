@@ -17,11 +17,11 @@ namespace {
 using namespace cnnkit;
 
 struct Axis {
-    long size, most;
+    ptrdiff_t size, most;
     std::vector<int32_t> first, taps;
 
     ResampleAxis view() const {
-        return {static_cast<long>(first.size()), most, first.data(), taps.data()};
+        return {static_cast<ptrdiff_t>(first.size()), most, first.data(), taps.data()};
     }
 };
 
@@ -29,12 +29,12 @@ struct Axis {
 Axis random_axis(std::mt19937& random) {
     Axis a;
     a.size = 1 + random() % 40;
-    a.most = 1 + random() % std::min(a.size, 9l);
-    const long count = 1 + random() % 40;
-    for (long i = 0; i < count; ++i) {
+    a.most = 1 + random() % std::min(a.size, ptrdiff_t{9});
+    const ptrdiff_t count = 1 + random() % 40;
+    for (ptrdiff_t i = 0; i < count; ++i) {
         a.first.push_back(static_cast<int32_t>(random() % (a.size - a.most + 1)));
         int32_t left = 1 << 22;
-        for (long k = 1; k < a.most; ++k) {
+        for (ptrdiff_t k = 1; k < a.most; ++k) {
             a.taps.push_back(static_cast<int32_t>(random() % (1 << 20)) - (1 << 17));
             left -= a.taps.back();
         }
@@ -43,23 +43,24 @@ Axis random_axis(std::mt19937& random) {
     return a;
 }
 
-uint8_t sum_of(const Axis& a, long i, const uint8_t* pixels, long step) {
+uint8_t sum_of(const Axis& a, ptrdiff_t i, const uint8_t* pixels, ptrdiff_t step) {
     int64_t sum = 1 << 21;
-    for (long k = 0; k < a.most; ++k)
+    for (ptrdiff_t k = 0; k < a.most; ++k)
         sum += int64_t{pixels[(a.first[i] + k) * step]} * a.taps[i * a.most + k];
     return static_cast<uint8_t>(std::clamp<int64_t>(sum >> 22, 0, 255));
 }
 
 std::vector<uint8_t> expected(const PixelRows& p, const Axis& across, const Axis& down) {
-    const long channels = p.bytes == 4 ? 3 : 1, width = static_cast<long>(across.first.size());
+    const ptrdiff_t channels = p.bytes == 4 ? 3 : 1,
+                    width = static_cast<ptrdiff_t>(across.first.size());
     std::vector<uint8_t> made, rows(p.height * width);
-    for (long c = 0; c < channels; ++c) {
-        for (long y = 0; y < p.height; ++y)
-            for (long x = 0; x < width; ++x)
+    for (ptrdiff_t c = 0; c < channels; ++c) {
+        for (ptrdiff_t y = 0; y < p.height; ++y)
+            for (ptrdiff_t x = 0; x < width; ++x)
                 rows[y * width + x] =
                     sum_of(across, x, p.pixels + y * p.width * p.bytes + c, p.bytes);
-        for (long y = 0; y < static_cast<long>(down.first.size()); ++y)
-            for (long x = 0; x < width; ++x)
+        for (ptrdiff_t y = 0; y < static_cast<ptrdiff_t>(down.first.size()); ++y)
+            for (ptrdiff_t x = 0; x < width; ++x)
                 made.push_back(sum_of(down, y, rows.data() + x, width));
     }
     return made;

@@ -20,17 +20,17 @@ using Doubles = std::vector<double>;
 std::mt19937 generator(20200513);
 
 // Uniform, both ends included. Own arithmetic: the standard distributions differ between libraries.
-long draw(long least, long most) {
-    return least + static_cast<long>(generator() % static_cast<unsigned long>(most - least + 1));
+ptrdiff_t draw(ptrdiff_t least, ptrdiff_t most) {
+    return least + static_cast<ptrdiff_t>(generator() % static_cast<size_t>(most - least + 1));
 }
-bool one_in(long n) { return draw(1, n) == 1; }
+bool one_in(ptrdiff_t n) { return draw(1, n) == 1; }
 float uniform(float least, float most) {
     return least + (most - least) * (static_cast<float>(generator() >> 8) / 16777216.0f);
 }
 
 struct Size {
-    long h, w, c;
-    long count() const { return h * w * c; }
+    ptrdiff_t h, w, c;
+    ptrdiff_t count() const { return h * w * c; }
 };
 
 // What a step should write, and how far from it rounding may lead.
@@ -53,21 +53,21 @@ struct Chain {
     std::vector<Floats> constants;
     std::vector<Size> buffers;
 
-    long add_constant(Floats values) {
+    ptrdiff_t add_constant(Floats values) {
         constants.push_back(std::move(values));
-        return -1 - static_cast<long>(constants.size());
+        return -1 - static_cast<ptrdiff_t>(constants.size());
     }
-    long add_constant(long count, float least, float most) {
+    ptrdiff_t add_constant(ptrdiff_t count, float least, float most) {
         Floats values;
-        for (long i = 0; i < count; ++i) values.push_back(uniform(least, most));
+        for (ptrdiff_t i = 0; i < count; ++i) values.push_back(uniform(least, most));
         return add_constant(values);
     }
-    long add_buffer(const Size& size) {
+    ptrdiff_t add_buffer(const Size& size) {
         buffers.push_back(size);
-        return static_cast<long>(buffers.size()) - 1;
+        return static_cast<ptrdiff_t>(buffers.size()) - 1;
     }
-    void add(const char* kernel, std::vector<char> fields, std::vector<long> inputs, long output,
-             Reference reference) {
+    void add(const char* kernel, std::vector<char> fields, std::vector<ptrdiff_t> inputs,
+             ptrdiff_t output, Reference reference) {
         steps.push_back({{kernel, std::move(fields), std::move(inputs), output}, reference});
     }
 };
@@ -75,8 +75,8 @@ struct Chain {
 // The bytes of a kernel's structure of ints and floats.
 struct Fields {
     std::vector<char> bytes;
-    Fields& of(std::initializer_list<long> values) {
-        for (const long value : values) append(static_cast<int>(value));
+    Fields& of(std::initializer_list<ptrdiff_t> values) {
+        for (const ptrdiff_t value : values) append(static_cast<int>(value));
         return *this;
     }
     Fields& of_floats(std::initializer_list<float> values) {
@@ -94,7 +94,7 @@ struct Fields {
 constexpr double kRounding = 4e-6;
 
 struct Limits {
-    long kind = draw(0, 2);
+    ptrdiff_t kind = draw(0, 2);
     float low = uniform(-1, 0), high = uniform(0, 2);
     double operator()(double v) const {
         if (kind > 0 && v < low) v = low;
@@ -104,12 +104,12 @@ struct Limits {
 
 void add_pixels(Chain& chain) {
     const Size s = chain.image;
-    const long scale = chain.add_constant(s.c, 0.002f, 0.006f),
-               shift = chain.add_constant(s.c, -1, 1);
+    const ptrdiff_t scale = chain.add_constant(s.c, 0.002f, 0.006f),
+                    shift = chain.add_constant(s.c, -1, 1);
     const auto raw = [s](const std::vector<const Floats*>& in, const Floats&) {
         Wanted wanted;  // the raw pixels as floats
-        for (long p = 0; p < s.h * s.w; ++p)
-            for (long c = 0; c < s.c; ++c) {
+        for (ptrdiff_t p = 0; p < s.h * s.w; ++p)
+            for (ptrdiff_t c = 0; c < s.c; ++c) {
                 const double v = (*in[2])[c * s.h * s.w + p];
                 wanted.add(v * (*in[0])[c] + (*in[1])[c], kRounding);
             }

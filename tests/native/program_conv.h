@@ -6,32 +6,32 @@
 namespace {
 
 // Channels in whole blocks: of 16, the last one of 8 where that is enough.
-long width_of_block(long left) { return left > 8 ? 16 : 8; }
+ptrdiff_t width_of_block(ptrdiff_t left) { return left > 8 ? 16 : 8; }
 
 struct Conv {
     Size in, out;
-    long kernel_h = draw(1, 5), kernel_w = draw(1, 5), stride_h = draw(1, 3), stride_w = draw(1, 3),
-         pad_h = draw(0, 4), pad_w = draw(0, 4), dilation_h = draw(1, 3), dilation_w = draw(1, 3),
-         groups = 1;
+    ptrdiff_t kernel_h = draw(1, 5), kernel_w = draw(1, 5), stride_h = draw(1, 3),
+              stride_w = draw(1, 3), pad_h = draw(0, 4), pad_w = draw(0, 4),
+              dilation_h = draw(1, 3), dilation_w = draw(1, 3), groups = 1;
     bool depthwise = false;
     Limits limits;
 
-    long in_each() const { return in.c / groups; }
-    long out_each() const { return out.c / groups; }
-    double weight(const Floats& w, long o, long i, long k, long l) const {
+    ptrdiff_t in_each() const { return in.c / groups; }
+    ptrdiff_t out_each() const { return out.c / groups; }
+    double weight(const Floats& w, ptrdiff_t o, ptrdiff_t i, ptrdiff_t k, ptrdiff_t l) const {
         return w[((o * in_each() + i) * kernel_h + k) * kernel_w + l];
     }
     // [group][block][row][column][channel in][channel of the block]; depthwise, one group.
     Floats packed(const Floats& w) const {
         Floats result;
-        const long each = depthwise ? out.c : out_each(), parts = depthwise ? 1 : groups;
-        for (long g = 0; g < parts; ++g)
-            for (long first = 0; first < each;) {
-                const long width = width_of_block(each - first);
-                for (long k = 0; k < kernel_h; ++k)
-                    for (long l = 0; l < kernel_w; ++l)
-                        for (long i = 0; i < in_each(); ++i)
-                            for (long o = first; o < first + width; ++o)
+        const ptrdiff_t each = depthwise ? out.c : out_each(), parts = depthwise ? 1 : groups;
+        for (ptrdiff_t g = 0; g < parts; ++g)
+            for (ptrdiff_t first = 0; first < each;) {
+                const ptrdiff_t width = width_of_block(each - first);
+                for (ptrdiff_t k = 0; k < kernel_h; ++k)
+                    for (ptrdiff_t l = 0; l < kernel_w; ++l)
+                        for (ptrdiff_t i = 0; i < in_each(); ++i)
+                            for (ptrdiff_t o = first; o < first + width; ++o)
                                 result.push_back(o < each ? weight(w, g * each + o, i, k, l)
                                                           : 0.0f);
                 first += width;
@@ -40,11 +40,11 @@ struct Conv {
     }
     Floats packed_bias(const Floats& bias) const {
         Floats result;
-        const long each = depthwise ? out.c : out_each();
-        for (long at = 0; at < out.c; at += each)
-            for (long first = 0; first < each;) {
-                const long width = width_of_block(each - first);
-                for (long o = first; o < first + width; ++o)
+        const ptrdiff_t each = depthwise ? out.c : out_each();
+        for (ptrdiff_t at = 0; at < out.c; at += each)
+            for (ptrdiff_t first = 0; first < each;) {
+                const ptrdiff_t width = width_of_block(each - first);
+                for (ptrdiff_t o = first; o < first + width; ++o)
                     result.push_back(o < each ? bias[at + o] : 0.0f);
                 first += width;
             }
@@ -59,16 +59,16 @@ struct Conv {
     Wanted wanted(const Floats& w, const Floats& bias, const Floats& x,
                   const Floats* residual) const {
         Wanted result;
-        for (long at = 0; at < out.count(); ++at) {
-            const long o = at % out.c, ox = at / out.c % out.w, oy = at / out.c / out.w;
+        for (ptrdiff_t at = 0; at < out.count(); ++at) {
+            const ptrdiff_t o = at % out.c, ox = at / out.c % out.w, oy = at / out.c / out.w;
             double sum = bias[o], size = std::fabs(sum);
-            for (long k = 0; k < kernel_h; ++k)
-                for (long l = 0; l < kernel_w; ++l) {
-                    const long y = oy * stride_h - pad_h + k * dilation_h;
-                    const long q = ox * stride_w - pad_w + l * dilation_w;
+            for (ptrdiff_t k = 0; k < kernel_h; ++k)
+                for (ptrdiff_t l = 0; l < kernel_w; ++l) {
+                    const ptrdiff_t y = oy * stride_h - pad_h + k * dilation_h;
+                    const ptrdiff_t q = ox * stride_w - pad_w + l * dilation_w;
                     if (y < 0 || y >= in.h || q < 0 || q >= in.w) continue;
-                    for (long i = 0; i < in_each(); ++i) {
-                        const long c = o / out_each() * in_each() + i;
+                    for (ptrdiff_t i = 0; i < in_each(); ++i) {
+                        const ptrdiff_t c = o / out_each() * in_each() + i;
                         const double term = weight(w, o, i, k, l) * x[(y * in.w + q) * in.c + c];
                         sum += term, size += std::fabs(term);
                     }
@@ -80,13 +80,13 @@ struct Conv {
     }
 };
 
-Floats drawn(long count, float least, float most) {
+Floats drawn(ptrdiff_t count, float least, float most) {
     Floats values;
-    for (long i = 0; i < count; ++i) values.push_back(uniform(least, most));
+    for (ptrdiff_t i = 0; i < count; ++i) values.push_back(uniform(least, most));
     return values;
 }
 
-void add_conv(Chain& chain, long x, bool depthwise) {
+void add_conv(Chain& chain, ptrdiff_t x, bool depthwise) {
     Conv c;
     c.in = chain.buffers[x], c.depthwise = depthwise;
     if (depthwise)
@@ -108,8 +108,9 @@ void add_conv(Chain& chain, long x, bool depthwise) {
     const bool five = !plain && !depthwise && one_in(3);  // rows, with algorithms of their own
     if (five) c.groups = 1, c.kernel_h = 5, c.stride_h = c.dilation_h = c.dilation_w = 1;
     if (five && c.in.c == 1) c.stride_w = 1;
-    const auto size = [=](long in, long pad, long kernel, long dilation, long stride) {
-        const long room = in + pad + (plain ? pad : draw(0, 4)) - (kernel - 1) * dilation - 1;
+    const auto size = [=](ptrdiff_t in, ptrdiff_t pad, ptrdiff_t kernel, ptrdiff_t dilation,
+                          ptrdiff_t stride) {
+        const ptrdiff_t room = in + pad + (plain ? pad : draw(0, 4)) - (kernel - 1) * dilation - 1;
         return room < 0 ? 0 : room / stride + 1;
     };
     c.out.h = size(c.in.h, c.pad_h, c.kernel_h, c.dilation_h, c.stride_h);
@@ -122,11 +123,11 @@ void add_conv(Chain& chain, long x, bool depthwise) {
     const float most = 1.0f / std::sqrt(static_cast<float>(c.in_each() * c.kernel_h * c.kernel_w));
     const Floats w = drawn(c.out.c * c.in_each() * c.kernel_h * c.kernel_w, -most, most);
     const Floats bias = drawn(c.out.c, -0.5f, 0.5f);
-    const long output = chain.add_buffer(c.out);
-    long residual = -1;
+    const ptrdiff_t output = chain.add_buffer(c.out);
+    ptrdiff_t residual = -1;
     if (one_in(3)) residual = chain.add_constant(c.out.count(), -1, 1);
     if (residual < -1 && one_in(2)) {  // the residual is overwritten
-        const long count = c.out.count();
+        const ptrdiff_t count = c.out.count();
         chain.add("copy",
                   Fields().of({1, 1, 1, 1, count, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0}).bytes,
                   {residual}, output, [](const std::vector<const Floats*>& in, const Floats&) {

@@ -5,26 +5,26 @@
 
 namespace {
 
-void add_pool(Chain& chain, long x) {
+void add_pool(Chain& chain, ptrdiff_t x) {
     const Size in = chain.buffers[x];
     const bool whole = one_in(4);            // a global pool
     const bool pairs = !whole && one_in(2);  // what convolutions take as well
     const bool plain = whole || pairs;
-    const long most = plain ? 0 : 2, sides[] = {in.h, in.w};
-    const auto side = [&](long all) { return whole ? all : pairs ? 2 : draw(1, 4); };
-    const long kernel[] = {side(in.h), side(in.w)};
-    const long stride[] = {pairs ? 2 : draw(1, 3), pairs ? 2 : draw(1, 3)};
-    const long average = pairs ? 0 : draw(0, 2);
-    const long dilation[] = {plain ? 1 : draw(1, 2), plain ? 1 : draw(1, 2)};
-    const long pad[] = {draw(0, most), draw(0, most)}, end[] = {draw(0, most), draw(0, most)};
-    long out[2];
+    const ptrdiff_t most = plain ? 0 : 2, sides[] = {in.h, in.w};
+    const auto side = [&](ptrdiff_t all) { return whole ? all : pairs ? 2 : draw(1, 4); };
+    const ptrdiff_t kernel[] = {side(in.h), side(in.w)};
+    const ptrdiff_t stride[] = {pairs ? 2 : draw(1, 3), pairs ? 2 : draw(1, 3)};
+    const ptrdiff_t average = pairs ? 0 : draw(0, 2);
+    const ptrdiff_t dilation[] = {plain ? 1 : draw(1, 2), plain ? 1 : draw(1, 2)};
+    const ptrdiff_t pad[] = {draw(0, most), draw(0, most)}, end[] = {draw(0, most), draw(0, most)};
+    ptrdiff_t out[2];
     for (int a = 0; a < 2; ++a) {
-        const long room = sides[a] + pad[a] + end[a] - (kernel[a] - 1) * dilation[a] - 1;
+        const ptrdiff_t room = sides[a] + pad[a] + end[a] - (kernel[a] - 1) * dilation[a] - 1;
         out[a] = room < 0 ? 0 : room / stride[a] + 1;
-        for (long o = 0; o < out[a]; ++o) {  // no window has only padding
+        for (ptrdiff_t o = 0; o < out[a]; ++o) {  // no window has only padding
             bool any = false;
-            for (long k = 0; k < kernel[a]; ++k) {
-                const long at = o * stride[a] - pad[a] + k * dilation[a];
+            for (ptrdiff_t k = 0; k < kernel[a]; ++k) {
+                const ptrdiff_t at = o * stride[a] - pad[a] + k * dilation[a];
                 any = any || (at >= 0 && at < sides[a]);
             }
             if (!any) return;
@@ -34,14 +34,14 @@ void add_pool(Chain& chain, long x) {
     const Size to = {out[0], out[1], in.c};
     const auto reference = [=](const std::vector<const Floats*>& arguments, const Floats&) {
         Wanted wanted;
-        for (long at = 0; at < to.count(); ++at) {
-            const long c = at % to.c, ox = at / to.c % to.w, oy = at / to.c / to.w;
+        for (ptrdiff_t at = 0; at < to.count(); ++at) {
+            const ptrdiff_t c = at % to.c, ox = at / to.c % to.w, oy = at / to.c / to.w;
             double sum = 0.0, largest = -INFINITY, size = 0.0;
-            long inside = 0, padded = 0;
-            for (long k = 0; k < kernel[0]; ++k)
-                for (long l = 0; l < kernel[1]; ++l) {
-                    const long y = oy * stride[0] - pad[0] + k * dilation[0];
-                    const long q = ox * stride[1] - pad[1] + l * dilation[1];
+            ptrdiff_t inside = 0, padded = 0;
+            for (ptrdiff_t k = 0; k < kernel[0]; ++k)
+                for (ptrdiff_t l = 0; l < kernel[1]; ++l) {
+                    const ptrdiff_t y = oy * stride[0] - pad[0] + k * dilation[0];
+                    const ptrdiff_t q = ox * stride[1] - pad[1] + l * dilation[1];
                     padded += y < in.h + end[0] && q < in.w + end[1];
                     if (y < 0 || y >= in.h || q < 0 || q >= in.w) continue;
                     const double v = (*arguments[0])[(y * in.w + q) * in.c + c];
@@ -62,15 +62,15 @@ void add_pool(Chain& chain, long x) {
     chain.add("pool", f.bytes, {x}, chain.add_buffer(to), reference);
 }
 
-void add_lrn(Chain& chain, long x) {
+void add_lrn(Chain& chain, ptrdiff_t x) {
     const Size s = chain.buffers[x];
-    const long size = draw(1, 7);
+    const ptrdiff_t size = draw(1, 7);
     const float alpha = uniform(0.001f, 1), beta = uniform(0.3f, 1), bias = uniform(0.5f, 2);
     const auto reference = [=](const std::vector<const Floats*>& in, const Floats&) {
         Wanted wanted;
-        for (long at = 0; at < s.count(); ++at) {
+        for (ptrdiff_t at = 0; at < s.count(); ++at) {
             double sum = 0.0;
-            for (long k = at % s.c - (size - 1) / 2, n = 0; n < size; ++k, ++n)
+            for (ptrdiff_t k = at % s.c - (size - 1) / 2, n = 0; n < size; ++k, ++n)
                 if (k >= 0 && k < s.c) sum += std::pow((*in[0])[at - at % s.c + k], 2.0);
             const double v = (*in[0])[at] / std::pow(bias + alpha / size * sum, beta);
             wanted.add(v, 1e-5 * std::fabs(v));
@@ -82,20 +82,20 @@ void add_lrn(Chain& chain, long x) {
     chain.add("lrn", f.bytes, {x}, chain.add_buffer(s), reference);
 }
 
-void add_rows(Chain& chain, long x, bool mean) {
+void add_rows(Chain& chain, ptrdiff_t x, bool mean) {
     const Size s = chain.buffers[x];
-    const long logarithm = draw(0, 1);
+    const ptrdiff_t logarithm = draw(0, 1);
     const auto reference = [=](const std::vector<const Floats*>& in, const Floats&) {
         Wanted wanted;
-        for (long row = 0; row < s.count(); row += s.c) {
+        for (ptrdiff_t row = 0; row < s.count(); row += s.c) {
             double sum = 0.0, size = 0.0, top = -INFINITY, powers = 0.0;
-            for (long i = row; i < row + s.c; ++i) {
+            for (ptrdiff_t i = row; i < row + s.c; ++i) {
                 const double v = (*in[0])[i];
                 sum += v, size += std::fabs(v), top = std::fmax(top, v);
             }
-            for (long i = row; i < row + s.c; ++i) powers += std::exp((*in[0])[i] - top);
+            for (ptrdiff_t i = row; i < row + s.c; ++i) powers += std::exp((*in[0])[i] - top);
             if (mean) wanted.add(sum / s.c, kRounding * size);
-            for (long i = row; i < row + s.c && !mean; ++i) {
+            for (ptrdiff_t i = row; i < row + s.c && !mean; ++i) {
                 const double v = (*in[0])[i] - top - std::log(powers);
                 wanted.add(logarithm ? v : std::exp(v), kRounding * std::fmax(1.0, size));
             }
@@ -112,17 +112,17 @@ void add_rows(Chain& chain, long x, bool mean) {
 }
 
 // [H] products of [W][C] by [C][columns].
-void add_matmul(Chain& chain, long x) {
+void add_matmul(Chain& chain, ptrdiff_t x) {
     const Size s = chain.buffers[x], to = {s.h, s.w, draw(1, 20)};
     if (to.count() > 4000) return;
-    const long each = s.c * to.c, step = one_in(2) ? each : 0;
+    const ptrdiff_t each = s.c * to.c, step = one_in(2) ? each : 0;
     const float most = 1.0f / std::sqrt(static_cast<float>(s.c));
-    const long z = chain.add_constant(step ? s.h * each : each, -most, most);
+    const ptrdiff_t z = chain.add_constant(step ? s.h * each : each, -most, most);
     const auto reference = [=](const std::vector<const Floats*>& in, const Floats&) {
         Wanted wanted;
-        for (long at = 0; at < to.count(); ++at) {
+        for (ptrdiff_t at = 0; at < to.count(); ++at) {
             double sum = 0.0, size = 0.0;
-            for (long i = 0; i < s.c; ++i) {
+            for (ptrdiff_t i = 0; i < s.c; ++i) {
                 const double term = static_cast<double>((*in[0])[at / to.c * s.c + i]) *
                                     (*in[1])[at / to.c / s.w * step + i * to.c + at % to.c];
                 sum += term, size += std::fabs(term);

@@ -18,11 +18,11 @@ using cnnkit::Pair;
 std::mt19937 generator(20200513);
 
 // Uniform, both ends included. Own arithmetic: the standard distributions differ between libraries.
-long draw(long least, long most) {
-    return least + static_cast<long>(generator() % static_cast<unsigned long>(most - least + 1));
+ptrdiff_t draw(ptrdiff_t least, ptrdiff_t most) {
+    return least + static_cast<ptrdiff_t>(generator() % static_cast<size_t>(most - least + 1));
 }
-Pair draw_pair(long least, long most) { return {draw(least, most), draw(least, most)}; }
-bool one_in(long n) { return draw(1, n) == 1; }
+Pair draw_pair(ptrdiff_t least, ptrdiff_t most) { return {draw(least, most), draw(least, most)}; }
+bool one_in(ptrdiff_t n) { return draw(1, n) == 1; }
 float uniform() { return static_cast<float>(generator()) / 2147483648.0f - 1.0f; }
 
 // What only the general kernel takes.
@@ -56,7 +56,8 @@ ConvShape draw_shape() {
             s.pool_padding = {draw(0, s.pool_kernel.h / 2), draw(0, s.pool_kernel.w / 2)};
         }
         if (one_in(3)) {  // what the faster algorithms are for
-            const long kernel = one_in(3) ? 5 : 3, padding = one_in(3) ? draw(0, 2) : kernel / 2;
+            const ptrdiff_t kernel = one_in(3) ? 5 : 3,
+                            padding = one_in(3) ? draw(0, 2) : kernel / 2;
             s.kernel = {kernel, kernel}, s.stride = {1, 1}, s.padding = {padding, padding};
             s.pool_kernel = s.pool_stride = {2, 2}, s.pool_padding = {0, 0};
             if (one_in(2)) s.pool_kernel = {3, 3}, s.pool_padding = draw_pair(0, 1);
@@ -74,21 +75,21 @@ ConvShape draw_shape() {
 
 struct Case {
     ConvShape shape;
-    long images;
+    ptrdiff_t images;
     std::vector<float> x, weight, bias, residual;
     bool has_bias;
     std::vector<double> y;  // the right result
     std::vector<double>
         scale;  // [channels_out] largest sum of finite magnitudes: errors are shares
 
-    long pixels() const { return shape.channels_in * shape.input.h * shape.input.w; }
-    long outputs() const { return shape.channels_out * shape.output.h * shape.output.w; }
-    long sums() const { return shape.channels_out * shape.conv.h * shape.conv.w; }
-    long taps() const {  // of an output channel
+    ptrdiff_t pixels() const { return shape.channels_in * shape.input.h * shape.input.w; }
+    ptrdiff_t outputs() const { return shape.channels_out * shape.output.h * shape.output.w; }
+    ptrdiff_t sums() const { return shape.channels_out * shape.conv.h * shape.conv.w; }
+    ptrdiff_t taps() const {  // of an output channel
         return shape.channels_in / shape.groups * shape.kernel.h * shape.kernel.w;
     }
     const float* bias_or_null() const { return has_bias ? bias.data() : nullptr; }
-    const float* residual_or_null(long image) const {
+    const float* residual_or_null(ptrdiff_t image) const {
         return shape.residual ? residual.data() + image * sums() : nullptr;
     }
 };
@@ -99,7 +100,8 @@ void spoil(std::vector<float>& values) {
 }
 
 // One convolution value, with its residual; `magnitude` becomes what its finite terms weigh.
-double convolve(const Case& c, long image, long o, long row, long column, double& magnitude) {
+double convolve(const Case& c, ptrdiff_t image, ptrdiff_t o, ptrdiff_t row, ptrdiff_t column,
+                double& magnitude) {
     const ConvShape& s = c.shape;
     double sum = 0.0;
     magnitude = 0.0;
@@ -108,13 +110,14 @@ double convolve(const Case& c, long image, long o, long row, long column, double
         if (std::isfinite(term)) magnitude += std::fabs(term);
     };
     if (c.has_bias) add(c.bias[o]);
-    const long first = o / (s.channels_out / s.groups) * (s.channels_in / s.groups);
-    for (long i = 0; i < c.taps(); ++i) {
-        const long channel = first + i / (s.kernel.h * s.kernel.w);
-        const long h = row * s.stride.h - s.padding.h + i / s.kernel.w % s.kernel.h * s.dilation.h;
-        const long w = column * s.stride.w - s.padding.w + i % s.kernel.w * s.dilation.w;
+    const ptrdiff_t first = o / (s.channels_out / s.groups) * (s.channels_in / s.groups);
+    for (ptrdiff_t i = 0; i < c.taps(); ++i) {
+        const ptrdiff_t channel = first + i / (s.kernel.h * s.kernel.w);
+        const ptrdiff_t h =
+            row * s.stride.h - s.padding.h + i / s.kernel.w % s.kernel.h * s.dilation.h;
+        const ptrdiff_t w = column * s.stride.w - s.padding.w + i % s.kernel.w * s.dilation.w;
         const bool inside = h >= 0 && h < s.input.h && w >= 0 && w < s.input.w;
-        const long at = ((image * s.channels_in + channel) * s.input.h + h) * s.input.w + w;
+        const ptrdiff_t at = ((image * s.channels_in + channel) * s.input.h + h) * s.input.w + w;
         add((inside ? c.x[at] : 0.0) * c.weight[o * c.taps() + i]);
     }
     if (s.residual) add(c.residual_or_null(image)[(o * s.conv.h + row) * s.conv.w + column]);
@@ -130,20 +133,20 @@ void solve(Case& c) {
     const ConvShape& s = c.shape;
     c.scale.assign(s.channels_out, 0.0);
     std::vector<double> conv(s.conv.h * s.conv.w);
-    for (long plane = 0; plane < c.images * s.channels_out; ++plane) {
-        const long o = plane % s.channels_out;
-        for (long i = 0; i < s.conv.h * s.conv.w; ++i) {
+    for (ptrdiff_t plane = 0; plane < c.images * s.channels_out; ++plane) {
+        const ptrdiff_t o = plane % s.channels_out;
+        for (ptrdiff_t i = 0; i < s.conv.h * s.conv.w; ++i) {
             double magnitude;
             conv[i] = convolve(c, plane / s.channels_out, o, i / s.conv.w, i % s.conv.w, magnitude);
             if (magnitude > c.scale[o]) c.scale[o] = magnitude;
             conv[i] = activate(s, conv[i]);
         }
-        for (long i = 0; i < s.output.h * s.output.w; ++i) {
+        for (ptrdiff_t i = 0; i < s.output.h * s.output.w; ++i) {
             double most = -INFINITY;  // windows never lie in padding alone
-            for (long k = 0; k < s.pool_kernel.h * s.pool_kernel.w; ++k) {
-                const long h =
+            for (ptrdiff_t k = 0; k < s.pool_kernel.h * s.pool_kernel.w; ++k) {
+                const ptrdiff_t h =
                     i / s.output.w * s.pool_stride.h - s.pool_padding.h + k / s.pool_kernel.w;
-                const long w =
+                const ptrdiff_t w =
                     i % s.output.w * s.pool_stride.w - s.pool_padding.w + k % s.pool_kernel.w;
                 if (h < 0 || h >= s.conv.h || w < 0 || w >= s.conv.w) continue;
                 const double value = conv[h * s.conv.w + w];
@@ -187,20 +190,21 @@ Gradients differentiate(const Case& c, const std::vector<float>& grad,
                    std::vector<double>(c.x.size())};
     for (size_t at = 0; at < indices.size(); ++at) {
         if (indices[at] == cnnkit::kNoIndex) continue;
-        const long i = static_cast<long>(at), plane = i / (s.output.h * s.output.w);
-        const long image = plane / s.channels_out, o = plane % s.channels_out;
-        const long row = i / s.output.w % s.output.h * s.pool_stride.h - s.pool_padding.h +
-                         indices[at] / s.pool_kernel.w;
-        const long column =
+        const ptrdiff_t i = static_cast<ptrdiff_t>(at), plane = i / (s.output.h * s.output.w);
+        const ptrdiff_t image = plane / s.channels_out, o = plane % s.channels_out;
+        const ptrdiff_t row = i / s.output.w % s.output.h * s.pool_stride.h - s.pool_padding.h +
+                              indices[at] / s.pool_kernel.w;
+        const ptrdiff_t column =
             i % s.output.w * s.pool_stride.w - s.pool_padding.w + indices[at] % s.pool_kernel.w;
         g.db[o] += grad[at];
-        const long taps = s.kernel.h * s.kernel.w;
-        for (long k = 0; k < s.channels_in * taps; ++k) {
-            const long h = row * s.stride.h - s.padding.h + k / s.kernel.w % s.kernel.h;
-            const long w = column * s.stride.w - s.padding.w + k % s.kernel.w;
+        const ptrdiff_t taps = s.kernel.h * s.kernel.w;
+        for (ptrdiff_t k = 0; k < s.channels_in * taps; ++k) {
+            const ptrdiff_t h = row * s.stride.h - s.padding.h + k / s.kernel.w % s.kernel.h;
+            const ptrdiff_t w = column * s.stride.w - s.padding.w + k % s.kernel.w;
             if (h < 0 || h >= s.input.h || w < 0 || w >= s.input.w) continue;
-            const long pixel = ((image * s.channels_in + k / taps) * s.input.h + h) * s.input.w + w;
-            const long weight = o * s.channels_in * taps + k;
+            const ptrdiff_t pixel =
+                ((image * s.channels_in + k / taps) * s.input.h + h) * s.input.w + w;
+            const ptrdiff_t weight = o * s.channels_in * taps + k;
             g.dw[weight] += static_cast<double>(grad[at]) * c.x[pixel];
             g.dx[pixel] += static_cast<double>(grad[at]) * c.weight[weight];
         }

@@ -12,14 +12,14 @@ Chain random_chain() {
     Chain chain;
     chain.image = {draw(1, 14), draw(1, one_in(4) ? 40 : 14), one_in(4) ? 1 : draw(1, 5)};
     add_pixels(chain);
-    for (long left = draw(3, 12); left > 0; --left) {
-        const long last = static_cast<long>(chain.buffers.size()) - 1;
-        const long x = one_in(4) ? draw(0, last) : last;
+    for (ptrdiff_t left = draw(3, 12); left > 0; --left) {
+        const ptrdiff_t last = static_cast<ptrdiff_t>(chain.buffers.size()) - 1;
+        const ptrdiff_t x = one_in(4) ? draw(0, last) : last;
         switch (draw(0, 13)) {
             case 0:
             case 1:
                 add_conv(chain, x, false);
-                if (one_in(2)) add_pool(chain, static_cast<long>(chain.buffers.size()) - 1);
+                if (one_in(2)) add_pool(chain, static_cast<ptrdiff_t>(chain.buffers.size()) - 1);
                 break;
             case 2:
                 add_conv(chain, x, true);

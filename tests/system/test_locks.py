@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib
 import os
-import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -64,7 +68,7 @@ def test_only_what_a_killed_process_left_is_removed(
 
     with writer(path) as process:
         assert call_all() == (2, 1)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     assert call_all() == (0, 0)
     assert all(other.read_text() == "mine" for other in others)
     assert path.read_bytes() == b"whole"
@@ -96,3 +100,34 @@ def test_leaving_a_block_by_any_error_removes_its_files(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupt()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The locks of Windows, with its named objects: each lives as long as somebody has it open."""
+    handles: dict[int, str] = {}
+    errors = [0]
+
+    def create(_security: None, _owned: bool, name: str) -> int:
+        errors.append(183 if name in handles.values() else 0)
+        handles[len(errors)] = name
+        return len(errors)
+
+    kernel32 = SimpleNamespace(CreateMutexW=create, CloseHandle=lambda handle: handles.pop(handle))
+    monkeypatch.setattr(ctypes, "WinDLL", lambda *_, **__: kernel32, raising=False)
+    monkeypatch.setattr(ctypes, "get_last_error", lambda: errors[-1], raising=False)
+    monkeypatch.delitem(sys.modules, "cnnkit.system.windows_lock", raising=False)
+    return importlib.import_module("cnnkit.system.windows_lock")
+
+
+def test_a_lock_of_windows_ends_with_its_holder(windows: Any, tmp_path: Path) -> None:
+    first, second = windows.Lock(tmp_path), windows.Lock(tmp_path)
+    assert (first.take(), second.take()) == (True, False)
+    first.close()
+    assert second.take()
+    with pytest.raises(FileNotFoundError):
+        windows.Lock(tmp_path / "absent")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path)
+    with pytest.raises(OSError, match="is a link"):
+        windows.Lock(link, follow=False)

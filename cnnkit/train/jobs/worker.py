@@ -31,6 +31,7 @@ from cnnkit.train.trainer import resume, train
 
 LAST = ("finished", "diverged", "stopped", "error", "bug")  # events that end a job
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+KILLED = getattr(signal, "SIGKILL", 9)  # Windows has none
 Event = Mapping[str, Any]
 
 
@@ -61,7 +62,9 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            start_new_session=True,  # a terminal signals its whole group; the parent decides
+            # A terminal signals its whole group; the parent decides.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Windows
         )
 
     def train(self, job: Job) -> Iterator[Event]:
@@ -94,7 +97,7 @@ class Worker:
         code = self.process.wait()
         kind = KilledError if code < 0 else CnnkitError
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        memory = " (memory may have run out)" if code == -signal.SIGKILL else ""
+        memory = " (memory may have run out)" if code == -KILLED else ""
         raise kind(
             job.folder,
             f"the process that trained it {how}{memory}{': ' + lines[-1] if lines else ''}",

@@ -42,33 +42,33 @@ Memory memory(const Plan& p, void* workspace) {
 // where the input holds NaN, Inf or anything from 2^60 up, or too little for P: nothing of use is
 // stored then.
 template <typename F, typename P, int kH, int kW>
-bool convolve(const float* x, const float* prepared, const Plan& p, long tile_row0, long tile_row1,
-              const Sink& sink, const Memory& at) {
-    const long cout = p.s.channels_out;
-    const long tiles = (tile_row1 - tile_row0) * p.tiles_w;
-    const long vectors = (tiles + kLanes - 1) / kLanes;
-    const long groups = (vectors + P::kGroup - 1) / P::kGroup;
+bool convolve(const float* x, const float* prepared, const Plan& p, ptrdiff_t tile_row0,
+              ptrdiff_t tile_row1, const Sink& sink, const Memory& at) {
+    const ptrdiff_t cout = p.s.channels_out;
+    const ptrdiff_t tiles = (tile_row1 - tile_row0) * p.tiles_w;
+    const ptrdiff_t vectors = (tiles + kLanes - 1) / kLanes;
+    const ptrdiff_t groups = (vectors + P::kGroup - 1) / P::kGroup;
     const float* bias = prepared + F::kPlanes * P::weight_floats(p.s);
     Magnitude most = last_rows<F>(x, p, tile_row1 * F::kTileH - p.s.padding.h, no_magnitude());
 
     // Vectors are dealt out evenly: group g holds vectors g * vectors / groups and following.
-    const auto start = [=](long g) { return g * vectors / groups; };
-    for (long g0 = 0; g0 < groups; g0 += p.groups) {
-        const long g1 = min(groups, g0 + p.groups);
-        for (long g = g0; g < g1; ++g) {
+    const auto start = [=](ptrdiff_t g) { return g * vectors / groups; };
+    for (ptrdiff_t g0 = 0; g0 < groups; g0 += p.groups) {
+        const ptrdiff_t g1 = min(groups, g0 + p.groups);
+        for (ptrdiff_t g = g0; g < g1; ++g) {
             Gather<F> from[P::kGroup];
-            for (long i = start(g); i < start(g + 1); ++i)
+            for (ptrdiff_t i = start(g); i < start(g + 1); ++i)
                 gather<F>(p, tile_row0, i * kLanes, tiles, from[i - start(g)]);
             most = P::template put_input<F>(x, p, from, start(g + 1) - start(g),
                                             at.v + (g - g0) * p.v_group, most);
         }
         if (!in_range<P>(most, kInputLimit)) return false;
-        for (long co0 = 0; co0 < cout; co0 += p.block) {
-            const long co1 = min(cout, co0 + p.block);
+        for (ptrdiff_t co0 = 0; co0 < cout; co0 += p.block) {
+            const ptrdiff_t co1 = min(cout, co0 + p.block);
             for (int k = 0; k < F::kPlanes; ++k)
-                for (long co = co0; co < co1; co += P::kRows)
-                    for (long g = g0; g < g1; ++g) {
-                        const long n = start(g + 1) - start(g);
+                for (ptrdiff_t co = co0; co < co1; co += P::kRows)
+                    for (ptrdiff_t g = g0; g < g1; ++g) {
+                        const ptrdiff_t n = start(g + 1) - start(g);
                         P::multiply(
                             p.s, prepared, k, co, min(P::kRows, co1 - co), n,
                             at.v + (g - g0) * p.v_group + k * p.v_plane,
@@ -76,7 +76,7 @@ bool convolve(const float* x, const float* prepared, const Plan& p, long tile_ro
                     }
             Sink to = sink;
             to.to += co0 * sink.channel;
-            for (long g = g0; g < g1; ++g)
+            for (ptrdiff_t g = g0; g < g1; ++g)
                 output_group<F, kH, kW>(at.m + (g - g0) * p.m_group, p, bias + co0, co1 - co0,
                                         (start(g + 1) - start(g)) * kLanes, start(g) * kLanes,
                                         min(tiles, start(g + 1) * kLanes), tile_row0, to, at.lines);
@@ -87,8 +87,8 @@ bool convolve(const float* x, const float* prepared, const Plan& p, long tile_ro
 
 // Pooled rows row0 .. row1 - 1 where the pool is 2x2.
 template <typename F, typename P>
-bool run_pooled(const Plan& p, const float* x, const float* prepared, float* y, long row0,
-                long row1, const Memory& at) {
+bool run_pooled(const Plan& p, const float* x, const float* prepared, float* y, ptrdiff_t row0,
+                ptrdiff_t row1, const Memory& at) {
     constexpr int kH = F::kTileH / 2, kW = F::kTileW / 2;
     const Pair out = p.s.output;
     const Sink sink = {y, out.h * out.w, out.w, row0, row1, out.w};
@@ -97,25 +97,25 @@ bool run_pooled(const Plan& p, const float* x, const float* prepared, float* y, 
 
 // ... and for any other pool: a strip's convolution rows wait until all are there.
 template <typename F, typename P>
-bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, long row0,
-                long row1, const Memory& at) {
+bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, ptrdiff_t row0,
+                ptrdiff_t row1, const Memory& at) {
     const PlainShape& s = p.s;
-    const long floats = round_up(s.conv.w, kLanes);
-    for (long top = row0; top < row1; top += p.strip) {
-        const long bottom = min(row1, top + p.strip);
-        const long tile_row0 = first_conv_row(s, top) / F::kTileH;
-        const long tile_row1 = (end_conv_row(s, bottom) + F::kTileH - 1) / F::kTileH;
-        const long conv_row0 = tile_row0 * F::kTileH, conv_row1 = tile_row1 * F::kTileH;
-        const long channel = (conv_row1 - conv_row0) * p.conv_row;
+    const ptrdiff_t floats = round_up(s.conv.w, kLanes);
+    for (ptrdiff_t top = row0; top < row1; top += p.strip) {
+        const ptrdiff_t bottom = min(row1, top + p.strip);
+        const ptrdiff_t tile_row0 = first_conv_row(s, top) / F::kTileH;
+        const ptrdiff_t tile_row1 = (end_conv_row(s, bottom) + F::kTileH - 1) / F::kTileH;
+        const ptrdiff_t conv_row0 = tile_row0 * F::kTileH, conv_row1 = tile_row1 * F::kTileH;
+        const ptrdiff_t channel = (conv_row1 - conv_row0) * p.conv_row;
         // A row's last vector reads into the next row, and beyond the very last one.
         store(at.conv + s.channels_out * channel, zero());
         float* rows = at.conv - conv_row0 * p.conv_row;
         const Sink sink = {rows, channel, p.conv_row, conv_row0, conv_row1, p.conv_row};
         if (!convolve<F, P, F::kTileH, F::kTileW>(x, prepared, p, tile_row0, tile_row1, sink, at))
             return false;
-        for (long co = 0; co < s.channels_out; ++co)
-            for (long r = top; r < bottom; ++r) {
-                const auto row = [&](long i) { return rows + co * channel + i * p.conv_row; };
+        for (ptrdiff_t co = 0; co < s.channels_out; ++co)
+            for (ptrdiff_t r = top; r < bottom; ++r) {
+                const auto row = [&](ptrdiff_t i) { return rows + co * channel + i * p.conv_row; };
                 pool::pool_row(s, row, floats, first_conv_row(s, r), end_conv_row(s, r + 1),
                                at.line, y + (co * s.output.h + r) * s.output.w);
             }
@@ -127,7 +127,7 @@ bool run_strips(const Plan& p, const float* x, const float* prepared, float* y, 
 
 template <typename F, typename P>
 bool run(const ConvShape& s, const float* x, const void* prepared, float* y, unsigned char*,
-         long row0, long row1, void* workspace, const float*) {
+         ptrdiff_t row0, ptrdiff_t row1, void* workspace, const float*) {
     const Plan p = plan<F, P>(s);
     if (most_runs(p.tiles_w) * F::kMore > kLanes) return false;
     const float* u = static_cast<const float*>(prepared);
@@ -139,7 +139,7 @@ bool run(const ConvShape& s, const float* x, const void* prepared, float* y, uns
     return done;
 }
 
-inline bool takes(const ConvShape& s, long kernel) {
+inline bool takes(const ConvShape& s, ptrdiff_t kernel) {
     return is_plain(s) && s.kernel.h == kernel && s.kernel.w == kernel && s.stride.h == 1 &&
            s.stride.w == 1 && s.padding.h < kernel && s.padding.w < kernel;
 }

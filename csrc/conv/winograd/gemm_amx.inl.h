@@ -11,9 +11,9 @@
 
 namespace winograd {
 
-constexpr long kTile = 256;  // floats of a register tile: 16 rows of 64 bytes
-constexpr long kTileRows = 16;
-constexpr long kInputs = 32;  // input channels of a register tile
+constexpr ptrdiff_t kTile = 256;  // floats of a register tile: 16 rows of 64 bytes
+constexpr ptrdiff_t kTileRows = 16;
+constexpr ptrdiff_t kInputs = 32;  // input channels of a register tile
 
 // All eight register tiles are 16 rows of 64 bytes.
 struct Shapes {
@@ -42,18 +42,18 @@ inline void put_parts(__m512 a, __m512 b, float* to) {
 
 // Register tile `number` from memory, and what stands `ahead` floats further on into the
 // first-level cache. The number must be a literal.
-#define CNNKIT_LOAD_TILE(number, from, ahead)                                             \
-    do {                                                                                  \
-        _tile_loadd(number, from, 64);                                                    \
-        for (long row = 0; row < kTileRows; ++row) prefetch((from) + (ahead) + row * 16); \
+#define CNNKIT_LOAD_TILE(number, from, ahead)                                                  \
+    do {                                                                                       \
+        _tile_loadd(number, from, 64);                                                         \
+        for (ptrdiff_t row = 0; row < kTileRows; ++row) prefetch((from) + (ahead) + row * 16); \
     } while (false)
 
 // M of kBlocks x kVectors register tiles: blocks of 16 output channels, whose U are `block` floats
 // apart, and vectors of tiles of the image. `step` is what V goes on by from 32 input channels to
 // the next. Register tiles 0 to 3 are M, 4 and 5 U, 6 and 7 V.
 template <int kParts, int kBlocks, int kVectors>
-void multiply_block(const float* u, long block, const float* v, long step, float* m) {
-    constexpr long kAll = kParts * kTile;  // of 32 input channels
+void multiply_block(const float* u, ptrdiff_t block, const float* v, ptrdiff_t step, float* m) {
+    constexpr ptrdiff_t kAll = kParts * kTile;  // of 32 input channels
     const auto load_weights = [&](int part) {
         CNNKIT_LOAD_TILE(4, u + part * kTile, kAll);
         if constexpr (kBlocks > 1) CNNKIT_LOAD_TILE(5, u + block + part * kTile, kAll);
@@ -84,7 +84,7 @@ void multiply_block(const float* u, long block, const float* v, long step, float
             load_weights(2), load_input(0), multiply();
         }
     }
-    constexpr long kWidth = kVectors * kLanes, kPitch = kWidth * sizeof(float);
+    constexpr ptrdiff_t kWidth = kVectors * kLanes, kPitch = kWidth * sizeof(float);
     _tile_stored(0, m, kPitch);
     if constexpr (kVectors > 1) _tile_stored(1, m + kLanes, kPitch);
     if constexpr (kBlocks > 1) _tile_stored(2, m + kTileRows * kWidth, kPitch);
@@ -98,13 +98,15 @@ void multiply_block(const float* u, long block, const float* v, long step, float
 template <int kParts>
 struct TileProduct {
     static constexpr int kGroup = 2;  // as register tiles hold
-    static constexpr long kRows = 2 * kTileRows, kRowsAtLeast = kTileRows;
+    static constexpr ptrdiff_t kRows = 2 * kTileRows, kRowsAtLeast = kTileRows;
     static constexpr float kLeast = 8.673617379884035e-19f;  // 2^-60: no part is a denormal number
 
-    static long steps(const PlainShape& s) { return round_up(s.channels_in, kInputs) / kInputs; }
-    static long block_floats(const PlainShape& s) { return steps(s) * kParts * kTile; }
-    static long input_floats(const PlainShape& s) { return kGroup * block_floats(s); }
-    static long weight_floats(const PlainShape& s) {
+    static ptrdiff_t steps(const PlainShape& s) {
+        return round_up(s.channels_in, kInputs) / kInputs;
+    }
+    static ptrdiff_t block_floats(const PlainShape& s) { return steps(s) * kParts * kTile; }
+    static ptrdiff_t input_floats(const PlainShape& s) { return kGroup * block_floats(s); }
+    static ptrdiff_t weight_floats(const PlainShape& s) {
         return round_up(s.channels_out, kTileRows) / kTileRows * block_floats(s);
     }
 
@@ -115,15 +117,15 @@ struct TileProduct {
 
     template <typename F>
     static void put_weights(const PlainShape& s, const float* weight, float* u) {
-        constexpr long kCount = F::kTaps * F::kTaps;
-        const long cin = s.channels_in, cout = s.channels_out;
-        for (long co = 0; co < round_up(cout, kTileRows); ++co)
-            for (long step = 0; step < steps(s); ++step) {
+        constexpr ptrdiff_t kCount = F::kTaps * F::kTaps;
+        const ptrdiff_t cin = s.channels_in, cout = s.channels_out;
+        for (ptrdiff_t co = 0; co < round_up(cout, kTileRows); ++co)
+            for (ptrdiff_t step = 0; step < steps(s); ++step) {
                 alignas(64) float pairs[2][F::kPlanes][kLanes];
-                for (long odd = 0; odd < 2; ++odd) {
+                for (ptrdiff_t odd = 0; odd < 2; ++odd) {
                     Doubles w[2][F::kTaps][F::kTaps];
-                    const auto at = [&](long lane) {
-                        const long ci = step * kInputs + 2 * lane + odd;
+                    const auto at = [&](ptrdiff_t lane) {
+                        const ptrdiff_t ci = step * kInputs + 2 * lane + odd;
                         return co < cout && ci < cin ? weight + (co * cin + ci) * kCount : nullptr;
                     };
                     gather_taps<F>(at, w);
@@ -138,13 +140,13 @@ struct TileProduct {
     }
 
     template <typename F>
-    static Magnitude put_input(const float* x, const Plan& p, const Gather<F>* g, long vectors,
+    static Magnitude put_input(const float* x, const Plan& p, const Gather<F>* g, ptrdiff_t vectors,
                                float* v, Magnitude most) {
-        const long channels = p.s.channels_in, pixels = p.s.input.h * p.s.input.w;
+        const ptrdiff_t channels = p.s.channels_in, pixels = p.s.input.h * p.s.input.w;
         alignas(64) float pairs[2][F::kPlanes][kLanes];
-        for (long ci = 0; ci < steps(p.s) * kInputs; ci += 2, x += 2 * pixels) {
-            for (long i = 0; i < vectors; ++i) {
-                for (long c = 0; c < 2; ++c) {
+        for (ptrdiff_t ci = 0; ci < steps(p.s) * kInputs; ci += 2, x += 2 * pixels) {
+            for (ptrdiff_t i = 0; i < vectors; ++i) {
+                for (ptrdiff_t c = 0; c < 2; ++c) {
                     if (ci + c < channels)
                         most = input_vector<F>(x + c * pixels, p, g[i], pairs[c][0], kLanes, most);
                     else
@@ -159,9 +161,9 @@ struct TileProduct {
         return most;
     }
 
-    static void multiply(const PlainShape& s, const float* u, int k, long co, long rows,
-                         long vectors, const float* v, float* m) {
-        const long block = block_floats(s), step = vectors * kParts * kTile;
+    static void multiply(const PlainShape& s, const float* u, int k, ptrdiff_t co, ptrdiff_t rows,
+                         ptrdiff_t vectors, const float* v, float* m) {
+        const ptrdiff_t block = block_floats(s), step = vectors * kParts * kTile;
         u += k * weight_floats(s) + co / kTileRows * block;
         if (rows > kTileRows && vectors > 1)
             multiply_block<kParts, 2, 2>(u, block, v, step, m);
@@ -176,8 +178,8 @@ struct TileProduct {
 
 // Below 32 channels, or where register tiles would stay too empty, vectors are as fast: what is
 // multiplied may be a quarter more than needed for six products, twice as much for three.
-inline bool fills_tiles(const ConvShape& s, long most_quarters) {
-    const long padded = round_up(s.channels_in, kInputs) * round_up(s.channels_out, kTileRows);
+inline bool fills_tiles(const ConvShape& s, ptrdiff_t most_quarters) {
+    const ptrdiff_t padded = round_up(s.channels_in, kInputs) * round_up(s.channels_out, kTileRows);
     return min(s.channels_in, s.channels_out) >= kInputs &&
            4 * padded <= most_quarters * s.channels_in * s.channels_out;
 }

@@ -5,15 +5,15 @@ namespace winograd {
 // Rows of results: row r of channel co begins at to + co * channel + r * row.
 struct Sink {
     float* to;
-    long channel, row;
-    long first, last;  // the rows that are wanted
-    long columns;
+    ptrdiff_t channel, row;
+    ptrdiff_t first, last;  // the rows that are wanted
+    ptrdiff_t columns;
 };
 
 // M of a vector of tiles -> kTileH x kTileW convolution values, or the maxima of 2x2 of them and
 // zero.
 template <typename F, int kH, int kW>
-inline void output_tile(const float* m, long plane, Vec bias, Vec (&y)[kH][kW]) {
+inline void output_tile(const float* m, ptrdiff_t plane, Vec bias, Vec (&y)[kH][kW]) {
     constexpr bool pooled = kH < F::kTileH;
     Vec half[F::kTileH][F::kColumns];
 #pragma GCC unroll 8
@@ -65,8 +65,8 @@ inline void store_side_by_side(const Vec (&v)[4], float* to) {
     for (int i = 0; i < 4; ++i) store(to + i * kLanes, out[i]);
 }
 
-inline void copy_row(const float* from, long count, float* to) {
-    long c = 0;
+inline void copy_row(const float* from, ptrdiff_t count, float* to) {
+    ptrdiff_t c = 0;
     for (; c + kLanes <= count; c += kLanes) store(to + c, load(from + c));
     if (c < count) {
         const Mask rest = mask_lanes(0, count - c);
@@ -77,14 +77,15 @@ inline void copy_row(const float* from, long count, float* to) {
 // `channels` output channels of one group of tiles first <= tile < last, numbered from tile row
 // `tile_row0`, to the sink's rows, kH x kW values of a tile.
 template <typename F, int kH, int kW>
-void output_group(const float* m, const Plan& p, const float* bias, long channels, long width,
-                  long first, long last, long tile_row0, const Sink& sink, float* lines) {
+void output_group(const float* m, const Plan& p, const float* bias, ptrdiff_t channels,
+                  ptrdiff_t width, ptrdiff_t first, ptrdiff_t last, ptrdiff_t tile_row0,
+                  const Sink& sink, float* lines) {
     if (kH == 1 && kW == 1 && sink.columns == p.tiles_w) {
         // A tile's only value stands where its number says.
-        for (long co = 0; co < channels; ++co) {
+        for (ptrdiff_t co = 0; co < channels; ++co) {
             const Vec b = set1(bias[co]);
             float* to = sink.to + co * sink.channel + tile_row0 * sink.row + first;
-            for (long t = 0; t < last - first; t += kLanes) {
+            for (ptrdiff_t t = 0; t < last - first; t += kLanes) {
                 Vec y[kH][kW];
                 output_tile<F>(m + co * width + t, p.m_plane, b, y);
                 if (last - first - t >= kLanes)
@@ -96,9 +97,9 @@ void output_group(const float* m, const Plan& p, const float* bias, long channel
         return;
     }
     // First side by side into lines[co][kH][kW width] ...
-    for (long co = 0; co < channels; ++co) {
+    for (ptrdiff_t co = 0; co < channels; ++co) {
         const Vec b = set1(bias[co]);
-        for (long t = 0; t < width; t += kLanes) {
+        for (ptrdiff_t t = 0; t < width; t += kLanes) {
             Vec y[kH][kW];
             output_tile<F>(m + co * width + t, p.m_plane, b, y);
 #pragma GCC unroll 8
@@ -107,16 +108,16 @@ void output_group(const float* m, const Plan& p, const float* bias, long channel
         }
     }
     // ... then tile row by tile row to where they belong.
-    for (long tile = first; tile < last;) {
-        const long row = tile / p.tiles_w, column = tile % p.tiles_w;
-        const long tiles = min(p.tiles_w - column, last - tile);
-        const long count = min(kW * tiles, sink.columns - kW * column);
+    for (ptrdiff_t tile = first; tile < last;) {
+        const ptrdiff_t row = tile / p.tiles_w, column = tile % p.tiles_w;
+        const ptrdiff_t tiles = min(p.tiles_w - column, last - tile);
+        const ptrdiff_t count = min(kW * tiles, sink.columns - kW * column);
         for (int i = 0; i < kH; ++i) {
-            const long r = kH * (tile_row0 + row) + i;
+            const ptrdiff_t r = kH * (tile_row0 + row) + i;
             if (r < sink.first || r >= sink.last) continue;
             const float* from = lines + (i * width + tile - first) * kW;
             float* to = sink.to + r * sink.row + kW * column;
-            for (long co = 0; co < channels; ++co, from += kH * kW * width, to += sink.channel)
+            for (ptrdiff_t co = 0; co < channels; ++co, from += kH * kW * width, to += sink.channel)
                 copy_row(from, count, to);
         }
         tile += tiles;

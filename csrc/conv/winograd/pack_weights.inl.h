@@ -5,7 +5,8 @@ namespace winograd {
 // One input channel of a panel: w [kTaps^2] -> planes [kPlanes], `plane` floats apart, `width`
 // channels each.
 template <typename F>
-inline void transform(const Doubles (&w)[F::kTaps][F::kTaps], long width, float* to, long plane) {
+inline void transform(const Doubles (&w)[F::kTaps][F::kTaps], ptrdiff_t width, float* to,
+                      ptrdiff_t plane) {
     Doubles half[F::kTaps][F::kRows];  // [column of w][row]
 #pragma GCC unroll 8
     for (int x = 0; x < F::kTaps; ++x) {
@@ -26,7 +27,7 @@ inline void transform(const Doubles (&w)[F::kTaps][F::kTaps], long width, float*
             if (width == kPanel) {
                 __builtin_memcpy(to, &u, sizeof u);
             } else {
-                for (long co = 0; co < width; ++co) to[co] = u[co];
+                for (ptrdiff_t co = 0; co < width; ++co) to[co] = u[co];
             }
         }
     }
@@ -69,14 +70,14 @@ inline bool in_range(Magnitude most, float limit) {
 template <typename F, typename P>
 bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     constexpr int kCount = F::kTaps * F::kTaps;
-    const long cin = s.channels_in, cout = s.channels_out;
+    const ptrdiff_t cin = s.channels_in, cout = s.channels_out;
     float* u = static_cast<float*>(prepared);
     float* biases = u + F::kPlanes * P::weight_floats(s);
     bool tame = true;
-    for (long co = 0; co < cout; ++co) {
+    for (ptrdiff_t co = 0; co < cout; ++co) {
         const float* from = weight + co * cin * kCount;
         Magnitude most = no_magnitude();
-        for (long i = 0; i < cin * kCount; i += kLanes)
+        for (ptrdiff_t i = 0; i < cin * kCount; i += kLanes)
             most = magnitude(most, load_mask(from + i, mask_lanes(0, cin * kCount - i)));
         biases[co] = bias ? bias[co] : 0.0f;
         tame &= in_range<P>(most, kWeightLimit) && biases[co] < kInputLimit &&

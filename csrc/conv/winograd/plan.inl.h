@@ -5,20 +5,20 @@ namespace winograd {
 constexpr float kInputLimit =
     1152921504606846976.0f;                       // 2^60: beyond it the transforms could overflow
 constexpr float kWeightLimit = 1099511627776.0f;  // 2^40
-constexpr long kConvBytes = 1 << 20;  // of convolution rows that wait for their pool windows
+constexpr ptrdiff_t kConvBytes = 1 << 20;  // of convolution rows that wait for their pool windows
 
 struct Plan {
     PlainShape s;
-    bool pooled;            // a tile's outputs are whole 2x2 pool windows, which end in registers
-    long tiles_w;           // tiles in a row
-    long groups;            // groups of tiles that share one pass over the weights
-    long block;             // output channels whose products are held at once
-    long v_plane, m_plane;  // floats from one k to the next, in one group
-    long v_group, m_group;  // floats from one group to the next
-    long strip;             // pooled rows that are worked on at once
-    long conv_row;          // floats of a convolution row that waits
-    long conv_rows;         // rows of a channel that wait
-    long line;              // floats of a pool line
+    bool pooled;        // a tile's outputs are whole 2x2 pool windows, which end in registers
+    ptrdiff_t tiles_w;  // tiles in a row
+    ptrdiff_t groups;   // groups of tiles that share one pass over the weights
+    ptrdiff_t block;    // output channels whose products are held at once
+    ptrdiff_t v_plane, m_plane;  // floats from one k to the next, in one group
+    ptrdiff_t v_group, m_group;  // floats from one group to the next
+    ptrdiff_t strip;             // pooled rows that are worked on at once
+    ptrdiff_t conv_row;          // floats of a convolution row that waits
+    ptrdiff_t conv_rows;         // rows of a channel that wait
+    ptrdiff_t line;              // floats of a pool line
 };
 
 inline bool is_2x2_pool(const PlainShape& s) {
@@ -27,10 +27,10 @@ inline bool is_2x2_pool(const PlainShape& s) {
 }
 
 // Convolution rows that pooled rows row0 <= row < row1 are made of.
-inline long first_conv_row(const PlainShape& s, long row0) {
+inline ptrdiff_t first_conv_row(const PlainShape& s, ptrdiff_t row0) {
     return max(0, row0 * s.pool_stride.h - s.pool_padding.h);
 }
-inline long end_conv_row(const PlainShape& s, long row1) {
+inline ptrdiff_t end_conv_row(const PlainShape& s, ptrdiff_t row1) {
     return min(s.conv.h, (row1 - 1) * s.pool_stride.h - s.pool_padding.h + s.pool_kernel.h);
 }
 
@@ -40,11 +40,11 @@ Plan plan(const PlainShape& s) {
     Plan p;
     p.s = s;
     p.pooled = is_2x2_pool(s);
-    const long columns = p.pooled ? 2 * s.output.w : s.conv.w;
-    const long rows = p.pooled ? 2 * s.output.h : s.conv.h;
+    const ptrdiff_t columns = p.pooled ? 2 * s.output.w : s.conv.w;
+    const ptrdiff_t rows = p.pooled ? 2 * s.output.h : s.conv.h;
     p.tiles_w = (columns + F::kTileW - 1) / F::kTileW;
-    const long tiles_h = (rows + F::kTileH - 1) / F::kTileH;
-    const long width = P::kGroup * kLanes;
+    const ptrdiff_t tiles_h = (rows + F::kTileH - 1) / F::kTileH;
+    const ptrdiff_t width = P::kGroup * kLanes;
     // One vector beyond a multiple of the page size keeps the planes out of each other's cache
     // sets.
     p.v_plane = P::input_floats(s) + kLanes;
@@ -60,7 +60,7 @@ Plan plan(const PlainShape& s) {
     p.conv_row = p.conv_rows = p.line = 0;
     if (!p.pooled) {
         p.conv_row = p.tiles_w * F::kTileW;
-        const long most = kConvBytes / (4 * s.channels_out * p.conv_row);  // rows
+        const ptrdiff_t most = kConvBytes / (4 * s.channels_out * p.conv_row);  // rows
         p.strip = max(1, min(s.output.h, (most - s.pool_kernel.h) / s.pool_stride.h));
         p.conv_rows = min(tiles_h * F::kTileH,
                           (p.strip - 1) * s.pool_stride.h + s.pool_kernel.h + 2 * F::kTileH);
@@ -70,7 +70,7 @@ Plan plan(const PlainShape& s) {
 }
 
 template <typename F, typename P>
-long line_floats(const Plan& p) {  // outputs of one group, side by side
+ptrdiff_t line_floats(const Plan& p) {  // outputs of one group, side by side
     return p.block * F::kTileH * F::kTileW * P::kGroup * kLanes;
 }
 

@@ -21,15 +21,16 @@
 namespace winograd_f2x2 {
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace, const float*) {
+                unsigned char* indices, ptrdiff_t row0, ptrdiff_t row1, void* workspace,
+                const float*) {
     if (s.channels_in == 1)
         return single_channel::run(s, x, prepared, y, indices, row0, row1, workspace);
     const Plan p = plan(s, row1 - row0);
     float* planes = static_cast<float*>(workspace);
     const float* biases = static_cast<const float*>(prepared);
     clear_ends(s, p, planes);
-    for (long top = row0; top < row1; top += p.strip) {
-        const long bottom = min(row1, top + p.strip);
+    for (ptrdiff_t top = row0; top < row1; top += p.strip) {
+        const ptrdiff_t bottom = min(row1, top + p.strip);
         if (!below(input(s, p, x, top, bottom, planes), kInputLimit)) return false;
         const Output out = {y + top * p.tiles, indices ? indices + top * p.tiles : nullptr,
                             s.output.h * s.output.w, bottom - top};

@@ -15,16 +15,16 @@ inline void put(const Plan& p, Vec a, Vec b, Vec c, Vec d, float* to) {
 // belongs to the next row, so the vectors at the rows' ends come first. `inner` vectors need no
 // masks.
 template <bool inner>
-inline Magnitude vectors_of_rows(const ConvShape& s, const Plan& p, const float* x, long top,
-                                 long bottom, long t, float* planes, Magnitude most) {
-    const long left = 2 * t - 1, width = s.input.w;
+inline Magnitude vectors_of_rows(const ConvShape& s, const Plan& p, const float* x, ptrdiff_t top,
+                                 ptrdiff_t bottom, ptrdiff_t t, float* planes, Magnitude most) {
+    const ptrdiff_t left = 2 * t - 1, width = s.input.w;
     const Mask l0 = mask_lanes(-left, width - left), l1 = mask_lanes(0, width - left - kLanes),
                r0 = mask_lanes(0, width - left - 2), r1 = mask_lanes(0, width - left - 2 - kLanes);
-    for (long c = 0; c < s.channels_in; ++c, x += s.input.h * width) {
-        for (long parity = 0; parity < 2; ++parity, planes += 4 * p.plane) {
+    for (ptrdiff_t c = 0; c < s.channels_in; ++c, x += s.input.h * width) {
+        for (ptrdiff_t parity = 0; parity < 2; ++parity, planes += 4 * p.plane) {
             float* to = planes + t;
-            for (long r = top; r <= bottom; ++r, to += p.pitch) {
-                const long y = 2 * r - 1 + parity;
+            for (ptrdiff_t r = top; r <= bottom; ++r, to += p.pitch) {
+                const ptrdiff_t y = 2 * r - 1 + parity;
                 if (y < 0 || y >= s.input.h) {
                     put(p, zero(), zero(), zero(), zero(), to);
                     continue;
@@ -45,10 +45,10 @@ inline Magnitude vectors_of_rows(const ConvShape& s, const Plan& p, const float*
     return most;
 }
 
-inline Magnitude wide_rows(const ConvShape& s, const Plan& p, const float* x, long top, long bottom,
-                           float* planes) {
+inline Magnitude wide_rows(const ConvShape& s, const Plan& p, const float* x, ptrdiff_t top,
+                           ptrdiff_t bottom, float* planes) {
     Magnitude most = no_magnitude();
-    for (long t = round_up(p.tiles, kLanes) - kLanes; t >= 0; t -= kLanes) {
+    for (ptrdiff_t t = round_up(p.tiles, kLanes) - kLanes; t >= 0; t -= kLanes) {
         if (t > 0 && 2 * (t + kLanes) < s.input.w) {
             most = vectors_of_rows<true>(s, p, x, top, bottom, t, planes, most);
         } else {
@@ -61,12 +61,12 @@ inline Magnitude wide_rows(const ConvShape& s, const Plan& p, const float* x, lo
 #if defined(__AVX512F__)
 // Up to kLanes + 14 pixels and the padding left of them fit two vectors, from which any pixels can
 // be permuted together: two rows of up to 7 tiles, or one of up to 15.
-inline Magnitude narrow_rows(const ConvShape& s, const Plan& p, const float* x, long top,
-                             long bottom, float* planes) {
+inline Magnitude narrow_rows(const ConvShape& s, const Plan& p, const float* x, ptrdiff_t top,
+                             ptrdiff_t bottom, float* planes) {
     const bool pairs = winograd_f2x2::pairs(p.tiles);
-    const long width = s.input.w;
-    const long apart = p.fold ? p.fold : 1;  // tile rows between the two
-    const long step = pairs && !p.fold ? 2 : 1, end = p.fold ? top + p.fold : bottom + 1;
+    const ptrdiff_t width = s.input.w;
+    const ptrdiff_t apart = p.fold ? p.fold : 1;  // tile rows between the two
+    const ptrdiff_t step = pairs && !p.fold ? 2 : 1, end = p.fold ? top + p.fold : bottom + 1;
     // Lane l is pixel 2l + j of the first row, or from lane `pitch` on 2(l - pitch) + j of the
     // second.
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -78,14 +78,14 @@ inline Magnitude narrow_rows(const ConvShape& s, const Plan& p, const float* x, 
     for (int j = 1; j < 4; ++j) index[j] = _mm512_add_epi32(index[j - 1], _mm512_set1_epi32(1));
     const Mask inside = mask_lanes(1, width + 1);
     const Mask beside = pairs ? inside : mask_lanes(0, width + 1 - kLanes);
-    const long next = pairs ? 2 * apart * width : kLanes;
-    const long floats = p.fold ? kLanes : step * p.pitch, below = pairs ? 2 * apart : 0;
+    const ptrdiff_t next = pairs ? 2 * apart * width : kLanes;
+    const ptrdiff_t floats = p.fold ? kLanes : step * p.pitch, below = pairs ? 2 * apart : 0;
     Magnitude most = no_magnitude();
-    for (long c = 0; c < s.channels_in; ++c, x += s.input.h * width) {
-        for (long parity = 0; parity < 2; ++parity, planes += 4 * p.plane) {
+    for (ptrdiff_t c = 0; c < s.channels_in; ++c, x += s.input.h * width) {
+        for (ptrdiff_t parity = 0; parity < 2; ++parity, planes += 4 * p.plane) {
             float* to = planes;
-            for (long r = top; r < end; r += step, to += floats) {
-                const long y = 2 * r - 1 + parity;
+            for (ptrdiff_t r = top; r < end; r += step, to += floats) {
+                const ptrdiff_t y = 2 * r - 1 + parity;
                 const bool first_in = y >= 0 && y < s.input.h;
                 const bool second_in = pairs ? y + below < s.input.h : first_in;
                 const float* row = x + y * width - 1;
@@ -105,19 +105,19 @@ inline Magnitude narrow_rows(const ConvShape& s, const Plan& p, const float* x, 
 // What is read but never written becomes zero: whatever stood there reaches no result, but were it
 // denormal, every multiplication with it would cost an Intel processor 150 cycles.
 inline void clear_ends(const ConvShape& s, const Plan& p, float* planes) {
-    const long last = s.channels_in * 8;
+    const ptrdiff_t last = s.channels_in * 8;
     if (p.written < p.plane) {
-        for (long i = 1; i <= last; ++i)
-            for (long at = i * p.plane - 16; at < i * p.plane; at += kLanes)
+        for (ptrdiff_t i = 1; i <= last; ++i)
+            for (ptrdiff_t at = i * p.plane - 16; at < i * p.plane; at += kLanes)
                 store(planes + at, zero());
     }
-    for (long at = 0; at < slack(p); at += kLanes) store(planes + last * p.plane + at, zero());
+    for (ptrdiff_t at = 0; at < slack(p); at += kLanes) store(planes + last * p.plane + at, zero());
 }
 
 // Tile rows top <= r <= bottom of every channel; the last one for its first two rows, which the one
 // above it shares.
-inline Magnitude input(const ConvShape& s, const Plan& p, const float* x, long top, long bottom,
-                       float* planes) {
+inline Magnitude input(const ConvShape& s, const Plan& p, const float* x, ptrdiff_t top,
+                       ptrdiff_t bottom, float* planes) {
 #if defined(__AVX512F__)
     if (p.tiles < kLanes) return narrow_rows(s, p, x, top, bottom, planes);
 #endif

@@ -5,7 +5,7 @@
 namespace winograd_f2x2 {
 
 // How many floats beyond the vector of tiles at t the tiles below them stand.
-inline long next_row(const Plan& p, long t) {
+inline ptrdiff_t next_row(const Plan& p, ptrdiff_t t) {
     if (!p.fold) return p.pitch;
     return t + kLanes < p.fold * kLanes ? kLanes : kLanes / 2 - t;
 }
@@ -15,10 +15,10 @@ inline long next_row(const Plan& p, long t) {
 template <int channels, int vectors, int first>
 inline __attribute__((always_inline)) void accumulate(const ConvShape& s, const Plan& p,
                                                       const float* v, const float* u,
-                                                      const long (&next)[vectors],
+                                                      const ptrdiff_t (&next)[vectors],
                                                       Vec (&sum)[kRows][channels][vectors]) {
     const float* odd = v + 4 * p.plane;
-    for (long c = 0; c < s.channels_in; ++c) {
+    for (ptrdiff_t c = 0; c < s.channels_in; ++c) {
         Vec d[kRows][vectors];
 #pragma GCC unroll 4
         for (int i = 0; i < vectors; ++i) {
@@ -74,10 +74,10 @@ inline __attribute__((always_inline)) void each(F f) {
 // One column's t0 and t1, which start from start(row, o, i), to finish(o, i, t0, t1).
 template <int channels, int vectors, typename Start, typename Finish>
 inline __attribute__((always_inline)) void column(const ConvShape& s, const Plan& p, const float* v,
-                                                  const float* u, const long (&next)[vectors],
+                                                  const float* u, const ptrdiff_t (&next)[vectors],
                                                   Waiting<channels, vectors>& wait, Start start,
                                                   Finish finish) {
-    const long pass = s.channels_in * kRows * channels;
+    const ptrdiff_t pass = s.channels_in * kRows * channels;
     Vec sum[kRows][channels][vectors];
     each<channels, vectors>([&](int o, int i) {
         for (int row = 0; row < kRows; ++row) sum[row][o][i] = zero();
@@ -117,13 +117,13 @@ inline __attribute__((always_inline)) void column(const ConvShape& s, const Plan
 // Vectors of tiles from t on, of output channels o and following; u at those channels.
 template <int channels, int vectors>
 __attribute__((noinline)) void block(const ConvShape& s, const Plan& p, const float* planes,
-                                     const float* u, const float* biases, const Output& out, long o,
-                                     long t) {
+                                     const float* u, const float* biases, const Output& out,
+                                     ptrdiff_t o, ptrdiff_t t) {
     alignas(64) Waiting<channels, vectors> wait;
     const float* v = planes + t;
-    long next[vectors];
+    ptrdiff_t next[vectors];
     for (int i = 0; i < vectors; ++i) next[i] = next_row(p, t + i * kLanes);
-    const long step = s.channels_in * 4 * channels;
+    const ptrdiff_t step = s.channels_in * 4 * channels;
     column<channels, vectors>(
         s, p, v + p.plane, u, next, wait, [&](int, int c, int) { return broadcast(biases + c); },
         [&](int c, int i, Vec t0, Vec t1) {
@@ -159,10 +159,10 @@ __attribute__((noinline)) void block(const ConvShape& s, const Plan& p, const fl
 
 template <int channels>
 inline void all_tiles(const ConvShape& s, const Plan& p, const float* planes, const float* u,
-                      const float* biases, const Output& out, long o) {
-    const long vectors = p.fold ? p.fold : round_up(out.rows * p.pitch, kLanes) / kLanes;
-    for (long t = 0; t < vectors;) {
-        const long left = vectors - t;
+                      const float* biases, const Output& out, ptrdiff_t o) {
+    const ptrdiff_t vectors = p.fold ? p.fold : round_up(out.rows * p.pitch, kLanes) / kLanes;
+    for (ptrdiff_t t = 0; t < vectors;) {
+        const ptrdiff_t left = vectors - t;
         if (left >= kVectors && left != kVectors + 1) {
             block<channels, kVectors>(s, p, planes, u, biases, out, o, t * kLanes);
             t += kVectors;
@@ -178,7 +178,7 @@ inline void all_tiles(const ConvShape& s, const Plan& p, const float* planes, co
 
 inline void many_channels(const ConvShape& s, const Plan& p, const float* planes,
                           const float* biases, const Output& out) {
-    for (long o = 0; o < s.channels_out; o += kChannels) {
+    for (ptrdiff_t o = 0; o < s.channels_out; o += kChannels) {
         const Place at = place(s, o);
         const float* u = biases + s.channels_out + at.group;
         switch (at.width) {

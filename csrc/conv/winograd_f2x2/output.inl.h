@@ -7,29 +7,30 @@ namespace winograd_f2x2 {
 struct Output {
     float* y;
     unsigned char* indices;
-    long channel;  // floats from channel to channel
-    long rows;     // tile rows
+    ptrdiff_t channel;  // floats from channel to channel
+    ptrdiff_t rows;     // tile rows
 };
 
 // Where a vector of tiles goes: its first `count` lanes to `at`, and where it is two rows, the
 // lanes of `second` to where lane 0 would be at `beside`.
 struct Segment {
-    long at, count, beside;
+    ptrdiff_t at, count, beside;
     Mask lanes, second;
     bool two;
 };
 
-inline Segment segment(const Plan& p, const Output& out, long t) {
+inline Segment segment(const Plan& p, const Output& out, ptrdiff_t t) {
     Segment to;
     to.two = false;
     if (p.pitch == p.tiles) {
         to.at = t, to.count = min(out.rows * p.tiles - t, kLanes);
     } else if (p.pitch < kLanes) {  // two rows
-        const long row = p.fold ? t / kLanes : t / p.pitch, other = row + (p.fold ? p.fold : 1);
+        const ptrdiff_t row = p.fold ? t / kLanes : t / p.pitch,
+                        other = row + (p.fold ? p.fold : 1);
         to.at = row * p.tiles, to.count = p.tiles, to.beside = other * p.tiles - p.pitch;
         to.two = other < out.rows, to.second = mask_lanes(p.pitch, p.pitch + p.tiles);
     } else {
-        const long row = t / p.pitch, column = t - row * p.pitch;
+        const ptrdiff_t row = t / p.pitch, column = t - row * p.pitch;
         to.at = row * p.tiles + column, to.count = min(p.tiles - column, kLanes);
     }
     to.lanes = mask_lanes(0, to.count);
@@ -47,10 +48,11 @@ inline void find_indices(const Vec (&y)[4], float (&lanes)[kLanes]) {
 }
 
 // ReLU and the largest of a tile's four outputs (row by row), to output channel o.
-inline void finish(const Plan& p, const Output& out, const Segment& to, long o, const Vec (&y)[4]) {
-    const long at = o * out.channel + to.at;
+inline void finish(const Plan& p, const Output& out, const Segment& to, ptrdiff_t o,
+                   const Vec (&y)[4]) {
+    const ptrdiff_t at = o * out.channel + to.at;
     const Vec most = max(max(max(y[0], y[1]), max(y[2], y[3])), zero());
-    const long beside = o * out.channel + to.beside;
+    const ptrdiff_t beside = o * out.channel + to.beside;
     if (to.count == kLanes) {
         store(out.y + at, most);
     } else {
@@ -60,8 +62,9 @@ inline void finish(const Plan& p, const Output& out, const Segment& to, long o, 
     if (!out.indices) return;
     float lanes[kLanes];
     find_indices(y, lanes);
-    for (long i = 0; i < to.count; ++i) out.indices[at + i] = static_cast<unsigned char>(lanes[i]);
-    for (long i = p.pitch; to.two && i < p.pitch + p.tiles; ++i)
+    for (ptrdiff_t i = 0; i < to.count; ++i)
+        out.indices[at + i] = static_cast<unsigned char>(lanes[i]);
+    for (ptrdiff_t i = p.pitch; to.two && i < p.pitch + p.tiles; ++i)
         out.indices[beside + i] = static_cast<unsigned char>(lanes[i]);
 }
 

@@ -6,7 +6,7 @@ constexpr int kMostIn = 16;
 constexpr int kMostOut = 64;
 constexpr float kInputLimit = 1152921504606846976.0f;  // 2^60: the transforms cannot overflow
 constexpr float kWeightLimit = 1099511627776.0f;       // 2^40
-constexpr long kCache = 44 * 1024;  // bytes of planes that leave room in a first-level cache
+constexpr ptrdiff_t kCache = 44 * 1024;  // bytes of planes that leave room in a first-level cache
 
 constexpr int kChannels = 4;  // output channels that are summed at once,
 constexpr int kVectors = 3;   // vectors of tiles, and
@@ -15,37 +15,38 @@ constexpr int kRows =
 constexpr int kOrder[4] = {1, 2, 0, 3};      // in which rows and columns of V are summed
 
 struct Plan {
-    long tiles;    // in a row
-    long pitch;    // floats from tile row to tile row
-    long strip;    // tile rows that are worked on at once
-    long fold;     // vectors of a plane whose halves are tile rows v and v + fold, else 0
-    long written;  // floats that the input transform writes into a plane
-    long plane;    // floats of a plane
+    ptrdiff_t tiles;    // in a row
+    ptrdiff_t pitch;    // floats from tile row to tile row
+    ptrdiff_t strip;    // tile rows that are worked on at once
+    ptrdiff_t fold;     // vectors of a plane whose halves are tile rows v and v + fold, else 0
+    ptrdiff_t written;  // floats that the input transform writes into a plane
+    ptrdiff_t plane;    // floats of a plane
 };
 
 // The pitch that keeps vectors aligned, unless that costs more than a twentieth of the work.
-inline long aligned_pitch(long tiles, long rows) {
-    const long half = kLanes >= 16 ? kLanes / 2 : kLanes;
-    const long pitch = round_up(tiles, tiles < half ? half : kLanes);
-    const long vectors = round_up(rows * pitch, kLanes), dense = round_up(rows * tiles, kLanes);
+inline ptrdiff_t aligned_pitch(ptrdiff_t tiles, ptrdiff_t rows) {
+    const ptrdiff_t half = kLanes >= 16 ? kLanes / 2 : kLanes;
+    const ptrdiff_t pitch = round_up(tiles, tiles < half ? half : kLanes);
+    const ptrdiff_t vectors = round_up(rows * pitch, kLanes),
+                    dense = round_up(rows * tiles, kLanes);
     return vectors * 20 <= dense * 21 ? pitch : tiles;
 }
 
 // Whether a vector of the input transform is two tile rows.
-inline bool pairs(long tiles) { return kLanes >= 16 && 2 * tiles + 2 <= kLanes; }
+inline bool pairs(ptrdiff_t tiles) { return kLanes >= 16 && 2 * tiles + 2 <= kLanes; }
 
 // For `rows` tile rows of the output.
-inline Plan plan(const ConvShape& s, long rows) {
+inline Plan plan(const ConvShape& s, ptrdiff_t rows) {
     Plan p;
     p.tiles = s.output.w;
     // One channel's results follow each other without a gap; its V, twice the planes, stands beside
     // them.
     const bool one = s.channels_in == 1;
     p.pitch = one ? p.tiles : aligned_pitch(p.tiles, s.output.h);
-    const long row = (one ? 24 : s.channels_in * 8) * p.pitch * 4;
+    const ptrdiff_t row = (one ? 24 : s.channels_in * 8) * p.pitch * 4;
     p.strip = s.output.h;
     if ((p.strip + 1) * row > kCache) {
-        const long most = max(kCache / row - 1, 2), strips = (s.output.h + most - 1) / most;
+        const ptrdiff_t most = max(kCache / row - 1, 2), strips = (s.output.h + most - 1) / most;
         p.strip = (s.output.h + strips - 1) / strips;
     }
     p.strip = min(p.strip, rows);
@@ -68,7 +69,7 @@ inline size_t prepared_bytes(const ConvShape& s) {
 }
 
 // What the last vectors read beyond the last plane, in whole cache lines. No result needs it.
-inline long slack(const Plan& p) { return round_up(p.pitch + kLanes, 16); }
+inline ptrdiff_t slack(const Plan& p) { return round_up(p.pitch + kLanes, 16); }
 
 inline size_t workspace_bytes(const ConvShape& s) {
     const Plan p = plan(s, s.output.h);
@@ -83,11 +84,11 @@ inline void transform(double a, double b, double d, double (&t)[4]) {
 // Where the transformed weights of an output channel stand in U: [group of kChannels][column][kRows
 // rows][Cin][row][channel of the group], columns and rows in kOrder.
 struct Place {
-    long group, width, channel;  // first float and channels of the group, number in it
+    ptrdiff_t group, width, channel;  // first float and channels of the group, number in it
 };
 
-inline Place place(const ConvShape& s, long o) {
-    const long first = o / kChannels * kChannels;
+inline Place place(const ConvShape& s, ptrdiff_t o) {
+    const ptrdiff_t first = o / kChannels * kChannels;
     return {first * 16 * s.channels_in, min(kChannels, s.channels_out - first), o - first};
 }
 
@@ -97,12 +98,12 @@ inline bool is_below(float value, float limit) { return value < limit && value >
 inline bool prepare(const ConvShape& s, const float* weight, const float* bias, void* prepared) {
     float* biases = static_cast<float*>(prepared);
     bool tame = true;
-    for (long o = 0; o < s.channels_out; ++o) {
+    for (ptrdiff_t o = 0; o < s.channels_out; ++o) {
         biases[o] = bias ? bias[o] : 0.0f;
         tame &= is_below(biases[o], kInputLimit);
         const Place at = place(s, o);
         float* u = biases + s.channels_out + at.group + at.channel;
-        for (long c = 0; c < s.channels_in; ++c, weight += 9) {
+        for (ptrdiff_t c = 0; c < s.channels_in; ++c, weight += 9) {
             for (int i = 0; i < 9; ++i) tame &= is_below(weight[i], kWeightLimit);
             double rows[3][4];  // [column of w][row of U]
             for (int x = 0; x < 3; ++x) transform(weight[x], weight[3 + x], weight[6 + x], rows[x]);
@@ -111,7 +112,7 @@ inline bool prepare(const ConvShape& s, const float* weight, const float* bias, 
                 const int row = kOrder[i];
                 transform(rows[0][row], rows[1][row], rows[2][row], columns);
                 for (int j = 0; j < 4; ++j) {
-                    const long pass = j * 4 + i / kRows * kRows;
+                    const ptrdiff_t pass = j * 4 + i / kRows * kRows;
                     u[(pass * s.channels_in + c * kRows + i % kRows) * at.width] =
                         static_cast<float>(columns[kOrder[j]]);
                 }

@@ -8,13 +8,13 @@ namespace winograd_f2x2::single_channel {
 struct Target {
     float* y;
     unsigned char* indices;
-    long channel;  // floats from channel to channel
+    ptrdiff_t channel;  // floats from channel to channel
 };
 
 // ReLU and the largest of the four outputs (row by row) of `count` tiles. `plain` is known to be a
 // full vector without indices.
 template <bool plain>
-inline void finish(const Target& to, long at, long count, const Vec (&y)[4]) {
+inline void finish(const Target& to, ptrdiff_t at, ptrdiff_t count, const Vec (&y)[4]) {
     // The right column is the last to be ready.
     const Vec most = max(max(y[1], y[3]), max(max(y[0], y[2]), zero()));
     if (plain || count == kLanes) {
@@ -31,8 +31,8 @@ inline void finish(const Target& to, long at, long count, const Vec (&y)[4]) {
 // `width` output channels; the last vector has `count` tiles.
 template <bool plain, int width, typename Tiles>
 inline __attribute__((always_inline)) void channels(const Tiles& tiles, const float* u,
-                                                    const float* biases, const Target& to, long at,
-                                                    long count) {
+                                                    const float* biases, const Target& to,
+                                                    ptrdiff_t at, ptrdiff_t count) {
 #pragma GCC unroll 1
     for (int o = 0; o < width; ++o, at += to.channel) {
         Vec y[Tiles::kCount][4];
@@ -47,11 +47,11 @@ inline __attribute__((always_inline)) void channels(const Tiles& tiles, const fl
 template <bool plain, typename Tiles>
 inline __attribute__((always_inline)) void products(const ConvShape& s, const float* v,
                                                     const float* biases, const Target target,
-                                                    long at, long count) {
+                                                    ptrdiff_t at, ptrdiff_t count) {
     const Tiles tiles(v);
-    const long all = s.channels_out;  // not read again after every store
+    const ptrdiff_t all = s.channels_out;  // not read again after every store
     const float* u = biases + all;
-    long o = 0;
+    ptrdiff_t o = 0;
     for (; o + kChannels <= all; o += kChannels, at += kChannels * target.channel)
         channels<plain, kChannels>(tiles, u + o * 16, biases + o, target, at, count);
     switch (all - o) {
@@ -68,7 +68,7 @@ inline __attribute__((always_inline)) void products(const ConvShape& s, const fl
 
 template <typename Tiles>
 inline void tiles(const ConvShape& s, const float* v, const float* biases, const Target& target,
-                  long at, long count) {
+                  ptrdiff_t at, ptrdiff_t count) {
     if (count == kLanes && !target.indices) {
         products<true, Tiles>(s, v, biases, target, at, count);
     } else {
@@ -79,7 +79,7 @@ inline void tiles(const ConvShape& s, const float* v, const float* biases, const
 #if defined(__AVX512F__)
 // Four tiles of four output channels at a time: lane 4 i + o is tile i of channel o.
 inline void last_tiles(const ConvShape& s, const float* v, const float* biases, const Target target,
-                       long at) {
+                       ptrdiff_t at) {
     const __m512i spread = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     const __m512i gather = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     Vec tiles[16];
@@ -88,9 +88,9 @@ inline void last_tiles(const ConvShape& s, const float* v, const float* biases, 
         tiles[k] =
             _mm512_permutexvar_ps(spread, _mm512_castps128_ps512(_mm_loadu_ps(v + k * kLanes)));
     const auto four = [](const float* from) { return _mm512_broadcast_f32x4(_mm_loadu_ps(from)); };
-    const long channels = s.channels_out;
+    const ptrdiff_t channels = s.channels_out;
     const float* u = biases + channels;
-    for (long o = 0; o < channels; o += kChannels, u += 16 * kChannels) {
+    for (ptrdiff_t o = 0; o < channels; o += kChannels, u += 16 * kChannels) {
         Vec y[4];
         outputs(tiles, [&](int k) { return four(u + k * kChannels); }, four(biases + o), y);
         const Vec most = max(max(y[1], y[3]), max(max(y[0], y[2]), zero()));
@@ -105,8 +105,8 @@ inline void last_tiles(const ConvShape& s, const float* v, const float* biases, 
 #endif
 
 inline void all_tiles(const ConvShape& s, const float* v, const float* biases, const Target& target,
-                      long count) {
-    for (long at = 0; at < count; v += kGroup) {
+                      ptrdiff_t count) {
+    for (ptrdiff_t at = 0; at < count; v += kGroup) {
         if constexpr (kVectors == 2) {
             if (at + 2 * kLanes <= count && !target.indices) {
                 products<true, InMemory<2>>(s, v, biases, target, at, kLanes);
@@ -130,14 +130,14 @@ inline void all_tiles(const ConvShape& s, const float* v, const float* biases, c
 }
 
 inline bool run(const ConvShape& s, const float* x, const void* prepared, float* y,
-                unsigned char* indices, long row0, long row1, void* workspace) {
+                unsigned char* indices, ptrdiff_t row0, ptrdiff_t row1, void* workspace) {
     const Plan p = plan(s, row1 - row0);
     float* v = static_cast<float*>(workspace);  // [16 tiles_of_v]
     float* planes = v + 16 * tiles_of_v(p);
     clear_ends(s, p, planes);
-    for (long top = row0; top < row1; top += p.strip) {
-        const long bottom = min(row1, top + p.strip), at = top * p.tiles;
-        const long count = (bottom - top) * p.tiles;
+    for (ptrdiff_t top = row0; top < row1; top += p.strip) {
+        const ptrdiff_t bottom = min(row1, top + p.strip), at = top * p.tiles;
+        const ptrdiff_t count = (bottom - top) * p.tiles;
         if (!below(input(s, p, x, top, bottom, planes), kInputLimit)) return false;
         transform(p, planes, count, v);
         all_tiles(s, v, static_cast<const float*>(prepared),

@@ -6,17 +6,19 @@ namespace winograd_f2x2::single_channel {
 // Vectors of tiles whose products are summed at once: with few registers two, which share the
 // weights.
 constexpr int kVectors = kRegisters >= 32 ? 1 : 2;
-constexpr long kGroup = 16 * kVectors * kLanes;  // floats of their V: [16][kVectors][kLanes]
+constexpr ptrdiff_t kGroup = 16 * kVectors * kLanes;  // floats of their V: [16][kVectors][kLanes]
 
-inline long tiles_of_v(const Plan& p) { return round_up(p.strip * p.tiles, kVectors * kLanes); }
+inline ptrdiff_t tiles_of_v(const Plan& p) {
+    return round_up(p.strip * p.tiles, kVectors * kLanes);
+}
 
 inline size_t workspace_bytes(const ConvShape& s) {
     return winograd_f2x2::workspace_bytes(s) + sizeof(float) * 16 * tiles_of_v(plan(s, s.output.h));
 }
 
 // The transform along y of `count` tiles.
-inline void transform(const Plan& p, const float* planes, long count, float* v) {
-    for (long t = 0; t < count; t += kLanes, planes += kLanes) {
+inline void transform(const Plan& p, const float* planes, ptrdiff_t count, float* v) {
+    for (ptrdiff_t t = 0; t < count; t += kLanes, planes += kLanes) {
         float* to = v + t / (kVectors * kLanes) * kGroup + t % (kVectors * kLanes);
 #pragma GCC unroll 4
         for (int j = 0; j < 4; ++j, to += kGroup / 4) {

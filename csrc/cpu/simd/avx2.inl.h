@@ -69,10 +69,10 @@ inline Mask choose(Mask m, Mask yes, Mask no) {
 inline Mask both(Mask a, Mask b) { return _mm256_and_si256(a, b); }
 
 // Lanes lo <= i < hi; either end may lie outside the vector.
-inline Mask mask_lanes(long lo, long hi) {
+inline Mask mask_lanes(ptrdiff_t lo, ptrdiff_t hi) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-    const __m256i first = _mm256_set1_epi32(static_cast<int>(max(min(lo, kLanes), 0l)));
-    const __m256i end = _mm256_set1_epi32(static_cast<int>(max(min(hi, kLanes), 0l)));
+    const __m256i first = _mm256_set1_epi32(static_cast<int>(max(min(lo, kLanes), ptrdiff_t{0})));
+    const __m256i end = _mm256_set1_epi32(static_cast<int>(max(min(hi, kLanes), ptrdiff_t{0})));
     return _mm256_andnot_si256(_mm256_cmpgt_epi32(first, lane), _mm256_cmpgt_epi32(end, lane));
 }
 // Lanes outside the mask are neither read nor written; load_mask makes them zero, load_merge leaves
@@ -83,7 +83,7 @@ inline Vec load_merge(Vec v, const float* from, Mask m) {
 }
 inline void store_mask(float* to, Mask m, Vec v) { _mm256_maskstore_ps(to, m, v); }
 // The first `count` lanes, as store_mask would: AMD's masked stores take 20 cycles.
-inline void store_first(float* to, Vec v, long count) {
+inline void store_first(float* to, Vec v, ptrdiff_t count) {
     if (count >= kLanes) return store(to, v);
     __m128 part = _mm256_castps256_ps128(v);
     if (count & 4) {
@@ -97,7 +97,7 @@ inline void store_first(float* to, Vec v, long count) {
     if (count & 1) _mm_store_ss(to, part);
 }
 // The first `count` lanes, whole numbers, as bytes.
-inline void store_bytes(unsigned char* to, Vec v, long count) {
+inline void store_bytes(unsigned char* to, Vec v, ptrdiff_t count) {
     const __m256i words = _mm256_cvtps_epi32(v);
     const __m128i halves =
         _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
@@ -184,10 +184,11 @@ inline bool below(Magnitude most, float limit) {
 // ---- max-pool indices, as in scalar.inl.h ----
 
 using PoolIndices = __m256i;
-inline PoolIndices load_indices(const unsigned char* from, long count) {
+inline PoolIndices load_indices(const unsigned char* from, ptrdiff_t count) {
     unsigned char few[8];
     if (count < kLanes) {
-        for (long lane = 0; lane < kLanes; ++lane) few[lane] = lane < count ? from[lane] : kNoIndex;
+        for (ptrdiff_t lane = 0; lane < kLanes; ++lane)
+            few[lane] = lane < count ? from[lane] : kNoIndex;
         from = few;
     }
     return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));

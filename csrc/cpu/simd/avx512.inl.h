@@ -70,7 +70,7 @@ inline Mask choose(Mask m, Mask yes, Mask no) { return (m & yes) | (~m & no); }
 inline Mask both(Mask a, Mask b) { return a & b; }
 
 // Lanes lo <= i < hi; either end may lie outside the vector.
-inline Mask mask_lanes(long lo, long hi) {
+inline Mask mask_lanes(ptrdiff_t lo, ptrdiff_t hi) {
     lo = lo < 0 ? 0 : lo;
     hi = hi > kLanes ? kLanes : hi;
     return hi <= lo ? Mask(0) : Mask((0xffffu >> (kLanes - hi)) & (0xffffu << lo));
@@ -80,9 +80,11 @@ inline Vec load_mask(const float* from, Mask m) { return _mm512_maskz_loadu_ps(m
 inline Vec load_merge(Vec v, const float* from, Mask m) { return _mm512_mask_loadu_ps(v, m, from); }
 inline void store_mask(float* to, Mask m, Vec v) { _mm512_mask_storeu_ps(to, m, v); }
 // The first `count` lanes.
-inline void store_first(float* to, Vec v, long count) { store_mask(to, mask_lanes(0, count), v); }
+inline void store_first(float* to, Vec v, ptrdiff_t count) {
+    store_mask(to, mask_lanes(0, count), v);
+}
 // The first `count` lanes, whole numbers, as bytes.
-inline void store_bytes(unsigned char* to, Vec v, long count) {
+inline void store_bytes(unsigned char* to, Vec v, ptrdiff_t count) {
     _mm512_mask_cvtepi32_storeu_epi8(to, mask_lanes(0, count), _mm512_cvtps_epi32(v));
 }
 
@@ -158,7 +160,7 @@ inline bool below(Magnitude most, float limit) {
 // ---- max-pool indices, as in scalar.inl.h ----
 
 using PoolIndices = __m128i;
-inline PoolIndices load_indices(const unsigned char* from, long count) {
+inline PoolIndices load_indices(const unsigned char* from, ptrdiff_t count) {
     const PoolIndices none = _mm_set1_epi8(static_cast<char>(kNoIndex));
     return _mm_mask_loadu_epi8(none, mask_lanes(0, count), from);
 }

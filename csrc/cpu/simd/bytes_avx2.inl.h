@@ -10,7 +10,7 @@ inline Bytes load(const void* from) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(from));
 }
 inline void store(void* to, Bytes v) { _mm256_storeu_si256(static_cast<__m256i*>(to), v); }
-inline void store_some(void* to, Bytes v, long count) {
+inline void store_some(void* to, Bytes v, ptrdiff_t count) {
     uint8_t all[kBytes];
     store(all, v);
     __builtin_memcpy(to, all, count);
@@ -57,7 +57,7 @@ Words left_words(Words v) {
 // the sum of the weights; and which weights it takes.
 struct Quads {
     static constexpr int kShift = 0;
-    static bool takes(const int8_t*, long) { return true; }
+    static bool takes(const int8_t*, ptrdiff_t) { return true; }
     static Sums dot(Sums sum, Bytes x, Bytes w) { return CNNKIT_VNNI(dpbusd)(sum, x, w); }
 };
 using WideQuads = Quads;
@@ -69,8 +69,8 @@ struct Pairs {
 struct Quads {
     static constexpr int kShift = 0;
     // Pairs of products have 16 bits, and would stop at the largest of those.
-    static bool takes(const int8_t* weight, long count) {
-        for (long i = 0; i < count; ++i)
+    static bool takes(const int8_t* weight, ptrdiff_t count) {
+        for (ptrdiff_t i = 0; i < count; ++i)
             if (weight[i] < -64 || weight[i] > 64) return false;
         return true;
     }
@@ -82,8 +82,8 @@ struct Quads {
 // Of larger weights: x - 128 by its amount, and w with its sign.
 struct WideQuads {
     static constexpr int kShift = 128;
-    static bool takes(const int8_t* weight, long count) {
-        for (long i = 0; i < count; ++i)
+    static bool takes(const int8_t* weight, ptrdiff_t count) {
+        for (ptrdiff_t i = 0; i < count; ++i)
             if (weight[i] == -128) return false;
         return true;
     }
@@ -100,7 +100,7 @@ struct Pairs {
 // Four rows of bytes as sums' lanes of four bytes, one of each row: lane l of vector k is of byte
 // `byte_of(k, l)`.
 constexpr int byte_of(int k, int lane) { return 4 * k + lane % 4 + lane / 4 * 16; }
-inline void interleave(const uint8_t* const (&rows)[4], long at, Bytes (&to)[4]) {
+inline void interleave(const uint8_t* const (&rows)[4], ptrdiff_t at, Bytes (&to)[4]) {
     const Bytes a = load(rows[0] + at), b = load(rows[1] + at);
     const Bytes c = load(rows[2] + at), d = load(rows[3] + at);
     const Bytes ab_low = _mm256_unpacklo_epi8(a, b), ab_high = _mm256_unpackhi_epi8(a, b);

@@ -6,7 +6,7 @@ constexpr int kBytes = 64, kSums = 16, kRegisters = 32;
 
 inline Bytes load(const void* from) { return _mm512_loadu_si512(from); }
 inline void store(void* to, Bytes v) { _mm512_storeu_si512(to, v); }
-inline void store_some(void* to, Bytes v, long count) {
+inline void store_some(void* to, Bytes v, ptrdiff_t count) {
     _mm512_mask_storeu_epi8(to, (1ull << count) - 1, v);
 }
 inline Bytes four(const uint8_t* from) {
@@ -48,7 +48,7 @@ Words left_words(Words v) {
 
 struct Quads {
     static constexpr int kShift = 0;
-    static bool takes(const int8_t*, long) { return true; }
+    static bool takes(const int8_t*, ptrdiff_t) { return true; }
     static Sums dot(Sums sum, Bytes x, Bytes w) { return _mm512_dpbusd_epi32(sum, x, w); }
 };
 using WideQuads = Quads;
@@ -59,7 +59,7 @@ struct Pairs {
 };
 
 constexpr int byte_of(int k, int lane) { return 4 * k + lane % 4 + lane / 4 * 16; }
-inline void interleave(const uint8_t* const (&rows)[4], long at, Bytes (&to)[4]) {
+inline void interleave(const uint8_t* const (&rows)[4], ptrdiff_t at, Bytes (&to)[4]) {
     const Bytes a = load(rows[0] + at), b = load(rows[1] + at);
     const Bytes c = load(rows[2] + at), d = load(rows[3] + at);
     const Bytes ab_low = _mm512_unpacklo_epi8(a, b), ab_high = _mm512_unpackhi_epi8(a, b);
@@ -125,11 +125,11 @@ inline Bytes as_bytes_in_order(const Sums (&sum)[4], const float* const (&factor
 }
 // Neighbouring pixels, `step` bytes apart; 64 results are made at once.
 template <int pixels, int vecs>
-void store_pixels(uint8_t* to, long step, const Sums (&sum)[pixels][vecs], const float* factor,
-                  int zero, long channels) {
+void store_pixels(uint8_t* to, ptrdiff_t step, const Sums (&sum)[pixels][vecs], const float* factor,
+                  int zero, ptrdiff_t channels) {
     constexpr int at_once = 4 / vecs;
     const bool whole = channels == vecs * kSums;
-    const auto some = static_cast<__mmask32>((1ul << channels) - 1);
+    const auto some = static_cast<__mmask32>((size_t{1} << channels) - 1);
 #pragma GCC unroll 16
     for (int p = 0; p < pixels; p += at_once, to += at_once * step) {
         Sums four[4];

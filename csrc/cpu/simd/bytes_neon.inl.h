@@ -6,7 +6,7 @@ constexpr int kBytes = 16, kSums = 4, kRegisters = 32;
 
 inline Bytes load(const void* from) { return vld1q_u8(static_cast<const uint8_t*>(from)); }
 inline void store(void* to, Bytes v) { vst1q_u8(static_cast<uint8_t*>(to), v); }
-inline void store_some(void* to, Bytes v, long count) {
+inline void store_some(void* to, Bytes v, ptrdiff_t count) {
     uint8_t all[kBytes];
     store(all, v);
     __builtin_memcpy(to, all, count);
@@ -26,8 +26,8 @@ inline Bytes largest(Bytes a, Bytes b) { return vmaxq_u8(a, b); }
 // x - 128 by w, so that both have a sign.
 struct Quads {
     static constexpr int kShift = 128;
-    static bool takes(const int8_t* weight, long count) {
-        for (long i = 0; i < count; ++i)
+    static bool takes(const int8_t* weight, ptrdiff_t count) {
+        for (ptrdiff_t i = 0; i < count; ++i)
             if (weight[i] == -128) return false;  // two such products have 17 bits
         return true;
     }
@@ -45,7 +45,7 @@ struct Quads {
 using WideQuads = Quads;
 
 constexpr int byte_of(int k, int lane) { return 4 * k + lane; }
-inline void interleave(const uint8_t* const (&rows)[4], long at, Bytes (&to)[4]) {
+inline void interleave(const uint8_t* const (&rows)[4], ptrdiff_t at, Bytes (&to)[4]) {
     const Bytes a = load(rows[0] + at), b = load(rows[1] + at);
     const Bytes c = load(rows[2] + at), d = load(rows[3] + at);
     const uint16x8_t ab_low = vreinterpretq_u16_u8(vzip1q_u8(a, b));

@@ -27,7 +27,8 @@ inline void store_levels(uint8_t* to, Sums sums) {
 }
 
 // Pixel i of row r becomes pixel r of row i, four of each; rows are so many bytes apart.
-inline void transpose_pixels(const uint8_t* from, long from_step, uint8_t* to, long to_step) {
+inline void transpose_pixels(const uint8_t* from, ptrdiff_t from_step, uint8_t* to,
+                             ptrdiff_t to_step) {
     const auto row = [&](int r) { return vreinterpretq_u32_u8(vld1q_u8(from + r * from_step)); };
     const uint32x4x2_t even = vtrnq_u32(row(0), row(1)), odd = vtrnq_u32(row(2), row(3));
     const auto store_row = [&](int r, uint32x2_t left, uint32x2_t right) {

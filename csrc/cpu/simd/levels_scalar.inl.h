@@ -24,7 +24,8 @@ inline void store_levels(uint8_t* to, Sums sums) {
 }
 
 // Pixel i of row r becomes pixel r of row i, four of each; rows are so many bytes apart.
-inline void transpose_pixels(const uint8_t* from, long from_step, uint8_t* to, long to_step) {
+inline void transpose_pixels(const uint8_t* from, ptrdiff_t from_step, uint8_t* to,
+                             ptrdiff_t to_step) {
     for (int i = 0; i < 4; ++i)
         for (int r = 0; r < 4; ++r)
             __builtin_memcpy(to + i * to_step + 4 * r, from + r * from_step + 4 * i, 4);

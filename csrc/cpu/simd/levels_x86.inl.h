@@ -42,7 +42,8 @@ inline void store_levels(uint8_t* to, Sums sums) {
 #endif
 
 // Pixel i of row r becomes pixel r of row i, four of each; rows are so many bytes apart.
-inline void transpose_pixels(const uint8_t* from, long from_step, uint8_t* to, long to_step) {
+inline void transpose_pixels(const uint8_t* from, ptrdiff_t from_step, uint8_t* to,
+                             ptrdiff_t to_step) {
     const auto row = [&](int r) {
         return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + r * from_step));
     };

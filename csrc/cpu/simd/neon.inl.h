@@ -33,8 +33,8 @@ inline Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }   // c + a b
 inline Vec fnma(Vec a, Vec b, Vec c) { return vfmsq_f32(c, a, b); }  // c - a b
 
 // Lanes lo <= i < hi; either end may lie outside the vector.
-inline Mask mask_lanes(long lo, long hi) {
-    return {static_cast<int>(max(lo, 0l)), static_cast<int>(min(hi, kLanes))};
+inline Mask mask_lanes(ptrdiff_t lo, ptrdiff_t hi) {
+    return {static_cast<int>(max(lo, ptrdiff_t{0})), static_cast<int>(min(hi, kLanes))};
 }
 inline Mask both(Mask a, Mask b) {
     return {a.first > b.first ? a.first : b.first, a.last < b.last ? a.last : b.last};
@@ -52,13 +52,13 @@ inline void store_mask(float* to, Mask m, Vec v) {
     for (int i = m.first; i < m.last; ++i) to[i] = lanes[i];
 }
 // The first `count` lanes.
-inline void store_first(float* to, Vec v, long count) {
+inline void store_first(float* to, Vec v, ptrdiff_t count) {
     if (count >= kLanes) return store(to, v);
-    for (long i = 0; i < count; ++i) to[i] = v[i];
+    for (ptrdiff_t i = 0; i < count; ++i) to[i] = v[i];
 }
 // The first `count` lanes, whole numbers, as bytes.
-inline void store_bytes(unsigned char* to, Vec v, long count) {
-    for (long i = 0; i < count; ++i) to[i] = static_cast<unsigned char>(v[i]);
+inline void store_bytes(unsigned char* to, Vec v, ptrdiff_t count) {
+    for (ptrdiff_t i = 0; i < count; ++i) to[i] = static_cast<unsigned char>(v[i]);
 }
 
 // kLanes bytes as floats.
@@ -90,10 +90,10 @@ inline bool below(Magnitude most, float limit) {
 // ---- max-pool indices, as in scalar.inl.h ----
 
 using PoolIndices = uint32x4_t;
-inline void copy_indices(const unsigned char* from, long count, unsigned char (&to)[8]) {
-    for (long i = 0; i < kLanes; ++i) to[i] = i < count ? from[i] : kNoIndex;
+inline void copy_indices(const unsigned char* from, ptrdiff_t count, unsigned char (&to)[8]) {
+    for (ptrdiff_t i = 0; i < kLanes; ++i) to[i] = i < count ? from[i] : kNoIndex;
 }
-inline PoolIndices load_indices(const unsigned char* from, long count) {
+inline PoolIndices load_indices(const unsigned char* from, ptrdiff_t count) {
     unsigned char few[8] = {};
     copy_indices(from, count, few);
     return vmovl_u16(vget_low_u16(vmovl_u8(vld1_u8(few))));

@@ -29,13 +29,15 @@ inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 // The maximum as PyTorch has it: NaN wins.
 inline Vec max_nan(Vec a, Vec b) { return a > b || a != a ? a : b; }
 
-inline Mask mask_lanes(long lo, long hi) { return lo <= 0 && hi > 0; }
+inline Mask mask_lanes(ptrdiff_t lo, ptrdiff_t hi) { return lo <= 0 && hi > 0; }
 inline Vec load_mask(const float* from, Mask m) { return m ? *from : 0.0f; }
 inline void store_mask(float* to, Mask m, Vec v) {
     if (m) *to = v;
 }
-inline void store_first(float* to, Vec v, long) { *to = v; }
-inline void store_bytes(unsigned char* to, Vec v, long) { *to = static_cast<unsigned char>(v); }
+inline void store_first(float* to, Vec v, ptrdiff_t) { *to = v; }
+inline void store_bytes(unsigned char* to, Vec v, ptrdiff_t) {
+    *to = static_cast<unsigned char>(v);
+}
 
 inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) { even = a, odd = b; }
 
@@ -59,7 +61,7 @@ inline bool below(Magnitude most, float limit) { return most < magnitude_bits(li
 // kNoIndex; select_bit(i, bit, a, b) is a where the index has this bit, b where it has not (and
 // either, where it is kNoIndex).
 using PoolIndices = int;
-inline PoolIndices load_indices(const unsigned char* from, long) { return *from; }
+inline PoolIndices load_indices(const unsigned char* from, ptrdiff_t) { return *from; }
 inline Vec where_index(PoolIndices i, int k, Vec v) { return i == k ? v : 0.0f; }
 inline Vec where_active(PoolIndices i, Vec v) { return i == kNoIndex ? 0.0f : v; }
 inline Vec select_bit(PoolIndices i, int bit, Vec a, Vec b) { return i & bit ? a : b; }

@@ -6,8 +6,8 @@ namespace bands {
 
 using depthwise::overhang;
 
-constexpr int kAtOnce = 4;     // pixels of a row
-constexpr long kSequel = 256;  // floats of a row for which the weights stay in registers
+constexpr int kAtOnce = 4;          // pixels of a row
+constexpr ptrdiff_t kSequel = 256;  // floats of a row for which the weights stay in registers
 
 // Rows that one row of the output reads, or two of them.
 constexpr int inputs(int outs, int stride) { return (outs - 1) * stride + 3; }
@@ -16,8 +16,8 @@ struct Band {
     const float* rows[inputs(2, 2)];  // of the first pixel's first column, which may lie outside
     const float *w, *residual;
     float* y;
-    long channels, y_row, steps;
-    long column;  // floats from one input column to the next
+    ptrdiff_t channels, y_row, steps;
+    ptrdiff_t column;  // floats from one input column to the next
     Limits limits;
 };
 
@@ -41,12 +41,12 @@ inline void set(float* to, Mask lanes, Vec v) {
 }
 
 template <Kind kind, int outs, int pixels>
-inline void finish(const Band& r, long at, Mask lanes, Vec (&sum)[outs][pixels]) {
+inline void finish(const Band& r, ptrdiff_t at, Mask lanes, Vec (&sum)[outs][pixels]) {
 #pragma GCC unroll 2
     for (int o = 0; o < outs; ++o) {
 #pragma GCC unroll 4
         for (int p = 0; p < pixels; ++p) {
-            const long place = at + o * r.y_row + p * r.channels;
+            const ptrdiff_t place = at + o * r.y_row + p * r.channels;
             if (r.residual) sum[o][p] = add(sum[o][p], get<kind>(r.residual + place, lanes));
         }
     }
@@ -75,7 +75,7 @@ inline void finish(const Band& r, long at, Mask lanes, Vec (&sum)[outs][pixels])
 // A vector of channels of some pixels. `left` columns of the first pixel lie outside the image,
 // `right` of the last one. No sum waits for the one before it: all pixels get a tap, then the next.
 template <Kind kind, int stride, int outs, int pixels, int left, int right>
-inline void step(const Band& r, long x_at, long y_at, Mask lanes, const Vec (&weight)[9],
+inline void step(const Band& r, ptrdiff_t x_at, ptrdiff_t y_at, Mask lanes, const Vec (&weight)[9],
                  Vec bias) {
     constexpr int kStep = across(kind, stride);
     constexpr int kRows = inputs(outs, stride), kColumns = inputs(pixels, kStep);
@@ -120,14 +120,14 @@ inline void step(const Band& r, long x_at, long y_at, Mask lanes, const Vec (&we
 template <Kind kind, int stride, int outs, int pixels, int left, int right>
 void tile(const Band& r) {
     const float* w = r.w;
-    for (long at = 0; at < r.channels; at += kLanes, w += 10 * kLanes) {
+    for (ptrdiff_t at = 0; at < r.channels; at += kLanes, w += 10 * kLanes) {
         const Mask lanes = mask_lanes(0, r.channels - at);
         Vec weight[9];
         const Vec bias = load(w);
 #pragma GCC unroll 9
         for (int tap = 0; tap < 9; ++tap) weight[tap] = load(w + (tap + 1) * kLanes);
-        long x = at, y = at;
-        for (long n = r.steps; n > 0; --n) {
+        ptrdiff_t x = at, y = at;
+        for (ptrdiff_t n = r.steps; n > 0; --n) {
             step<kind, stride, outs, pixels, left, right>(r, x, y, lanes, weight, bias);
             x += pixels * across(kind, stride) * r.column, y += pixels * r.channels;
         }
@@ -136,21 +136,21 @@ void tile(const Band& r) {
 
 using Tile = void (*)(const Band&);
 template <Kind kind, int stride, int outs, int left, int right>
-Tile tile_of(long pixels) {
+Tile tile_of(ptrdiff_t pixels) {
     constexpr Tile kTiles[kAtOnce] = {
         tile<kind, stride, outs, 1, left, right>, tile<kind, stride, outs, 2, left, right>,
         tile<kind, stride, outs, 3, left, right>, tile<kind, stride, outs, 4, left, right>};
     return kTiles[pixels - 1];
 }
 template <Kind kind, int stride, int outs>
-Tile tile_of(long pixels, bool left, bool right) {
+Tile tile_of(ptrdiff_t pixels, bool left, bool right) {
     if (left && right) return tile_of<kind, stride, outs, 1, 1>(pixels);
     if (left) return tile_of<kind, stride, outs, 1, 0>(pixels);
     if (right) return tile_of<kind, stride, outs, 0, 1>(pixels);
     return tile_of<kind, stride, outs, 0, 0>(pixels);
 }
 template <int stride, int outs>
-Tile tile_of(Kind kind, long pixels, bool left, bool right) {
+Tile tile_of(Kind kind, ptrdiff_t pixels, bool left, bool right) {
     if constexpr (kMasks) {
         if (kind == Kind::kSome) return tile_of<Kind::kSome, stride, outs>(pixels, left, right);
         if constexpr (stride == 1) {
@@ -164,17 +164,17 @@ Tile tile_of(Kind kind, long pixels, bool left, bool right) {
 // One row of the output, or two, in tiles of nearly the same size.
 template <int stride, int outs>
 inline void band(const Conv& c, Kind kind, Band r) {
-    const long width = kind == Kind::kPairs ? c.out_w / 2 : c.out_w;
-    const long count = (width + kAtOnce - 1) / kAtOnce;
-    const long size = width / count, larger = width % count;
-    const long most = max(1, kSequel / (r.channels * kAtOnce));
-    for (long t = 0; t < count; t += r.steps) {
-        const long pixels = size + (t < larger);
+    const ptrdiff_t width = kind == Kind::kPairs ? c.out_w / 2 : c.out_w;
+    const ptrdiff_t count = (width + kAtOnce - 1) / kAtOnce;
+    const ptrdiff_t size = width / count, larger = width % count;
+    const ptrdiff_t most = max(1, kSequel / (r.channels * kAtOnce));
+    for (ptrdiff_t t = 0; t < count; t += r.steps) {
+        const ptrdiff_t pixels = size + (t < larger);
         const bool left = t == 0 && c.pad_w, right = t + 1 == count && overhang(c);
-        const long alike = (t < larger ? larger : count - (overhang(c) > 0)) - t;
+        const ptrdiff_t alike = (t < larger ? larger : count - (overhang(c) > 0)) - t;
         r.steps = left || right ? 1 : max(1, min(most, alike));
         tile_of<stride, outs>(kind, pixels, left, right)(r);
-        const long done = r.steps * pixels;
+        const ptrdiff_t done = r.steps * pixels;
         for (const float*& row : r.rows) row += done * across(kind, stride) * r.column;
         r.y += done * r.channels;
         if (r.residual) r.residual += done * r.channels;
@@ -183,10 +183,10 @@ inline void band(const Conv& c, Kind kind, Band r) {
 
 template <int stride>
 void run(const void* fields, const float* prepared, const float* x, const float* residual, float* y,
-         float* workspace, long first, long end) {
+         float* workspace, ptrdiff_t first, ptrdiff_t end) {
     const Conv& c = conv_of(fields);
-    const long channels = c.out_c, row = static_cast<long>(c.in_w) * channels;
-    for (long i = 0; i < row; ++i) workspace[i] = 0.0f;
+    const ptrdiff_t channels = c.out_c, row = static_cast<ptrdiff_t>(c.in_w) * channels;
+    for (ptrdiff_t i = 0; i < row; ++i) workspace[i] = 0.0f;
     const Kind kind = depthwise::paired(c)               ? Kind::kPairs
                       : kMasks && channels % kLanes != 0 ? Kind::kSome
                                                          : Kind::kWhole;
@@ -194,10 +194,10 @@ void run(const void* fields, const float* prepared, const float* x, const float*
     Band r;
     r.w = prepared, r.channels = kind == Kind::kPairs ? kLanes : channels, r.column = channels;
     r.limits = limits_of(c), r.y_row = c.out_w * channels;
-    for (long oy = first, outs; oy < end; oy += outs) {
+    for (ptrdiff_t oy = first, outs; oy < end; oy += outs) {
         outs = two && end - oy > 1 ? 2 : 1;
-        for (long k = 0; k < inputs(2, 2); ++k) {
-            const long in = oy * c.stride_h - c.pad_h + k * c.dilation_h;
+        for (ptrdiff_t k = 0; k < inputs(2, 2); ++k) {
+            const ptrdiff_t in = oy * c.stride_h - c.pad_h + k * c.dilation_h;
             const bool outside = in < 0 || in >= c.in_h;
             r.rows[k] = (outside ? workspace : x + in * row) - c.pad_w * channels;
         }

@@ -5,52 +5,55 @@
 namespace fast {
 namespace dense {
 
-constexpr long kMostWorkspace = 1l << 24;
-constexpr long kStrip = 6144;         // floats of a strip of input, that the nearest cache keeps it
-constexpr long kFarStrip = 1l << 17;  // where the weights are far: that the second one does
-constexpr long kShort = 16;           // floats of a kernel's row
+constexpr ptrdiff_t kMostWorkspace = ptrdiff_t{1} << 24;
+constexpr ptrdiff_t kStrip = 6144;  // floats of a strip of input, that the nearest cache keeps it
+constexpr ptrdiff_t kFarStrip = ptrdiff_t{1}
+                                << 17;  // where the weights are far: that the second one does
+constexpr ptrdiff_t kShort = 16;        // floats of a kernel's row
 
 struct Plan {
     bool upright;  // whether pixels of a column, not of a row, are computed together
     bool padded;
-    long row;      // floats of an input row, with its padding
-    long strip;    // output rows of a strip
-    long columns;  // output pixels of a row that are computed together
-    bool far;      // whether the weights come from beyond the second cache
+    ptrdiff_t row;      // floats of an input row, with its padding
+    ptrdiff_t strip;    // output rows of a strip
+    ptrdiff_t columns;  // output pixels of a row that are computed together
+    bool far;           // whether the weights come from beyond the second cache
 };
 
-inline long weights_of(const Conv& c) {
+inline ptrdiff_t weights_of(const Conv& c) {
     return round_up(c.out_c, kLanes) * c.in_c * c.kernel_h * c.kernel_w;
 }
 
 // The floats of a row of the kernel.
-inline long span_of(const Conv& c) { return static_cast<long>(c.kernel_w) * c.in_c; }
+inline ptrdiff_t span_of(const Conv& c) { return static_cast<ptrdiff_t>(c.kernel_w) * c.in_c; }
 
 inline Plan plan(const Conv& c) {
     Plan p;
-    const long reach_w = (c.out_w - 1l) * c.stride_w + (c.kernel_w - 1l) * c.dilation_w + 1;
-    const long reach_h = (c.out_h - 1l) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
+    const ptrdiff_t reach_w =
+        (c.out_w - ptrdiff_t{1}) * c.stride_w + (c.kernel_w - ptrdiff_t{1}) * c.dilation_w + 1;
+    const ptrdiff_t reach_h =
+        (c.out_h - ptrdiff_t{1}) * c.stride_h + (c.kernel_h - ptrdiff_t{1}) * c.dilation_h + 1;
     p.upright = c.kernel_h > 1 && c.dilation_h == 1 && c.dilation_w == 1 && c.out_w > 1 &&
                 c.out_w < kMostPixels && c.out_h > c.out_w && span_of(c) <= kShort &&
                 c.out_c > kLanes;
     p.padded = c.pad_h > 0 || c.pad_w > 0 || reach_w > c.in_w || reach_h > c.in_h;
     p.row = (p.padded ? reach_w : c.in_w) * c.in_c;
-    const long more = (c.kernel_h - 1l) * c.dilation_h + 1 - c.stride_h;
-    const long rows = kStrip / p.row - max(0, more);
+    const ptrdiff_t more = (c.kernel_h - ptrdiff_t{1}) * c.dilation_h + 1 - c.stride_h;
+    const ptrdiff_t rows = kStrip / p.row - max(0, more);
     p.strip = min(c.out_h, max(rows / c.stride_h, p.row > 4 * kStrip ? 2 : 4));
     if (p.upright) p.strip = min(c.out_h, max(1, kStrip / (c.stride_h * span_of(c) * c.out_w)));
-    p.columns = max(kMostPixels * 4, kStrip / (static_cast<long>(c.stride_w) * c.in_c));
+    p.columns = max(kMostPixels * 4, kStrip / (static_cast<ptrdiff_t>(c.stride_w) * c.in_c));
     p.far = kAsksAhead && weights_of(c) > kNearWeights;
     if (p.far) {  // they are read again for each strip
         p.strip = min(c.out_h, max(p.strip, kFarStrip / (c.stride_h * p.row)));
-        p.columns = max(p.columns, kFarStrip / (static_cast<long>(c.stride_w) * c.in_c));
+        p.columns = max(p.columns, kFarStrip / (static_cast<ptrdiff_t>(c.stride_w) * c.in_c));
     }
-    const long count = (c.out_w + p.columns - 1) / p.columns;
+    const ptrdiff_t count = (c.out_w + p.columns - 1) / p.columns;
     p.columns = (c.out_w + count - 1) / count;
     return p;
 }
 
-inline long prepared_floats(const void* fields) {
+inline ptrdiff_t prepared_floats(const void* fields) {
     const Conv& c = conv_of(fields);
     return weights_of(c) + round_up(c.out_c, kLanes);
 }
@@ -58,13 +61,14 @@ inline long prepared_floats(const void* fields) {
 // The bias, then the weights of each block of output channels.
 inline bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
     const Conv& c = conv_of(fields);
-    const long all = round_up(c.out_c, kLanes), taps = static_cast<long>(c.kernel_h) * c.kernel_w;
-    for (long o = 0; o < all; ++o) *to++ = o < c.out_c ? bias[o] : 0.0f;
-    for (long first = 0; first < c.out_c; first += kBlock) {
-        const long width = block_width(c.out_c, first);
-        for (long tap = 0; tap < taps; ++tap) {
-            for (long i = 0; i < c.in_c; ++i) {
-                for (long o = first; o < first + width; ++o)
+    const ptrdiff_t all = round_up(c.out_c, kLanes),
+                    taps = static_cast<ptrdiff_t>(c.kernel_h) * c.kernel_w;
+    for (ptrdiff_t o = 0; o < all; ++o) *to++ = o < c.out_c ? bias[o] : 0.0f;
+    for (ptrdiff_t first = 0; first < c.out_c; first += kBlock) {
+        const ptrdiff_t width = block_width(c.out_c, first);
+        for (ptrdiff_t tap = 0; tap < taps; ++tap) {
+            for (ptrdiff_t i = 0; i < c.in_c; ++i) {
+                for (ptrdiff_t o = first; o < first + width; ++o)
                     *to++ = o < c.out_c ? packed(c, weight, c.in_c, tap, i, o) : 0.0f;
             }
         }
@@ -73,11 +77,11 @@ inline bool prepare(const void* fields, const float* weight, const float* bias, 
 }
 
 // The input rows of so many rows of the output.
-inline long strip_rows(const Conv& c, long rows) {
-    return (rows - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
+inline ptrdiff_t strip_rows(const Conv& c, ptrdiff_t rows) {
+    return (rows - 1) * c.stride_h + (c.kernel_h - ptrdiff_t{1}) * c.dilation_h + 1;
 }
 
-inline long workspace_floats(const void* fields) {
+inline ptrdiff_t workspace_floats(const void* fields) {
     const Conv& c = conv_of(fields);
     const Plan p = plan(c);
     if (p.upright) return strip_rows(c, p.strip) * span_of(c) * c.out_w;
@@ -89,25 +93,26 @@ inline bool fits(const void* fields) {
 }
 
 // Input rows from `top` on, between zeros.
-inline void copy_rows(const Conv& c, const float* x, long top, long rows, long row, float* to) {
-    const long before = static_cast<long>(c.pad_w) * c.in_c;
-    const long floats = max(0, min(static_cast<long>(c.in_w) * c.in_c, row - before));
-    const long start = min(before, row);
-    for (long r = 0; r < rows; ++r, to += row) {
-        const long in = top + r;
+inline void copy_rows(const Conv& c, const float* x, ptrdiff_t top, ptrdiff_t rows, ptrdiff_t row,
+                      float* to) {
+    const ptrdiff_t before = static_cast<ptrdiff_t>(c.pad_w) * c.in_c;
+    const ptrdiff_t floats = max(0, min(static_cast<ptrdiff_t>(c.in_w) * c.in_c, row - before));
+    const ptrdiff_t start = min(before, row);
+    for (ptrdiff_t r = 0; r < rows; ++r, to += row) {
+        const ptrdiff_t in = top + r;
         if (in < 0 || in >= c.in_h) {
-            for (long i = 0; i < row; ++i) to[i] = 0.0f;
+            for (ptrdiff_t i = 0; i < row; ++i) to[i] = 0.0f;
             continue;
         }
-        for (long i = 0; i < start; ++i) to[i] = 0.0f;
+        for (ptrdiff_t i = 0; i < start; ++i) to[i] = 0.0f;
         __builtin_memcpy(to + start, x + in * c.in_w * c.in_c, sizeof(float) * floats);
-        for (long i = start + floats; i < row; ++i) to[i] = 0.0f;
+        for (ptrdiff_t i = start + floats; i < row; ++i) to[i] = 0.0f;
     }
 }
 
 // What `rows` output rows from `top` on read, between zeros where there is padding.
-inline const float* strip(const Conv& c, const Plan& p, const float* x, long top, long rows,
-                          float* workspace) {
+inline const float* strip(const Conv& c, const Plan& p, const float* x, ptrdiff_t top,
+                          ptrdiff_t rows, float* workspace) {
     if (!p.padded) return x + top * c.stride_h * p.row;
     copy_rows(c, x, top * c.stride_h - c.pad_h, strip_rows(c, rows), p.row, workspace);
     return workspace;
@@ -120,7 +125,7 @@ inline Cut cut(const Conv& c) {
     if (c.out_h > 1) return Cut::kRows;
     return c.out_w > 1 ? Cut::kPixels : Cut::kBlocks;
 }
-inline long parts(const void* fields) {
+inline ptrdiff_t parts(const void* fields) {
     const Conv& c = conv_of(fields);
     const Cut by = cut(c);
     if (by == Cut::kBlocks) return (c.out_c + kBlock - 1) / kBlock;
@@ -128,40 +133,42 @@ inline long parts(const void* fields) {
 }
 
 // Of `rows` input rows from `top` on, the kernel's columns from `left` on, between zeros.
-inline void copy_columns(const Conv& c, const float* x, long top, long rows, long left, float* to) {
-    const long row = static_cast<long>(c.in_w) * c.in_c, span = span_of(c);
-    const long start = max(0, -left) * c.in_c, end = min(c.kernel_w, c.in_w - left) * c.in_c;
+inline void copy_columns(const Conv& c, const float* x, ptrdiff_t top, ptrdiff_t rows,
+                         ptrdiff_t left, float* to) {
+    const ptrdiff_t row = static_cast<ptrdiff_t>(c.in_w) * c.in_c, span = span_of(c);
+    const ptrdiff_t start = max(0, -left) * c.in_c, end = min(c.kernel_w, c.in_w - left) * c.in_c;
     const bool quad = span == 4 && start == 0 && end == span;
-    for (long in = top; in < top + rows; ++in, to += span) {
+    for (ptrdiff_t in = top; in < top + rows; ++in, to += span) {
         const float* from = x + in * row + left * c.in_c;
         if (in >= 0 && in < c.in_h && quad) {
             __builtin_memcpy(to, from, 4 * sizeof *to);
             continue;
         }
         const bool inside = in >= 0 && in < c.in_h;
-        for (long i = 0; i < span; ++i) to[i] = inside && i >= start && i < end ? from[i] : 0.0f;
+        for (ptrdiff_t i = 0; i < span; ++i)
+            to[i] = inside && i >= start && i < end ? from[i] : 0.0f;
     }
 }
 
 // Columns of pixels, each of which reads one run of floats, which overlaps with the next one's.
 inline void convolve_columns(const Conv& c, const Plan& p, const float* prepared, const float* x,
-                             const float* residual, float* y, long y_pixel, float* workspace,
-                             long first, long end) {
-    const long span = span_of(c);
+                             const float* residual, float* y, ptrdiff_t y_pixel, float* workspace,
+                             ptrdiff_t first, ptrdiff_t end) {
+    const ptrdiff_t span = span_of(c);
     Run r;
     r.rows = r.taps = 1, r.span = c.kernel_h * span, r.x_row = r.x_tap = 0;
     r.x_pixel = c.stride_h * span, r.y_pixel = c.out_w * y_pixel;
     r.limits = limits_of(c), r.ahead = {prepared, 0};
-    for (long top = first; top < end; top += p.strip) {
-        const long rows = min(p.strip, end - top), floats = strip_rows(c, rows) * span;
-        for (long column = 0; column < c.out_w; ++column)
+    for (ptrdiff_t top = first; top < end; top += p.strip) {
+        const ptrdiff_t rows = min(p.strip, end - top), floats = strip_rows(c, rows) * span;
+        for (ptrdiff_t column = 0; column < c.out_w; ++column)
             copy_columns(c, x, top * c.stride_h - c.pad_h, strip_rows(c, rows),
                          column * c.stride_w - c.pad_w, workspace + column * floats);
-        for (long o = 0; o < c.out_c; o += kBlock) {
+        for (ptrdiff_t o = 0; o < c.out_c; o += kBlock) {
             r.w = prepared + round_up(c.out_c, kLanes) + o * r.span;
             r.bias = prepared + o, r.channels = min(kBlock, c.out_c - o);
-            for (long column = 0; column < c.out_w; ++column) {
-                const long at = (top * c.out_w + column) * y_pixel + o;
+            for (ptrdiff_t column = 0; column < c.out_w; ++column) {
+                const ptrdiff_t at = (top * c.out_w + column) * y_pixel + o;
                 r.x = workspace + column * floats;
                 r.y = y + at, r.residual = residual ? residual + at : nullptr;
                 run_pixels(r, rows, false);
@@ -172,13 +179,14 @@ inline void convolve_columns(const Conv& c, const Plan& p, const float* prepared
 
 // Pixels of y and of the residual lie y_pixel floats apart.
 inline void convolve(const void* fields, const float* prepared, const float* x,
-                     const float* residual, float* y, long y_pixel, float* workspace, long first,
-                     long end) {
+                     const float* residual, float* y, ptrdiff_t y_pixel, float* workspace,
+                     ptrdiff_t first, ptrdiff_t end) {
     const Conv& c = conv_of(fields);
     const Plan p = plan(c);
     if (p.upright)
         return convolve_columns(c, p, prepared, x, residual, y, y_pixel, workspace, first, end);
-    const long in = c.in_c, out = c.out_c, taps = static_cast<long>(c.kernel_h) * c.kernel_w;
+    const ptrdiff_t in = c.in_c, out = c.out_c,
+                    taps = static_cast<ptrdiff_t>(c.kernel_h) * c.kernel_w;
     const bool joined = c.dilation_w == 1;
     Run r;
     r.rows = c.kernel_h, r.taps = joined ? 1 : c.kernel_w, r.span = joined ? c.kernel_w * in : in;
@@ -186,24 +194,24 @@ inline void convolve(const void* fields, const float* prepared, const float* x,
     if (r.taps == 1 && r.x_row == r.span) r.span *= r.rows, r.rows = 1;  // one run of floats
     r.y_pixel = y_pixel, r.limits = limits_of(c);
     const Cut by = cut(c);
-    const long row0 = by == Cut::kRows ? first : 0, row1 = by == Cut::kRows ? end : 1;
-    const long pixel0 = by == Cut::kPixels ? first : 0;
-    const long pixel1 = by == Cut::kPixels ? end : c.out_w;
-    const long block0 = by == Cut::kBlocks ? first * kBlock : 0;
-    const long block1 = by == Cut::kBlocks ? min(end * kBlock, out) : out;
-    for (long top = row0; top < row1; top += p.strip) {
-        const long rows = min(p.strip, row1 - top);
+    const ptrdiff_t row0 = by == Cut::kRows ? first : 0, row1 = by == Cut::kRows ? end : 1;
+    const ptrdiff_t pixel0 = by == Cut::kPixels ? first : 0;
+    const ptrdiff_t pixel1 = by == Cut::kPixels ? end : c.out_w;
+    const ptrdiff_t block0 = by == Cut::kBlocks ? first * kBlock : 0;
+    const ptrdiff_t block1 = by == Cut::kBlocks ? min(end * kBlock, out) : out;
+    for (ptrdiff_t top = row0; top < row1; top += p.strip) {
+        const ptrdiff_t rows = min(p.strip, row1 - top);
         const float* from = strip(c, p, x, top, rows, workspace);
-        for (long left = pixel0; left < pixel1; left += p.columns) {
-            const long pixels = min(p.columns, pixel1 - left);
+        for (ptrdiff_t left = pixel0; left < pixel1; left += p.columns) {
+            const ptrdiff_t pixels = min(p.columns, pixel1 - left);
             r.w = prepared + round_up(out, kLanes) + block0 * in * taps;
-            for (long o = block0; o < block1; o += kBlock) {
+            for (ptrdiff_t o = block0; o < block1; o += kBlock) {
                 r.bias = prepared + o, r.channels = min(kBlock, out - o);
-                const long width = block_width(out, o), block = width * in * taps;
-                const long each = passes(pixels, static_cast<int>(width / kLanes));
+                const ptrdiff_t width = block_width(out, o), block = width * in * taps;
+                const ptrdiff_t each = passes(pixels, static_cast<int>(width / kLanes));
                 r.ahead = ahead_of(r.w + block, width, rows * each, p.far);
-                for (long row = 0; row < rows; ++row) {
-                    const long at = ((top + row) * c.out_w + left) * y_pixel + o;
+                for (ptrdiff_t row = 0; row < rows; ++row) {
+                    const ptrdiff_t at = ((top + row) * c.out_w + left) * y_pixel + o;
                     r.x = from + row * c.stride_h * p.row + left * r.x_pixel;
                     r.y = y + at, r.residual = residual ? residual + at : nullptr;
                     run_pixels(r, pixels, c.out_w == 1);
@@ -216,33 +224,34 @@ inline void convolve(const void* fields, const float* prepared, const float* x,
 }
 
 inline void run(const void* fields, const float* prepared, const float* x, const float* residual,
-                float* y, float* workspace, long first, long end) {
+                float* y, float* workspace, ptrdiff_t first, ptrdiff_t end) {
     convolve(fields, prepared, x, residual, y, conv_of(fields).out_c, workspace, first, end);
 }
 inline void run_apart(const void* fields, const float* prepared, const float* x, float* y,
-                      long y_pixel, float* workspace, long first, long end) {
+                      ptrdiff_t y_pixel, float* workspace, ptrdiff_t first, ptrdiff_t end) {
     convolve(fields, prepared, x, nullptr, y, y_pixel, workspace, first, end);
 }
 
 // Matrix products of several images.
 inline void run_images(const void* fields, const float* prepared, const float* x, float* y,
-                       long images, long first, long end) {
+                       ptrdiff_t images, ptrdiff_t first, ptrdiff_t end) {
     const Conv& c = conv_of(fields);
-    const long out = c.out_c;
+    const ptrdiff_t out = c.out_c;
     Run r;
     r.rows = r.taps = 1, r.span = c.in_c, r.x_row = r.x_tap = 0, r.x_pixel = c.in_c;
     r.y_pixel = out, r.limits = limits_of(c), r.residual = nullptr;
     r.ahead = {prepared, 0};
-    for (long o = first * kBlock; o < min(end * kBlock, out); o += kBlock) {
+    for (ptrdiff_t o = first * kBlock; o < min(end * kBlock, out); o += kBlock) {
         r.w = prepared + round_up(out, kLanes) + o * c.in_c;
         r.bias = prepared + o, r.channels = min(kBlock, out - o), r.x = x, r.y = y + o;
-        const long vecs = block_width(out, o) / kLanes;
+        const ptrdiff_t vecs = block_width(out, o) / kLanes;
         if (vecs == 1) {
             singles<1>(r, images);
         } else if (vecs == 2) {
             singles<2>(r, images);
         } else {
-            for (long p = 0; p < images; ++p, r.x += c.in_c, r.y += out) run_pixels(r, 1, true);
+            for (ptrdiff_t p = 0; p < images; ++p, r.x += c.in_c, r.y += out)
+                run_pixels(r, 1, true);
         }
     }
 }

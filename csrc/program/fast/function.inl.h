@@ -6,7 +6,7 @@ namespace function {
 using Function = struct written::function;
 using Integers = int __attribute__((vector_size(sizeof(Vec))));
 
-constexpr long kAtOnce = 4096;  // floats of a part
+constexpr ptrdiff_t kAtOnce = 4096;  // floats of a part
 
 inline const Function& function_of(const void* fields) {
     return *static_cast<const Function*>(fields);
@@ -16,8 +16,8 @@ template <int kind>
 bool fits(const void* fields) {
     return function_of(fields).kind == kind;
 }
-inline long no_floats(const void*) { return 0; }
-inline long parts(const void* fields) {
+inline ptrdiff_t no_floats(const void*) { return 0; }
+inline ptrdiff_t parts(const void* fields) {
     return (function_of(fields).count + kAtOnce - 1) / kAtOnce;
 }
 
@@ -59,10 +59,10 @@ inline Vec value(const Function& f, Vec x) {
 
 template <int kind>
 void run(const void* fields, const float*, const float* x, const float*, float* y, float*,
-         long first, long end) {
+         ptrdiff_t first, ptrdiff_t end) {
     const Function& f = function_of(fields);
-    const long last = min(end * kAtOnce, f.count);
-    long i = first * kAtOnce;
+    const ptrdiff_t last = min(end * kAtOnce, f.count);
+    ptrdiff_t i = first * kAtOnce;
     for (; i + kLanes <= last; i += kLanes) store(y + i, value<kind>(f, load(x + i)));
     if (i < last) {
         const Mask lanes = mask_lanes(0, last - i);

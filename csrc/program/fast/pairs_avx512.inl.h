@@ -5,7 +5,7 @@
 namespace fast {
 namespace pairs {
 
-constexpr long kMostChannels = kLanes / 2;
+constexpr ptrdiff_t kMostChannels = kLanes / 2;
 constexpr int kMostPixels = 16;
 constexpr Mask kEven = 0x5555;
 
@@ -16,9 +16,11 @@ inline bool fits(const void* fields) {
 }
 
 // Pairs of a run of input floats, the last of which may be half of one.
-inline long pairs(const Conv& c) { return (static_cast<long>(c.kernel_w) * c.in_c + 1) / 2; }
+inline ptrdiff_t pairs(const Conv& c) {
+    return (static_cast<ptrdiff_t>(c.kernel_w) * c.in_c + 1) / 2;
+}
 
-inline long prepared_floats(const void* fields) {
+inline ptrdiff_t prepared_floats(const void* fields) {
     const Conv& c = conv_of(fields);
     return (c.kernel_h * pairs(c) + 1) * kLanes;
 }
@@ -26,12 +28,12 @@ inline long prepared_floats(const void* fields) {
 // The bias, then the weights of each pair, side by side for each channel.
 inline bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
     const Conv& c = conv_of(fields);
-    for (long i = 0; i < prepared_floats(fields); ++i) to[i] = 0.0f;
-    for (long o = 0; o < c.out_c; ++o) {
+    for (ptrdiff_t i = 0; i < prepared_floats(fields); ++i) to[i] = 0.0f;
+    for (ptrdiff_t o = 0; o < c.out_c; ++o) {
         to[2 * o] = bias[o];
-        for (long k = 0; k < c.kernel_h; ++k) {
-            for (long i = 0; i < static_cast<long>(c.kernel_w) * c.in_c; ++i) {
-                const long tap = k * c.kernel_w + i / c.in_c;
+        for (ptrdiff_t k = 0; k < c.kernel_h; ++k) {
+            for (ptrdiff_t i = 0; i < static_cast<ptrdiff_t>(c.kernel_w) * c.in_c; ++i) {
+                const ptrdiff_t tap = k * c.kernel_w + i / c.in_c;
                 to[(k * pairs(c) + i / 2 + 1) * kLanes + 2 * o + i % 2] =
                     packed(c, weight, c.in_c, tap, i % c.in_c, o);
             }
@@ -43,7 +45,7 @@ inline bool prepare(const void* fields, const float* weight, const float* bias, 
 struct Run {
     const float *x, *prepared, *residual;
     float* y;
-    long rows, span, x_row, x_pixel, channels;
+    ptrdiff_t rows, span, x_row, x_pixel, channels;
     Limits limits;
 };
 
@@ -57,7 +59,7 @@ inline Vec broadcast2(const float* from) {
 template <int pixels>
 inline void finish(const Run& r, const Vec (&sum)[pixels]) {
     const Limits limits = r.limits;
-    const long channels = r.channels;
+    const ptrdiff_t channels = r.channels;
     const bool plain = limits.kind == 1 && !r.residual && channels == kMostChannels;
     const Mask one = mask_lanes(0, channels), two = one | (one << kMostChannels);
     const float* residual = r.residual;
@@ -88,12 +90,12 @@ void tile(const Run& r) {
 #pragma GCC unroll 16
     for (int p = 0; p < pixels; ++p) sum[p] = load(r.prepared);
     const float* w = r.prepared + kLanes;
-    const long pixel = r.x_pixel, third = 3 * pixel;
-    for (long row = 0; row < r.rows; ++row) {
+    const ptrdiff_t pixel = r.x_pixel, third = 3 * pixel;
+    for (ptrdiff_t row = 0; row < r.rows; ++row) {
         const float* base[kBases];
 #pragma GCC unroll 4
         for (int b = 0; b < kBases; ++b) base[b] = r.x + row * r.x_row + 4 * b * pixel;
-        for (long i = 1; i < r.span; i += 2, w += kLanes) {
+        for (ptrdiff_t i = 1; i < r.span; i += 2, w += kLanes) {
             const Vec weight = load(w);
 #pragma GCC unroll 16
             for (int p = 0; p < pixels; ++p) {
@@ -125,21 +127,22 @@ constexpr Tile kTiles[kMostPixels] = {tile<1>,  tile<2>,  tile<3>,  tile<4>,  ti
                                       tile<13>, tile<14>, tile<15>, tile<16>};
 
 inline void run(const void* fields, const float* prepared, const float* x, const float* residual,
-                float* y, float* workspace, long begin, long end) {
+                float* y, float* workspace, ptrdiff_t begin, ptrdiff_t end) {
     const Conv& c = conv_of(fields);
     const dense::Plan p = dense::plan(c);
-    const long tiles = (c.out_w + kMostPixels - 1) / kMostPixels;
+    const ptrdiff_t tiles = (c.out_w + kMostPixels - 1) / kMostPixels;
     Run r;
-    r.prepared = prepared, r.rows = c.kernel_h, r.span = static_cast<long>(c.kernel_w) * c.in_c;
-    r.x_row = c.dilation_h * p.row, r.x_pixel = static_cast<long>(c.stride_w) * c.in_c;
+    r.prepared = prepared, r.rows = c.kernel_h,
+    r.span = static_cast<ptrdiff_t>(c.kernel_w) * c.in_c;
+    r.x_row = c.dilation_h * p.row, r.x_pixel = static_cast<ptrdiff_t>(c.stride_w) * c.in_c;
     r.channels = c.out_c, r.limits = limits_of(c);
-    for (long top = begin; top < end; top += p.strip) {
-        const long rows = min(p.strip, end - top);
+    for (ptrdiff_t top = begin; top < end; top += p.strip) {
+        const ptrdiff_t rows = min(p.strip, end - top);
         const float* from = dense::strip(c, p, x, top, rows, workspace);
-        for (long row = 0; row < rows; ++row) {
-            for (long t = 0; t < tiles; ++t) {
-                const long first = c.out_w * t / tiles, last = c.out_w * (t + 1) / tiles;
-                const long at = ((top + row) * c.out_w + first) * c.out_c;
+        for (ptrdiff_t row = 0; row < rows; ++row) {
+            for (ptrdiff_t t = 0; t < tiles; ++t) {
+                const ptrdiff_t first = c.out_w * t / tiles, last = c.out_w * (t + 1) / tiles;
+                const ptrdiff_t at = ((top + row) * c.out_w + first) * c.out_c;
                 r.x = from + row * c.stride_h * p.row + first * r.x_pixel;
                 r.y = y + at, r.residual = residual ? residual + at : nullptr;
                 kTiles[last - first - 1](r);

@@ -12,29 +12,29 @@ inline bool fits(const void* fields) {
     return !p.average && p.dilation_h == 1 && p.dilation_w == 1;
 }
 
-inline long no_floats(const void*) { return 0; }
+inline ptrdiff_t no_floats(const void*) { return 0; }
 
-inline long parts(const void* fields) { return pool_of(fields).out_h; }
+inline ptrdiff_t parts(const void* fields) { return pool_of(fields).out_h; }
 
 inline void run(const void* fields, const float*, const float* x, const float*, float* y, float*,
-                long begin, long end) {
+                ptrdiff_t begin, ptrdiff_t end) {
     const Pool& p = pool_of(fields);
-    const long channels = p.channels, row = p.in_w * channels;
+    const ptrdiff_t channels = p.channels, row = p.in_w * channels;
     const Vec lowest = set1(-__builtin_inff());
     y += begin * p.out_w * channels;
-    for (long oy = begin; oy < end; ++oy) {
-        const long top = oy * p.stride_h - p.pad_h;
-        const long first = max(0, top), last = min(p.in_h, top + p.kernel_h);
-        for (long ox = 0; ox < p.out_w; ++ox, y += channels) {
-            const long left = ox * p.stride_w - p.pad_w;
-            const long start = max(0, left), stop = min(p.in_w, left + p.kernel_w);
-            for (long at = 0; at < channels; at += kLanes) {
+    for (ptrdiff_t oy = begin; oy < end; ++oy) {
+        const ptrdiff_t top = oy * p.stride_h - p.pad_h;
+        const ptrdiff_t first = max(0, top), last = min(p.in_h, top + p.kernel_h);
+        for (ptrdiff_t ox = 0; ox < p.out_w; ++ox, y += channels) {
+            const ptrdiff_t left = ox * p.stride_w - p.pad_w;
+            const ptrdiff_t start = max(0, left), stop = min(p.in_w, left + p.kernel_w);
+            for (ptrdiff_t at = 0; at < channels; at += kLanes) {
                 const bool whole = at + kLanes <= channels;
                 const Mask lanes = mask_lanes(0, channels - at);
                 Vec most = lowest;
-                for (long r = first; r < last; ++r) {
+                for (ptrdiff_t r = first; r < last; ++r) {
                     const float* from = x + r * row + start * channels + at;
-                    for (long t = start; t < stop; ++t, from += channels)
+                    for (ptrdiff_t t = start; t < stop; ++t, from += channels)
                         most = max_nan(whole ? load(from) : load_mask(from, lanes), most);
                 }
                 store_first(y + at, most, channels - at);
@@ -45,7 +45,7 @@ inline void run(const void* fields, const float*, const float* x, const float*, 
 
 // Averages of the whole image. So many pixels are added up before they join the sum of the others:
 // it loses digits each time.
-constexpr long kPart = 16;
+constexpr ptrdiff_t kPart = 16;
 inline bool is_global(const void* fields) {
     const Pool& p = pool_of(fields);
     return p.average && p.out_h == 1 && p.out_w == 1 && p.kernel_h == p.in_h &&
@@ -53,40 +53,40 @@ inline bool is_global(const void* fields) {
            p.pad_w == 0 && p.end_h == 0 && p.end_w == 0;
 }
 // Blocks of channels, whose sums stay in registers.
-constexpr long kMeans = 4;
-inline long blocks(const void* fields) {
+constexpr ptrdiff_t kMeans = 4;
+inline ptrdiff_t blocks(const void* fields) {
     return (pool_of(fields).channels + kMeans * kLanes - 1) / (kMeans * kLanes);
 }
 inline void average(const void* fields, const float*, const float* x, const float*, float* y,
-                    float*, long first, long end) {
+                    float*, ptrdiff_t first, ptrdiff_t end) {
     const Pool& p = pool_of(fields);
-    const long channels = p.channels, pixels = static_cast<long>(p.in_h) * p.in_w;
+    const ptrdiff_t channels = p.channels, pixels = static_cast<ptrdiff_t>(p.in_h) * p.in_w;
     const Vec each = set1(1.0f / static_cast<float>(pixels));
-    for (long block = first; block < end; ++block) {
-        const long at = block * kMeans * kLanes;
+    for (ptrdiff_t block = first; block < end; ++block) {
+        const ptrdiff_t at = block * kMeans * kLanes;
         Mask lanes[kMeans];
         Vec sum[kMeans];
-        for (long v = 0; v < kMeans; ++v) {
+        for (ptrdiff_t v = 0; v < kMeans; ++v) {
             lanes[v] = mask_lanes(0, channels - at - v * kLanes);
             sum[v] = zero();
         }
-        for (long i = 0; i < pixels; i += kPart) {
+        for (ptrdiff_t i = 0; i < pixels; i += kPart) {
             Vec part[kMeans];
-            for (long v = 0; v < kMeans; ++v) part[v] = zero();
+            for (ptrdiff_t v = 0; v < kMeans; ++v) part[v] = zero();
             const float* from = x + i * channels + at;
-            for (long k = min(kPart, pixels - i); k > 0; --k, from += channels) {
+            for (ptrdiff_t k = min(kPart, pixels - i); k > 0; --k, from += channels) {
                 if (at + kMeans * kLanes <= channels) {
-                    for (long v = 0; v < kMeans; ++v)
+                    for (ptrdiff_t v = 0; v < kMeans; ++v)
                         part[v] = add(part[v], load(from + v * kLanes));
                     continue;
                 }
-                for (long v = 0; v < kMeans && at + v * kLanes < channels; ++v)
+                for (ptrdiff_t v = 0; v < kMeans && at + v * kLanes < channels; ++v)
                     part[v] = add(part[v], load_mask(from + v * kLanes, lanes[v]));
             }
-            for (long v = 0; v < kMeans; ++v) sum[v] = add(sum[v], part[v]);
+            for (ptrdiff_t v = 0; v < kMeans; ++v) sum[v] = add(sum[v], part[v]);
         }
-        for (long v = 0; v < kMeans && at + v * kLanes < channels; ++v) {
-            const long rest = channels - at - v * kLanes;
+        for (ptrdiff_t v = 0; v < kMeans && at + v * kLanes < channels; ++v) {
+            const ptrdiff_t rest = channels - at - v * kLanes;
             store_first(y + at + v * kLanes, mul(sum[v], each), rest);
         }
     }

@@ -3,7 +3,7 @@
 
 namespace fast {
 
-constexpr long kVecs = kLanes >= 8 ? 2 : 4, kBlock = kVecs * kLanes;
+constexpr ptrdiff_t kVecs = kLanes >= 8 ? 2 : 4, kBlock = kVecs * kLanes;
 constexpr int kMostPixels = 12;
 constexpr int most_pixels(int vecs) {
     return (kRegisters - 1 - vecs) / vecs < kMostPixels ? (kRegisters - 1 - vecs) / vecs
@@ -15,11 +15,11 @@ constexpr int most_pixels(int vecs) {
 constexpr bool kAsksAhead = kLanes == 16;
 struct Ahead {
     const float* from;
-    long step;
+    ptrdiff_t step;
 };
-constexpr long kManyPasses = 32, kNearWeights = 1l << 16;  // floats
+constexpr ptrdiff_t kManyPasses = 32, kNearWeights = ptrdiff_t{1} << 16;  // floats
 // `passes` over a block of `width` floats for each input float; `next` is the one after it.
-inline Ahead ahead_of(const float* next, long width, long passes, bool far) {
+inline Ahead ahead_of(const float* next, ptrdiff_t width, ptrdiff_t passes, bool far) {
     return {next, far && passes <= kManyPasses ? (width + passes - 1) / passes : 0};
 }
 
@@ -28,16 +28,16 @@ inline Ahead ahead_of(const float* next, long width, long passes, bool far) {
 struct Run {
     const float *x, *w, *bias, *residual;  // of the first pixel; residual may be null
     float* y;
-    long rows, taps, span;
-    long x_row, x_tap, x_pixel, y_pixel;  // floats from one to the next
-    long channels;                        // of the block
+    ptrdiff_t rows, taps, span;
+    ptrdiff_t x_row, x_tap, x_pixel, y_pixel;  // floats from one to the next
+    ptrdiff_t channels;                        // of the block
     Limits limits;
     Ahead ahead;
 };
 
 // Stores sums of whole vectors that are at least `low`.
 template <int pixels, int vecs>
-inline void finish_whole(float* y, long y_pixel, Vec low, const Vec (&sum)[pixels][vecs]) {
+inline void finish_whole(float* y, ptrdiff_t y_pixel, Vec low, const Vec (&sum)[pixels][vecs]) {
 #pragma GCC unroll 16
     for (int p = 0; p < pixels; ++p, y += y_pixel) {
 #pragma GCC unroll 16
@@ -49,14 +49,14 @@ inline void finish_whole(float* y, long y_pixel, Vec low, const Vec (&sum)[pixel
 template <int pixels, int vecs>
 inline void finish(const Run& r, float* y, const float* residual, const Vec (&sum)[pixels][vecs]) {
     const Limits limits = r.limits;
-    const long channels = r.channels, y_pixel = r.y_pixel;
+    const ptrdiff_t channels = r.channels, y_pixel = r.y_pixel;
     if (limits.kind == 1 && !residual && channels == vecs * kLanes)
         return finish_whole(y, y_pixel, limits.low, sum);
 #pragma GCC unroll 16
     for (int p = 0; p < pixels; ++p) {
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; ++v) {
-            const long at = p * y_pixel + v * kLanes;
+            const ptrdiff_t at = p * y_pixel + v * kLanes;
             put(y + at, sum[p][v], residual ? residual + at : nullptr,
                 v + 1 < vecs ? kLanes : channels - v * kLanes, limits);
         }
@@ -67,14 +67,14 @@ inline void finish(const Run& r, float* y, const float* residual, const Vec (&su
 // Four pixels have one address, which is opaque in each turn: GCC otherwise adds up all of them one
 // after the other, or keeps them in memory.
 template <int pixels, int vecs>
-inline const float* add_run(const float* x, long x_pixel, const float* w, long span,
+inline const float* add_run(const float* x, ptrdiff_t x_pixel, const float* w, ptrdiff_t span,
                             Vec (&sum)[pixels][vecs], Ahead& ahead) {
     constexpr int kBases = (pixels + 3) / 4;
     const float* base[kBases];
 #pragma GCC unroll 4
     for (int b = 0; b < kBases; ++b) base[b] = x + 4 * b * x_pixel;
-    const long third = 3 * x_pixel;
-    for (long i = 0; i < span; ++i, w += vecs * kLanes) {
+    const ptrdiff_t third = 3 * x_pixel;
+    for (ptrdiff_t i = 0; i < span; ++i, w += vecs * kLanes) {
         Vec weight[vecs];
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kLanes);
@@ -103,7 +103,7 @@ inline const float* add_run(const float* x, long x_pixel, const float* w, long s
 inline void products_are_made() { asm("" ::: "memory"); }
 
 template <int pixels, int vecs>
-inline void tiles(const Run& r, long count) {
+inline void tiles(const Run& r, ptrdiff_t count) {
     const float *from = r.x, *residual = r.residual;
     float* y = r.y;
     Ahead ahead = r.ahead;
@@ -116,9 +116,9 @@ inline void tiles(const Run& r, long count) {
             for (int p = 0; p < pixels; ++p) sum[p][v] = bias;
         }
         const float* w = r.w;
-        for (long row = 0; row < r.rows; ++row) {
+        for (ptrdiff_t row = 0; row < r.rows; ++row) {
             const float* x = from + row * r.x_row;
-            for (long tap = 0; tap < r.taps; ++tap, x += r.x_tap)
+            for (ptrdiff_t tap = 0; tap < r.taps; ++tap, x += r.x_tap)
                 w = add_run(x, r.x_pixel, w, r.span, sum, ahead);
         }
         products_are_made();
@@ -130,8 +130,8 @@ inline void tiles(const Run& r, long count) {
 
 // As `tiles`, of whole vectors, without anything before or after the products.
 template <int pixels, int vecs>
-inline void products(const float* x, long x_pixel, const float* w, long span, float* y,
-                     long y_pixel, long count, Ahead ahead) {
+inline void products(const float* x, ptrdiff_t x_pixel, const float* w, ptrdiff_t span, float* y,
+                     ptrdiff_t y_pixel, ptrdiff_t count, Ahead ahead) {
     for (; count > 0; --count) {
         Vec sum[pixels][vecs];
 #pragma GCC unroll 16
@@ -149,20 +149,20 @@ inline void products(const float* x, long x_pixel, const float* w, long span, fl
     }
 }
 
-constexpr long kAtOnce = 128;  // floats of a single pixel whose products are added up at once
+constexpr ptrdiff_t kAtOnce = 128;  // floats of a single pixel whose products are added up at once
 
 // What `count` floats of a pixel give, at most kAtOnce: every fourth goes to the same sums, to keep
 // the adders busy.
 template <int vecs>
-inline void add_part(const float* x, const float* w, long count, Vec (&total)[vecs]) {
-    constexpr long kWidth = vecs * kLanes;
+inline void add_part(const float* x, const float* w, ptrdiff_t count, Vec (&total)[vecs]) {
+    constexpr ptrdiff_t kWidth = vecs * kLanes;
     Vec sum[4][vecs];
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; ++v) sum[k][v] = zero();
     }
-    long i = 0;
+    ptrdiff_t i = 0;
     for (; i + 4 <= count; i += 4) {
 #pragma GCC unroll 4
         for (int k = 0; k < 4; ++k, w += kWidth) {
@@ -190,11 +190,11 @@ inline void single(const Run& r) {
 #pragma GCC unroll 16
     for (int v = 0; v < vecs; ++v) total[0][v] = load(r.bias + v * kLanes);
     const float* w = r.w;
-    for (long row = 0; row < r.rows; ++row) {
-        for (long tap = 0; tap < r.taps; ++tap) {
+    for (ptrdiff_t row = 0; row < r.rows; ++row) {
+        for (ptrdiff_t tap = 0; tap < r.taps; ++tap) {
             const float* x = r.x + row * r.x_row + tap * r.x_tap;
-            for (long i = 0; i < r.span; i += kAtOnce) {
-                const long count = min(kAtOnce, r.span - i);
+            for (ptrdiff_t i = 0; i < r.span; i += kAtOnce) {
+                const ptrdiff_t count = min(kAtOnce, r.span - i);
                 add_part(x + i, w, count, total[0]);
                 w += count * vecs * kLanes;
             }
@@ -203,25 +203,25 @@ inline void single(const Run& r) {
     finish(r, r.y, r.residual, total);
 }
 
-constexpr long kTogether = 16;  // images whose sums are kept while their weights go by
+constexpr ptrdiff_t kTogether = 16;  // images whose sums are kept while their weights go by
 
 // Single pixels of several images, x_pixel and y_pixel apart, each as `single` computes it: a part
 // of the weights is read for all of them while it is near.
 template <int vecs>
-inline void singles(Run r, long images) {
+inline void singles(Run r, ptrdiff_t images) {
     for (; images > 0; images -= kTogether) {
-        const long count = min(images, kTogether);
+        const ptrdiff_t count = min(images, kTogether);
         Vec total[kTogether][1][vecs];
-        for (long p = 0; p < count; ++p)
+        for (ptrdiff_t p = 0; p < count; ++p)
             for (int v = 0; v < vecs; ++v) total[p][0][v] = load(r.bias + v * kLanes);
         const float* w = r.w;
-        for (long i = 0; i < r.span; i += kAtOnce) {
-            const long floats = min(kAtOnce, r.span - i);
-            for (long p = 0; p < count; ++p)
+        for (ptrdiff_t i = 0; i < r.span; i += kAtOnce) {
+            const ptrdiff_t floats = min(kAtOnce, r.span - i);
+            for (ptrdiff_t p = 0; p < count; ++p)
                 add_part(r.x + p * r.x_pixel + i, w, floats, total[p][0]);
             w += floats * vecs * kLanes;
         }
-        for (long p = 0; p < count; ++p, r.x += r.x_pixel, r.y += r.y_pixel)
+        for (ptrdiff_t p = 0; p < count; ++p, r.x += r.x_pixel, r.y += r.y_pixel)
             finish(r, r.y, r.residual, total[p]);
     }
 }
@@ -248,20 +248,20 @@ constexpr TileKernels kTiles[4][kMostPixels] = {CNNKIT_TILES(1), CNNKIT_TILES(2)
 
 // Pixels in tiles of nearly the same size: `larger` of size + 1, then `count` of size.
 struct Shares {
-    long size, larger, count;
+    ptrdiff_t size, larger, count;
 };
-inline Shares share(long pixels, int vecs) {
-    const long most = most_pixels(vecs), count = (pixels + most - 1) / most;
+inline Shares share(ptrdiff_t pixels, int vecs) {
+    const ptrdiff_t most = most_pixels(vecs), count = (pixels + most - 1) / most;
     return {pixels / count, pixels % count, count - pixels % count};
 }
 
-inline long passes(long pixels, int vecs) {
+inline ptrdiff_t passes(ptrdiff_t pixels, int vecs) {
     return (pixels + most_pixels(vecs) - 1) / most_pixels(vecs);
 }
 
 // `pixels` of a row by a block of r.channels, in tiles of nearly the same size; `alone` where the
 // whole row is one pixel, whose sums have another order.
-inline void run_pixels(Run r, long pixels, bool alone) {
+inline void run_pixels(Run r, ptrdiff_t pixels, bool alone) {
     const int vecs = static_cast<int>((r.channels + kLanes - 1) / kLanes);
     if (alone) {
         if (vecs == 1) return single<1>(r);
@@ -270,7 +270,7 @@ inline void run_pixels(Run r, long pixels, bool alone) {
     const Shares shares = share(pixels, vecs);
     if (shares.larger) {
         kTiles[vecs - 1][shares.size].tiles(r, shares.larger);
-        const long done = shares.larger * (shares.size + 1);
+        const ptrdiff_t done = shares.larger * (shares.size + 1);
         r.x += done * r.x_pixel, r.y += done * r.y_pixel;
         if (r.residual) r.residual += done * r.y_pixel;
         r.ahead.from += shares.larger * r.rows * r.taps * r.span * r.ahead.step;
@@ -279,7 +279,7 @@ inline void run_pixels(Run r, long pixels, bool alone) {
 }
 
 // The floats of a block of output channels that begins at `out`, for each input.
-inline long block_width(long channels, long out) {
+inline ptrdiff_t block_width(ptrdiff_t channels, ptrdiff_t out) {
     return min(kBlock, round_up(channels - out, kLanes));
 }
 

@@ -11,36 +11,36 @@ using winograd::Doubles;
 using winograd::Floats;
 using winograd::kPanel;
 
-constexpr float kLimit = 0x1p60f;       // of inputs and weights: their transforms stay finite
-constexpr long kBudget = 24576;         // floats of V and M
-constexpr long kFarBudget = 384 << 10;  // where U is beyond the second cache, which keeps them
-constexpr long kNear = 1l << 18;        // floats of U that it keeps
+constexpr float kLimit = 0x1p60f;            // of inputs and weights: their transforms stay finite
+constexpr ptrdiff_t kBudget = 24576;         // floats of V and M
+constexpr ptrdiff_t kFarBudget = 384 << 10;  // where U is beyond the second cache, which keeps them
+constexpr ptrdiff_t kNear = ptrdiff_t{1} << 18;  // floats of U that it keeps
 
 template <typename F>
 struct Plan {
-    long tiles_w, tiles;  // of an image
-    long group;           // tiles that are transformed together
-    long width;           // floats of a tile of M: whole vectors
+    ptrdiff_t tiles_w, tiles;  // of an image
+    ptrdiff_t group;           // tiles that are transformed together
+    ptrdiff_t width;           // floats of a tile of M: whole vectors
     explicit Plan(const Conv& c) {
         tiles_w = (c.out_w + F::kTileW - 1) / F::kTileW;
         tiles = tiles_w * ((c.out_h + F::kTileH - 1) / F::kTileH);
         width = round_up(c.out_c, kLanes);
-        const long most = most_pixels(kVecs);
-        const long fit = kBudget / (F::kPlanes * (c.in_c + width)) / most * most;
+        const ptrdiff_t most = most_pixels(kVecs);
+        const ptrdiff_t fit = kBudget / (F::kPlanes * (c.in_c + width)) / most * most;
         group = min(tiles, max(2 * most, fit));
         // Each group reads the weights anew.
         if (F::kPlanes * c.in_c * width > kNear)
             group = min(tiles, max(group, kFarBudget / (F::kPlanes * (c.in_c + width))));
-        const long groups = (tiles + group - 1) / group;
+        const ptrdiff_t groups = (tiles + group - 1) / group;
         group = (tiles + groups - 1) / groups;
     }
-    long v_plane(const Conv& c) const { return group * c.in_c; }
-    long m_plane() const { return group * width; }
+    ptrdiff_t v_plane(const Conv& c) const { return group * c.in_c; }
+    ptrdiff_t m_plane() const { return group * width; }
 };
 
 // Products of one input and one output channel.
 template <typename F>
-long products(const Conv& c) {
+ptrdiff_t products(const Conv& c) {
     return F::kPlanes * Plan<F>(c).tiles;
 }
 
@@ -64,9 +64,11 @@ double cost(const Conv& c) {
 template <typename F>
 bool pays(const Conv& c) {
     using winograd::Form;
-    const long made = Plan<F>(c).tiles * F::kTileH * F::kTileW;  // those outside the image included
+    const ptrdiff_t made =
+        Plan<F>(c).tiles * F::kTileH * F::kTileW;  // those outside the image included
     if (kLanes < 16)
-        return made * 2 <= 3l * c.out_h * c.out_w && products<F>(c) <= products<Form<4, 2, 3>>(c);
+        return made * 2 <= ptrdiff_t{3} * c.out_h * c.out_w &&
+               products<F>(c) <= products<Form<4, 2, 3>>(c);
     return cost<F>(c) <= cost<Form<4, 4, 3>>(c) && cost<F>(c) <= cost<Form<4, 2, 3>>(c) &&
            cost<F>(c) <= cost<Form<2, 2, 3>>(c) && cost<F>(c) < direct_cost(c);
 }
@@ -80,27 +82,27 @@ bool fits(const void* fields) {
 }
 
 template <typename F>
-long prepared_floats(const void* fields) {
+ptrdiff_t prepared_floats(const void* fields) {
     const Conv& c = conv_of(fields);
-    return (F::kPlanes * static_cast<long>(c.in_c) + 1) * round_up(c.out_c, kLanes);
+    return (F::kPlanes * static_cast<ptrdiff_t>(c.in_c) + 1) * round_up(c.out_c, kLanes);
 }
 
 // The bias, then U.
 template <typename F>
 bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
     const Conv& c = conv_of(fields);
-    const long all = round_up(c.out_c, kLanes), given = round_up(c.out_c, 8);
-    for (long o = 0; o < all; ++o) to[o] = o < c.out_c ? bias[o] : 0.0f;
+    const ptrdiff_t all = round_up(c.out_c, kLanes), given = round_up(c.out_c, 8);
+    for (ptrdiff_t o = 0; o < all; ++o) to[o] = o < c.out_c ? bias[o] : 0.0f;
     float* u = to + all;
     auto in_range = Floats{} == Floats{};
-    for (long first = 0; first < c.out_c; first += kBlock) {
-        const long width = block_width(c.out_c, first);
-        for (long i = 0; i < c.in_c; ++i) {
-            for (long o = first; o < first + width; o += kPanel) {
+    for (ptrdiff_t first = 0; first < c.out_c; first += kBlock) {
+        const ptrdiff_t width = block_width(c.out_c, first);
+        for (ptrdiff_t i = 0; i < c.in_c; ++i) {
+            for (ptrdiff_t o = first; o < first + width; o += kPanel) {
                 Doubles rows[3][F::kColumns], planes[F::kRows];
-                for (long row = 0; row < 3; ++row) {
+                for (ptrdiff_t row = 0; row < 3; ++row) {
                     Doubles taps[3] = {};
-                    for (long column = 0; column < 3 && o < given; ++column) {
+                    for (ptrdiff_t column = 0; column < 3 && o < given; ++column) {
                         Floats values;
                         __builtin_memcpy(&values,
                                          packed_at(c, weight, c.in_c, row * 3 + column, i, o),
@@ -110,18 +112,18 @@ bool prepare(const void* fields, const float* weight, const float* bias, float* 
                     }
                     winograd::weights_1d(taps, rows[row]);
                 }
-                const long inside = min(kPanel, first + width - o);
+                const ptrdiff_t inside = min(kPanel, first + width - o);
                 float* to_plane = u + F::kPlanes * first * c.in_c + i * width + o - first;
-                for (long column = 0; column < F::kColumns; ++column) {
+                for (ptrdiff_t column = 0; column < F::kColumns; ++column) {
                     const Doubles taps[3] = {rows[0][column], rows[1][column], rows[2][column]};
                     winograd::weights_1d(taps, planes);
-                    for (long row = 0; row < F::kRows; ++row) {
+                    for (ptrdiff_t row = 0; row < F::kRows; ++row) {
                         const Floats values = __builtin_convertvector(planes[row], Floats);
                         float* place = to_plane + (row * F::kColumns + column) * c.in_c * width;
                         if (inside == kPanel) {
                             __builtin_memcpy(place, &values, sizeof values);
                         } else {
-                            for (long k = 0; k < inside; ++k) place[k] = values[k];
+                            for (ptrdiff_t k = 0; k < inside; ++k) place[k] = values[k];
                         }
                     }
                 }
@@ -134,12 +136,12 @@ bool prepare(const void* fields, const float* weight, const float* bias, float* 
 }
 
 template <typename F>
-long patch_floats(const Conv& c) {
-    return F::kPlanes * static_cast<long>(c.in_c);
+ptrdiff_t patch_floats(const Conv& c) {
+    return F::kPlanes * static_cast<ptrdiff_t>(c.in_c);
 }
 
 template <typename F>
-long workspace_floats(const void* fields) {
+ptrdiff_t workspace_floats(const void* fields) {
     const Conv& c = conv_of(fields);
     const Plan<F> p(c);
     return F::kPlanes * (p.v_plane(c) + p.m_plane()) + patch_floats<F>(c);
@@ -147,25 +149,25 @@ long workspace_floats(const void* fields) {
 
 // What a tile reads, with zeros outside the image.
 template <typename F>
-void gather(const Conv& c, const float* x, long top, long left, float* patch) {
-    const long row = static_cast<long>(c.in_w) * c.in_c;
-    const long floats = static_cast<long>(F::kColumns) * c.in_c;
-    for (long r = 0; r < F::kRows; ++r) {
+void gather(const Conv& c, const float* x, ptrdiff_t top, ptrdiff_t left, float* patch) {
+    const ptrdiff_t row = static_cast<ptrdiff_t>(c.in_w) * c.in_c;
+    const ptrdiff_t floats = static_cast<ptrdiff_t>(F::kColumns) * c.in_c;
+    for (ptrdiff_t r = 0; r < F::kRows; ++r) {
         float* to = patch + r * floats;
-        const long first = max(0, -left), end = min(F::kColumns, c.in_w - left);
+        const ptrdiff_t first = max(0, -left), end = min(F::kColumns, c.in_w - left);
         const bool inside = top + r >= 0 && top + r < c.in_h && end > first;
-        for (long i = 0; i < (inside ? first * c.in_c : floats); ++i) to[i] = 0.0f;
+        for (ptrdiff_t i = 0; i < (inside ? first * c.in_c : floats); ++i) to[i] = 0.0f;
         if (!inside) continue;
         __builtin_memcpy(to + first * c.in_c, x + (top + r) * row + (left + first) * c.in_c,
                          sizeof(float) * (end - first) * c.in_c);
-        for (long i = end * c.in_c; i < floats; ++i) to[i] = 0.0f;
+        for (ptrdiff_t i = end * c.in_c; i < floats; ++i) to[i] = 0.0f;
     }
 }
 
 // The next of several arrays. Opaque, because GCC otherwise computes all their addresses before the
 // loop, for which there are no registers.
 template <typename Float>
-inline Float* next(Float* p, long step) {
+inline Float* next(Float* p, ptrdiff_t step) {
     p += step;
     asm("" : "+r"(p));
     return p;
@@ -173,16 +175,16 @@ inline Float* next(Float* p, long step) {
 
 // The rows and columns of a tile that lie in the image.
 struct Inside {
-    long top, bottom, left, right;
+    ptrdiff_t top, bottom, left, right;
 };
 
 // B' d B of the channels of a tile; `plane` floats lie from one of V's planes to the next. What is
 // not inside the image is zero, at an edge.
 template <typename F, bool edge>
-void transform_input(const float* x, long row, const Inside& inside, long channels, float* v,
-                     long plane) {
+void transform_input(const float* x, ptrdiff_t row, const Inside& inside, ptrdiff_t channels,
+                     float* v, ptrdiff_t plane) {
     const Mask none = mask_lanes(0, 0);
-    for (long at = 0; at < channels; at += kLanes) {
+    for (ptrdiff_t at = 0; at < channels; at += kLanes) {
         const Mask lanes = mask_lanes(0, channels - at);
         Mask rows[F::kRows];
         for (int i = 0; i < (edge ? F::kRows : 0); ++i)
@@ -216,14 +218,14 @@ void transform_input(const float* x, long row, const Inside& inside, long channe
 struct Outputs {
     const float *bias, *residual;
     float* y;
-    long rows, columns, row, column, channels;  // floats from one row and column to the next
+    ptrdiff_t rows, columns, row, column, channels;  // floats from one row and column to the next
     Limits limits;
 };
 
 // A' m A, bias, residual and activation; `whole` where all outputs are in the image.
 template <typename F, bool whole>
-void transform_output(const float* m, long plane, const Outputs& to) {
-    for (long at = 0; at < to.channels; at += kLanes) {
+void transform_output(const float* m, ptrdiff_t plane, const Outputs& to) {
+    for (ptrdiff_t at = 0; at < to.channels; at += kLanes) {
         const Vec bias = load(to.bias + at);
         Vec rows[F::kRows][F::kTileW];
         const float* from = m + at;
@@ -243,7 +245,7 @@ void transform_output(const float* m, long plane, const Outputs& to) {
 #pragma GCC unroll 8
             for (int i = 0; i < F::kTileH; ++i) {
                 if (!whole && (i >= to.rows || j >= to.columns)) continue;
-                const long place = i * to.row + j * to.column + at;
+                const ptrdiff_t place = i * to.row + j * to.column + at;
                 put(to.y + place, add(y[i], bias), to.residual ? to.residual + place : nullptr,
                     to.channels - at, to.limits);
             }
@@ -252,9 +254,9 @@ void transform_output(const float* m, long plane, const Outputs& to) {
 }
 
 // Whether Winograd's sums of these inputs stay finite, and what is not finite stays where it is.
-inline bool in_range(const float* x, long floats) {
+inline bool in_range(const float* x, ptrdiff_t floats) {
     Magnitude most = no_magnitude();
-    long i = 0;
+    ptrdiff_t i = 0;
     for (; i + kLanes <= floats; i += kLanes) most = magnitude(most, load(x + i));
     for (; i < floats; ++i) most = magnitude(most, set1(x[i]));
     return below(most, kLimit);
@@ -262,13 +264,13 @@ inline bool in_range(const float* x, long floats) {
 
 // Whether parts are blocks of output channels, not rows of tiles: where tiles are so few that the
 // products of a part of them would wait for one another.
-constexpr long kFewTiles = 4;
+constexpr ptrdiff_t kFewTiles = 4;
 template <typename F>
 bool by_blocks(const Conv& c) {
     return Plan<F>(c).tiles <= kFewTiles && c.out_c > kBlock;
 }
 template <typename F>
-long parts(const void* fields) {
+ptrdiff_t parts(const void* fields) {
     const Conv& c = conv_of(fields);
     if (by_blocks<F>(c)) return (c.out_c + kBlock - 1) / kBlock;
     return (c.out_h + F::kTileH - 1) / F::kTileH;
@@ -276,14 +278,14 @@ long parts(const void* fields) {
 
 // Whether values are in range that belong to the parts from `first` to `end`, rows of tiles: the
 // rows of x that begin there; those after the last tiles belong to these.
-inline bool rows_in_range(const Conv& c, const float* x, long tile, long first, long end,
-                          long parts) {
-    const long row = static_cast<long>(c.in_w) * c.in_c, top = min(c.in_h, first * tile);
-    const long bottom = end == parts ? c.in_h : min(c.in_h, end * tile);
+inline bool rows_in_range(const Conv& c, const float* x, ptrdiff_t tile, ptrdiff_t first,
+                          ptrdiff_t end, ptrdiff_t parts) {
+    const ptrdiff_t row = static_cast<ptrdiff_t>(c.in_w) * c.in_c, top = min(c.in_h, first * tile);
+    const ptrdiff_t bottom = end == parts ? c.in_h : min(c.in_h, end * tile);
     return in_range(x + top * row, (bottom - top) * row);
 }
 template <typename F>
-bool accepts(const void* fields, const float* x, long first, long end) {
+bool accepts(const void* fields, const float* x, ptrdiff_t first, ptrdiff_t end) {
     const Conv& c = conv_of(fields);
     if (by_blocks<F>(c)) return rows_in_range(c, x, c.in_h, 0, 1, 1);
     return rows_in_range(c, x, F::kTileH, first, end, parts<F>(fields));
@@ -292,24 +294,25 @@ bool accepts(const void* fields, const float* x, long first, long end) {
 // Pixels of y and of the residual lie y_pixel floats apart.
 template <typename F>
 void convolve(const void* fields, const float* prepared, const float* x, const float* residual,
-              float* y, long y_pixel, float* workspace, long first, long end) {
+              float* y, ptrdiff_t y_pixel, float* workspace, ptrdiff_t first, ptrdiff_t end) {
     const Conv& c = conv_of(fields);
     const Plan<F> p(c);
     const bool blocks = by_blocks<F>(c);
-    const long tile0 = blocks ? 0 : first * p.tiles_w, last = blocks ? p.tiles : end * p.tiles_w;
-    const long block0 = blocks ? first * kBlock : 0;
-    const long block1 = blocks ? min(end * kBlock, c.out_c) : c.out_c;
-    const long v_plane = p.v_plane(c), m_plane = p.m_plane(), in = c.in_c;
+    const ptrdiff_t tile0 = blocks ? 0 : first * p.tiles_w,
+                    last = blocks ? p.tiles : end * p.tiles_w;
+    const ptrdiff_t block0 = blocks ? first * kBlock : 0;
+    const ptrdiff_t block1 = blocks ? min(end * kBlock, c.out_c) : c.out_c;
+    const ptrdiff_t v_plane = p.v_plane(c), m_plane = p.m_plane(), in = c.in_c;
     float *v = workspace, *m = v + F::kPlanes * v_plane, *patch = m + F::kPlanes * m_plane;
     const float* u = prepared + p.width;
     const bool far = F::kPlanes * in * p.width > kNearWeights;
-    for (long start = tile0; start < last; start += p.group) {
-        const long count = min(p.group, last - start);
-        for (long t = 0; t < count; ++t) {
-            const long tile = start + t, top = tile / p.tiles_w * F::kTileH - c.pad_h;
-            const long left = tile % p.tiles_w * F::kTileW - c.pad_w;
+    for (ptrdiff_t start = tile0; start < last; start += p.group) {
+        const ptrdiff_t count = min(p.group, last - start);
+        for (ptrdiff_t t = 0; t < count; ++t) {
+            const ptrdiff_t tile = start + t, top = tile / p.tiles_w * F::kTileH - c.pad_h;
+            const ptrdiff_t left = tile % p.tiles_w * F::kTileW - c.pad_w;
             const Inside inside = {-top, c.in_h - top, -left, c.in_w - left};
-            const long row = c.in_w * in;
+            const ptrdiff_t row = c.in_w * in;
             if (inside.top <= 0 && inside.left <= 0 && inside.bottom >= F::kRows &&
                 inside.right >= F::kColumns) {
                 transform_input<F, false>(x + top * row + left * in, row, inside, in, v + t * in,
@@ -322,14 +325,14 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
                 transform_input<F, false>(patch, F::kColumns * in, inside, in, v + t * in, v_plane);
             }
         }
-        for (long o = block0; o < block1; o += kBlock) {
-            const long width = block_width(c.out_c, o);
+        for (ptrdiff_t o = block0; o < block1; o += kBlock) {
+            const ptrdiff_t width = block_width(c.out_c, o);
             const int vecs = static_cast<int>(width / kLanes);
             const Shares shares = share(count, vecs);
             const TileKernels *larger = &kTiles[vecs - 1][shares.size], *kernels = larger - 1;
-            const long done = shares.larger * (shares.size + 1);
+            const ptrdiff_t done = shares.larger * (shares.size + 1);
             const float* w = u + F::kPlanes * o * in;
-            for (long k = 0; k < F::kPlanes; ++k, w += in * width) {
+            for (ptrdiff_t k = 0; k < F::kPlanes; ++k, w += in * width) {
                 const float* from = v + k * v_plane;
                 float* to = m + k * m_plane + o;
                 Ahead ahead = ahead_of(w + in * width, width, shares.larger + shares.count, far);
@@ -339,10 +342,10 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
                                   shares.count, ahead);
             }
         }
-        for (long t = 0; t < count; ++t) {
-            const long tile = start + t, oy = tile / p.tiles_w * F::kTileH;
-            const long ox = tile % p.tiles_w * F::kTileW;
-            const long at = (oy * c.out_w + ox) * y_pixel + block0;
+        for (ptrdiff_t t = 0; t < count; ++t) {
+            const ptrdiff_t tile = start + t, oy = tile / p.tiles_w * F::kTileH;
+            const ptrdiff_t ox = tile % p.tiles_w * F::kTileW;
+            const ptrdiff_t at = (oy * c.out_w + ox) * y_pixel + block0;
             const Outputs to = {prepared + block0,
                                 residual ? residual + at : nullptr,
                                 y + at,
@@ -363,13 +366,13 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
 
 template <typename F>
 void run(const void* fields, const float* prepared, const float* x, const float* residual, float* y,
-         float* workspace, long first, long end) {
-    const long out = conv_of(fields).out_c;
+         float* workspace, ptrdiff_t first, ptrdiff_t end) {
+    const ptrdiff_t out = conv_of(fields).out_c;
     convolve<F>(fields, prepared, x, residual, y, out, workspace, first, end);
 }
 template <typename F>
-void run_apart(const void* fields, const float* prepared, const float* x, float* y, long y_pixel,
-               float* workspace, long first, long end) {
+void run_apart(const void* fields, const float* prepared, const float* x, float* y,
+               ptrdiff_t y_pixel, float* workspace, ptrdiff_t first, ptrdiff_t end) {
     convolve<F>(fields, prepared, x, nullptr, y, y_pixel, workspace, first, end);
 }
 

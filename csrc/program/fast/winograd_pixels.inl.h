@@ -16,12 +16,12 @@ constexpr int kChannels = columns::kChannels;
 constexpr int kFewLanes = kLanes > 8 ? 8 : kLanes;  // that store_few() stores
 
 struct Plan {
-    long row, pitch;  // floats of an input row with its padding, and in whole vectors
-    long group;       // tiles whose rows are transformed together
+    ptrdiff_t row, pitch;  // floats of an input row with its padding, and in whole vectors
+    ptrdiff_t group;       // tiles whose rows are transformed together
 };
 inline Plan plan(const Conv& c) {
     Plan p;
-    p.row = c.out_w + c.kernel_w - 1l, p.pitch = round_up(p.row, kLanes);
+    p.row = c.out_w + c.kernel_w - ptrdiff_t{1}, p.pitch = round_up(p.row, kLanes);
     p.group = max(1, by_winograd_1d::kBudget / (kPlanes * p.pitch));
     p.group = min(p.group, by_winograd_1d::parts(&c));
     return p;
@@ -31,7 +31,7 @@ inline bool fits(const void* fields) {
     return columns::fits(fields) && by_winograd_1d::is_plain(conv_of(fields));
 }
 
-inline long prepared_floats(const void* fields) {
+inline ptrdiff_t prepared_floats(const void* fields) {
     const Conv& c = conv_of(fields);
     return (planes(c) * c.kernel_w + 1) * c.out_c;
 }
@@ -39,15 +39,15 @@ inline long prepared_floats(const void* fields) {
 // The weights of each tap of a row for some channels, in each plane.
 template <int count>
 float* prepare_planes(const Conv& c, const float* weight, float* to) {
-    for (long first = 0; first < c.out_c; first += kChannels) {
-        const long channels = min(kChannels, c.out_c - first);
-        for (long l = 0; l < c.kernel_w; ++l) {
-            for (long o = 0; o < channels; ++o) {
+    for (ptrdiff_t first = 0; first < c.out_c; first += kChannels) {
+        const ptrdiff_t channels = min(kChannels, c.out_c - first);
+        for (ptrdiff_t l = 0; l < c.kernel_w; ++l) {
+            for (ptrdiff_t o = 0; o < channels; ++o) {
                 Doubles taps[by_winograd_1d::kTaps] = {}, all[count];
-                for (long k = 0; k < by_winograd_1d::kTaps; ++k)
+                for (ptrdiff_t k = 0; k < by_winograd_1d::kTaps; ++k)
                     taps[k][0] = packed(c, weight, 1, k * c.kernel_w + l, 0, first + o);
                 winograd::weights_1d(taps, all);
-                for (long p = 0; p < count; ++p)
+                for (ptrdiff_t p = 0; p < count; ++p)
                     to[(p * c.kernel_w + l) * channels + o] = static_cast<float>(all[p][0]);
             }
         }
@@ -59,9 +59,9 @@ float* prepare_planes(const Conv& c, const float* weight, float* to) {
 // The bias, then those of tiles of four rows, and of two.
 inline bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
     const Conv& c = conv_of(fields);
-    for (long o = 0; o < c.out_c; ++o) *to++ = bias[o];
-    for (long tap = 0; tap < columns::taps(c); ++tap) {
-        for (long o = 0; o < c.out_c; ++o)
+    for (ptrdiff_t o = 0; o < c.out_c; ++o) *to++ = bias[o];
+    for (ptrdiff_t tap = 0; tap < columns::taps(c); ++tap) {
+        for (ptrdiff_t o = 0; o < c.out_c; ++o)
             if (!(__builtin_fabsf(packed(c, weight, 1, tap, 0, o)) < by_winograd::kLimit))
                 return false;
     }
@@ -70,10 +70,10 @@ inline bool prepare(const void* fields, const float* weight, const float* bias, 
     return true;
 }
 
-inline long v_floats(const Plan& p) { return p.group * kPlanes * p.pitch; }
-constexpr long kSums = kPlanes * 2 * kChannels * kLanes;
+inline ptrdiff_t v_floats(const Plan& p) { return p.group * kPlanes * p.pitch; }
+constexpr ptrdiff_t kSums = kPlanes * 2 * kChannels * kLanes;
 
-inline long workspace_floats(const void* fields) {
+inline ptrdiff_t workspace_floats(const void* fields) {
     const Plan p = plan(conv_of(fields));
     return v_floats(p) + kSums;
 }
@@ -82,19 +82,20 @@ inline long workspace_floats(const void* fields) {
 struct Run {
     const float *x, *w, *bias, *residual;
     float* y;
-    long pitch, kernel_w, rows, y_row, y_pixel;
-    long apart, written[2];
+    ptrdiff_t pitch, kernel_w, rows, y_row, y_pixel;
+    ptrdiff_t apart, written[2];
     bool overlap;  // whether a pixel may be stored over the next one's place as well
     Limits limits;
 };
 
 // The products of a plane, two vectors for each channel.
 template <int channels>
-inline void products(const float* x, long apart, const float* w, long kernel_w, float* m) {
+inline void products(const float* x, ptrdiff_t apart, const float* w, ptrdiff_t kernel_w,
+                     float* m) {
     Vec sum[channels][2];
 #pragma GCC unroll 6
     for (int o = 0; o < channels; ++o) sum[o][0] = sum[o][1] = zero();
-    for (long l = 0; l < kernel_w; ++l, ++x, w += channels) {
+    for (ptrdiff_t l = 0; l < kernel_w; ++l, ++x, w += channels) {
         const Vec first = load(x), second = load(x + apart);
 #pragma GCC unroll 6
         for (int o = 0; o < channels; ++o) {
@@ -114,7 +115,7 @@ inline void products(const float* x, long apart, const float* w, long kernel_w, 
 // would lead to. Of both parts, the first pixels may be stored already.
 struct Lanes {
     int split;
-    long apart, written[2];
+    ptrdiff_t apart, written[2];
 };
 
 // Stores vectors of channels as pixels of a row.
@@ -132,7 +133,7 @@ inline void put_lanes(const Run& r, const Vec (&sums)[channels], float* y, const
 #pragma GCC unroll 16
         for (int p = 0; p < kLanes; ++p) {
             const bool second = p >= to.split;
-            const long at = (p + (second ? to.apart : 0)) * r.y_pixel + from;
+            const ptrdiff_t at = (p + (second ? to.apart : 0)) * r.y_pixel + from;
             if (r.overlap && p + 1 != to.split && p + 1 < kLanes) {
                 store_few(y + at, lanes[p]);  // over the next pixel, which is stored after it
             } else if (!residual) {
@@ -194,19 +195,19 @@ constexpr Tile kTiles[kChannels] = {
 // A row of tiles, whose weights are r.w and whose transformed rows begin at x.
 template <int count, int tile, bool pooled>
 void convolve_tile(const Conv& c, Run r, const float* x, float* m) {
-    constexpr long kShrunk = pooled ? 2 : 1;
+    constexpr ptrdiff_t kShrunk = pooled ? 2 : 1;
     const Run given = r;
-    const long width = c.out_w / kShrunk * kShrunk;
-    for (long done = 0; done < width; done += 2 * kLanes) {
+    const ptrdiff_t width = c.out_w / kShrunk * kShrunk;
+    for (ptrdiff_t done = 0; done < width; done += 2 * kLanes) {
         // The last vectors end where the row does, over pixels that are stored already.
-        const long first = min(done, width - kLanes);
-        const long second = max(first, min(done + kLanes, width - kLanes));
+        const ptrdiff_t first = min(done, width - kLanes);
+        const ptrdiff_t second = max(first, min(done + kLanes, width - kLanes));
         r.apart = second - first, r.written[0] = done - first;
         r.written[1] = min(kLanes, done + kLanes - second);
         r.x = x + first, r.w = given.w;
-        for (long o = 0; o < c.out_c; o += kChannels) {
-            const long channels = min(kChannels, c.out_c - o);
-            const long at = first / kShrunk * r.y_pixel + o;
+        for (ptrdiff_t o = 0; o < c.out_c; o += kChannels) {
+            const ptrdiff_t channels = min(kChannels, c.out_c - o);
+            const ptrdiff_t at = first / kShrunk * r.y_pixel + o;
             r.bias = given.bias + o, r.y = given.y + at;
             r.residual = given.residual ? given.residual + at : nullptr;
             kTiles<count, tile, pooled>[channels - 1](r, m);
@@ -217,8 +218,8 @@ void convolve_tile(const Conv& c, Run r, const float* x, float* m) {
 
 template <bool pooled>
 void convolve(const void* fields, const float* prepared, const float* x, const float* residual,
-              float* y, float* workspace, long begin, long end) {
-    constexpr long kShrunk = pooled ? 2 : 1;
+              float* y, float* workspace, ptrdiff_t begin, ptrdiff_t end) {
+    constexpr ptrdiff_t kShrunk = pooled ? 2 : 1;
     const Conv& c = conv_of(fields);
     const Plan p = plan(c);
     const float *u = prepared + c.out_c, *u_half = u + kPlanes * c.kernel_w * c.out_c;
@@ -227,10 +228,10 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
     r.pitch = p.pitch, r.kernel_w = c.kernel_w, r.y_pixel = c.out_c, r.bias = prepared;
     r.y_row = c.out_w / kShrunk * r.y_pixel, r.limits = limits_of(c);
     r.overlap = !residual && c.out_c <= min(kFewLanes, kChannels) && kFewLanes <= 2 * c.out_c;
-    for (long from = begin; from < end; from += p.group) {
-        const long tiles = min(p.group, end - from);
-        for (long t = 0; t < tiles; ++t) {
-            const long top = (from + t) * kTile - c.pad_h;
+    for (ptrdiff_t from = begin; from < end; from += p.group) {
+        const ptrdiff_t tiles = min(p.group, end - from);
+        for (ptrdiff_t t = 0; t < tiles; ++t) {
+            const ptrdiff_t top = (from + t) * kTile - c.pad_h;
             float* to = v + t * kPlanes * p.pitch;
             if (c.out_h - (from + t) * kTile <= kHalf) {
                 by_winograd_1d::transform_rows<kHalfPlanes>(c, x, top, -c.pad_w, p.row, to,
@@ -239,10 +240,10 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
                 by_winograd_1d::transform_rows<kPlanes>(c, x, top, -c.pad_w, p.row, to, p.pitch);
             }
         }
-        for (long t = 0; t < tiles; ++t) {
-            const long top = (from + t) * kTile, left_over = c.out_h - top;
+        for (ptrdiff_t t = 0; t < tiles; ++t) {
+            const ptrdiff_t top = (from + t) * kTile, left_over = c.out_h - top;
             const float* transformed = v + t * kPlanes * p.pitch;
-            const long at = top / kShrunk * r.y_row;
+            const ptrdiff_t at = top / kShrunk * r.y_row;
             r.y = y + at, r.residual = residual ? residual + at : nullptr;
             r.rows = left_over / kShrunk;
             if (left_over <= kHalf) {
@@ -257,11 +258,11 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
 }
 
 inline void run(const void* fields, const float* prepared, const float* x, const float* residual,
-                float* y, float* workspace, long first, long end) {
+                float* y, float* workspace, ptrdiff_t first, ptrdiff_t end) {
     convolve<false>(fields, prepared, x, residual, y, workspace, first, end);
 }
 inline void run_pooled(const void* fields, const float* prepared, const float* x, float* y,
-                       float* workspace, long first, long end) {
+                       float* workspace, ptrdiff_t first, ptrdiff_t end) {
     convolve<true>(fields, prepared, x, nullptr, y, workspace, first, end);
 }
 

@@ -28,45 +28,49 @@ inline bool sums_fit(double size, int32_t bias, float factor) {
 // The next of several arrays. Opaque, because GCC otherwise computes all their addresses before the
 // loop, for which there are no registers.
 template <typename T>
-inline T* next(T* p, long step) {
+inline T* next(T* p, ptrdiff_t step) {
     p += step;
     asm("" : "+r"(p));
     return p;
 }
 
 // Pixels of so many bytes, `step` bytes apart, side by side.
-template <long bytes>
-void copy_as(uint8_t* to, const uint8_t* from, long step, long count) {
+template <ptrdiff_t bytes>
+void copy_as(uint8_t* to, const uint8_t* from, ptrdiff_t step, ptrdiff_t count) {
 #pragma GCC unroll 4
-    for (long i = 0; i < count; ++i, to += bytes, from += step) __builtin_memcpy(to, from, bytes);
+    for (ptrdiff_t i = 0; i < count; ++i, to += bytes, from += step)
+        __builtin_memcpy(to, from, bytes);
 }
-inline void copy_pixels(uint8_t* to, const uint8_t* from, long bytes, long step, long count) {
+inline void copy_pixels(uint8_t* to, const uint8_t* from, ptrdiff_t bytes, ptrdiff_t step,
+                        ptrdiff_t count) {
     if (bytes == 8) return copy_as<8>(to, from, step, count);
     if (bytes == 16) return copy_as<16>(to, from, step, count);
     if (bytes == 32) return copy_as<32>(to, from, step, count);
     if (bytes == 64) return copy_as<64>(to, from, step, count);
-    for (long i = 0; i < count; ++i, to += bytes, from += step) __builtin_memcpy(to, from, bytes);
+    for (ptrdiff_t i = 0; i < count; ++i, to += bytes, from += step)
+        __builtin_memcpy(to, from, bytes);
 }
 
 // As memset and memcpy, for the few bytes beside an image's row; `copy` may read the slack.
-inline void fill(uint8_t* to, Bytes v, long count) {
-    long i = 0;
+inline void fill(uint8_t* to, Bytes v, ptrdiff_t count) {
+    ptrdiff_t i = 0;
     for (; i + kBytes <= count; i += kBytes) store(to + i, v);
     if (i < count) store_some(to + i, v, count - i);
 }
-inline void copy(uint8_t* to, const uint8_t* from, long count) {
-    long i = 0;
+inline void copy(uint8_t* to, const uint8_t* from, ptrdiff_t count) {
+    ptrdiff_t i = 0;
     for (; i + kBytes <= count; i += kBytes) store(to + i, load(from + i));
     if (i < count) store_some(to + i, load(from + i), count - i);
 }
 
 // Rows of an image between `zero`, from `top` on: columns from -before on, `row` bytes of each.
-inline void copy_rows(const Conv& c, const uint8_t* x, long top, long rows, long row, uint8_t* to) {
-    const long before = min(static_cast<long>(c.pad_w) * c.in_c, row);
-    const long bytes = max(0, min(static_cast<long>(c.in_w) * c.in_c, row - before));
+inline void copy_rows(const Conv& c, const uint8_t* x, ptrdiff_t top, ptrdiff_t rows, ptrdiff_t row,
+                      uint8_t* to) {
+    const ptrdiff_t before = min(static_cast<ptrdiff_t>(c.pad_w) * c.in_c, row);
+    const ptrdiff_t bytes = max(0, min(static_cast<ptrdiff_t>(c.in_w) * c.in_c, row - before));
     const Bytes zeros = every(c.zero);
-    for (long r = 0; r < rows; ++r, to += row) {
-        const long in = top + r;
+    for (ptrdiff_t r = 0; r < rows; ++r, to += row) {
+        const ptrdiff_t in = top + r;
         if (in < 0 || in >= c.in_h) {
             fill(to, zeros, row);
             continue;

@@ -7,38 +7,38 @@ namespace fast {
 namespace depthwise {
 
 constexpr int kMostTaps = 7;
-constexpr long kMostWorkspace = 1l << 26, kStrip = 24576, kMostPhases = 128;
+constexpr ptrdiff_t kMostWorkspace = ptrdiff_t{1} << 26, kStrip = 24576, kMostPhases = 128;
 
 struct Plan {
-    long quads;    // of rows of the kernel
-    long outputs;  // rows of results that share them
-    long columns;  // of each phase of the stride
-    long row;      // bytes of a row of the strip
-    long strip;    // rows of results of a strip, a multiple of `outputs`
-    long phases;   // vectors of a row until the channels begin anew
-    long step;     // bytes of what is prepared for a vector
+    ptrdiff_t quads;    // of rows of the kernel
+    ptrdiff_t outputs;  // rows of results that share them
+    ptrdiff_t columns;  // of each phase of the stride
+    ptrdiff_t row;      // bytes of a row of the strip
+    ptrdiff_t strip;    // rows of results of a strip, a multiple of `outputs`
+    ptrdiff_t phases;   // vectors of a row until the channels begin anew
+    ptrdiff_t step;     // bytes of what is prepared for a vector
 };
 
-inline long common(long a, long b) { return b == 0 ? a : common(b, a % b); }
-inline long in_rows(const Conv& c, long rows) {
-    return (rows - 1) * c.stride_h + (c.kernel_h - 1l) * c.dilation_h + 1;
+inline ptrdiff_t common(ptrdiff_t a, ptrdiff_t b) { return b == 0 ? a : common(b, a % b); }
+inline ptrdiff_t in_rows(const Conv& c, ptrdiff_t rows) {
+    return (rows - 1) * c.stride_h + (c.kernel_h - ptrdiff_t{1}) * c.dilation_h + 1;
 }
 
 inline Plan plan(const Conv& c) {
     Plan p;
     p.outputs = c.stride_h == 1 && c.dilation_h == 1 ? 2 : 1;
     p.quads = (c.kernel_h + p.outputs - 1 + 3) / 4;
-    p.columns = c.out_w + (c.kernel_w - 1l) * c.dilation_w / c.stride_w;
+    p.columns = c.out_w + (c.kernel_w - ptrdiff_t{1}) * c.dilation_w / c.stride_w;
     p.row = round_up(c.stride_w * p.columns * c.in_c + kBytes, 64);
-    const long more = (c.kernel_h - 1l) * c.dilation_h + 1 - c.stride_h;
-    const long rows = (kStrip / p.row - max(0, more)) / c.stride_h;
+    const ptrdiff_t more = (c.kernel_h - ptrdiff_t{1}) * c.dilation_h + 1 - c.stride_h;
+    const ptrdiff_t rows = (kStrip / p.row - max(0, more)) / c.stride_h;
     p.strip = round_up(min(c.out_h, max(rows, 4)), p.outputs);
     p.phases = c.in_c / common(c.in_c, kBytes);
     p.step = kBytes * (8 + 4 * c.kernel_w * p.quads * p.outputs);
     return p;
 }
 
-inline long workspace_bytes(const void* fields) {
+inline ptrdiff_t workspace_bytes(const void* fields) {
     const Conv& c = as<Conv>(fields);
     const Plan p = plan(c);
     return in_rows(c, p.strip) * p.row + kByteSlack;
@@ -48,7 +48,7 @@ inline bool fits(const void* fields) {
     return c.kernel_h <= kMostTaps && c.kernel_w <= kMostTaps && plan(c).phases <= kMostPhases &&
            c.stride_w <= 4 && workspace_bytes(fields) <= kMostWorkspace;
 }
-inline long prepared_bytes(const void* fields) {
+inline ptrdiff_t prepared_bytes(const void* fields) {
     const Plan p = plan(as<Conv>(fields));
     return p.phases * p.step;
 }
@@ -60,27 +60,27 @@ bool prepare(const void* fields, const void* const* in, void* prepared) {
     const Conv& c = as<Conv>(fields);
     const Plan p = plan(c);
     const Parameters from(in);
-    const long channels = c.in_c, taps = static_cast<long>(c.kernel_h) * c.kernel_w;
+    const ptrdiff_t channels = c.in_c, taps = static_cast<ptrdiff_t>(c.kernel_h) * c.kernel_w;
     if (!Dot::takes(from.weight, taps * channels)) return false;
-    for (long phase = 0; phase < p.phases; ++phase) {
+    for (ptrdiff_t phase = 0; phase < p.phases; ++phase) {
         char* to = static_cast<char*>(prepared) + phase * p.step;
-        for (long at = 0; at < kBytes; ++at) {
-            const long k = (phase * kBytes + byte_of(at / kSums, at % kSums)) % channels;
-            long sum = 0, size = 0;
-            for (long tap = 0; tap < taps; ++tap) {
-                const long w = from.weight[tap * channels + k];
+        for (ptrdiff_t at = 0; at < kBytes; ++at) {
+            const ptrdiff_t k = (phase * kBytes + byte_of(at / kSums, at % kSums)) % channels;
+            ptrdiff_t sum = 0, size = 0;
+            for (ptrdiff_t tap = 0; tap < taps; ++tap) {
+                const ptrdiff_t w = from.weight[tap * channels + k];
                 sum += w, size += w < 0 ? -w : w;
             }
             if (!sums_fit(size, from.bias[k], from.factor[k])) return false;
             reinterpret_cast<int32_t*>(to)[at] =
                 from.bias[k] + static_cast<int32_t>(Dot::kShift * sum);
             reinterpret_cast<float*>(to)[kBytes + at] = from.factor[k];
-            for (long column = 0; column < c.kernel_w; ++column) {
-                for (long row = 0; row < 4 * p.quads; ++row) {
-                    for (long output = 0; output < p.outputs; ++output) {
-                        const long own = row - output;  // row of the kernel
+            for (ptrdiff_t column = 0; column < c.kernel_w; ++column) {
+                for (ptrdiff_t row = 0; row < 4 * p.quads; ++row) {
+                    for (ptrdiff_t output = 0; output < p.outputs; ++output) {
+                        const ptrdiff_t own = row - output;  // row of the kernel
                         const bool known = own >= 0 && own < c.kernel_h;
-                        const long place = (column * p.quads + row / 4) * p.outputs + output;
+                        const ptrdiff_t place = (column * p.quads + row / 4) * p.outputs + output;
                         to[8 * kBytes + (place * kBytes + at) * 4 + row % 4] = static_cast<char>(
                             known ? from.weight[(own * c.kernel_w + column) * channels + k] : 0);
                     }
@@ -92,24 +92,24 @@ bool prepare(const void* fields, const void* const* in, void* prepared) {
 }
 
 // Rows of the strip, of which the first is input row `top`.
-inline void copy_strip(const Conv& c, const Plan& p, const uint8_t* x, long top, long rows,
-                       uint8_t* to) {
+inline void copy_strip(const Conv& c, const Plan& p, const uint8_t* x, ptrdiff_t top,
+                       ptrdiff_t rows, uint8_t* to) {
     if (c.stride_w == 1) return copy_rows(c, x, top, rows, p.row, to);
-    const long channels = c.in_c, all = c.stride_w * p.columns * channels;
+    const ptrdiff_t channels = c.in_c, all = c.stride_w * p.columns * channels;
     const Bytes zeros = every(c.zero);
-    for (long r = 0; r < rows; ++r) {
+    for (ptrdiff_t r = 0; r < rows; ++r) {
         const bool outside = top + r < 0 || top + r >= c.in_h;
-        const long from = outside ? 0 : all;
+        const ptrdiff_t from = outside ? 0 : all;
         fill(to + r * p.row + from, zeros, p.row - from);
     }
-    const long first = max(0, -top), last = min(rows, c.in_h - top);
-    for (long phase = 0; phase < c.stride_w; ++phase, to += p.columns * channels) {
+    const ptrdiff_t first = max(0, -top), last = min(rows, c.in_h - top);
+    for (ptrdiff_t phase = 0; phase < c.stride_w; ++phase, to += p.columns * channels) {
         // From the first column in the image to the last one.
-        const long before = max(0, (c.pad_w - phase + c.stride_w - 1) / c.stride_w);
-        const long start = min(before, p.columns), left = start * c.stride_w + phase - c.pad_w;
-        const long inside = max(0, (c.in_w - left + c.stride_w - 1) / c.stride_w);
-        const long end = min(p.columns, start + inside);
-        for (long r = first; r < last; ++r) {
+        const ptrdiff_t before = max(0, (c.pad_w - phase + c.stride_w - 1) / c.stride_w);
+        const ptrdiff_t start = min(before, p.columns), left = start * c.stride_w + phase - c.pad_w;
+        const ptrdiff_t inside = max(0, (c.in_w - left + c.stride_w - 1) / c.stride_w);
+        const ptrdiff_t end = min(p.columns, start + inside);
+        for (ptrdiff_t r = first; r < last; ++r) {
             const uint8_t* from = x + ((top + r) * c.in_w + left) * channels;
             uint8_t* at = to + r * p.row;
             fill(at, zeros, start * channels);
@@ -121,8 +121,8 @@ inline void copy_strip(const Conv& c, const Plan& p, const uint8_t* x, long top,
 
 // A vector of a row of results, or of two rows; `three` columns of a quad, or any.
 template <typename Dot, int outputs, bool three>
-inline void sums_of(const Plan& p, int columns, const long* taps, const uint8_t* const* rows,
-                    long at, const char* constants, Sums (&sum)[outputs][4]) {
+inline void sums_of(const Plan& p, int columns, const ptrdiff_t* taps, const uint8_t* const* rows,
+                    ptrdiff_t at, const char* constants, Sums (&sum)[outputs][4]) {
     for (int k = 0; k < 4; ++k) {
         const Sums bias = load_sums(constants + k * kBytes);
         for (int output = 0; output < outputs; ++output) sum[output][k] = bias;
@@ -130,7 +130,7 @@ inline void sums_of(const Plan& p, int columns, const long* taps, const uint8_t*
     const char* w = constants + 8 * kBytes;
 #pragma GCC unroll 3
     for (int column = 0; column < (three ? 3 : columns); ++column) {
-        for (long quad = 0; quad < (three ? 1 : p.quads); ++quad) {
+        for (ptrdiff_t quad = 0; quad < (three ? 1 : p.quads); ++quad) {
             const uint8_t* const four_rows[4] = {rows[4 * quad], rows[4 * quad + 1],
                                                  rows[4 * quad + 2], rows[4 * quad + 3]};
             Bytes x[4];
@@ -149,8 +149,8 @@ inline void sums_of(const Plan& p, int columns, const long* taps, const uint8_t*
 // for the three results that see them. Weights and sums fill 24 registers.
 template <typename Dot>
 void run_whole(const Conv& c, const Plan& p, const char* prepared, const uint8_t* const* rows,
-               long output, uint8_t* y) {
-    for (long phase = 0; phase < p.phases; ++phase) {
+               ptrdiff_t output, uint8_t* y) {
+    for (ptrdiff_t phase = 0; phase < p.phases; ++phase) {
         const char* constants = prepared + phase * p.step;
         const auto* factor = reinterpret_cast<const float*>(constants) + kBytes;
         Bytes w[3][4];
@@ -162,9 +162,9 @@ void run_whole(const Conv& c, const Plan& p, const char* prepared, const uint8_t
                 w[t][k] = load(constants + (8 + (t * p.outputs + output) * 4 + k) * kBytes);
         }
         for (int k = 0; k < 4; ++k) sum[1][k] = sum[2][k] = zero();
-        const long end = c.out_w + 2;
-        long at = phase * kBytes;
-        for (long column = 0; column < end; ++column, at += c.in_c) {
+        const ptrdiff_t end = c.out_w + 2;
+        ptrdiff_t at = phase * kBytes;
+        for (ptrdiff_t column = 0; column < end; ++column, at += c.in_c) {
             const uint8_t* const four_rows[4] = {rows[0], rows[1], rows[2], rows[3]};
             Bytes x[4];
             interleave(four_rows, at, x);
@@ -183,25 +183,25 @@ void run_whole(const Conv& c, const Plan& p, const char* prepared, const uint8_t
 
 template <typename Dot, int outputs, bool three>
 void run_rows(const Conv& c, const Plan& p, const char* prepared, const uint8_t* strip, uint8_t* y,
-              long count) {
-    const long bytes = static_cast<long>(c.out_w) * c.out_c;
-    long taps[kMostTaps];
-    for (long t = 0; t < c.kernel_w; ++t) {
-        const long column = t * c.dilation_w;
+              ptrdiff_t count) {
+    const ptrdiff_t bytes = static_cast<ptrdiff_t>(c.out_w) * c.out_c;
+    ptrdiff_t taps[kMostTaps];
+    for (ptrdiff_t t = 0; t < c.kernel_w; ++t) {
+        const ptrdiff_t column = t * c.dilation_w;
         taps[t] = (column % c.stride_w * p.columns + column / c.stride_w) * c.in_c;
     }
     const uint8_t* rows[8];
-    for (long r = 0; r < 4 * p.quads; ++r)  // those behind the kernel have weights of zero
+    for (ptrdiff_t r = 0; r < 4 * p.quads; ++r)  // those behind the kernel have weights of zero
         rows[r] = strip + min(r * c.dilation_h, in_rows(c, count) - 1) * p.row;
     if constexpr (three && kRegisters == 32) {
         if (c.in_c % kBytes == 0 && c.stride_w == 1 && c.dilation_w == 1) {
-            for (long output = 0; output < min(outputs, count); ++output)
+            for (ptrdiff_t output = 0; output < min(outputs, count); ++output)
                 run_whole<Dot>(c, p, prepared, rows, output, y + output * bytes);
             return;
         }
     }
-    long phase = 0;
-    for (long at = 0; at < bytes; at += kBytes) {
+    ptrdiff_t phase = 0;
+    for (ptrdiff_t at = 0; at < bytes; at += kBytes) {
         const char* constants = prepared + phase * p.step;
         Sums sum[outputs][4];
         sums_of<Dot, outputs, three>(p, c.kernel_w, taps, rows, at, constants, sum);
@@ -219,11 +219,11 @@ void run_rows(const Conv& c, const Plan& p, const char* prepared, const uint8_t*
     }
 }
 
-inline long parts(const void* fields) { return as<Conv>(fields).out_h; }
+inline ptrdiff_t parts(const void* fields) { return as<Conv>(fields).out_h; }
 
 template <typename Dot>
 void run(const void* fields, const void* prepared, const void* const* in, void* y,
-         uint8_t* workspace, long first, long end) {
+         uint8_t* workspace, ptrdiff_t first, ptrdiff_t end) {
     const Conv& c = as<Conv>(fields);
     const Plan p = plan(c);
     const auto* constants = static_cast<const char*>(prepared);
@@ -231,14 +231,14 @@ void run(const void* fields, const void* prepared, const void* const* in, void* 
     const auto rows_of = p.outputs == 2
                              ? (three ? run_rows<Dot, 2, true> : run_rows<Dot, 2, false>)
                              : (three ? run_rows<Dot, 1, true> : run_rows<Dot, 1, false>);
-    for (long top = first; top < end; top += p.strip) {
-        const long count = min(p.strip, end - top);
+    for (ptrdiff_t top = first; top < end; top += p.strip) {
+        const ptrdiff_t count = min(p.strip, end - top);
         copy_strip(c, p, of<uint8_t>(in[3]), top * c.stride_h - c.pad_h, in_rows(c, count),
                    workspace);
-        for (long row = 0; row < count; row += p.outputs) {
+        for (ptrdiff_t row = 0; row < count; row += p.outputs) {
             const uint8_t* from = workspace + row * c.stride_h * p.row;
             uint8_t* to = static_cast<uint8_t*>(y) + (top + row) * c.out_w * c.out_c;
-            const long left = min(p.outputs, count - row);
+            const ptrdiff_t left = min(p.outputs, count - row);
             rows_of(c, p, constants, from, to, left);
         }
     }

@@ -4,8 +4,8 @@ namespace fast {
 
 namespace elements {
 
-inline long none(const void*) { return 0; }
-inline long one(const void*) { return 1; }
+inline ptrdiff_t none(const void*) { return 0; }
+inline ptrdiff_t one(const void*) { return 1; }
 
 // Raw pixels of a few channels beside one another.
 constexpr int kMostChannels = 4;
@@ -14,18 +14,18 @@ inline bool pixels_fit(const void* fields) {
 }
 template <int channels>
 void beside(const struct written::pixels& p, const uint8_t* table, const uint8_t* raw, uint8_t* y) {
-    const long area = p.area;
+    const ptrdiff_t area = p.area;
     for (int c = 0; table && c < channels; ++c) {
         const uint8_t* values = table + c * p.step;
-        for (long i = 0; i < area; ++i) y[i * channels + c] = values[raw[c * area + i]];
+        for (ptrdiff_t i = 0; i < area; ++i) y[i * channels + c] = values[raw[c * area + i]];
     }
     if (table) return;
-    for (long i = 0; i < area; ++i) {
+    for (ptrdiff_t i = 0; i < area; ++i) {
         for (int c = 0; c < channels; ++c) y[i * channels + c] = raw[c * area + i];
     }
 }
 inline void pixels_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*,
-                       long, long) {
+                       ptrdiff_t, ptrdiff_t) {
     constexpr decltype(&beside<1>) kBeside[] = {beside<1>, beside<2>, beside<3>, beside<4>};
     const auto& p = as<struct written::pixels>(fields);
     kBeside[p.channels - 1](p, of<uint8_t>(in[0]), of<uint8_t>(in[1]), static_cast<uint8_t*>(y));
@@ -33,16 +33,16 @@ inline void pixels_run(const void* fields, const void*, const void* const* in, v
 
 // The largest of each window, channels in vectors.
 inline bool pool_fits(const void* fields) { return as<struct written::pool>(fields).average == 0; }
-inline long pool_parts(const void* fields) { return as<struct written::pool>(fields).out_h; }
+inline ptrdiff_t pool_parts(const void* fields) { return as<struct written::pool>(fields).out_h; }
 
 inline void pool_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*,
-                     long first_row, long end) {
+                     ptrdiff_t first_row, ptrdiff_t end) {
     const auto& p = as<struct written::pool>(fields);
     const auto* x = of<uint8_t>(in[0]);
     uint8_t* to = static_cast<uint8_t*>(y) + first_row * p.out_w * p.channels;
-    const long down = static_cast<long>(p.dilation_h) * p.in_w * p.channels;
-    const long across = static_cast<long>(p.dilation_w) * p.channels;
-    for (long oy = first_row; oy < end; ++oy) {
+    const ptrdiff_t down = static_cast<ptrdiff_t>(p.dilation_h) * p.in_w * p.channels;
+    const ptrdiff_t across = static_cast<ptrdiff_t>(p.dilation_w) * p.channels;
+    for (ptrdiff_t oy = first_row; oy < end; ++oy) {
         const int top = static_cast<int>(oy) * p.stride_h - p.pad_h;
         const auto rows = written::inside(top, p.in_h, p.kernel_h, p.dilation_h);
         for (int ox = 0; ox < p.out_w; ++ox, to += p.channels) {
@@ -51,10 +51,10 @@ inline void pool_run(const void* fields, const void*, const void* const* in, voi
             const auto columns = inner ? written::taps{0, p.kernel_w}
                                        : written::inside(left, p.in_w, p.kernel_w, p.dilation_w);
             const uint8_t* first =
-                x + ((top + static_cast<long>(rows.first) * p.dilation_h) * p.in_w + left +
-                     static_cast<long>(columns.first) * p.dilation_w) *
+                x + ((top + static_cast<ptrdiff_t>(rows.first) * p.dilation_h) * p.in_w + left +
+                     static_cast<ptrdiff_t>(columns.first) * p.dilation_w) *
                         p.channels;
-            for (long c = 0; c < p.channels; c += kBytes) {
+            for (ptrdiff_t c = 0; c < p.channels; c += kBytes) {
                 Bytes most = no_bytes();
                 for (int r = 0; r < rows.count; ++r) {
                     for (int t = 0; t < columns.count; ++t)
@@ -77,7 +77,7 @@ inline bool average_fits(const void* fields) {
     return most < kMostScaled && a.factor >= 0.0f && most * a.factor < kMostScaled;
 }
 inline void average_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*,
-                        long, long) {
+                        ptrdiff_t, ptrdiff_t) {
     const auto& a = as<struct written::average>(fields);
     const auto* x = of<uint8_t>(in[0]);
     int32_t start[kSums];
@@ -85,13 +85,13 @@ inline void average_run(const void* fields, const void*, const void* const* in, 
     uint8_t last[kBytes];  // as often as there are pixels left
     for (int32_t& sum : start) sum = a.pixels * (Quads::kShift - a.zero);
     for (int i = 0; i < kBytes; ++i) factor[i] = a.factor, last[i] = i % 4 < a.pixels % 4;
-    for (long first = 0; first < a.channels; first += kBytes) {
+    for (ptrdiff_t first = 0; first < a.channels; first += kBytes) {
         Sums sum[4];
         for (Sums& some : sum) some = load_sums(start);
-        for (long i = 0; i < a.pixels; i += 4) {
+        for (ptrdiff_t i = 0; i < a.pixels; i += 4) {
             const Bytes ones = i + 4 <= a.pixels ? every(1) : load(last);
             const uint8_t* pixels[4];
-            for (long p = 0; p < 4; ++p) pixels[p] = x + min(i + p, a.pixels - 1) * a.channels;
+            for (ptrdiff_t p = 0; p < 4; ++p) pixels[p] = x + min(i + p, a.pixels - 1) * a.channels;
             Bytes quads[4];
             interleave(pixels, first, quads);
 #pragma GCC unroll 4
@@ -114,12 +114,12 @@ inline bool add_fits(const void* fields) {
     return 255.0 * size(a.left) + 255.0 * size(a.right) + size(a.rest) < kMostScaled;
 }
 template <int shift>
-void add_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*, long,
-             long) {
+void add_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*, ptrdiff_t,
+             ptrdiff_t) {
     const auto& a = as<struct written::add>(fields);
     const auto *x = of<uint8_t>(in[0]), *z = of<uint8_t>(in[1]);
     auto* to = static_cast<uint8_t*>(y);
-    long i = 0;
+    ptrdiff_t i = 0;
     for (; i + kBytes <= a.count; i += kBytes)
         store(to + i, sum_of<shift>(load(x + i), load(z + i), a.left, a.right, a.rest));
     if (i == a.count) return;
@@ -130,11 +130,11 @@ void add_run(const void* fields, const void*, const void* const* in, void* y, ui
 // A function of each byte.
 inline bool table_fits(const void* fields) { return as<struct written::table>(fields).step == 0; }
 inline void table_run(const void* fields, const void*, const void* const* in, void* y, uint8_t*,
-                      long, long) {
+                      ptrdiff_t, ptrdiff_t) {
     const auto* values = of<uint8_t>(in[0]);
     const auto* x = of<uint8_t>(in[1]);
-    const long count = as<struct written::table>(fields).count;
-    for (long i = 0; i < count; ++i) static_cast<uint8_t*>(y)[i] = values[x[i]];
+    const ptrdiff_t count = as<struct written::table>(fields).count;
+    for (ptrdiff_t i = 0; i < count; ++i) static_cast<uint8_t*>(y)[i] = values[x[i]];
 }
 
 constexpr ByteAlgorithm kPixels = {"int8-pixels", "pixels", pixels_fit, nullptr,

@@ -14,7 +14,7 @@ struct ByteKernel {
     int inputs;
     // Whether it stays inside arguments of so many bytes (0: a null pointer), the last of which it
     // writes.
-    bool (*fits)(const void* fields, const long* bytes);
+    bool (*fits)(const void* fields, const ptrdiff_t* bytes);
     void (*run)(const void* fields, const void* const* in, void* y);
 };
 
@@ -22,7 +22,7 @@ struct ByteKernel {
 constexpr int kByteKernelCount = 12, kMostByteInputs = 5;
 
 // Bytes that may be read behind each argument, whose values do not matter.
-constexpr long kByteSlack = 64;
+constexpr ptrdiff_t kByteSlack = 64;
 
 // An algorithm for the steps of a kernel. The first three arguments of those that it prepares are
 // constants: weight, bias and factor.
@@ -30,14 +30,14 @@ struct ByteAlgorithm {
     const char *name, *kernel;
     bool (*fits)(const void* fields);
     // Both null where there is nothing to prepare. False: it declines their values.
-    long (*prepared_bytes)(const void* fields);
+    ptrdiff_t (*prepared_bytes)(const void* fields);
     bool (*prepare)(const void* fields, const void* const* in, void* prepared);
-    long (*workspace_bytes)(const void* fields);
-    long (*parts)(const void* fields);
+    ptrdiff_t (*workspace_bytes)(const void* fields);
+    ptrdiff_t (*parts)(const void* fields);
     // Computes the parts from `first` to `end`; the same bits however the work is cut. A matrix has
     // one part, and takes more: images, one behind the other.
     void (*run)(const void* fields, const void* prepared, const void* const* in, void* y,
-                uint8_t* workspace, long first, long end);
+                uint8_t* workspace, ptrdiff_t first, ptrdiff_t end);
 };
 
 struct ByteKernelTable {

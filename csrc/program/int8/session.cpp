@@ -9,7 +9,7 @@
 namespace cnnkit {
 namespace {
 
-constexpr long kTogether = 16;  // images of a tail
+constexpr ptrdiff_t kTogether = 16;  // images of a tail
 
 class Session : public StepSession<ByteKernel, ByteAlgorithm> {
   public:
@@ -17,7 +17,7 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
         : StepSession(architecture), program_(std::move(program)), table_(table) {
         check_buffers(program_, sizeof(float));
         for (std::vector<char>& constant : program_.constants) {
-            lengths_.push_back(static_cast<long>(constant.size()));
+            lengths_.push_back(static_cast<ptrdiff_t>(constant.size()));
             constant.resize(constant.size() + kByteSlack);
         }
         choose_steps(program_.steps, table.kernels, kByteKernelCount);
@@ -46,17 +46,17 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
     }
 
     bool fits(const ByteKernel& kernel, const ProgramStep& step) const override {
-        const long buffers = static_cast<long>(program_.sizes.size());
-        const long constants = static_cast<long>(program_.constants.size());
-        const long inputs = static_cast<long>(step.inputs.size());
+        const ptrdiff_t buffers = static_cast<ptrdiff_t>(program_.sizes.size());
+        const ptrdiff_t constants = static_cast<ptrdiff_t>(program_.constants.size());
+        const ptrdiff_t inputs = static_cast<ptrdiff_t>(step.inputs.size());
         if (step.fields.size() != kernel.field_bytes || inputs != kernel.inputs) return false;
         if (step.output < 0 || step.output >= buffers) return false;
         // Floats are written to the result alone, and nothing else is.
         const bool floats = step.kernel == "scores" || step.kernel == "numbers";
         if (floats != (step.output == program_.result)) return false;
-        long bytes[kMostByteInputs + 1] = {};
-        for (long i = 0; i < inputs; ++i) {
-            const long place = step.inputs[i];
+        ptrdiff_t bytes[kMostByteInputs + 1] = {};
+        for (ptrdiff_t i = 0; i < inputs; ++i) {
+            const ptrdiff_t place = step.inputs[i];
             if (place >= buffers || -2 - place >= constants || place == program_.result)
                 return false;
             if (place >= 0) bytes[i] = program_.sizes[place];
@@ -88,16 +88,16 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
                     int threads) const override {
         const size_t apart = n == 1 ? steps_.size() : tail_;
         for (int64_t at = 0; at < n; at += kTogether) {
-            const long count = static_cast<long>(std::min<int64_t>(n - at, kTogether));
-            for (long i = 0; i < count; ++i) {
+            const ptrdiff_t count = static_cast<ptrdiff_t>(std::min<int64_t>(n - at, kTogether));
+            for (ptrdiff_t i = 0; i < count; ++i) {
                 uint8_t* arena = memory();
                 run(0, apart, raw + (at + i) * pixels_, arena, threads);
                 if (apart == steps_.size()) {
                     const void* logits = arena + program_.offsets[program_.result];
                     write_outputs(static_cast<const float*>(logits), classes_, at + i, out);
                 } else {
-                    const long place = program_.steps[apart].inputs[3],
-                               size = program_.sizes[place];
+                    const ptrdiff_t place = program_.steps[apart].inputs[3],
+                                    size = program_.sizes[place];
                     std::copy_n(arena + program_.offsets[place], size, in_tail(apart) + i * size);
                 }
             }
@@ -114,7 +114,7 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
                 return false;
             int sizes[2];  // its features and outputs, which are all that its buffers hold
             std::memcpy(sizes, step.fields.data(), sizeof sizes);
-            const long made = step.kernel == "gemm" ? sizes[1] : sizeof(float) * sizes[1];
+            const ptrdiff_t made = step.kernel == "gemm" ? sizes[1] : sizeof(float) * sizes[1];
             return step.inputs[3] >= 0 && program_.sizes[step.inputs[3]] == sizes[0] &&
                    program_.sizes[step.output] == made;
         };
@@ -131,35 +131,36 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
     }
     // What a step of the tail reads of all images, and the one before it writes.
     uint8_t* in_tail(size_t step) const {
-        return memory() + space() + scratch() + static_cast<long>((step - tail_) % 2) * tail_bytes_;
+        return memory() + space() + scratch() +
+               static_cast<ptrdiff_t>((step - tail_) % 2) * tail_bytes_;
     }
 
-    void run_tail(int64_t first, long count, const NetOutputs& out, int threads) const {
+    void run_tail(int64_t first, ptrdiff_t count, const NetOutputs& out, int threads) const {
         for (size_t s = tail_; s < steps_.size(); ++s) {
             const ByteAlgorithm& matrix = *steps_[s].algorithm;
             const void* in[kMostByteInputs] = {nullptr, nullptr, nullptr, in_tail(s)};
             uint8_t* y = in_tail(s + 1);
-            share(count, count * steps_[s].work, threads, [&](long from, long to) {
+            share(count, count * steps_[s].work, threads, [&](ptrdiff_t from, ptrdiff_t to) {
                 matrix.run(program_.steps[s].fields.data(), steps_[s].prepared.get(), in, y,
                            nullptr, from, to);
             });
         }
         const auto* logits = reinterpret_cast<const float*>(in_tail(steps_.size()));
-        for (long i = 0; i < count; ++i)
+        for (ptrdiff_t i = 0; i < count; ++i)
             write_outputs(logits + i * classes_, classes_, first + i, out);
     }
 
     uint8_t* memory() const {
         return static_cast<uint8_t*>(thread_workspace(space() + scratch() + 2 * tail_bytes_));
     }
-    static long whole_lines(long bytes) { return (bytes + kByteSlack + 63) / 64 * 64; }
-    long space() const { return whole_lines(program_.arena); }
-    long scratch() const { return whole_lines(workspace_); }
+    static ptrdiff_t whole_lines(ptrdiff_t bytes) { return (bytes + kByteSlack + 63) / 64 * 64; }
+    ptrdiff_t space() const { return whole_lines(program_.arena); }
+    ptrdiff_t scratch() const { return whole_lines(workspace_); }
 
     void arguments(const ProgramStep& step, const uint8_t* raw, uint8_t* arena,
                    const void* (&in)[kMostByteInputs]) const {
         for (size_t i = 0; i < step.inputs.size(); ++i) {
-            const long place = step.inputs[i];
+            const ptrdiff_t place = step.inputs[i];
             in[i] = nullptr;
             if (place < -1) in[i] = program_.constants[-2 - place].data();
             if (place >= 0 && arena) in[i] = arena + program_.offsets[place];
@@ -179,18 +180,19 @@ class Session : public StepSession<ByteKernel, ByteAlgorithm> {
                 chosen.kernel->run(fields, in, y);
                 continue;
             }
-            share(chosen.algorithm->parts(fields), chosen.work, threads, [&](long from, long to) {
-                chosen.algorithm->run(fields, chosen.prepared.get(), in, y, memory() + space(),
-                                      from, to);
-            });
+            share(chosen.algorithm->parts(fields), chosen.work, threads,
+                  [&](ptrdiff_t from, ptrdiff_t to) {
+                      chosen.algorithm->run(fields, chosen.prepared.get(), in, y,
+                                            memory() + space(), from, to);
+                  });
         }
     }
 
     ByteProgram program_;
     const ByteKernelTable& table_;
-    std::vector<long> lengths_;  // of the constants
+    std::vector<ptrdiff_t> lengths_;  // of the constants
     size_t tail_ = 0;
-    long tail_bytes_ = 0;
+    ptrdiff_t tail_bytes_ = 0;
 };
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace cnnkit {
 struct ByteProgram {
     std::vector<ProgramStep> steps;  // the first one takes the raw pixels
     std::vector<std::vector<char>> constants;
-    std::vector<long> sizes, offsets;
-    long arena, result;
+    std::vector<ptrdiff_t> sizes, offsets;
+    ptrdiff_t arena, result;
 };
 
 // The tables that this machine can run, best first.

@@ -3,7 +3,7 @@
 
 namespace fast {
 
-constexpr long kBlock = kVecs * kSums;
+constexpr ptrdiff_t kBlock = kVecs * kSums;
 constexpr int kMostPixels = kRegisters == 32 ? 16 : 8;
 // Beside the sums, there are registers for a block's weights and for what a pixel reads.
 constexpr int most_pixels(int vecs) {
@@ -15,20 +15,20 @@ constexpr int most_pixels(int vecs) {
 // four bytes; the weights lie in that order, [runs][span][vectors of the block].
 struct Run {
     const uint8_t *x, *w;
-    const int32_t* bias;  // of the block's lanes
-    const float* factor;  // likewise
-    const long* offsets;  // of each run, from a pixel's x
-    long runs, span, x_pixel;
+    const int32_t* bias;       // of the block's lanes
+    const float* factor;       // likewise
+    const ptrdiff_t* offsets;  // of each run, from a pixel's x
+    ptrdiff_t runs, span, x_pixel;
     uint8_t* y;
     float* scores;  // instead of y, if it is not null
-    long y_pixel, channels;
+    ptrdiff_t y_pixel, channels;
     int zero_y;
 };
 
 // Few sums would wait for one another: those of several quads are added up at the end.
 template <typename Dot, int pixels, int vecs>
-inline const uint8_t* add_chains(const uint8_t* x, long x_pixel, const uint8_t* w, long count,
-                                 Sums (&sum)[pixels][vecs]) {
+inline const uint8_t* add_chains(const uint8_t* x, ptrdiff_t x_pixel, const uint8_t* w,
+                                 ptrdiff_t count, Sums (&sum)[pixels][vecs]) {
     Sums part[kChains][pixels][vecs];
 #pragma GCC unroll 4
     for (int c = 0; c < kChains; ++c) {
@@ -58,10 +58,10 @@ inline const uint8_t* add_chains(const uint8_t* x, long x_pixel, const uint8_t* 
 }
 
 template <typename Dot, int pixels, int vecs>
-inline const uint8_t* add_run(const uint8_t* x, long x_pixel, const uint8_t* w, long span,
+inline const uint8_t* add_run(const uint8_t* x, ptrdiff_t x_pixel, const uint8_t* w, ptrdiff_t span,
                               Sums (&sum)[pixels][vecs]) {
     if constexpr (kChains == 4 && pixels * vecs <= 4) {
-        const long count = span >= 16 ? span / 4 : 0;
+        const ptrdiff_t count = span >= 16 ? span / 4 : 0;
         if (count) w = add_chains<Dot>(x, x_pixel, w, count, sum);
         x += 16 * count, span -= 4 * count;
     }
@@ -71,7 +71,7 @@ inline const uint8_t* add_run(const uint8_t* x, long x_pixel, const uint8_t* w, 
 #pragma GCC unroll 4
     for (int p = apart; p < pixels; p += apart)
         from[p / apart] = next(from[p / apart - 1], apart * x_pixel);
-    for (long i = 0; i < span; ++i, w += vecs * kSums * 4) {
+    for (ptrdiff_t i = 0; i < span; ++i, w += vecs * kSums * 4) {
         Bytes weight[vecs];
 #pragma GCC unroll 4
         for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kSums * 4);
@@ -87,19 +87,19 @@ inline const uint8_t* add_run(const uint8_t* x, long x_pixel, const uint8_t* w, 
 }
 
 template <int vecs>
-void store_scores(float* to, const Sums (&sum)[vecs], const float* factor, long count) {
+void store_scores(float* to, const Sums (&sum)[vecs], const float* factor, ptrdiff_t count) {
     float all[vecs * kSums];
     for (int v = 0; v < vecs; ++v) store_scaled(all + v * kSums, sum[v], factor + v * kSums);
     for (int v = 0; v < vecs; ++v) {
         for (int lane = 0; lane < kSums; ++lane) {
-            const long channel = channel_of(vecs, v, lane);
+            const ptrdiff_t channel = channel_of(vecs, v, lane);
             if (channel < count) to[channel] = all[v * kSums + lane];
         }
     }
 }
 
 template <typename Dot, int pixels, int vecs>
-void tiles(Run r, long count) {
+void tiles(Run r, ptrdiff_t count) {
     for (; count > 0; --count, r.x += pixels * r.x_pixel, r.y += pixels * r.y_pixel) {
         Sums sum[pixels][vecs];
 #pragma GCC unroll 4
@@ -109,7 +109,7 @@ void tiles(Run r, long count) {
             for (int p = 0; p < pixels; ++p) sum[p][v] = bias;
         }
         const uint8_t* w = r.w;
-        for (long run = 0; run < r.runs; ++run)
+        for (ptrdiff_t run = 0; run < r.runs; ++run)
             w = add_run<Dot>(r.x + r.offsets[run], r.x_pixel, w, r.span, sum);
         if (r.scores) {
             store_scores(r.scores, sum[0], r.factor, r.channels);
@@ -137,15 +137,15 @@ constexpr Tiles kTiles[4][16] = {CNNKIT_ROW(1), CNNKIT_ROW(2), CNNKIT_ROW(3), CN
 
 // Pixels in tiles of nearly the same size: `larger` of size + 1, then `count` of size.
 struct Shares {
-    long size, larger, count;
+    ptrdiff_t size, larger, count;
 };
-inline Shares share(long pixels, int vecs) {
-    const long most = most_pixels(vecs), count = (pixels + most - 1) / most;
+inline Shares share(ptrdiff_t pixels, int vecs) {
+    const ptrdiff_t most = most_pixels(vecs), count = (pixels + most - 1) / most;
     return {pixels / count, pixels % count, count - pixels % count};
 }
 
-inline int vecs_of(long channels) {
-    const long vecs = (channels + kSums - 1) / kSums;
+inline int vecs_of(ptrdiff_t channels) {
+    const ptrdiff_t vecs = (channels + kSums - 1) / kSums;
     return static_cast<int>(vecs < kVecs ? vecs : kVecs);
 }
 
@@ -154,7 +154,7 @@ void run_pixels(Run r, const Shares& shares) {
     const int vecs = vecs_of(r.channels);
     if (shares.larger) {
         kTiles<Dot>[vecs - 1][shares.size](r, shares.larger);
-        const long done = shares.larger * (shares.size + 1);
+        const ptrdiff_t done = shares.larger * (shares.size + 1);
         r.x += done * r.x_pixel, r.y += done * r.y_pixel;
     }
     kTiles<Dot>[vecs - 1][shares.size - 1](r, shares.count);

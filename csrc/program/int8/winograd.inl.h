@@ -19,26 +19,26 @@ constexpr int kLeastInputs = kChains > 1 ? 24 : 12;
 inline bool pays() { return kBytes < 64 || avx512_is_halved(); }
 constexpr int kInverseOf9 = 954437177;
 // Bytes of V and a block of M, and tiles that are multiplied together, at least; as measured.
-constexpr long kBudget = kRegisters == 32 ? 36864 : 98304, kAtOnce = kRegisters == 32 ? 4 : 6;
+constexpr ptrdiff_t kBudget = kRegisters == 32 ? 36864 : 98304, kAtOnce = kRegisters == 32 ? 4 : 6;
 constexpr double kMostSum = 33000000.0;
 
 struct Plan {
-    long tiles_w, tiles;  // of an image
-    long group;           // tiles that are transformed together
-    long inputs, width;   // of V and M, whole vectors
+    ptrdiff_t tiles_w, tiles;  // of an image
+    ptrdiff_t group;           // tiles that are transformed together
+    ptrdiff_t inputs, width;   // of V and M, whole vectors
     explicit Plan(const Conv& c) {
         tiles_w = (c.out_w + kTile - 1) / kTile;
         tiles = tiles_w * ((c.out_h + kTile - 1) / kTile);
         inputs = round_up(c.in_c, kWords);
         width = 0;
-        for (long o = 0; o < c.out_c; o += kBlock) width += vecs_of(c.out_c - o) * kSums;
-        const long fit = kBudget / (kPlanes * (2 * inputs + 4 * kBlock)) / kAtOnce * kAtOnce;
+        for (ptrdiff_t o = 0; o < c.out_c; o += kBlock) width += vecs_of(c.out_c - o) * kSums;
+        const ptrdiff_t fit = kBudget / (kPlanes * (2 * inputs + 4 * kBlock)) / kAtOnce * kAtOnce;
         group = min(tiles, max(kAtOnce, fit));
     }
-    long pairs(const Conv& c) const { return (c.in_c + 1) / 2; }
+    ptrdiff_t pairs(const Conv& c) const { return (c.in_c + 1) / 2; }
     // Bytes, an odd number of lines, as planes would share a few sets of the nearest cache else.
-    long v_plane() const { return round_up(2 * group * inputs, 64) | 64; }
-    long m_plane() const { return round_up(4 * group * kBlock, 64) | 64; }
+    ptrdiff_t v_plane() const { return round_up(2 * group * inputs, 64) | 64; }
+    ptrdiff_t m_plane() const { return round_up(4 * group * kBlock, 64) | 64; }
 };
 
 inline bool fits(const void* fields) {
@@ -46,11 +46,12 @@ inline bool fits(const void* fields) {
     const Plan p(c);
     const bool shape = c.kernel_h == 3 && c.kernel_w == 3 && c.stride_h == 1 && c.stride_w == 1 &&
                        c.dilation_h == 1 && c.dilation_w == 1 && c.groups == 1;
-    return shape && pays() && c.in_c >= kLeastInputs && c.out_c >= 8 && p.inputs <= 2l * c.in_c &&
-           p.tiles * kTile * kTile * 2 <= 3l * c.out_h * c.out_w;
+    return shape && pays() && c.in_c >= kLeastInputs && c.out_c >= 8 &&
+           p.inputs <= ptrdiff_t{2} * c.in_c &&
+           p.tiles * kTile * kTile * 2 <= ptrdiff_t{3} * c.out_h * c.out_w;
 }
 
-inline long prepared_bytes(const void* fields) {
+inline ptrdiff_t prepared_bytes(const void* fields) {
     const Conv& c = as<Conv>(fields);
     const Plan p(c);
     return p.width * (8 + 4 * kPlanes * p.pairs(c)) + kByteSlack;
@@ -65,7 +66,7 @@ inline void weights_1d(const int (&g)[3], int (&to)[kRows]) {
     to[4] = g[0] - 2 * g[1] + 4 * g[2];
     to[5] = 8 * g[2];
 }
-inline void weights_2d(const int8_t* w, long step, int (&planes)[kRows][kRows]) {
+inline void weights_2d(const int8_t* w, ptrdiff_t step, int (&planes)[kRows][kRows]) {
     int rows[3][kRows];
     for (int r = 0; r < 3; ++r) {
         const int g[3] = {w[3 * r * step], w[(3 * r + 1) * step], w[(3 * r + 2) * step]};
@@ -84,29 +85,29 @@ inline bool prepare(const void* fields, const void* const* in, void* prepared) {
     const Conv& c = as<Conv>(fields);
     const Plan p(c);
     const Parameters from(in);
-    const long count = 9l * c.in_c, row = (count + 3) / 4 * 4, pairs = p.pairs(c);
+    const ptrdiff_t count = ptrdiff_t{9} * c.in_c, row = (count + 3) / 4 * 4, pairs = p.pairs(c);
     auto* bias = static_cast<int32_t*>(prepared);
     auto* factor = static_cast<float*>(prepared) + p.width;
     auto* u = static_cast<int16_t*>(prepared) + 4 * p.width;
-    for (long i = 0; i < kPlanes * pairs * 2 * p.width; ++i) u[i] = 0;
-    for (long first = 0; first < c.out_c; first += kBlock) {
+    for (ptrdiff_t i = 0; i < kPlanes * pairs * 2 * p.width; ++i) u[i] = 0;
+    for (ptrdiff_t first = 0; first < c.out_c; first += kBlock) {
         const int vecs = vecs_of(c.out_c - first);
-        const long width = vecs * kSums;
-        for (long at = 0; at < width; ++at) {
-            const long o = first + channel_of(vecs, static_cast<int>(at / kSums), at % kSums);
+        const ptrdiff_t width = vecs * kSums;
+        for (ptrdiff_t at = 0; at < width; ++at) {
+            const ptrdiff_t o = first + channel_of(vecs, static_cast<int>(at / kSums), at % kSums);
             bias[first + at] = 0, factor[first + at] = 0.0f;
             if (o >= c.out_c) continue;
             const int8_t* w = from.weight + o * row;
-            long size = 0;
-            for (long k = 0; k < count; ++k) size += w[k] < 0 ? -w[k] : w[k];
+            ptrdiff_t size = 0;
+            for (ptrdiff_t k = 0; k < count; ++k) size += w[k] < 0 ? -w[k] : w[k];
             if (!sums_fit(size, from.bias[o], from.factor[o]) || 255.0 * size > kMostSum)
                 return false;
             bias[first + at] = from.bias[o], factor[first + at] = from.factor[o];
-            for (long i = 0; i < c.in_c; ++i) {
+            for (ptrdiff_t i = 0; i < c.in_c; ++i) {
                 int planes[kRows][kRows];
                 weights_2d(w + i, c.in_c, planes);
-                for (long k = 0; k < kPlanes; ++k) {
-                    const long block = kPlanes * pairs * first + k * pairs * width;
+                for (ptrdiff_t k = 0; k < kPlanes; ++k) {
+                    const ptrdiff_t block = kPlanes * pairs * first + k * pairs * width;
                     u[2 * (block + i / 2 * width + at) + i % 2] =
                         static_cast<int16_t>(planes[k / kRows][k % kRows]);
                 }
@@ -116,23 +117,23 @@ inline bool prepare(const void* fields, const void* const* in, void* prepared) {
     return true;
 }
 
-inline long workspace_bytes(const void* fields) {
+inline ptrdiff_t workspace_bytes(const void* fields) {
     const Plan p(as<Conv>(fields));
     return kPlanes * (p.v_plane() + p.m_plane()) + 64 +
-           kPlanes * static_cast<long>(as<Conv>(fields).in_c) + kByteSlack;
+           kPlanes * static_cast<ptrdiff_t>(as<Conv>(fields).in_c) + kByteSlack;
 }
 
 // What a tile reads, with bytes for zero outside the image; returns its row's bytes.
-inline long gather(const Conv& c, const uint8_t* x, long top, long left, uint8_t* patch,
-                   const uint8_t** from) {
-    const long row = static_cast<long>(c.in_w) * c.in_c;
+inline ptrdiff_t gather(const Conv& c, const uint8_t* x, ptrdiff_t top, ptrdiff_t left,
+                        uint8_t* patch, const uint8_t** from) {
+    const ptrdiff_t row = static_cast<ptrdiff_t>(c.in_w) * c.in_c;
     if (top >= 0 && left >= 0 && top + kRows <= c.in_h && left + kRows <= c.in_w) {
         *from = x + top * row + left * c.in_c;
         return row;
     }
-    const long bytes = static_cast<long>(kRows) * c.in_c;
-    const long first = max(0, -left), end = min(kRows, c.in_w - left);
-    for (long r = 0; r < kRows; ++r) {
+    const ptrdiff_t bytes = static_cast<ptrdiff_t>(kRows) * c.in_c;
+    const ptrdiff_t first = max(0, -left), end = min(kRows, c.in_w - left);
+    for (ptrdiff_t r = 0; r < kRows; ++r) {
         uint8_t* to = patch + r * bytes;
         const bool inside = top + r >= 0 && top + r < c.in_h && end > first;
         if (!inside || end - first < kRows) __builtin_memset(to, c.zero, bytes);
@@ -158,8 +159,9 @@ inline void input_1d(const Words (&d)[kRows], Words (&to)[kRows]) {
     to[5] = sub_words(sub_words(d[5], d[3]), left_words<2>(half));
 }
 
-inline void transform_input(const uint8_t* x, long row, long channels, uint8_t* v, long plane) {
-    for (long at = 0; at < channels; at += kWords) {
+inline void transform_input(const uint8_t* x, ptrdiff_t row, ptrdiff_t channels, uint8_t* v,
+                            ptrdiff_t plane) {
+    for (ptrdiff_t at = 0; at < channels; at += kWords) {
         Words columns[kRows][kRows];
         const uint8_t* first = x + at;
 #pragma GCC unroll 6
@@ -196,8 +198,9 @@ inline void output_1d(const Sums (&m)[kRows], Sums (&to)[kTile]) {
 
 // A block of channels of a tile, of which `rows` x `columns` are in the image.
 template <int vecs>
-void transform_output(const int32_t* m, long plane, const int32_t* bias, const float* factor,
-                      const Conv& c, uint8_t* y, long rows, long columns, long channels) {
+void transform_output(const int32_t* m, ptrdiff_t plane, const int32_t* bias, const float* factor,
+                      const Conv& c, uint8_t* y, ptrdiff_t rows, ptrdiff_t columns,
+                      ptrdiff_t channels) {
     Sums all[kTile][kTile][vecs];
     const Sums inverse = set1(kInverseOf9);
 #pragma GCC unroll 4
@@ -222,12 +225,12 @@ void transform_output(const int32_t* m, long plane, const int32_t* bias, const f
             for (int i = 0; i < kTile; ++i) all[i][j][v] = add(right<6>(mul(t[i], inverse)), first);
         }
     }
-    for (long i = 0; i < rows; ++i, y += static_cast<long>(c.out_w) * c.out_c) {
+    for (ptrdiff_t i = 0; i < rows; ++i, y += static_cast<ptrdiff_t>(c.out_w) * c.out_c) {
         if (columns == kTile) {
             store_pixels(y, c.out_c, all[i], factor, c.zero_y, channels);
             continue;
         }
-        for (long j = 0; j < columns; ++j) {
+        for (ptrdiff_t j = 0; j < columns; ++j) {
             Sums one[1][vecs];
             for (int v = 0; v < vecs; ++v) one[0][v] = all[i][j][v];
             store_pixels(y + j * c.out_c, c.out_c, one, factor, c.zero_y, channels);
@@ -237,8 +240,8 @@ void transform_output(const int32_t* m, long plane, const int32_t* bias, const f
 
 // Sums of products of some tiles, `pixels` at a time.
 template <int pixels, int vecs>
-void products(const uint8_t* x, long x_pixel, const uint8_t* w, long span, int32_t* y, long y_pixel,
-              long count) {
+void products(const uint8_t* x, ptrdiff_t x_pixel, const uint8_t* w, ptrdiff_t span, int32_t* y,
+              ptrdiff_t y_pixel, ptrdiff_t count) {
     for (; count > 0; --count, x += pixels * x_pixel, y += pixels * y_pixel) {
         Sums sum[pixels][vecs];
 #pragma GCC unroll 16
@@ -270,52 +273,52 @@ constexpr Products kProducts[16] = {
     products_of<16, vecs>()};
 
 template <int vecs>
-void multiply(const uint8_t* v, const uint8_t* u, int32_t* m, const Plan& p, long pairs,
-              long count) {
-    constexpr long width = vecs * kSums;
+void multiply(const uint8_t* v, const uint8_t* u, int32_t* m, const Plan& p, ptrdiff_t pairs,
+              ptrdiff_t count) {
+    constexpr ptrdiff_t width = vecs * kSums;
     const Shares shares = share(count, vecs);
-    const long done = shares.larger * (shares.size + 1), x_pixel = 2 * p.inputs;
+    const ptrdiff_t done = shares.larger * (shares.size + 1), x_pixel = 2 * p.inputs;
     if (done) kProducts<vecs>[shares.size](v, x_pixel, u, pairs, m, width, shares.larger);
     kProducts<vecs>[shares.size - 1](v + done* x_pixel, x_pixel, u, pairs, m + done* width, width,
                                      shares.count);
 }
 
-inline long parts(const void* fields) { return (as<Conv>(fields).out_h + kTile - 1) / kTile; }
+inline ptrdiff_t parts(const void* fields) { return (as<Conv>(fields).out_h + kTile - 1) / kTile; }
 
 inline void run(const void* fields, const void* prepared, const void* const* in, void* y,
-                uint8_t* workspace, long first, long end) {
+                uint8_t* workspace, ptrdiff_t first, ptrdiff_t end) {
     const Conv& c = as<Conv>(fields);
     const Plan p(c);
     const auto* x = of<uint8_t>(in[3]);
     const auto* bias = static_cast<const int32_t*>(prepared);
     const auto* factor = static_cast<const float*>(prepared) + p.width;
     const auto* u = static_cast<const uint8_t*>(prepared) + 8 * p.width;
-    const long last = end * p.tiles_w, v_plane = p.v_plane(), m_plane = p.m_plane() / 4;
+    const ptrdiff_t last = end * p.tiles_w, v_plane = p.v_plane(), m_plane = p.m_plane() / 4;
     uint8_t* v = workspace;
     auto* m = reinterpret_cast<int32_t*>(v + kPlanes * v_plane);
     auto* patch = reinterpret_cast<uint8_t*>(m + kPlanes * m_plane);
-    for (long start = first * p.tiles_w; start < last; start += p.group) {
-        const long count = min(p.group, last - start);
-        for (long t = 0; t < count; ++t) {
-            const long tile = start + t, top = tile / p.tiles_w * kTile - c.pad_h;
-            const long left = tile % p.tiles_w * kTile - c.pad_w;
+    for (ptrdiff_t start = first * p.tiles_w; start < last; start += p.group) {
+        const ptrdiff_t count = min(p.group, last - start);
+        for (ptrdiff_t t = 0; t < count; ++t) {
+            const ptrdiff_t tile = start + t, top = tile / p.tiles_w * kTile - c.pad_h;
+            const ptrdiff_t left = tile % p.tiles_w * kTile - c.pad_w;
             const uint8_t* from;
-            const long row = gather(c, x, top, left, patch, &from);
+            const ptrdiff_t row = gather(c, x, top, left, patch, &from);
             transform_input(from, row, c.in_c, v + 2 * t * p.inputs, v_plane);
         }
-        const long pairs = p.pairs(c);
-        for (long o = 0; o < c.out_c; o += kBlock) {
-            const long channels = min(kBlock, c.out_c - o);
+        const ptrdiff_t pairs = p.pairs(c);
+        for (ptrdiff_t o = 0; o < c.out_c; o += kBlock) {
+            const ptrdiff_t channels = min(kBlock, c.out_c - o);
             const int vecs = vecs_of(channels);
             const bool two = vecs > 1;
-            for (long k = 0; k < kPlanes; ++k) {
+            for (ptrdiff_t k = 0; k < kPlanes; ++k) {
                 const uint8_t* w = u + 4 * pairs * (kPlanes * o + k * vecs * kSums);
                 (two ? multiply<2> : multiply<1>)(v + k * v_plane, w, m + k * m_plane, p, pairs,
                                                   count);
             }
-            for (long t = 0; t < count; ++t) {
-                const long tile = start + t, oy = tile / p.tiles_w * kTile;
-                const long ox = tile % p.tiles_w * kTile;
+            for (ptrdiff_t t = 0; t < count; ++t) {
+                const ptrdiff_t tile = start + t, oy = tile / p.tiles_w * kTile;
+                const ptrdiff_t ox = tile % p.tiles_w * kTile;
                 uint8_t* to = static_cast<uint8_t*>(y) + (oy * c.out_w + ox) * c.out_c + o;
                 (two ? transform_output<2>
                      : transform_output<1>)(m + t * vecs * kSums, m_plane, bias + o, factor + o, c,

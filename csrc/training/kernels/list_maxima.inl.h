@@ -5,14 +5,14 @@
 namespace training {
 
 inline void list_windows(const MaximaShape& s, const Maxima& m, const Places& p, const float* dy,
-                         const unsigned char* indices, long first, long end, int* counts,
+                         const unsigned char* indices, ptrdiff_t first, ptrdiff_t end, int* counts,
                          float* totals) {
-    const long channels = s.pool.channels;
-    for (long o = 0; o < channels; ++o) {
+    const ptrdiff_t channels = s.pool.channels;
+    for (ptrdiff_t o = 0; o < channels; ++o) {
         float* values = m.values + o * m.room;
         int *places = m.places + o * m.room, n = counts[o];
         float total = totals[o];
-        for (long w = first; w < end; ++w) {
+        for (ptrdiff_t w = first; w < end; ++w) {
             const unsigned char index = indices[w * channels + o];
             unsigned bits;  // of the gradient, without a branch that nobody can foresee
             __builtin_memcpy(&bits, dy + w * channels + o, sizeof bits);

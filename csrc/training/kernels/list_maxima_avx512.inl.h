@@ -17,16 +17,16 @@ inline void transpose_bytes(__m128i (&r)[16]) {
 }
 
 inline void list_windows(const MaximaShape& s, const Maxima& m, const Places& p, const float* dy,
-                         const unsigned char* indices, long first, long end, int* counts,
+                         const unsigned char* indices, ptrdiff_t first, ptrdiff_t end, int* counts,
                          float* totals) {
-    const long channels = s.pool.channels;
+    const ptrdiff_t channels = s.pool.channels;
     const bool few = s.pool.kernel.h * s.pool.kernel.w <= kLanes;
     const __m512i taps = _mm512_loadu_si512(p.tap);
     const __m128i none = _mm_set1_epi8(static_cast<char>(kNoIndex));
     for (; first < end; first += kLanes) {
         const __m512i starts = _mm512_loadu_si512(m.starts + first);
-        for (long o = 0; o < channels; o += kLanes) {
-            const long width = min(kLanes, channels - o);
+        for (ptrdiff_t o = 0; o < channels; o += kLanes) {
+            const ptrdiff_t width = min(kLanes, channels - o);
             const Mask inside = mask_lanes(0, width);
             const float* value_at = dy + first * channels + o;
             const unsigned char* index_at = indices + first * channels + o;
@@ -42,13 +42,13 @@ inline void list_windows(const MaximaShape& s, const Maxima& m, const Places& p,
             store_mask(totals + o, inside, total);
             transpose(value);
             transpose_bytes(index);
-            for (long k = 0; k < width; ++k) {
+            for (ptrdiff_t k = 0; k < width; ++k) {
                 const Mask some = _mm512_cmp_ps_mask(value[k], zero(), _CMP_NEQ_UQ);
                 const __m512i wide = _mm512_cvtepu8_epi32(index[k]);
                 const __m512i tap = few ? _mm512_permutexvar_epi32(wide, taps)
                                         : _mm512_i32gather_epi32(wide, p.tap, sizeof(int));
                 const __m512i place = _mm512_add_epi32(starts, tap);
-                const long to = (o + k) * m.room + counts[o + k];
+                const ptrdiff_t to = (o + k) * m.room + counts[o + k];
                 store(m.values + to, _mm512_maskz_compress_ps(some, value[k]));
                 _mm512_storeu_si512(m.places + to, _mm512_maskz_compress_epi32(some, place));
                 counts[o + k] += __builtin_popcount(some);

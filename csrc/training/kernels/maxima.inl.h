@@ -5,24 +5,24 @@
 namespace training {
 
 constexpr int kMostSums = kRegisters >= 32 ? 24 : 12;  // vectors of a tile, which stay in registers
-constexpr long kTogether = 16;                         // output channels whose sums stay near
+constexpr ptrdiff_t kTogether = 16;                    // output channels whose sums stay near
 
 // Vectors of some kernel rows that are worked on together.
 struct Part {
-    long row, rows, first, vecs;
+    ptrdiff_t row, rows, first, vecs;
 };
 
 // Some of a channel's maxima.
 struct Listed {
     const float* values;
     const int* places;
-    long count;
+    ptrdiff_t count;
 };
 
 // The next kernel row. Opaque, because GCC otherwise keeps the addresses of all vectors of all
 // rows, for which there are no registers.
 template <typename Float>
-inline Float* next_row(Float* from, long row) {
+inline Float* next_row(Float* from, ptrdiff_t row) {
     from += row;
     asm("" : "+r"(from));
     return from;
@@ -39,9 +39,9 @@ inline void add_weights(const MaximaShape& s, const Part& part, const Listed& li
     Vec sum[kCopies][rows][vecs];
 #pragma GCC unroll 24
     for (int k = 0; k < kCopies * kSums; ++k) sum[k / kSums][k / vecs % rows][k % vecs] = zero();
-    const long row_floats = s.row;
+    const ptrdiff_t row_floats = s.row;
     x += part.row * row_floats + part.first * kLanes;
-    long n = 0;
+    ptrdiff_t n = 0;
     for (; n + kCopies <= list.count; n += kCopies) {
 #pragma GCC unroll 4
         for (int copy = 0; copy < kCopies; ++copy) {
@@ -88,9 +88,9 @@ inline void add_input(const MaximaShape& s, const Part& part, const Listed& list
 #pragma GCC unroll 24
     for (int k = 0; k < rows * vecs; ++k)
         w[k / vecs][k % vecs] = load(weight + k / vecs * s.filled + k % vecs * kLanes);
-    const long row_floats = s.row;
+    const ptrdiff_t row_floats = s.row;
     dx += part.row * row_floats + part.first * kLanes;
-    for (long n = 0; n < list.count; ++n) {
+    for (ptrdiff_t n = 0; n < list.count; ++n) {
         const Vec g = broadcast(list.values + n);
         float* to = dx + list.places[n];
 #pragma GCC unroll 24
@@ -125,15 +125,15 @@ constexpr PartKernels kParts[kMostPartRows][kMostPartVecs] = {
 
 // Calls run(part, its kernels) for parts that cover a kernel, of at most `most` vectors.
 template <typename Run>
-inline void for_parts(const MaximaShape& s, long most, const Run& run) {
-    const long all = s.filled / kLanes, pieces = (all + kMostPartVecs - 1) / kMostPartVecs;
-    for (long piece = 0; piece < pieces; ++piece) {
-        const long first = piece * all / pieces, vecs = (piece + 1) * all / pieces - first;
-        const long together = min(kMostPartRows, max(1, most / vecs));
-        const long bands = (s.kernel_rows + together - 1) / together;
-        for (long band = 0; band < bands; ++band) {
-            const long row = band * s.kernel_rows / bands;
-            const long rows = (band + 1) * s.kernel_rows / bands - row;
+inline void for_parts(const MaximaShape& s, ptrdiff_t most, const Run& run) {
+    const ptrdiff_t all = s.filled / kLanes, pieces = (all + kMostPartVecs - 1) / kMostPartVecs;
+    for (ptrdiff_t piece = 0; piece < pieces; ++piece) {
+        const ptrdiff_t first = piece * all / pieces, vecs = (piece + 1) * all / pieces - first;
+        const ptrdiff_t together = min(kMostPartRows, max(1, most / vecs));
+        const ptrdiff_t bands = (s.kernel_rows + together - 1) / together;
+        for (ptrdiff_t band = 0; band < bands; ++band) {
+            const ptrdiff_t row = band * s.kernel_rows / bands;
+            const ptrdiff_t rows = (band + 1) * s.kernel_rows / bands - row;
             run(Part{row, rows, first, vecs}, kParts[rows - 1][vecs - 1]);
         }
     }
@@ -143,13 +143,13 @@ inline void list_maxima(const MaximaShape& s, const float* dy, const unsigned ch
                         float* memory, float* totals) {
     const Places p = places_of(s);
     const Maxima m(s, memory);
-    const long columns = s.pool.output.w;
-    for (long w = 0; w < m.windows; ++w)
+    const ptrdiff_t columns = s.pool.output.w;
+    for (ptrdiff_t w = 0; w < m.windows; ++w)
         m.starts[w] = static_cast<int>(w / columns * p.row + w % columns * p.column);
     const int* before = nullptr;
-    for (long b = 0; b < m.bands; ++b) {
+    for (ptrdiff_t b = 0; b < m.bands; ++b) {
         int* ends = m.ends + b * s.pool.channels;
-        for (long o = 0; o < s.pool.channels; ++o) ends[o] = before ? before[o] : 0;
+        for (ptrdiff_t o = 0; o < s.pool.channels; ++o) ends[o] = before ? before[o] : 0;
         list_windows(s, m, p, dy, indices, b * m.band, min(m.windows, (b + 1) * m.band), ends,
                      totals);
         before = ends;
@@ -158,11 +158,11 @@ inline void list_maxima(const MaximaShape& s, const float* dy, const unsigned ch
 
 // Calls run(channel, its maxima in a band) for the output channels first <= o < end.
 template <typename Run>
-inline void for_channels(const MaximaShape& s, const Maxima& m, long band, long first, long end,
-                         const Run& run) {
+inline void for_channels(const MaximaShape& s, const Maxima& m, ptrdiff_t band, ptrdiff_t first,
+                         ptrdiff_t end, const Run& run) {
     const int* ends = m.ends + band * s.pool.channels;
-    for (long o = first; o < end; ++o) {
-        const long from = band ? ends[o - s.pool.channels] : 0, at = o * m.room + from;
+    for (ptrdiff_t o = first; o < end; ++o) {
+        const ptrdiff_t from = band ? ends[o - s.pool.channels] : 0, at = o * m.room + from;
         run(o, Listed{m.values + at, m.places + at, ends[o] - from});
     }
 }
@@ -170,12 +170,12 @@ inline void for_channels(const MaximaShape& s, const Maxima& m, long band, long 
 // The sums of some output channels and the rows that they are taken from stay near meanwhile.
 inline void maxima_weights(const MaximaShape& s, const float* x, float* memory, float* sums) {
     const Maxima m(s, memory);
-    const long kernel = s.kernel_rows * s.filled, channels = s.pool.channels;
-    for (long o = 0; o < channels; o += kTogether) {
-        for (long band = 0; band < m.bands; ++band) {
+    const ptrdiff_t kernel = s.kernel_rows * s.filled, channels = s.pool.channels;
+    for (ptrdiff_t o = 0; o < channels; o += kTogether) {
+        for (ptrdiff_t band = 0; band < m.bands; ++band) {
             for_parts(s, kMostSums, [&](const Part& part, const PartKernels& kernels) {
                 for_channels(s, m, band, o, min(o + kTogether, channels),
-                             [&](long k, const Listed& list) {
+                             [&](ptrdiff_t k, const Listed& list) {
                                  kernels.weights(s, part, list, x, sums + k * kernel);
                              });
             });
@@ -185,10 +185,10 @@ inline void maxima_weights(const MaximaShape& s, const float* x, float* memory, 
 
 inline void maxima_input(const MaximaShape& s, const float* weight, float* memory, float* dx) {
     const Maxima m(s, memory);
-    const long kernel = s.kernel_rows * s.filled;
-    for (long band = 0; band < m.bands; ++band) {
+    const ptrdiff_t kernel = s.kernel_rows * s.filled;
+    for (ptrdiff_t band = 0; band < m.bands; ++band) {
         for_parts(s, kMostSums, [&](const Part& part, const PartKernels& kernels) {
-            for_channels(s, m, band, 0, s.pool.channels, [&](long o, const Listed& list) {
+            for_channels(s, m, band, 0, s.pool.channels, [&](ptrdiff_t o, const Listed& list) {
                 kernels.input(s, part, list, weight + o * kernel, dx);
             });
         });

@@ -18,10 +18,10 @@ inline void tile(const MatrixProduct& m, const float* a, const float* b, float* 
         for (int v = 0; v < vecs; ++v)
             sum[r][v] = m.add ? load(c + r * m.c_row + v * m.c_vector) : zero();
     }
-    const long a_row = joined ? 1 : m.a_row;
-    for (long run = 0; run < m.runs; ++run) {
+    const ptrdiff_t a_row = joined ? 1 : m.a_row;
+    for (ptrdiff_t run = 0; run < m.runs; ++run) {
         const float *from = a + run * m.a_run, *weight = b + run * m.b_run;
-        for (long i = 0; i < m.span; ++i, from += m.a_step, weight += m.b_step) {
+        for (ptrdiff_t i = 0; i < m.span; ++i, from += m.a_step, weight += m.b_step) {
             Vec w[vecs];
 #pragma GCC unroll 16
             for (int v = 0; v < vecs; ++v) w[v] = load(weight + v * m.b_vector);
@@ -59,25 +59,25 @@ constexpr Tile kTiles[2][4][kMostRows] = {CNNKIT_VECS(false), CNNKIT_VECS(true)}
 
 // Rows in tiles of nearly the same size.
 inline void multiply(const MatrixProduct& m) {
-    const long all = (m.columns + kLanes - 1) / kLanes;
-    for (long first = 0; first < all; first += kVecs) {
-        const long vecs = min(kVecs, all - first), most = most_rows(static_cast<int>(vecs));
-        const long count = (m.rows + most - 1) / most;
+    const ptrdiff_t all = (m.columns + kLanes - 1) / kLanes;
+    for (ptrdiff_t first = 0; first < all; first += kVecs) {
+        const ptrdiff_t vecs = min(kVecs, all - first), most = most_rows(static_cast<int>(vecs));
+        const ptrdiff_t count = (m.rows + most - 1) / most;
         const float *a = m.a, *b = m.b + first * m.b_vector;
         float* c = m.c + first * m.c_vector;
-        for (long i = 0, row = 0; i < count; ++i) {
-            const long rows = (m.rows - row + count - i - 1) / (count - i);
+        for (ptrdiff_t i = 0, row = 0; i < count; ++i) {
+            const ptrdiff_t rows = (m.rows - row + count - i - 1) / (count - i);
             kTiles[m.a_row == 1][vecs - 1][rows - 1](m, a, b, c);
             row += rows, a += rows * m.a_row, c += rows * m.c_row;
         }
     }
 }
 
-inline void transpose_all(const float* from, long from_row, long rows, long columns, float* to,
-                          long to_row) {
-    long r = 0;
+inline void transpose_all(const float* from, ptrdiff_t from_row, ptrdiff_t rows, ptrdiff_t columns,
+                          float* to, ptrdiff_t to_row) {
+    ptrdiff_t r = 0;
     for (; r + kLanes <= rows; r += kLanes) {
-        long c = 0;
+        ptrdiff_t c = 0;
         for (; c + kLanes <= columns; c += kLanes) {
             Vec square[kLanes];
             for (int k = 0; k < kLanes; ++k) square[k] = load(from + (r + k) * from_row + c);
@@ -89,7 +89,7 @@ inline void transpose_all(const float* from, long from_row, long rows, long colu
         }
     }
     for (; r < rows; ++r) {
-        for (long c = 0; c < columns; ++c) to[c * to_row + r] = from[r * from_row + c];
+        for (ptrdiff_t c = 0; c < columns; ++c) to[c * to_row + r] = from[r * from_row + c];
     }
 }
 

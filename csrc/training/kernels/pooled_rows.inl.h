@@ -6,10 +6,10 @@ namespace training {
 
 constexpr int kPooledChannels = kRegisters >= 32 ? 6 : 2;  // that are computed together
 
-inline void split_rows(const float* x, long rows, long row, long half, float* to) {
-    for (long r = 0; r < rows; ++r, x += row) {
+inline void split_rows(const float* x, ptrdiff_t rows, ptrdiff_t row, ptrdiff_t half, float* to) {
+    for (ptrdiff_t r = 0; r < rows; ++r, x += row) {
         float *even = to + 2 * r * half, *odd = even + half;
-        long i = 0;
+        ptrdiff_t i = 0;
         for (; 2 * (i + kLanes) <= row; i += kLanes) {
             Vec a, b;
             deinterleave(load(x + 2 * i), load(x + 2 * i + kLanes), a, b);
@@ -24,26 +24,27 @@ inline void split_rows(const float* x, long rows, long row, long half, float* to
 
 // Channel after channel of pixels, from one vector for each channel.
 template <int channels, typename Store>
-inline void store_pixels(const Vec (&planes)[channels], long pixels, const Store& store) {
+inline void store_pixels(const Vec (&planes)[channels], ptrdiff_t pixels, const Store& store) {
     for (int from = 0; from < channels; from += kLanes) {
         Vec rows[kLanes];
 #pragma GCC unroll 16
         for (int o = 0; o < kLanes; ++o) rows[o] = from + o < channels ? planes[from + o] : zero();
         transpose(rows);
-        for (long p = 0; p < pixels; ++p) store(p, from, rows[p], min(kLanes, channels - from));
+        for (ptrdiff_t p = 0; p < pixels; ++p)
+            store(p, from, rows[p], min(kLanes, channels - from));
     }
 }
 
 template <int channels>
 inline void pooled_tile(const PooledRows& s, const float* x, const float* weight, const float* bias,
-                        long pixels, float* y, unsigned char* indices) {
+                        ptrdiff_t pixels, float* y, unsigned char* indices) {
     Vec sum[4][channels];
 #pragma GCC unroll 6
     for (int o = 0; o < channels; ++o)
         sum[0][o] = sum[1][o] = sum[2][o] = sum[3][o] = set1(bias[o]);
     const float* w = weight;
-    for (long i = 0; i < s.kernel.h; ++i, x += 2 * s.half) {
-        for (long j = 0; j < s.kernel.w; ++j, w += s.weight_tap) {
+    for (ptrdiff_t i = 0; i < s.kernel.h; ++i, x += 2 * s.half) {
+        for (ptrdiff_t j = 0; j < s.kernel.w; ++j, w += s.weight_tap) {
             const float* at = x + (j & 1) * s.half + j / 2;
             const float* after = x + (~j & 1) * s.half + (j + 1) / 2;
             const Vec a = load(at), b = load(after), c = load(at + 2 * s.half),
@@ -71,10 +72,10 @@ inline void pooled_tile(const PooledRows& s, const float* x, const float* weight
             best[o] = max_nan(best[o], zero());
         }
     }
-    store_pixels(best, pixels, [&](long p, int from, Vec v, long count) {
+    store_pixels(best, pixels, [&](ptrdiff_t p, int from, Vec v, ptrdiff_t count) {
         store_first(y + p * s.channels + from, v, count);
     });
-    store_pixels(index, pixels, [&](long p, int from, Vec v, long count) {
+    store_pixels(index, pixels, [&](ptrdiff_t p, int from, Vec v, ptrdiff_t count) {
         store_bytes(indices + p * s.channels + from, v, count);
     });
 }
@@ -91,13 +92,13 @@ constexpr PooledTile kPooledTiles[] = {pooled_tile_of<1>(), pooled_tile_of<2>(),
 
 inline void pooled_rows(const PooledRows& s, const float* x, const float* weight, const float* bias,
                         float* y, unsigned char* indices) {
-    for (long row = 0; row < s.output.h; ++row) {
-        for (long column = 0; column < s.output.w; column += kLanes) {
+    for (ptrdiff_t row = 0; row < s.output.h; ++row) {
+        for (ptrdiff_t column = 0; column < s.output.w; column += kLanes) {
             const float* from = x + 4 * row * s.half + column;
-            const long place = (row * s.output.w + column) * s.channels;
-            for (long o = 0; o < s.channels;) {
-                const long rest = s.weight_tap - o % s.weight_tap;
-                const long together = min(min(kPooledChannels, rest), s.channels - o);
+            const ptrdiff_t place = (row * s.output.w + column) * s.channels;
+            for (ptrdiff_t o = 0; o < s.channels;) {
+                const ptrdiff_t rest = s.weight_tap - o % s.weight_tap;
+                const ptrdiff_t together = min(min(kPooledChannels, rest), s.channels - o);
                 kPooledTiles[together - 1](
                     s, from, weight + o / s.weight_tap * s.weight_block + o % s.weight_tap,
                     bias + o, min(kLanes, s.output.w - column), y + place + o, indices + place + o);
