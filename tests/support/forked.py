@@ -116,6 +116,7 @@ def become(request: dict[str, Any]) -> int:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    sys.path[:0] = request["environment"]["PYTHONPATH"].split(os.pathsep)
     for descriptor, path in enumerate((os.devnull, *request["outputs"])):
         os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), descriptor)
     for limit, values in zip(LIMITS, request["limits"], strict=True):
