@@ -132,6 +132,17 @@ def test_it_compiles_for_microcontrollers(folder: Path, processor: list[str]) ->
     assert done.returncode == 0, done.stderr
 
 
+def test_code_that_computes_an_address_of_its_own_is_aligned(folder: Path, tmp_path: Path) -> None:
+    """Compilers align functions to two bytes with -O0 and -Os, and jumps went two bytes astray."""
+    made = tmp_path / "net.o"
+    flags = [*M4, "-O0", "-ffunction-sections", "-c", "net.c", "-o", made]
+    subprocess.run([*BOARD[:3], *flags], cwd=folder, check=True)
+    headers = ["arm-none-eabi-objdump", "-h", made]
+    listed = subprocess.run(headers, capture_output=True, text=True, check=True).stdout
+    (power,) = re.findall(r"\.text\.run_tile .* 2\*\*(\d)\n", listed)
+    assert int(power) >= 2
+
+
 @pytest.mark.parametrize("level", ["-O2", "-Os"])
 @pytest.mark.parametrize("processor", BOARDS)
 def test_it_has_the_same_logits_on_an_emulated_microcontroller(

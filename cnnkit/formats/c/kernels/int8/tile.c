@@ -66,6 +66,7 @@ INLINE int skipped_of(int row) { return ((1 - row / 2) & 7) * 44; }
 /* Sums are in r2 to r9, windows at r0 and weights at r1; the structure is in s8 to s16. */
 ONCE void run_tile(const struct tile* t) {
     __asm__ volatile(
+        ".balign 4\n\t" /* adr counts from a multiple of four; compilers align functions to two */
         "push {r4-r11, lr}\n\t"
         "mov r0, %[t]\n\t"
         "vldm r0, {s8-s16}\n\t"
