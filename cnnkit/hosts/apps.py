@@ -36,8 +36,10 @@ def host_folder(format: str, host: str) -> Path:
     """
     if (format, host) not in hosts():
         pairs = [pair for pair in hosts() if pair[1] == host] or hosts()
-        known = " or ".join(f"`--format {form} --host {name}`" for form, name in pairs)
+        known = ", ".join(f"`--format {form} --host {name}`" for form, name in pairs)
         raise InputError(
-            f"--host {host}", f"is not a host app for the format {format}", f"choose {known}"
+            f"--host {host}",
+            f"is not a host app for the format {format}",
+            f"choose one of {known}" if len(pairs) > 1 else f"choose {known}",
         )
     return _installed() / format / host

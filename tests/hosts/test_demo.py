@@ -158,7 +158,7 @@ def test_a_port_that_is_taken_is_named(demo: Demo, trained_run: Path) -> None:
 
 def test_the_installed_hosts_are_those_of_the_sources() -> None:
     assert hosts() == sorted(file.parent.parts[-2:] for file in EXPORT.glob("*/*/check.sh"))
-    with pytest.raises(InputError, match="onnx/abacus"):
+    with pytest.raises(InputError, match="--host abacus: is not a host app for the format onnx"):
         host_folder("onnx", "abacus")
 
 
