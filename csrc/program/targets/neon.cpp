@@ -16,6 +16,7 @@ namespace {
 #include "program/fast/tiles.inl.h"
 #include "conv/winograd/transforms.inl.h"
 #include "conv/winograd/transforms_8.inl.h"
+#include "program/fast/winograd_tiles.inl.h"
 #include "program/fast/winograd.inl.h"
 #include "program/fast/dense.inl.h"
 #include "program/fast/winograd_1d.inl.h"
