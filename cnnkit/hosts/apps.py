@@ -28,18 +28,26 @@ def hosts() -> list[tuple[str, str]]:
     return sorted((file.parts[-3], file.parts[-2]) for file in _installed().glob("*/*/check.sh"))
 
 
-def host_folder(format: str, host: str) -> Path:
+def host_folder(format: str, host: str, served: str | None = None) -> Path:
     """Return the installed folder of a host app.
+
+    Args:
+        format: the folder of host apps.
+        host: the host app in it.
+        served: another format whose files these host apps take, for the error.
 
     Raises:
         InputError: there is no such host app.
     """
     if (format, host) not in hosts():
-        pairs = [pair for pair in hosts() if pair[1] == host] or hosts()
+        pairs = hosts()
+        if served:  # no other format is made from its files
+            pairs = [(served, name) for form, name in pairs if form == format]
+        pairs = [pair for pair in pairs if pair[1] == host] or pairs
         known = ", ".join(f"`--format {form} --host {name}`" for form, name in pairs)
         raise InputError(
             f"--host {host}",
-            f"is not a host app for the format {format}",
+            f"is not a host app for the format {served or format}",
             f"choose one of {known}" if len(pairs) > 1 else f"choose {known}",
         )
     return _installed() / format / host

@@ -57,7 +57,8 @@ def find_host(format: str, host: str) -> Path:
     Raises:
         InputError: there is no such format, or no such host app for it.
     """
-    return host_folder(find_format(format).hosts or format, host)
+    shared = find_format(format).hosts
+    return host_folder(shared, host, format) if shared else host_folder(format, host)
 
 
 def embed(

@@ -208,6 +208,11 @@ def _check_parameters(module: nn.Module, source: str) -> None:
                 f"has a lazy layer, whose shape is not known yet ({name})",
                 "call it once with images, or give its parameters with --weights",
             )
+        if tensor.is_meta and name not in module.state_dict():
+            reason = (
+                f"has a buffer without values that no file of weights holds ({name} is on meta)"
+            )
+            raise InputError(source, reason, "build it on the CPU")
         if tensor.is_meta:
             raise InputError(
                 source,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import get_ident
+from threading import Lock, get_ident
 from typing import Any
 
 import torch
+
+_LOCK = Lock()
+_BLOCKS: Counter[int] = Counter()  # of each thread that is in one
+_OWN: list[Any] = []  # torch.autocast's own methods, once they were replaced
 
 
 @contextmanager
@@ -18,17 +23,25 @@ def full_precision() -> Iterator[None]:
     compared with their graphs, PyTorch's own autocast changes nothing either.
     """
     kind: Any = torch.autocast
-    own, enter, leave = get_ident(), kind.__enter__, kind.__exit__
-
-    def skip(self: Any) -> Any:
-        return self if get_ident() == own else enter(self)
-
-    def unless_skipped(self: Any, *error: Any) -> Any:
-        return None if get_ident() == own else leave(self, *error)
-
+    thread = get_ident()
     with torch.autocast("cpu", enabled=False):
-        kind.__enter__, kind.__exit__ = skip, unless_skipped
+        with _LOCK:
+            if not _BLOCKS.total():
+                _OWN[:] = kind.__enter__, kind.__exit__
+                kind.__enter__, kind.__exit__ = _enter, _leave
+            _BLOCKS[thread] += 1
         try:
             yield
         finally:
-            kind.__enter__, kind.__exit__ = enter, leave
+            with _LOCK:
+                _BLOCKS[thread] -= 1
+                if not _BLOCKS.total():
+                    kind.__enter__, kind.__exit__ = _OWN
+
+
+def _enter(self: Any) -> Any:
+    return self if _BLOCKS[get_ident()] else _OWN[0](self)
+
+
+def _leave(self: Any, *error: Any) -> Any:
+    return None if _BLOCKS[get_ident()] else _OWN[1](self, *error)

@@ -160,6 +160,10 @@ def test_the_installed_hosts_are_those_of_the_sources() -> None:
     assert hosts() == sorted(file.parent.parts[-2:] for file in EXPORT.glob("*/*/check.sh"))
     with pytest.raises(InputError, match="--host abacus: is not a host app for the format onnx"):
         host_folder("onnx", "abacus")
+    with pytest.raises(InputError, match="format c-int8") as refused:
+        host_folder("c", "node", "c-int8")  # files of rounded parameters become nothing else
+    assert "`--format c-int8 --host wasm`" in refused.value.remedy
+    assert "onnx" not in refused.value.remedy
 
 
 def test_the_page_works_in_a_browser(demo: Demo, host_inputs: Path) -> None:

@@ -118,6 +118,27 @@ def test_every_operator_in_the_way_is_named_at_once(tmp_path: Path) -> None:
     assert [line.split()[0] for line in caught.value.details] == ["cumsum", "sin"]
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_program_with_autocast_is_refused_with_a_remedy_that_works(tmp_path: Path) -> None:
+    def in_half(x: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            return torch.relu(x @ torch.ones(4, 4)).float()
+
+    path = save_program(Small(in_half), tmp_path / "net.pt2")
+    with pytest.raises(InputError, match="autocast") as refused:
+        read_model(path, Said(preprocess="unit"))
+    assert refused.value.remedy.startswith("give the module itself")
+    assert read_model(Small(in_half), Said(preprocess="unit", size=SIZE)).weights.size == SIZE
+
+
+def test_a_buffer_without_values_is_told_from_parameters() -> None:
+    module = Small()
+    module.register_buffer("shift", torch.zeros(3, device="meta"), persistent=False)
+    with pytest.raises(InputError, match=r"a buffer .*shift is on meta") as refused:
+        read_model(module, Said(preprocess="unit", size=SIZE))
+    assert refused.value.remedy == "build it on the CPU"
+
+
 def test_a_program_with_free_sides_has_no_size(tmp_path: Path) -> None:
     dims = ({0: torch.export.Dim("N"), 2: torch.export.Dim("H", min=4)},)
     program = torch.export.export(Small().eval(), (torch.zeros(2, *SIZE),), dynamic_shapes=dims)

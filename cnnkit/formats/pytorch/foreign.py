@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 REMEDY = "write it with torch.export.save, of PyTorch 2.9 or newer"
+OTHER_LAYERS = "use other layers in the module"
+IN_FLOAT32 = (
+    "give the module itself, which is exported in float32, or leave torch.autocast out of it"
+)
 # An operator of PyTorch's, or arithmetic of sizes.
 OPERATOR = re.compile(r"torch\.ops\.aten\.\w+\.\w+|_operator\.\w+|math\.\w+|torch\.sym_\w+")
 # Arithmetic of the number of images, to sympy.
@@ -115,6 +119,6 @@ def _check(path: Path, values: Mapping[str, Any]) -> None:
         raise InputError(
             path,
             f"has {found} that cnnkit's graph has no operator for",
-            "use other layers in the module",
+            IN_FLOAT32 if any("autocast" in name for name in strange) else OTHER_LAYERS,
             [f"{name}: cnnkit does not know this operator" for name in strange],
         )

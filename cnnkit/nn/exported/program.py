@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -29,6 +30,7 @@ from cnnkit.nn.full_precision import full_precision
 
 REMEDY = "use other layers in the module"
 CARRY = "export it with `--format onnx`, which ONNX Runtime alone has to know"
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal, in messages of PyTorch
 CONSTANTS = {f"aten.{name}" for name in ("ones", "zeros", "full", "arange", "eye", "scalar_tensor")}
 
 
@@ -136,7 +138,8 @@ def graph_of_program(program: ExportedProgram, subject: object = "the program") 
 
 
 def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+    plain = COLOURS.sub("", str(error)).strip()
+    return next(iter(plain.splitlines()), type(error).__name__)[:200]
 
 
 def _inputs(program: ExportedProgram, subject: object) -> tuple[Draft, dict[torch.fx.Node, Any]]:

@@ -109,7 +109,9 @@ def _turned(pictures: Collection, similar: Similar) -> Finding | None:
 def _blank(pictures: Collection, similar: Similar) -> Finding | None:
     chosen = np.flatnonzero(similar.blank).tolist()
     title = f"{counted(len(chosen), 'picture', ('has', 'have'))} one colour only"
-    return _listed(pictures, chosen, "blank", title, "remove them, unless blank is a class")
+    return _listed(
+        pictures, chosen, "blank", title, "remove such pictures, unless blank is a class"
+    )
 
 
 def _gray(pictures: Collection, similar: Similar) -> Finding | None:
