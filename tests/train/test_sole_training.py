@@ -35,7 +35,9 @@ def test_one_of_two_trainings_gets_a_new_folder(small_data: Path, tmp_path: Path
     codes = [start.returncode for start in starts]
     assert sorted(codes) == [0, 2]
     winner = codes.index(0)
-    assert USED in errors[1 - winner] or "already holds a run" in errors[1 - winner]
+    # By how far the other one is: the last, while it writes its first state.
+    reasons = (USED, "already holds a run", "is not an empty folder")
+    assert any(reason in errors[1 - winner] for reason in reasons)
     assert json.loads((run / "config.json").read_text())["seed"] == winner
     assert len(read_metrics(run)) == 2
 
