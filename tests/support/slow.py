@@ -56,6 +56,23 @@ SLOW_TESTS = (
     "tests/data/test_digit.py::test_a_tight_crop_is_as_large_as_a_digit_with_a_margin",
     "tests/data/test_digit.py::test_light_between_grainy_strokes_is_no_ink",
     "tests/data/test_photo.py::test_digits_photographed_from_paper_are_recognised_like_the_originals",
+    # Files are quantised or compiled, and firmware is emulated.
+    "tests/bench/test_graphs.py::test_millions_of_parameters_as_numbers_are_not_compiled",
+    "tests/evaluation/test_precisions.py::test_doctor_compares_a_run_with_8_bits_of_it_on_labelled_data",
+    "tests/formats/test_c.py::test_without_a_compiler_the_verb_exits_with_3_and_keeps_nothing",
+    "tests/formats/test_c_int8.py::test_equal_layers_share_their_structure",
+    "tests/formats/test_c_int8.py::test_it_has_the_same_logits_on_an_emulated_microcontroller",
+    "tests/formats/test_c_int8.py::test_of_a_convolution_before_a_max_pool_only_a_band_exists",
+    "tests/formats/test_onnx_protobuf.py::test_damaged_files_are_read_the_same_or_refused",
+    "tests/formats/test_onnx_protobuf.py::test_every_model_in_the_onnx_wheel_is_read_the_same",
+    # Own pictures and modules become proven files; torch.compile and torchvision are imported.
+    "tests/export/test_models.py::test_plain_pictures_are_data_without_labels",
+    "tests/export/test_own_pictures.py::test_the_card_says_how_pictures_get_their_size",
+    "tests/models/test_modules.py::test_nodes_of_one_layer_have_names_of_their_own",
+    "tests/models/test_modules.py::test_torchvision_says_size_preprocessing_and_names",
+    "tests/models/test_modules.py::test_what_is_wrapped_around_a_module_is_looked_through",
+    "tests/sweep/test_sweep.py::test_a_run_with_other_settings_in_a_named_sweep_is_refused",
+    "tests/sweep/test_sweep.py::test_own_pictures_are_swept_drawn_and_never_trained_twice",
     # ResNet-8 is trained and fine-tuned.
     "tests/train/test_quantisation_aware.py",
     # torch.export, TorchScript and gradients of float64.
