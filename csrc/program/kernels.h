@@ -32,7 +32,7 @@ struct ProgramAlgorithm {
     // Into how many parts its work can be cut: rows of the output, mostly.
     ptrdiff_t (*parts)(const void* fields);
     // Whether it computes the values of x that belong to the parts from `first` to `end`; each
-    // value does to one of them at least. Null, where it computes any.
+    // value belongs to at least one part. Null, where it computes any.
     bool (*accepts)(const void* fields, const float* x, ptrdiff_t first, ptrdiff_t end);
     // Computes the parts from `first` to `end`, with the same bits however the work is cut.
     void (*run)(const void* fields, const float* prepared, const float* x, const float* residual,
