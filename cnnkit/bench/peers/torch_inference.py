@@ -145,7 +145,7 @@ def torchscript(work: Workload, threads: int, optimise: bool = False) -> Prepare
     x = torch.from_numpy(work.x)
     with deprecation_known():
         # PyTorch has no types for the deprecated function.
-        traced = torch.jit.trace(module_of(work), x)  # type: ignore[no-untyped-call]  # PyTorch has no types for it
+        traced = torch.jit.trace(module_of(work), x)  # type: ignore[no-untyped-call]
         module = torch.jit.freeze(traced)
         if optimise:
             module = torch.jit.optimize_for_inference(module)

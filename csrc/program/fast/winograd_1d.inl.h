@@ -2,8 +2,8 @@
 // F(4x1, 5x5), of 20 products 8. Rows are transformed as they lie in memory, [W][C], so that
 // neither the number of channels nor the width of the kernel matters:
 //   V[plane][pixels of a row, C_in]   the transformed rows of a tile of four output rows
-//   U[block of C_out][plane][kernel_w, C_in][C_out of the block]  the transformed weights, made
-//   once M[plane][pixels][C_out of the block] = V[plane] U[plane], as a convolution of one row
+//   U[block of C_out][plane][kernel_w, C_in][C_out of the block]  the transformed weights
+//   M[plane][pixels][C_out of the block] = V[plane] U[plane], as a convolution of one row
 // One or two rows that are left over are a tile of two. A max-pool of 2x2 is taken with them.
 
 namespace fast {
