@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,9 @@ from cnnkit.formats.options import MAX_ACCURACY_DROP
 from cnnkit.formats.registry import FORMATS
 from cnnkit.system.terminal import working
 
+if TYPE_CHECKING:
+    from cnnkit.data.dataset import Dataset
+
 
 def export(
     model: Annotated[str | None, typer.Argument(help=MODEL_HELP)] = None,
@@ -38,7 +41,7 @@ def export(
     ] = "onnx",
     output: Annotated[
         Path | None,
-        file_option("--output", "-o", help="Default: named after data and format (mnist.onnx)."),
+        file_option("--output", "-o", help="Default: named after data and format (mnist.onnx, signs.c)."),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
@@ -96,7 +99,6 @@ def export(
     """
     from cnnkit.cli.models import read
     from cnnkit.cli.verify import show, show_unchecked
-    from cnnkit.data.registry import DATASETS, OWN
     from cnnkit.evaluation.proof import with_names
     from cnnkit.export.models import reference_for
     from cnnkit.export.pipeline import export
@@ -110,9 +112,7 @@ def export(
     said = (parameters, preprocess, names, size)
     network, test = read(model, *said, dataset, data, messages, form.name)
     weights = with_names(network.weights, test)
-    # A name that a file states never becomes a path, unless it is one of ours.
-    stated = dataset_name(weights)
-    target = output or Path(f"{stated if stated in (*DATASETS, OWN) else 'net'}{form.suffix}")
+    target = output or Path(f"{_stem(dataset_name(weights), test)}{form.suffix}")
     messages.print(
         f"{network.source} → {target}: writing, then verifying on {on_all(test.kind)}",
         soft_wrap=True,
@@ -135,3 +135,12 @@ def export(
     console.print(f"SHA-256 {facts['sha256']}")
     done = f"{target} ({len(content):,} bytes) passed verification; {card} describes it"
     console.print(done, soft_wrap=True)
+
+
+def _stem(stated: str | None, data: Dataset) -> str:
+    """Return what a file is called: a name that the model states never becomes a path."""
+    from cnnkit.data.registry import DATASETS, OWN
+
+    if stated != OWN:
+        return stated if stated in DATASETS else "net"
+    return data.short_name if data.short_name.isascii() else OWN  # of C, letters beyond are refused

@@ -62,9 +62,18 @@ def run(signs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return train_on(signs, Path("runs") / "train" / "signs")
 
 
+def test_a_folder_name_that_c_cannot_include_names_no_file(
+    cli: Callable[..., Any], signs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = train_on(signs.rename(tmp_path / "Zeichen für C"), tmp_path / "run")
+    assert cli("export", run, "--format", "c").exit_code == 0
+    assert Path("own-data.h").is_file()
+
+
 @pytest.mark.parametrize("format", ["onnx", "c"])
 def test_artefacts_of_colour_images_say_so(cli: Callable[..., Any], run: Path, format: str) -> None:
-    path = Path(f"own-data.{format}")  # where it goes by default
+    path = Path(f"signs.{format}")  # where it goes by default
     result = cli("export", run, "--format", format)
     assert result.exit_code == 0, result.stderr
     stated = read_contract(path)
@@ -74,7 +83,7 @@ def test_artefacts_of_colour_images_say_so(cli: Callable[..., Any], run: Path, f
     assert (record["colour"], record["size"]) == ("rgb", [3, 12, 12])
     assert (record["mean"], record["std"]) == ([0, 0, 0], [1, 1, 1])
     assert record["colours"] == "red, green and blue, as in the data set"
-    for file in path.parent.glob("own-data.*"):
+    for file in path.parent.glob("signs.*"):
         text = file.read_bytes().decode("utf-8", "ignore").lower()
         assert not [word for word in MNIST_WORDS if word in text], file
     assert "red, green and blue" in path.with_name(f"{path.name}.md").read_text()
