@@ -41,7 +41,9 @@ def export(
     ] = "onnx",
     output: Annotated[
         Path | None,
-        file_option("--output", "-o", help="Default: named after data and format (mnist.onnx, signs.c)."),
+        file_option(
+            "--output", "-o", help="Default: named after data and format (mnist.onnx, signs.c)."
+        ),
     ] = None,
     dataset: DatasetOption = None,
     data: DataOption = None,
