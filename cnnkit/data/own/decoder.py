@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -19,9 +20,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from cnnkit.data.fitting import fit_picture
+from cnnkit.data.jpeg import decoded, plain_header
 from cnnkit.data.own.class_folders import UNREADABLE
 from cnnkit.data.pictures import fault, opened, quiet, read_file
-from cnnkit.errors import CnnkitError
+from cnnkit.errors import CnnkitError, StorageError
 from cnnkit.graph.preprocessing import Preprocessing
 
 LONGEST = max(map(len, UNREADABLE))
@@ -55,28 +57,27 @@ class Facts(NamedTuple):
 
 
 def read_chunk(
-    root: Path,
-    paths: Sequence[str],
-    record: Preprocessing | None = None,
-    rows: NDArray[np.uint8] | None = None,
-) -> list[Facts]:
-    """Return the facts of pictures; with `record`, also decode them.
+    root: Path, paths: Sequence[str], record: Preprocessing | None = None
+) -> tuple[list[Facts], bytes]:
+    """Return the facts of pictures; with `record`, also their pixels.
 
     Args:
         root: the folder that `paths` are relative to.
         paths: N files.
         record: how they are prepared; None reads the headers only.
-        rows: uint8 [N, C, H, W], which is filled; zero where a picture cannot be used.
+
+    Returns:
+        The facts, and the bytes of uint8 [N, C, H, W], zero where a picture cannot be used.
     """
-    found = []
+    found, rows = [], []
     start = os.path.join(root, "")
+    black = bytes(math.prod(record.size) if record else 0)
     with quiet():
-        for index, path in enumerate(paths):
+        for path in paths:
             facts, pixels = read_picture(start + path, record)
-            if rows is not None:
-                rows[index] = 0 if pixels is None else pixels
             found.append(facts)
-    return found
+            rows.append(black if pixels is None else pixels.tobytes())
+    return found, b"".join(rows)
 
 
 def read_picture(path: str, record: Preprocessing | None) -> tuple[Facts, NDArray[np.uint8] | None]:
@@ -97,6 +98,14 @@ def read_picture(path: str, record: Preprocessing | None) -> tuple[Facts, NDArra
         return Facts(sha256, problem="is empty"), None
     facts = None
     try:
+        if header := plain_header(content):
+            mode, (width, height) = header
+            facts = _facts(sha256, width, height, mode)
+            if facts.problem or record is None:
+                return facts, None
+            if plain := decoded(content, *header):
+                return facts, fit_picture(plain, record)
+            facts = None
         with opened(path, content) as picture:
             facts = _look(sha256, picture)
             if facts.problem or record is None:
@@ -117,25 +126,44 @@ def _look(sha256: str, picture: Image.Image) -> Facts:
     if turned and orientation >= 5:
         width, height = height, width
     frames = 1 if picture.format in ONE_FRAME else getattr(picture, "n_frames", 1)
+    return _facts(sha256, width, height, picture.mode, turned, frames)
+
+
+def _facts(
+    sha256: str, width: int, height: int, mode: str, turned: bool = False, frames: int = 1
+) -> Facts:
     problem = ""
     if frames > 1:
         problem = f"has {frames} frames (an animation, or pages)"
     elif max(width, height) > THINNEST * min(width, height):
         problem = f"is {width}x{height} pixels, of which nothing would be left"
-    mode = picture.mode
     return Facts(sha256, width, height, mode in GRAY_MODES, mode, turned, problem)
 
 
 def answer(request: dict[str, Any]) -> list[Facts]:
-    """Answer one request of `cnnkit.data.own.reading`."""
-    paths, record, rows = request["paths"], None, None
-    if request["record"] is not None:
-        record = Preprocessing.from_json(request["record"])
-        shape = (len(paths), *record.size)
-        file, begin = request["rows"]
-        offset = begin + request["start"] * int(np.prod(record.size))
-        rows = np.memmap(file, np.uint8, "r+", offset, shape)
-    return read_chunk(Path(request["root"]), paths, record, rows)
+    """Answer one request of `cnnkit.data.own.reading`.
+
+    Raises:
+        StorageError: the pixels cannot be written.
+    """
+    if request["record"] is None:
+        return read_chunk(Path(request["root"]), request["paths"])[0]
+    record = Preprocessing.from_json(request["record"])
+    found, rows = read_chunk(Path(request["root"]), request["paths"], record)
+    path, begin = request["rows"]
+    try:
+        # Written, not mapped: every new page of a mapped file takes longer than its pixels' copy.
+        with open(path, "r+b", buffering=0) as file:
+            file.seek(begin + request["start"] * math.prod(record.size))
+            while rows:
+                rows = rows[file.write(rows) :]
+    except OSError as error:
+        raise StorageError(
+            path,
+            f"cannot be written ({error.strerror or error})",
+            "free disk space, or set XDG_CACHE_HOME to another folder",
+        ) from error
+    return found
 
 
 def main() -> None:
@@ -143,8 +171,13 @@ def main() -> None:
     replies = os.fdopen(os.dup(1), "w")  # whatever a library prints goes to stderr
     os.dup2(2, 1)
     for line in sys.stdin:
-        replies.write(json.dumps(answer(json.loads(line))) + "\n")
+        try:
+            reply: Any = answer(json.loads(line))
+        except StorageError as error:
+            reply = {"refused": [error.subject, error.reason, error.remedy]}
+        replies.write(json.dumps(reply) + "\n")
         replies.flush()
+    os._exit(0)  # at once: the other side waits, and there is nothing to tidy up
 
 
 if __name__ == "__main__":

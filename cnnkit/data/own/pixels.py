@@ -83,7 +83,7 @@ def _look_and_decode(
     """
     paths = listing.paths
     few = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), SAMPLE)).astype(int))
-    sample = read_chunk(listing.root, [paths[index] for index in few.tolist()])
+    sample, _ = read_chunk(listing.root, [paths[index] for index in few.tolist()])
     guess = _record_of(sample, options)
     with _beside(cache) as folder:
         facts = _decode_files(listing, guess, folder, console)

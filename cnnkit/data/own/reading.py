@@ -6,7 +6,8 @@ import json
 import queue
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from cnnkit.data.own.decoder import Facts, answer
-from cnnkit.errors import KilledError
+from cnnkit.errors import KilledError, StorageError
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.system.cpu import usable_cores
 from cnnkit.system.subprocesses import module_command, module_environment
@@ -23,6 +24,9 @@ from cnnkit.system.subprocesses import module_command, module_environment
 CHUNK = 64  # pictures a request
 ALONE = 256  # pictures a process, below which starting it takes longer than it saves
 MOST_PROCESSES = 16
+
+Taken = Callable[[], Iterator[dict[str, Any]]]
+Keep = Callable[[dict[str, Any], Sequence[Sequence[Any]]], None]
 
 
 def read_pictures(
@@ -43,6 +47,7 @@ def read_pictures(
 
     Raises:
         KilledError: a process that reads was killed.
+        StorageError: the pixels cannot be written.
     """
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     common = {
@@ -59,49 +64,78 @@ def read_pictures(
             "decoding pictures" if record else "looking at pictures", total=len(paths)
         )
 
-        def work(respond: Any) -> None:
-            while True:
-                try:
-                    request = requests.get_nowait()
-                except queue.Empty:
-                    return
-                found[request["start"]] = respond(request)
-                progress.advance(task, len(request["paths"]))
+        def taken() -> Iterator[dict[str, Any]]:
+            with suppress(queue.Empty):
+                while True:
+                    yield requests.get_nowait()
 
-        if count <= 1:
-            work(answer)
-        else:
-            _in_processes(work, count - 1)
+        def keep(request: dict[str, Any], facts: Sequence[Sequence[Any]]) -> None:
+            found[request["start"]] = facts
+            progress.advance(task, len(request["paths"]))
+
+        _in_processes(taken, keep, max(0, count - 1))
     return [Facts(*values) for start in sorted(found) for values in found[start]]
 
 
-def _in_processes(work: Any, count: int) -> None:
-    """Run `work` here, and in as many threads, each of which asks a process of its own."""
+def _in_processes(taken: Taken, keep: Keep, count: int) -> None:
+    """Answer requests here, and in as many threads, each of which asks a process of its own."""
     failures: list[BaseException] = []
 
-    def guarded(respond: Any) -> None:
+    def ask(child: subprocess.Popen[str]) -> None:
         try:
-            work(respond)
+            _ask(child, taken(), keep)
         except BaseException as error:
             failures.append(error)
 
     with ExitStack() as stack:
         threads = [
-            threading.Thread(target=guarded, args=(stack.enter_context(_process()),), daemon=True)
+            threading.Thread(target=ask, args=(stack.enter_context(_process()),), daemon=True)
             for _ in range(count)
         ]
         for thread in threads:
             thread.start()
-        work(answer)  # this process has its modules loaded, the others are still starting
+        for request in taken():  # this process has its modules loaded, others are still starting
+            keep(request, answer(request))
         for thread in threads:
             thread.join()
     if failures:
         raise failures[0]
 
 
+def _ask(child: subprocess.Popen[str], requests: Iterator[dict[str, Any]], keep: Keep) -> None:
+    """Have a process answer requests. It always has the next one, so that it need not wait."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    waiting: deque[dict[str, Any]] = deque()
+    with suppress(BrokenPipeError):  # it has ended, and so have its replies
+        for request in requests:
+            waiting.append(request)
+            child.stdin.write(json.dumps(request) + "\n")
+            child.stdin.flush()
+            if len(waiting) > 1:
+                keep(waiting.popleft(), _reply(child))
+    while waiting:
+        keep(waiting.popleft(), _reply(child))
+
+
+def _reply(child: subprocess.Popen[str]) -> Any:
+    assert child.stdout is not None
+    line = child.stdout.readline()
+    if not line:
+        raise KilledError(
+            "a process that decodes pictures",
+            f"ended with code {child.wait()}",
+            "free memory, and start again",
+        )
+    reply = json.loads(line)
+    if isinstance(reply, dict):
+        raise StorageError(*reply["refused"])
+    return reply
+
+
 @contextmanager
-def _process() -> Iterator[Any]:
-    """Yield a function that has a request answered by a process of its own."""
+def _process() -> Iterator[subprocess.Popen[str]]:
+    """Yield a process that answers requests."""
     child = subprocess.Popen(
         module_command("cnnkit.data.own.decoder"),
         env={**module_environment(), "OMP_NUM_THREADS": "1"},
@@ -109,29 +143,12 @@ def _process() -> Iterator[Any]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    requests, replies = child.stdin, child.stdout
-    assert requests is not None
-    assert replies is not None
-
-    def respond(request: dict[str, Any]) -> Any:
-        try:
-            requests.write(json.dumps(request) + "\n")
-            requests.flush()
-            line = replies.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise KilledError(
-                "a process that decodes pictures",
-                f"ended with code {child.wait()}",
-                "free memory, and start again",
-            )
-        return json.loads(line)
-
+    assert child.stdin is not None
+    assert child.stdout is not None
     try:
-        yield respond
+        yield child
     finally:
         with suppress(BrokenPipeError):  # it has ended already
-            requests.close()  # upon which it ends
+            child.stdin.close()  # upon which it ends
         child.wait()
-        replies.close()
+        child.stdout.close()
