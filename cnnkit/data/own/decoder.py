@@ -45,6 +45,7 @@ class Facts(NamedTuple):
         mode: Pillow's name of its pixels' format.
         turned: whether a camera noted that it has to be turned.
         problem: why it cannot be used; empty if it can.
+        state: of the file when it was read, see `state_of`; empty if it could not be.
     """
 
     sha256: str = ""
@@ -54,6 +55,12 @@ class Facts(NamedTuple):
     mode: str = ""
     turned: bool = False
     problem: str = ""
+    state: Sequence[int] = ()
+
+
+def state_of(status: os.stat_result) -> list[int]:
+    """Return a file's size, time of change and inode: if they are the same, so is its content."""
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
 def read_chunk(
@@ -83,40 +90,40 @@ def read_chunk(
 def read_picture(path: str, record: Preprocessing | None) -> tuple[Facts, NDArray[np.uint8] | None]:
     """Return a picture's facts, and with `record` its pixels uint8 [C, H, W] unless unusable."""
     try:
-        content = read_file(path)
+        content, status = read_file(path)
     except CnnkitError as error:
         return Facts(problem=error.reason), None
     except OSError as error:
         return Facts(problem=f"cannot be read ({error.strerror or error})"), None
-    sha256 = hashlib.sha256(content).hexdigest()
+    facts = Facts(hashlib.sha256(content).hexdigest(), state=state_of(status))
     kind = BRANDS.get(content[4:12])
     if not kind and path[-LONGEST:].lower().endswith(UNREADABLE):
         kind = os.path.splitext(path)[1][1:].upper()
     if kind:
-        return Facts(sha256, problem=f"is a {kind} file, which is not read"), None
+        return facts._replace(problem=f"is a {kind} file, which is not read"), None
     if not content:
-        return Facts(sha256, problem="is empty"), None
-    facts = None
+        return facts._replace(problem="is empty"), None
+    only = facts
     try:
         if header := plain_header(content):
             mode, (width, height) = header
-            facts = _facts(sha256, width, height, mode)
+            facts = _with_size(only, width, height, mode)
             if facts.problem or record is None:
                 return facts, None
             if plain := decoded(content, *header):
                 return facts, fit_picture(plain, record)
-            facts = None
+            facts = only
         with opened(path, content) as picture:
-            facts = _look(sha256, picture)
+            facts = _look(only, picture)
             if facts.problem or record is None:
                 return facts, None
             seen = ImageOps.exif_transpose(picture) if facts.turned else picture
             return facts, fit_picture(seen, record)
     except Exception as error:
-        return (facts or Facts(sha256))._replace(problem=fault(path, error).reason), None
+        return facts._replace(problem=fault(path, error).reason), None
 
 
-def _look(sha256: str, picture: Image.Image) -> Facts:
+def _look(facts: Facts, picture: Image.Image) -> Facts:
     orientation = 1
     # Where a JPEG has neither, Pillow would take as long to say so as to read all of its header.
     if picture.format != "JPEG" or "exif" in picture.info or "xmp" in picture.info:
@@ -126,26 +133,40 @@ def _look(sha256: str, picture: Image.Image) -> Facts:
     if turned and orientation >= 5:
         width, height = height, width
     frames = 1 if picture.format in ONE_FRAME else getattr(picture, "n_frames", 1)
-    return _facts(sha256, width, height, picture.mode, turned, frames)
+    return _with_size(facts, width, height, picture.mode, turned, frames)
 
 
-def _facts(
-    sha256: str, width: int, height: int, mode: str, turned: bool = False, frames: int = 1
+def _with_size(
+    facts: Facts, width: int, height: int, mode: str, turned: bool = False, frames: int = 1
 ) -> Facts:
     problem = ""
     if frames > 1:
         problem = f"has {frames} frames (an animation, or pages)"
     elif max(width, height) > THINNEST * min(width, height):
         problem = f"is {width}x{height} pixels, of which nothing would be left"
-    return Facts(sha256, width, height, mode in GRAY_MODES, mode, turned, problem)
+    gray = mode in GRAY_MODES
+    return Facts(facts.sha256, width, height, gray, mode, turned, problem, facts.state)
 
 
-def answer(request: dict[str, Any]) -> list[Facts]:
-    """Answer one request of `cnnkit.data.own.reading`.
+def states_of(root: Path | str, paths: Sequence[str]) -> list[list[int]]:
+    """Return the states of files, empty for those that are not there."""
+    start, found = os.path.join(root, ""), []
+    for path in paths:
+        try:
+            found.append(state_of(os.stat(start + path)))
+        except OSError:
+            found.append([])
+    return found
+
+
+def answer(request: dict[str, Any]) -> list[Any]:
+    """Answer one request of `cnnkit.data.own.reading`: with the facts of files, or their states.
 
     Raises:
         StorageError: the pixels cannot be written.
     """
+    if "record" not in request:
+        return states_of(request["root"], request["paths"])
     if request["record"] is None:
         return read_chunk(Path(request["root"]), request["paths"])[0]
     record = Preprocessing.from_json(request["record"])

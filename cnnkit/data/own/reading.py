@@ -21,7 +21,7 @@ from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.system.cpu import usable_cores
 from cnnkit.system.subprocesses import module_command, module_environment
 
-CHUNK = 64  # pictures a request
+CHUNK, STATES = 64, 1024  # pictures a request
 ALONE = 256  # pictures a process, below which starting it takes longer than it saves
 MOST_PROCESSES = 16
 
@@ -35,8 +35,8 @@ def read_pictures(
     record: Preprocessing | None,
     rows: tuple[Path, int] | None,
     console: Console,
-) -> list[Facts]:
-    """Return the facts of picture files; with `record`, also write their pixels.
+) -> tuple[list[Facts], list[str]]:
+    """Read picture files; with `record`, also write their pixels.
 
     Args:
         root: the folder that `paths` are relative to.
@@ -44,6 +44,9 @@ def read_pictures(
         record: how they are prepared; None reads the headers only.
         rows: an existing file for the pixels, and the offset of their N C H W bytes in it.
         console: where to show progress.
+
+    Returns:
+        The files' facts, and the paths of those that changed after they were read.
 
     Raises:
         KilledError: a process that reads was killed.
@@ -57,8 +60,11 @@ def read_pictures(
     }
     for start in range(0, len(paths), CHUNK):
         requests.put({**common, "start": start, "paths": list(paths[start : start + CHUNK])})
+    for start in range(0, len(paths), STATES):
+        requests.put({"root": str(root), "start": start, "paths": paths[start : start + STATES]})
     count = min(len(usable_cores()), MOST_PROCESSES, len(paths) // ALONE)
-    found: dict[int, Sequence[Sequence[Any]]] = {}
+    found: dict[int, list[Facts]] = {}
+    states: dict[int, Sequence[Sequence[int]]] = {}
     with Progress(console=console, transient=True, disable=console.quiet) as progress:
         task = progress.add_task(
             "decoding pictures" if record else "looking at pictures", total=len(paths)
@@ -69,12 +75,22 @@ def read_pictures(
                 while True:
                     yield requests.get_nowait()
 
-        def keep(request: dict[str, Any], facts: Sequence[Sequence[Any]]) -> None:
-            found[request["start"]] = facts
-            progress.advance(task, len(request["paths"]))
+        def keep(request: dict[str, Any], reply: Sequence[Sequence[Any]]) -> None:
+            if "record" in request:
+                found[request["start"]] = [Facts(*values) for values in reply]
+                progress.advance(task, len(request["paths"]))
+            else:
+                states[request["start"]] = reply
 
         _in_processes(taken, keep, max(0, count - 1))
-    return [Facts(*values) for start in sorted(found) for values in found[start]]
+    facts = [fact for start in sorted(found) for fact in found[start]]
+    now = [state for start in sorted(states) for state in states[start]]
+    changed = [
+        path
+        for path, fact, state in zip(paths, facts, now, strict=True)
+        if fact.state and fact.state != state
+    ]
+    return facts, changed
 
 
 def _in_processes(taken: Taken, keep: Keep, count: int) -> None:
