@@ -12,6 +12,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -191,13 +192,14 @@ def main() -> None:
     """Answer requests on stdin, a line of JSON each, until there are none."""
     replies = os.fdopen(os.dup(1), "w")  # whatever a library prints goes to stderr
     os.dup2(2, 1)
-    for line in sys.stdin:
-        try:
-            reply: Any = answer(json.loads(line))
-        except StorageError as error:
-            reply = {"refused": [error.subject, error.reason, error.remedy]}
-        replies.write(json.dumps(reply) + "\n")
-        replies.flush()
+    with suppress(BrokenPipeError):  # the other side was killed
+        for line in sys.stdin:
+            try:
+                reply: Any = answer(json.loads(line))
+            except StorageError as error:
+                reply = {"refused": [error.subject, error.reason, error.remedy]}
+            replies.write(json.dumps(reply) + "\n")
+            replies.flush()
     os._exit(0)  # at once: the other side waits, and there is nothing to tidy up
 
 

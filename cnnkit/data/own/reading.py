@@ -158,6 +158,7 @@ def _process() -> Iterator[subprocess.Popen[str]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # Ctrl-C goes to this process alone, which ends that one
     )
     assert child.stdin is not None
     assert child.stdout is not None

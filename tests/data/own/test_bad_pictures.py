@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from rich.console import Console
 from support.pictures import load, make_folders, noise, save
 
-from cnnkit.data.own import decoder, reading
+from cnnkit.data.own import decoder
 from cnnkit.data.pictures import LARGEST_FILE, read_file
-from cnnkit.errors import InputError, KilledError, StorageError
-from cnnkit.graph.preprocessing import Preprocessing
+from cnnkit.errors import InputError, StorageError
 from cnnkit.runs.folder import changed_samples, write_split
 
 
@@ -256,30 +254,6 @@ def test_a_folder_that_changes_while_it_is_read_is_refused(
         load(good)
     monkeypatch.undo()
     assert len(load(good).samples) == 8
-
-
-def test_a_killed_decoder_is_an_error_not_a_traceback(
-    good: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reading, "ALONE", 2)
-    monkeypatch.setattr(reading, "usable_cores", lambda: [0, 1])
-    monkeypatch.setattr(reading, "module_command", lambda name: ["false"])
-    with pytest.raises(KilledError, match=r"decodes pictures.*ended with code 1"):
-        load(good)
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk here")
-@pytest.mark.parametrize("cores", [1, 2])
-def test_a_full_disk_is_an_error_with_a_remedy(
-    good: Path, monkeypatch: pytest.MonkeyPatch, cores: int
-) -> None:
-    monkeypatch.setattr(reading, "ALONE", 2)
-    monkeypatch.setattr(reading, "usable_cores", lambda: range(cores))
-    paths = [str(path.relative_to(good)) for path in good.rglob("*.png")]
-    full = (Path("/dev/full"), 0)
-    record = Preprocessing.of((3, 8, 8))
-    with pytest.raises(StorageError, match=r"/dev/full: cannot be written.*XDG_CACHE_HOME"):
-        reading.read_pictures(good, paths, record, full, Console(quiet=True))
 
 
 # What the network gets of pictures of one colour, by how they are stored.
