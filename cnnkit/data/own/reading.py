@@ -65,7 +65,8 @@ def read_pictures(
     count = min(len(usable_cores()), MOST_PROCESSES, len(paths) // ALONE)
     found: dict[int, list[Facts]] = {}
     states: dict[int, Sequence[Sequence[int]]] = {}
-    with Progress(console=console, transient=True, disable=console.quiet) as progress:
+    idle = console.quiet or not console.is_terminal
+    with Progress(console=console, transient=True, disable=idle) as progress:
         task = progress.add_task(
             "decoding pictures" if record else "looking at pictures", total=len(paths)
         )
