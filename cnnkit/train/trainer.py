@@ -336,7 +336,7 @@ def check_same_data(folder: Path, state: RunState, data: Dataset) -> None:
     if others:
         raise InputError(
             data.source,
-            f"is not the data of this run: the SHA-256 of its {', '.join(others)} is another",
+            f"is not the data of this run (another SHA-256: {', '.join(others)})",
             "restore it, name the place of the run's data with --data, or train anew: "
             "`cnnkit train --data DIR --weights RUN` starts from the run's weights",
             changed_samples(folder, data),
