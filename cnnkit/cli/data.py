@@ -18,6 +18,7 @@ from cnnkit.cli.options import (
 from cnnkit.cli.output import emit_json, stderr, stdout
 from cnnkit.data.named.table import NAMED as NAMED_SETS
 from cnnkit.data.registry import DATASETS
+from cnnkit.errors import MOST_DETAILS
 from cnnkit.system.terminal import line
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 SHEET = Path("data-check.html")
 PUBLISHED = (*DATASETS, *NAMED_SETS)
-NAMED = 5  # lines of a finding in the terminal
+NAMED = 5  # lines of a remark in the terminal; what spoils a training has as many as an error
 CLASSES = 30  # lines of classes
 
 app = typer.Typer(invoke_without_command=True)
@@ -134,20 +135,25 @@ def show_report(found: Report, console: Console) -> None:
     )
     longest = min(max(map(len, values["classes"])), 24)
     for name, counts in list(values["classes"].items())[:CLASSES]:
-        numbers = ", ".join(f"{count:,} {side}" for side, count in counts.items())
+        numbers = ", ".join(_count(number, side) for side, number in counts.items())
         console.print(f"  {name:<{longest}}  {numbers}", soft_wrap=True)
     if len(values["classes"]) > CLASSES:
         console.print(f"  and {len(values['classes']) - CLASSES:,} more classes")
     for finding in found.findings:
         mark = ("✗ ", "red") if finding.spoils else ("! ", "yellow")
         console.print(line(mark, finding.title), soft_wrap=True)
-        for text in finding.lines[:NAMED]:
+        shown = MOST_DETAILS if finding.spoils else NAMED
+        for text in finding.lines[:shown]:
             console.print(f"    {text}", soft_wrap=True)
-        if len(finding.lines) > NAMED:
-            console.print(f"    and {len(finding.lines) - NAMED:,} more")
+        if len(finding.lines) > shown:
+            console.print(f"    and {len(finding.lines) - shown:,} more (--json has all)")
         console.print(f"    → {finding.remedy}", soft_wrap=True)
     if not found.findings:
         console.print(line(("✓ ", "green"), "nothing is wrong"))
+
+
+def _count(number: int, side: str) -> str:
+    return "1 picture" if (number, side) == (1, "pictures") else f"{number:,} {side}"
 
 
 VERDICTS: dict[str, str | tuple[str, str]] = {

@@ -27,8 +27,8 @@ LARGEST_PICTURE = 50_000_000  # pixels; phones take 12 to 50 million
 LARGEST_FILE = 2**29  # bytes: as many pixels in 16-bit RGBA, uncompressed
 
 
-def read_file(path: Path | str) -> bytes:
-    """Return a picture file's content.
+def read_file(path: Path | str) -> tuple[bytes, os.stat_result]:
+    """Return a picture file's content, and its status when it was opened.
 
     Raises:
         OSError: it cannot be read.
@@ -47,7 +47,7 @@ def read_file(path: Path | str) -> bytes:
         content = os.read(descriptor, status.st_size + 1)
         while len(content) < status.st_size and (more := os.read(descriptor, status.st_size)):
             content += more
-        return content
+        return content, status
     finally:
         os.close(descriptor)
 

@@ -102,15 +102,20 @@ def changed_samples(folder: Path, data: Dataset) -> list[str]:
         return []  # no pictures, or nothing is known of them
     now = {path: (split, name, digest) for split, name, path, digest in data.samples}
     lines = [f"{path} is gone" for path in before if path not in now]
+    moved = []
     for path, (split, name, digest) in now.items():
         row = before.get(path)
         if row is None:
             lines.append(f"{path} is new")
         elif row.get("sha256") != digest:
             lines.append(f"{path} has another content")
-        elif (row.get("split"), row.get("label")) != (split, name):
-            lines.append(f"{path} was {row.get('label')} for {row.get('split')}")
-    return lines
+        elif row.get("label") != name:
+            lines.append(f"{path} is of class {name}, was of class {row.get('label')}")
+        elif row.get("split") != split:
+            moved.append(f"{path} is for {split}, was for {row.get('split')}")
+    if lines and moved:  # which follows: a split is drawn from all contents
+        moved = [f"and {len(moved):,} others are in another split"]
+    return lines + moved
 
 
 def published_status(folder: Path) -> str | None:

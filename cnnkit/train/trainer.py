@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from cnnkit.data.dataset import Dataset
-from cnnkit.data.load import load_dataset
+from cnnkit.data.load import load_dataset, name_of
 from cnnkit.data.own.check.run import remark
 from cnnkit.data.sampling import validation_split
 from cnnkit.errors import InputError, StorageError
@@ -256,7 +256,10 @@ def _resume(
     make_engine = open_engine(config.engine)
     if config.tensorboard:
         require_tensorboard()
-    data = data or load_data(config, console.quiet)
+    if data is None:
+        _check_present(folder, config)
+        # A bad picture that came since is not the run's, and one of the run's is missed below.
+        data = load_data(replace(config, bad="skip"), console.quiet)
     check_same_data(folder, state, data)
     trained = None if state.quantisation is None else Trained.from_json(state.quantisation, folder)
     engine = make_engine(_engine_settings(config, state.graph, data, state.engine, trained))
@@ -304,6 +307,17 @@ def _engine_settings(
     )
 
 
+def _check_present(folder: Path, config: TrainConfig) -> None:
+    """Raise InputError if a run's own data is not where it was."""
+    place = config.data
+    if place is not None and not place.exists() and name_of(place) is None:
+        raise InputError(
+            folder,
+            f"was trained on the data in {place}, which is not there",
+            "name its place with --data",
+        )
+
+
 def _check_extensible(config: TrainConfig, epochs: int) -> None:
     """Raise InputError if another number of epochs would change the rates already used."""
     if config.schedule != "constant" and epochs != config.epochs:
@@ -322,8 +336,9 @@ def check_same_data(folder: Path, state: RunState, data: Dataset) -> None:
     if others:
         raise InputError(
             data.source,
-            f"is not the data of this run: {', '.join(others)} has another SHA-256",
-            "give the folder of the run's data with --data",
+            f"is not the data of this run (another SHA-256: {', '.join(others)})",
+            "restore it, name the place of the run's data with --data, or train anew: "
+            "`cnnkit train --data DIR --weights RUN` starts from the run's weights",
             changed_samples(folder, data),
         )
 

@@ -91,7 +91,7 @@ train --resume run --epochs 2 && train --resume run --epochs 1
     use a larger number
     train --resume run --epochs 3
 train --resume run --epochs 5 --data other
-    give the folder of the run's data with --data
+    name the place of the run's data with --data
     train --resume run --epochs 5 --data data
 train --resume notes
     give a run folder

@@ -106,7 +106,9 @@ def test_a_run_whose_pictures_changed_is_not_resumed(tmp_path: Path) -> None:
     config = TrainConfig(data=tmp_path / "pictures", output=tmp_path / "run", **SETTINGS)
     train(config, pictures=False)
     Image.new("RGB", (9, 9), "white").save(tmp_path / "pictures" / "red" / "0.png")
-    with pytest.raises(InputError, match="is not the data of this run: pictures has another"):
+    with pytest.raises(
+        InputError, match=r"is not the data of this run \(another SHA-256: pictures\)"
+    ):
         resume(tmp_path / "run", epochs=2, pictures=False)
 
 

@@ -1,7 +1,7 @@
 """Decoded pictures and the facts of picture files, in cnnkit's cache: `Cache(root)`.
 
-Pixels are kept by content: the key is the digest of all files and of how they were prepared. Facts
-are kept by path, and hold as long as size, time and inode of a file are the same.
+Pixels are kept by content: the key is the digest of all files, of what is wrong with them, and of
+how they were prepared. Facts are kept by path, and hold as long as a file's state is the same.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import __version__ as pillow_version
 
-from cnnkit.data.own.decoder import Facts
+from cnnkit.data.own.decoder import Facts, states_of
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.system.files import write_text
 
 LARGEST = 10 * 2**30  # bytes of pixels that stay; what was not used for longest goes first
-PIXELS, FACTS = "pixels.npy", "facts.json"
-VERSION = 1  # of what is kept
+YOUNG = 2 * 10**9  # nanoseconds
+PIXELS = "pixels.npy"
+VERSION = 2  # of what is kept
 
 
 class Cache:
@@ -40,31 +40,27 @@ class Cache:
         name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:32]
         self.index = folder / f"{name}.json"
 
-    def facts(self, paths: Sequence[str]) -> tuple[list[Facts | None], list[list[int]]]:
-        """Return what is known of each file, None if nothing, and the files' states now."""
-        start = os.path.join(self.root, "")
-        states = [_state(start + path) for path in paths]
+    def facts(self, paths: Sequence[str]) -> list[Facts | None]:
+        """Return what is known of each file, None if nothing."""
         try:
             kept = json.loads(self.index.read_text())
             known = kept["files"] if kept["version"] == VERSION else {}
             found: list[Facts | None] = []
-            for path, state in zip(paths, states, strict=True):
-                row = known.get(path)
-                found.append(Facts(*row[1:]) if row and row[0] == state and state else None)
+            for path, state in zip(paths, states_of(self.root, paths), strict=True):
+                fact = Facts(*known.get(path, ()))
+                found.append(fact if state and fact.state == state else None)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            found = [None] * len(paths)
-        return found, states
+            return [None] * len(paths)
+        return found
 
-    def keep_facts(
-        self, paths: Sequence[str], states: Sequence[list[int]], facts: Sequence[Facts]
-    ) -> None:
-        """Keep the facts of files that were in these states before they were read."""
-        # A file that changed in the last moments may change again without a new time.
-        young = time.time_ns() - 2_000_000_000
+    def keep_facts(self, paths: Sequence[str], facts: Sequence[Facts], begun: int) -> None:
+        """Keep the facts of files that were read since `begun`, in nanoseconds since 1970."""
+        # A file that changed just before it was read may change again without a new time.
+        young = begun - YOUNG
         rows = {
-            path: [state, *fact]
-            for path, state, fact in zip(paths, states, facts, strict=True)
-            if state and state[1] < young
+            path: fact
+            for path, fact in zip(paths, facts, strict=True)
+            if fact.state and fact.state[1] < young
         }
         write_text(self.index, json.dumps({"version": VERSION, "files": rows}))
 
@@ -73,22 +69,20 @@ class Cache:
         about = [VERSION, pillow_version, record.to_json(scaled_inside=True)]
         digest = hashlib.sha256(json.dumps(about).encode())
         for fact in facts:
-            digest.update(fact.sha256.encode() + b"\n")
+            digest.update(f"{fact.sha256} {fact.problem}\n".encode())
         return self.folder / digest.hexdigest()[:32]
 
-    def read(self, place: Path) -> tuple[NDArray[np.uint8], list[Facts]] | None:
-        """Return kept pixels, uint8 [N, C, H, W] in a mapped file, and facts; None if none are."""
+    def read(self, place: Path) -> NDArray[np.uint8] | None:
+        """Return kept pixels, uint8 [N, C, H, W] in a mapped file; None if there are none."""
         try:
             rows: NDArray[np.uint8] = np.load(place / PIXELS, mmap_mode="r")
-            facts = [Facts(*row) for row in json.loads((place / FACTS).read_text())]
             os.utime(place)
-        except (OSError, ValueError, TypeError, RecursionError):
+        except (OSError, ValueError, TypeError):
             return None
-        return (rows, facts) if len(rows) == len(facts) else None
+        return rows
 
-    def keep(self, temporary: Path, place: Path, facts: Sequence[Facts]) -> None:
+    def keep(self, temporary: Path, place: Path) -> None:
         """Keep the pixels in `temporary` as those of `place`, and remove what is too much."""
-        (temporary / FACTS).write_text(json.dumps(facts))
         try:
             temporary.rename(place)
         except OSError:  # another process was quicker
@@ -103,12 +97,3 @@ class Cache:
             total += (path / PIXELS).stat().st_size
             if total > LARGEST and path != newest:
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _state(path: str) -> list[int]:
-    """Return size, time and inode of a file; nothing if it is not there."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return []
-    return [status.st_size, status.st_mtime_ns, status.st_ino]

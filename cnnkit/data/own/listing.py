@@ -102,8 +102,9 @@ def number_classes(
     if strange := [name for name in names if not name.isprintable()]:
         raise InputError(
             root,
-            f"has {len(strange):,} class names with control characters or bytes that are not UTF-8",
-            "rename them",
+            f"has {counted(len(strange), 'class name', ('', ''))} with control characters or "
+            "bytes that are not UTF-8",
+            "rename these classes",
             strange,
         )
     if len(names) < 2:

@@ -71,7 +71,8 @@ def load_own(listing: Listing, options: PictureOptions, console: Console) -> Dat
 
     for note in listing.notes:
         console.print(f"{listing.root}: {note}", soft_wrap=True)
-    console.print(_summary(listing, facts, record, sides), soft_wrap=True)
+    used = [facts[index] for index in kept]
+    console.print(_summary(listing, used, record, sides), soft_wrap=True)
     return Dataset(
         OWN,
         side(TRAIN),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,22 +46,22 @@ def decode(
         record = choose_record(Counter({(height, width): 1}), channels in ([], [1]), options)
         return _fit_arrays(listing.pixels, record), facts, record
     cache = Cache(cache_folder("pictures"), listing.root)
-    known, states = cache.facts(listing.paths)
+    known = cache.facts(listing.paths)
     facts = [fact for fact in known if fact is not None]
     if len(facts) < len(listing.paths):
-        facts = _look_and_decode(listing, options, cache, states, console)
+        facts = _look_and_decode(listing, options, cache, console)
     record = _record_of(facts, options)
     place = cache.place(record, facts)
-    kept = cache.read(place)
-    if kept is None:
+    rows = cache.read(place)
+    if rows is None:
         with _beside(cache) as folder:
             decoded = _decode_files(listing, record, folder, console)
-            before = [fact.sha256 for fact in facts]
-            _check_unchanged(listing, before, [fact.sha256 for fact in decoded])
-            cache.keep(folder, place, decoded)
-        kept = cache.read(place)
-        assert kept is not None
-    return kept[0], kept[1], record
+            pairs = zip(listing.paths, facts, decoded, strict=True)
+            _refuse_changed(listing, [path for path, a, b in pairs if a.sha256 != b.sha256])
+            cache.keep(folder, place)
+        rows = cache.read(place)
+        assert rows is not None
+    return rows, facts, record
 
 
 def _record_of(facts: Sequence[Facts], options: PictureOptions) -> Preprocessing:
@@ -73,7 +74,6 @@ def _look_and_decode(
     listing: Listing,
     options: PictureOptions,
     cache: Cache,
-    states: Sequence[list[int]],
     console: Console,
 ) -> list[Facts]:
     """Return the facts of all files, and keep them.
@@ -83,14 +83,14 @@ def _look_and_decode(
     """
     paths = listing.paths
     few = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), SAMPLE)).astype(int))
-    sample = read_chunk(listing.root, [paths[index] for index in few.tolist()])
+    sample, _ = read_chunk(listing.root, [paths[index] for index in few.tolist()])
     guess = _record_of(sample, options)
+    begun = time.time_ns()
     with _beside(cache) as folder:
         facts = _decode_files(listing, guess, folder, console)
-        _check_unchanged(listing, states, cache.facts(paths)[1])
-        cache.keep_facts(paths, states, facts)
+        cache.keep_facts(paths, facts, begun)
         if _record_of(facts, options) == guess:
-            cache.keep(folder, cache.place(guess, facts), facts)
+            cache.keep(folder, cache.place(guess, facts))
     return facts
 
 
@@ -137,20 +137,24 @@ def _beside(cache: Cache) -> Iterator[Path]:
 def _decode_files(
     listing: Listing, record: Preprocessing, folder: Path, console: Console
 ) -> list[Facts]:
-    """Decode all files into a folder of the cache, and return their facts."""
+    """Decode all files into a folder of the cache, and return their facts.
+
+    Raises:
+        InputError: files changed meanwhile.
+    """
     file = folder / PIXELS
     shape = (len(listing.paths), *record.size)
     mapped = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
     offset = mapped.offset
     del mapped
-    return read_pictures(listing.root, listing.paths, record, (file, offset), console)
+    place = (file, offset)
+    facts, changed = read_pictures(listing.root, listing.paths, record, place, console)
+    _refuse_changed(listing, changed)
+    return facts
 
 
-def _check_unchanged(listing: Listing, before: Sequence[object], now: Sequence[object]) -> None:
+def _refuse_changed(listing: Listing, changed: Sequence[str]) -> None:
     """Raise InputError if files changed while they were read."""
-    changed = [
-        path for path, old, new in zip(listing.paths, before, now, strict=True) if old != new
-    ]
     if changed:
         raise InputError(
             listing.root,

@@ -6,7 +6,8 @@ import json
 import queue
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from rich.console import Console
 from rich.progress import Progress
 
 from cnnkit.data.own.decoder import Facts, answer
-from cnnkit.errors import KilledError
+from cnnkit.errors import KilledError, StorageError
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.system.cpu import usable_cores
 from cnnkit.system.subprocesses import module_command, module_environment
 
-CHUNK = 64  # pictures a request
+CHUNK, STATES = 64, 1024  # pictures a request
 ALONE = 256  # pictures a process, below which starting it takes longer than it saves
 MOST_PROCESSES = 16
+
+Taken = Callable[[], Iterator[dict[str, Any]]]
+Keep = Callable[[dict[str, Any], Sequence[Sequence[Any]]], None]
 
 
 def read_pictures(
@@ -31,8 +35,8 @@ def read_pictures(
     record: Preprocessing | None,
     rows: tuple[Path, int] | None,
     console: Console,
-) -> list[Facts]:
-    """Return the facts of picture files; with `record`, also write their pixels.
+) -> tuple[list[Facts], list[str]]:
+    """Read picture files; with `record`, also write their pixels.
 
     Args:
         root: the folder that `paths` are relative to.
@@ -41,8 +45,12 @@ def read_pictures(
         rows: an existing file for the pixels, and the offset of their N C H W bytes in it.
         console: where to show progress.
 
+    Returns:
+        The files' facts, and the paths of those that changed after they were read.
+
     Raises:
         KilledError: a process that reads was killed.
+        StorageError: the pixels cannot be written.
     """
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     common = {
@@ -52,86 +60,113 @@ def read_pictures(
     }
     for start in range(0, len(paths), CHUNK):
         requests.put({**common, "start": start, "paths": list(paths[start : start + CHUNK])})
+    for start in range(0, len(paths), STATES):
+        requests.put({"root": str(root), "start": start, "paths": paths[start : start + STATES]})
     count = min(len(usable_cores()), MOST_PROCESSES, len(paths) // ALONE)
-    found: dict[int, Sequence[Sequence[Any]]] = {}
-    with Progress(console=console, transient=True, disable=console.quiet) as progress:
+    found: dict[int, list[Facts]] = {}
+    states: dict[int, Sequence[Sequence[int]]] = {}
+    idle = console.quiet or not console.is_terminal
+    with Progress(console=console, transient=True, disable=idle) as progress:
         task = progress.add_task(
             "decoding pictures" if record else "looking at pictures", total=len(paths)
         )
 
-        def work(respond: Any) -> None:
-            while True:
-                try:
-                    request = requests.get_nowait()
-                except queue.Empty:
-                    return
-                found[request["start"]] = respond(request)
+        def taken() -> Iterator[dict[str, Any]]:
+            with suppress(queue.Empty):
+                while True:
+                    yield requests.get_nowait()
+
+        def keep(request: dict[str, Any], reply: Sequence[Sequence[Any]]) -> None:
+            if "record" in request:
+                found[request["start"]] = [Facts(*values) for values in reply]
                 progress.advance(task, len(request["paths"]))
+            else:
+                states[request["start"]] = reply
 
-        if count <= 1:
-            work(answer)
-        else:
-            _in_processes(work, count - 1)
-    return [Facts(*values) for start in sorted(found) for values in found[start]]
+        _in_processes(taken, keep, max(0, count - 1))
+    facts = [fact for start in sorted(found) for fact in found[start]]
+    now = [state for start in sorted(states) for state in states[start]]
+    changed = [
+        path
+        for path, fact, state in zip(paths, facts, now, strict=True)
+        if fact.state and fact.state != state
+    ]
+    return facts, changed
 
 
-def _in_processes(work: Any, count: int) -> None:
-    """Run `work` here, and in as many threads, each of which asks a process of its own."""
+def _in_processes(taken: Taken, keep: Keep, count: int) -> None:
+    """Answer requests here, and in as many threads, each of which asks a process of its own."""
     failures: list[BaseException] = []
 
-    def guarded(respond: Any) -> None:
+    def ask(child: subprocess.Popen[str]) -> None:
         try:
-            work(respond)
+            _ask(child, taken(), keep)
         except BaseException as error:
             failures.append(error)
 
     with ExitStack() as stack:
         threads = [
-            threading.Thread(target=guarded, args=(stack.enter_context(_process()),), daemon=True)
+            threading.Thread(target=ask, args=(stack.enter_context(_process()),), daemon=True)
             for _ in range(count)
         ]
         for thread in threads:
             thread.start()
-        work(answer)  # this process has its modules loaded, the others are still starting
+        for request in taken():  # this process has its modules loaded, others are still starting
+            keep(request, answer(request))
         for thread in threads:
             thread.join()
     if failures:
         raise failures[0]
 
 
+def _ask(child: subprocess.Popen[str], requests: Iterator[dict[str, Any]], keep: Keep) -> None:
+    """Have a process answer requests. It always has the next one, so that it need not wait."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    waiting: deque[dict[str, Any]] = deque()
+    with suppress(BrokenPipeError):  # it has ended, and so have its replies
+        for request in requests:
+            waiting.append(request)
+            child.stdin.write(json.dumps(request) + "\n")
+            child.stdin.flush()
+            if len(waiting) > 1:
+                keep(waiting.popleft(), _reply(child))
+    while waiting:
+        keep(waiting.popleft(), _reply(child))
+
+
+def _reply(child: subprocess.Popen[str]) -> Any:
+    assert child.stdout is not None
+    line = child.stdout.readline()
+    if not line:
+        raise KilledError(
+            "a process that decodes pictures",
+            f"ended with code {child.wait()}",
+            "free memory, and start again",
+        )
+    reply = json.loads(line)
+    if isinstance(reply, dict):
+        raise StorageError(*reply["refused"])
+    return reply
+
+
 @contextmanager
-def _process() -> Iterator[Any]:
-    """Yield a function that has a request answered by a process of its own."""
+def _process() -> Iterator[subprocess.Popen[str]]:
+    """Yield a process that answers requests."""
     child = subprocess.Popen(
         module_command("cnnkit.data.own.decoder"),
         env={**module_environment(), "OMP_NUM_THREADS": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # Ctrl-C goes to this process alone, which ends that one
     )
-    requests, replies = child.stdin, child.stdout
-    assert requests is not None
-    assert replies is not None
-
-    def respond(request: dict[str, Any]) -> Any:
-        try:
-            requests.write(json.dumps(request) + "\n")
-            requests.flush()
-            line = replies.readline()
-        except BrokenPipeError:
-            line = ""
-        if not line:
-            raise KilledError(
-                "a process that decodes pictures",
-                f"ended with code {child.wait()}",
-                "free memory, and start again",
-            )
-        return json.loads(line)
-
+    assert child.stdin is not None
+    assert child.stdout is not None
     try:
-        yield respond
+        yield child
     finally:
         with suppress(BrokenPipeError):  # it has ended already
-            requests.close()  # upon which it ends
+            child.stdin.close()  # upon which it ends
         child.wait()
-        replies.close()
+        child.stdout.close()

@@ -30,12 +30,11 @@ def drop_bad(
     if bad:
         lines = [f"{listing.paths[index]} {facts[index].problem}" for index in bad]
         if options.bad == "fail" or len(bad) == len(facts):
-            raise InputError(
-                listing.root,
-                f"{len(bad):,} of {len(facts):,} pictures cannot be used",
-                "convert them to PNG or JPEG, or remove them; `--bad skip` leaves them out",
-                lines,
-            )
+            remedy = "convert them to PNG or JPEG"
+            if len(bad) < len(facts):
+                remedy += ", or remove them; `--bad skip` leaves them out"
+            reason = f"{len(bad):,} of {len(facts):,} pictures cannot be used"
+            raise InputError(listing.root, reason, remedy, lines)
         console.print(f"{listing.root}: {counted(len(bad), 'picture')} left out:", soft_wrap=True)
         for text in lines:
             console.print(f"  {text}", soft_wrap=True)

@@ -97,7 +97,7 @@ def check_sides(subject: object, names: Sequence[str], sides: dict[str, NDArray[
         raise InputError(
             subject,
             "has classes without pictures in a split",
-            "give each class at least two pictures that differ, in each split that is there; or "
-            "remove the class",
+            "give each class at least two pictures that differ, and one in each split; or remove "
+            "the class",
             lacking,
         )

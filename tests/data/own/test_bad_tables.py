@@ -157,14 +157,3 @@ def test_cifar_for_python_is_refused_with_the_right_archive(tmp_path: Path) -> N
     (tmp_path / "data_batch_1").write_bytes(b"\x80\x02}q\x00.")
     with pytest.raises(InputError, match=r"pickles.*cifar-10-binary\.tar\.gz"):
         load(tmp_path)
-
-
-def test_data_that_changed_since_a_run_is_not_resumed(good: Path, cli: Callable[..., Any]) -> None:
-    run = good.parent / "run"
-    options = ("--channels", "2", "--kernel", "3", "--pool", "2", "--epochs", "1")
-    assert cli("train", "--data", good, "--output", run, *options).exit_code == 0
-    save(good / "cat" / "1.png", noise(97))
-    result = cli("train", "--resume", run, "--epochs", "2")
-    assert result.exit_code == 2
-    assert "is not the data of this run" in result.stderr
-    assert "cat/1.png" in result.stderr

@@ -58,6 +58,19 @@ def test_unreadable_pictures_are_all_named_with_reasons(folder: Path) -> None:
     ]
 
 
+def test_all_that_spoils_a_training_is_named_in_the_terminal(
+    folder: Path, cli: Callable[..., Any]
+) -> None:
+    for index in range(8):
+        (folder / "train" / "cat" / f"bad{index}.png").write_bytes(b"")
+    result = cli("data", "check", folder, "--no-report")
+    assert result.exit_code == 1
+    assert result.stdout.count("is empty") == 8
+    assert not result.stderr.startswith("\n")  # as a bar of progress leaves it
+    skipped = cli("train", "--data", folder, "--bad", "skip", "--epochs", "1").stderr
+    assert "86 pictures, 64x64" in skipped  # of those that are used
+
+
 @pytest.mark.parametrize("as_stored", [True, False])
 def test_copies_are_found_by_file_and_by_pixels(folder: Path, as_stored: bool) -> None:
     pairs = {

@@ -112,6 +112,16 @@ def test_other_options_have_other_pixels(folder: Path) -> None:
     assert load(folder).train.images.shape[1:] == (3, 8, 8)
 
 
+def test_a_renamed_picture_is_not_black_because_it_was_left_out(folder: Path) -> None:
+    picture = folder / "a" / "3.png"
+    picture.rename(folder / "a" / "3.heic")
+    assert len(load(folder, bad="skip").samples) == 34
+    (folder / "a" / "3.heic").rename(picture)
+    data = load(folder)
+    images = np.concatenate([data.train.images, data.test.images])
+    assert images.reshape(len(images), -1).any(axis=1).all()
+
+
 def test_processes_decode_what_this_process_decodes(
     folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

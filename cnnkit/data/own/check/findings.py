@@ -64,7 +64,7 @@ def _missing(pictures: Collection, similar: Similar) -> Finding | None:
         "missing_classes",
         counted(len(lines), "class", ("lacks pictures", "lack pictures")),
         True,
-        "add pictures of these classes, at least one for each split; or remove the classes",
+        "give each class at least two pictures that differ, and one in each split; or remove it",
         [],
         lines,
     )

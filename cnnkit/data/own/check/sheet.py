@@ -150,7 +150,7 @@ def _original(report: Report, index: int) -> str | None:
         return None
     path = listing.root / listing.paths[index]
     try:
-        with open_picture(path, read_file(path)) as picture:
+        with open_picture(path, read_file(path)[0]) as picture:
             picture.draft("RGB", (2 * THUMBNAIL, 2 * THUMBNAIL))
             small = to_colour(ImageOps.exif_transpose(picture), "RGB")
             small.thumbnail((THUMBNAIL, THUMBNAIL))
