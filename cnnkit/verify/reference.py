@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,16 +41,21 @@ class Reference:
     limit: float | None = None
 
 
-def reference_of(weights: Weights, images: NDArray[np.uint8]) -> Reference:
+def reference_of(weights: Weights, images: NDArray[np.uint8], spared: int = 0) -> Reference:
     """Return the reference for these images.
 
     Of the family that is PyTorch, or else cnnkit's own kernels. Of any other network it is the
     graph in float64, and float32's own error tells how far off an artefact may be. If the images
     are too many for that, float64 computes some of them, and PyTorch all.
+
+    Args:
+        weights: the network.
+        images: uint8 [N, C, H, W].
+        spared: as `reference_logits` has it.
     """
     if weights.is_family:
-        return Reference(*reference_logits(weights, images))
-    return of_graph(weights, images)
+        return Reference(*reference_logits(weights, images, spared))
+    return of_graph(weights, images, spared)
 
 
 def of_outputs(found: Outputs) -> Reference:
@@ -71,8 +78,11 @@ def vectors_of(reference: Reference, test: Split) -> Golden:
     )
 
 
-def of_graph(weights: Weights, images: NDArray[np.uint8]) -> Reference:
-    """Return the graph's logits in float64, of very many images only the first ones."""
+def of_graph(weights: Weights, images: NDArray[np.uint8], spared: int = 0) -> Reference:
+    """Return the graph's logits in float64, of very many images only the first ones.
+
+    `spared` is as `reference_logits` has it.
+    """
     work = max(1, multiply_adds(weights.graph))
     count = min(len(images), max(16, MOST_WORK // work))
     exact = in_float64(weights, images[:count])
@@ -80,7 +90,7 @@ def of_graph(weights: Weights, images: NDArray[np.uint8]) -> Reference:
         rounded = in_float64(weights, images, "float32")
         return Reference(exact, "the graph in float64", limit_of(rounded, exact))
     try:
-        logits, name = reference_logits(weights, images)
+        logits, name = reference_logits(weights, images, spared)
     except InputError:  # without PyTorch, and no engine takes it
         limit = limit_of(in_float64(weights, images[:count], "float32"), exact)
         return Reference(in_float64(weights, images), "the graph in float64", limit)
@@ -104,11 +114,13 @@ def in_float64(
 
 
 def reference_logits(
-    weights: Weights, images: NDArray[np.uint8]
+    weights: Weights, images: NDArray[np.uint8], spared: int = 0
 ) -> tuple[NDArray[np.float32], str]:
     """Return logits float32 [N, K] of uint8 [N, C, H, W], and what computed them.
 
-    That is PyTorch where it is installed, else cnnkit's own kernels.
+    That is PyTorch where it is installed, else cnnkit's own kernels. PyTorch leaves `spared` cores
+    to other processes: where two have threads on all cores, each waits for threads that the other
+    keeps from running, which takes twice the time.
     """
     parts = np.array_split(images, max(1, len(images) // PART))
     try:
@@ -121,10 +133,23 @@ def reference_logits(
 
     model = GraphModule(with_contract(weights.graph, "uint8")).eval()
     last = torch.channels_last  # oneDNN's convolutions compute in it: no value is moved for them
-    with torch.inference_mode():
+    with torch.inference_mode(), _threads(torch.get_num_threads() - spared):
         outputs = [
             model.values(torch.from_numpy(part).contiguous(memory_format=last), wanted=(LOGITS,))
             for part in parts
         ]
     logits = [found.numpy() for (found,) in outputs]
     return np.concatenate(logits), f"PyTorch {torch.__version__}"
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let PyTorch compute on so many threads, at least one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, count))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
