@@ -15,7 +15,7 @@ from cnnkit.formats.golden import Golden
 from cnnkit.formats.golden_vectors import chosen
 from cnnkit.graph.convnet import INPUT, LOGITS, with_contract
 from cnnkit.graph.reference import evaluate
-from cnnkit.graph.rounding import limit_of
+from cnnkit.graph.rounding import in_float32, limit_of
 from cnnkit.graph.weights import Weights
 from cnnkit.graph.work import multiply_adds
 from cnnkit.models.network import Outputs
@@ -87,30 +87,37 @@ def of_graph(weights: Weights, images: NDArray[np.uint8], spared: int = 0) -> Re
     count = min(len(images), max(16, MOST_WORK // work))
     exact = in_float64(weights, images[:count])
     if count == len(images):
-        rounded = in_float64(weights, images, "float32")
-        return Reference(exact, "the graph in float64", limit_of(rounded, exact))
+        limit = limit_of(_in_float32(weights, images), exact)
+        return Reference(exact, "the graph in float64", limit)
     try:
         logits, name = reference_logits(weights, images, spared)
     except InputError:  # without PyTorch, and no engine takes it
-        limit = limit_of(in_float64(weights, images[:count], "float32"), exact)
+        limit = limit_of(_in_float32(weights, images[:count]), exact)
         return Reference(in_float64(weights, images), "the graph in float64", limit)
     first = f"{name}, whose first {count} are the graph's in float64"
     limit = limit_of(logits[:count], exact)
     return Reference(np.concatenate([exact, logits[count:]]), first, limit)
 
 
-def in_float64(
-    weights: Weights, images: NDArray[np.uint8], dtype: str = "float64"
-) -> NDArray[np.float64]:
-    """Return logits [N, K] by the reference; `dtype` as `evaluate` has it."""
+def in_float64(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return logits [N, K] by the reference."""
     graph = with_contract(weights.graph, "uint8")
-    parts = [
-        evaluate(graph, {INPUT: images[at : at + PART]}, [LOGITS], reproducible=False, dtype=dtype)[
-            LOGITS
+    return np.concatenate(
+        [
+            evaluate(graph, {INPUT: part}, [LOGITS], reproducible=False)[LOGITS]
+            for part in _parts(images)
         ]
-        for at in range(0, len(images), PART)
-    ]
-    return np.concatenate(parts).astype(np.float64)
+    )
+
+
+def _in_float32(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return logits [N, K] as runtimes may round them."""
+    graph = with_contract(weights.graph, "uint8")
+    return np.concatenate([in_float32(graph, part) for part in _parts(images)])
+
+
+def _parts(images: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [images[at : at + PART] for at in range(0, len(images), PART)]
 
 
 def reference_logits(

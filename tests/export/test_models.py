@@ -21,7 +21,7 @@ import cnnkit
 from cnnkit.data.drawn import drawn_images
 from cnnkit.data.own import reading
 from cnnkit.data.preparation import prepare
-from cnnkit.errors import InputError
+from cnnkit.errors import InputError, VerdictError
 from cnnkit.evaluation.proof import is_unlabelled, proof_data
 from cnnkit.export import export
 from cnnkit.export.models import format_of
@@ -122,6 +122,35 @@ def test_a_folder_with_classes_or_a_table_has_labels(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text("file_name,label\n1.png,a\n")
     assert not is_unlabelled(tmp_path)
     assert not is_unlabelled(tmp_path / "gone")
+
+
+class Normalised(nn.Module):
+    """A mean of what was normalised to a mean of 0."""
+
+    def __init__(self, bias: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 16, 3, padding=1)
+        self.norm = nn.InstanceNorm2d(16)
+        self.head = nn.Linear(16, 4, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.norm(self.conv(x)).mean((2, 3)))
+        return scores
+
+
+def test_a_mean_behind_a_normalisation_rounds_as_runtimes_do(tmp_path: Path) -> None:
+    report = export(
+        Normalised(bias=True), tmp_path / "net.onnx", preprocessing="unit", size=(3, 32, 32)
+    )
+    assert report.agreement is not None
+    assert report.agreement.logit_error < report.agreement.logit_limit
+
+
+def test_logits_that_are_rounding_alone_are_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(VerdictError, match="leaves little but rounding"):
+        export(Normalised(bias=False), tmp_path / "net.onnx", preprocessing="unit", size=(3, 8, 8))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

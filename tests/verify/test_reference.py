@@ -51,6 +51,21 @@ def test_float32_loses_what_cancels() -> None:
     assert 1e-3 < abs(rounded - 0.3).max() < 0.1
 
 
+def test_means_lose_in_float32_what_they_lose_in_a_runtime() -> None:
+    make = Net(2, 96, 96)
+    images = np.full((1, 2, 96, 96), 0.1, np.float32)
+    images[:, 1] = np.random.default_rng(0).random((96, 96))
+    axes = make.tensor([2, 3], "int64")
+    for node, more in (("GlobalAveragePool", ()), ("ReduceMean", (axes,))):
+        graph = make.graph(make(node, "x", *more))
+        feed = {next(iter(graph.inputs)): images}
+        exact, near, rough = (
+            next(iter(evaluate(graph, feed, **how).values()))  # type: ignore[arg-type]
+            for how in ({}, {"dtype": "float32"}, {"dtype": "float32", "rough": True})
+        )
+        assert abs(near - exact).max() < 1e-7 < 5e-7 < abs(rough - exact).max() < 1e-5
+
+
 def test_beyond_the_family_the_reference_is_the_graph_in_float64() -> None:
     weights = Weights(net())
     found = reference_of(weights, IMAGES)
