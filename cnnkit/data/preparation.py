@@ -52,10 +52,15 @@ def fitted(path: Path, record: Preprocessing) -> Prepared:
             f"is a picture, and the network takes {record.size[0]} channels",
             "call the model from Python, with images of your own making",
         )
-    if record.resize.mode == "none":
-        record = replace(record, resize=Resize("stretch", "bilinear", antialias=True))
     with open_picture(path, read_named(path)) as picture:
-        return Prepared(fit_picture(ImageOps.exif_transpose(picture), record))
+        return Prepared(fit_picture(ImageOps.exif_transpose(picture), resizing(record)))
+
+
+def resizing(record: Preprocessing) -> Preprocessing:
+    """Return a record that says how pictures are resized: stretched where it did not say."""
+    if record.resize.mode != "none":
+        return record
+    return replace(record, resize=Resize("stretch", "bilinear", antialias=True))
 
 
 RECIPES: dict[str | None, Callable[[Path, Preprocessing], Prepared]] = {

@@ -16,14 +16,18 @@ from cnnkit.data.drawn import drawn_images
 from cnnkit.data.load import has_idx, load_dataset, name_of
 from cnnkit.data.own.class_folders import SUFFIXES
 from cnnkit.data.own.options import PictureOptions
-from cnnkit.data.preparation import prepare
+from cnnkit.data.own.reading import read_pictures
+from cnnkit.data.preparation import prepare, resizing
 from cnnkit.errors import InputError
 from cnnkit.evaluation.dataset import load_dataset_of, picture_options, tells_data
 from cnnkit.formats.description import preprocessing
 from cnnkit.graph.carried import carried_nodes
+from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.graph.weights import Weights
 from cnnkit.graph.work import multiply_adds
 from cnnkit.models.network import Network
+from cnnkit.system.subprocesses import exchange_folder
+from cnnkit.system.terminal import open_console
 
 TABLES = (".csv", ".jsonl", ".npz", ".bin")  # which may say what pictures show
 MOST_PICTURES = 10_000
@@ -52,7 +56,7 @@ def proof_data(
     """
     weights = network.weights
     if folder is not None and name_of(folder) is None and is_unlabelled(folder):
-        return _unlabelled(weights, folder)
+        return _unlabelled(weights, folder, quiet)
     unnamed = folder is None and name is None
     if network.path is not None and (tells_data(network.path) or not unnamed):
         return load_dataset_of([network.path], name, folder, quiet)
@@ -120,10 +124,30 @@ def _pictures(folder: Path) -> list[Path]:
     return found[:MOST_PICTURES]
 
 
-def _unlabelled(weights: Weights, folder: Path) -> Dataset:
+def _unlabelled(weights: Weights, folder: Path, quiet: bool) -> Dataset:
     record = preprocessing(weights)
-    images = np.stack([prepare(path, record).image for path in _pictures(folder)])
+    paths = _pictures(folder)
+    if record.recipe is None and record.colour != "channels":
+        images = _decoded(paths, resizing(record), quiet)
+    else:
+        images = np.stack([prepare(path, record).image for path in paths])
     return unlabelled(weights, images, folder.name)
+
+
+def _decoded(paths: list[Path], record: Preprocessing, quiet: bool) -> NDArray[np.uint8]:
+    """Return pictures of one folder as `prepare` does, but on all cores."""
+    shape = (len(paths), *record.size)
+    with exchange_folder() as exchange:
+        file = exchange / "pixels"
+        np.memmap(file, np.uint8, "w+", shape=shape).flush()
+        names = [path.name for path in paths]
+        console = open_console(stderr=True, quiet=quiet)
+        facts = read_pictures(paths[0].parent, names, record, (file, 0), console)
+        images = np.fromfile(file, np.uint8).reshape(shape)
+    for index, fact in enumerate(facts):
+        if fact.problem:  # of training data: it may do here, such as the first of several frames
+            images[index] = prepare(paths[index], record).image
+    return images
 
 
 def drawn(weights: Weights) -> Dataset:

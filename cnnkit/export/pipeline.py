@@ -32,6 +32,11 @@ CHANCE = (
     "look in the model for layers that compute by chance (dropout), or from the other images of a "
     "batch: no file of it can be proven"
 )
+# Of logits that are little but rounding, which differs from runtime to runtime.
+ROUNDING = (
+    "float32 leaves little but rounding of its logits: train it, or look for a layer that takes "
+    "away what images differ in, such as a mean behind a normalisation of the same pixels"
+)
 
 
 def export(
@@ -165,6 +170,8 @@ def ranges_text(stated: dict[str, Any]) -> str:
 
 def _remedy(report: Report, form: Format) -> str:
     failed = [check for check in report.checks if not check.passed]
+    if not form.quantised and report.agreement and report.agreement.is_rounding:
+        return ROUNDING
     cases = report.agreement.disagreements if report.agreement else ()
     if len(failed) == 1 and cases and all(case.near_tie for case in cases):
         return "rounding decides between two labels there: --allow-near-ties keeps such a file"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import DRAWN, LABELLED
 from cnnkit.data.drawn import SEED
+from cnnkit.graph.rounding import MOST
 from cnnkit.metrics import LOGIT_TOLERANCE, ClassScore, mcnemar_p, paired_interval, scores_of
 from cnnkit.runtimes.prediction import Prediction
 
@@ -64,6 +65,11 @@ class Agreement:
     logit_limit: float
     largest_logit: float
     per_class: tuple[ClassScore, ...] = ()
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether float32 loses so much that nothing can be seen of the network."""
+        return self.logit_limit >= MOST * self.largest_logit
 
 
 def compare(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +15,7 @@ from cnnkit.formats.golden import Golden
 from cnnkit.formats.golden_vectors import chosen
 from cnnkit.graph.convnet import INPUT, LOGITS, with_contract
 from cnnkit.graph.reference import evaluate
-from cnnkit.graph.rounding import limit_of
+from cnnkit.graph.rounding import in_float32, limit_of
 from cnnkit.graph.weights import Weights
 from cnnkit.graph.work import multiply_adds
 from cnnkit.models.network import Outputs
@@ -39,16 +41,21 @@ class Reference:
     limit: float | None = None
 
 
-def reference_of(weights: Weights, images: NDArray[np.uint8]) -> Reference:
+def reference_of(weights: Weights, images: NDArray[np.uint8], spared: int = 0) -> Reference:
     """Return the reference for these images.
 
     Of the family that is PyTorch, or else cnnkit's own kernels. Of any other network it is the
     graph in float64, and float32's own error tells how far off an artefact may be. If the images
     are too many for that, float64 computes some of them, and PyTorch all.
+
+    Args:
+        weights: the network.
+        images: uint8 [N, C, H, W].
+        spared: as `reference_logits` has it.
     """
     if weights.is_family:
-        return Reference(*reference_logits(weights, images))
-    return of_graph(weights, images)
+        return Reference(*reference_logits(weights, images, spared))
+    return of_graph(weights, images, spared)
 
 
 def of_outputs(found: Outputs) -> Reference:
@@ -71,44 +78,56 @@ def vectors_of(reference: Reference, test: Split) -> Golden:
     )
 
 
-def of_graph(weights: Weights, images: NDArray[np.uint8]) -> Reference:
-    """Return the graph's logits in float64, of very many images only the first ones."""
+def of_graph(weights: Weights, images: NDArray[np.uint8], spared: int = 0) -> Reference:
+    """Return the graph's logits in float64, of very many images only the first ones.
+
+    `spared` is as `reference_logits` has it.
+    """
     work = max(1, multiply_adds(weights.graph))
     count = min(len(images), max(16, MOST_WORK // work))
     exact = in_float64(weights, images[:count])
     if count == len(images):
-        rounded = in_float64(weights, images, "float32")
-        return Reference(exact, "the graph in float64", limit_of(rounded, exact))
+        limit = limit_of(_in_float32(weights, images), exact)
+        return Reference(exact, "the graph in float64", limit)
     try:
-        logits, name = reference_logits(weights, images)
+        logits, name = reference_logits(weights, images, spared)
     except InputError:  # without PyTorch, and no engine takes it
-        limit = limit_of(in_float64(weights, images[:count], "float32"), exact)
+        limit = limit_of(_in_float32(weights, images[:count]), exact)
         return Reference(in_float64(weights, images), "the graph in float64", limit)
     first = f"{name}, whose first {count} are the graph's in float64"
     limit = limit_of(logits[:count], exact)
     return Reference(np.concatenate([exact, logits[count:]]), first, limit)
 
 
-def in_float64(
-    weights: Weights, images: NDArray[np.uint8], dtype: str = "float64"
-) -> NDArray[np.float64]:
-    """Return logits [N, K] by the reference; `dtype` as `evaluate` has it."""
+def in_float64(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return logits [N, K] by the reference."""
     graph = with_contract(weights.graph, "uint8")
-    parts = [
-        evaluate(graph, {INPUT: images[at : at + PART]}, [LOGITS], reproducible=False, dtype=dtype)[
-            LOGITS
+    return np.concatenate(
+        [
+            evaluate(graph, {INPUT: part}, [LOGITS], reproducible=False)[LOGITS]
+            for part in _parts(images)
         ]
-        for at in range(0, len(images), PART)
-    ]
-    return np.concatenate(parts).astype(np.float64)
+    )
+
+
+def _in_float32(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return logits [N, K] as runtimes may round them."""
+    graph = with_contract(weights.graph, "uint8")
+    return np.concatenate([in_float32(graph, part) for part in _parts(images)])
+
+
+def _parts(images: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    return [images[at : at + PART] for at in range(0, len(images), PART)]
 
 
 def reference_logits(
-    weights: Weights, images: NDArray[np.uint8]
+    weights: Weights, images: NDArray[np.uint8], spared: int = 0
 ) -> tuple[NDArray[np.float32], str]:
     """Return logits float32 [N, K] of uint8 [N, C, H, W], and what computed them.
 
-    That is PyTorch where it is installed, else cnnkit's own kernels.
+    That is PyTorch where it is installed, else cnnkit's own kernels. PyTorch leaves `spared` cores
+    to other processes: where two have threads on all cores, each waits for threads that the other
+    keeps from running, which takes twice the time.
     """
     parts = np.array_split(images, max(1, len(images) // PART))
     try:
@@ -121,10 +140,23 @@ def reference_logits(
 
     model = GraphModule(with_contract(weights.graph, "uint8")).eval()
     last = torch.channels_last  # oneDNN's convolutions compute in it: no value is moved for them
-    with torch.inference_mode():
+    with torch.inference_mode(), _threads(torch.get_num_threads() - spared):
         outputs = [
             model.values(torch.from_numpy(part).contiguous(memory_format=last), wanted=(LOGITS,))
             for part in parts
         ]
     logits = [found.numpy() for (found,) in outputs]
     return np.concatenate(logits), f"PyTorch {torch.__version__}"
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let PyTorch compute on so many threads, at least one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, count))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -70,7 +70,7 @@ def verify(
         check_fit(own, dataset)
         with started(file, images, plan) as finish:  # beside it, the reference is computed
             if own.sha256 not in references:
-                references[own.sha256] = reference or reference_of(own, images)
+                references[own.sha256] = reference or reference_of(own, images, 1)
             outputs = finish()
         report = make_report(
             file,

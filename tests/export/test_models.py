@@ -13,16 +13,22 @@ import pytest
 import torch
 from onnx import TensorProto
 from PIL import Image
+from support.pictures import noise
 from support.small_onnx import node, save
 from torch import Tensor, nn
 
 import cnnkit
 from cnnkit.data.drawn import drawn_images
-from cnnkit.errors import InputError
-from cnnkit.evaluation.proof import is_unlabelled
+from cnnkit.data.own import reading
+from cnnkit.data.preparation import prepare
+from cnnkit.errors import InputError, VerdictError
+from cnnkit.evaluation.proof import is_unlabelled, proof_data
 from cnnkit.export import export
 from cnnkit.export.models import format_of
+from cnnkit.formats.description import preprocessing
 from cnnkit.models.modules import SAME
+from cnnkit.models.read import read_model
+from cnnkit.models.said import Said
 from cnnkit.runtimes.loader import load
 
 SIZE = (3, 9, 8)
@@ -82,11 +88,69 @@ def test_plain_pictures_are_data_without_labels(cli: Callable[..., Any], tmp_pat
     assert target.exists()
 
 
+def test_unlabelled_pictures_are_prepared_as_predict_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for index in range(4):
+        noise(index, (12, 9)).save(tmp_path / f"{index}.jpg")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    noise(4, (12, 9)).save(tmp_path / "4.jpg", exif=turned)
+    noise(5, (9, 12), "L").save(tmp_path / "5.png")
+    frames = [noise(6), noise(7)]
+    frames[0].save(tmp_path / "6.gif", save_all=True, append_images=frames[1:])
+    network = read_model(Net(), Said(preprocess="unit", size=SIZE))
+    monkeypatch.setattr(reading, "ALONE", 2)  # pictures a process: several of them
+    monkeypatch.setattr(reading, "CHUNK", 2)
+    found = proof_data(network, folder=tmp_path, quiet=True).test.images
+    record = preprocessing(network.weights)
+    expected = [prepare(path, record).image for path in sorted(tmp_path.iterdir())]
+    assert len(found) == 7
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_an_unlabelled_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    noise(0).save(tmp_path / "0.png")
+    (tmp_path / "1.png").write_bytes(b"none")
+    network = read_model(Net(), Said(preprocess="unit", size=SIZE))
+    with pytest.raises(InputError, match=r"1\.png: is not a picture"):
+        proof_data(network, folder=tmp_path, quiet=True)
+
+
 def test_a_folder_with_classes_or_a_table_has_labels(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "1.png")
     (tmp_path / "metadata.csv").write_text("file_name,label\n1.png,a\n")
     assert not is_unlabelled(tmp_path)
     assert not is_unlabelled(tmp_path / "gone")
+
+
+class Normalised(nn.Module):
+    """A mean of what was normalised to a mean of 0."""
+
+    def __init__(self, bias: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(3, 16, 3, padding=1)
+        self.norm = nn.InstanceNorm2d(16)
+        self.head = nn.Linear(16, 4, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.norm(self.conv(x)).mean((2, 3)))
+        return scores
+
+
+def test_a_mean_behind_a_normalisation_rounds_as_runtimes_do(tmp_path: Path) -> None:
+    report = export(
+        Normalised(bias=True), tmp_path / "net.onnx", preprocessing="unit", size=(3, 32, 32)
+    )
+    assert report.agreement is not None
+    assert report.agreement.logit_error < report.agreement.logit_limit
+
+
+def test_logits_that_are_rounding_alone_are_said_to_be(tmp_path: Path) -> None:
+    with pytest.raises(VerdictError, match="leaves little but rounding"):
+        export(Normalised(bias=False), tmp_path / "net.onnx", preprocessing="unit", size=(3, 8, 8))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

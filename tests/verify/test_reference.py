@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 from support.graph_cases import Net
 
 from cnnkit.data.drawn import drawn_images
@@ -15,8 +18,9 @@ from cnnkit.graph.rounding import MOST, limit_of
 from cnnkit.graph.weights import Weights
 from cnnkit.graph.work import multiply_adds
 from cnnkit.metrics import LOGIT_TOLERANCE
+from cnnkit.nn.graphs.module import GraphModule
 from cnnkit.verify import reference
-from cnnkit.verify.reference import reference_of
+from cnnkit.verify.reference import reference_logits, reference_of
 
 IMAGES = drawn_images((3, 12, 12), 24)
 
@@ -45,6 +49,21 @@ def test_float32_loses_what_cancels() -> None:
     (rounded,) = evaluate(graph, x, dtype="float32").values()
     assert abs(exact - 0.3).max() < 1e-7
     assert 1e-3 < abs(rounded - 0.3).max() < 0.1
+
+
+def test_means_lose_in_float32_what_they_lose_in_a_runtime() -> None:
+    make = Net(2, 96, 96)
+    images = np.full((1, 2, 96, 96), 0.1, np.float32)
+    images[:, 1] = np.random.default_rng(0).random((96, 96))
+    axes = make.tensor([2, 3], "int64")
+    for node, more in (("GlobalAveragePool", ()), ("ReduceMean", (axes,))):
+        graph = make.graph(make(node, "x", *more))
+        feed = {next(iter(graph.inputs)): images}
+        exact, near, rough = (
+            next(iter(evaluate(graph, feed, **how).values()))  # type: ignore[arg-type]
+            for how in ({}, {"dtype": "float32"}, {"dtype": "float32", "rough": True})
+        )
+        assert abs(near - exact).max() < 1e-7 < 5e-7 < abs(rough - exact).max() < 1e-5
 
 
 def test_beyond_the_family_the_reference_is_the_graph_in_float64() -> None:
@@ -80,3 +99,26 @@ def test_drawn_images_are_the_same_each_time_and_differ_from_another() -> None:
     assert len({image.tobytes() for image in IMAGES}) == len(IMAGES)
     assert (IMAGES.min(), IMAGES.max()) == (0, 255)
     assert drawn_images((1, 1, 1), 2).shape == (2, 1, 1, 1)
+
+
+def test_pytorch_leaves_a_core_to_the_runtime_that_computes_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights, seen = Weights(net()), []
+    values = GraphModule.values
+
+    def watched(self: GraphModule, *inputs: torch.Tensor, **wanted: Any) -> list[torch.Tensor]:
+        seen.append(torch.get_num_threads())
+        return values(self, *inputs, **wanted)
+
+    monkeypatch.setattr(GraphModule, "values", watched)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        for spared, count in ((0, 3), (1, 2), (4, 1)):
+            seen.clear()
+            reference_logits(weights, IMAGES, spared)
+            assert set(seen) == {count}
+            assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

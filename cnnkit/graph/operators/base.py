@@ -6,8 +6,11 @@ names; who calls them puts the node's name to what they raise.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from cnnkit.graph.types import LARGEST, Array, Shape, TensorType, count
 
@@ -20,6 +23,7 @@ Constants = Sequence[Array | None]  # the values that are known before the graph
 Arrays = Sequence[Array | None]
 Einsum = Callable[..., Array]
 
+LANES = 8  # of AVX
 MANY = 1 << 20  # no limit to the number of inputs
 
 
@@ -33,6 +37,8 @@ class Operator(NamedTuple):
         inputs: the fewest and the most; those between may be left out with an empty name.
         outputs: the most.
         domain: ONNX's, empty for the standard one.
+        rough: as `evaluate`, but as carelessly as runtimes do it in float32; None where that is no
+            matter.
     """
 
     defaults: Mapping[str, Value | type]
@@ -41,6 +47,7 @@ class Operator(NamedTuple):
     inputs: tuple[int, int] = (1, 1)
     outputs: int = 1
     domain: str = ""
+    rough: Callable[[Attributes, Arrays, Einsum], list[Array]] | None = None
 
 
 class NodeError(Exception):
@@ -122,6 +129,22 @@ def axes_of(axes: Sequence[int], rank: int) -> tuple[int, ...]:
     found = tuple(sorted(axis_of(axis, rank) for axis in axes))
     need(len(set(found)) == len(found), f"its axes {list(axes)} name one twice")
     return found
+
+
+def serial_mean(x: Array, axes: Sequence[int]) -> Array:
+    """Return the mean over some axes, which stay, adding up elements in order, in a few lanes.
+
+    So do runtimes. NumPy adds up pairs of sums, which loses much less in float32: of thousands of
+    equal numbers nothing at all.
+    """
+    rest = [axis for axis in range(x.ndim) if axis not in axes]
+    count = math.prod(x.shape[axis] for axis in axes)
+    rows = x.transpose(*axes, *rest).reshape(count, -1)
+    lanes = np.zeros((-(-count // LANES), LANES, rows.shape[1]), x.dtype)
+    lanes.reshape(-1, rows.shape[1])[:count] = rows
+    sums = lanes.sum(axis=0).sum(axis=0)  # over an axis that is not the last: in order
+    kept = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
+    return np.asarray(sums / x.dtype.type(count)).reshape(kept)
 
 
 def at(arrays: Arrays, index: int) -> Array:

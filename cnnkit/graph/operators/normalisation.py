@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from cnnkit.graph.operators.base import (
@@ -15,6 +18,7 @@ from cnnkit.graph.operators.base import (
     axis_of,
     floating,
     need,
+    serial_mean,
 )
 from cnnkit.graph.operators.convolution import per_channel
 from cnnkit.graph.operators.elementwise import broadcast
@@ -66,6 +70,9 @@ def infer_layer(attributes: Attributes, types: Types, constants: Constants) -> l
     return [x, statistics, statistics]
 
 
+Standardise = Callable[[Array, tuple[int, ...], float], Array]
+
+
 def standardised(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
     """Return (x - mean) / √(variance + ε) over some axes."""
     mean = x.mean(axis=axes, keepdims=True)
@@ -74,28 +81,42 @@ def standardised(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
     return found
 
 
-def evaluate_instance(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+def rough(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
+    """Return the same from serial sums, scaled and shifted in one step, as some runtimes do."""
+    mean = serial_mean(x, axes)
+    inverse = 1 / np.sqrt(serial_mean((x - mean) ** 2, axes) + x.dtype.type(epsilon))
+    found: Array = x * inverse - mean * inverse
+    return found
+
+
+def evaluate_instance(
+    attributes: Attributes, inputs: Arrays, einsum: Einsum, standardise: Standardise = standardised
+) -> list[Array]:
     """Return each channel of each image, standardised, scaled and shifted."""
     x = at(inputs, 0)
     scale, shift = (per_channel(at(inputs, index), x.ndim) for index in (1, 2))
-    y = standardised(x, tuple(range(2, x.ndim)), attributes["epsilon"])
+    y = standardise(x, tuple(range(2, x.ndim)), attributes["epsilon"])
     return [y * scale + shift]
 
 
-def evaluate_group(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+def evaluate_group(
+    attributes: Attributes, inputs: Arrays, einsum: Einsum, standardise: Standardise = standardised
+) -> list[Array]:
     """Return groups of channels of each image, standardised, then scaled and shifted by channel."""
     x, groups = at(inputs, 0), attributes["num_groups"]
     scale, shift = (per_channel(at(inputs, index), x.ndim) for index in (1, 2))
     rows = x.reshape(x.shape[0], groups, x[0].size // groups if len(x) else 1)
-    y = standardised(rows, (2,), attributes["epsilon"]).reshape(x.shape)
+    y = standardise(rows, (2,), attributes["epsilon"]).reshape(x.shape)
     return [y * scale + shift]
 
 
-def evaluate_layer(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+def evaluate_layer(
+    attributes: Attributes, inputs: Arrays, einsum: Einsum, standardise: Standardise = standardised
+) -> list[Array]:
     """Return the last axes, standardised, scaled and shifted; their means, 1 / √(variance + ε)."""
     x = at(inputs, 0)
     axes = tuple(range(attributes["axis"] % x.ndim, x.ndim))
-    y = standardised(x, axes, attributes["epsilon"]) * at(inputs, 1)
+    y = standardise(x, axes, attributes["epsilon"]) * at(inputs, 1)
     shift = inputs[2] if len(inputs) > 2 else None
     inverse = 1.0 / np.sqrt(x.var(axis=axes, keepdims=True) + attributes["epsilon"])
     return [y if shift is None else y + shift, x.mean(axis=axes, keepdims=True), inverse]
@@ -104,12 +125,25 @@ def evaluate_layer(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> li
 EPSILON = float(np.float32(1e-5))  # as files have it
 OPERATORS = {
     "InstanceNormalization": Operator(
-        {"epsilon": EPSILON}, infer_instance, evaluate_instance, (3, 3)
+        {"epsilon": EPSILON},
+        infer_instance,
+        evaluate_instance,
+        (3, 3),
+        rough=partial(evaluate_instance, standardise=rough),
     ),
     "GroupNormalization": Operator(
-        {"epsilon": EPSILON, "num_groups": int}, infer_group, evaluate_group, (3, 3)
+        {"epsilon": EPSILON, "num_groups": int},
+        infer_group,
+        evaluate_group,
+        (3, 3),
+        rough=partial(evaluate_group, standardise=rough),
     ),
     "LayerNormalization": Operator(
-        {"axis": -1, "epsilon": EPSILON}, infer_layer, evaluate_layer, (2, 3), outputs=3
+        {"axis": -1, "epsilon": EPSILON},
+        infer_layer,
+        evaluate_layer,
+        (2, 3),
+        outputs=3,
+        rough=partial(evaluate_layer, standardise=rough),
     ),
 }

@@ -18,6 +18,7 @@ from cnnkit.graph.operators.base import (
     floating,
     given,
     need,
+    serial_mean,
     tensor,
 )
 from cnnkit.graph.operators.windows import DEFAULTS, Window, fixed, output_sizes, padded, view
@@ -100,6 +101,12 @@ def evaluate_global(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> l
     return [x.mean(axis=tuple(range(2, x.ndim)), keepdims=True)]
 
 
+def rough_global(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+    """Return the mean of each channel, added up one pixel after another."""
+    x = at(inputs, 0)
+    return [serial_mean(x, range(2, x.ndim))]
+
+
 def evaluate_global_max(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
     """Return the largest element of each channel."""
     x = at(inputs, 0)
@@ -110,6 +117,6 @@ POOL = {**DEFAULTS, "ceil_mode": 0}
 OPERATORS = {
     "MaxPool": Operator(POOL, infer_pool, evaluate_max),
     "AveragePool": Operator({**POOL, "count_include_pad": 0}, infer_average, evaluate_average),
-    "GlobalAveragePool": Operator({}, infer_global, evaluate_global),
+    "GlobalAveragePool": Operator({}, infer_global, evaluate_global, rough=rough_global),
     "GlobalMaxPool": Operator({}, infer_global, evaluate_global_max),
 }

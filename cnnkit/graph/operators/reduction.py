@@ -21,6 +21,7 @@ from cnnkit.graph.operators.base import (
     given,
     integers,
     need,
+    serial_mean,
     tensor,
 )
 from cnnkit.graph.types import Array, Shape, TensorType
@@ -58,6 +59,14 @@ def evaluate_mean(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> lis
     x = at(inputs, 0)
     axes = _reduced(attributes, x.ndim, inputs)
     return [np.asarray(x.mean(axis=axes, keepdims=bool(attributes["keepdims"])))]
+
+
+def rough_mean(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
+    """Return the mean over some axes, added up one element after another."""
+    x = at(inputs, 0)
+    axes = _reduced(attributes, x.ndim, inputs)
+    mean = serial_mean(x, axes)
+    return [mean if attributes["keepdims"] else mean.squeeze(axes)]
 
 
 def over_axes(function: Callable[..., Array]) -> Operator:
@@ -108,7 +117,7 @@ def _arg_max(x: Array, attributes: Attributes) -> list[Array]:
 REDUCTION: dict[str, Any] = {"keepdims": 1, "noop_with_empty_axes": 0}
 POSITION: dict[str, Any] = {"axis": 0, "keepdims": 1, "select_last_index": 0}
 OPERATORS = {
-    "ReduceMean": Operator(REDUCTION, infer_mean, evaluate_mean, (1, 2)),
+    "ReduceMean": Operator(REDUCTION, infer_mean, evaluate_mean, (1, 2), rough=rough_mean),
     "ReduceSum": over_axes(np.sum),
     "ReduceMax": over_axes(np.max),
     "ReduceMin": over_axes(np.min),
