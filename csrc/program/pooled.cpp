@@ -34,7 +34,7 @@ std::vector<size_t> find_pools(Program& program, const std::vector<bool>& may) {
     Places places(program);
     for (size_t s = 0; s + 1 < steps.size(); ++s) {
         const ptrdiff_t output = steps[s].output;
-        if (!may[s] || !may[s + 1] || output == program.result ||
+        if (steps[s].kernel != "conv" || !may[s] || !may[s + 1] || output == program.result ||
             steps[s + 1].inputs[0] != output || !takes_pairs(steps[s + 1], ConvSizes(steps[s])))
             continue;
         const ptrdiff_t x = steps[s].inputs[2], pooled = steps[s + 1].output;

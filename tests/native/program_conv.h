@@ -107,7 +107,9 @@ void add_conv(Chain& chain, ptrdiff_t x, bool depthwise) {
     }
     const bool five = !plain && !depthwise && one_in(3);  // rows, with algorithms of their own
     if (five) c.groups = 1, c.kernel_h = 5, c.stride_h = c.dilation_h = c.dilation_w = 1;
-    if (five && c.in.c == 1) c.stride_w = 1;
+    const bool ten = five && c.in.c == 1 && one_in(2);  // with stride 2
+    if (five && c.in.c == 1 && !ten) c.stride_w = 1;
+    if (ten) c.kernel_h = 10, c.stride_h = 2;
     const auto size = [=](ptrdiff_t in, ptrdiff_t pad, ptrdiff_t kernel, ptrdiff_t dilation,
                           ptrdiff_t stride) {
         const ptrdiff_t room = in + pad + (plain ? pad : draw(0, 4)) - (kernel - 1) * dilation - 1;
@@ -117,7 +119,7 @@ void add_conv(Chain& chain, ptrdiff_t x, bool depthwise) {
     c.out.w = size(c.in.w, c.pad_w, c.kernel_w, c.dilation_w, c.stride_w);
     if (plain && one_in(4) && c.out.h > 2) c.out.h = 2;  // tiles of four rows waste the half of it
     c.out.c = depthwise ? c.in.c : c.groups * draw(1, c.groups > 1 ? 6 : 40);
-    if (five && c.in.c == 1) c.out.c = draw(1, 12);
+    if (five && c.in.c == 1 && !ten) c.out.c = draw(1, 12);
     if (plain && !depthwise) c.out.c = c.in.c == 1 ? draw(1, 12) : 8 * draw(2, 5);
     if (c.out.h < 1 || c.out.w < 1 || c.out.count() > 4000) return;
     const float most = 1.0f / std::sqrt(static_cast<float>(c.in_each() * c.kernel_h * c.kernel_w));

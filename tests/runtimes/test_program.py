@@ -113,6 +113,24 @@ def test_values_that_winograd_would_spoil_come_out_as_they_are(factor: float) ->
     np.testing.assert_allclose(network(x)[0], expected, rtol=1e-5, atol=1e-5 * 1e20)
 
 
+@pytest.mark.parametrize("factor", [1, np.inf, np.nan])
+@pytest.mark.parametrize("isa", sorted(set(ISAS) - {"scalar"}))
+def test_ten_rows_with_stride_two_take_the_algorithm_of_five(isa: str, factor: float) -> None:
+    net = Net(1, 49, 10)
+    y = net("Mul", "x", net.tensor(np.float32(factor)))
+    y = net.conv(y, 1, 40, 10, 4, strides=(2, 2), pads=(5, 1, 5, 1))
+    graph = net.graph(net("Flatten", net("Relu", y)))
+    x = np.random.default_rng(0).random((1, 1, 49, 10), np.float32)
+    x[0, 0, :30] = 0
+    with np.errstate(all="ignore"):
+        (expected,) = evaluate(graph, {"x": x}, reproducible=False).values()
+    network = make_network(lowered(graph), image_size(graph), isa)
+    assert "winograd-4x1" in network.algorithms
+    found = network(x)[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    assert np.array_equal(network(x, 2)[0], found, equal_nan=True)
+
+
 @pytest.mark.parametrize("factor", [1, 1e20, np.inf, np.nan])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_pool_taken_with_its_convolution_has_the_values_of_both(
@@ -131,6 +149,14 @@ def test_a_pool_taken_with_its_convolution_has_the_values_of_both(
     network = make_network(lowered(graph), image_size(graph))
     scale = max(1.0, float(np.abs(expected[np.isfinite(expected)]).max(initial=0)))
     np.testing.assert_allclose(network(x)[0], expected, rtol=1e-5, atol=1e-5 * scale)
+
+
+def test_a_pool_behind_a_pool_is_no_pool_of_a_convolution() -> None:
+    net, two = Net(2, 4, 4), {"kernel_shape": (2, 2), "strides": (2, 2)}
+    graph = net.graph(net("Flatten", net("MaxPool", net("MaxPool", "x", **two), **two)))
+    x = np.random.default_rng(0).random((1, 2, 4, 4), np.float32)
+    network = make_network(lowered(graph), image_size(graph))
+    assert np.array_equal(network(x)[0], x.max((2, 3)))
 
 
 @pytest.mark.parametrize("factor", [1, np.inf])

@@ -5,6 +5,9 @@
 //   U[block of C_out][plane][kernel_w, C_in][C_out of the block]  the transformed weights
 //   M[plane][pixels][C_out of the block] = V[plane] U[plane], as a convolution of one row
 // One or two rows that are left over are a tile of two. A max-pool of 2x2 is taken with them.
+//
+// Ten rows with stride 2 are five rows of two channels with stride 1: the even rows of the image
+// and the odd ones, side by side. So it is for one channel, whose rows interleave() lays that way.
 
 namespace fast {
 namespace by_winograd_1d {
@@ -24,36 +27,44 @@ constexpr ptrdiff_t kNear = ptrdiff_t{1} << 18;  // floats of U that the second 
 inline bool has_half(const Conv& c) { return (c.out_h + 1) % kTile >= 2; }
 inline ptrdiff_t planes(const Conv& c) { return kPlanes + (has_half(c) ? kHalfPlanes : 0); }
 
-// Stride and dilation of rows, and of what the products take.
+// Rows of the kernel, stride and dilation, and what the products take.
 inline bool is_plain(const Conv& c) {
-    return c.groups == 1 && c.kernel_h == kTaps && c.stride_h == 1 && c.dilation_h == 1 &&
-           c.dilation_w == 1 && c.out_h > 1 && c.out_w > 1;
+    const bool five = c.kernel_h == kTaps && c.stride_h == 1;
+    const bool ten = c.kernel_h == 2 * kTaps && c.stride_h == 2 && c.in_c == 1;
+    return c.groups == 1 && (five || ten) && c.dilation_h == 1 && c.dilation_w == 1 &&
+           c.out_h > 1 && c.out_w > 1;
 }
+
+// Channels that the rows of a stride make, and the floats of a row of the kernel with these.
+inline ptrdiff_t inputs(const Conv& c) { return static_cast<ptrdiff_t>(c.in_c) * c.stride_h; }
+inline ptrdiff_t span_of(const Conv& c) { return c.kernel_w * inputs(c); }
 
 struct Plan {
     ptrdiff_t columns;  // output pixels of a row that are computed together: an even number
     ptrdiff_t pitch;    // floats from one of V's planes to the next
+    ptrdiff_t group;    // tiles whose rows are transformed together: they read U block by block
 };
 inline Plan plan(const Conv& c) {
-    const ptrdiff_t in = c.in_c, pixel = c.stride_w * in, more = (c.kernel_w - c.stride_w) * in;
+    const ptrdiff_t in = inputs(c), pixel = c.stride_w * in, more = (c.kernel_w - c.stride_w) * in;
     const ptrdiff_t most = most_pixels(kVecs);
     Plan p;
     p.columns = max(most, (kBudget / kPlanes - more) / pixel / most * most);
     const ptrdiff_t count = (c.out_w + p.columns - 1) / p.columns;
     p.columns = ((c.out_w + count - 1) / count + 1) / 2 * 2;
-    p.pitch = round_up(p.columns * pixel + max(0, more), kLanes);
+    p.pitch = round_up(p.columns * pixel + max(0, more), c.stride_h * kLanes);
+    p.group = max(1, kBudget / (kPlanes * p.pitch));
     return p;
 }
 
 inline bool fits(const void* fields) {
     const Conv& c = conv_of(fields);
-    return is_plain(c) && dense::span_of(c) >= kShortest && dense::fits(fields) &&
-           planes(c) * dense::span_of(c) * round_up(c.out_c, kLanes) <= kNear;
+    return is_plain(c) && span_of(c) >= kShortest && dense::fits(fields) &&
+           planes(c) * span_of(c) * round_up(c.out_c, kLanes) <= kNear;
 }
 
 inline ptrdiff_t prepared_floats(const void* fields) {
     const Conv& c = conv_of(fields);
-    return (planes(c) * dense::span_of(c) + 1) * round_up(c.out_c, kLanes);
+    return (planes(c) * span_of(c) + 1) * round_up(c.out_c, kLanes);
 }
 
 // One input float of some output channels: its taps, from the top down, in all planes of U, which
@@ -63,10 +74,11 @@ bool transform_weights(const Conv& c, const float* weight, ptrdiff_t i, ptrdiff_
                        ptrdiff_t inside, float* to, ptrdiff_t plane) {
     Doubles taps[kTaps] = {}, planes[count];
     auto in_range = Floats{} == Floats{};
+    const ptrdiff_t column = i / inputs(c), row = i % inputs(c) / c.in_c;
     for (ptrdiff_t k = 0; k < kTaps && o < round_up(c.out_c, 8); ++k) {
         Floats values;
-        const float* from =
-            packed_at(c, weight, c.in_c, k * c.kernel_w + i / c.in_c, i % c.in_c, o);
+        const ptrdiff_t tap = (k * c.stride_h + row) * c.kernel_w + column;
+        const float* from = packed_at(c, weight, c.in_c, tap, i % c.in_c, o);
         __builtin_memcpy(&values, from, sizeof values);
         in_range &= (values < kLimit) & (values > -kLimit);
         taps[k] = __builtin_convertvector(values, Doubles);
@@ -84,7 +96,7 @@ bool transform_weights(const Conv& c, const float* weight, ptrdiff_t i, ptrdiff_
 // The bias, then U of tiles of four rows, and of two.
 inline bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
     const Conv& c = conv_of(fields);
-    const ptrdiff_t all = round_up(c.out_c, kLanes), span = dense::span_of(c);
+    const ptrdiff_t all = round_up(c.out_c, kLanes), span = span_of(c);
     for (ptrdiff_t o = 0; o < all; ++o) *to++ = o < c.out_c ? bias[o] : 0.0f;
     bool in_range = true;
     for (int tiles = 0; tiles < (has_half(c) ? 2 : 1); ++tiles) {
@@ -110,40 +122,61 @@ inline bool prepare(const void* fields, const float* weight, const float* bias, 
 inline ptrdiff_t workspace_floats(const void* fields) {
     const Conv& c = conv_of(fields);
     const Plan p = plan(c);
-    return kPlanes * (p.pitch + p.columns * kBlock);
+    return kPlanes * (p.group * p.pitch + p.columns * kBlock);
 }
 
 // Tiles.
 inline ptrdiff_t parts(const void* fields) { return (conv_of(fields).out_h + kTile - 1) / kTile; }
 
 inline bool accepts(const void* fields, const float* x, ptrdiff_t first, ptrdiff_t end) {
-    return by_winograd::rows_in_range(conv_of(fields), x, kTile, first, end, parts(fields));
+    const Conv& c = conv_of(fields);
+    return by_winograd::rows_in_range(c, x, kTile * c.stride_h, first, end, parts(fields));
 }
 
-// `floats` of rows from `top` on, from float `left` of the image's rows on, with zeros outside the
-// image, transformed into planes that lie `pitch` apart, with zeros up to a whole vector.
+// A vector of each of `count` rows from `top` on, c.stride_h apart, at float `from` of the image's
+// rows, transformed; `floats` are left, and zeros are outside of these and of the image.
+template <int count>
+inline void transform(const Conv& c, const float* x, ptrdiff_t top, ptrdiff_t from,
+                      ptrdiff_t floats, Vec (&t)[count]) {
+    const ptrdiff_t row = static_cast<ptrdiff_t>(c.in_w) * c.in_c, step = c.stride_h;
+    const ptrdiff_t end = min(row - from, floats);
+    Vec d[count];
+    if (top >= 0 && top + (count - 1) * step < c.in_h && from >= 0 && end >= kLanes) {
+#pragma GCC unroll 8
+        for (int i = 0; i < count; ++i) d[i] = load(x + (top + i * step) * row + from);
+    } else {
+        const Mask lanes = mask_lanes(-from, end);
+#pragma GCC unroll 8
+        for (int i = 0; i < count; ++i) {
+            const ptrdiff_t in = top + i * step;
+            d[i] = in >= 0 && in < c.in_h ? load_mask(x + in * row + from, lanes) : zero();
+        }
+    }
+    winograd::input_1d(d, t);
+}
+
+// `floats` of rows from `top` on, from float `left` of the image's rows on, transformed into planes
+// that lie `pitch` apart, with zeros up to a whole vector.
 template <int count>
 void transform_rows(const Conv& c, const float* x, ptrdiff_t top, ptrdiff_t left, ptrdiff_t floats,
                     float* v, ptrdiff_t pitch) {
-    const ptrdiff_t row = static_cast<ptrdiff_t>(c.in_w) * c.in_c;
-    const bool all = top >= 0 && top + count <= c.in_h;
     for (ptrdiff_t at = 0; at < floats; at += kLanes) {
-        const ptrdiff_t from = left + at, end = min(row - from, floats - at);
-        Vec d[count], t[count];
-        if (all && from >= 0 && end >= kLanes) {
+        Vec t[count];
+        transform(c, x, top, left + at, floats - at, t);
+        if (c.stride_h == 1) {
 #pragma GCC unroll 8
-            for (int i = 0; i < count; ++i) d[i] = load(x + (top + i) * row + from);
-        } else {
-            const Mask lanes = mask_lanes(-from, end);
-#pragma GCC unroll 8
-            for (int i = 0; i < count; ++i) {
-                const bool inside = top + i >= 0 && top + i < c.in_h;
-                d[i] = inside ? load_mask(x + (top + i) * row + from, lanes) : zero();
-            }
+            for (int i = 0; i < count; ++i) store(v + i * pitch + at, t[i]);
+            continue;
         }
-        winograd::input_1d(d, t);
+        Vec next[count];
+        transform(c, x, top + 1, left + at, floats - at, next);
 #pragma GCC unroll 8
-        for (int i = 0; i < count; ++i) store(v + i * pitch + at, t[i]);
+        for (int i = 0; i < count; ++i) {
+            Vec low, high;
+            interleave(t[i], next[i], low, high);
+            store(v + i * pitch + 2 * at, low);
+            store(v + i * pitch + 2 * at + kLanes, high);
+        }
     }
 }
 
@@ -205,41 +238,27 @@ void put_pooled(const float* m, ptrdiff_t plane, ptrdiff_t width, ptrdiff_t pixe
     }
 }
 
-// A tile that reads rows from `top` on, whose weights are u.
+// A block of output channels of a tile, whose weights are u, for `pixels` pixels of each row.
 template <int count, int tile, bool pooled>
-void convolve_tile(const Conv& c, const Plan& p, const float* u, const float* x, ptrdiff_t top,
-                   Outputs to, float* workspace) {
-    const ptrdiff_t in = c.in_c, out = c.out_c, span = dense::span_of(c), pixel = c.stride_w * in;
-    float *v = workspace, *m = v + kPlanes * p.pitch;
-    const Outputs first = to;
-    for (ptrdiff_t left = 0; left < c.out_w; left += p.columns) {
-        const ptrdiff_t pixels = min(p.columns, c.out_w - left);
-        transform_rows<count>(c, x, top, left * pixel - c.pad_w * in, (pixels - 1) * pixel + span,
-                              v, p.pitch);
-        const float* w = u;
-        for (ptrdiff_t o = 0; o < out; o += kBlock) {
-            const ptrdiff_t width = block_width(out, o), plane = pixels * width;
-            const Shares shares = share(pixels, static_cast<int>(width / kLanes));
-            const TileKernels* larger = &kTiles[width / kLanes - 1][shares.size];
-            const TileKernels* kernels = larger - 1;
-            const ptrdiff_t done = shares.larger * (shares.size + 1);
-            for (ptrdiff_t k = 0; k < count; ++k, w += span * width) {
-                const float* from = v + k * p.pitch;
-                float* sum = m + k * plane;
-                const Ahead none = {w, 0};
-                if (done) larger->products(from, pixel, w, span, sum, width, shares.larger, none);
-                kernels->products(from + done * pixel, pixel, w, span, sum + done * width, width,
-                                  shares.count, none);
-            }
-            const ptrdiff_t at = (pooled ? left / 2 : left) * to.y_pixel + o;
-            to.bias = first.bias + o, to.y = first.y + at, to.channels = min(kBlock, out - o);
-            to.residual = first.residual ? first.residual + at : nullptr;
-            if (pooled) {
-                put_pooled<count, tile>(m, plane, width, pixels, to);
-            } else {
-                put_pixels<count, tile>(m, plane, width, pixels, to);
-            }
-        }
+void multiply(const Conv& c, const Plan& p, const float* u, const float* v, ptrdiff_t pixels,
+              const Outputs& to, float* m) {
+    const ptrdiff_t span = span_of(c), pixel = c.stride_w * inputs(c);
+    const ptrdiff_t width = round_up(to.channels, kLanes), plane = pixels * width;
+    const Shares shares = share(pixels, static_cast<int>(width / kLanes));
+    const TileKernels* larger = &kTiles[width / kLanes - 1][shares.size];
+    const TileKernels* kernels = larger - 1;
+    const ptrdiff_t done = shares.larger * (shares.size + 1);
+    for (ptrdiff_t k = 0; k < count; ++k, u += span * width, v += p.pitch) {
+        float* sum = m + k * plane;
+        const Ahead none = {u, 0};
+        if (done) larger->products(v, pixel, u, span, sum, width, shares.larger, none);
+        kernels->products(v + done * pixel, pixel, u, span, sum + done * width, width, shares.count,
+                          none);
+    }
+    if (pooled) {
+        put_pooled<count, tile>(m, plane, width, pixels, to);
+    } else {
+        put_pixels<count, tile>(m, plane, width, pixels, to);
     }
 }
 
@@ -249,20 +268,50 @@ void convolve(const void* fields, const float* prepared, const float* x, const f
               float* y, ptrdiff_t y_pixel, float* workspace, ptrdiff_t begin, ptrdiff_t end) {
     const Conv& c = conv_of(fields);
     const Plan p = plan(c);
-    const ptrdiff_t out = round_up(c.out_c, kLanes), shrunk = pooled ? 2 : 1;
-    const float *u = prepared + out, *u_half = u + kPlanes * dense::span_of(c) * out;
-    Outputs to = {prepared, nullptr, nullptr,     0, c.out_w / shrunk * y_pixel,
-                  y_pixel,  0,       limits_of(c)};
-    for (ptrdiff_t t = begin; t < end; ++t) {
-        const ptrdiff_t top = t * kTile, left_over = c.out_h - top;
-        const ptrdiff_t at = top / shrunk * to.y_row;
-        to.y = y + at, to.residual = residual ? residual + at : nullptr;
-        to.rows = left_over / shrunk;
-        if (left_over <= kHalf) {
-            convolve_tile<kHalfPlanes, kHalf, pooled>(c, p, u_half, x, top - c.pad_h, to,
-                                                      workspace);
-        } else {
-            convolve_tile<kPlanes, kTile, pooled>(c, p, u, x, top - c.pad_h, to, workspace);
+    const ptrdiff_t out = c.out_c, span = span_of(c), shrunk = pooled ? 2 : 1;
+    const float* u = prepared + round_up(out, kLanes);
+    const float* u_half = u + kPlanes * span * round_up(out, kLanes);
+    float* m = workspace + p.group * kPlanes * p.pitch;
+    const ptrdiff_t y_row = c.out_w / shrunk * y_pixel;
+    const auto is_half = [&](ptrdiff_t t) { return c.out_h - t * kTile <= kHalf; };
+    const auto v_of = [&](ptrdiff_t t) {
+        return workspace + (t - begin) % p.group * kPlanes * p.pitch;
+    };
+    for (ptrdiff_t first = begin; first < end; first += p.group) {
+        const ptrdiff_t last = min(end, first + p.group);
+        for (ptrdiff_t left = 0; left < c.out_w; left += p.columns) {
+            const ptrdiff_t pixels = min(p.columns, c.out_w - left);
+            const ptrdiff_t from = (left * c.stride_w - c.pad_w) * c.in_c;
+            const ptrdiff_t floats = ((pixels - 1) * c.stride_w + c.kernel_w) * c.in_c;
+            for (ptrdiff_t t = first; t < last; ++t) {
+                const ptrdiff_t top = t * kTile * c.stride_h - c.pad_h;
+                if (is_half(t)) {
+                    transform_rows<kHalfPlanes>(c, x, top, from, floats, v_of(t), p.pitch);
+                } else {
+                    transform_rows<kPlanes>(c, x, top, from, floats, v_of(t), p.pitch);
+                }
+            }
+            for (ptrdiff_t o = 0; o < out; o += kBlock) {
+                for (ptrdiff_t t = first; t < last; ++t) {
+                    const ptrdiff_t top = t * kTile / shrunk;
+                    const ptrdiff_t at = top * y_row + left / shrunk * y_pixel + o;
+                    const Outputs to = {prepared + o,
+                                        residual ? residual + at : nullptr,
+                                        y + at,
+                                        c.out_h / shrunk - top,
+                                        y_row,
+                                        y_pixel,
+                                        min(kBlock, out - o),
+                                        limits_of(c)};
+                    if (is_half(t)) {
+                        multiply<kHalfPlanes, kHalf, pooled>(c, p, u_half + kHalfPlanes * span * o,
+                                                             v_of(t), pixels, to, m);
+                    } else {
+                        multiply<kPlanes, kTile, pooled>(c, p, u + kPlanes * span * o, v_of(t),
+                                                         pixels, to, m);
+                    }
+                }
+            }
         }
     }
 }

@@ -28,7 +28,8 @@ inline Plan plan(const Conv& c) {
 }
 
 inline bool fits(const void* fields) {
-    return columns::fits(fields) && by_winograd_1d::is_plain(conv_of(fields));
+    const Conv& c = conv_of(fields);
+    return columns::fits(fields) && by_winograd_1d::is_plain(c) && c.stride_h == 1;
 }
 
 inline ptrdiff_t prepared_floats(const void* fields) {
