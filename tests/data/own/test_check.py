@@ -254,3 +254,9 @@ def test_the_bare_command_still_shows_a_data_set(tmp_path: Path, cli: Callable[.
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["command"] == "data"
     assert "check" in cli("data", "--help").stdout
+
+
+def test_the_bare_command_sends_pictures_to_check(folder: Path, cli: Callable[..., Any]) -> None:
+    result = cli("data", "--data", folder)
+    assert result.exit_code == 2
+    assert f"`cnnkit data check {folder}`" in " ".join(result.stderr.split())
