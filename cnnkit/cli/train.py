@@ -55,7 +55,7 @@ def train(
         of_data(
             metavar="HxW",
             show_default="the pictures' own up to 64x64 if all have the same, else 32x32",
-            help="Height and width that pictures get: 32 or 24x32.",
+            help="Height and width that pictures are resized to, such as 32 or 24x32.",
         ),
     ] = None,
     fit: Annotated[

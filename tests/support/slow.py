@@ -174,6 +174,8 @@ SLOW_TESTS = (
     "tests/bench/test_graphs.py::test_values_neither_vanish_nor_overflow_in_the_zoo",
     "tests/bench/test_parity.py::test_the_drift_is_described_and_drawn",
     "tests/cli/test_defaults.py::test_a_run_says_and_records_what_it_took_from_the_file",
+    "tests/data/own/test_changed_data.py::test_a_run_whose_data_moved_is_resumed_where_it_is",
+    "tests/data/own/test_changed_data.py::test_data_that_changed_since_a_run_is_not_resumed",
     "tests/data/own/test_check.py::test_many_pictures_are_not_compared_pair_by_pair",
     "tests/data/own/test_check.py::test_training_says_what_check_would_show",
     "tests/data/test_digit.py::test_digits_side_by_side_are_several",

@@ -32,7 +32,7 @@ def drop_bad(
         if options.bad == "fail" or len(bad) == len(facts):
             remedy = "convert them to PNG or JPEG"
             if len(bad) < len(facts):
-                remedy += ", or remove them; `--bad skip` leaves them out"
+                remedy += ", or remove them; `cnnkit train --bad skip` leaves them out"
             reason = f"{len(bad):,} of {len(facts):,} pictures cannot be used"
             raise InputError(listing.root, reason, remedy, lines)
         console.print(f"{listing.root}: {counted(len(bad), 'picture')} left out:", soft_wrap=True)
@@ -94,7 +94,7 @@ def choose_sides(
             raise InputError(
                 listing.root,
                 f"has {counted(int(double.sum()), 'training picture', ('', ''))} also held out",
-                "remove one of each; `--bad skip` leaves out those for training",
+                "remove one of each; `cnnkit train --bad skip` leaves out those for training",
                 pairs,
             )
         many = counted(int(double.sum()), "training picture")

@@ -117,7 +117,7 @@ def read_onnx(path: Path) -> OnnxFile:
             path,
             f"is a truncated or damaged ONNX file ({error})"
             if starts_well
-            else "is not a model that cnnkit reads (ONNX, TorchScript, or weights in safetensors)",
+            else "is not a model that cnnkit reads (ONNX, C, TorchScript, .pt2, or safetensors)",
             "export it again"
             if starts_well
             else "use a file from `cnnkit train` or `cnnkit export`",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import struct
@@ -13,9 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from support.pictures import load, make_folders, noise, save
 
 from cnnkit.data.own import decoder
+from cnnkit.data.own.load import load_own
+from cnnkit.data.own.options import PictureOptions
+from cnnkit.data.own.recognise import recognise
 from cnnkit.data.pictures import LARGEST_FILE, read_file
 from cnnkit.errors import InputError, StorageError
 from cnnkit.runs.folder import changed_samples, write_split
@@ -132,6 +137,14 @@ def test_all_bad_pictures_are_named_at_once_and_can_be_skipped(good: Path) -> No
     assert [name for name in BAD if f"dog/{name} " not in str(caught.value)] == []
     data = load(good, bad="skip")
     assert len(data.samples) == 8
+
+
+def test_the_summary_counts_the_pictures_that_are_used(good: Path) -> None:
+    save(good / "cat" / "thin.png", Image.new("L", (1, 20_000)))
+    listing, text = recognise(good), io.StringIO()
+    assert listing is not None
+    load_own(listing, PictureOptions(bad="skip"), Console(file=text, width=500))
+    assert "8 pictures, 8x8, in 2 classes" in text.getvalue()
 
 
 def test_only_bad_pictures_are_refused_even_with_skip(tmp_path: Path) -> None:

@@ -67,8 +67,6 @@ def test_all_that_spoils_a_training_is_named_in_the_terminal(
     assert result.exit_code == 1
     assert result.stdout.count("is empty") == 8
     assert not result.stderr.startswith("\n")  # as a bar of progress leaves it
-    skipped = cli("train", "--data", folder, "--bad", "skip", "--epochs", "1").stderr
-    assert "86 pictures, 64x64" in skipped  # of those that are used
 
 
 @pytest.mark.parametrize("as_stored", [True, False])
@@ -254,3 +252,9 @@ def test_the_bare_command_still_shows_a_data_set(tmp_path: Path, cli: Callable[.
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["command"] == "data"
     assert "check" in cli("data", "--help").stdout
+
+
+def test_the_bare_command_sends_pictures_to_check(folder: Path, cli: Callable[..., Any]) -> None:
+    result = cli("data", "--data", folder)
+    assert result.exit_code == 2
+    assert f"`cnnkit data check {folder}`" in " ".join(result.stderr.split())
