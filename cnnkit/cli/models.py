@@ -31,12 +31,19 @@ def read(
     """
     from cnnkit.evaluation.proof import proof_data, size_in
     from cnnkit.export.models import read_for
-    from cnnkit.models.read import is_spec
+    from cnnkit.models.read import has_makers, is_spec
     from cnnkit.models.said import Said, parse_image_size
 
     sides = parse_image_size(size) if size else None
     if sides is None and model is not None and is_spec(model):
-        sides = size_in(dataset, data, messages.quiet)
+        sides = size_in(dataset, data, messages.quiet, not has_makers(model))
+        if sides is not None:
+            shown = "x".join(map(str, sides))
+            messages.print(
+                f"{model}: for images of {shown}, the size of those in {data or dataset}; "
+                "--size says otherwise",
+                soft_wrap=True,
+            )
     with working(messages, "reading the model"):
         network = read_for(form, model, Said(parameters, preprocess, names, sides))
     for note in network.notes:

@@ -5,7 +5,7 @@ Our own files run on their golden images, ONNX files of others as `foreign.py` d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,11 +56,21 @@ def check_compatibility(path: Path, size: tuple[int, int] | None = None) -> list
             tested += _own_engine(path)
     else:
         tested = [_own_runtime(path, form.read_metadata(path))]
-    inferred = (
+    inferred = [
         Compatibility(runtime, loads, "inferred", reason)
         for runtime, loads, reason in form.support(path)
-    )
-    return [*tested, *inferred]
+    ]
+    return [*tested, *(_as_tested(result, tested) for result in inferred)]
+
+
+def _as_tested(inferred: Compatibility, tested: Sequence[Compatibility]) -> Compatibility:
+    """Return what is inferred of a runtime, but no promise where a version of it has failed."""
+    for result in tested:
+        name = result.runtime.rpartition(" ")[0]  # without the version
+        if inferred.loads and result.loads is False and inferred.runtime.startswith(f"{name} "):
+            reason = f"{inferred.reason}; but {result.runtime} fails"
+            return replace(inferred, loads=None, reason=reason)
+    return inferred
 
 
 def _own_engine(path: Path) -> list[Compatibility]:

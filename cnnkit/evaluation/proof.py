@@ -15,8 +15,10 @@ from cnnkit.data.dataset import DRAWN, UNLABELLED, Dataset, Split
 from cnnkit.data.drawn import drawn_images
 from cnnkit.data.load import has_idx, load_dataset, name_of
 from cnnkit.data.own.class_folders import SUFFIXES
+from cnnkit.data.own.decoder import read_chunk
 from cnnkit.data.own.options import PictureOptions
 from cnnkit.data.own.reading import read_pictures
+from cnnkit.data.own.recognise import recognise
 from cnnkit.data.preparation import prepare, resizing
 from cnnkit.errors import InputError
 from cnnkit.evaluation.dataset import load_dataset_of, picture_options, tells_data
@@ -31,6 +33,8 @@ from cnnkit.system.terminal import open_console
 
 TABLES = (".csv", ".jsonl", ".npz", ".bin")  # which may say what pictures show
 MOST_PICTURES = 10_000
+LOOKED_AT = 64  # pictures, by whose size that of a module without one is chosen
+LARGEST_SIDE = 512  # of a network's images; photographs are larger
 MOST_WORK = 20_000_000_000  # multiply-adds on random images, which bounds their number
 UNKNOWN_WORK = MOST_WORK // 32  # of a network that cnnkit cannot look into
 FEWEST, MOST = 16, 256  # random images
@@ -73,18 +77,41 @@ def proof_data(
 
 
 def size_in(
-    name: str | None = None, folder: Path | None = None, quiet: bool = False
+    name: str | None = None,
+    folder: Path | None = None,
+    quiet: bool = False,
+    pictures: bool = False,
 ) -> tuple[int, int, int] | None:
     """Return C, H, W of data whose images have one size: a published set's, or IDX files'.
 
-    None for pictures, which take the size that a network has, and if there is no data.
+    None if there is no data. Pictures take the size that a network has: with `pictures` they tell
+    theirs, if those that are looked at have the same, of at most LARGEST_SIDE pixels.
     """
     by_name = name if folder is None else name_of(folder)
-    if by_name is None and (folder is None or not folder.exists() or not has_idx(folder)):
+    if by_name is None and (folder is None or not folder.exists()):
         return None
+    if by_name is None and folder is not None and not has_idx(folder):
+        return _size_of_pictures(folder) if pictures else None
     data = load_dataset(by_name or "", None if by_name else folder, quiet)
     channels, height, width = data.test.images.shape[1:]
     return channels, height, width
+
+
+def _size_of_pictures(folder: Path) -> tuple[int, int, int] | None:
+    if is_unlabelled(folder):
+        root, paths = folder, [path.name for path in _pictures(folder)]
+    else:
+        listing = recognise(folder)
+        if listing is None or listing.pixels is not None or not listing.paths:
+            return None
+        root, paths = listing.root, list(listing.paths)
+    few = [paths[index * len(paths) // LOOKED_AT] for index in range(LOOKED_AT)]
+    facts = [fact for fact in read_chunk(root, sorted(set(few))) if not fact.problem]
+    sizes = {(fact.height, fact.width) for fact in facts}
+    if len(sizes) != 1 or max(max(size) for size in sizes) > LARGEST_SIDE:
+        return None
+    ((height, width),) = sizes
+    return (1 if all(fact.gray for fact in facts) else 3), height, width
 
 
 def with_names(weights: Weights, data: Dataset) -> Weights:

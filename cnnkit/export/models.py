@@ -23,7 +23,7 @@ from cnnkit.formats.registry import FORMATS, TABLE, find_format
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.models.files import as_stored
 from cnnkit.models.network import Network
-from cnnkit.models.read import is_module, is_spec, read_model
+from cnnkit.models.read import has_makers, is_module, is_spec, read_model
 from cnnkit.models.said import OURS, Said, Size
 from cnnkit.runs.find import find_weights
 from cnnkit.runtimes.carried import read_carried
@@ -63,7 +63,7 @@ def export(
         preprocessing: what is done to raw pixels before the model gets them: "unit", "imagenet",
             "none", a JSON file, a record or its values. None if the model or its makers say it.
         names: of the classes, or a text file with one per line.
-        size: C, H, W of an image, for a module without data that have one.
+        size: C, H, W of an image; None takes that of the data, if all pictures have the same.
         weights: a file with the parameters of a module.
         input: as `cnnkit.formats.options.Options` has it, like `opset`.
         opset: the ONNX operator set.
@@ -77,7 +77,7 @@ def export(
     """
     form = format_of(Path(path)) if format is None else find_format(format).name
     if size is None and (is_module(model) or is_spec(model)):
-        size = _size(data)
+        size = _size(data, pictures=not has_makers(model))
     listed = Path(names) if isinstance(names, str) else names
     said = Said(None if weights is None else Path(weights), preprocessing, listed, size)
     network = read_for(form, model, said)
@@ -145,9 +145,9 @@ def format_of(path: Path) -> str:
     return max(found, key=lambda form: len(form.suffix)).name
 
 
-def _size(data: Data | None) -> Size | None:
+def _size(data: Data | None, pictures: bool) -> Size | None:
     if isinstance(data, str | Path):
-        return size_in(folder=Path(data), quiet=True)
+        return size_in(folder=Path(data), quiet=True, pictures=pictures)
     images = data.test.images if isinstance(data, Dataset) else data
     if images is None:
         return None

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 
 from cnnkit.errors import InputError
+from cnnkit.graph.operators.base import CORRECT
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import DTYPES, FREE, Array, TensorType
 from cnnkit.system.display import summary
-
-REMEDY = "correct the model and export it again"
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class Node:
         """What messages call it: `Conv features.3`."""
         return f"{self.operator} {self.name or (self.outputs or ('',))[0]}".rstrip()
 
-    def refused(self, reason: str, remedy: str = REMEDY) -> InputError:
+    def refused(self, reason: str, remedy: str = CORRECT) -> InputError:
         """Return the error that names this node."""
         return InputError(f"node {self.title}", reason, remedy)
 
@@ -144,16 +143,16 @@ class Graph:
             _check_type(name, found, self.tensors)
         if len(types) != len(self.inputs) + len(self.tensors):
             twice = sorted(set(self.inputs) & set(self.tensors))[0]
-            raise InputError(f"input {twice}", "is a constant as well", REMEDY)
+            raise InputError(f"input {twice}", "is a constant as well", CORRECT)
         known = set(types)
         for node in self.nodes:
             self._check_names(node, known)
             known.update(node.outputs)
         if not self.outputs or len(set(self.outputs)) < len(self.outputs):
-            raise InputError("the graph", "has no outputs, or one twice", REMEDY)
+            raise InputError("the graph", "has no outputs, or one twice", CORRECT)
         for name in self.outputs:
             if name not in known:
-                raise InputError(f"output {name}", "is made by no node", REMEDY)
+                raise InputError(f"output {name}", "is made by no node", CORRECT)
 
     def __repr__(self) -> str:
         nodes, outputs = f"{len(self.nodes)} nodes", ", ".join(self.outputs)
@@ -182,7 +181,7 @@ def _check_type(name: str, type: TensorType, tensors: Mapping[str, Array]) -> No
     good = all(isinstance(size, int) and size >= 0 for size in sizes)
     if not name or type.dtype not in DTYPES or not good:
         what = "tensor" if name in tensors else "input"
-        raise InputError(f"{what} {name}", f"is {type}, which no graph has", REMEDY)
+        raise InputError(f"{what} {name}", f"is {type}, which no graph has", CORRECT)
 
 
 def distinctly_named(nodes: Sequence[Node]) -> list[Node]:

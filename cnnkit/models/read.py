@@ -24,10 +24,17 @@ from cnnkit.runs.find import find_weights
 # "package.module:factory"; a path has no colon, but for the one behind a drive's letter.
 SPEC = re.compile(r"(?![A-Za-z]:)[A-Za-z_]\w*(?:\.\w+)*:[A-Za-z_][\w.-]*")
 
+MAKERS = ("torchvision:", "timm:")
+
 
 def is_spec(model: object) -> bool:
     """Tell whether a text names a module, not a file."""
     return bool(SPEC.fullmatch(str(model))) and not Path(str(model)).exists()
+
+
+def has_makers(model: object) -> bool:
+    """Tell whether a text names a module whose makers say how large its images are."""
+    return str(model).startswith(MAKERS)
 
 
 def read_model(model: Any = None, said: Said | None = None) -> Network:

@@ -93,6 +93,19 @@ def test_what_is_newer_or_not_standard_is_not_promised(tmp_path: Path) -> None:
     assert "not tested: MatMul, ReduceMean" in inferred[1].reason
 
 
+def test_no_version_of_a_runtime_is_promised_that_fails_here(tmp_path: Path) -> None:
+    path = tmp_path / "a.onnx"
+    foreign(path, opset=17, ir_version=8)
+    damaged = onnx.load(path)
+    damaged.graph.node[-1].input[0] = "missing"
+    onnx.save(damaged, path)
+    found = [f for f in check_compatibility(path) if f.runtime.startswith("ONNX Runtime ")]
+    assert [(f.basis, f.loads) for f in found] == [
+        ("tested", False),
+        ("inferred", None),
+    ]
+
+
 def test_a_foreign_file_is_compared_with_onnx_runtime(
     cli: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -169,7 +182,7 @@ def test_an_opset_that_is_not_there_is_refused(tmp_path: Path, opset: int) -> No
 def test_data_that_is_missing_is_named(tmp_path: Path) -> None:
     foreign(tmp_path / "other.onnx", external=True)
     (tmp_path / "weights.bin").unlink()
-    with pytest.raises(StorageError, match=r"weights\.bin: cannot be read"):
+    with pytest.raises(StorageError, match=r"weights\.bin: is not there"):
         fix(tmp_path / "other.onnx")
 
 

@@ -88,6 +88,26 @@ def test_plain_pictures_are_data_without_labels(cli: Callable[..., Any], tmp_pat
     assert target.exists()
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_pictures_of_one_size_say_how_large_a_module_s_images_are(
+    cli: Callable[..., Any], tmp_path: Path, labelled: bool
+) -> None:
+    folder = tmp_path / "signs"
+    for index in range(8):
+        place = folder / "abcd"[index % 4] if labelled else folder
+        place.mkdir(parents=True, exist_ok=True)
+        noise(index, (8, 9)).save(place / f"{index}.png")
+    command = ("export", "person_nets:Net", "--format", "onnx", "--preprocess", "unit")
+    target = tmp_path / "out.onnx"
+    result = cli(*command, "--data", folder, "-o", target)
+    assert result.exit_code == 0, result.stderr
+    assert "for images of 3x9x8, the size of those in" in result.stderr
+    assert load(target).weights.size == (3, 9, 8)
+    noise(9, (20, 20)).save(place / "9.png")
+    refused = cli(*command, "--data", folder, "-o", target)
+    assert "does not say how large its images are. Say it with --size" in refused.stderr
+
+
 def test_unlabelled_pictures_are_prepared_as_predict_does(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -145,15 +145,20 @@ def test_weights_may_be_in_a_folder_below_the_files(tmp_path: Path) -> None:
     for wrong in ({"offset": 40}, {"offset": 4, "length": 32}):
         with pytest.raises(InputError, match=r"data/w.bin has not the 36 bytes of w"):
             external(tmp_path, "data/w.bin", **wrong)
-    with pytest.raises(StorageError, match=r"none\.bin: cannot be read"):
+    with pytest.raises(StorageError, match=r"none\.bin: is not there: a model .* Copy it there"):
         external(tmp_path, "none.bin")
 
 
-@pytest.mark.parametrize("location", ["../w.bin", "/etc/hostname", "data/../../w.bin", "link", ""])
+@pytest.mark.parametrize("location", ["../w.bin", "/etc/hostname", "data/../../w.bin", "link"])
 def test_weights_outside_the_folder_are_refused(location: str, tmp_path: Path) -> None:
     (tmp_path / "w.bin").write_bytes(bytes(36))
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "link").symlink_to(tmp_path / "w.bin")
-    with pytest.raises(InputError, match="weights outside its folder"):
+    with pytest.raises(InputError, match=r"is not in that folder. Export .* weights beside it"):
         external(folder, location)
+
+
+def test_weights_in_a_file_without_a_name_are_damage(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"damaged ONNX file .w in a file without a name"):
+        external(tmp_path, "")

@@ -229,6 +229,33 @@ def test_what_cannot_be_read_is_refused_by_node_and_reason(what: str, tmp_path: 
         read(tmp_path, specs, **options)
 
 
+@pytest.mark.parametrize("what", ["missing", "cycle", "twice"])
+def test_what_no_runtime_takes_is_not_sent_to_one(what: str, tmp_path: Path) -> None:
+    specs, options, _ = REFUSED[what]
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, specs, **options)
+    assert caught.value.remedy == "correct the model and export it again"
+
+
+def test_a_file_without_opset_is_refused(tmp_path: Path) -> None:
+    found = model([CONV])
+    del found.opset_import[:]
+    (tmp_path / "a.onnx").write_bytes(found.SerializeToString())
+    with pytest.raises(InputError, match="does not say which opset it uses"):
+        read_graph(tmp_path / "a.onnx")
+
+
+def test_free_sizes_are_fixed_as_the_remedy_says(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is free") as caught:
+        read(tmp_path, [CONV], shape=("N", 3, "H", "W"))
+    command = caught.value.remedy.partition("python ")[2].split()
+    assert command[-3:] == ["1,3,H,W", "OLD", "NEW"]
+    command[-3:] = ["1,3,8,9", str(tmp_path / "a.onnx"), str(tmp_path / "b.onnx")]
+    subprocess.run([sys.executable, *command], check=True)
+    (images,) = read_graph(tmp_path / "b.onnx").inputs.values()
+    assert images.shape == (1, 3, 8, 9)
+
+
 def test_the_share_of_a_dropout_is_kept(tmp_path: Path) -> None:
     graph = read(tmp_path, [("Dropout", ["x", "half"], ["y"], {})])
     assert graph.nodes[0].inputs == ("x", "half")

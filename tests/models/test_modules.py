@@ -210,6 +210,22 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], str]] = {
     ),
     "float16": (lambda: Net().half(), r"computes in float16 \(conv.weight\).*module.float\(\)"),
     "float64": (lambda: Net().double(), r"computes in float64 \(conv.weight\).*module.float\(\)"),
+    "a cast to bfloat16": (
+        lambda: Of(lambda self, x: (self.net(x).bfloat16() * 2).float()),
+        r"computes in fewer bits than float32. Leave the cast out .*\n  forward: casts to bfloat16",
+    ),
+    "a cast to float16": (
+        lambda: Of(lambda self, x: self.net(x.half().float())),
+        r"Leave the cast out of its forward.*\n  forward: casts to float16",
+    ),
+    "a cast before a layer": (
+        lambda: nn.Sequential(Of(lambda self, x: x.bfloat16()), nn.Conv2d(3, 2, 3)),
+        "cannot be exported .*Leave the cast out of its forward",
+    ),
+    "NumPy": (
+        lambda: Of(lambda self, x: torch.from_numpy(np.tanh(self.net(x).numpy()))),
+        "cannot be exported .*Compute in its forward with PyTorch alone",
+    ),
     "TorchScript": (scripted, "is TorchScript. Give the module that torch.jit made it from"),
     "quantised": (quantised, r"is quantised \(Linear\). Give the module before it was"),
     "NaN": (of_negative_variance, "gives NaN or infinity for random images"),

@@ -20,6 +20,10 @@ class NodeRefusedError(Exception):
     """A node is none that cnnkit knows; the message says why."""
 
 
+class BrokenNodeError(NodeRefusedError):
+    """No runtime can know it."""
+
+
 class Draft:
     """A graph up to the node that is read at present.
 
@@ -65,12 +69,12 @@ class Draft:
                     f"its input {value} is a {self.unread[value].kind}, which cnnkit does not read"
                 )
             if value and value not in self.types:
-                raise NodeRefusedError(
+                raise BrokenNodeError(
                     f"its input {value} is neither a result before it nor a known constant"
                 )
         for value in outputs:
             if value in self.types or not value:
-                raise NodeRefusedError(f"its output {value} is made twice, or has no name")
+                raise BrokenNodeError(f"its output {value} is made twice, or has no name")
 
     # What rules read
 

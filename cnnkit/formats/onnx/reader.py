@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cnnkit.errors import InputError, OperatorsError
-from cnnkit.formats.onnx.draft import Draft, NodeRefusedError
+from cnnkit.formats.onnx.draft import BrokenNodeError, Draft, NodeRefusedError
 from cnnkit.formats.onnx.opsets import RULES
 from cnnkit.formats.onnx.plain import read_plain
 from cnnkit.formats.onnx.protobuf import Node as FileNode
@@ -19,7 +19,7 @@ from cnnkit.formats.onnx.protobuf import OnnxFile, read_onnx
 from cnnkit.formats.onnx.sizes import RULES as SIZES
 from cnnkit.formats.onnx.sizes import read_sizes, takes_sizes
 from cnnkit.graph.graph import Graph
-from cnnkit.graph.operators.base import SMALLER
+from cnnkit.graph.operators.base import CORRECT, SMALLER
 from cnnkit.graph.operators.quantised import MICROSOFT
 from cnnkit.graph.operators.table import OPERATORS
 from cnnkit.graph.types import FREE, LARGEST, TensorType, count
@@ -50,6 +50,8 @@ def to_graph(path: Path, file: OnnxFile) -> Graph:
         InputError: as `read_graph`.
     """
     opset = file.opsets.get("", file.opsets.get("ai.onnx", 0))
+    if not opset:
+        raise InputError(path, "does not say which opset it uses", CORRECT)
     if not OLDEST <= opset <= NEWEST:
         raise InputError(
             path,
@@ -76,9 +78,8 @@ def to_graph(path: Path, file: OnnxFile) -> Graph:
     try:
         return draft.finish(file.outputs)
     except InputError as error:
-        raise InputError(
-            path, f"{error.subject}: {error.reason}", f"{error.remedy}, or {REMEDY}"
-        ) from error
+        remedy = CORRECT if error.remedy == CORRECT else f"{error.remedy}, or {REMEDY}"
+        raise InputError(path, f"{error.subject}: {error.reason}", remedy) from error
 
 
 def _refusal(draft: Draft, node: FileNode, wanted: set[str], lost: set[str]) -> InputError | None:
@@ -109,18 +110,22 @@ def _all_of(path: Path, refused: Sequence[InputError]) -> InputError:
     for error in refused:
         if error.remedy == SMALLER:  # ONNX Runtime would set that memory aside
             return InputError(path, f"has the {error.subject}: {error.reason}", SMALLER)
+    broken = all(error.remedy == CORRECT for error in refused)
     if len(refused) > 1:
         return OperatorsError(
             path,
-            f"has {len(refused)} nodes that cnnkit does not know",
-            f"{CHANGE}, {CARRY}, or {REMEDY}",
+            f"has {len(refused)} nodes that {'are broken' if broken else 'cnnkit does not know'}",
+            CORRECT if broken else f"{CHANGE}, {CARRY}, or {REMEDY}",
             [f"{error.subject}: {error.reason}" for error in refused],
         )
     (error,) = refused
     has = "has the " if error.subject.startswith("node ") else ""
-    known = error.remedy == CHANGE  # or it is broken, for ONNX Runtime as well
-    remedy = f"{CHANGE}, {CARRY}, or {REMEDY}" if known else f"{error.remedy}, or {REMEDY}"
-    return OperatorsError(path, f"{has}{error.subject}: {error.reason}", remedy)
+    remedy = f"{CHANGE}, {CARRY}" if error.remedy == CHANGE else error.remedy
+    return OperatorsError(
+        path,
+        f"{has}{error.subject}: {error.reason}",
+        CORRECT if broken else f"{remedy}, or {REMEDY}",
+    )
 
 
 def operator_of(node: FileNode) -> str:
@@ -176,7 +181,8 @@ def _read(draft: Draft, node: FileNode, wanted: set[str]) -> None:
         rule = read_sizes if takes_sizes(draft) else RULES.get(draft.operator, read_plain)
         rule(draft)
     except NodeRefusedError as error:
-        raise InputError(_title(node), str(error), CHANGE) from error
+        remedy = CORRECT if isinstance(error, BrokenNodeError) else CHANGE
+        raise InputError(_title(node), str(error), remedy) from error
 
 
 def _title(node: FileNode) -> str:
@@ -187,13 +193,18 @@ def _title(node: FileNode) -> str:
 def _input(path: Path, name: str, dtype: str, sizes: tuple[int, ...]) -> TensorType:
     if not dtype:
         raise InputError(
-            path, f"has the input {name}, which is not a tensor of a type that NumPy has", REMEDY
+            path,
+            f"has the input {name}, which is not a tensor of a type that NumPy has",
+            "export it again with images of float32",
         )
     if 0 in sizes[1:]:
+        fixed = ",".join(str(size or letter) for size, letter in zip(sizes, "1CHW", strict=False))
         raise InputError(
             path,
             f"does not say how large its images are: axis {sizes.index(0, 1)} of {name} is free",
-            f"export it with a fixed image size, or {REMEDY}",
+            "export it with a fixed image size, or fix it: python -m "
+            "onnxruntime.tools.make_dynamic_shape_fixed "
+            f"--input_name {name} --input_shape {fixed} OLD NEW",
         )
     shape = tuple(size or FREE for size in sizes)
     if count(shape) > LARGEST:

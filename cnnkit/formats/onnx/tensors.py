@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnkit.errors import InputError, StorageError
 from cnnkit.formats.onnx.messages import (
     Message,
     chunks,
@@ -61,7 +62,8 @@ def read_tensor(tensor: Message, folder: Path) -> NDArray[Any] | Unread:
 
     Raises:
         ValueError, OverflowError: it contradicts itself.
-        StorageError: the file that it names cannot be read.
+        InputError: the file that it names is not in the model's folder.
+        StorageError: that file cannot be read.
     """
     number = int32(tensor, DATA_TYPE)
     if number not in TYPES or SEGMENT in tensor:
@@ -98,8 +100,18 @@ def _external(
     stated = {text(pair, 1): text(pair, 2) for pair in pairs}
     location = stated.get("location", "")
     path, inside = folder / location, folder.resolve()
-    if not location or ".." in Path(location).parts or not path.resolve().is_relative_to(inside):
-        raise ValueError(f"weights outside its folder: {location}")
+    if not location:
+        raise ValueError(f"{text(tensor, NAME)} in a file without a name")
+    if ".." in Path(location).parts or not path.resolve().is_relative_to(inside):
+        raise InputError(
+            path,
+            f"is named as the weights of a model in {folder}, and is not in that folder",
+            "export the model again with its weights beside it, or in one file",
+        )
+    if not path.exists():
+        raise StorageError(
+            path, "is not there: a model beside it has its weights in it", "copy it there, too"
+        )
     size = dtype.itemsize * int(np.prod(shape, dtype=object))
     start, length = int(stated.get("offset", 0)), int(stated.get("length", size))
     content = read_part(path, start, size) if start >= 0 and length == size else b""

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 from cnnkit.errors import InputError
 from cnnkit.formats.pytorch.archive import DAMAGE, could_run_code, pack, require_torch
 from cnnkit.formats.pytorch.pt2 import items
+from cnnkit.nn.exported.draft import OTHER_LAYERS, unknown
 from cnnkit.system.files import read_bytes
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
 REMEDY = "write it with torch.export.save, of PyTorch 2.9 or newer"
-OTHER_LAYERS = "use other layers in the module"
 IN_FLOAT32 = (
     "give the module itself, which is exported in float32, or leave torch.autocast out of it"
 )
@@ -115,10 +115,9 @@ def _check(path: Path, values: Mapping[str, Any]) -> None:
         if key == "target" and not OPERATOR.fullmatch(str(value)):
             strange.append(str(value))
     if strange:
-        found = f"{len(strange)} nodes" if len(strange) > 1 else "a node"
         raise InputError(
             path,
-            f"has {found} that cnnkit's graph has no operator for",
+            unknown(len(strange)),
             IN_FLOAT32 if any("autocast" in name for name in strange) else OTHER_LAYERS,
             [f"{name}: cnnkit does not know this operator" for name in strange],
         )

@@ -14,6 +14,7 @@ import numpy as np
 
 from cnnkit.graph.types import LARGEST, Array, Shape, TensorType, count
 
+CORRECT = "correct the model and export it again"  # which no runtime takes as it is
 SMALLER = "use smaller sizes"  # what no runtime should be asked for either
 
 Value = int | float | str | tuple[int, ...]
@@ -63,9 +64,7 @@ class NodeError(Exception):
         self.reason, self.remedy = reason, remedy
 
 
-def need(
-    condition: bool, reason: str, remedy: str = "correct the model and export it again"
-) -> None:
+def need(condition: bool, reason: str, remedy: str = CORRECT) -> None:
     """Raise NodeError with a reason unless a condition holds."""
     if not condition:
         raise NodeError(reason, remedy)
@@ -85,7 +84,7 @@ def given(types: Types, index: int) -> TensorType:
     """Return the type of an input that has to be there."""
     found = types[index] if index < len(types) else None
     if found is None:
-        raise NodeError(f"has no input {index}", "correct the model and export it again")
+        raise NodeError(f"has no input {index}", CORRECT)
     return found
 
 

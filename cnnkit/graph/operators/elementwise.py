@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnnkit.graph.operators.base import (
+    CORRECT,
     MANY,
     Arrays,
     Attributes,
@@ -39,7 +40,7 @@ def _broadcast_size(sizes: tuple[Size, ...], shapes: list[Shape]) -> Size:
     distinct = {size for size in sizes if size != 1}
     if len(distinct) > 1:
         shown = " and ".join(str(list(shape)) for shape in shapes)
-        raise NodeError(f"its inputs {shown} do not fit", "correct the model and export it again")
+        raise NodeError(f"its inputs {shown} do not fit", CORRECT)
     return distinct.pop() if distinct else 1
 
 

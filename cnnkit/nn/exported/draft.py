@@ -15,6 +15,15 @@ from cnnkit.graph.types import Shape, TensorType
 Given = Mapping[str, Any]  # a node's arguments by the names of its schema; values are texts
 
 
+OTHER_LAYERS = "use other layers in the module"  # than those that cnnkit has no operator for
+
+
+def unknown(count: int) -> str:
+    """Return what is wrong with a program that has so many nodes that cannot be read."""
+    found = f"{count} nodes" if count > 1 else "a node"
+    return f"has {found} that cnnkit's graph has no operator for"
+
+
 class NotReadError(Exception):
     """A node is none that cnnkit can read; the message says why."""
 

@@ -193,6 +193,9 @@ def framed(mode: str) -> Rule:
     return lambda draft, given: pad(draft, {**given, "mode": mode})
 
 
+CASTS = ("aten.to", "aten._to_copy")
+
+
 def cast(draft: Draft, given: Given) -> str:
     """Read the elements as another type."""
     if "other" in given:
@@ -249,7 +252,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("aten.pad", "aten.constant_pad_nd"), pad),
     "aten.reflection_pad2d": framed("reflect"),
     "aten.replication_pad2d": framed("replicate"),
-    **dict.fromkeys(("aten.to", "aten._to_copy"), cast),
+    **dict.fromkeys(CASTS, cast),
     "aten.dropout": dropout,
     **dict.fromkeys(("aten.feature_dropout", "aten.alpha_dropout"), same),
     **dict.fromkeys(("aten.contiguous", "aten.clone", "aten.alias", "aten.detach"), same),

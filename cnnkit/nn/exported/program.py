@@ -23,14 +23,31 @@ from torch.export import Dim, ExportedProgram, export
 from cnnkit.errors import InputError, OperatorsError
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.types import FREE, Shape, TensorType
-from cnnkit.nn.exported.draft import Draft, Given, NotReadError
+from cnnkit.nn.exported.draft import (
+    OTHER_LAYERS,
+    Draft,
+    Given,
+    NotReadError,
+    unknown,
+)
 from cnnkit.nn.exported.in_place import followed
-from cnnkit.nn.exported.operators import RULES
+from cnnkit.nn.exported.operators import CASTS, RULES
 from cnnkit.nn.full_precision import full_precision
 
-REMEDY = "use other layers in the module"
 CARRY = "export it with `--format onnx`, which ONNX Runtime alone has to know"
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal, in messages of PyTorch
+NARROW = (torch.bfloat16, torch.float16)
+IN_FLOAT32 = "leave the cast out of its forward: files compute in float32"
+# What helps where PyTorch cannot export a module, by what it says.
+FORWARDS = (
+    (r"BFloat16|Half", IN_FLOAT32),
+    (r"numpy", "compute in its forward with PyTorch alone: files hold nothing of NumPy"),
+    (
+        "",
+        "use images of another size, or make its forward take one tensor [N, C, H, W], with no "
+        "control flow that depends on values or on N",
+    ),
+)
 CONSTANTS = {f"aten.{name}" for name in ("ones", "zeros", "full", "arange", "eye", "scalar_tensor")}
 
 
@@ -74,13 +91,10 @@ def export_images(
             warnings.simplefilter("ignore")
             return export(module, (example,), dynamic_shapes=free_images(module))
     except (Exception, SystemExit) as error:  # of the person's code, or of PyTorch's tracer
-        shown = "x".join(map(str, example_shape))
-        raise InputError(
-            subject,
-            f"cannot be exported for images of {shown} ({_first_line(error)})",
-            "use images of another size, or make its forward take one tensor [N, C, H, W], with no "
-            "control flow that depends on values or on N",
-        ) from error
+        shown, said = "x".join(map(str, example_shape)), _first_line(error)
+        reason = f"cannot be exported for images of {shown} ({said})"
+        remedy = next(remedy for pattern, remedy in FORWARDS if re.search(pattern, said))
+        raise InputError(subject, reason, remedy) from error
 
 
 def free_images(module: nn.Module) -> tuple[Any, ...]:
@@ -115,6 +129,8 @@ def graph_of_program(program: ExportedProgram, subject: object = "the program") 
     changes = followed(program)
     if changes is None:  # slow: the program is traced anew
         program, changes = program.run_decompositions({}), {}
+    if narrow := _narrow_casts(program):
+        raise InputError(subject, "computes in fewer bits than float32", IN_FLOAT32, narrow)
     draft, known = _inputs(program, subject)
     for name, images in draft.inputs.items():
         if FREE in images.shape[1:]:
@@ -127,14 +143,25 @@ def graph_of_program(program: ExportedProgram, subject: object = "the program") 
             known[node] = _read(draft, node, known, refused)
             known.update(dict.fromkeys(changes.get(node, ()), known[node]))
     if refused:
-        found = f"{len(refused)} nodes" if len(refused) > 1 else "a node"
-        reason = f"has {found} that cnnkit's graph has no operator for"
-        raise OperatorsError(subject, reason, f"{REMEDY}, or {CARRY}", refused)
+        raise OperatorsError(subject, unknown(len(refused)), f"{OTHER_LAYERS}, or {CARRY}", refused)
     by_name = {node.name: value for node, value in known.items()}
     for name in program.graph_signature.user_outputs:
         if name not in by_name:
             raise InputError(subject, f"gives {name}, not a tensor", "return scores [N, K]")
     return draft.finish([by_name[name] for name in program.graph_signature.user_outputs])
+
+
+def _narrow_casts(program: ExportedProgram) -> list[str]:
+    """Return a line for each node of a program that casts to a narrower floating-point type."""
+    found = []
+    for node in program.graph.nodes:
+        value = node.meta.get("val")
+        if node.op != "call_function" or _operator(node) not in CASTS:
+            continue
+        if isinstance(value, torch.Tensor) and value.dtype in NARROW:
+            kind = str(value.dtype).removeprefix("torch.")
+            found.append(f"{_layer(node) or 'forward'}: casts to {kind}")
+    return found
 
 
 def _first_line(error: BaseException) -> str:
@@ -170,7 +197,7 @@ def _inputs(program: ExportedProgram, subject: object) -> tuple[Draft, dict[torc
 def _type(node: torch.fx.Node, subject: object) -> TensorType:
     value = node.meta.get("val")
     if not isinstance(value, torch.Tensor):
-        raise InputError(subject, f"has the input {node.name}, which is not a tensor", REMEDY)
+        raise InputError(subject, f"has the input {node.name}, which is not a tensor", OTHER_LAYERS)
     return _type_of(value)
 
 
