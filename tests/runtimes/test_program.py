@@ -66,6 +66,7 @@ def test_fast_convolutions_give_the_references_values(isa: str) -> None:
     assert seen >= {"winograd-4x4", "winograd-4x2", "dense", "depthwise-3x3", "depthwise-5x5/2"}
     assert seen >= {"columns", "winograd-4x1", "winograd-4x1-pixels"}
     assert ("pairs" in seen) == (isa not in {"avx2", "neon"})
+    assert "halves" not in seen or isa not in {"avx2", "neon"}
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -111,6 +112,23 @@ def test_values_that_winograd_would_spoil_come_out_as_they_are(factor: float) ->
     network = make_network(lowered(graph), image_size(graph))
     assert "winograd-4x4" in network.algorithms or available_isas()[0] == "scalar"
     np.testing.assert_allclose(network(x)[0], expected, rtol=1e-5, atol=1e-5 * 1e20)
+
+
+@pytest.mark.parametrize("large", [1e7, 1e12, 1e30])
+def test_a_marker_in_one_pixel_leaves_pixels_as_they_are_that_do_not_see_it(large: float) -> None:
+    net = Net(1, 12, 12)
+    y = net.conv(net.conv("x", 1, 16, 1), 16, 16, 3, pads=(1, 1, 1, 1))
+    graph = net.graph(net("Flatten", y))
+    x = np.random.default_rng(0).random((1, 1, 12, 12), np.float32)
+    x[0, 0, 5, 5] = large
+    (expected,) = evaluate(graph, {"x": x}, reproducible=False).values()
+    network = make_network(lowered(graph), image_size(graph))
+    assert "winograd-4x4" in network.algorithms or available_isas()[0] == "scalar"
+    found, expected = (v.reshape(16, 12, 12) for v in (network(x)[0], expected))
+    apart = np.ones((12, 12), bool)
+    apart[4:7, 4:7] = False
+    np.testing.assert_allclose(found[:, apart], expected[:, apart], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * large)
 
 
 @pytest.mark.parametrize("factor", [1, np.inf, np.nan])

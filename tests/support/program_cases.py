@@ -414,6 +414,16 @@ def fast_convolutions() -> Iterator[Case]:
             return net("Relu", net("Add", y, x))
 
         yield one(f"{kernel}x{kernel} {k} to {k}, {wide} wide", (1, 4, wide), pairs)
+    for k, kernel, stride in product((5, 24, 37, 56), (1, 3), (1, 2)):
+
+        def rest(net: Net, k: int = k, kernel: int = kernel, s: int = stride) -> str:
+            x = net.conv("x", 2, 9, 1)
+            y = net.conv(x, 9, k, kernel, strides=(s, s), pads=(kernel // 2,) * 4)
+            z = net.conv(x, 9, k, 1, strides=(s, s))
+            return net("Concat", net.relu6(y), net("Add", z, y), net("Relu", z), axis=1)
+
+        yield one(f"{kernel}x{kernel}/{stride} 9 to {k}", (2, 9, 27), rest)
+
     for features in (127, 128, 129, 700):
 
         def linear(net: Net, f: int = features) -> str:

@@ -58,14 +58,21 @@ inline ptrdiff_t prepared_floats(const void* fields) {
     return weights_of(c) + round_up(c.out_c, kLanes);
 }
 
+// Blocks of output channels: whole vectors.
+struct Whole {
+    static ptrdiff_t width(ptrdiff_t channels, ptrdiff_t out) { return block_width(channels, out); }
+    static void run(const Run& r, ptrdiff_t pixels, bool alone) { run_pixels(r, pixels, alone); }
+};
+
 // The bias, then the weights of each block of output channels.
-inline bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
+template <typename Blocks>
+bool prepare(const void* fields, const float* weight, const float* bias, float* to) {
     const Conv& c = conv_of(fields);
     const ptrdiff_t all = round_up(c.out_c, kLanes),
                     taps = static_cast<ptrdiff_t>(c.kernel_h) * c.kernel_w;
     for (ptrdiff_t o = 0; o < all; ++o) *to++ = o < c.out_c ? bias[o] : 0.0f;
-    for (ptrdiff_t first = 0; first < c.out_c; first += kBlock) {
-        const ptrdiff_t width = block_width(c.out_c, first);
+    for (ptrdiff_t first = 0, width; first < c.out_c; first += width) {
+        width = Blocks::width(c.out_c, first);
         for (ptrdiff_t tap = 0; tap < taps; ++tap) {
             for (ptrdiff_t i = 0; i < c.in_c; ++i) {
                 for (ptrdiff_t o = first; o < first + width; ++o)
@@ -151,9 +158,10 @@ inline void copy_columns(const Conv& c, const float* x, ptrdiff_t top, ptrdiff_t
 }
 
 // Columns of pixels, each of which reads one run of floats, which overlaps with the next one's.
-inline void convolve_columns(const Conv& c, const Plan& p, const float* prepared, const float* x,
-                             const float* residual, float* y, ptrdiff_t y_pixel, float* workspace,
-                             ptrdiff_t first, ptrdiff_t end) {
+template <typename Blocks>
+void convolve_columns(const Conv& c, const Plan& p, const float* prepared, const float* x,
+                      const float* residual, float* y, ptrdiff_t y_pixel, float* workspace,
+                      ptrdiff_t first, ptrdiff_t end) {
     const ptrdiff_t span = span_of(c);
     Run r;
     r.rows = r.taps = 1, r.span = c.kernel_h * span, r.x_row = r.x_tap = 0;
@@ -164,27 +172,29 @@ inline void convolve_columns(const Conv& c, const Plan& p, const float* prepared
         for (ptrdiff_t column = 0; column < c.out_w; ++column)
             copy_columns(c, x, top * c.stride_h - c.pad_h, strip_rows(c, rows),
                          column * c.stride_w - c.pad_w, workspace + column * floats);
-        for (ptrdiff_t o = 0; o < c.out_c; o += kBlock) {
+        for (ptrdiff_t o = 0, width; o < c.out_c; o += width) {
+            width = Blocks::width(c.out_c, o);
             r.w = prepared + round_up(c.out_c, kLanes) + o * r.span;
-            r.bias = prepared + o, r.channels = min(kBlock, c.out_c - o);
+            r.bias = prepared + o, r.channels = min(width, c.out_c - o);
             for (ptrdiff_t column = 0; column < c.out_w; ++column) {
                 const ptrdiff_t at = (top * c.out_w + column) * y_pixel + o;
                 r.x = workspace + column * floats;
                 r.y = y + at, r.residual = residual ? residual + at : nullptr;
-                run_pixels(r, rows, false);
+                Blocks::run(r, rows, false);
             }
         }
     }
 }
 
 // Pixels of y and of the residual lie y_pixel floats apart.
-inline void convolve(const void* fields, const float* prepared, const float* x,
-                     const float* residual, float* y, ptrdiff_t y_pixel, float* workspace,
-                     ptrdiff_t first, ptrdiff_t end) {
+template <typename Blocks>
+void convolve(const void* fields, const float* prepared, const float* x, const float* residual,
+              float* y, ptrdiff_t y_pixel, float* workspace, ptrdiff_t first, ptrdiff_t end) {
     const Conv& c = conv_of(fields);
     const Plan p = plan(c);
     if (p.upright)
-        return convolve_columns(c, p, prepared, x, residual, y, y_pixel, workspace, first, end);
+        return convolve_columns<Blocks>(c, p, prepared, x, residual, y, y_pixel, workspace, first,
+                                        end);
     const ptrdiff_t in = c.in_c, out = c.out_c,
                     taps = static_cast<ptrdiff_t>(c.kernel_h) * c.kernel_w;
     const bool joined = c.dilation_w == 1;
@@ -205,16 +215,18 @@ inline void convolve(const void* fields, const float* prepared, const float* x,
         for (ptrdiff_t left = pixel0; left < pixel1; left += p.columns) {
             const ptrdiff_t pixels = min(p.columns, pixel1 - left);
             r.w = prepared + round_up(out, kLanes) + block0 * in * taps;
-            for (ptrdiff_t o = block0; o < block1; o += kBlock) {
-                r.bias = prepared + o, r.channels = min(kBlock, out - o);
-                const ptrdiff_t width = block_width(out, o), block = width * in * taps;
-                const ptrdiff_t each = passes(pixels, static_cast<int>(width / kLanes));
+            for (ptrdiff_t o = block0, width; o < block1; o += width) {
+                width = Blocks::width(out, o);
+                r.bias = prepared + o, r.channels = min(width, out - o);
+                const ptrdiff_t block = width * in * taps;
+                const ptrdiff_t each =
+                    passes(pixels, static_cast<int>((width + kLanes - 1) / kLanes));
                 r.ahead = ahead_of(r.w + block, width, rows * each, p.far);
                 for (ptrdiff_t row = 0; row < rows; ++row) {
                     const ptrdiff_t at = ((top + row) * c.out_w + left) * y_pixel + o;
                     r.x = from + row * c.stride_h * p.row + left * r.x_pixel;
                     r.y = y + at, r.residual = residual ? residual + at : nullptr;
-                    run_pixels(r, pixels, c.out_w == 1);
+                    Blocks::run(r, pixels, c.out_w == 1);
                     r.ahead.from += each * in * taps * r.ahead.step;
                 }
                 r.w += block;
@@ -223,13 +235,16 @@ inline void convolve(const void* fields, const float* prepared, const float* x,
     }
 }
 
-inline void run(const void* fields, const float* prepared, const float* x, const float* residual,
-                float* y, float* workspace, ptrdiff_t first, ptrdiff_t end) {
-    convolve(fields, prepared, x, residual, y, conv_of(fields).out_c, workspace, first, end);
+template <typename Blocks>
+void run(const void* fields, const float* prepared, const float* x, const float* residual, float* y,
+         float* workspace, ptrdiff_t first, ptrdiff_t end) {
+    convolve<Blocks>(fields, prepared, x, residual, y, conv_of(fields).out_c, workspace, first,
+                     end);
 }
-inline void run_apart(const void* fields, const float* prepared, const float* x, float* y,
-                      ptrdiff_t y_pixel, float* workspace, ptrdiff_t first, ptrdiff_t end) {
-    convolve(fields, prepared, x, nullptr, y, y_pixel, workspace, first, end);
+template <typename Blocks>
+void run_apart(const void* fields, const float* prepared, const float* x, float* y,
+               ptrdiff_t y_pixel, float* workspace, ptrdiff_t first, ptrdiff_t end) {
+    convolve<Blocks>(fields, prepared, x, nullptr, y, y_pixel, workspace, first, end);
 }
 
 // Matrix products of several images.
@@ -256,9 +271,9 @@ inline void run_images(const void* fields, const float* prepared, const float* x
     }
 }
 
-constexpr ProgramAlgorithm kConv = {"dense", "conv",           fits,     prepared_floats,
-                                    prepare, workspace_floats, parts,    nullptr,
-                                    run,     run_images,       run_apart};
+constexpr ProgramAlgorithm kConv = {
+    "dense", "conv",  fits,       prepared_floats, prepare<Whole>,  workspace_floats,
+    parts,   nullptr, run<Whole>, run_images,      run_apart<Whole>};
 
 }  // namespace dense
 }  // namespace fast

@@ -6,7 +6,7 @@ constexpr ProgramAlgorithm kAlgorithms[] = {
     fast::by_winograd::k2x2,      fast::by_winograd_pixels::kConv,
     fast::by_winograd_1d::kConv,  fast::columns::kConv,
 #if defined(__AVX512F__)
-    fast::pairs::kConv,
+    fast::halves::kConv,          fast::pairs::kConv,
 #endif
     fast::dense::kConv,           fast::bands::k3x3,
     fast::bands::k3x3Stride2,     fast::depthwise::k5x5,

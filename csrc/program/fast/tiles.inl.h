@@ -63,21 +63,33 @@ inline void finish(const Run& r, float* y, const float* residual, const Vec (&su
     }
 }
 
+template <typename V>
+inline V load_as(const float* from) {
+    if constexpr (sizeof(V) == sizeof(Vec)) {
+        return load(from);
+    } else {  // of half a vector
+        V v;
+        __builtin_memcpy(&v, from, sizeof v);
+        return v;
+    }
+}
+
 // Adds to the sums what a run of `span` floats of each pixel gives; returns the weights after it.
 // Four pixels have one address, which is opaque in each turn: GCC otherwise adds up all of them one
 // after the other, or keeps them in memory.
-template <int pixels, int vecs>
+template <int pixels, int vecs, typename V>
 inline const float* add_run(const float* x, ptrdiff_t x_pixel, const float* w, ptrdiff_t span,
-                            Vec (&sum)[pixels][vecs], Ahead& ahead) {
+                            V (&sum)[pixels][vecs], Ahead& ahead) {
     constexpr int kBases = (pixels + 3) / 4;
+    constexpr ptrdiff_t kWidth = sizeof(V) / sizeof(float);
     const float* base[kBases];
 #pragma GCC unroll 4
     for (int b = 0; b < kBases; ++b) base[b] = x + 4 * b * x_pixel;
     const ptrdiff_t third = 3 * x_pixel;
-    for (ptrdiff_t i = 0; i < span; ++i, w += vecs * kLanes) {
-        Vec weight[vecs];
+    for (ptrdiff_t i = 0; i < span; ++i, w += vecs * kWidth) {
+        V weight[vecs];
 #pragma GCC unroll 16
-        for (int v = 0; v < vecs; ++v) weight[v] = load(w + v * kLanes);
+        for (int v = 0; v < vecs; ++v) weight[v] = load_as<V>(w + v * kWidth);
         if (kAsksAhead && vecs == kVecs) prefetch_far(ahead.from), ahead.from += ahead.step;
 #pragma GCC unroll 16
         for (int p = 0; p < pixels; ++p) {

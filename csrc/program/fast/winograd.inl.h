@@ -11,7 +11,9 @@ using winograd::Doubles;
 using winograd::Floats;
 using winograd::kPanel;
 
-constexpr float kLimit = 0x1p60f;            // of inputs and weights: their transforms stay finite
+// Of inputs and weights. A tile's sums are rounded in proportion to its largest value, those of
+// pixels that do not see it as well: a marker of 1e20 in one pixel would spoil its neighbours.
+constexpr float kLimit = 0x1p20f;
 constexpr ptrdiff_t kBudget = 24576;         // floats of V and M
 constexpr ptrdiff_t kFarBudget = 384 << 10;  // where U is beyond the second cache, which keeps them
 constexpr ptrdiff_t kNear = ptrdiff_t{1} << 18;  // floats of U that it keeps

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "cpu/features.h"
 #include "kernels.h"
 #include "program/kernels.h"
 
@@ -22,6 +23,7 @@ namespace {
 #include "program/fast/winograd_1d.inl.h"
 #include "program/fast/columns.inl.h"
 #include "program/fast/winograd_pixels.inl.h"
+#include "program/fast/halves_avx512.inl.h"
 #include "program/fast/pairs_avx512.inl.h"
 #include "program/fast/depthwise.inl.h"
 #include "program/fast/bands.inl.h"
