@@ -42,7 +42,8 @@ def embed(
         typer.Option(
             "--format",
             help="Format of the file that the host app reads; default: that of MODEL if it is a "
-            "file of c, c-int8, onnx or torchscript, else onnx.",
+            "file of c, c-int8, onnx or torchscript, else onnx; an ONNX file in 8 bits goes into "
+            "host apps in C as c-int8.",
         ),
     ] = None,
     dataset: DatasetOption = None,
@@ -64,7 +65,7 @@ def embed(
     from cnnkit.hosts.embedding import CHECK_FOLDER, STEM, embed, find_host, format_of_model
 
     messages = stderr(quiet or json)
-    format = format or format_of_model(model)
+    format = format or format_of_model(model, host)
     find_host(format, host)  # for its error, before anything is read
     said = (parameters, preprocess, names, size)
     network, test = read(model, *said, dataset, data, messages, format)

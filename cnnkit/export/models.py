@@ -21,7 +21,7 @@ from cnnkit.formats.options import Options
 from cnnkit.formats.pytorch.foreign import is_foreign
 from cnnkit.formats.registry import FORMATS, TABLE, find_format
 from cnnkit.graph.preprocessing import Preprocessing
-from cnnkit.models.files import as_stored
+from cnnkit.models.files import as_stored, read_rounded
 from cnnkit.models.network import Network
 from cnnkit.models.read import has_makers, is_module, is_spec, read_model
 from cnnkit.models.said import OURS, Said, Size
@@ -110,13 +110,15 @@ def read_for(form: str, model: Any, said: Said) -> Network:
 def _artefact(wanted: str, model: Any, said: Said) -> Network | None:
     """Return the network in C, TorchScript or a torch.export program of ours; None if it is none.
 
-    Its runtime opens programs, which shows what they hold. C of rounded parameters is a network
-    only for the format that holds these as they are.
+    Its runtime opens programs, which shows what they hold. C and ONNX of rounded parameters are
+    networks only for the format that holds these as they are.
     """
     if not isinstance(model, str | Path) or is_spec(model):
         return None
     path = find_weights(Path(model))
     form = detect(path)
+    if (form, wanted) == ("onnx", "c-int8"):
+        return read_rounded(path)
     is_same = form == wanted == "c-int8"
     if not is_same and (form not in PROGRAMS or (form == "pt2" and is_foreign(path))):
         return None

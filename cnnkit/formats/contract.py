@@ -173,6 +173,8 @@ def read_golden(path: Path, values: Mapping[str, Any]) -> Golden | None:
         if "cnnkit.architecture" in values:
             classes = architecture(path, values).classes
         return Golden.from_json(values, image_size(path, values), classes)
+    except InputError:
+        raise
     except ValueError as error:
         raise InputError(path, f"has {error}", "export it again") from error
 

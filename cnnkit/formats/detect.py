@@ -28,6 +28,7 @@ PICTURES = {
 OTHERS = (
     (0, b"version https:", "a pointer of Git LFS", "fetch the model with `git lfs pull`"),
     (0, b"\x1f\x8b", "compressed by gzip", "unpack it with gunzip"),
+    (0, b"---\nlibrary_name", "a model card", "name the file that it describes, without .md"),
     (4, b"ORTM", "in ONNX Runtime's own format (.ort)", "use the .onnx file that it was made from"),
 )
 REMEDY = "use a file from `cnnkit train` or `cnnkit export`"

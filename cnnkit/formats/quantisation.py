@@ -34,6 +34,7 @@ from cnnkit.graph.quantised import (
     to_integers,
     with_quantisation,
 )
+from cnnkit.graph.quantised.form import check_left
 from cnnkit.graph.quantised.integers import around_zero
 from cnnkit.graph.quantised.layers import layer_noise
 from cnnkit.graph.quantised.ranges import whole
@@ -46,6 +47,7 @@ from cnnkit.metrics import LOGIT_TOLERANCE
 
 CALIBRATION = 500  # training images; ranges were seen to stay the same from there on
 NOISE_OF = 32  # training images that layers' signal-to-noise ratios are of
+SMALLEST = 1e-37  # tolerance
 GOLDEN_FROM = 200  # test images among which the golden ones are chosen
 TRAINED = "quantisation"  # the key of a weights file that has the scales
 OWN = "the model's own"  # what a file says of integers that were not quantised here
@@ -132,6 +134,7 @@ def quantised(weights: Weights, options: Options) -> Quantised:
     trained = Trained.of(weights)
     if trained is not None and options.ranges == BEST:
         found = plan(prepared(graph), options.keep_float)
+        check_left(found, options.keep_float)
         scales = trained.all_scales(found, shown[:CALIBRATION])
         return Quantised(found, METHOD, scales, with_quantisation(found, scales))
     labels = train.labels[: len(images)] if options.dataset.kind == LABELLED else None
@@ -174,8 +177,8 @@ def integers_of(weights: Weights, options: Options) -> tuple[Graph, dict[str, An
 
 def check_quantisable(weights: Weights) -> None:
     """Raise InputError if nothing of a network can be quantised."""
-    if own_integers(weights) is None and not plan(prepared(weights.graph)).nodes:
-        raise InputError("the network", "has no layer that can be quantised", "use another format")
+    if own_integers(weights) is None:
+        check_left(plan(prepared(weights.graph)))
 
 
 def feed(input: str, images: NDArray[np.uint8]) -> NDArray[Any]:
@@ -218,7 +221,8 @@ def described(weights: Weights, integers: Graph, options: Options) -> dict[str, 
 def _golden(weights: Weights, integers: Graph, options: Options) -> Golden:
     """Return golden vectors of images to which the integers give the network's own label.
 
-    Their tolerance is twice the largest error seen, or what float32 may be off.
+    Their tolerance is twice the largest error seen, or what float32 may be off, which is more than
+    0 also of a network that gives nothing but zeros.
     """
     test = options.dataset.test
     images, truth = test.images[:GOLDEN_FROM], test.labels[:GOLDEN_FROM]
@@ -227,5 +231,5 @@ def _golden(weights: Weights, integers: Graph, options: Options) -> Golden:
     same = logits.argmax(axis=1) == expected.argmax(axis=1)
     chosen = choose(Split(images[same], truth[same]) if same.any() else Split(images, truth))
     error, largest = (float(np.abs(a).max()) for a in (logits - expected, expected))
-    tolerance = float(f"{max(2 * error, LOGIT_TOLERANCE * largest):.1e}")
+    tolerance = float(f"{max(2 * error, LOGIT_TOLERANCE * largest, SMALLEST):.1e}")
     return vectors(weights, chosen, tolerance)

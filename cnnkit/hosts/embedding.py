@@ -15,9 +15,12 @@ from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError, StorageError
 from cnnkit.export.pipeline import export
 from cnnkit.formats.base import Check, Format
+from cnnkit.formats.c.format import C_INT8
 from cnnkit.formats.detect import detect
 from cnnkit.formats.onnx.format import ONNX
+from cnnkit.formats.onnx.protobuf import read_onnx
 from cnnkit.formats.options import Options
+from cnnkit.formats.quantisation import ROUNDED
 from cnnkit.formats.registry import TABLE, find_format
 from cnnkit.graph.quantised import run_integers
 from cnnkit.graph.weights import Weights
@@ -36,19 +39,28 @@ CHANNELS = (1, 3)  # of the pictures that host apps take
 STEM = "mnist"  # the host apps open their model by this file name
 
 
-def format_of_model(model: str | None) -> str:
+def format_of_model(model: str | None, host: str) -> str:
     """Return the format in which a model is embedded unless another one is named.
 
-    That is a file's own, if there are host apps for it, and else onnx.
+    That is a file's own, if there are host apps for it, and else onnx. An ONNX file in 8 bits goes
+    into a host app in C as c-int8.
 
     Raises:
-        StorageError, InputError: as in `cnnkit.formats.detect.detect`.
+        StorageError, InputError: as in `cnnkit.formats.detect.detect`, or it is no ONNX file.
     """
     if model is not None and is_spec(model):
         return ONNX.name
-    form = TABLE[detect(find_weights(None if model is None else Path(model)))]
-    known = {name for name, _ in hosts()}
-    return form.name if (form.hosts or form.name) in known else ONNX.name
+    path = find_weights(None if model is None else Path(model))
+    form = TABLE[detect(path)]
+    known = hosts()
+    if form is ONNX and (ONNX.name, host) not in known and (C_INT8.hosts, host) in known:
+        return C_INT8.name if _is_in_8_bits(path) else ONNX.name
+    return form.name if (form.hosts or form.name) in {name for name, _ in known} else ONNX.name
+
+
+def _is_in_8_bits(path: Path) -> bool:
+    operators = {name.rpartition(".")[2] for name in read_onnx(path).operators}
+    return not operators.isdisjoint(ROUNDED)
 
 
 def find_host(format: str, host: str) -> Path:

@@ -27,9 +27,11 @@ IS_FILE = "is for a module; {model} holds its own"
 # What an artefact says of its network under the same keys as a weights file.
 KNOWN = ("dataset", "dataset_sha256", "preprocessing", "test_accuracy", "training")
 # Why a file of 8-bit integers is no model, and what is one.
-ROUNDED = (
-    "holds rounded parameters, from which no other file is made",
-    "give the weights or the run that it was made from",
+REMEDY = "give the weights or the run that it was made from"
+ROUNDED = ("holds rounded parameters, from which no other file is made", REMEDY)
+ROUNDED_ONNX = (
+    "holds rounded parameters, from which no file but one of the format c-int8 is made",
+    f"export or embed it with `--format c-int8`, or {REMEDY}",
 )
 
 
@@ -45,9 +47,9 @@ def read_onnx_file(path: Path, said: Said) -> Network:
 
 
 def read_rounded(path: Path) -> Network | None:
-    """Read an 8-bit ONNX file of ours as it is, to run it; None of any other file.
+    """Read an 8-bit ONNX file of ours as it is, to run it or to make C of it; None of another file.
 
-    `read_onnx_file` refuses it, since no other file is made from rounded parameters.
+    `read_onnx_file` refuses it, since nothing else is made from rounded parameters.
     """
     if contract.MARK not in read_onnx(path).metadata:
         return None
@@ -102,7 +104,7 @@ def _freed(frozen: int | None) -> tuple[str, ...]:
 def _of_artefact(path: Path) -> Weights:
     stated = read_contract(path)
     if contract.quantisation(stated):
-        raise InputError(path, *ROUNDED)
+        raise InputError(path, *ROUNDED_ONNX)
     return as_stored(TABLE["onnx"].read_weights(path), stated)
 
 

@@ -28,7 +28,9 @@ from numpy.typing import NDArray
 
 from cnnkit.data.dataset import LABELLED, Dataset
 from cnnkit.formats.base import PROOFS, Check
+from cnnkit.formats.contract import quantisation
 from cnnkit.formats.options import MAX_ACCURACY_DROP
+from cnnkit.formats.quantisation import CALIBRATION
 from cnnkit.formats.registry import FORMATS, TABLE
 from cnnkit.graph.carried import carried_nodes
 from cnnkit.graph.weights import Weights
@@ -53,6 +55,8 @@ HARDLY = (
     "much of the network: its logits hardly depend on these images, as those of an untrained one, "
     "so that a wrong layer might give the same ones"
 )
+FEW = "pictures whose values go further than those of the {} that ranges are of: they are cut off"
+FEWEST = 16  # different training images, below which that is said
 RESOLUTION = 100.0  # times the limit: what logits differ by from image to image, at least
 
 
@@ -164,6 +168,8 @@ def make_report(
     unchecked: tuple[str, ...] = (PROOFS[proof], *UNCHECKED)
     if agreement is not None and hardly_depends(reference.logits, agreement.logit_limit):
         unchecked = (HARDLY, *unchecked)
+    if about and "calibration_images" in quantisation(about["metadata"]):
+        unchecked = (*_few(dataset), *unchecked)
     return Report(
         path=path,
         format=about.get("format", "unknown"),
@@ -182,3 +188,11 @@ def make_report(
 def hardly_depends(logits: NDArray[np.floating], limit: float) -> bool:
     """Tell whether logits differ so little from image to image that they show little."""
     return len(logits) > 1 and float(np.ptp(logits, axis=0).max()) < RESOLUTION * limit
+
+
+def _few(dataset: Dataset) -> tuple[str, ...]:
+    """Return what to say of ranges that are of very few different images, or of equal ones."""
+    count = len({image.tobytes() for image in dataset.train.images[:CALIBRATION]})
+    if count >= FEWEST:
+        return ()
+    return (FEW.format("one training picture" if count == 1 else f"{count} training pictures"),)

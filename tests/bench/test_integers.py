@@ -82,5 +82,5 @@ def test_an_8_bit_file_of_ours_is_timed_as_it_is(
     assert isinstance(work, IntegerWorkload)
     row = verify_peer(SUBJECT, select_peers(work)[SUBJECT], work, 1).row
     assert (row.status, row.error) == ("timed", 0)
-    with pytest.raises(InputError, match="holds rounded parameters"):
+    with pytest.raises(InputError, match="or embed it with `--format c-int8`"):
         read_model(path)

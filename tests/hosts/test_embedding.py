@@ -14,14 +14,21 @@ from typing import Any
 import numpy as np
 import pytest
 from support.in_process import in_process
+from support.quantised import images_of, mixed_network
 
 from cnnkit.data.dataset import Dataset, Split
 from cnnkit.errors import InputError, StorageError
 from cnnkit.formats.c.source import read_c
 from cnnkit.formats.detect import detect
+from cnnkit.formats.onnx.model import to_model
+from cnnkit.formats.onnx.quantize import write_onnx_int8
+from cnnkit.formats.onnx.session import open_session
+from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture, Block
 from cnnkit.graph.builder import Builder
+from cnnkit.graph.convnet import INPUT, LOGITS
 from cnnkit.graph.networks import separable
+from cnnkit.graph.quantised import quantise, run_integers
 from cnnkit.graph.weights import Weights
 from cnnkit.hosts.apps import hosts
 from cnnkit.hosts.embedding import embed
@@ -188,6 +195,45 @@ def test_a_file_of_c_is_embedded_as_what_it_is(
     for name, array in expected.items():
         np.testing.assert_array_equal(held[name], array)
     passes_its_check(tmp_path / "again", len(np.load(tmp_path / "again" / "check" / "labels.npy")))
+
+
+@pytest.mark.parametrize("whose", ["ours", "another tool's"])
+def test_an_onnx_file_in_8_bits_is_embedded_in_c_as_it_is(
+    cli: Callable[..., Any], whose: str, tmp_path: Path
+) -> None:
+    images = images_of(20)
+    split = Split(images, np.arange(20) % 5)
+    data = Dataset("drawn", split, split, tuple("abcde"), {}, "drawn")
+    content = to_model(quantise(mixed_network(), images, calibration=20).graph, 17)
+    path = tmp_path / "net.onnx"
+    path.write_bytes(
+        write_onnx_int8(Weights(mixed_network(), {}), Options(data))[".int8.onnx"]
+        if whose == "ours"
+        else content.SerializeToString()
+    )
+    done = cli("embed", path, "--host", "c", "-o", tmp_path / "app", "--json")
+    assert done.exit_code == 0, done.stderr
+    source = tmp_path / "app" / "mnist.c"
+    assert detect(source) == "c-int8"
+    (logits,) = open_session(path.read_bytes()).run([LOGITS], {INPUT: images})
+    np.testing.assert_array_equal(run_integers(read_c(source).weights.graph, images), logits)
+    passes_its_check(tmp_path / "app", len(np.load(tmp_path / "app" / "check" / "labels.npy")))
+
+
+def test_what_lies_beside_a_model_is_not_taken_for_it(
+    cli: Callable[..., Any], artefacts: dict[str, Path], tmp_path: Path
+) -> None:
+    source = artefacts["c-int8"]
+    for beside, said in (
+        (
+            source.with_suffix(".h"),
+            f"is the header of a model. Name the source beside it, {source}",
+        ),
+        (Path(f"{source}.md"), "is a model card, not a model. Name the file that it describes"),
+    ):
+        done = cli("embed", beside, "--host", "c", "-o", tmp_path / "app")
+        assert done.exit_code == 2
+        assert said.replace(str(source), source.name) in done.stderr
 
 
 def test_a_host_of_another_format_is_named_as_it_is_typed(

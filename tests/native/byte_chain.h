@@ -275,9 +275,9 @@ void add_byte_sum(ByteChain& chain) {
     const auto sums = [=](const std::vector<const Bytes*>& in) {
         Bytes y;
         for (ptrdiff_t i = 0; i < s.count(); ++i) {
-            const float a = static_cast<float>((*in[0])[i] - zero) * left;
-            const float b = static_cast<float>((*in[1])[i] - zero) * right, first = a + rest;
-            y.push_back(byte_of_float(first + b, zero));
+            const auto a = static_cast<float>((*in[0])[i] - zero);
+            const auto b = static_cast<float>((*in[1])[i] - zero);
+            y.push_back(byte_of_float(std::fma(a, left, std::fma(b, right, rest)), zero));
         }
         return y;
     };

@@ -100,5 +100,6 @@ def unpacked(graph: Graph, arrays: Mapping[str, Array], source: object) -> Graph
             if arrays[name].size != places.size:
                 raise ValueError(f"{name} has {arrays[name].size} values")
             values[places.ravel()] = arrays[name]
-    tensors = {name: values[stored[name]].astype(graph.tensors[name].dtype) for name in names}
+    with np.errstate(invalid="ignore"):  # of a damaged type
+        tensors = {name: values[stored[name]].astype(graph.tensors[name].dtype) for name in names}
     return Graph(graph.inputs, graph.nodes, graph.outputs, {**graph.tensors, **tensors})

@@ -117,11 +117,14 @@ def read_arrays(text: str) -> dict[str, NDArray[Any]]:
     found: dict[str, NDArray[Any]] = {}
     for match in ARRAY.finditer(text):
         words = [word.strip() for word in match["values"].split(",")]
-        values = (
-            np.array([read_float(word) for word in words], np.float32)
-            if match["type"] == "float"
-            else np.array([int(word) for word in words], np.int64)
-        )
+        try:
+            values = (
+                np.array([read_float(word) for word in words], np.float32)
+                if match["type"] == "float"
+                else np.array([int(word) for word in words], np.int64)
+            )
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{match['name']} has a value that is no number") from error
         if len(values) != int(match["size"]):
             raise ValueError(f"{match['name']} has {len(values)} values")
         found[match["name"]] = values
@@ -153,5 +156,5 @@ def read_float(word: str) -> float:
         ValueError: it is something else.
     """
     if not re.fullmatch(r"-?0x[01](\.[0-9a-f]{1,6})?p-?\d{1,3}f", word):
-        raise ValueError(f"{word[:40]} is not a float of ours")
+        raise ValueError("it is not a float of ours")
     return float.fromhex(word[:-1])

@@ -46,7 +46,6 @@ STATED_EXPORT = re.compile(rb"_EXPORT (?:!= )?(0x[0-9a-f]{8})\b")
 STEM = re.compile(r"[\w+-][\w+. -]*", re.ASCII)
 IN_SOURCE = [f"{KEY}{name}" for name in ("images", "labels", "logits", "probabilities")]
 MOST_STACK = 4 << 20  # bytes; main threads have 8 MB on Linux and macOS
-EXPORT_AGAIN = "export it again with `cnnkit export --format c`"
 
 
 @dataclass(frozen=True)
@@ -195,56 +194,70 @@ def read_c(path: Path) -> Source:
 
 @lru_cache(maxsize=1)  # detection, checks and runtimes all read it
 def _parsed(path: Path, source: bytes, header: bytes) -> Source:
+    form = "c-int8" if contract.QUANTISATION.encode() in header else "c"
+    again = f"export it again with `cnnkit export --format {form}`"
     files = {".c": source, ".h": header}
+    if b"\n/* metadata: {" in source:
+        raise InputError(
+            path, "is the header of a model", f"name the source beside it, {path.stem}.c"
+        )
     stated = [STATED_EXPORT.search(content) for content in files.values()]
     if all(stated) and len({found[1] for found in stated if found}) > 1:
         raise InputError(
             path,
             f"is of another export than {path.stem}.h beside it",
-            "use the two files of one export, or " + EXPORT_AGAIN,
+            "use the two files of one export, or " + again,
         )
-    texts = _read_metadata(path, files[".h"])
+    texts = _read_metadata(path, files[".h"], again)
     try:
         arrays = read_arrays(files[".c"].decode("ascii"))
         texts |= contract.encode(_golden_values(arrays))
     except (ValueError, KeyError) as error:
-        raise InputError(path, f"is damaged ({error})", EXPORT_AGAIN) from error
+        missing = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
+        raise InputError(path, f"is damaged ({missing})", again) from error
     metadata = contract.decode(path, texts, "a C file")
-    weights = _read_weights(path, metadata, files[".c"].decode("ascii"), arrays)
+    weights = _read_weights(path, metadata, files[".c"].decode("ascii"), arrays, again)
     check_metadata(path, metadata, weights.classes)
     in_8_bits = bool(contract.quantisation(metadata))
     held = digest(weights.graph.tensors) if in_8_bits else weights.sha256
-    check_held(path, metadata, held, EXPORT_AGAIN)
+    check_held(path, metadata, held, again)
     if _write(metadata, weights, path.stem) != files:
         raise InputError(
             path,
             "is not what this version of cnnkit writes for the weights in it: damaged, edited, "
             f"or written by another version ({metadata.get('version')})",
-            EXPORT_AGAIN,
+            again,
         )
     return Source(path, files, metadata, weights)
 
 
 def _read_weights(
-    path: Path, metadata: dict[str, Any], text: str, arrays: Mapping[str, NDArray[Any]]
+    path: Path,
+    metadata: dict[str, Any],
+    text: str,
+    arrays: Mapping[str, NDArray[Any]],
+    again: str,
 ) -> Weights:
     """Return the network in a source: of the family by its architecture, else by its graph."""
     if "cnnkit.architecture" not in metadata or contract.quantisation(metadata):
         try:
             graph = read_graph(text, arrays, path)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(path, f"has a damaged graph ({error!r})", EXPORT_AGAIN) from error
+        except InputError as error:
+            reason = f"{error.subject}: {error.reason}".removeprefix(f"{path}: ")
+            raise InputError(path, f"has a damaged graph ({reason})", again) from error
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
+            raise InputError(path, f"has a damaged graph ({error!r})", again) from error
+        except RecursionError as error:
+            raise InputError(path, "has a damaged graph", again) from error
         if graph is None:
-            raise InputError(path, "says nothing of its network", EXPORT_AGAIN)
+            raise InputError(path, "says nothing of its network", again)
         return Weights(graph, metadata)
     architecture = Architecture.from_json(metadata["cnnkit.architecture"], path)
     tensors = {}
     for name, shape in architecture.parameter_shapes().items():
         values = arrays.get(name.replace(".", "_"), np.empty(0, np.float32))
         if values.dtype != np.float32 or values.size != np.prod(shape, dtype=np.int64):
-            raise InputError(path, f"holds no parameter {name} of {list(shape)}", EXPORT_AGAIN)
+            raise InputError(path, f"holds no parameter {name} of {list(shape)}", again)
         tensors[name] = values.reshape(shape)
     weights = Weights.of(architecture, tensors, metadata)
     if not contract.normalises(metadata):
@@ -253,13 +266,13 @@ def _read_weights(
     return replace(weights, graph=normalise(weights.graph, record.mean, record.std))
 
 
-def _read_metadata(path: Path, header: bytes) -> dict[str, str]:
+def _read_metadata(path: Path, header: bytes, again: str) -> dict[str, str]:
     """Return the metadata texts in a header of ours, without what the source holds."""
     found = METADATA.search(header.decode("ascii", "replace"))
     try:
         values = json.loads(found[1]) if found else {}
     except (ValueError, RecursionError) as error:
-        raise InputError(path, f"has damaged metadata ({error})", EXPORT_AGAIN) from error
+        raise InputError(path, f"has damaged metadata ({error})", again) from error
     return contract.encode(values)
 
 

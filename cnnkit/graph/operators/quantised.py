@@ -259,18 +259,26 @@ def infer_qadd(attributes: Attributes, types: Types, constants: Constants) -> li
     return [TensorType(_quantised_type(types, 7), a.shape)]
 
 
+def fused(x: Array, factor: Array, rest: Array) -> Array:
+    """Return x * factor + rest rounded once to float32, as a fused multiply-add does.
+
+    float64 has all digits of the sum, but for factors that are very far apart.
+    """
+    found: Array = (x.astype(np.float64) * factor + rest).astype(np.float32)
+    return found
+
+
 def add_factors(inputs: Arrays) -> tuple[Array, Array, Array]:
     """Return what both are multiplied by, and what is added to the sum, float32."""
     left, right = (scale32(inputs, i) / scale32(inputs, 6) for i in (1, 4))
-    zeros = (one(inputs, i).astype(np.float32) for i in (2, 5, 7))
-    zero_a, zero_b, zero_y = zeros
-    return left, right, zero_y - (left * zero_a + right * zero_b)
+    zero_a, zero_b, zero_y = (one(inputs, i).astype(np.float32) for i in (2, 5, 7))
+    return left, right, zero_y - fused(zero_a, left, right * zero_b)
 
 
 def evaluate_qadd(attributes: Attributes, inputs: Arrays, einsum: Einsum) -> list[Array]:
     """Return a * factor + (b * factor + zero points), the zero point in the sum that is rounded."""
     left, right, rest = add_factors(inputs)
-    y = at(inputs, 0).astype(np.float32) * left + rest + at(inputs, 3).astype(np.float32) * right
+    y = fused(at(inputs, 0), left, fused(at(inputs, 3), right, rest))
     dtype = one(inputs, 7).dtype.name
     return [rounded(y, np.asarray(0), dtype)]
 

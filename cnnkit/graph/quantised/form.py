@@ -121,6 +121,17 @@ def plan(graph: Graph, keep_float: Collection[str] = ()) -> Plan:
     return Plan(graph, frozenset(computed | moved), _classes(nodes, moved, ordered), folded)
 
 
+def check_left(found: Plan, keep_float: Collection[str] = ()) -> None:
+    """Raise InputError if nothing is quantised."""
+    if found.nodes:
+        return
+    if keep_float:
+        remedy = "keep fewer layers in float, or use the format onnx"
+        raise InputError("--keep-float", "leaves no layer to quantise", remedy)
+    remedy = "use a format in float, such as onnx or c"
+    raise InputError("the network", "has no layer that can be quantised", remedy)
+
+
 def _check_names(graph: Graph, keep_float: Collection[str]) -> None:
     layers = [node for node in graph.nodes if node.operator in COMPUTED]
     known = {name for node in layers for name in (node.name, *node.outputs)}

@@ -27,7 +27,7 @@ from cnnkit.graph.quantised.tables import Tables
 from cnnkit.graph.types import Array
 
 REMEDY = "export this network with `--format onnx-int8`, or in float with `--format c`"
-FLOAT32_DIGITS = 24  # of its mantissa, in bits
+FLOAT32_DIGITS, DOUBLE_DIGITS = 24, 53  # of their mantissas, in bits
 
 
 def lower_integers(
@@ -243,7 +243,7 @@ def lower_add(
         _zero(lowered, node, index)
     arrays = [lowered.graph.tensors.get(name) for name in node.inputs]
     left, right, rest = signed or add_factors(arrays)
-    if not np.isfinite([left, right, rest]).all():
+    if not _fit_in_doubles(float(left), float(right), float(rest)):
         raise node.refused("its scales are too far apart")
     free = [value for value in (x, z) if lowered.is_last_reader(node, value)]
     y = Value(x.shape, x.order, free[0].place) if free else lowered.new(x.shape, x.order)
@@ -254,6 +254,15 @@ def lower_add(
     }
     lowered.call("signed_add" if signed else "add", fields, (x.place, z.place), y)
     lowered.name(node.outputs[0], y)
+
+
+def _fit_in_doubles(left: float, right: float, rest: float) -> bool:
+    """Tell whether doubles have all digits of a sum, so that every processor rounds it alike."""
+    if not np.isfinite([left, right, rest]).all():
+        return False
+    largest = 256 * (abs(left) + abs(right)) + abs(rest)
+    finest = max(number.as_integer_ratio()[1] for number in (left, right, rest))
+    return largest * finest <= 2**DOUBLE_DIGITS
 
 
 def lower_global(lowered: Lowered, node: Node) -> None:

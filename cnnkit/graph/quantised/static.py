@@ -17,7 +17,7 @@ from cnnkit.errors import InputError
 from cnnkit.graph.convnet import INPUT, LOGITS
 from cnnkit.graph.graph import Graph
 from cnnkit.graph.quantised.equalising import Exponents, equalised, exponents
-from cnnkit.graph.quantised.form import Plan, plan, prepared
+from cnnkit.graph.quantised.form import Plan, check_left, plan, prepared
 from cnnkit.graph.quantised.integers import to_integers
 from cnnkit.graph.quantised.ranges import METHODS
 from cnnkit.graph.quantised.rewriting import with_quantisation
@@ -84,8 +84,7 @@ def quantise(
         known = ", ".join((BEST, *METHODS))
         raise InputError(f"--ranges {method}", "is not a method", f"use one of {known}")
     found = plan(prepared(graph), keep_float)
-    if not found.nodes:
-        raise InputError("the network", "has no layer that can be quantised", "use another format")
+    check_left(found, keep_float)
     statistics = collect(found, images[:calibration])
     tried = [by_method(found, statistics, name) for name in METHODS if method in (BEST, name)]
     powers = exponents(found, statistics) if method == BEST else {}

@@ -128,7 +128,7 @@ inline Bytes as_bytes(const Sums (&sum)[4], const float* factor, int zero) {
     return _mm256_packus_epi16(_mm256_adds_epi16(low, to_zero), _mm256_adds_epi16(high, to_zero));
 }
 
-// (a * left + rest) + b * right, rounded at every step, as bytes, of which `shift` stands for 0.
+// a * left + (b * right + rest), fused as in ONNX Runtime, as bytes, of which `shift` stands for 0.
 template <int shift>
 Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
     const Bytes none = no_bytes();
@@ -143,12 +143,10 @@ Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
                             _mm256_unpackhi_epi16(wide_b[half], none)};
         Sums whole[2];
         for (int i = 0; i < 2; ++i) {
-            const __m256 first = _mm256_add_ps(
-                _mm256_mul_ps(_mm256_cvtepi32_ps(sub(x[i], middle)), _mm256_set1_ps(left)),
-                _mm256_set1_ps(rest));
-            whole[i] = _mm256_cvtps_epi32(_mm256_add_ps(
-                first,
-                _mm256_mul_ps(_mm256_cvtepi32_ps(sub(z[i], middle)), _mm256_set1_ps(right))));
+            const __m256 second = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sub(z[i], middle)),
+                                                  _mm256_set1_ps(right), _mm256_set1_ps(rest));
+            whole[i] = _mm256_cvtps_epi32(_mm256_fmadd_ps(_mm256_cvtepi32_ps(sub(x[i], middle)),
+                                                          _mm256_set1_ps(left), second));
         }
         words[half] =
             _mm256_adds_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_set1_epi16(shift));

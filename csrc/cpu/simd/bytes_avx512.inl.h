@@ -98,12 +98,10 @@ Bytes sum_of(Bytes a, Bytes b, float left, float right, float rest) {
                             _mm512_unpackhi_epi16(wide_b[half], none)};
         Sums whole[2];
         for (int i = 0; i < 2; ++i) {
-            const __m512 first = _mm512_add_ps(
-                _mm512_mul_ps(_mm512_cvtepi32_ps(sub(x[i], middle)), _mm512_set1_ps(left)),
-                _mm512_set1_ps(rest));
-            whole[i] = _mm512_cvtps_epi32(_mm512_add_ps(
-                first,
-                _mm512_mul_ps(_mm512_cvtepi32_ps(sub(z[i], middle)), _mm512_set1_ps(right))));
+            const __m512 second = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sub(z[i], middle)),
+                                                  _mm512_set1_ps(right), _mm512_set1_ps(rest));
+            whole[i] = _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sub(x[i], middle)),
+                                                          _mm512_set1_ps(left), second));
         }
         words[half] =
             _mm512_adds_epi16(_mm512_packs_epi32(whole[0], whole[1]), _mm512_set1_epi16(shift));

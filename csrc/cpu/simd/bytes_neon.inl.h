@@ -79,8 +79,8 @@ int32x4_t sum_of(uint32x4_t a, uint32x4_t b, float left, float right, float rest
     const int32x4_t middle = vdupq_n_s32(shift);
     const float32x4_t x = vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_u32(a), middle));
     const float32x4_t z = vcvtq_f32_s32(vsubq_s32(vreinterpretq_s32_u32(b), middle));
-    const float32x4_t first = vaddq_f32(vmulq_f32(x, vdupq_n_f32(left)), vdupq_n_f32(rest));
-    return vcvtnq_s32_f32(vaddq_f32(first, vmulq_f32(z, vdupq_n_f32(right))));
+    const float32x4_t second = vfmaq_f32(vdupq_n_f32(rest), z, vdupq_n_f32(right));
+    return vcvtnq_s32_f32(vfmaq_f32(second, x, vdupq_n_f32(left)));
 }
 template <int shift>
 int16x8_t sum_of(uint16x8_t a, uint16x8_t b, float left, float right, float rest) {

@@ -1,22 +1,23 @@
-/* Sums of two values, each in a scale of its own. The factors have few digits, so that nothing is
- * rounded before the end, whatever instructions the compiler chooses. */
+/* Sums of two values, each in a scale of its own: x * left + (z * right + rest), both rounded once
+ * to float, as fused instructions do, and as doubles do that have all digits of a sum. */
 struct add {
     int count;
     float left, right, rest;
 };
 
 INLINE uint8_t added(struct add a, int32_t x, int32_t z) {
-#ifdef ROUNDS_AT_ONCE
+#if defined(ROUNDS_AT_ONCE) && defined(__ARM_FEATURE_FMA)
     float sum = a.rest;
     __asm__(
         "vmov s14, s15, %1, %2\n\tvcvt.f32.s32 s14, s14\n\tvcvt.f32.s32 s15, s15\n\t"
-        "vmla.f32 %0, s14, %3\n\tvmla.f32 %0, s15, %4"
+        "vfma.f32 %0, s15, %4\n\tvfma.f32 %0, s14, %3"
         : "+t"(sum)
         : "r"(x), "r"(z), "t"(a.left), "t"(a.right)
         : "s14", "s15");
     return saturated(rounded(sum));
 #else
-    return saturated(rounded(((float)x * a.left + a.rest) + (float)z * a.right));
+    const float second = (float)((double)z * (double)a.right + (double)a.rest);
+    return saturated(rounded((float)((double)x * (double)a.left + (double)second)));
 #endif
 }
 
@@ -28,7 +29,7 @@ static void add(const struct add* of, const uint8_t* x, const uint8_t* z, uint8_
         const float32x4_t p = vcvtq_f32_s32(vreinterpretq_s32_u32(vldrbq_u32(x + i)));
         const float32x4_t q = vcvtq_f32_s32(vreinterpretq_s32_u32(vldrbq_u32(z + i)));
         const float32x4_t sum =
-            vfmaq_n_f32(vfmaq_n_f32(vdupq_n_f32(a.rest), p, a.left), q, a.right);
+            vfmaq_n_f32(vfmaq_n_f32(vdupq_n_f32(a.rest), q, a.right), p, a.left);
         vstrbq_s32((int8_t*)(y + i), as_bytes(vcvtnq_s32_f32(sum)));
     }
 #elif defined(PAIRS_AT_ONCE)
