@@ -129,7 +129,10 @@ std::unique_ptr<Layer> make_layer(const Setting& setting, const Size& in, const 
 // Fuses layers with those after them where one computes both faster.
 std::vector<LayerSpec> fused(std::vector<LayerSpec> specs);
 
-std::unique_ptr<Layer> make_convolution(const Setting&, const Size& in, const LayerSpec& spec);
+std::unique_ptr<Layer> make_dense_convolution(const Setting&, const Size& in,
+                                              const LayerSpec& spec);
+std::unique_ptr<Layer> make_pooled_convolution(const Setting&, const Size& in,
+                                               const LayerSpec& spec);
 std::unique_ptr<Layer> make_linear(const Setting&, const Size& in, const LayerSpec& spec);
 std::unique_ptr<Layer> make_norm(const Setting&, const Size& in, const LayerSpec& spec);
 std::unique_ptr<Layer> make_max_pool(const Setting&, const Size& in, const LayerSpec& spec);
