@@ -17,6 +17,9 @@ struct MatrixProduct {
     ptrdiff_t b_vector, c_vector;         // from one vector of columns to the next
     ptrdiff_t rows, columns, runs, span;  // a run has `span` steps
     bool add;
+    // Two arrays that lie as `a` does and are used soon, of which each run's first steps are asked
+    // for meanwhile; or none.
+    const float* soon[2];
 };
 
 // A max-pool of channels [H][W][C] whose window is cut at the borders.

@@ -8,6 +8,7 @@ namespace cnnkit {
 namespace {
 #include "integers.inl.h"
 #include "cpu/simd/avx512.inl.h"
+#include "cpu/simd/single_avx512.inl.h"
 #include "training/kernels/multiply.inl.h"
 #include "training/kernels/max_pool.inl.h"
 #include "training/kernels/places.inl.h"
