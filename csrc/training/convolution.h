@@ -26,11 +26,11 @@ struct ConvSpec {
     bool bias, relu;
 };
 
-// Images between zeros, as far as the kernel sees.
+// Images between zeros, as far as the kernel sees whose outputs are whole tiles of `tile` x `tile`.
 struct Padded {
-    Padded(const Size& in, const ConvSpec& c) : in(in), before(c.before) {
-        const auto reach = [](ptrdiff_t out, ptrdiff_t stride, ptrdiff_t kernel) {
-            return (out - 1) * stride + kernel;
+    Padded(const Size& in, const ConvSpec& c, ptrdiff_t tile) : in(in), before(c.before) {
+        const auto reach = [&](ptrdiff_t out, ptrdiff_t stride, ptrdiff_t kernel) {
+            return (rounded(out, tile) - 1) * stride + kernel;
         };
         height = std::max(reach(c.out.height, c.stride.h, c.kernel.h), before.h + 1);
         width = std::max(reach(c.out.width, c.stride.w, c.kernel.w), before.w + 1);
@@ -73,13 +73,13 @@ struct Padded {
 class Convolution : public Layer {
   public:
     Convolution(const Setting& setting, const Size& in, const Size& out, const ConvSpec& c,
-                const Size& made, bool relu)
+                const Size& made, bool relu, ptrdiff_t tile = 1)
         : Layer(in, out),
           vectors_(setting.vectors),
           first_(setting.first),
           c_(c),
           blocks_{c.channels, in.channels, c.kernel.h, c.kernel.w, c.bias},
-          padded_(in, c),
+          padded_(in, c, tile),
           forward_(setting.kernels, in, made, c.kernel, c.stride, c.before, relu) {
         given = blocks_.given(), own = blocks_.own();
         narrow_.resize(forward_.is_last_narrow() ? forward_.weight_floats() : 0);

@@ -1,8 +1,52 @@
 // Convolution without a max-pool: all pixels have gradients.
 #include "training/convolution.h"
+#include "training/winograd_gradients.h"
 
 namespace cnnkit {
 namespace {
+
+// By Winograd's algorithm.
+class TiledConvolution : public Convolution {
+  public:
+    TiledConvolution(const Setting& setting, const Size& in, const ConvSpec& c)
+        : Convolution(setting, in, c.out, c, c.out, c.relu, kWinogradTile),
+          gradients_(setting.vectors, blocks_, {c.out.height, c.out.width}) {}
+
+    void begin(const Pass& pass) override {
+        begin_forward(pass);
+        const ptrdiff_t floats = gradients_.memory_floats() + 2 * padded_.floats();
+        make_room(pass.groups, std::max(forward_.workspace_floats(), floats),
+                  gradients_.sum_floats());
+        if (!first_) gradients_.turn(pass.parameters);
+    }
+
+    void forward(const Pass& pass, const Turn& t) override {
+        forward_.run(pass.x.at(t.image, t.group), pass.y.at(t.image, t.group), scratch(t.group));
+    }
+
+    void backward(const Pass& pass, const Turn& t) override {
+        float* dy = pass.dy.at(t.image, t.group);
+        if (c_.relu) vectors_.relu_backward(pass.y.at(t.image, t.group), out.floats(), dy);
+        const float* x = pass.x.at(t.image, t.group);
+        float *memory = scratch(t.group), *dx = pass.dx.at(t.image, t.group);
+        float *padded = memory + gradients_.memory_floats(), *to = dx;
+        if (!padded_.none) {
+            padded_.fill(x, padded);
+            x = padded;
+            if (dx) to = padded + padded_.floats();
+        }
+        const ptrdiff_t first = pass.first(t.group), images = pass.first(t.group + 1) - first;
+        gradients_.add(t.image - first, images, x, dy, to, memory, sums(t.group));
+        if (to != dx) padded_.take(to, dx);
+    }
+
+    void finish(const Pass& pass) override {
+        gradients_.finish(all_sums(pass.groups), pass.add, pass.gradient);
+    }
+
+  private:
+    WinogradGradients gradients_;
+};
 
 class DenseConvolution : public Convolution {
   public:
@@ -142,7 +186,9 @@ class DenseConvolution : public Convolution {
 
 std::unique_ptr<Layer> make_dense_convolution(const Setting& setting, const Size& in,
                                               const LayerSpec& spec) {
-    return std::make_unique<DenseConvolution>(setting, in, ConvSpec(spec));
+    const ConvSpec c(spec);
+    if (WinogradGradients::fits(in, c)) return std::make_unique<TiledConvolution>(setting, in, c);
+    return std::make_unique<DenseConvolution>(setting, in, c);
 }
 
 }  // namespace cnnkit

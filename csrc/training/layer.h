@@ -63,6 +63,9 @@ struct Pass {
     // For a layer that updates itself: what it updates; no update where the gradient is not whole.
     float *own, *mean, *square;
     const Update* update;
+
+    // A group's first image; the end of the last group is that of the images.
+    ptrdiff_t first(ptrdiff_t group) const { return group * images / groups; }
 };
 
 // An image and its group.

@@ -72,7 +72,7 @@ class PooledConvolution : public Convolution {
         if (!dx) return;
         padded += padded_.floats();
         std::fill_n(padded, padded_.floats(), 0.0f);
-        vectors_.maxima_input(shape_, weight_.data(), lists, padded);
+        vectors_.maxima_input(shape_, dy, indices, weight_.data(), lists, padded);
         padded_.take(padded, dx);
     }
 

@@ -31,10 +31,12 @@ struct PoolShape {
 
 constexpr ptrdiff_t kListed = 16;  // windows whose maxima are listed together
 
-// What the lists of maxima need: gradients and places, windows, and where bands of them end.
+// What the lists of maxima need: gradients and places, windows, and where bands of them end; or
+// where each pixel's end.
 inline ptrdiff_t maxima_floats(const PoolShape& s) {
     const ptrdiff_t windows = (s.output.h * s.output.w + kListed - 1) / kListed * kListed;
-    return s.channels * (2 * windows + windows / kListed) + windows + kListed;
+    return s.channels * (2 * windows + windows / kListed + 2) +
+           windows * (1 + s.kernel.h * s.kernel.w) + 3 * kListed;
 }
 
 // The convolution before a max-pool: what a pooled pixel's maximum passes to weights and inputs.
@@ -53,6 +55,15 @@ struct PooledRows {
     ptrdiff_t channels, half;
     ptrdiff_t weight_tap, weight_block;  // output channels of a block, and a block's floats
     bool relu;
+};
+
+// The gradients of a 3x3 convolution with stride 1 in Winograd's tiles of 4x4 outputs: 36 planes of
+// [tile][channel], from one of which to the next are `plane` floats. Channels are multiples of 16.
+constexpr int kWinogradTile = 4, kWinogradPlanes = 36;
+struct WinogradShape {
+    Pair output, tiles;  // of the convolution
+    ptrdiff_t inputs, outputs;
+    ptrdiff_t row;  // floats of a row of x and dx, which are padded to what whole tiles read
 };
 
 struct TrainingKernels {
@@ -77,9 +88,22 @@ struct TrainingKernels {
     // of each channel to its total.
     void (*list_maxima)(const MaximaShape& shape, const float* dy, const unsigned char* indices,
                         float* memory, float* totals);
-    // Adds to sums [Cout][kernel row][filled] of one image, or to dx, padded as x is, by the lists.
+    // Adds to sums [Cout][kernel row][filled] of one image by the lists.
     void (*maxima_weights)(const MaximaShape& shape, const float* x, float* memory, float* sums);
-    void (*maxima_input)(const MaximaShape& shape, const float* weight, float* memory, float* dx);
+    // Adds to dx, padded as x is; in the same memory, whose lists are lost.
+    void (*maxima_input)(const MaximaShape& shape, const float* dy, const unsigned char* indices,
+                         const float* weight, float* memory, float* dx);
+    // x, or dy, in tiles; and the sums of dy added to totals.
+    void (*winograd_input)(const WinogradShape& shape, const float* x, float* to, ptrdiff_t plane);
+    void (*winograd_slopes)(const WinogradShape& shape, const float* dy, float* to, ptrdiff_t plane,
+                            float* totals);
+    // dx of the products of dy's tiles and weights.
+    void (*winograd_back)(const WinogradShape& shape, const float* from, ptrdiff_t plane,
+                          float* dx);
+    // Planes of `count` weights [tap][count], whole vectors; and the gradients [tap][count] of
+    // planes of sums.
+    void (*winograd_weights)(const float* weight, ptrdiff_t count, float* to, ptrdiff_t plane);
+    void (*winograd_sums)(const float* sums, ptrdiff_t plane, ptrdiff_t count, float* gradient);
     // sums[c] += the sum over pixels of x[pixel][c]
     void (*add_pixels)(const float* x, ptrdiff_t pixels, ptrdiff_t channels, float* sums);
     // sums[c] += the squares of x[pixel][c] - mean[c]
