@@ -6,9 +6,13 @@ namespace {
 
 class PooledConvolution : public Convolution {
   public:
+    // `by_columns`: forward by Winograd's algorithm along the columns, in tiles.
     PooledConvolution(const Setting& setting, const Size& in, const Size& out, const ConvSpec& c,
-                      const PoolShape& pool)
-        : Convolution(setting, in, out, c, {pool.pixel, c.out.height, c.out.width}, false) {
+                      const PoolShape& pool, bool by_rows, bool by_columns)
+        : Convolution(setting, in, out, c, {pool.pixel, c.out.height, c.out.width}, false,
+                      by_columns ? kWinogradTile : 1),
+          by_rows_(by_rows),
+          by_columns_(by_columns) {
         const ptrdiff_t reach = c.kernel.w * in.channels;
         shape_ = {pool,
                   c.stride,
@@ -23,19 +27,18 @@ class PooledConvolution : public Convolution {
         const ptrdiff_t lanes = setting.vectors.lanes, wide = rounded(out.width, lanes);
         rows_ = {pool.output, c.kernel,         c.channels, wide + c.kernel.w / 2,
                  kBlock,      blocks_.block(1), c.relu};
-        const auto is_pair = [](const Pair& p, ptrdiff_t size) {
-            return p.h == size && p.w == size;
-        };
-        by_rows_ = in.channels == 1 && is_pair(c.stride, 1) && is_pair(pool.kernel, 2) &&
-                   is_pair(pool.stride, 2) && is_pair(pool.padding, 0) &&
-                   c.channels * wide < out.width * rounded(c.channels, lanes);
+        columns_ = {pool.output,          in.channels, c.channels,       padded_.row,
+                    rounded(padded_.row), kBlock,      blocks_.block(1), c.relu};
+        transformed_.resize(by_columns ? 18 * in.channels * rounded(c.channels) : 0);
     }
 
     void begin(const Pass& pass) override {
         begin_forward(pass);
         const PoolShape& pool = shape_.pool;
         made_ = rounded(pool.input.h * pool.input.w * pool.pixel + kBeyond);
-        const ptrdiff_t split = padded_.floats() + 2 * padded_.height * rows_.half;
+        const ptrdiff_t split =
+            padded_.floats() + std::max(2 * padded_.height * rows_.half, 6 * columns_.plane);
+        if (by_columns_) vectors_.columns_weights(columns_, pass.parameters, transformed_.data());
         make_room(pass.groups,
                   std::max({made_ + forward_.workspace_floats(), split,
                             2 * padded_.floats() + maxima_floats(pool)}),
@@ -48,7 +51,7 @@ class PooledConvolution : public Convolution {
     }
 
     void forward(const Pass& pass, const Turn& t) override {
-        if (by_rows_) return forward_by_rows(pass, t);
+        if (by_rows_ || by_columns_) return forward_tiles(pass, t);
         float* made = scratch(t.group);
         forward_.run(pass.x.at(t.image, t.group), made, made + made_);
         vectors_.max_pool(shape_.pool, made, pass.y.at(t.image, t.group),
@@ -94,17 +97,21 @@ class PooledConvolution : public Convolution {
     }
 
   private:
-    void forward_by_rows(const Pass& pass, const Turn& t) {
-        const float* x = pass.x.at(t.image, t.group);
-        float* padded = scratch(t.group);
+    // From padded pixels to the pool's maxima in registers.
+    void forward_tiles(const Pass& pass, const Turn& t) {
+        const float *x = pass.x.at(t.image, t.group), *bias = pass.parameters + blocks_.weights();
+        float *padded = scratch(t.group), *memory = padded + padded_.floats();
+        float* y = pass.y.at(t.image, t.group);
+        unsigned char* indices = pass.kept.at(t.image, t.group);
         if (!padded_.none) {
             padded_.fill(x, padded);
             x = padded;
         }
-        float* split = padded + padded_.floats();
-        vectors_.split_rows(x, padded_.height, padded_.row, rows_.half, split);
-        vectors_.pooled_rows(rows_, split, pass.parameters, pass.parameters + blocks_.weights(),
-                             pass.y.at(t.image, t.group), pass.kept.at(t.image, t.group));
+        if (by_columns_)
+            return vectors_.pooled_columns(columns_, x, transformed_.data(), bias, memory, y,
+                                           indices);
+        vectors_.split_rows(x, padded_.height, padded_.row, rows_.half, memory);
+        vectors_.pooled_rows(rows_, memory, pass.parameters, bias, y, indices);
     }
 
     // Calls copy(place in blocks, place in rows, output channels) for every kernel row.
@@ -120,8 +127,10 @@ class PooledConvolution : public Convolution {
 
     MaximaShape shape_;
     PooledRows rows_;
-    bool by_rows_;      // one input channel, and too few output channels for a vector
-    ptrdiff_t kernel_;  // floats of an output channel's sums
+    PooledColumns columns_;
+    const bool by_rows_, by_columns_;
+    Values transformed_;  // weights, by columns
+    ptrdiff_t kernel_;    // floats of an output channel's sums
     ptrdiff_t made_ = 0;
     Values weight_;  // [output channel][kernel row][filled]
 };
@@ -140,7 +149,22 @@ std::unique_ptr<Layer> make_pooled_convolution(const Setting& setting, const Siz
                             {p[4], p[5]},
                             c.channels,
                             rounded(c.channels, setting.vectors.lanes)};
-    return std::make_unique<PooledConvolution>(setting, in, out, c, pool);
+    const auto is_pair = [](const Pair& pair, ptrdiff_t size) {
+        return pair.h == size && pair.w == size;
+    };
+    const bool plain = is_pair(c.stride, 1) && is_pair(pool.kernel, 2) && is_pair(pool.stride, 2) &&
+                       is_pair(pool.padding, 0) && 2 * out.height <= c.out.height &&
+                       2 * out.width <= c.out.width;
+    // One input channel, and too few output channels for a vector.
+    const bool by_rows = plain && in.channels == 1 &&
+                         c.channels * rounded(out.width, setting.vectors.lanes) <
+                             out.width * rounded(c.channels, setting.vectors.lanes);
+    const Padded padded(in, c, kWinogradTile);
+    const bool by_columns = plain && !by_rows && setting.first && is_pair(c.kernel, 3) &&
+                            (in.channels == 1 || in.channels == 3) &&
+                            padded.height == rounded(c.out.height, kWinogradTile) + 2 &&
+                            padded.width == rounded(c.out.width, kWinogradTile) + 2;
+    return std::make_unique<PooledConvolution>(setting, in, out, c, pool, by_rows, by_columns);
 }
 
 }  // namespace cnnkit

@@ -57,6 +57,16 @@ struct PooledRows {
     bool relu;
 };
 
+// A convolution of one or three input channels, 3x3 with stride 1, before a max-pool of 2x2.
+struct PooledColumns {
+    Pair output;  // of the pool
+    ptrdiff_t inputs, channels;
+    ptrdiff_t row;    // floats of a padded row, for whole tiles of 4x4 outputs
+    ptrdiff_t plane;  // floats from one of six transformed rows to the next, whole vectors
+    ptrdiff_t weight_tap, weight_block;  // output channels of a block, and a block's floats
+    bool relu;
+};
+
 // The gradients of a 3x3 convolution with stride 1 in Winograd's tiles of 4x4 outputs: 36 planes of
 // [tile][channel], from one of which to the next are `plane` floats. Channels are multiples of 16.
 constexpr int kWinogradTile = 4, kWinogradPlanes = 36;
@@ -84,6 +94,11 @@ struct TrainingKernels {
     // y and indices as max_pool has them, of split rows and weights in blocks.
     void (*pooled_rows)(const PooledRows& shape, const float* x, const float* weight,
                         const float* bias, float* y, unsigned char* indices);
+    // Its weights as it reads them, 18 floats for each output channel of whole vectors and input;
+    // then y and indices as max_pool has them, of padded rows.
+    void (*columns_weights)(const PooledColumns& shape, const float* weight, float* to);
+    void (*pooled_columns)(const PooledColumns& shape, const float* x, const float* weight,
+                           const float* bias, float* memory, float* y, unsigned char* indices);
     // Lists the maxima of an image, in memory for maxima_floats(shape.pool), and adds the gradients
     // of each channel to its total.
     void (*list_maxima)(const MaximaShape& shape, const float* dy, const unsigned char* indices,

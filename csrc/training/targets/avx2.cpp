@@ -20,6 +20,7 @@ namespace {
 #include "training/kernels/pixels.inl.h"
 #include "training/kernels/pooled_rows.inl.h"
 #include "training/kernels/winograd_gradients.inl.h"
+#include "training/kernels/pooled_columns.inl.h"
 #include "training/kernels/table.inl.h"
 }  // namespace
 
