@@ -74,6 +74,7 @@ struct WinogradShape {
     Pair output, tiles;  // of the convolution
     ptrdiff_t inputs, outputs;
     ptrdiff_t row;  // floats of a row of x and dx, which are padded to what whole tiles read
+    bool goes_on;   // below other tiles, which have written the rows of dx that both read
 };
 
 struct TrainingKernels {

@@ -7,6 +7,7 @@ namespace {
 
 constexpr ptrdiff_t kTaps = 9;
 constexpr ptrdiff_t kSteps = 32;  // of a sum over tiles, so that it is worth reading it
+constexpr ptrdiff_t kMostSums = ptrdiff_t{1} << 20;  // floats of a group's sums
 
 ptrdiff_t tiles_of(ptrdiff_t pixels) { return (pixels + kWinogradTile - 1) / kWinogradTile; }
 
@@ -22,16 +23,20 @@ bool WinogradGradients::fits(const Size& in, const ConvSpec& c) {
     const Padded padded(in, c, kWinogradTile);
     const ptrdiff_t height = rounded(c.out.height, kWinogradTile),
                     width = rounded(c.out.width, kWinogradTile);
-    return shape && padded.height == height + 2 && padded.width == width + 2 &&
+    return shape && kWinogradPlanes * in.channels * c.channels <= kMostSums &&
+           padded.height == height + 2 && padded.width == width + 2 &&
            height * width * 2 <= ptrdiff_t{3} * c.out.height * c.out.width;
 }
 
 WinogradGradients::WinogradGradients(const TrainingKernels& vectors, const Blocks& blocks,
                                      const Pair& output)
     : vectors_(vectors), blocks_(blocks) {
-    shape_ = {output, {tiles_of(output.h), tiles_of(output.w)}, blocks.channels, blocks.outputs, 0};
+    shape_ = {output, {tiles_of(output.h), tiles_of(output.w)}, blocks.channels, blocks.outputs, 0,
+              false};
     shape_.row = (shape_.tiles.w * kWinogradTile + 2) * shape_.inputs;
-    together_ = (kSteps + tiles() - 1) / tiles();
+    bands_ = std::max<ptrdiff_t>(1, shape_.tiles.h * shape_.tiles.w / kSteps);
+    bands_ = std::min(bands_, shape_.tiles.h);
+    together_ = bands_ > 1 ? 1 : (kSteps + tiles() - 1) / tiles();
 }
 
 ptrdiff_t WinogradGradients::memory_floats() const {
@@ -58,15 +63,30 @@ void WinogradGradients::turn(const float* weight) {
 
 void WinogradGradients::add(ptrdiff_t image, ptrdiff_t images, const float* x, const float* dy,
                             float* dx, float* memory, float* sums) const {
-    const ptrdiff_t place = image % together_, count = tiles();
-    const ptrdiff_t inputs = shape_.inputs, outputs = shape_.outputs;
-    const ptrdiff_t x_plane = apart(together_ * count * inputs),
-                    dy_plane = apart(together_ * count * outputs),
-                    product_plane = apart(count * inputs), plane = apart(pairs());
-    float *slopes = memory + kWinogradPlanes * x_plane, *of = slopes + place * count * outputs;
-    vectors_.winograd_input(shape_, x, memory + place * count * inputs, x_plane);
-    vectors_.winograd_slopes(shape_, dy, of, dy_plane, sums + kWinogradPlanes * plane);
+    const ptrdiff_t place = image % together_;
     const bool full = place + 1 == together_ || image + 1 == images;
+    for (ptrdiff_t first = 0; first < shape_.tiles.h; first += band()) {
+        WinogradShape part = shape_;
+        part.tiles.h = std::min(band(), shape_.tiles.h - first), part.goes_on = first > 0;
+        const ptrdiff_t row = first * kWinogradTile;
+        part.output.h -= row;
+        add_band(part, place, full, x + row * shape_.row,
+                 dy + row * shape_.output.w * shape_.outputs, dx ? dx + row * shape_.row : nullptr,
+                 memory, sums);
+    }
+}
+
+void WinogradGradients::add_band(const WinogradShape& band, ptrdiff_t place, bool full,
+                                 const float* x, const float* dy, float* dx, float* memory,
+                                 float* sums) const {
+    const ptrdiff_t count = band.tiles.h * band.tiles.w;
+    const ptrdiff_t inputs = shape_.inputs, outputs = shape_.outputs;
+    const ptrdiff_t x_plane = apart(together_ * tiles() * inputs),
+                    dy_plane = apart(together_ * tiles() * outputs),
+                    product_plane = apart(tiles() * inputs), plane = apart(pairs());
+    float *slopes = memory + kWinogradPlanes * x_plane, *of = slopes + place * count * outputs;
+    vectors_.winograd_input(band, x, memory + place * count * inputs, x_plane);
+    vectors_.winograd_slopes(band, dy, of, dy_plane, sums + kWinogradPlanes * plane);
     MatrixProduct weights = {}, back = {};
     weights.a_row = 1, weights.a_step = inputs, weights.b_step = weights.c_row = outputs;
     weights.b_vector = weights.c_vector = back.b_vector = back.c_vector = vectors_.lanes;
@@ -87,7 +107,7 @@ void WinogradGradients::add(ptrdiff_t image, ptrdiff_t images, const float* x, c
             vectors_.multiply(back);
         }
     }
-    if (dx) vectors_.winograd_back(shape_, products, product_plane, dx);
+    if (dx) vectors_.winograd_back(band, products, product_plane, dx);
 }
 
 void WinogradGradients::finish(const float* sums, bool add, float* gradient) {

@@ -29,13 +29,18 @@ class WinogradGradients {
     void finish(const float* sums, bool add, float* gradient);
 
   private:
-    ptrdiff_t tiles() const { return shape_.tiles.h * shape_.tiles.w; }
+    void add_band(const WinogradShape& band, ptrdiff_t place, bool full, const float* x,
+                  const float* dy, float* dx, float* memory, float* sums) const;
+    // Rows of tiles that are computed together, and their tiles.
+    ptrdiff_t band() const { return (shape_.tiles.h + bands_ - 1) / bands_; }
+    ptrdiff_t tiles() const { return band() * shape_.tiles.w; }
     ptrdiff_t pairs() const { return shape_.inputs * shape_.outputs; }
 
     const TrainingKernels& vectors_;
     const Blocks blocks_;
     WinogradShape shape_;
-    ptrdiff_t together_;      // images whose products with V are made at once
+    ptrdiff_t bands_;         // of an image
+    ptrdiff_t together_;      // images of one band whose products with V are made at once
     Values turned_, planes_;  // weights [tap][output][input], and in planes
 };
 

@@ -100,6 +100,7 @@ NAMED = {
 }
 GRAPHS = {
     **{name: make(Builder((3, 17, 15), 1)) for name, make in SMALL.items()},
+    "tiled in bands": tiled(Builder((1, 33, 31), 1)),
     "first of one channel": first(Builder((1, 13, 10), 1)),
     **NAMED,
 }

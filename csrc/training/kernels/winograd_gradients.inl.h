@@ -161,8 +161,8 @@ inline void add_tile(const WinogradShape& s, const float* from, ptrdiff_t plane,
 inline void transform_back(const WinogradShape& s, const float* from, ptrdiff_t plane, float* dx) {
     for (ptrdiff_t i = 0; i < s.tiles.h; ++i) {
         for (ptrdiff_t j = 0; j < s.tiles.w; ++j, from += s.inputs) {
-            const auto add = i ? (j ? add_tile<true, true> : add_tile<true, false>)
-                               : (j ? add_tile<false, true> : add_tile<false, false>);
+            const auto add = i || s.goes_on ? (j ? add_tile<true, true> : add_tile<true, false>)
+                                            : (j ? add_tile<false, true> : add_tile<false, false>);
             add(s, from, plane, dx + i * kTile * s.row + j * kTile * s.inputs);
         }
     }
