@@ -63,6 +63,9 @@ struct Pass {
     // For a layer that updates itself: what it updates; no update where the gradient is not whole.
     float *own, *mean, *square;
     const Update* update;
+
+    // A group's first image; the end of the last group is that of the images.
+    ptrdiff_t first(ptrdiff_t group) const { return group * images / groups; }
 };
 
 // An image and its group.
@@ -129,7 +132,10 @@ std::unique_ptr<Layer> make_layer(const Setting& setting, const Size& in, const 
 // Fuses layers with those after them where one computes both faster.
 std::vector<LayerSpec> fused(std::vector<LayerSpec> specs);
 
-std::unique_ptr<Layer> make_convolution(const Setting&, const Size& in, const LayerSpec& spec);
+std::unique_ptr<Layer> make_dense_convolution(const Setting&, const Size& in,
+                                              const LayerSpec& spec);
+std::unique_ptr<Layer> make_pooled_convolution(const Setting&, const Size& in,
+                                               const LayerSpec& spec);
 std::unique_ptr<Layer> make_linear(const Setting&, const Size& in, const LayerSpec& spec);
 std::unique_ptr<Layer> make_norm(const Setting&, const Size& in, const LayerSpec& spec);
 std::unique_ptr<Layer> make_max_pool(const Setting&, const Size& in, const LayerSpec& spec);

@@ -29,8 +29,10 @@ class Linear : public Layer {
     void give(const float* from, float* to) const override { blocks_.give(from, to); }
 
     void begin(const Pass& pass) override {
-        panel_floats_ = kPanel * (pass.images + 2 * rounded(out.channels));
+        panel_floats_ = kPanel * (pass.images + chunk());
         panels_.resize(std::max<size_t>(panels_.size(), kShares * panel_floats_));
+        turned_.resize(std::max<size_t>(turned_.size(),
+                                        rounded(out.channels) * rounded(pass.images, chunk())));
     }
 
     void forward(const Pass& pass, const Turn&) override {
@@ -64,11 +66,12 @@ class Linear : public Layer {
                 vectors_.add_pixels(pass.dy.at(n, 0), 1, out.channels, bias);
             if (pass.update) update(pass, bias, blocks_.weights(), rounded(out.channels));
         }
+        if (pass.dx.base) turn(pass);
         share(pass, (in.floats() + kPanel - 1) / kPanel, [&](ptrdiff_t group, ptrdiff_t panel) {
             const ptrdiff_t first = panel * kPanel, count = std::min(kPanel, in.floats() - first);
             float* memory = &panels_[group * panel_floats_];
             if (pass.dx.base) input_gradient(pass, first, count, memory);
-            weight_gradient(pass, first, count, memory + kPanel * rounded(out.channels));
+            weight_gradient(pass, first, count, memory);
         });
     }
 
@@ -86,19 +89,39 @@ class Linear : public Layer {
                    });
     }
 
-    // The weights of some inputs, turned to [output][input].
-    void input_gradient(const Pass& pass, ptrdiff_t first, ptrdiff_t count, float* panel) const {
-        if (count < kPanel) std::fill_n(panel, rounded(out.channels) * kPanel, 0.0f);
-        for (ptrdiff_t b = 0; b < blocks_.blocks(); ++b) {
-            vectors_.transpose(pass.parameters + blocks_.block(b) + first * kBlock, kBlock, count,
-                               kBlock, panel + b * kBlock * kPanel, kPanel);
+    // Floats of the columns that one product has.
+    ptrdiff_t chunk() const { return together_ * kBlock; }
+    // Images of a chunk, in whole vectors.
+    ptrdiff_t width(const Pass& pass, ptrdiff_t image) const {
+        return rounded(std::min(chunk(), pass.images - image), vectors_.lanes);
+    }
+
+    // The outputs' gradients as [chunk of images][output][image of it].
+    void turn(const Pass& pass) {
+        std::fill(turned_.begin(), turned_.end(), 0.0f);
+        for (ptrdiff_t n = 0; n < pass.images; n += chunk()) {
+            vectors_.transpose(pass.dy.at(n, 0), pass.dy.stride, std::min(chunk(), pass.images - n),
+                               out.channels, &turned_[n * rounded(out.channels)], width(pass, n));
         }
+    }
+
+    // Weights are read as they lie, so the gradients of some inputs come out as [input][image].
+    void input_gradient(const Pass& pass, ptrdiff_t first, ptrdiff_t count, float* made) const {
         MatrixProduct m = {};
-        m.a = pass.dy.base, m.a_row = pass.dy.stride, m.a_step = 1;
+        m.a = pass.parameters + first * kBlock;
+        m.a_row = kBlock, m.a_run = blocks_.block(1), m.a_step = 1;
         m.b_vector = m.c_vector = vectors_.lanes;
-        m.b = panel, m.b_step = kPanel, m.c = pass.dx.base + first, m.c_row = pass.dx.stride;
-        m.rows = pass.images, m.columns = count, m.runs = 1, m.span = out.channels;
-        vectors_.multiply(m);
+        m.c = made, m.rows = count, m.runs = blocks_.blocks(), m.span = kBlock;
+        if (pass.update)
+            m.soon[0] = pass.mean + first * kBlock, m.soon[1] = pass.square + first * kBlock;
+        for (ptrdiff_t n = 0; n < pass.images; n += chunk()) {
+            m.b = &turned_[n * rounded(out.channels)];
+            m.columns = m.b_step = m.c_row = width(pass, n), m.b_run = kBlock * m.b_step;
+            vectors_.multiply(m);
+            m.soon[0] = nullptr;
+            vectors_.transpose(made, m.c_row, count, std::min(chunk(), pass.images - n),
+                               pass.dx.at(n, 0) + first, pass.dx.stride);
+        }
     }
 
     static void update(const Pass& pass, const float* gradient, ptrdiff_t at, ptrdiff_t count) {
@@ -113,19 +136,20 @@ class Linear : public Layer {
             std::copy_n(pass.x.at(n, 0) + first, count, panel + n * kPanel);
         // A gradient that is used at once does not go to memory.
         float* used = panel + kPanel * pass.images;
-        float* gradient = pass.update ? used : pass.gradient + first * kBlock;
-        const ptrdiff_t block = pass.update ? kPanel * kBlock : blocks_.block(1);
+        const ptrdiff_t block = pass.update ? count * kBlock : blocks_.block(1);
         MatrixProduct m = {};
         m.a = panel, m.a_row = 1, m.a_step = kPanel, m.b_step = pass.dy.stride, m.c_row = kBlock;
         m.b_vector = vectors_.lanes, m.c_vector = together_ > 1 ? block : vectors_.lanes;
         m.rows = count, m.runs = 1, m.span = pass.images, m.add = pass.add;
         for (ptrdiff_t b = 0; b < blocks_.blocks(); b += together_) {
-            m.columns = std::min(together_, blocks_.blocks() - b) * kBlock;
-            m.b = pass.dy.base + b * kBlock, m.c = gradient + b * block;
+            const ptrdiff_t end = std::min(b + together_, blocks_.blocks());
+            const ptrdiff_t at = blocks_.block(b) + first * kBlock;
+            m.columns = (end - b) * kBlock, m.b = pass.dy.base + b * kBlock;
+            m.c = pass.update ? used : pass.gradient + at;
             vectors_.multiply(m);
+            for (ptrdiff_t i = 0; pass.update && i < end - b; ++i)
+                update(pass, used + i * block, at + blocks_.block(i), count * kBlock);
         }
-        for (ptrdiff_t b = 0; pass.update && b < blocks_.blocks(); ++b)
-            update(pass, used + b * block, blocks_.block(b) + first * kBlock, count * kBlock);
     }
 
     const TrainingKernels& vectors_;
@@ -133,6 +157,7 @@ class Linear : public Layer {
     const bool relu_;
     const ptrdiff_t together_;  // blocks of a product
     Values panels_;             // memory of each group
+    Values turned_;             // the outputs' gradients
     ptrdiff_t panel_floats_ = 0;
 };
 

@@ -12,6 +12,12 @@ struct LayerKind {
     std::unique_ptr<Layer> (*make)(const Setting&, const Size& in, const LayerSpec& spec);
 };
 
+std::unique_ptr<Layer> make_convolution(const Setting& setting, const Size& in,
+                                        const LayerSpec& spec) {
+    return (spec.pool.empty() ? make_dense_convolution : make_pooled_convolution)(setting, in,
+                                                                                  spec);
+}
+
 // What the sizes are; "before" is the padding above and to the left, and what is needed of it below
 // and to the right follows from the output's:
 // conv: channels, kernel h w, stride h w, before h w, output h w, whether it has a bias

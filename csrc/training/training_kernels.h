@@ -17,6 +17,9 @@ struct MatrixProduct {
     ptrdiff_t b_vector, c_vector;         // from one vector of columns to the next
     ptrdiff_t rows, columns, runs, span;  // a run has `span` steps
     bool add;
+    // Two arrays that lie as `a` does and are used soon, of which each run's first steps are asked
+    // for meanwhile; or none.
+    const float* soon[2];
 };
 
 // A max-pool of channels [H][W][C] whose window is cut at the borders.
@@ -28,10 +31,12 @@ struct PoolShape {
 
 constexpr ptrdiff_t kListed = 16;  // windows whose maxima are listed together
 
-// What the lists of maxima need: gradients and places, windows, and where bands of them end.
+// What the lists of maxima need: gradients and places, windows, and where bands of them end; or
+// where each pixel's end.
 inline ptrdiff_t maxima_floats(const PoolShape& s) {
     const ptrdiff_t windows = (s.output.h * s.output.w + kListed - 1) / kListed * kListed;
-    return s.channels * (2 * windows + windows / kListed) + windows + kListed;
+    return s.channels * (2 * windows + windows / kListed + 2) +
+           windows * (1 + s.kernel.h * s.kernel.w) + 3 * kListed;
 }
 
 // The convolution before a max-pool: what a pooled pixel's maximum passes to weights and inputs.
@@ -52,6 +57,26 @@ struct PooledRows {
     bool relu;
 };
 
+// A convolution of one or three input channels, 3x3 with stride 1, before a max-pool of 2x2.
+struct PooledColumns {
+    Pair output;  // of the pool
+    ptrdiff_t inputs, channels;
+    ptrdiff_t row;    // floats of a padded row, for whole tiles of 4x4 outputs
+    ptrdiff_t plane;  // floats from one of six transformed rows to the next, whole vectors
+    ptrdiff_t weight_tap, weight_block;  // output channels of a block, and a block's floats
+    bool relu;
+};
+
+// The gradients of a 3x3 convolution with stride 1 in Winograd's tiles of 4x4 outputs: 36 planes of
+// [tile][channel], from one of which to the next are `plane` floats. Channels are multiples of 16.
+constexpr int kWinogradTile = 4, kWinogradPlanes = 36;
+struct WinogradShape {
+    Pair output, tiles;  // of the convolution
+    ptrdiff_t inputs, outputs;
+    ptrdiff_t row;  // floats of a row of x and dx, which are padded to what whole tiles read
+    bool goes_on;   // below other tiles, which have written the rows of dx that both read
+};
+
 struct TrainingKernels {
     ptrdiff_t lanes;
     void (*multiply)(const MatrixProduct& product);
@@ -70,13 +95,31 @@ struct TrainingKernels {
     // y and indices as max_pool has them, of split rows and weights in blocks.
     void (*pooled_rows)(const PooledRows& shape, const float* x, const float* weight,
                         const float* bias, float* y, unsigned char* indices);
+    // Its weights as it reads them, 18 floats for each output channel of whole vectors and input;
+    // then y and indices as max_pool has them, of padded rows.
+    void (*columns_weights)(const PooledColumns& shape, const float* weight, float* to);
+    void (*pooled_columns)(const PooledColumns& shape, const float* x, const float* weight,
+                           const float* bias, float* memory, float* y, unsigned char* indices);
     // Lists the maxima of an image, in memory for maxima_floats(shape.pool), and adds the gradients
     // of each channel to its total.
     void (*list_maxima)(const MaximaShape& shape, const float* dy, const unsigned char* indices,
                         float* memory, float* totals);
-    // Adds to sums [Cout][kernel row][filled] of one image, or to dx, padded as x is, by the lists.
+    // Adds to sums [Cout][kernel row][filled] of one image by the lists.
     void (*maxima_weights)(const MaximaShape& shape, const float* x, float* memory, float* sums);
-    void (*maxima_input)(const MaximaShape& shape, const float* weight, float* memory, float* dx);
+    // Adds to dx, padded as x is; in the same memory, whose lists are lost.
+    void (*maxima_input)(const MaximaShape& shape, const float* dy, const unsigned char* indices,
+                         const float* weight, float* memory, float* dx);
+    // x, or dy, in tiles; and the sums of dy added to totals.
+    void (*winograd_input)(const WinogradShape& shape, const float* x, float* to, ptrdiff_t plane);
+    void (*winograd_slopes)(const WinogradShape& shape, const float* dy, float* to, ptrdiff_t plane,
+                            float* totals);
+    // dx of the products of dy's tiles and weights.
+    void (*winograd_back)(const WinogradShape& shape, const float* from, ptrdiff_t plane,
+                          float* dx);
+    // Planes of `count` weights [tap][count], whole vectors; and the gradients [tap][count] of
+    // planes of sums.
+    void (*winograd_weights)(const float* weight, ptrdiff_t count, float* to, ptrdiff_t plane);
+    void (*winograd_sums)(const float* sums, ptrdiff_t plane, ptrdiff_t count, float* gradient);
     // sums[c] += the sum over pixels of x[pixel][c]
     void (*add_pixels)(const float* x, ptrdiff_t pixels, ptrdiff_t channels, float* sums);
     // sums[c] += the squares of x[pixel][c] - mean[c]

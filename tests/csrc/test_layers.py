@@ -33,7 +33,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "program/int8/targets": {"", "cpu", "cpu/simd", "program/int8"},
     "training": {"", "runtime", "program"},
     "training/kernels": {"", "cpu/simd"},
-    "training/targets": {"", "cpu/simd", "training", "training/kernels"},
+    "training/targets": {"", "cpu/simd", "conv/winograd", "training", "training/kernels"},
     "engines": {"", "runtime", "mnist", "training"},
     "python": {
         *("", "cpu", "roofline", "runtime", "mnist", "program", "program/int8", "training"),

@@ -68,6 +68,18 @@ def deep(net: Builder) -> Graph:
     return net.classifier(net.relu(net.dense(x, "b", 70)), 10)
 
 
+def tiled(net: Builder) -> Graph:
+    x = net.relu(net.conv(net.pixels, "a", 16, 3))
+    x = net.conv(net.relu(net.conv(x, "b", 32, 3)), "c", 16, 3, padded=False)
+    return net.classifier(net.relu(net.conv(x, "d", 16, 3, bias=False)), 10)
+
+
+def first(net: Builder) -> Graph:
+    x = net.relu(net.max_pool(net.conv(net.pixels, "a", 21, 3), "p"))
+    x = net.max_pool(net.relu(net.conv(x, "b", 16, 3)), "q")
+    return net.classifier(net.relu(net.dense(x, "c", 9)), 10)
+
+
 def shifted(net: Builder) -> Graph:
     return normalise(many_channels(net), (0.4, 0.5, 0.6), (0.2, 0.3, 0.1))
 
@@ -78,13 +90,20 @@ SMALL: dict[str, Callable[[Builder], Graph]] = {
     "normalised": normalised,
     "pooled": pooled,
     "deep": deep,
+    "tiled": tiled,
+    "first": first,
     "shifted": shifted,
 }
 NAMED = {
     "lenet5": build_network("lenet5", DIGIT, 10),
     "mnist-example": for_inference(build_network("mnist-example", DIGIT, 10)),
 }
-GRAPHS = {**{name: make(Builder((3, 17, 15), 1)) for name, make in SMALL.items()}, **NAMED}
+GRAPHS = {
+    **{name: make(Builder((3, 17, 15), 1)) for name, make in SMALL.items()},
+    "tiled in bands": tiled(Builder((1, 33, 31), 1)),
+    "first of one channel": first(Builder((1, 13, 10), 1)),
+    **NAMED,
+}
 WITH_DRAWS = build_network("mnist-example", DIGIT, 10)
 
 
@@ -172,7 +191,7 @@ def bits(state: dict[str, NDArray[np.float32]]) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in state.items()}
 
 
-@pytest.mark.parametrize("graph", [WITH_DRAWS, GRAPHS["normalised"]])
+@pytest.mark.parametrize("graph", [WITH_DRAWS, *map(GRAPHS.get, ("normalised", "tiled", "first"))])
 def test_threads_groups_of_steps_and_a_resumed_run_have_the_same_bits(graph: Graph) -> None:
     given = settings_of(graph, 40, seed=5)
     order, written = np.arange(40), []

@@ -78,52 +78,23 @@ inline void add_weights(const MaximaShape& s, const Part& part, const Listed& li
     }
 }
 
-// What an output channel passes to what the kernel sees at its maxima; its weights stay in
-// registers.
 template <int rows, int vecs>
-inline void add_input(const MaximaShape& s, const Part& part, const Listed& list,
-                      const float* weight, float* dx) {
-    Vec w[rows][vecs];
-    weight += part.row * s.filled + part.first * kLanes;
-#pragma GCC unroll 24
-    for (int k = 0; k < rows * vecs; ++k)
-        w[k / vecs][k % vecs] = load(weight + k / vecs * s.filled + k % vecs * kLanes);
-    const ptrdiff_t row_floats = s.row;
-    dx += part.row * row_floats + part.first * kLanes;
-    for (ptrdiff_t n = 0; n < list.count; ++n) {
-        const Vec g = broadcast(list.values + n);
-        float* to = dx + list.places[n];
-#pragma GCC unroll 24
-        for (int i = 0; i < rows; ++i, to = next_row(to, row_floats)) {
-#pragma GCC unroll 24
-            for (int v = 0; v < vecs; ++v)
-                store(to + v * kLanes, fma(g, w[i][v], load(to + v * kLanes)));
-        }
-    }
+constexpr decltype(&add_weights<1, 1>) weights_part() {
+    if constexpr (rows * vecs <= kMostSums) return add_weights<rows, vecs>;
+    return nullptr;
 }
-
-struct PartKernels {
-    decltype(&add_weights<1, 1>) weights;
-    decltype(&add_input<1, 1>) input;
-};
-template <int rows, int vecs>
-constexpr PartKernels part_kernels() {
-    if constexpr (rows * vecs <= kMostSums)
-        return {add_weights<rows, vecs>, add_input<rows, vecs>};
-    else
-        return {};
-}
-#define CNNKIT_PARTS(rows)                                                        \
-    {part_kernels<rows, 1>(),  part_kernels<rows, 2>(),  part_kernels<rows, 3>(), \
-     part_kernels<rows, 4>(),  part_kernels<rows, 5>(),  part_kernels<rows, 6>(), \
-     part_kernels<rows, 7>(),  part_kernels<rows, 8>(),  part_kernels<rows, 9>(), \
-     part_kernels<rows, 10>(), part_kernels<rows, 11>(), part_kernels<rows, 12>()}
+#define CNNKIT_PARTS_OF_ROWS(part, rows)                                   \
+    {part<rows, 1>(), part<rows, 2>(),  part<rows, 3>(),  part<rows, 4>(), \
+     part<rows, 5>(), part<rows, 6>(),  part<rows, 7>(),  part<rows, 8>(), \
+     part<rows, 9>(), part<rows, 10>(), part<rows, 11>(), part<rows, 12>()}
+#define CNNKIT_PARTS(part)                                                                        \
+    {CNNKIT_PARTS_OF_ROWS(part, 1), CNNKIT_PARTS_OF_ROWS(part, 2), CNNKIT_PARTS_OF_ROWS(part, 3), \
+     CNNKIT_PARTS_OF_ROWS(part, 4), CNNKIT_PARTS_OF_ROWS(part, 5)}
 constexpr int kMostPartRows = 5, kMostPartVecs = 12;
-constexpr PartKernels kParts[kMostPartRows][kMostPartVecs] = {
-    CNNKIT_PARTS(1), CNNKIT_PARTS(2), CNNKIT_PARTS(3), CNNKIT_PARTS(4), CNNKIT_PARTS(5)};
-#undef CNNKIT_PARTS
+constexpr decltype(&add_weights<1, 1>) kWeightsParts[kMostPartRows][kMostPartVecs] =
+    CNNKIT_PARTS(weights_part);
 
-// Calls run(part, its kernels) for parts that cover a kernel, of at most `most` vectors.
+// Calls run(part) for parts that cover a kernel, of at most `most` vectors.
 template <typename Run>
 inline void for_parts(const MaximaShape& s, ptrdiff_t most, const Run& run) {
     const ptrdiff_t all = s.filled / kLanes, pieces = (all + kMostPartVecs - 1) / kMostPartVecs;
@@ -134,7 +105,7 @@ inline void for_parts(const MaximaShape& s, ptrdiff_t most, const Run& run) {
         for (ptrdiff_t band = 0; band < bands; ++band) {
             const ptrdiff_t row = band * s.kernel_rows / bands;
             const ptrdiff_t rows = (band + 1) * s.kernel_rows / bands - row;
-            run(Part{row, rows, first, vecs}, kParts[rows - 1][vecs - 1]);
+            run(Part{row, rows, first, vecs});
         }
     }
 }
@@ -173,25 +144,14 @@ inline void maxima_weights(const MaximaShape& s, const float* x, float* memory, 
     const ptrdiff_t kernel = s.kernel_rows * s.filled, channels = s.pool.channels;
     for (ptrdiff_t o = 0; o < channels; o += kTogether) {
         for (ptrdiff_t band = 0; band < m.bands; ++band) {
-            for_parts(s, kMostSums, [&](const Part& part, const PartKernels& kernels) {
+            for_parts(s, kMostSums, [&](const Part& part) {
+                const auto add = kWeightsParts[part.rows - 1][part.vecs - 1];
                 for_channels(s, m, band, o, min(o + kTogether, channels),
                              [&](ptrdiff_t k, const Listed& list) {
-                                 kernels.weights(s, part, list, x, sums + k * kernel);
+                                 add(s, part, list, x, sums + k * kernel);
                              });
             });
         }
-    }
-}
-
-inline void maxima_input(const MaximaShape& s, const float* weight, float* memory, float* dx) {
-    const Maxima m(s, memory);
-    const ptrdiff_t kernel = s.kernel_rows * s.filled;
-    for (ptrdiff_t band = 0; band < m.bands; ++band) {
-        for_parts(s, kMostSums, [&](const Part& part, const PartKernels& kernels) {
-            for_channels(s, m, band, 0, s.pool.channels, [&](ptrdiff_t o, const Listed& list) {
-                kernels.input(s, part, list, weight + o * kernel, dx);
-            });
-        });
     }
 }
 

@@ -21,15 +21,28 @@ inline void tile(const MatrixProduct& m, const float* a, const float* b, float* 
     const ptrdiff_t a_row = joined ? 1 : m.a_row;
     for (ptrdiff_t run = 0; run < m.runs; ++run) {
         const float *from = a + run * m.a_run, *weight = b + run * m.b_run;
+        if (m.soon[0]) {
+            const ptrdiff_t at = from - m.a;
+#pragma GCC unroll 16
+            for (int r = 0; r < rows; ++r) {
+                prefetch_far(m.soon[0] + at + r * a_row);
+                prefetch_far(m.soon[1] + at + r * a_row);
+            }
+        }
         for (ptrdiff_t i = 0; i < m.span; ++i, from += m.a_step, weight += m.b_step) {
             Vec w[vecs];
 #pragma GCC unroll 16
             for (int v = 0; v < vecs; ++v) w[v] = load(weight + v * m.b_vector);
 #pragma GCC unroll 16
             for (int r = 0; r < rows; ++r) {
-                const Vec x = broadcast(from + r * a_row);
+                const float* at = from + r * a_row;
+                if constexpr (vecs == 1) {
+                    sum[r][0] = fma_broadcast(at, w[0], sum[r][0]);
+                } else {
+                    const Vec x = broadcast(at);
 #pragma GCC unroll 16
-                for (int v = 0; v < vecs; ++v) sum[r][v] = fma(x, w[v], sum[r][v]);
+                    for (int v = 0; v < vecs; ++v) sum[r][v] = fma(x, w[v], sum[r][v]);
+                }
             }
         }
     }

@@ -42,4 +42,16 @@ struct Maxima {
     }
 };
 
+// The maxima once more, pixel after pixel: in the caller's memory, in place of the lists above.
+// `ends` has the end of each, [window][tap].
+struct Pixels {
+    float* values;
+    int *places, *ends;
+    Pixels(const MaximaShape& s, float* memory) {
+        const ptrdiff_t windows = s.pool.output.h * s.pool.output.w;
+        const ptrdiff_t room = (windows + 1) * s.pool.channels + kLanes;
+        values = memory, places = reinterpret_cast<int*>(values + room), ends = places + room;
+    }
+};
+
 }  // namespace training
