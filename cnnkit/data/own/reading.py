@@ -24,6 +24,7 @@ from cnnkit.system.subprocesses import module_command, module_environment
 CHUNK, STATES = 64, 1024  # pictures a request
 ALONE = 256  # pictures a process, below which starting it takes longer than it saves
 MOST_PROCESSES = 16
+PIPE = 4096  # bytes that every empty pipe takes
 
 Taken = Callable[[], Iterator[dict[str, Any]]]
 Keep = Callable[[dict[str, Any], Sequence[Sequence[Any]]], None]
@@ -120,14 +121,19 @@ def _in_processes(taken: Taken, keep: Keep, count: int) -> None:
 
 
 def _ask(child: subprocess.Popen[str], requests: Iterator[dict[str, Any]], keep: Keep) -> None:
-    """Have a process answer requests. It always has the next one, so that it need not wait."""
+    """Have a process answer requests; it has the next one while it works, so as not to wait."""
     assert child.stdin is not None
     assert child.stdout is not None
     waiting: deque[dict[str, Any]] = deque()
     with suppress(BrokenPipeError):  # it has ended, and so have its replies
         for request in requests:
+            line = json.dumps(request) + "\n"
+            # A longer one could be stuck until the process reads it, which may be stuck with a
+            # reply that nobody reads.
+            if waiting and len(line) > PIPE:
+                keep(waiting.popleft(), _reply(child))
             waiting.append(request)
-            child.stdin.write(json.dumps(request) + "\n")
+            child.stdin.write(line)
             child.stdin.flush()
             if len(waiting) > 1:
                 keep(waiting.popleft(), _reply(child))

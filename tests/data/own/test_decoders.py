@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 from support.pictures import load
 
-from cnnkit.data.own import reading
+from cnnkit.data.own import decoder, reading
 from cnnkit.errors import KilledError, StorageError
 from cnnkit.graph.preprocessing import Preprocessing
 from cnnkit.system.subprocesses import module_command
@@ -25,6 +31,45 @@ def test_a_killed_decoder_is_an_error_not_a_traceback(
     monkeypatch.setattr(reading, "module_command", lambda name: ["false"])
     with pytest.raises(KilledError, match=r"decodes pictures.*ended with code 1"):
         load(good)
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="pipes have one size here")
+def test_small_pipes_and_long_names_block_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [f"{index:0200}.png" for index in range(256)]
+    for path in paths:
+        (tmp_path / path).write_text("hello")
+    start = reading._process
+
+    @contextmanager
+    def narrow() -> Iterator[subprocess.Popen[str]]:
+        with start() as child:
+            for pipe in (child.stdin, child.stdout):
+                assert pipe is not None
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, reading.PIPE)
+            yield child
+
+    monkeypatch.setattr(reading, "usable_cores", lambda: [0, 1])
+    monkeypatch.setattr(reading, "ALONE", 2)
+    monkeypatch.setattr(reading, "_process", narrow)
+    monkeypatch.setattr(reading, "answer", slowly)
+    found: list[Any] = []
+    arguments = (tmp_path, paths, None, None, Console(quiet=True))
+    work = threading.Thread(
+        target=lambda: found.extend(reading.read_pictures(*arguments)), daemon=True
+    )
+    work.start()
+    work.join(60)
+    facts, changed = found
+    assert {fact.problem for fact in facts} == {"is not a picture"}
+    assert changed == []
+
+
+def slowly(request: dict[str, Any]) -> list[Any]:
+    """Answer so late that the other process answers nearly all."""
+    time.sleep(0.5)
+    return decoder.answer(request)
 
 
 def test_ctrl_c_does_not_reach_the_decoders() -> None:
