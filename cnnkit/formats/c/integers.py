@@ -80,10 +80,18 @@ def integer_body(graph: Graph, source: object, images: NDArray[np.uint8] | None 
 
 def _named(program: Program) -> Program:
     """Return a program whose convolutions of single pixels have a kernel of their own."""
-    steps = [
-        replace(step, kernel="pointwise") if _is_pointwise(step) else step for step in program.steps
-    ]
-    return replace(program, steps=tuple(steps))
+    return replace(program, steps=tuple(map(_named_step, program.steps)))
+
+
+def _named_step(step: Step) -> Step:
+    """Return a convolution of single pixels as such, and that of a single one as a matrix."""
+    of = step.numbers
+    if not _is_pointwise(step):
+        return step
+    if of["in_h"] == of["in_w"] == of["groups"] == 1 and int(of["in_c"]) % 4 == 0:
+        numbers = {"features": of["in_c"], "outputs": of["out_c"], "zero_y": of["zero_y"]}
+        return replace(step, kernel="gemm", numbers=numbers, inputs=step.inputs[:-1])
+    return replace(step, kernel="pointwise")
 
 
 def _is_pointwise(step: Step) -> bool:
