@@ -25,6 +25,7 @@ from cnnkit.formats.options import Options
 from cnnkit.graph.architecture import Architecture
 from cnnkit.graph.builder import Builder
 from cnnkit.graph.convnet import INPUT, LOGITS
+from cnnkit.graph.graph import Graph
 from cnnkit.graph.networks import separable
 from cnnkit.graph.quantised import run_integers
 from cnnkit.graph.quantised.lowering import lower_integers
@@ -143,12 +144,8 @@ def test_code_that_computes_an_address_of_its_own_is_aligned(folder: Path, tmp_p
     assert int(power) >= 2
 
 
-@pytest.mark.parametrize("level", ["-O2", "-Os"])
-@pytest.mark.parametrize("processor", BOARDS)
-def test_it_has_the_same_logits_on_an_emulated_microcontroller(
-    folder: Path, tmp_path: Path, processor: str, level: str
-) -> None:
-    """One multiplies in pairs, the other in vectors (Helium), and -Os leaves that out."""
+def self_test_on(processor: str, level: str, folder: Path, tmp_path: Path) -> str:
+    """Return what an emulated microcontroller prints."""
     machine, flags = BOARDS[processor]
     if not shutil.which("qemu-system-arm"):
         pytest.skip("qemu-system-arm is not installed")
@@ -156,7 +153,7 @@ def test_it_has_the_same_logits_on_an_emulated_microcontroller(
     for name in ("board.ld", "semihosting.h", "startup.c"):
         shutil.copy(board / name, tmp_path)
     for name in ("net.c", "net.h"):
-        shutil.copy(folder / name, tmp_path)
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "main.c").write_text(FIRMWARE)
     command = [*BOARD[:3], level, *flags, *LINK, *STRICT[-1:], "main.c", "startup.c", "net.c"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -166,7 +163,60 @@ def test_it_has_the_same_logits_on_an_emulated_microcontroller(
     ran = subprocess.run(
         [*emulator, *semihosting], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert ran.stdout + ran.stderr == "right\n"
+    return ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("level", ["-O2", "-Os"])
+@pytest.mark.parametrize("processor", BOARDS)
+def test_it_has_the_same_logits_on_an_emulated_microcontroller(
+    folder: Path, tmp_path: Path, processor: str, level: str
+) -> None:
+    """One multiplies in pairs, the other in vectors (Helium), and -Os leaves that out."""
+    assert self_test_on(processor, level, folder, tmp_path) == "right\n"
+
+
+def write(network: Graph, options: Options, tmp_path: Path) -> None:
+    for suffix, content in write_c_int8(Weights(network, {}), options).items():
+        (tmp_path / f"net{suffix.removeprefix('.int8')}").write_bytes(content)
+
+
+KERNELS = [(1, 1), (1, 2), (3, 1), (1, 5), (3, 3), (2, 4), (5, 5), (4, 6), (2, 7), (3, 8)]
+
+
+@pytest.mark.parametrize(
+    "kernels", [KERNELS, *[[kernel] for kernel in KERNELS]], ids=lambda kernels: str(kernels)
+)
+def test_windows_of_one_channel_that_share_their_bytes_are_right(
+    kernels: list[tuple[int, int]], pictures: Dataset, options: Options, tmp_path: Path
+) -> None:
+    """A kernel is compiled for its sizes if it is the only one, and for any size otherwise."""
+    net = Builder((1, 9, 11))  # no row ends with a group of four
+    pooled = []
+    for rows, columns in kernels:
+        x = net.conv(net.pixels, f"conv{rows}{columns}", 3, (rows, columns))
+        pooled.append(net.add("GlobalAveragePool", f"mean{rows}{columns}", [x]))
+    x = net.add("Concat", "all", pooled, axis=1) if len(pooled) > 1 else pooled[0]
+    images = np.random.default_rng(4).integers(0, 256, (24, 1, 9, 11), dtype=np.uint8)
+    split = Split(images, pictures.train.labels)
+    data = replace(pictures, train=split, test=split)
+    write(net.classifier(x, 5), replace(options, dataset=data), tmp_path)
+    assert self_test_on("cortex-m4", "-O2", tmp_path, tmp_path) == "right\n"
+
+
+def test_a_convolution_of_one_pixel_is_a_matrix(
+    pictures: Dataset, options: Options, tmp_path: Path
+) -> None:
+    net = Builder((3, 12, 10))
+    x = net.add("GlobalAveragePool", "mean", [net.unit(net.pixels, "stem", 8, 3, stride=2)])
+    x = net.unit(net.unit(x, "fours", 6, 1), "others", 7, 1)
+    write(net.classifier(x, 5), options, tmp_path)
+    source = read_c(tmp_path / "net.c")
+    text = source.files[".c"].decode()
+    assert [text.count(f"    {kernel}(&layer") for kernel in ("gemm", "pointwise")] == [1, 1]
+    images = images_of(40, seed=3)
+    expected = run_integers(source.weights.graph, images)
+    np.testing.assert_array_equal(build(source)(images).logits, expected)
+    assert self_test_on("cortex-m4", "-O2", tmp_path, tmp_path) == "right\n"
 
 
 def test_one_bit_of_a_weight_fails_the_self_test(folder: Path, tmp_path: Path) -> None:
@@ -206,9 +256,7 @@ def test_of_a_convolution_before_a_max_pool_only_a_band_exists(
     x = net.unit(x, "next", 7, 3)
     around = {"kernel_shape": (2, 3), "strides": (3, 3), "pads": (1, 1, 1, 0)}
     x = net.add("MaxPool", "thirds", [x], **around)
-    weights = Weights(net.classifier(x, 5), {})
-    for suffix, content in write_c_int8(weights, options).items():
-        (tmp_path / f"net{suffix.removeprefix('.int8')}").write_bytes(content)
+    write(net.classifier(x, 5), options, tmp_path)
     source = read_c(tmp_path / "net.c")
     assert (tmp_path / "net.c").read_text().count("static const struct pooled layer") == 2
     images = images_of(40, seed=3)
@@ -225,9 +273,7 @@ def test_equal_layers_share_their_structure(
     x = net.unit(net.pixels, "stem", 8, 3, stride=2)
     for name in ("first", "second", "third"):
         x = separable(net, x, name, 8)
-    weights = Weights(net.classifier(net.add("GlobalAveragePool", "mean", [x]), 5), {})
-    for suffix, content in write_c_int8(weights, options).items():
-        (tmp_path / f"net{suffix.removeprefix('.int8')}").write_bytes(content)
+    write(net.classifier(net.add("GlobalAveragePool", "mean", [x]), 5), options, tmp_path)
     source = read_c(tmp_path / "net.c")
     calls = re.findall(r"    (depthwise|pointwise)\(&(layer\d+)", source.files[".c"].decode())
     assert len(calls) == 6

@@ -20,9 +20,11 @@ from cnnkit.formats.c.program import (
     layer_table,
 )
 from cnnkit.graph.graph import Graph
+from cnnkit.graph.kept import Kept, key_of
 from cnnkit.graph.program.steps import Place, Program, Step
 from cnnkit.graph.quantised import run_integers
 from cnnkit.graph.quantised.lowering import lower_integers
+from cnnkit.graph.quantised.room import number
 
 METHOD = (
     "How it works: each layer is a call of a kernel on one array of bytes, the arena, in which",
@@ -44,6 +46,7 @@ NEEDS = {
 }
 # Where its structure stands.
 SHARED = dict.fromkeys(("conv", "pointwise", "depthwise"), "window")
+KEPT = Kept["NDArray[np.float32]"](1)  # exact logits
 STACK = 512  # bytes, of sums and of what is kept of registers, rounded up
 
 
@@ -61,7 +64,9 @@ def integer_body(graph: Graph, source: object, images: NDArray[np.uint8] | None 
     program = _named(lower_integers(graph, source, bands=True))
     held = sum(map(bytes_of, program.constants.values()))
     classes = program.steps[-1].shape[0]
-    exact = np.zeros((0, classes), np.float32) if images is None else run_integers(graph, images)
+    exact = np.zeros((0, classes), np.float32)
+    if images is not None:  # the same ones for a budget, for the files, and where these are read
+        exact = KEPT.of(key_of(graph, images), partial(run_integers, graph, images))
     return Body(
         METHOD,
         program.constants,
@@ -80,10 +85,18 @@ def integer_body(graph: Graph, source: object, images: NDArray[np.uint8] | None 
 
 def _named(program: Program) -> Program:
     """Return a program whose convolutions of single pixels have a kernel of their own."""
-    steps = [
-        replace(step, kernel="pointwise") if _is_pointwise(step) else step for step in program.steps
-    ]
-    return replace(program, steps=tuple(steps))
+    return replace(program, steps=tuple(map(_named_step, program.steps)))
+
+
+def _named_step(step: Step) -> Step:
+    """Return a convolution of single pixels as such, and that of a single one as a matrix."""
+    of = step.numbers
+    if not _is_pointwise(step):
+        return step
+    if of["in_h"] == of["in_w"] == of["groups"] == 1 and number(of, "in_c") % 4 == 0:
+        numbers = {"features": of["in_c"], "outputs": of["out_c"], "zero_y": of["zero_y"]}
+        return replace(step, kernel="gemm", numbers=numbers, inputs=step.inputs[:-1])
+    return replace(step, kernel="pointwise")
 
 
 def _is_pointwise(step: Step) -> bool:

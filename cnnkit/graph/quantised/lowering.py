@@ -262,7 +262,7 @@ def _fit_in_doubles(left: float, right: float, rest: float) -> bool:
         return False
     largest = 256 * (abs(left) + abs(right)) + abs(rest)
     finest = max(number.as_integer_ratio()[1] for number in (left, right, rest))
-    return largest * finest <= 2**DOUBLE_DIGITS
+    return bool(largest * finest <= 2.0**DOUBLE_DIGITS)
 
 
 def lower_global(lowered: Lowered, node: Node) -> None:

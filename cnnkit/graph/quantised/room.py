@@ -29,7 +29,8 @@ def conv_room(fields: Mapping[str, Number]) -> int:
     row = _window(fields)
     aligned, block = _whole(row, ALIGNED), _whole(number(fields, "block"), 2)
     crosses = number(fields, "in_c") // number(fields, "groups") % 4 > 0
-    pairs = 2 * aligned * (4 + block) + aligned * crosses
+    seen = max(aligned, 2 * (number(fields, "kernel_w") + 3))  # of one window, of a row of four
+    pairs = 4 * _pairs(fields) * (4 + block) + seen * crosses
     helium = 4 * block * (1 + 4) + 4 * aligned
     return max(pairs + ALIGNED, helium + ALIGNED, 2 * row)  # two windows in bytes elsewhere
 
@@ -118,6 +119,16 @@ def _window(fields: Mapping[str, Number]) -> int:
     """Return the weights of one output channel."""
     area = number(fields, "kernel_h") * number(fields, "kernel_w")
     return area * number(fields, "in_c") // number(fields, "groups")
+
+
+def _pairs(fields: Mapping[str, Number]) -> int:
+    """Return the pairs of 16 bits that a window becomes: of one channel, each row of it apart."""
+    if number(fields, "in_c") > 1 or number(fields, "stride_w") > 1:
+        return _whole(_window(fields), ALIGNED) // 2
+    rows, columns = number(fields, "kernel_h"), number(fields, "kernel_w")
+    rest = columns % 4
+    apart = rows * (columns // 4 * 2 + (rest > 0) + (rest > (rows > 1)))
+    return max(apart, _whole(_window(fields), ALIGNED) // 2)  # not so in narrow images
 
 
 def _whole(size: int, of: int) -> int:

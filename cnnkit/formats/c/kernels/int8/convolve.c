@@ -2,12 +2,58 @@
  * to the sums is in the bias. Two pixels and two output channels at a time; `room` is for what the
  * windows of two pixels see. `pointwise` is 1 where each sees the pixel in its place alone. */
 #ifdef PAIRS_AT_ONCE
-/* Two rows of weights as pairs of 16 bits, beside each other. */
-INLINE void widen_weights(const int8_t* w0, const int8_t* w1, int row, int32_t* to) {
-    for (int i = 0; i < row; i += 4) {
-        const uint32_t v = four(w0 + i), u = four(w1 + i);
-        to = put_two(to, w_even(v), w_even(u));
-        to = put_two(to, w_odd(v), w_odd(u));
+/* Tell whether the windows of four pixels share most of their bytes. */
+INLINE int are_beside(const struct conv* c) {
+    return c->in_c == 1 && c->stride_w == 1 && c->dilation_w == 1 && c->out_w >= 4;
+}
+
+/* Of one byte that is left of a row there is one pair; of a single row two, since no sum is of a
+ * single pair. */
+INLINE int least_of(const struct conv* c) { return c->kernel_h > 1; }
+
+/* Pairs of 16 bits that a window becomes, with each row apart. */
+INLINE int pairs_beside(const struct conv* c) {
+    const int rest = c->kernel_w % 4;
+    return c->kernel_h * (c->kernel_w / 4 * 2 + (rest > 0) + (rest > least_of(c)));
+}
+
+/* Two output channels' weights as pairs of 16 bits, beside each other. */
+INLINE void widen_weights(const int8_t* w0, const int8_t* w1, int rows, int run, int least,
+                          int32_t* to) {
+    const int rest = run % 4;
+    for (; rows; --rows, w0 += rest, w1 += rest) {
+        for (int i = run / 4; i; --i, w0 += 4, w1 += 4) {
+            const uint32_t v = four(w0), u = four(w1);
+            to = put_two(to, w_even(v), w_even(u));
+            to = put_two(to, w_odd(v), w_odd(u));
+        }
+        if (rest) {
+            uint32_t v = 0, u = 0;
+            memcpy(&v, w0, (size_t)rest);
+            memcpy(&u, w1, (size_t)rest);
+            to = put_two(to, w_even(v), w_even(u));
+            if (rest > least) to = put_two(to, w_odd(v), w_odd(u));
+        }
+    }
+}
+
+/* What the windows of four pixels beside each other see. What is beyond the image is in `beyond`, a
+ * row of it, behind which is room for a row that is partly so. */
+INLINE void widen_four(const struct conv* c, const uint8_t* x, int oy, int ox, int32_t* to,
+                       uint8_t* beyond) {
+    const int left = ox - c->pad_w, seen = c->kernel_w + 3, right = c->in_w - left;
+    const int first = left < 0 ? -left : 0, end = right < seen ? right : seen;
+    const int partly = first > 0 || end < seen;
+    uint8_t* const part = beyond + seen;
+    if (partly) memset(part, c->zero, (size_t)seen);
+    for (int r = 0; r < c->kernel_h; ++r) {
+        const int row = oy * c->stride_h - c->pad_h + r * c->dilation_h, at = row * c->in_w + left;
+        const uint8_t* from = beyond;
+        if (row >= 0 && row < c->in_h) {
+            for (int i = first; partly && i < end; ++i) part[i] = x[at + i];
+            from = partly ? part : x + at;
+        }
+        to = widen_beside(from, c->kernel_w, least_of(c), to);
     }
 }
 
@@ -55,37 +101,48 @@ INLINE void run_single(struct tile t) {
 }
 
 /* Four pixels, the last ones of an image together with those before them, so that some are made
- * twice; of an image of fewer than four, one. */
+ * twice, and where their windows are beside each other those of a row; of an image of fewer than
+ * four, one. */
 INLINE void convolve(const struct conv* c, const int8_t* weight, const int32_t* bias,
                      const float* factor, const uint8_t* x, uint8_t* room, uint8_t* y,
                      int pointwise) {
     const int in = c->in_c / c->groups, out = c->out_c / c->groups;
     const int row = (c->kernel_h * c->kernel_w * in + 3) / 4 * 4;
     const int pixels = c->out_h * c->out_w, together = pixels < 4 ? 1 : 4;
+    const int beside = are_beside(c), pairs = beside ? pairs_beside(c) : row / 2;
     int32_t* const windows = (int32_t*)(void*)(room + (-(uintptr_t)room & 3));
-    int32_t* const weights = windows + 2 * row;
-    uint8_t* const bytes = (uint8_t*)(weights + (c->block + c->block % 2) / 2 * row);
+    int32_t* const weights = windows + 4 * pairs;
+    uint8_t* const bytes = (uint8_t*)(weights + (c->block + c->block % 2) * pairs);
     struct tile t;
+    if (beside) memset(bytes, c->zero, (size_t)(c->kernel_w + 3));
     t.zero = c->zero_y;
     t.step = together == 4 ? c->out_c : 0;
     t.windows = windows;
     t.windows_end = weights;
-    t.skipped = skipped_of(row);
+    t.skipped = skipped_of(pairs);
     for (int k = 0, count; k < c->out_c; k += count) {
         const int left = out - k % out;
         const uint8_t* const seen = x + k / out * in;
         count = left < c->block ? left : c->block;
         for (int o = 0; o < count; o += 2) {
             const int8_t* const rows = weight + (k + o) * row;
-            widen_weights(rows, rows + (o + 1 < count) * row, row, weights + o / 2 * row);
+            widen_weights(rows, rows + (o + 1 < count) * row, beside ? c->kernel_h : 1,
+                          beside ? c->kernel_w : row, least_of(c), weights + o * pairs);
         }
         for (int p = 0, oy = 0, ox = 0; p < pixels; p += together) {
-            if (p + together > pixels) {
+            if (beside && ox + 4 > c->out_w) {
+                p -= ox + 4 - c->out_w;
+                ox = c->out_w - 4;
+            } else if (p + together > pixels) {
                 p = pixels - together;
                 oy = p / c->out_w;
                 ox = p % c->out_w;
             }
-            if (pointwise && together == 4 && in % 4 == 0) {
+            if (beside) {
+                widen_four(c, seen, oy, ox, windows, bytes);
+                ox += 4;
+                if (ox == c->out_w) ox = 0, ++oy;
+            } else if (pointwise && together == 4 && in % 4 == 0) {
                 widen_pixels(seen + p * c->in_c, c->in_c, in, windows);
             } else {
                 for (int i = 0; i < together; ++i) {
@@ -97,14 +154,14 @@ INLINE void convolve(const struct conv* c, const int8_t* weight, const int32_t* 
             t.factor = factor + k;
             t.y = y + p * c->out_c + k;
             t.weights = weights;
-            t.weights_end = weights + count / 2 * row;
+            t.weights_end = weights + count / 2 * 2 * pairs;
             if (count > 1) run_tile(&t);
             if (count % 2) {
                 t.bias += count - 1;
                 t.factor += count - 1;
                 t.y += count - 1;
                 t.weights = t.weights_end;
-                t.weights_end += row;
+                t.weights_end += 2 * pairs;
                 run_single(t);
             }
         }

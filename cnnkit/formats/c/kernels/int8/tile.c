@@ -34,6 +34,27 @@ ONCE int32_t* widen(const uint8_t* x, int count, int32_t* to) {
     return to;
 }
 
+/* Likewise what four windows see of a row, which begin beside each other in one channel. Of one
+ * byte that is left of a row there is one pair, unless `least` is 0. */
+INLINE int32_t* widen_beside(const uint8_t* x, int taps, int least, int32_t* to) {
+    for (; taps > 0; taps -= 4, x += 4) {
+        const uint32_t bytes = four(x), next = taps > 2 ? four(x + 2) : bytes >> 16;
+        const int32_t first = x_even(bytes), second = x_odd(bytes);
+        const int32_t third = x_even(next), fourth = x_odd(next);
+        to = put_two(to, first, second);
+        to = put_two(to, third, fourth);
+        if (taps > least) {
+            const int32_t fifth = taps > 3   ? x_odd(four(x + 3))
+                                  : taps > 2 ? x_even(next >> 16)
+                                  : taps > 1 ? x[4]
+                                             : 0;
+            to = put_two(to, second, third);
+            to = put_two(to, fourth, fifth);
+        }
+    }
+    return to;
+}
+
 /* Likewise four pixels beside each other, of a multiple of four channels. */
 INLINE void widen_pixels(const uint8_t* x, int next, int channels, int32_t* to) {
     for (; channels; channels -= 4, x += 4) {
@@ -61,7 +82,7 @@ struct tile {
 
 #ifdef ROUNDS_AT_ONCE
 /* The first pairs begin with the biases; of the others the loop takes eight a turn, of 44 bytes. */
-INLINE int skipped_of(int row) { return ((1 - row / 2) & 7) * 44; }
+INLINE int skipped_of(int pairs) { return ((1 - pairs) & 7) * 44; }
 
 /* Sums are in r2 to r9, windows at r0 and weights at r1; the structure is in s8 to s16. */
 ONCE void run_tile(const struct tile* t) {
@@ -149,7 +170,7 @@ ONCE void run_tile(const struct tile* t) {
           "s10", "s11", "s12", "s13", "s14", "s15", "s16", "s17", "s18", "cc", "memory");
 }
 #else
-INLINE int skipped_of(int row) { return 0 * row; }
+INLINE int skipped_of(int pairs) { return 0 * pairs; }
 
 ONCE void run_tile(const struct tile* of) {
     for (struct tile t = *of; t.weights != t.weights_end; t.bias += 2, t.factor += 2, t.y += 2) {
