@@ -85,15 +85,17 @@ def of_graph(weights: Weights, images: NDArray[np.uint8], spared: int = 0) -> Re
     """
     work = max(1, multiply_adds(weights.graph))
     count = min(len(images), max(16, MOST_WORK // work))
-    exact = in_float64(weights, images[:count])
     if count == len(images):
+        exact = in_float64(weights, images)
         limit = limit_of(_in_float32(weights, images), exact)
         return Reference(exact, "the graph in float64", limit)
-    try:
+    try:  # first, since BLAS, which float64 needs, spares no core
         logits, name = reference_logits(weights, images, spared)
     except InputError:  # without PyTorch, and no engine takes it
-        limit = limit_of(_in_float32(weights, images[:count]), exact)
-        return Reference(in_float64(weights, images), "the graph in float64", limit)
+        exact = in_float64(weights, images)
+        limit = limit_of(_in_float32(weights, images[:count]), exact[:count])
+        return Reference(exact, "the graph in float64", limit)
+    exact = in_float64(weights, images[:count])
     first = f"{name}, whose first {count} are the graph's in float64"
     limit = limit_of(logits[:count], exact)
     return Reference(np.concatenate([exact, logits[count:]]), first, limit)
