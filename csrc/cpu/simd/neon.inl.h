@@ -71,6 +71,11 @@ inline Vec load_bytes(const unsigned char* from) {
 inline void deinterleave(Vec a, Vec b, Vec& even, Vec& odd) {
     even = vuzp1q_f32(a, b), odd = vuzp2q_f32(a, b);
 }
+// low = a0 b0 a1 b1, high = the other half
+inline void interleave(Vec a, Vec b, Vec& low, Vec& high) {
+    low = vzip1q_f32(a, b);
+    high = vzip2q_f32(a, b);
+}
 
 inline void transpose(Vec (&r)[kLanes]) {
     const Vec a = vzip1q_f32(r[0], r[2]), b = vzip2q_f32(r[0], r[2]);

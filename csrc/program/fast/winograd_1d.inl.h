@@ -52,7 +52,7 @@ inline Plan plan(const Conv& c) {
     const ptrdiff_t count = (c.out_w + p.columns - 1) / p.columns;
     p.columns = ((c.out_w + count - 1) / count + 1) / 2 * 2;
     p.pitch = round_up(p.columns * pixel + max(0, more), c.stride_h * kLanes);
-    p.group = max(1, kBudget / (kPlanes * p.pitch));
+    p.group = min((c.out_h + kTile - 1) / kTile, max(1, kBudget / (kPlanes * p.pitch)));
     return p;
 }
 
