@@ -28,7 +28,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "mnist/targets": {"", "cpu/simd", "mnist"},
     "program": {"", "runtime"},
     "program/fast": {"", "cpu/simd", "conv/winograd"},
-    "program/targets": {"", "cpu/simd", "conv/winograd", "program", "program/fast"},
+    "program/targets": {"", "cpu", "cpu/simd", "conv/winograd", "program", "program/fast"},
     "program/int8": {"", "runtime", "program"},
     "program/int8/targets": {"", "cpu", "cpu/simd", "program/int8"},
     "training": {"", "runtime", "program"},

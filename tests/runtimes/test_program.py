@@ -115,7 +115,7 @@ def test_values_that_winograd_would_spoil_come_out_as_they_are(factor: float) ->
 
 
 @pytest.mark.parametrize("large", [1e7, 1e12, 1e30])
-def test_a_marker_in_one_pixel_leaves_pixels_as_they_are_that_do_not_see_it(large: float) -> None:
+def test_a_marker_in_one_pixel_leaves_pixels_that_do_not_see_it(large: float) -> None:
     net = Net(1, 12, 12)
     y = net.conv(net.conv("x", 1, 16, 1), 16, 16, 3, pads=(1, 1, 1, 1))
     graph = net.graph(net("Flatten", y))

@@ -397,15 +397,14 @@ def fast_convolutions() -> Iterator[Case]:
         yield one(f"5x5 {c} to {k}, {h}x{w}, pad {pad}", (1, h, w), five)
         pooled = partial(five, pool=True)
         yield one(f"5x5 {c} to {k}, {h}x{w}, pad {pad}, pool", (1, h, w), pooled)
-    for (h, w), pads in product(
-        ((10, 8), (13, 10), (49, 10), (22, 70)), ((5, 1, 5, 1), (0, 0, 1, 3))
-    ):
+    sizes = ((10, 8), (13, 10), (49, 10), (22, 70))
+    for (h, w), around in product(sizes, ((5, 1, 5, 1), (0, 0, 1, 3))):
         for k, stride in ((3, 1), (33, 2), (64, 2), (8, 5)):
 
-            def ten(net: Net, k: int = k, stride: int = stride, p: Any = pads) -> str:
+            def ten(net: Net, k: int = k, stride: int = stride, p: Any = around) -> str:
                 return net("Relu", net.conv("x", 1, k, 10, 4, strides=(2, stride), pads=p))
 
-            yield one(f"10x4 1 to {k}, stride {stride}, {h}x{w}, pads {pads}", (1, h, w), ten)
+            yield one(f"10x4 1 to {k}, stride {stride}, {h}x{w}, pads {around}", (1, h, w), ten)
     for wide, k, kernel in product((2, 16, 17, 33), (1, 5, 7, 8), (1, 2, 3)):
 
         def pairs(net: Net, k: int = k, kernel: int = kernel) -> str:
