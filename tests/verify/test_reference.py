@@ -60,7 +60,7 @@ def test_means_lose_in_float32_what_they_lose_in_a_runtime() -> None:
         graph = make.graph(make(node, "x", *more))
         feed = {next(iter(graph.inputs)): images}
         exact, near, rough = (
-            next(iter(evaluate(graph, feed, **how).values()))  # type: ignore[arg-type]
+            next(iter(evaluate(graph, feed, **how).values()))
             for how in ({}, {"dtype": "float32"}, {"dtype": "float32", "rough": True})
         )
         assert abs(near - exact).max() < 1e-7 < 5e-7 < abs(rough - exact).max() < 1e-5
