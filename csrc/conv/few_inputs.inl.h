@@ -196,7 +196,7 @@ inline void pool_panel(const Plan& p, const float* ring, const float* bias, ptrd
 }
 
 // Pooled rows row0 .. row1 - 1 of one image. False where the input holds NaN, Inf or anything from
-// 2^60 up: y is then undefined.
+// 2^20 up: y is then undefined.
 inline bool run(const float* x, const float* prepared, const Plan& p, ptrdiff_t row0,
                 ptrdiff_t row1, float* y, float* workspace) {
     const PlainShape& s = p.s;

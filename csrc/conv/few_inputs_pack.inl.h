@@ -3,10 +3,10 @@
 namespace few_inputs {
 
 constexpr int kPoints = 5;
-constexpr ptrdiff_t kMostIn = 4;                       // input channels
-constexpr int kPoolMost = 16;                          // rows of a pool window
-constexpr float kInputLimit = 1152921504606846976.0f;  // 2^60
-constexpr float kWeightLimit = 1099511627776.0f;       // 2^40
+constexpr ptrdiff_t kMostIn = 4;        // input channels
+constexpr int kPoolMost = 16;           // rows of a pool window
+constexpr float kInputLimit = 0x1p20f;  // as those of conv/winograd
+constexpr float kWeightLimit = 0x1p40f;
 
 // Vectors of output channels in a register block, and pixels: kPixels x kVectors accumulators.
 constexpr int pixels(int vectors) {

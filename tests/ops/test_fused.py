@@ -150,6 +150,24 @@ def test_nan_infinities_huge_and_denormal_pixels_are_as_in_pytorch(
 
 
 @every_isa
+@pytest.mark.parametrize("channels", [1, 3, 16, 32])
+@pytest.mark.parametrize("value", [1e7, 1e12, 1e30])
+def test_a_huge_pixel_does_not_disturb_outputs_that_do_not_see_it(
+    value: float, channels: int, isa: str
+) -> None:
+    random = np.random.default_rng(0)
+    x = random.random((1, channels, 24, 24), np.float32)
+    weight = random.standard_normal((32, channels, 3, 3)).astype(np.float32)
+    expected = torch_output(x.astype(np.float64), weight.astype(np.float64), padding=1)
+    x[0, 0, 12, 12] = value
+    y = run(isa, x, weight, padding=1)
+    others = np.ones((12, 12), bool)
+    others[5:7, 5:7] = False  # the windows that see it
+    largest = expected[..., others].max()
+    assert np.abs(y - expected)[..., others].max() <= 2e-6 * largest
+
+
+@every_isa
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
 def test_special_weights_are_as_in_pytorch(special: float, isa: str) -> None:
     x, weight, bias = (np.ascontiguousarray(array) for array in BLOCK.arrays())

@@ -39,7 +39,7 @@ Memory memory(const Plan& p, void* workspace) {
 }
 
 // Tile rows tile_row0 <= row < tile_row1 of one image to the sink, kH x kW values of a tile. False
-// where the input holds NaN, Inf or anything from 2^60 up, or too little for P: nothing of use is
+// where the input holds NaN, Inf or anything from 2^20 up, or too little for P: nothing of use is
 // stored then.
 template <typename F, typename P, int kH, int kW>
 bool convolve(const float* x, const float* prepared, const Plan& p, ptrdiff_t tile_row0,

@@ -2,9 +2,10 @@
 
 namespace winograd {
 
-constexpr float kInputLimit =
-    1152921504606846976.0f;                       // 2^60: beyond it the transforms could overflow
-constexpr float kWeightLimit = 1099511627776.0f;  // 2^40
+// A tile's sums are rounded in proportion to its largest value, those of pixels that do not see it
+// as well: a marker of 1e12 in one pixel would spoil its neighbours.
+constexpr float kInputLimit = 0x1p20f;
+constexpr float kWeightLimit = 0x1p40f;    // with it, the transforms cannot overflow
 constexpr ptrdiff_t kConvBytes = 1 << 20;  // of convolution rows that wait for their pool windows
 
 struct Plan {

@@ -4,8 +4,8 @@ namespace winograd_f2x2 {
 
 constexpr int kMostIn = 16;
 constexpr int kMostOut = 64;
-constexpr float kInputLimit = 1152921504606846976.0f;  // 2^60: the transforms cannot overflow
-constexpr float kWeightLimit = 1099511627776.0f;       // 2^40
+constexpr float kInputLimit = 0x1p20f;  // as those of conv/winograd
+constexpr float kWeightLimit = 0x1p40f;
 constexpr ptrdiff_t kCache = 44 * 1024;  // bytes of planes that leave room in a first-level cache
 
 constexpr int kChannels = 4;  // output channels that are summed at once,
