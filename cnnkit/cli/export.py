@@ -28,6 +28,10 @@ from cnnkit.system.terminal import working
 
 if TYPE_CHECKING:
     from cnnkit.data.dataset import Dataset
+    from cnnkit.graph.weights import Weights
+
+LARGE = 10_000_000  # parameters that somebody may wait for, and that fill a memory
+C_TEXT, PROOF_MEMORY = 11.7, 111  # bytes for each
 
 
 def export(
@@ -119,6 +123,8 @@ def export(
         f"{network.source} → {target}: writing, then verifying on {on_all(test.kind)}",
         soft_wrap=True,
     )
+    if form.name == "c" and (said_of := _said_of_large(weights)):
+        messages.print(f"{target}: {said_of}", soft_wrap=True)
     kept = tuple(keep_float or ())
     options = Options(test, input, opset, max_drop, *sizes, ranges, kept)
     exact = reference_for(network, test)
@@ -137,6 +143,18 @@ def export(
     console.print(f"SHA-256 {facts['sha256']}")
     done = f"{target} ({len(content):,} bytes) passed verification; {card} describes it"
     console.print(done, soft_wrap=True)
+
+
+def _said_of_large(weights: Weights) -> str:
+    """Return what a large network costs as C, as AlexNet and VGG-11 do; nothing for the others."""
+    count = sum(tensor.size for tensor in weights.graph.tensors.values())
+    if count < LARGE:
+        return ""
+    text, memory = count * C_TEXT / 1e6, count * PROOF_MEMORY / 1e9
+    return (
+        f"{count:,} parameters become {text:,.0f} MB of C, which take {memory:.1f} GB of memory "
+        f"to write and to prove; ONNX takes {4 * count / 1e6:,.0f} MB"
+    )
 
 
 def _stem(stated: str | None, data: Dataset) -> str:

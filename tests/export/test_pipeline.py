@@ -97,6 +97,22 @@ def test_the_verb_exits_with_1_and_keeps_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("format", "told"), [("c", True), ("onnx", False)])
+def test_what_a_large_network_costs_as_c_is_said_before_it_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+    cli: Callable[..., Any],
+    weights_file: Path,
+    tmp_path: Path,
+    format: str,
+    told: bool,
+) -> None:
+    monkeypatch.setattr("cnnkit.cli.export.LARGE", 2_000)
+    (tmp_path / "file").touch()  # in whose place nothing can be written
+    result = cli("export", "--format", format, weights_file, "-o", tmp_path / "file" / "net")
+    assert result.exit_code == 5
+    assert ("2,710 parameters become 0 MB of C" in result.stderr) == told
+
+
 LIMITED = """
 import resource, sys
 from cnnkit.cli import main
