@@ -22,6 +22,8 @@ constexpr int kMostThreads = 256;
 // Waking a sleeping thread takes as long as a small call does, so threads look for work for a while
 // before they sleep.
 constexpr std::chrono::microseconds kPatience{50};
+// Handing over work that is nothing took 109 ns between near cores, 274 ns between far ones.
+constexpr std::chrono::nanoseconds kNear{180};
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -259,6 +261,26 @@ void parallel_for(int threads, ptrdiff_t count, void (*work)(void*, ptrdiff_t), 
         }
     }
     for (ptrdiff_t i = 0; i < count; ++i) work(context, i);
+}
+
+bool cores_are_near() {
+    using Clock = std::chrono::steady_clock;
+    static std::atomic<bool> found{false};
+    static std::atomic<Clock::rep> next{0};
+    Clock::time_point begin = Clock::now();
+    if (begin.time_since_epoch().count() < next) return found;
+    const Turn turn;
+    if (!turn) return found;
+    next = (begin + std::chrono::seconds{1}).time_since_epoch().count();
+    Clock::duration least = Clock::duration::max();
+    for (int round = 0; round < 32; ++round) {
+        pool().run(2, 2, [](void*, ptrdiff_t) {}, nullptr);
+        const Clock::time_point end = Clock::now();
+        least = std::min(least, end - begin);
+        begin = end;
+    }
+    found = least < kNear;
+    return found;
 }
 
 }  // namespace cnnkit

@@ -11,4 +11,8 @@ namespace cnnkit {
 void parallel_for(int threads, ptrdiff_t count, void (*work)(void* context, ptrdiff_t i),
                   void* context);
 
+// Whether another thread gets its work, and hands it back, as fast as near cores do. It is measured
+// anew when a second has passed: a virtual machine's cores move.
+bool cores_are_near();
+
 }  // namespace cnnkit
