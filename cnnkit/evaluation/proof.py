@@ -106,7 +106,7 @@ def _size_of_pictures(folder: Path) -> tuple[int, int, int] | None:
             return None
         root, paths = listing.root, list(listing.paths)
     few = [paths[index * len(paths) // LOOKED_AT] for index in range(LOOKED_AT)]
-    facts = [fact for fact in read_chunk(root, sorted(set(few))) if not fact.problem]
+    facts = [fact for fact in read_chunk(root, sorted(set(few)))[0] if not fact.problem]
     sizes = {(fact.height, fact.width) for fact in facts}
     if len(sizes) != 1 or max(max(size) for size in sizes) > LARGEST_SIDE:
         return None
@@ -169,7 +169,7 @@ def _decoded(paths: list[Path], record: Preprocessing, quiet: bool) -> NDArray[n
         np.memmap(file, np.uint8, "w+", shape=shape).flush()
         names = [path.name for path in paths]
         console = open_console(stderr=True, quiet=quiet)
-        facts = read_pictures(paths[0].parent, names, record, (file, 0), console)
+        facts, _ = read_pictures(paths[0].parent, names, record, (file, 0), console)
         images = np.fromfile(file, np.uint8).reshape(shape)
     for index, fact in enumerate(facts):
         if fact.problem:  # of training data: it may do here, such as the first of several frames

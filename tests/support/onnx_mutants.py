@@ -249,7 +249,7 @@ MUTANTS: dict[str, tuple[Damage, str]] = {
     "a second graph": (second_graph, "ModelProto.graph stands twice"),
     "training information": (edit_onnx(training), "training information"),
     "sparse tensors": (edit_onnx(sparse), "sparse initialisers"),
-    "data outside": (edit_onnx(outside_data), "in a place outside its folder|outside its folder"),
+    "data outside": (edit_onnx(outside_data), "outside its folder|is not in that folder"),
     "values in two fields": (edit_onnx(values_twice), "its values in several places"),
     "an attribute twice": (edit_onnx(attribute_twice), "the attribute axis stands twice"),
     "an attribute of another kind": (edit_onnx(of_another_kind), "axis has no value of the type"),

@@ -111,6 +111,8 @@ def read_onnx(path: Path) -> OnnxFile:
     content = read_bytes(path)
     try:
         return _model(content, path.parent)
+    except InputError:  # of a file that it names
+        raise
     except (ValueError, KeyError, IndexError, OverflowError, struct.error) as error:
         starts_well = content[:1] == b"\x08" and len(content) > 1 and content[1] < 0x20
         raise InputError(
