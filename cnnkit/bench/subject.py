@@ -99,7 +99,14 @@ def _rounded(name: str | None, said: Said) -> Network | None:
     if name is None or is_spec(name):
         return None
     path = find_weights(Path(name))
-    network = read_rounded(path) if detect(path) == "onnx" else None
+    form = detect(path)
+    if form == "c-int8":
+        raise InputError(
+            path,
+            "is C of 8-bit integers, which bench does not time",
+            "time a file of the same integers: `cnnkit export RUN --format onnx-int8`",
+        )
+    network = read_rounded(path) if form == "onnx" else None
     if network:
         said.refuse(path, OURS)
     return network

@@ -66,13 +66,14 @@ def export(
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="c: refuse a model that needs more memory during a call, such as 64KB.",
+            help="c, c-int8: refuse a model that needs more memory during a call, such as 64KB.",
         ),
     ] = None,
     flash: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="c: refuse a model with more bytes of constants, such as 256KB."
+            metavar="SIZE",
+            help="c, c-int8: refuse a model with more bytes of constants, such as 256KB.",
         ),
     ] = None,
     ranges: Annotated[

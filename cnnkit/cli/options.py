@@ -84,6 +84,6 @@ MaxDropOption = Annotated[
     float,
     typer.Option(
         "--max-drop",
-        help="onnx-int8: largest allowed drop of the test accuracy (0.005 is 0.5%).",
+        help="8-bit formats: largest allowed drop of the test accuracy (0.005 is 0.5%).",
     ),
 ]

@@ -248,8 +248,9 @@ def _names(about: Stated | None, classes: int) -> list[str] | None:
 
 def _notes(said: Said, about: Stated | None, record: Preprocessing, drawn: bool) -> tuple[str, ...]:
     notes = []
-    if drawn and about is not None:
-        notes.append("its weights are random, not trained: --weights FILE loads others")
+    if drawn:
+        random = "random, not trained" if about is not None else "random, unless it loads its own"
+        notes.append(f"its weights are {random}: --weights FILE loads others")
     if about is not None and said.preprocess is None:
         mean, std = (", ".join(f"{n:g}" for n in each) for each in (record.mean, record.std))
         notes.append(

@@ -145,9 +145,11 @@ def train(
         TrainingInterruptedError: SIGINT or SIGTERM was received.
     """
     config.check()
-    if config.qat is not None:
+    if (run := config.qat) is not None:
         config = replace(config, engine="torch")
         check_same(config)
+        if data is None and config.data == TrainConfig.from_json(read_state(run).config).data:
+            _check_present(run, config)
     config = config.resolved()
     console = console or Console(quiet=True)
     if config.output is not None:

@@ -20,6 +20,7 @@ from cnnkit.data.dataset import Dataset
 from cnnkit.errors import InputError
 from cnnkit.formats.onnx.quantize import write_onnx_int8
 from cnnkit.formats.options import Options
+from cnnkit.formats.registry import TABLE
 from cnnkit.graph.networks import build_network
 from cnnkit.graph.quantised import quantise
 from cnnkit.graph.types import Array
@@ -84,3 +85,12 @@ def test_an_8_bit_file_of_ours_is_timed_as_it_is(
     assert (row.status, row.error) == ("timed", 0)
     with pytest.raises(InputError, match="or embed it with `--format c-int8`"):
         read_model(path)
+
+
+def test_c_of_integers_is_refused_by_the_file_that_is_timed_instead(
+    trained: Weights, few: Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.int8.c"
+    path.write_bytes(TABLE["c-int8"].write(trained, Options(few))[".int8.c"])
+    with pytest.raises(InputError, match="cnnkit export RUN --format onnx-int8"):
+        network_suite(Model(str(path)), 1)

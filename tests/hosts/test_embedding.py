@@ -100,13 +100,14 @@ def passes_its_check(app: Path, pictures: int, **variables: str) -> None:
     assert f"{pictures} pictures, 0 with another label" in done.stdout
 
 
-def test_a_network_of_colour_pictures_is_embedded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["python", "web"])
+def test_a_network_of_colour_pictures_is_embedded(host: str, tmp_path: Path) -> None:
     architecture = Architecture((3, 12, 16), (Block(4),), 3)
     weights = Weights.of(architecture, architecture.initial_parameters(1), {"names": list("abc")})
     images = np.random.default_rng(2).integers(0, 256, (30, *architecture.input), np.uint8)
     split = Split(images, np.arange(30) % 3)
     data = Dataset("fruit", split, split, ("a", "b", "c"), {}, "")
-    embed(weights, "onnx", "python", tmp_path / "app", data)
+    embed(weights, "onnx", host, tmp_path / "app", data)
     passes_its_check(tmp_path / "app", 30)
 
 

@@ -206,7 +206,7 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], str]] = {
     ),
     "flow that depends on values": (
         lambda: Of(lambda self, x: self.net(x) if x.mean() > 0 else -self.net(x)),
-        "cannot be exported for images of 3x8x6",
+        "cannot be exported for images of 3x8x6 .*Choose between values by torch.where",
     ),
     "float16": (lambda: Net().half(), r"computes in float16 \(conv.weight\).*module.float\(\)"),
     "float64": (lambda: Net().double(), r"computes in float64 \(conv.weight\).*module.float\(\)"),

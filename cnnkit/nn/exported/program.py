@@ -42,6 +42,11 @@ IN_FLOAT32 = "leave the cast out of its forward: files compute in float32"
 FORWARDS = (
     (r"BFloat16|Half", IN_FLOAT32),
     (r"numpy", "compute in its forward with PyTorch alone: files hold nothing of NumPy"),
+    (r"required argument", "make its forward take one tensor [N, C, H, W], the images"),
+    (
+        r"data-dependent",
+        "choose between values by torch.where, not by if: a file computes the same for all images",
+    ),
     (
         "",
         "use images of another size, or make its forward take one tensor [N, C, H, W], with no "

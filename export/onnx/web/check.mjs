@@ -67,8 +67,9 @@ function serve(folder) {
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
 }
 
-// Returns a grey picture as a BMP file, enlarged by the factor `scale`.
+// Returns a picture, its planes gray or red, green and blue, as a BMP file enlarged by the factor `scale`.
 function bmp(pixels, [height, width], scale) {
+  const planes = pixels.length === 3 * height * width ? [2, 1, 0] : [0, 0, 0]; // blue comes first in the file
   const [rows, columns] = [height * scale, width * scale];
   const stride = 4 * Math.ceil((3 * columns) / 4);
   const file = Buffer.alloc(54 + stride * rows);
@@ -80,8 +81,10 @@ function bmp(pixels, [height, width], scale) {
   file.writeInt16LE(24, 28);
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++) {
-      const value = pixels[Math.floor((rows - 1 - y) / scale) * width + Math.floor(x / scale)];
-      file.fill(value, 54 + stride * y + 3 * x, 57 + stride * y + 3 * x);
+      const pixel = Math.floor((rows - 1 - y) / scale) * width + Math.floor(x / scale);
+      planes.forEach((plane, i) => {
+        file[54 + stride * y + 3 * x + i] = pixels[plane * height * width + pixel];
+      });
     }
   }
   return file;
@@ -228,11 +231,10 @@ const { data: pixels, shape } = npy(join(folder, "images.npy"));
 const names = readFileSync(join(folder, "names.txt"), "utf8").split("\n");
 const labels = [...npy(join(folder, "labels.npy")).data].map(Number);
 const [channels, ...size] = shape.slice(1);
-assert.equal(channels, 1, "the page draws grey images");
-const values = size[0] * size[1];
+const values = channels * size[0] * size[1];
 const images = labels.map((_, i) => pixels.subarray(values * i, values * (i + 1)));
 // What is drawn below are digits; only of MNIST's own size do networks recognise them for certain.
-const digits = size.every((side) => side === 28) && names.slice(0, 10).join("") === "0123456789";
+const digits = channels === 1 && size.every((side) => side === 28) && names.slice(0, 10).join("") === "0123456789";
 const quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",

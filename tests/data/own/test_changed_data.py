@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.pictures import load, noise, save
 
 from cnnkit.runs.folder import changed_samples, write_split
@@ -42,6 +43,20 @@ def test_a_run_whose_data_moved_is_resumed_where_it_is(good: Path, cli: Callable
     assert result.exit_code == 2
     assert "cat/1.png is empty" in result.stderr
     assert "cat/1.png is gone" in result.stderr
+
+
+def test_a_run_whose_data_moved_is_fine_tuned_where_it_is(
+    good: Path, cli: Callable[..., Any]
+) -> None:
+    pytest.importorskip("torch")
+    run, moved = good.parent / "run", good.parent / "moved"
+    assert cli("train", "--data", good, "--output", run, *SMALL).exit_code == 0
+    good.rename(moved)
+    words = ("train", "--qat", run, "--epochs", "1", "--output", good.parent / "int8")
+    result = cli(*words)
+    assert result.exit_code == 2
+    assert f"data in {good}, which is not there. Name its place" in " ".join(result.stderr.split())
+    assert cli(*words, "--data", moved).exit_code == 0
 
 
 def test_changes_come_before_what_follows_from_them(good: Path) -> None:
