@@ -65,6 +65,9 @@ def embed(
     from cnnkit.hosts.embedding import CHECK_FOLDER, STEM, embed, find_host, format_of_model
 
     messages = stderr(quiet or json)
+    if "/" in host:  # as host apps are called in the documentation: onnx/web
+        stated, host = host.split("/", 1)
+        format = format or stated
     format = format or format_of_model(model, host)
     find_host(format, host)  # for its error, before anything is read
     said = (parameters, preprocess, names, size)

@@ -44,7 +44,7 @@ def test_an_embedded_host_passes_its_own_check(
     named = replace(trained, metadata={**trained.metadata, "names": NAMES})
     assert embed(named, "onnx", host, folder, mnist).passed
     done = subprocess.run(
-        [folder / "check.sh", folder / "check"],
+        [folder / "check.sh", *([folder / "check"] if host == "node" else [])],  # the default
         env={**os.environ, "PYTHON": sys.executable},
         text=True,
         capture_output=True,
@@ -142,7 +142,7 @@ def test_the_command_line_says_how_to_check(
     words = (
         "embed",
         "--host",
-        "python",
+        "onnx/python",
         "-o",
         tmp_path / "my app",
         weights_file,

@@ -24,7 +24,12 @@ from cnnkit.errors import InputError
 from cnnkit.graph.preprocessing import Preprocessing
 
 # What happens to pictures, by the mode of their resizing.
-FITTED = {"stretch": "stretched to", "pad": "padded to", "crop": "cropped to", "none": "of"}
+FITTED = {
+    "stretch": "stretched to",
+    "pad": "scaled and padded to",
+    "crop": "scaled and cropped to",
+    "none": "of",
+}
 IN_MEMORY = 2**29  # bytes of a split; a larger one stays in a mapped file
 
 

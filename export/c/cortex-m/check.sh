@@ -3,6 +3,7 @@
 # CPU names the processor, as for make.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+set -- "${1:-$here/check}"
 build=${BUILD:-$(mktemp -d)}
 [ -n "${BUILD:-}" ] || trap 'rm -rf "$build"' EXIT
 for tool in arm-none-eabi-gcc qemu-system-arm make; do

@@ -2,6 +2,7 @@
 # Compare this package, packed and installed, with PyTorch's predictions: check.sh FOLDER, for example the folder check
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+set -- "${1:-$here/check}"
 build=${BUILD:-$(mktemp -d)}
 [ -n "${BUILD:-}" ] || trap 'rm -rf "$build"' EXIT
 for tool in clang wasm-ld make npm; do

@@ -2,6 +2,7 @@
 # Compare this host app's predictions with PyTorch's: check.sh FOLDER, for example the folder check
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+set -- "${1:-$here/check}"
 build=${BUILD:-$(mktemp -d)}
 [ -n "${BUILD:-}" ] || trap 'rm -rf "$build"' EXIT
 echo '#include <nlohmann/json.hpp>' | c++ -E -x c++ - >/dev/null 2>&1 ||

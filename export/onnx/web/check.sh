@@ -3,6 +3,7 @@
 # or those of a page that is already served: check.sh FOLDER URL
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+[ $# -gt 0 ] || set -- "$here/check"
 [ -d "$here/node_modules" ] ||
     npm install --prefix "$here" --ignore-scripts --no-audit --no-fund --no-package-lock >&2
 command -v chromium >/dev/null || "$here/tools.sh" chromium >&2
