@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cnnkit.graph.weights import Weights
 
 LARGE = 10_000_000  # parameters that somebody may wait for, and that fill a memory
-C_TEXT, PROOF_MEMORY = 11.7, 111  # bytes for each
+C_TEXT, PROOF_MEMORY = 11.7, 111  # bytes for each, as measured with AlexNet
 
 
 def export(
@@ -124,8 +124,8 @@ def export(
         f"{network.source} → {target}: writing, then verifying on {on_all(test.kind)}",
         soft_wrap=True,
     )
-    if form.name == "c" and (said_of := _said_of_large(weights)):
-        messages.print(f"{target}: {said_of}", soft_wrap=True)
+    if form.name == "c" and (cost := _cost_as_c(weights)):
+        messages.print(f"{target}: {cost}", soft_wrap=True)
     kept = tuple(keep_float or ())
     options = Options(test, input, opset, max_drop, *sizes, ranges, kept)
     exact = reference_for(network, test)
@@ -146,15 +146,15 @@ def export(
     console.print(done, soft_wrap=True)
 
 
-def _said_of_large(weights: Weights) -> str:
-    """Return what a large network costs as C, as AlexNet and VGG-11 do; nothing for the others."""
+def _cost_as_c(weights: Weights) -> str:
+    """Return what a network above LARGE parameters takes as C; nothing for the others."""
     count = sum(tensor.size for tensor in weights.graph.tensors.values())
     if count < LARGE:
         return ""
     text, memory = count * C_TEXT / 1e6, count * PROOF_MEMORY / 1e9
     return (
-        f"{count:,} parameters become {text:,.0f} MB of C, which take {memory:.1f} GB of memory "
-        f"to write and to prove; ONNX takes {4 * count / 1e6:,.0f} MB"
+        f"{count:,} parameters become about {text:,.0f} MB of C, which take about {memory:.1f} GB "
+        f"of memory to write and to prove; ONNX takes {4 * count / 1e6:,.0f} MB"
     )
 
 
